@@ -1,0 +1,87 @@
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Grains;
+
+/// <summary>
+/// One thing asked of a tenant. The request messages inside are validated (see the protos for bounds), not changed
+/// after the command is handed over, and may become part of ledger events.
+/// </summary>
+public abstract record Command;
+
+/// <summary>Asks to hold an amount. Answers a ReservationHeld or ReservationRefused event.</summary>
+/// <param name="Session">The session's number.</param>
+/// <param name="Request">The request.</param>
+public sealed record ReserveCommand(long Session, ReserveTokensRequest Request) : Command;
+
+/// <summary>Settles a hold. Answers a ReservationSettled event.</summary>
+/// <param name="Session">The session's number.</param>
+/// <param name="Reservation">The reservation's number.</param>
+/// <param name="Request">The request.</param>
+public sealed record CommitCommand(long Session, long Reservation, CommitTokensRequest Request) : Command;
+
+/// <summary>Gives a hold back. Answers a ReservationReleased event.</summary>
+/// <param name="Session">The session's number.</param>
+/// <param name="Reservation">The reservation's number.</param>
+/// <param name="Request">The request.</param>
+public sealed record ReleaseCommand(long Session, long Reservation, ReleaseTokensRequest Request) : Command;
+
+/// <summary>Opens a session. Answers a SessionOpened event.</summary>
+/// <param name="Request">The request.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record OpenSessionCommand(OpenSessionRequest Request, string Actor) : Command;
+
+/// <summary>Moves a session's expiry. Answers a SessionRenewed event.</summary>
+/// <param name="Session">The session's number.</param>
+/// <param name="Request">The request.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record RenewSessionCommand(long Session, RenewSessionRequest Request, string Actor) : Command;
+
+/// <summary>Ends a session. Answers a SessionEnded event.</summary>
+/// <param name="Session">The session's number.</param>
+/// <param name="Request">The request.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record EndSessionCommand(long Session, EndSessionRequest Request, string Actor) : Command;
+
+/// <summary>Revokes a session. Answers a SessionEnded event.</summary>
+/// <param name="Session">The session's number.</param>
+/// <param name="Request">The request.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record RevokeSessionCommand(long Session, RevokeSessionRequest Request, string Actor) : Command;
+
+/// <summary>
+/// Applies a catalog. Answers a CatalogApplied event; with no changes, one that is not recorded (its sequence is 0).
+/// </summary>
+/// <param name="Request">The request.</param>
+/// <param name="Catalog">What the request's document says.</param>
+/// <param name="Notices">What the document says and is recorded only.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record ApplyCatalogCommand(
+    ApplyCatalogRequest Request, Catalog Catalog, IReadOnlyList<string> Notices, string Actor) : Command;
+
+/// <summary>Changes a grain's limit. Answers a BudgetExtended event.</summary>
+/// <param name="Request">The request.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record ExtendBudgetCommand(ExtendBudgetRequest Request, string Actor) : Command;
+
+/// <summary>Asks for balances. Answers a <see cref="GetBalanceResponse"/> view, session first, tenant last.</summary>
+/// <param name="Session">All grains on this session's path, when above 0.</param>
+/// <param name="Grain">Otherwise this grain.</param>
+public sealed record BalanceQuery(long Session, string Grain) : Command;
+
+/// <summary>Asks for one session. Answers a <see cref="GetSessionResponse"/> view.</summary>
+/// <param name="Session">The session's number.</param>
+public sealed record SessionQuery(long Session) : Command;
+
+/// <summary>Asks for sessions. Answers a <see cref="ListSessionsResponse"/> view.</summary>
+/// <param name="Request">The request; its page token is a session's number, listed sessions have smaller ones.</param>
+public sealed record SessionsQuery(ListSessionsRequest Request) : Command;
+
+/// <summary>Asks for the catalog. Answers a <see cref="GetCatalogResponse"/> view.</summary>
+public sealed record CatalogQuery : Command;
+
+/// <summary>
+/// Asks for the balances that a watcher's filter names. Answers a <see cref="SpendSnapshot"/> view with the sequence that
+/// they are true at.
+/// </summary>
+/// <param name="Filter">The filter.</param>
+public sealed record SpendSnapshotQuery(SpendFilter Filter) : Command;

@@ -1,0 +1,68 @@
+namespace AgentBudget.Grains;
+
+/// <summary>How a command ended. A refusal of money is <see cref="Done"/> with a refusal event: it is an answer.</summary>
+public enum Outcome
+{
+    /// <summary>Decided; the answer is in the event or the view.</summary>
+    Done,
+
+    /// <summary>The request id was used with other content. No effect.</summary>
+    KeyReused,
+
+    /// <summary>The tenant has no catalog yet.</summary>
+    TenantNotFound,
+
+    /// <summary>No such session.</summary>
+    SessionNotFound,
+
+    /// <summary>No such reservation in this session.</summary>
+    ReservationNotFound,
+
+    /// <summary>The catalog has no such grain.</summary>
+    GrainNotFound,
+
+    /// <summary>The catalog has no such agent.</summary>
+    AgentNotFound,
+
+    /// <summary>The catalog has no such use case.</summary>
+    UseCaseNotFound,
+
+    /// <summary>The reservation is settled, released or expired and cannot change again.</summary>
+    ReservationTerminal,
+
+    /// <summary>The session has ended, expired or been revoked.</summary>
+    SessionNotOpen,
+
+    /// <summary>The agent may not work for the use case.</summary>
+    UseCaseOutOfScope,
+
+    /// <summary>A tool asked for is outside the agent's scope; the faults name it.</summary>
+    ToolOutOfScope,
+
+    /// <summary>A model asked for is outside the agent's scope; the faults name it.</summary>
+    ModelOutOfScope,
+
+    /// <summary>A tag is not declared, or its value is not allowed; the faults name it.</summary>
+    TagInvalid,
+
+    /// <summary>A money field is in another currency than the tenant's; the faults name it.</summary>
+    CurrencyInvalid,
+
+    /// <summary>The grain has no such limit in the catalog to extend.</summary>
+    NoBudget,
+
+    /// <summary>The time given is not after now.</summary>
+    TimeInvalid,
+
+    /// <summary>The catalog is inconsistent; the faults say where.</summary>
+    CatalogInvalid,
+
+    /// <summary>The catalog removes what open sessions or holds refer to; the faults name it.</summary>
+    CatalogInUse,
+
+    /// <summary>A sum would overflow; nothing changed.</summary>
+    AmountOverflow,
+
+    /// <summary>A named bound is reached; the faults name it.</summary>
+    BoundReached,
+}

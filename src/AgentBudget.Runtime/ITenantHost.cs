@@ -1,0 +1,64 @@
+using AgentBudget.Grains;
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Runtime;
+
+/// <summary>The tenants that this silo serves: commands in, durable answers out, and the ledger to read.</summary>
+public interface ITenantHost
+{
+    /// <summary>
+    /// Hands a command to its tenant's turn loop, activating the tenant if needed. Completes once the answer is durable;
+    /// a duplicate is answered with the event that the first request wrote. Throws <see cref="TenantException"/>.
+    /// </summary>
+    ValueTask<Answer> SubmitAsync(string tenant, Command command);
+
+    /// <summary>Tenants that have a ledger, in ordinal order.</summary>
+    IReadOnlyList<string> Tenants { get; }
+
+    /// <summary>Sequence of the tenant's last durable event; 0 for one without a ledger.</summary>
+    ValueTask<long> DurableSequenceAsync(string tenant, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Durable events from <paramref name="fromSequence"/> on, in order, at most <paramref name="eventsMax"/>; fewer only
+    /// at the ledger's end or when a page is full of bytes (never zero while there is one).
+    /// </summary>
+    ValueTask<IReadOnlyList<LedgerEvent>> ReadAsync(
+        string tenant, long fromSequence, int eventsMax, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Durable events from <paramref name="fromSequence"/> (at least 1) on, in order, gap-free and duplicate-free, in batches,
+    /// without end: first from the journal, then live. A slow reader is served from the journal and slows nobody.
+    /// Ends when cancelled or when the host stops. Events are shared: do not change them.
+    /// </summary>
+    IAsyncEnumerable<IReadOnlyList<LedgerEvent>> WatchAsync(
+        string tenant, long fromSequence, CancellationToken cancellationToken);
+}
+
+/// <summary>Why a tenant did not answer.</summary>
+public enum TenantFault
+{
+    /// <summary>The host is starting or stopping, or the tenant is being loaded. No effect; retry.</summary>
+    NotReady,
+
+    /// <summary>Too many commands wait for this tenant. No effect; retry later.</summary>
+    Busy,
+
+    /// <summary>The store did not say whether the write is durable. Retry with the same request id.</summary>
+    OutcomeUnknown,
+
+    /// <summary>The store has no space; reads are served, writes are not. No effect.</summary>
+    StoreFull,
+
+    /// <summary>The tenant's journal is damaged and it is halted; the message names the place.</summary>
+    JournalDamaged,
+
+    /// <summary>A bug stopped this command before any effect; the tenant was reloaded.</summary>
+    Defect,
+}
+
+/// <summary>A tenant could not answer.</summary>
+public sealed class TenantException(TenantFault fault, string message, Exception? inner = null) : Exception(message, inner)
+{
+    /// <summary>Why.</summary>
+    public TenantFault Fault { get; } = fault;
+}
