@@ -1,0 +1,196 @@
+using System.Globalization;
+using System.Text;
+using AgentBudget.Protocol.V1;
+using Microsoft.Data.Sqlite;
+
+namespace AgentBudget.Reporting;
+
+/// <summary>One chargeback report: its SQL, and its rows as messages.</summary>
+internal sealed class Chargeback
+{
+    private const long NanosPerUnit = 1_000_000_000;
+
+    private const string Sums = """
+        sum(cost), sum(overrun), sum(calls), sum(refused), count(DISTINCT session),
+        sum(input), sum(output), sum(cache_read), sum(cache_write_5m), sum(cache_write_1h),
+        sum(reasoning), sum(input_audio), sum(output_audio), sum(input_image)
+        """;
+
+    private const string From = "FROM spend WHERE tenant = $tenant AND quarter >= $start AND quarter < $end";
+
+    // SQLITE_ERROR with this text is how sum() says that it left 64 bits.
+    private const string OverflowMessage = "integer overflow";
+
+    private readonly GetChargebackRequest _request;
+    private readonly string[] _groupings;
+
+    public Chargeback(GetChargebackRequest request)
+    {
+        _request = request;
+        _groupings = [.. request.GroupBy.Distinct(StringComparer.Ordinal)];
+        foreach (string grouping in _groupings)
+        {
+            if (!Columns.ContainsKey(grouping))
+                throw new ReportException(ReportFault.UnknownGrouping, $"there is no grouping \"{grouping}\"");
+        }
+    }
+
+    /// <summary>SQL expression by grouping.</summary>
+    public static IReadOnlyDictionary<string, string> Columns { get; } = new Dictionary<string, string>(StringComparer.Ordinal)
+    {
+        ["business_unit"] = "business_unit",
+        ["use_case"] = "use_case",
+        ["agent"] = "agent",
+        ["model"] = "model",
+        ["session"] = "session",
+        ["hour"] = "utc_hour(quarter)",
+        ["day"] = "local_day(quarter)",
+        ["month"] = "local_month(quarter)",
+    };
+
+    public GetChargebackResponse Run(SqliteConnection connection, TenantSums sums)
+    {
+        RegisterFunctions(connection, sums.TimeZone);
+        try
+        {
+            var response = new GetChargebackResponse { Sequence = sums.Position };
+            if (_groupings.Length > 0) response.Rows.AddRange(Read(connection, sums, _groupings));
+            response.Total = Read(connection, sums, [])[0];
+            if (_groupings.Length == 0 && response.Total.Sessions > 0) response.Rows.Add(response.Total.Clone());
+            return response;
+        }
+        catch (SqliteException exception) when (exception.Message.Contains(OverflowMessage, StringComparison.Ordinal))
+        {
+            throw new ReportException(
+                ReportFault.AmountOverflow, "a sum of the report is beyond 9.2 billion currency units", exception);
+        }
+    }
+
+    private List<ChargebackRow> Read(SqliteConnection connection, TenantSums sums, string[] groupings)
+    {
+        using var command = connection.CreateCommand();
+#pragma warning disable CA2100 // Put together from constants of this file; values are parameters.
+        command.CommandText = Sql(groupings);
+#pragma warning restore CA2100
+        Bind(command, sums.Tenant);
+        using var reader = command.ExecuteReader();
+        var rows = new List<ChargebackRow>();
+        while (reader.Read())
+        {
+            if (rows.Count == Aggregator.RowsMax)
+            {
+                throw new ReportException(
+                    ReportFault.TooManyRows, $"the report has more than {Aggregator.RowsMax} rows");
+            }
+            rows.Add(ReadRow(reader, sums.Currency, groupings));
+        }
+        return rows;
+    }
+
+    private string Sql(string[] groupings)
+    {
+        var sql = new StringBuilder("SELECT ").Append(Sums);
+        foreach (string grouping in groupings) sql.Append(", ").Append(Columns[grouping]).Append(" AS by_").Append(grouping);
+        sql.Append(' ').Append(From);
+        foreach (var (column, _) in Filters()) sql.Append(" AND ").Append(column).Append(" = $").Append(column);
+        if (groupings.Length == 0) return sql.ToString();
+        string keys = string.Join(", ", groupings.Select(grouping => $"by_{grouping}"));
+        sql.Append(" GROUP BY ").Append(keys).Append(" ORDER BY sum(cost) DESC, ").Append(keys);
+        return sql.Append(CultureInfo.InvariantCulture, $" LIMIT {Aggregator.RowsMax + 1}").ToString();
+    }
+
+    private void Bind(SqliteCommand command, string tenant)
+    {
+        const long HourSeconds = SpendKey.QuarterSeconds * SpendKey.QuartersPerHour;
+        long startHour = _request.Period?.StartTime is { } start ? FloorDivide(start.Seconds, HourSeconds) : 0;
+        long endHour = long.MaxValue / SpendKey.QuartersPerHour;
+        if (_request.Period?.EndTime is { } end)
+        {
+            endHour = FloorDivide(end.Seconds, HourSeconds);
+            if (end.Seconds % HourSeconds != 0 || end.Nanos != 0) endHour++;
+        }
+        command.Parameters.AddWithValue("$tenant", tenant);
+        command.Parameters.AddWithValue("$start", startHour * SpendKey.QuartersPerHour);
+        command.Parameters.AddWithValue("$end", endHour * SpendKey.QuartersPerHour);
+        foreach (var (column, value) in Filters()) command.Parameters.AddWithValue("$" + column, value);
+    }
+
+    private IEnumerable<(string Column, string Value)> Filters()
+    {
+        if (_request.Filter is not { } filter) yield break;
+        if (filter.BusinessUnit.Length > 0) yield return ("business_unit", filter.BusinessUnit);
+        if (filter.UseCase.Length > 0) yield return ("use_case", filter.UseCase);
+        if (filter.Agent.Length > 0) yield return ("agent", filter.Agent);
+        if (filter.Session.Length > 0) yield return ("session", filter.Session);
+        if (filter.Model.Length > 0) yield return ("model", filter.Model);
+    }
+
+    private static ChargebackRow ReadRow(SqliteDataReader reader, string currency, string[] groupings)
+    {
+        // Over no rows at all a sum is NULL.
+        long Number(int ordinal) => reader.IsDBNull(ordinal) ? 0 : reader.GetInt64(ordinal);
+
+        var row = new ChargebackRow
+        {
+            Cost = ToMoney(Number(0), currency),
+            Overrun = ToMoney(Number(1), currency),
+            Calls = Number(2),
+            Refused = Number(3),
+            Sessions = Number(4),
+            Tokens = new TokenUsage
+            {
+                InputTokens = Number(5),
+                OutputTokens = Number(6),
+                CacheReadTokens = Number(7),
+                CacheWrite5MTokens = Number(8),
+                CacheWrite1HTokens = Number(9),
+                ReasoningTokens = Number(10),
+                InputAudioTokens = Number(11),
+                OutputAudioTokens = Number(12),
+                InputImageTokens = Number(13),
+            },
+        };
+        for (int i = 0; i < groupings.Length; i++) row.Keys.Add(groupings[i], reader.GetString(14 + i));
+        return row;
+    }
+
+    private static Money ToMoney(long nanos, string currency) => new()
+    {
+        CurrencyCode = currency,
+        Units = nanos / NanosPerUnit,
+        Nanos = (int)(nanos % NanosPerUnit),
+    };
+
+    private static long FloorDivide(long dividend, long divisor) =>
+        dividend >= 0 ? dividend / divisor : (dividend - divisor + 1) / divisor;
+
+    private static void RegisterFunctions(SqliteConnection connection, string timeZone)
+    {
+        // Rows come in the order of quarters, so the last answer is nearly always the next one too.
+        var zone = TimeZoneInfo.FindSystemTimeZoneById(timeZone);
+        connection.CreateFunction("utc_hour", Cached(
+            quarter => TimeOf(quarter).ToString("yyyy-MM-dd'T'HH':00:00Z'", CultureInfo.InvariantCulture)));
+        connection.CreateFunction("local_day", Cached(
+            quarter => Local(quarter, zone).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)));
+        connection.CreateFunction("local_month", Cached(
+            quarter => Local(quarter, zone).ToString("yyyy-MM", CultureInfo.InvariantCulture)));
+    }
+
+    private static Func<long, string> Cached(Func<long, string> text)
+    {
+        long lastQuarter = long.MinValue;
+        string lastText = "";
+        return quarter =>
+        {
+            if (quarter == lastQuarter) return lastText;
+            lastText = text(quarter);
+            lastQuarter = quarter;
+            return lastText;
+        };
+    }
+
+    private static DateTimeOffset TimeOf(long quarter) =>
+        DateTimeOffset.FromUnixTimeSeconds(quarter * SpendKey.QuarterSeconds);
+
+    private static DateTimeOffset Local(long quarter, TimeZoneInfo zone) => TimeZoneInfo.ConvertTime(TimeOf(quarter), zone);
+}
