@@ -1,0 +1,68 @@
+using System.Buffers.Text;
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.IdentityModel.Tokens;
+
+namespace AgentBudget.Identity;
+
+/// <summary>The key that signs session tokens: ECDSA over P-256 with SHA-256 (ES256), in a file of its own.</summary>
+public sealed class SigningKey : IDisposable
+{
+    private readonly ECDsa _ecdsa;
+
+    private SigningKey(ECDsa ecdsa)
+    {
+        _ecdsa = ecdsa;
+        Key = new ECDsaSecurityKey(ecdsa) { KeyId = Thumbprint(ecdsa) };
+    }
+
+    /// <summary>Names the key in a token's header: its thumbprint (RFC 7638).</summary>
+    public string KeyId => Key.KeyId;
+
+    /// <summary>The key itself.</summary>
+    internal ECDsaSecurityKey Key { get; }
+
+    /// <summary>Reads the key from its file (PKCS #8, PEM), or makes both (mode 0600).</summary>
+    /// <exception cref="InvalidDataException">The file holds no such key.</exception>
+    /// <exception cref="IOException">The file cannot be read or made.</exception>
+    public static SigningKey LoadOrCreate(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        string pem = SecretFile.ReadOrCreate(path, NewPem, out _);
+        ECDsa ecdsa = ECDsa.Create();
+        try
+        {
+            ecdsa.ImportFromPem(pem);
+            ECParameters parameters = ecdsa.ExportParameters(includePrivateParameters: true);
+            if (parameters.D is null || parameters.Curve.Oid.FriendlyName is not ("nistP256" or "ECDSA_P256"))
+                throw new CryptographicException("not a private key on P-256");
+            return new SigningKey(ecdsa);
+        }
+        catch (Exception fault) when (fault is ArgumentException or CryptographicException)
+        {
+            ecdsa.Dispose();
+            throw new InvalidDataException(
+                $"{path} holds no signing key: it is a private key on P-256 as PKCS #8 in PEM. Restore it, or remove it to "
+                + "have a new key made; tokens signed with the old one end with it.",
+                fault);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _ecdsa.Dispose();
+
+    private static string NewPem()
+    {
+        using ECDsa ecdsa = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        return ecdsa.ExportPkcs8PrivateKeyPem();
+    }
+
+    private static string Thumbprint(ECDsa ecdsa)
+    {
+        ECPoint point = ecdsa.ExportParameters(includePrivateParameters: false).Q;
+        string x = Base64Url.EncodeToString(point.X);
+        string y = Base64Url.EncodeToString(point.Y);
+        string canonical = $$"""{"crv":"P-256","kty":"EC","x":"{{x}}","y":"{{y}}"}""";
+        return Base64Url.EncodeToString(SHA256.HashData(Encoding.ASCII.GetBytes(canonical)));
+    }
+}
