@@ -1,0 +1,25 @@
+namespace AgentBudget.Rpc;
+
+/// <summary>Answers one request with one response.</summary>
+/// <typeparam name="TRequest">The request message.</typeparam>
+/// <typeparam name="TResponse">The response message.</typeparam>
+/// <param name="request">Owned by the handler.</param>
+/// <param name="call">Valid until the returned task completes.</param>
+/// <returns>The response; it is serialized after the task completes and must not change then, so one instance may
+/// answer many calls.</returns>
+/// <exception cref="RpcException">Sent to the caller. Anything else is logged and reaches the caller as INTERNAL,
+/// without its text.</exception>
+public delegate ValueTask<TResponse> UnaryHandler<TRequest, TResponse>(TRequest request, RpcCall call);
+
+/// <summary>Answers one request with a stream of responses, which ends when the returned task completes.</summary>
+/// <typeparam name="TRequest">The request message.</typeparam>
+/// <typeparam name="TResponse">The message of the stream.</typeparam>
+/// <param name="request">Owned by the handler.</param>
+/// <param name="responses">Where the messages go.</param>
+/// <param name="call">Valid until the returned task completes. Await nothing without its cancellation.</param>
+/// <returns>A task that ends the stream.</returns>
+/// <exception cref="RpcException">Ends the stream with an error.</exception>
+/// <exception cref="OperationCanceledException">By the call's cancellation: the stream ends with the status of what
+/// cancelled it.</exception>
+public delegate Task ServerStreamingHandler<TRequest, TResponse>(
+    TRequest request, IRpcStreamWriter<TResponse> responses, RpcCall call);

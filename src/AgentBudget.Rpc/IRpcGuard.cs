@@ -1,0 +1,14 @@
+namespace AgentBudget.Rpc;
+
+/// <summary>
+/// Decides from the headers alone whether a call may proceed, before a byte of its message is read. It is asked for
+/// every method, health included; what it does not know it should refuse.
+/// </summary>
+public interface IRpcGuard
+{
+    /// <summary>Returns to let the call proceed; may set <see cref="RpcCall.User"/>. Called concurrently.</summary>
+    /// <param name="method">The method that is called.</param>
+    /// <param name="call">Its headers. Valid during this method and then in the handler.</param>
+    /// <exception cref="RpcException">The call is refused with this status.</exception>
+    void Authorize(RpcMethod method, RpcCall call);
+}

@@ -1,0 +1,36 @@
+using AgentBudget.Rpc.Server;
+using Google.Protobuf.Reflection;
+
+namespace AgentBudget.Rpc;
+
+/// <summary>A method that is served: its descriptor and, inside, its handler. One instance for the server's life.</summary>
+public abstract class RpcMethod
+{
+    private protected RpcMethod(MethodDescriptor descriptor)
+    {
+        Descriptor = descriptor;
+        Name = descriptor.Name;
+        ServiceName = descriptor.Service.FullName;
+        Path = PathOf(descriptor);
+    }
+
+    /// <summary>The method as the proto declares it.</summary>
+    public MethodDescriptor Descriptor { get; }
+
+    /// <summary>The method's name within its service.</summary>
+    public string Name { get; }
+
+    /// <summary>The full name of the service: package and name.</summary>
+    public string ServiceName { get; }
+
+    /// <summary>The request path: <c>/package.Service/Method</c>.</summary>
+    public string Path { get; }
+
+    /// <summary>Whether the response is a stream.</summary>
+    public bool IsServerStreaming => Descriptor.IsServerStreaming;
+
+    /// <summary>Reads the request of the call, runs the handler and writes its answer. Never fails.</summary>
+    internal abstract Task RunAsync(HttpCall call);
+
+    internal static string PathOf(MethodDescriptor descriptor) => $"/{descriptor.Service.FullName}/{descriptor.Name}";
+}

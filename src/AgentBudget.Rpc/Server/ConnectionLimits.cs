@@ -1,0 +1,51 @@
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+
+namespace AgentBudget.Rpc.Server;
+
+/// <summary>What one connection, and all of them, may take.</summary>
+internal static class ConnectionLimits
+{
+    // A connection costs some 20 KiB idle; this many stay below 256 MiB.
+    private const long ConnectionsMax = 10_000;
+
+    // The value that gRPC servers commonly announce; clients queue further calls themselves.
+    private const int StreamsPerConnectionMax = 100;
+
+    // A bearer token of 8 KiB with room for everything else.
+    private const int HeadersBytesMax = 16 * 1024;
+
+    // A stream's window holds the largest message, so that its sender never stops in the middle of one.
+    private const int StreamWindowMarginBytes = 64 * 1024;
+    private const int StreamWindowBytesMax = 1024 * 1024;
+
+    // Kestrel's own default: many small messages of many streams at once.
+    private const int ConnectionWindowBytes = 1024 * 1024;
+
+    // A dead peer is noticed within their sum; a stream that waits for news has no other sign of life.
+    private static readonly TimeSpan PingDelay = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan PingTimeout = TimeSpan.FromSeconds(10);
+
+    internal static void Apply(KestrelServerOptions kestrel, int messageBytesMax)
+    {
+        kestrel.AddServerHeader = false;
+        KestrelServerLimits limits = kestrel.Limits;
+        limits.MaxConcurrentConnections = ConnectionsMax;
+        limits.MaxRequestHeadersTotalSize = HeadersBytesMax;
+
+        // Both count over a whole stream, however long it lives, and break its connection with all other calls on it.
+        // Messages are bounded by their prefix and by their arrival time instead.
+        limits.MaxRequestBodySize = null;
+        limits.MinRequestBodyDataRate = null;
+
+        // A reader of a stream may pause as long as it likes: it holds up nobody, and pings find the dead ones.
+        limits.MinResponseDataRate = null;
+
+        limits.Http2.MaxStreamsPerConnection = StreamsPerConnectionMax;
+        limits.Http2.MaxRequestHeaderFieldSize = HeadersBytesMax;
+        limits.Http2.InitialStreamWindowSize =
+            Math.Min(messageBytesMax + StreamWindowMarginBytes, StreamWindowBytesMax);
+        limits.Http2.InitialConnectionWindowSize = ConnectionWindowBytes;
+        limits.Http2.KeepAlivePingDelay = PingDelay;
+        limits.Http2.KeepAlivePingTimeout = PingTimeout;
+    }
+}

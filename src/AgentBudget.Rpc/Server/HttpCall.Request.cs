@@ -1,0 +1,231 @@
+using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
+using System.IO.Pipelines;
+using System.Text;
+using AgentBudget.Rpc.Wire;
+using Google.Protobuf;
+using Microsoft.Extensions.Primitives;
+
+namespace AgentBudget.Rpc.Server;
+
+internal sealed partial class HttpCall
+{
+    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    private MessageEncoding _encoding;
+    private long _arrivalDeadlineTimestamp;
+    private volatile bool _isMessageLate;
+    private bool _isMessageRead;
+
+    private enum MessageEncoding
+    {
+        Identity,
+        Gzip,
+    }
+
+    /// <summary>Takes what the headers say: deadline, encoding, protocol version.</summary>
+    /// <exception cref="RpcException">They say something wrong.</exception>
+    internal void Begin(RpcMethod method, WireProtocol protocol)
+    {
+        _method = method;
+        _protocol = protocol;
+        if (protocol == WireProtocol.Grpc)
+        {
+            StringValues timeout = _request.Headers.GrpcTimeout;
+            if (timeout.Count > 0)
+            {
+                if (!CallTimeout.TryParseGrpc(timeout.ToString(), out TimeSpan value))
+                    throw Faults.TimeoutMalformed("grpc-timeout");
+                SetDeadline(value);
+            }
+
+            TakeEncoding(_request.Headers.GrpcEncoding);
+            return;
+        }
+
+        BeginConnect();
+    }
+
+    /// <summary>Called when the message was not there at the first look: from now on it has limited time.</summary>
+    internal void AwaitMessage()
+    {
+        if (_arrivalDeadlineTimestamp != 0)
+            return;
+        _arrivalDeadlineTimestamp = _server.ArrivalDeadline();
+        Watch();
+    }
+
+    /// <summary>
+    /// Takes the request message out of what was read; true when it is whole and the request has ended.
+    /// </summary>
+    /// <param name="result">What the body reader returned; it is advanced here.</param>
+    /// <param name="message">Null until the message was parsed.</param>
+    /// <exception cref="RpcException">The request is not one readable message.</exception>
+    internal bool TryTakeMessage(in ReadResult result, [NotNullWhen(true)] ref IMessage? message)
+    {
+        if (result.IsCanceled && _isMessageLate)
+            throw Faults.MessageLate(_server.Options.MessageArrivalMax);
+        ReadOnlySequence<byte> buffer = result.Buffer;
+        bool isTaken = WireProtocols.IsFramed(_protocol)
+            ? TryTakeFrame(buffer, result.IsCompleted, ref message)
+            : TryTakeBody(buffer, result.IsCompleted, ref message);
+        if (isTaken)
+        {
+            _isMessageRead = true;
+            _arrivalDeadlineTimestamp = 0;
+        }
+
+        return isTaken;
+    }
+
+    private bool TryTakeFrame(
+        in ReadOnlySequence<byte> buffer, bool isCompleted, [NotNullWhen(true)] ref IMessage? message)
+    {
+        SequencePosition rest = buffer.Start;
+        if (message is not null)
+        {
+            if (!buffer.IsEmpty)
+                throw Faults.MoreThanOneMessage();
+        }
+        else if (MessageFrame.TryReadPrefix(buffer, out byte flags, out uint length))
+        {
+            if (flags > MessageFrame.Compressed)
+                throw Faults.FlagsUnknown(flags);
+            if (length > (uint)_server.Options.MessageBytesMax)
+                throw Faults.MessageTooLarge(_server.Options.MessageBytesMax);
+            long frameBytes = MessageFrame.PrefixBytes + (long)length;
+            if (buffer.Length > frameBytes)
+                throw Faults.MoreThanOneMessage();
+            if (buffer.Length == frameBytes)
+            {
+                message = Parse(buffer.Slice(MessageFrame.PrefixBytes), flags == MessageFrame.Compressed);
+                rest = buffer.End;
+            }
+        }
+
+        if (isCompleted && message is null)
+            throw buffer.IsEmpty ? Faults.MessageMissing() : Faults.MessageIncomplete();
+        _requestBody.Reader.AdvanceTo(rest, buffer.End);
+        return isCompleted && message is not null;
+    }
+
+    private bool TryTakeBody(
+        in ReadOnlySequence<byte> buffer, bool isCompleted, [NotNullWhen(true)] ref IMessage? message)
+    {
+        if (buffer.Length > _server.Options.MessageBytesMax)
+            throw Faults.MessageTooLarge(_server.Options.MessageBytesMax);
+        if (!isCompleted)
+        {
+            _requestBody.Reader.AdvanceTo(buffer.Start, buffer.End);
+            return false;
+        }
+
+        message = Parse(buffer, _encoding == MessageEncoding.Gzip);
+        _requestBody.Reader.AdvanceTo(buffer.End);
+        return true;
+    }
+
+    private IMessage Parse(in ReadOnlySequence<byte> payload, bool isCompressed)
+    {
+        if (!isCompressed)
+            return payload.IsSingleSegment ? ParsePlain(payload.FirstSpan) : ParsePieces(payload);
+        if (_encoding == MessageEncoding.Identity)
+            throw Faults.CompressionUndeclared();
+        RpcStatusCode codeOfBadData =
+            _protocol == WireProtocol.Grpc ? RpcStatusCode.Internal : RpcStatusCode.InvalidArgument;
+        (byte[] rented, int length) =
+            GzipInflater.Inflate(payload, _server.Options.MessageBytesMax, codeOfBadData);
+        try
+        {
+            return ParsePlain(rented.AsSpan(0, length));
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(rented);
+        }
+    }
+
+    private IMessage ParsePlain(ReadOnlySpan<byte> payload)
+    {
+        if (WireProtocols.IsJson(_protocol))
+            return ParseJson(payload);
+        try
+        {
+            return _method!.Descriptor.InputType.Parser.ParseFrom(payload);
+        }
+        catch (InvalidProtocolBufferException failure)
+        {
+            throw Faults.MessageMalformed(failure.Message);
+        }
+    }
+
+    private IMessage ParsePieces(in ReadOnlySequence<byte> payload)
+    {
+        if (WireProtocols.IsJson(_protocol))
+            return ParseJson(payload.ToArray());
+        try
+        {
+            return _method!.Descriptor.InputType.Parser.ParseFrom(payload);
+        }
+        catch (InvalidProtocolBufferException failure)
+        {
+            throw Faults.MessageMalformed(failure.Message);
+        }
+    }
+
+    private IMessage ParseJson(ReadOnlySpan<byte> payload)
+    {
+        if (payload.IsEmpty)
+            throw Faults.MessageMalformed("it is empty; an empty message is {}.");
+        try
+        {
+            return _server.Json.Parse(StrictUtf8.GetString(payload), _method!.Descriptor.InputType);
+        }
+        catch (Exception failure) when (failure is InvalidProtocolBufferException or InvalidJsonException
+            or FormatException or OverflowException or ArgumentException or InvalidOperationException)
+        {
+            throw Faults.MessageMalformed(failure.Message);
+        }
+    }
+
+    private void BeginConnect()
+    {
+        StringValues version = _request.Headers["connect-protocol-version"];
+        if (version.Count > 0 && version != "1")
+            throw Faults.ProtocolVersionUnknown(version.ToString());
+        StringValues timeout = _request.Headers["connect-timeout-ms"];
+        if (timeout.Count > 0)
+        {
+            if (!CallTimeout.TryParseConnect(timeout.ToString(), out TimeSpan value))
+                throw Faults.TimeoutMalformed("connect-timeout-ms");
+            SetDeadline(value);
+        }
+
+        TakeEncoding(WireProtocols.IsFramed(_protocol)
+            ? _request.Headers["connect-content-encoding"]
+            : _request.Headers.ContentEncoding);
+    }
+
+    private void TakeEncoding(StringValues encoding)
+    {
+        if (encoding.Count == 0)
+            return;
+        string name = encoding.ToString();
+        _encoding = name switch
+        {
+            "identity" or "" => MessageEncoding.Identity,
+            "gzip" => MessageEncoding.Gzip,
+            _ => throw Faults.EncodingUnsupported(name),
+        };
+    }
+
+    private void SetDeadline(TimeSpan timeout)
+    {
+        long frequency = _server.Time.TimestampFrequency;
+        long seconds = timeout.Ticks / TimeSpan.TicksPerSecond;
+        long fraction = timeout.Ticks % TimeSpan.TicksPerSecond;
+        long timestamp = _server.Time.GetTimestamp()
+            + (seconds * frequency) + (fraction * frequency / TimeSpan.TicksPerSecond);
+        _deadlineTimestamp = Math.Max(1, timestamp); // Zero says that there is none.
+    }
+}

@@ -1,0 +1,213 @@
+using System.IO.Pipelines;
+using AgentBudget.Rpc.Wire;
+using Google.Protobuf;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
+
+namespace AgentBudget.Rpc.Server;
+
+internal sealed partial class HttpCall
+{
+    // A stream whose cancellation fired gets this long to end by itself; then it is reset. A reader that takes nothing
+    // can keep it waiting in a write for ever.
+    internal static readonly TimeSpan StreamEndGrace = TimeSpan.FromSeconds(5);
+
+    private static readonly StringValues GrpcContentType = WireProtocols.GrpcContentType;
+    private static readonly StringValues GrpcOk = "0";
+
+    private bool _isStream;
+    private bool _hasBodyStarted;
+    private List<KeyValuePair<string, string>>? _handlerTrailers;
+
+    /// <summary>Writes the only message and the good end of a unary call. Nothing is flushed here: Kestrel sends
+    /// headers, message and trailers together when the call returns.</summary>
+    internal void Respond(IMessage message)
+    {
+        if (_protocol == WireProtocol.Grpc)
+        {
+            _response.Headers.ContentType = GrpcContentType;
+            MessageFrame.Write(_responseBody.Writer, message);
+            _hasBodyStarted = true;
+            EndGrpc();
+            return;
+        }
+
+        ConnectAnswer.WriteUnary(_response, _responseBody.Writer, _protocol, message, _handlerTrailers, _server.Json);
+    }
+
+    /// <summary>Sends the response headers of a stream.</summary>
+    internal Task StartStreamAsync()
+    {
+        ThrowIfCancelled();
+        StartStream();
+        return _responseBody.StartAsync(CancellationToken.None);
+    }
+
+    /// <summary>
+    /// Sends a message of a stream. No token goes into the flush: one that fires while the reader's window is shut
+    /// would make Kestrel reset the stream, and the status would be lost. It is looked at between writes instead.
+    /// </summary>
+    internal ValueTask SendAsync(IMessage message)
+    {
+        ThrowIfCancelled();
+        StartStream();
+        _hasBodyStarted = true;
+        PipeWriter writer = _responseBody.Writer;
+        if (_protocol == WireProtocol.ConnectStreamJson)
+            MessageFrame.Write(writer, flags: 0, _server.Json.Format(message));
+        else
+            MessageFrame.Write(writer, message);
+        ValueTask<FlushResult> flush = writer.FlushAsync(CancellationToken.None);
+        if (!flush.IsCompletedSuccessfully)
+            return AwaitFlushAsync(flush);
+        CheckFlushed(flush.Result);
+        return ValueTask.CompletedTask;
+    }
+
+    /// <summary>Ends a stream whose handler returned: well, or with what cancelled it.</summary>
+    internal void EndStream()
+    {
+        if (ErrorOf(CancellationCause) is RpcException error)
+        {
+            Answer(error);
+            return;
+        }
+
+        StartStream();
+        if (_protocol == WireProtocol.Grpc)
+            EndGrpc();
+        else
+            ConnectAnswer.WriteEndOfStream(_responseBody.Writer, error: null, _handlerTrailers, _server.Json);
+    }
+
+    /// <summary>Ends the call with what its handling threw.</summary>
+    internal void Fail(Exception failure)
+    {
+        if (!_isMessageRead && failure is IOException or OperationCanceledException or ObjectDisposedException
+            && failure is not BadHttpRequestException)
+        {
+            // The caller went away before its message was whole: nobody is there to be told.
+            Log.CallerLeft(_server.Logger, _method!.Path);
+            _lifetime.Abort();
+            return;
+        }
+
+        RpcException error = failure switch
+        {
+            RpcException known => known,
+            OperationCanceledException when ErrorOf(CancellationCause) is RpcException cause => cause,
+            BadHttpRequestException bad when !_isMessageRead => Faults.MessageMalformed(bad.Message),
+            _ => BugOf(failure),
+        };
+        AnswerLogged(error);
+    }
+
+    /// <summary>Answers a call that never came to its handler: by its headers, or by the guard.</summary>
+    internal void Refuse(Exception failure) => AnswerLogged(failure as RpcException ?? BugOf(failure));
+
+    /// <summary>Answers a call of a method that is not served.</summary>
+    internal void AnswerUnknown(WireProtocol protocol, string path)
+    {
+        _protocol = protocol;
+        Answer(Faults.MethodUnknown(path));
+    }
+
+    private void AnswerLogged(RpcException error)
+    {
+        Log.CallFailed(_server.Logger, _method!.Path, error.StatusCode);
+        try
+        {
+            Answer(error);
+        }
+        catch (InvalidOperationException late)
+        {
+            // The headers have left in a state that has no room for an error: a reset is all that can still be said.
+            Log.AnswerFailed(_server.Logger, late, _method.Path);
+            _lifetime.Abort();
+        }
+    }
+
+    /// <summary>Writes an error as the protocol has it, before or after messages.</summary>
+    private void Answer(RpcException error)
+    {
+        switch (_protocol)
+        {
+            case WireProtocol.Grpc:
+                AnswerGrpc(error);
+                break;
+            case WireProtocol.ConnectUnaryJson:
+            case WireProtocol.ConnectUnaryProto:
+                ConnectAnswer.WriteUnaryError(_response, _responseBody.Writer, error, _handlerTrailers, _server.Json);
+                break;
+            case WireProtocol.ConnectStreamJson:
+            case WireProtocol.ConnectStreamProto:
+                StartStream();
+                ConnectAnswer.WriteEndOfStream(_responseBody.Writer, error, _handlerTrailers, _server.Json);
+                break;
+        }
+    }
+
+    private void AnswerGrpc(RpcException error)
+    {
+        bool isTrailersOnly = !_hasBodyStarted && !_response.HasStarted && _handlerTrailers is null;
+        if (!_response.HasStarted)
+            _response.Headers.ContentType = GrpcContentType;
+        IHeaderDictionary target = isTrailersOnly ? _response.Headers : _trailers!.Trailers;
+        AddHandlerTrailers(target);
+        GrpcStatus.Write(target, error);
+        if (error.StatusCode == RpcStatusCode.Unimplemented && isTrailersOnly)
+            target.GrpcAcceptEncoding = "identity,gzip";
+    }
+
+    private void EndGrpc()
+    {
+        IHeaderDictionary trailers = _trailers!.Trailers;
+        AddHandlerTrailers(trailers);
+        trailers.GrpcStatus = GrpcOk;
+    }
+
+    private void AddHandlerTrailers(IHeaderDictionary target)
+    {
+        if (_handlerTrailers is null)
+            return;
+        foreach (KeyValuePair<string, string> trailer in _handlerTrailers)
+            target.Append(trailer.Key, trailer.Value);
+    }
+
+    private void StartStream()
+    {
+        if (!_response.HasStarted)
+            _response.Headers.ContentType = WireProtocols.ResponseContentType(_protocol);
+    }
+
+    private async ValueTask AwaitFlushAsync(ValueTask<FlushResult> flush) => CheckFlushed(await flush);
+
+    private void CheckFlushed(FlushResult result)
+    {
+        if (!result.IsCompleted && !result.IsCanceled)
+            return;
+        EnsureCancellation().Fire(CancellationCause.CallerReset);
+        ThrowIfCancelled();
+    }
+
+    private void ThrowIfCancelled()
+    {
+        CallCancellation cancellation = EnsureCancellation();
+        if (cancellation.Cause != CancellationCause.None)
+            throw new OperationCanceledException("The call is over.", cancellation.Token);
+    }
+
+    private static RpcException? ErrorOf(CancellationCause cause) => cause switch
+    {
+        CancellationCause.None => null,
+        CancellationCause.Deadline => Faults.DeadlinePassed(),
+        CancellationCause.CallerReset => Faults.CallerGaveUp(),
+        CancellationCause.Drain => Faults.Draining(),
+    };
+
+    private RpcException BugOf(Exception failure)
+    {
+        Log.HandlerFailed(_server.Logger, failure, _method!.Path);
+        return Faults.Bug();
+    }
+}

@@ -1,0 +1,37 @@
+using System.Net;
+
+namespace AgentBudget.Rpc;
+
+/// <summary>Where a server listens and what it takes. Checked when the server is made.</summary>
+public sealed class RpcServerOptions
+{
+    /// <summary>Where HTTP/1.1 is served in cleartext: Connect and the ordinary routes. Null: nowhere. Port 0: any
+    /// free one.</summary>
+    public IPEndPoint? HttpEndPoint { get; init; }
+
+    /// <summary>Where HTTP/2 is served in cleartext by prior knowledge: gRPC, and Connect as well. Null: nowhere. Port
+    /// 0: any free one.</summary>
+    public IPEndPoint? GrpcEndPoint { get; init; }
+
+    /// <summary>The largest request message in bytes, after inflation. 1 to 64 MiB.</summary>
+    public int MessageBytesMax { get; init; } = 256 * 1024;
+
+    /// <summary>How long after its headers a request message may take to arrive. 1 second to 10 minutes.</summary>
+    public TimeSpan MessageArrivalMax { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long calls in flight may take to finish when the server is disposed without a stop. 0 to 10
+    /// minutes.</summary>
+    public TimeSpan DrainGrace { get; init; } = TimeSpan.FromSeconds(10);
+
+    internal void Validate()
+    {
+        if (HttpEndPoint is null && GrpcEndPoint is null)
+            throw new ArgumentException("A server needs an HTTP or a gRPC endpoint.");
+        ArgumentOutOfRangeException.ThrowIfLessThan(MessageBytesMax, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(MessageBytesMax, 64 * 1024 * 1024);
+        ArgumentOutOfRangeException.ThrowIfLessThan(MessageArrivalMax, TimeSpan.FromSeconds(1));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(MessageArrivalMax, TimeSpan.FromMinutes(10));
+        ArgumentOutOfRangeException.ThrowIfLessThan(DrainGrace, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(DrainGrace, TimeSpan.FromMinutes(10));
+    }
+}

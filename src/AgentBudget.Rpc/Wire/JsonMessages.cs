@@ -1,0 +1,49 @@
+using System.Text;
+using Google.Protobuf;
+using Google.Protobuf.Reflection;
+using Google.Protobuf.WellKnownTypes;
+
+namespace AgentBudget.Rpc.Wire;
+
+/// <summary>
+/// The proto3 JSON form of messages. Fields that the schema does not have are an error on the way in; fields that hold
+/// their default are left out on the way out, as the standard has it.
+/// </summary>
+internal sealed class JsonMessages
+{
+    // The depth that protobuf's binary parser has as well.
+    private const int DepthMax = 100;
+
+    private readonly TypeRegistry _types;
+    private readonly JsonParser _parser;
+    private readonly JsonFormatter _formatter;
+
+    /// <param name="types">What a <c>google.protobuf.Any</c> inside a message may hold.</param>
+    internal JsonMessages(TypeRegistry types)
+    {
+        _types = types;
+        _parser = new JsonParser(new JsonParser.Settings(DepthMax, types));
+        _formatter = new JsonFormatter(new JsonFormatter.Settings(formatDefaultValues: false, types));
+    }
+
+    internal IMessage Parse(string json, MessageDescriptor type) => _parser.Parse(json, type);
+
+    /// <summary>The message as UTF-8.</summary>
+    internal byte[] Format(IMessage message) => Encoding.UTF8.GetBytes(_formatter.Format(message));
+
+    /// <summary>What is inside an <c>Any</c>, readable; null when its type is not known here.</summary>
+    internal byte[]? TryFormatAny(Any packed)
+    {
+        MessageDescriptor? type = _types.Find(Any.GetTypeName(packed.TypeUrl));
+        if (type is null)
+            return null;
+        try
+        {
+            return Format(type.Parser.ParseFrom(packed.Value));
+        }
+        catch (InvalidProtocolBufferException)
+        {
+            return null;
+        }
+    }
+}
