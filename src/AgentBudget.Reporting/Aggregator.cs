@@ -18,8 +18,8 @@ public sealed class Aggregator : IDisposable
     /// <summary>Folded events that may wait to be written; folding them again after a crash takes about a second.</summary>
     internal const int PendingEventsMax = 262_144;
 
-    /// <summary>Distinct sums that may wait to be written; about 4 MB, written in some 50 ms.</summary>
-    internal const int PendingSumsMax = 8_192;
+    /// <summary>Distinct sums that may wait to be written; about 16 MB.</summary>
+    internal const int PendingSumsMax = 32_768;
 
     private readonly Lock _lock = new();
     private readonly ReportStore _store;
