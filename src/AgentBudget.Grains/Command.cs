@@ -80,8 +80,8 @@ public sealed record SessionsQuery(ListSessionsRequest Request) : Command;
 public sealed record CatalogQuery : Command;
 
 /// <summary>
-/// Asks for the balances that a watcher's filter names. Answers a <see cref="SpendSnapshot"/> view with the sequence that
-/// they are true at.
+/// Asks for the balances that a watcher's filter names. Answers a <see cref="SpendSnapshot"/> view with the sequence
+/// that they are true at.
 /// </summary>
 /// <param name="Filter">The filter.</param>
 public sealed record SpendSnapshotQuery(SpendFilter Filter) : Command;

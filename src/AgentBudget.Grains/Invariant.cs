@@ -1,6 +1,8 @@
 namespace AgentBudget.Grains;
 
-/// <summary>Asserts that stay on in Release. A false one is a bug: the turn is not answered and its tenant is reloaded.</summary>
+/// <summary>
+/// Asserts that stay on in Release. A false one is a bug: the turn is not answered and its tenant is reloaded.
+/// </summary>
 public static class Invariant
 {
     /// <summary>Throws <see cref="InvariantException"/> unless <paramref name="condition"/> holds.</summary>

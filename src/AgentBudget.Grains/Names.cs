@@ -24,7 +24,8 @@ public static class Names
     private const string ReservationPrefix = "r";
 
     /// <summary>The name of the session with this number: <c>sessions/s17</c>.</summary>
-    public static string Session(long number) => string.Create(CultureInfo.InvariantCulture, $"{SessionPrefix}{number}");
+    public static string Session(long number) =>
+        string.Create(CultureInfo.InvariantCulture, $"{SessionPrefix}{number}");
 
     /// <summary>The name of the reservation with this number: <c>r1042</c>.</summary>
     public static string Reservation(long number) =>

@@ -1,6 +1,8 @@
 namespace AgentBudget.Grains;
 
-/// <summary>How a command ended. A refusal of money is <see cref="Done"/> with a refusal event: it is an answer.</summary>
+/// <summary>
+/// How a command ended. A refusal of money is <see cref="Done"/> with a refusal event: it is an answer.
+/// </summary>
 public enum Outcome
 {
     /// <summary>Decided; the answer is in the event or the view.</summary>

@@ -37,7 +37,9 @@ public sealed record AdminCaller : Caller
     public override string Principal => "admin";
 }
 
-/// <summary>A session, by its token. What the token says is signed; whether the session still spends is the ledger's to say.</summary>
+/// <summary>
+/// A session, by its token. What the token says is signed; whether the session still spends is the ledger's to say.
+/// </summary>
 public sealed record SessionCaller : Caller
 {
     /// <summary>The tenant's id.</summary>

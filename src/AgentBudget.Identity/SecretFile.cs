@@ -3,7 +3,9 @@ namespace AgentBudget.Identity;
 /// <summary>A file with one secret, readable by its owner only, made when it is first needed.</summary>
 internal static class SecretFile
 {
-    /// <summary>A secret is at most this large: a PEM private key is under 1 KiB, and a wrong file is not read whole.</summary>
+    /// <summary>
+    /// A secret is at most this large: a PEM private key is under 1 KiB, and a wrong file is not read whole.
+    /// </summary>
     private const int BytesMax = 16 * 1024;
 
     /// <summary>

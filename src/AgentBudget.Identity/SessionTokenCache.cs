@@ -7,7 +7,8 @@ namespace AgentBudget.Identity;
 
 /// <summary>
 /// Tokens whose signature was checked, by the SHA-256 of the whole token. Two generations: what is used moves to the
-/// young one; when that is full the old one is forgotten. Only good tokens enter, so a flood of bad ones evicts nothing.
+/// young one; when that is full the old one is forgotten. Only good tokens enter, so a flood of bad ones evicts
+/// nothing.
 /// </summary>
 internal sealed class SessionTokenCache
 {

@@ -11,7 +11,9 @@ namespace AgentBudget.Identity;
 /// </summary>
 public sealed class SessionTokens
 {
-    /// <summary>The <c>typ</c> of the header (RFC 8725 §3.11): no other kind of token passes for one of these.</summary>
+    /// <summary>
+    /// The <c>typ</c> of the header (RFC 8725 §3.11): no other kind of token passes for one of these.
+    /// </summary>
     public const string TokenType = "agentbudget-session+jwt";
 
     /// <summary>The <c>iss</c> claim.</summary>
@@ -20,13 +22,17 @@ public sealed class SessionTokens
     /// <summary>The <c>aud</c> claim.</summary>
     public const string Audience = "agentbudget.v1";
 
-    /// <summary>A token is at most this long, in characters: ten times what we mint, and no work for an attacker.</summary>
+    /// <summary>
+    /// A token is at most this long, in characters: ten times what we mint, and no work for an attacker.
+    /// </summary>
     public const int TokenCharsMax = 8 * 1024;
 
     /// <summary>How far clocks may differ before an expiry counts, in seconds.</summary>
     public const int ClockSkewSeconds = 5;
 
-    /// <summary>A longer scope is left out of the token, so that a session with many tools still gets a usable one.</summary>
+    /// <summary>
+    /// A longer scope is left out of the token, so that a session with many tools still gets a usable one.
+    /// </summary>
     private const int ScopeCharsMax = 1024;
 
     /// <summary>What we mint fits here; clearing more stack at each call would cost more than the hash.</summary>
@@ -100,11 +106,13 @@ public sealed class SessionTokens
     }
 
     /// <summary>
-    /// Reads a token. False for one that is forged, unreadable, of another issuer, or past its expiry; nothing says which,
-    /// because an attacker would learn from it.
+    /// Reads a token. False for one that is forged, unreadable, of another issuer, or past its expiry; nothing says
+    /// which, because an attacker would learn from it.
     /// </summary>
     /// <param name="token">The token as it came.</param>
-    /// <param name="takesEnded">Whether the method takes a token past its expiry: what was spent must be recorded.</param>
+    /// <param name="takesEnded">
+    /// Whether the method takes a token past its expiry: what was spent must be recorded.
+    /// </param>
     /// <param name="session">Whom it names. Shared: known again at the next use.</param>
     public bool TryRead(ReadOnlySpan<char> token, bool takesEnded, [NotNullWhen(true)] out SessionCaller? session)
     {

@@ -42,8 +42,8 @@ public sealed class SigningKey : IDisposable
         {
             ecdsa.Dispose();
             throw new InvalidDataException(
-                $"{path} holds no signing key: it is a private key on P-256 as PKCS #8 in PEM. Restore it, or remove it to "
-                + "have a new key made; tokens signed with the old one end with it.",
+                $"{path} holds no signing key: it is a private key on P-256 as PKCS #8 in PEM. Restore it, or remove "
+                + "it to have a new key made; tokens signed with the old one end with it.",
                 fault);
         }
     }

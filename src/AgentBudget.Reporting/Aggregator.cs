@@ -6,16 +6,18 @@ namespace AgentBudget.Reporting;
 
 /// <summary>
 /// Folds ledger events, in order, into spend by business unit, use case, agent, model, session and quarter of an hour.
-/// Sums and position are written in one transaction, so a restart neither loses nor doubles: what was folded and not yet
-/// written is asked for again, because <see cref="Position"/> goes back with it. Everything here can be rebuilt from the
-/// ledger. Safe for any thread.
+/// Sums and position are written in one transaction, so a restart neither loses nor doubles: what was folded and not
+/// yet written is asked for again, because <see cref="Position"/> goes back with it. Everything here can be rebuilt
+/// from the ledger. Safe for any thread.
 /// </summary>
 public sealed class Aggregator : IDisposable
 {
     /// <summary>Most rows of a report; the answer stays a message that a client can take in one piece.</summary>
     public const int RowsMax = 100_000;
 
-    /// <summary>Folded events that may wait to be written; folding them again after a crash takes about a second.</summary>
+    /// <summary>
+    /// Folded events that may wait to be written; folding them again after a crash takes about a second.
+    /// </summary>
     internal const int PendingEventsMax = 262_144;
 
     /// <summary>Distinct sums that may wait to be written; about 16 MB.</summary>
@@ -43,8 +45,8 @@ public sealed class Aggregator : IDisposable
     public string? RebuildReason => _store.RebuildReason;
 
     /// <summary>
-    /// Opens the file at <paramref name="path"/>, or makes it anew if it is missing, damaged or of another format; then every
-    /// <see cref="Position"/> is 0 and the whole ledger is to be folded. Throws I/O errors.
+    /// Opens the file at <paramref name="path"/>, or makes it anew if it is missing, damaged or of another format; then
+    /// every <see cref="Position"/> is 0 and the whole ledger is to be folded. Throws I/O errors.
     /// </summary>
     public static Aggregator Open(string path)
     {
@@ -68,8 +70,8 @@ public sealed class Aggregator : IDisposable
     }
 
     /// <summary>
-    /// Folds the events that follow <see cref="Position"/>. All of them are counted, or, when it throws, none that was not
-    /// asked for again: continue from <see cref="Position"/>. The events are not kept.
+    /// Folds the events that follow <see cref="Position"/>. All of them are counted, or, when it throws, none that was
+    /// not asked for again: continue from <see cref="Position"/>. The events are not kept.
     /// Throws <see cref="InvalidOperationException"/> on a gap or a repetition, and I/O errors of the file.
     /// </summary>
     public void Fold(string tenant, IReadOnlyList<LedgerEvent> events)
@@ -88,8 +90,8 @@ public sealed class Aggregator : IDisposable
     }
 
     /// <summary>
-    /// Forgets what was folded of a tenant, durably: for a ledger that is shorter than <see cref="Position"/>, because its store
-    /// was restored to an earlier time. Fold it again from 1.
+    /// Forgets what was folded of a tenant, durably: for a ledger that is shorter than <see cref="Position"/>, because
+    /// its store was restored to an earlier time. Fold it again from 1.
     /// </summary>
     public void Reset(string tenant)
     {
@@ -104,8 +106,8 @@ public sealed class Aggregator : IDisposable
     }
 
     /// <summary>
-    /// Spend of a period by group, exact to the nano. Periods are hours: the start is rounded down, the end up. Days and months
-    /// are those of the catalog's time zone. The total's sessions are distinct over all rows.
+    /// Spend of a period by group, exact to the nano. Periods are hours: the start is rounded down, the end up. Days
+    /// and months are those of the catalog's time zone. The total's sessions are distinct over all rows.
     /// Throws <see cref="ReportException"/>; field shapes are the caller's to check.
     /// </summary>
     public GetChargebackResponse GetChargeback(string tenant, GetChargebackRequest request)
@@ -122,8 +124,8 @@ public sealed class Aggregator : IDisposable
     }
 
     /// <summary>
-    /// Completes once <see cref="Position"/> is at least <paramref name="sequence"/>; cancelled by the token, or when the
-    /// aggregator is disposed.
+    /// Completes once <see cref="Position"/> is at least <paramref name="sequence"/>; cancelled by the token, or when
+    /// the aggregator is disposed.
     /// </summary>
     public Task WaitForAsync(string tenant, long sequence, CancellationToken cancellationToken)
     {

@@ -36,17 +36,18 @@ internal sealed class Chargeback
     }
 
     /// <summary>SQL expression by grouping.</summary>
-    public static IReadOnlyDictionary<string, string> Columns { get; } = new Dictionary<string, string>(StringComparer.Ordinal)
-    {
-        ["business_unit"] = "business_unit",
-        ["use_case"] = "use_case",
-        ["agent"] = "agent",
-        ["model"] = "model",
-        ["session"] = "session",
-        ["hour"] = "utc_hour(quarter)",
-        ["day"] = "local_day(quarter)",
-        ["month"] = "local_month(quarter)",
-    };
+    public static IReadOnlyDictionary<string, string> Columns { get; } =
+        new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["business_unit"] = "business_unit",
+            ["use_case"] = "use_case",
+            ["agent"] = "agent",
+            ["model"] = "model",
+            ["session"] = "session",
+            ["hour"] = "utc_hour(quarter)",
+            ["day"] = "local_day(quarter)",
+            ["month"] = "local_month(quarter)",
+        };
 
     public GetChargebackResponse Run(SqliteConnection connection, TenantSums sums)
     {
@@ -90,7 +91,10 @@ internal sealed class Chargeback
     private string Sql(string[] groupings)
     {
         var sql = new StringBuilder("SELECT ").Append(Sums);
-        foreach (string grouping in groupings) sql.Append(", ").Append(Columns[grouping]).Append(" AS by_").Append(grouping);
+        foreach (string grouping in groupings)
+        {
+            sql.Append(", ").Append(Columns[grouping]).Append(" AS by_").Append(grouping);
+        }
         sql.Append(' ').Append(From);
         foreach (var (column, _) in Filters()) sql.Append(" AND ").Append(column).Append(" = $").Append(column);
         if (groupings.Length == 0) return sql.ToString();
@@ -192,5 +196,6 @@ internal sealed class Chargeback
     private static DateTimeOffset TimeOf(long quarter) =>
         DateTimeOffset.FromUnixTimeSeconds(quarter * SpendKey.QuarterSeconds);
 
-    private static DateTimeOffset Local(long quarter, TimeZoneInfo zone) => TimeZoneInfo.ConvertTime(TimeOf(quarter), zone);
+    private static DateTimeOffset Local(long quarter, TimeZoneInfo zone) =>
+        TimeZoneInfo.ConvertTime(TimeOf(quarter), zone);
 }

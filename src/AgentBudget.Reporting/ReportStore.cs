@@ -4,8 +4,9 @@ using Microsoft.Data.Sqlite;
 namespace AgentBudget.Reporting;
 
 /// <summary>
-/// The sums' own SQLite file: one process, one connection, never pooled, exclusively locked. It may lose its last writes with
-/// the power (synchronous NORMAL), but only sums and position together, so nothing is lost that the ledger does not have.
+/// The sums' own SQLite file: one process, one connection, never pooled, exclusively locked. It may lose its last
+/// writes with the power (synchronous NORMAL), but only sums and position together, so nothing is lost that the ledger
+/// does not have.
 /// </summary>
 internal sealed class ReportStore : IDisposable
 {
@@ -49,12 +50,14 @@ internal sealed class ReportStore : IDisposable
 
     private const string SetTenant = """
         INSERT INTO tenant VALUES ($tenant, $position, $currency, $time_zone)
-        ON CONFLICT DO UPDATE SET position = excluded.position, currency = excluded.currency, time_zone = excluded.time_zone
+        ON CONFLICT DO UPDATE SET
+          position = excluded.position, currency = excluded.currency, time_zone = excluded.time_zone
         """;
 
     private const string SelectTenants = "SELECT name, position, currency, time_zone FROM tenant";
     private const string SelectPosition = "SELECT position FROM tenant WHERE name = $tenant";
-    private const string DeleteTenant = "DELETE FROM spend WHERE tenant = $tenant; DELETE FROM tenant WHERE name = $tenant";
+    private const string DeleteTenant =
+        "DELETE FROM spend WHERE tenant = $tenant; DELETE FROM tenant WHERE name = $tenant";
 
     private static readonly string[] SpendParameters =
     [

@@ -5,8 +5,8 @@ internal readonly record struct SpendKey(
     long Quarter, string BusinessUnit, string UseCase, string Agent, string Session, string Model)
 {
     /// <summary>
-    /// Seconds of one bucket. A quarter of an hour, because every time zone's offset is a multiple of it: local days and
-    /// months are exact everywhere, while hours are the finest that a report shows.
+    /// Seconds of one bucket. A quarter of an hour, because every time zone's offset is a multiple of it: local days
+    /// and months are exact everywhere, while hours are the finest that a report shows.
     /// </summary>
     public const int QuarterSeconds = 900;
 

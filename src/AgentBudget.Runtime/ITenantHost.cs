@@ -7,8 +7,9 @@ namespace AgentBudget.Runtime;
 public interface ITenantHost
 {
     /// <summary>
-    /// Hands a command to its tenant's turn loop, activating the tenant if needed. Completes once the answer is durable;
-    /// a duplicate is answered with the event that the first request wrote. Throws <see cref="TenantException"/>.
+    /// Hands a command to its tenant's turn loop, activating the tenant if needed. Completes once the answer is
+    /// durable; a duplicate is answered with the event that the first request wrote. Throws
+    /// <see cref="TenantException"/>.
     /// </summary>
     ValueTask<Answer> SubmitAsync(string tenant, Command command);
 
@@ -19,16 +20,16 @@ public interface ITenantHost
     ValueTask<long> DurableSequenceAsync(string tenant, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Durable events from <paramref name="fromSequence"/> on, in order, at most <paramref name="eventsMax"/>; fewer only
-    /// at the ledger's end or when a page is full of bytes (never zero while there is one).
+    /// Durable events from <paramref name="fromSequence"/> on, in order, at most <paramref name="eventsMax"/>; fewer
+    /// only at the ledger's end or when a page is full of bytes (never zero while there is one).
     /// </summary>
     ValueTask<IReadOnlyList<LedgerEvent>> ReadAsync(
         string tenant, long fromSequence, int eventsMax, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Durable events from <paramref name="fromSequence"/> (at least 1) on, in order, gap-free and duplicate-free, in batches,
-    /// without end: first from the journal, then live. A slow reader is served from the journal and slows nobody.
-    /// Ends when cancelled or when the host stops. Events are shared: do not change them.
+    /// Durable events from <paramref name="fromSequence"/> (at least 1) on, in order, gap-free and duplicate-free, in
+    /// batches, without end: first from the journal, then live. A slow reader is served from the journal and slows
+    /// nobody. Ends when cancelled or when the host stops. Events are shared: do not change them.
     /// </summary>
     IAsyncEnumerable<IReadOnlyList<LedgerEvent>> WatchAsync(
         string tenant, long fromSequence, CancellationToken cancellationToken);
@@ -57,7 +58,8 @@ public enum TenantFault
 }
 
 /// <summary>A tenant could not answer.</summary>
-public sealed class TenantException(TenantFault fault, string message, Exception? inner = null) : Exception(message, inner)
+public sealed class TenantException(TenantFault fault, string message, Exception? inner = null)
+    : Exception(message, inner)
 {
     /// <summary>Why.</summary>
     public TenantFault Fault { get; } = fault;
