@@ -1,0 +1,67 @@
+using AgentBudget.Protocol.V1;
+using Google.Protobuf.Reflection;
+
+namespace AgentBudget.Architecture.Tests;
+
+/// <summary>Promises that every service of the contract keeps. Comments on every element are the lint's part.</summary>
+public sealed class ContractTests
+{
+    private static readonly string[] ReadingVerbs = ["Get", "List", "Watch", "Verify", "Export"];
+
+    // Named results of a task and what they are compared with: quantities of the caller's, never money.
+    private static readonly string[] Quantities =
+        ["agentbudget.v1.Outcome.MetricsEntry.value", "agentbudget.v1.OutcomeRule.baseline"];
+
+    private static readonly IReadOnlyList<FileDescriptor> Files = [.. typeof(LedgerEvent).Assembly.GetTypes()
+        .Where(type => type.Name.EndsWith("Reflection", StringComparison.Ordinal))
+        .Select(type => (FileDescriptor)type.GetProperty("Descriptor")!.GetValue(null)!)];
+
+    private static IEnumerable<MethodDescriptor> Methods =>
+        Files.SelectMany(file => file.Services).SelectMany(service => service.Methods);
+
+    public static TheoryData<string> Mutations => [.. Methods.Where(IsMutation).Select(method => method.FullName)];
+
+    public static TheoryData<string> Lists => [.. Methods
+        .Where(method => method.Name.StartsWith("List", StringComparison.Ordinal))
+        .Select(method => method.FullName)];
+
+    [Fact]
+    public void Every_proto_file_is_compiled() => Assert.Equal(
+        Repository.FilesEnding(".proto").Where(file => file.StartsWith("protos/", StringComparison.Ordinal)),
+        Files.Select(file => $"protos/{file.Name}").Order(StringComparer.Ordinal));
+
+    [Theory]
+    [MemberData(nameof(Mutations))]
+    public void A_mutation_has_a_request_id(string fullName)
+    {
+        FieldDescriptor? field = Method(fullName).InputType.FindFieldByNumber(1);
+        Assert.Equal("request_id", field?.Name);
+        Assert.Equal(FieldType.String, field!.FieldType);
+    }
+
+    [Theory]
+    [MemberData(nameof(Lists))]
+    public void A_list_pages(string fullName)
+    {
+        MethodDescriptor method = Method(fullName);
+        Assert.NotNull(method.InputType.FindFieldByName("page_size"));
+        Assert.NotNull(method.InputType.FindFieldByName("page_token"));
+        Assert.NotNull(method.OutputType.FindFieldByName("next_page_token"));
+    }
+
+    [Fact]
+    public void No_field_is_a_float_but_the_callers_quantities() =>
+        Findings.AreNone(Files.SelectMany(file => file.MessageTypes).SelectMany(WithNested)
+            .SelectMany(message => message.Fields.InDeclarationOrder())
+            .Where(field => field.FieldType is FieldType.Double or FieldType.Float)
+            .Select(field => field.FullName)
+            .Except(Quantities));
+
+    private static IEnumerable<MessageDescriptor> WithNested(MessageDescriptor message) =>
+        message.NestedTypes.SelectMany(WithNested).Prepend(message);
+
+    private static bool IsMutation(MethodDescriptor method) =>
+        !ReadingVerbs.Any(verb => method.Name.StartsWith(verb, StringComparison.Ordinal));
+
+    private static MethodDescriptor Method(string fullName) => Methods.Single(method => method.FullName == fullName);
+}

@@ -1,0 +1,102 @@
+using System.Reflection.Metadata;
+using System.Text.RegularExpressions;
+
+namespace AgentBudget.Architecture.Tests;
+
+/// <summary>Project files keep to the table and to the central build files.</summary>
+public sealed class ProjectTests
+{
+    public static TheoryData<string> ShippedNames => [.. ProjectFile.Shipped.Select(project => project.Name)];
+
+    [Fact]
+    public void The_table_names_every_shipped_project_and_no_other() =>
+        Assert.Equal(ProjectFile.Shipped.Select(project => project.Name).Order(), ProjectTable.Rows.Keys.Order());
+
+    [Fact]
+    public void The_table_has_no_cycle() =>
+        Assert.All(ProjectTable.Rows.Keys, project => Assert.DoesNotContain(project, ProjectTable.Reachable(project)));
+
+    [Theory]
+    [MemberData(nameof(ShippedNames))]
+    public void A_project_references_what_the_table_allows(string name)
+    {
+        ProjectFile project = ProjectFile.Shipped.Single(candidate => candidate.Name == name);
+        Findings.AreNone(project.References.Except(ProjectTable.Rows[name]));
+    }
+
+    [Theory]
+    [MemberData(nameof(ShippedNames))]
+    public void An_assembly_uses_what_the_table_reaches(string name)
+    {
+        using AssemblyFile assembly = AssemblyFile.Open(name);
+        MetadataReader metadata = assembly.Metadata;
+        IEnumerable<string> used = metadata.AssemblyReferences
+            .Select(handle => metadata.GetString(metadata.GetAssemblyReference(handle).Name))
+            .Where(reference => reference.StartsWith("AgentBudget.", StringComparison.Ordinal));
+        Findings.AreNone(used.Except(ProjectTable.Reachable(name)));
+    }
+
+    [Fact]
+    public void Every_project_is_in_the_solution()
+    {
+        string solution = Repository.Read("AgentBudget.sln").Replace('\\', '/');
+        Findings.AreNone(ProjectFile.All
+            .Select(project => project.Path)
+            .Where(path => !solution.Contains($"\"{path}\"", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void Every_project_stands_in_a_folder_of_its_name() =>
+        Assert.All(ProjectFile.All, project => Assert.EndsWith(
+            $"/{project.Name}/{project.Name}.csproj", project.Path, StringComparison.Ordinal));
+
+    [Fact]
+    public void Package_versions_are_central() =>
+        Assert.All(ProjectFile.All, project => Assert.All(project.Elements("PackageReference"), reference =>
+        {
+            Assert.Null(reference.Attribute("Version"));
+            Assert.Null(reference.Attribute("VersionOverride"));
+            Assert.Empty(reference.Elements());
+        }));
+
+    [Fact]
+    public void Package_versions_are_exact()
+    {
+        MatchCollection versions = Regex.Matches(Repository.Read("Directory.Packages.props"), "<PackageVersion .*/>");
+        Assert.NotEmpty(versions);
+        Assert.All(versions, version => Assert.Matches("Version=\"[0-9]+(\\.[0-9]+){1,3}\"", version.Value));
+    }
+
+    [Fact]
+    public void Internals_are_visible_only_to_a_projects_own_tests() =>
+        Assert.All(ProjectFile.All, project => Assert.All(
+            project.Includes("InternalsVisibleTo"), friend => Assert.Equal($"{project.Name}.Tests", friend)));
+
+    [Fact]
+    public void Only_generated_code_silences_warnings_by_project() =>
+        Assert.Equal(
+            ["AgentBudget.Protocol"],
+            ProjectFile.Shipped.Where(project => project.Elements("NoWarn").Any()).Select(project => project.Name));
+
+    [Fact]
+    public void Warnings_are_errors_in_every_project()
+    {
+        Assert.Contains(
+            "<TreatWarningsAsErrors>true</TreatWarningsAsErrors>",
+            Repository.Read("Directory.Build.props"),
+            StringComparison.Ordinal);
+        string[] switches =
+            ["TreatWarningsAsErrors", "WarningsNotAsErrors", "RunAnalyzers", "GenerateDocumentationFile"];
+        Assert.All(ProjectFile.All, project => Assert.All(switches, name => Assert.Empty(project.Elements(name))));
+    }
+
+    [Fact]
+    public void A_switch_without_an_arm_for_an_enum_value_breaks_the_build()
+    {
+        Assert.Contains(
+            "dotnet_diagnostic.CS8509.severity = error", Repository.Read(".editorconfig"), StringComparison.Ordinal);
+        Assert.All(
+            Repository.FilesEnding(".csproj", ".props", ".targets"),
+            file => Assert.DoesNotContain("CS8509;", Repository.Read(file), StringComparison.Ordinal));
+    }
+}
