@@ -1,0 +1,282 @@
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Api.Catalogs.Documents;
+
+public static partial class CatalogReader
+{
+    private const int TiersMax = 16;
+    private const int PercentMax = 1_000;
+    private const int DowngradesMax = 64;
+    private const int DepthMax = 100;
+    private const int RunSubagentsMax = 1_000_000;
+
+    private sealed partial class Walk
+    {
+        private BusinessUnit ReadBusinessUnit(DocumentCursor item)
+        {
+            DocumentMap map = item.Map("id", "owner", "finance", "budget");
+            return new BusinessUnit
+            {
+                Id = map.Require("id")?.Id() ?? "",
+                Owner = ReadContact(map.Find("owner")),
+                Finance = ReadContact(map.Find("finance")),
+                Budget = ReadBudget(map.Find("budget")),
+            };
+        }
+
+        private Contact? ReadContact(DocumentCursor? cursor)
+        {
+            if (cursor is not { } value)
+                return null;
+            DocumentMap map = value.Map("name", "notify");
+            Contact contact = new() { Name = map.Find("name")?.Text(FieldRules.TextCharsMax) ?? "" };
+            if (map.Find("notify") is { } notify && notify.Text(FieldRules.TextCharsMax) is { } url)
+            {
+                if (!Uri.TryCreate(url, UriKind.Absolute, out Uri? uri) || uri.Scheme != Uri.UriSchemeHttps)
+                    notify.Fault("must be an https URL.");
+                contact.Notify = url;
+                Notices.Add(CatalogNotice.Notify, notify.Line);
+            }
+
+            return contact;
+        }
+
+        private UseCase ReadUseCase(DocumentCursor item)
+        {
+            DocumentMap map = item.Map(
+                "id", "businessUnit", "class", "budget", "downgrade", "withoutCheaperModel", "outcomes");
+            UseCase useCase = new()
+            {
+                Id = map.Require("id")?.Id() ?? "",
+                BusinessUnit = map.Require("businessUnit")?.Id() ?? "",
+                Class = map.Find("class")?.Text(FieldRules.IdCharsMax) ?? "",
+                Budget = ReadBudget(map.Find("budget")),
+                AllowWithoutCheaperModel = ReadWithoutCheaperModel(map.Find("withoutCheaperModel")),
+            };
+            ReadDowngrade(map.Find("downgrade"), useCase);
+            ReadOutcomes(map.Find("outcomes"), useCase);
+            return useCase;
+        }
+
+        private static bool ReadWithoutCheaperModel(DocumentCursor? cursor)
+        {
+            string? text = cursor?.Text(FieldRules.IdCharsMax);
+            if (text is not (null or "allow" or "refuse"))
+                cursor!.Value.Fault("must be allow or refuse.");
+            return text == "allow";
+        }
+
+        private static void ReadDowngrade(DocumentCursor? cursor, UseCase useCase)
+        {
+            if (cursor?.OpenMap() is not { } map)
+                return;
+            if (map.Count > DowngradesMax)
+                cursor.Value.Fault($"has {map.Count} models; at most {DowngradesMax} are accepted.");
+            foreach ((string model, DocumentCursor value) in map.Entries)
+            {
+                if (!FieldRules.IsWord(model))
+                    value.Fault("is no name of a model: printable ASCII without spaces, at most 128.");
+                if (value.Word() is { } cheaper)
+                    useCase.Downgrade[model] = cheaper;
+            }
+        }
+
+        private void ReadOutcomes(DocumentCursor? cursor, UseCase useCase)
+        {
+            if (cursor?.OpenMap() is not { } map)
+                return;
+            Notices.Add(CatalogNotice.Outcomes, cursor.Value.Line);
+            if (map.Count > FieldRules.MapEntriesMax)
+                cursor.Value.Fault($"has {map.Count} outcomes; at most {FieldRules.MapEntriesMax} are accepted.");
+            foreach ((string name, DocumentCursor value) in map.Entries)
+            {
+                DocumentMap rule = value.Map("unit", "baseline");
+                useCase.Outcomes[name] = new OutcomeRule
+                {
+                    Unit = rule.Find("unit")?.Text(FieldRules.IdCharsMax) ?? "",
+                    Baseline = rule.Find("baseline")?.Number() ?? 0,
+                };
+            }
+        }
+
+        private Agent ReadAgent(DocumentCursor item)
+        {
+            DocumentMap map = item.Map(
+                "id", "businessUnit", "useCases", "tools", "models", "budget", "ceilings", "breakers");
+            Agent agent = new()
+            {
+                Id = map.Require("id")?.Id() ?? "",
+                BusinessUnit = map.Require("businessUnit")?.Id() ?? "",
+                Budget = ReadBudget(map.Find("budget")),
+            };
+            foreach (DocumentCursor value in Items(map.Find("useCases"), ScopeItemsMax))
+                agent.UseCases.Add(value.Id() ?? "");
+            foreach (DocumentCursor value in Items(map.Find("tools"), ScopeItemsMax))
+                agent.Tools.Add(ReadToolScope(value));
+            foreach (DocumentCursor value in Items(map.Find("models"), ScopeItemsMax))
+                agent.Models.Add(value.Word() ?? "");
+            ReadCeilings(map.Find("ceilings"), agent);
+            ReadBreakers(map.Find("breakers"));
+            return agent;
+        }
+
+        private static string ReadToolScope(DocumentCursor cursor)
+        {
+            if (cursor.Word() is not { } text)
+                return "";
+            if (!FieldRules.IsToolScope(text))
+                cursor.Fault("must be a tool such as crm.read, or a namespace such as \"crm.*\".");
+            return text;
+        }
+
+        private void ReadCeilings(DocumentCursor? cursor, Agent agent)
+        {
+            if (cursor?.Map(
+                "tokensPerRequest", "costPerSession", "tokensPerSession", "stepsPerSession", "toolCallsPerSession", "openHolds",
+                "run", "sessionTtl", "sessionLifetime") is not { } map)
+            {
+                return;
+            }
+
+            Ceilings ceilings = new() { CostPerSession = map.Find("costPerSession")?.Money(_currency) };
+            if (map.Find("tokensPerRequest")?.Count() is { } tokensPerRequest)
+                ceilings.TokensPerRequest = tokensPerRequest;
+            if (map.Find("tokensPerSession")?.Count() is { } tokensPerSession)
+                ceilings.TokensPerSession = tokensPerSession;
+            if (map.Find("stepsPerSession")?.Count() is { } stepsPerSession)
+                ceilings.StepsPerSession = stepsPerSession;
+            if (map.Find("toolCallsPerSession")?.Count() is { } toolCallsPerSession)
+                ceilings.ToolCallsPerSession = toolCallsPerSession;
+            if (map.Find("openHolds")?.Count() is { } openHolds)
+                ceilings.OpenHolds = openHolds;
+            agent.Ceilings = ceilings;
+            agent.SessionTtl = map.Find("sessionTtl")?.Duration();
+            agent.SessionLifetime = map.Find("sessionLifetime")?.Duration();
+            if (agent.SessionTtl is { } ttl && agent.SessionLifetime is { } lifetime && ttl.Seconds > lifetime.Seconds)
+                map.Find("sessionTtl")!.Value.Fault("must not be longer than sessionLifetime.");
+            ReadRun(map.Find("run"));
+        }
+
+        // Checked in full, so that a document that is accepted now stays right when runs are enforced.
+        private void ReadRun(DocumentCursor? cursor)
+        {
+            if (cursor?.Map("cost", "subagents", "concurrentSubagents", "depth") is not { } map)
+                return;
+            Notices.Add(CatalogNotice.RunCeilings, cursor.Value.Line);
+            map.Find("cost")?.Money(_currency);
+            map.Find("subagents")?.Count(max: RunSubagentsMax);
+            map.Find("concurrentSubagents")?.Count(max: RunSubagentsMax);
+            map.Find("depth")?.Count(max: DepthMax);
+        }
+
+        private void ReadBreakers(DocumentCursor? cursor)
+        {
+            if (cursor?.Map("sameToolCall", "burnRate", "stepsWithoutOutcome", "refusals") is not { } map)
+                return;
+            Notices.Add(CatalogNotice.Breakers, cursor.Value.Line);
+            foreach (string name in new[] { "sameToolCall", "stepsWithoutOutcome", "refusals" })
+            {
+                if (map.Find(name)?.Map("times", "mode") is { } breaker)
+                {
+                    breaker.Require("times")?.Count(min: 1);
+                    ReadMode(breaker.Find("mode"));
+                }
+            }
+
+            if (map.Find("burnRate")?.Map("costPerMinute", "mode") is { } burnRate)
+            {
+                burnRate.Require("costPerMinute")?.Money(_currency);
+                ReadMode(burnRate.Find("mode"));
+            }
+        }
+
+        private static void ReadMode(DocumentCursor? cursor)
+        {
+            if (cursor?.Text(FieldRules.IdCharsMax) is not (null or "observe" or "enforce"))
+                cursor!.Value.Fault("must be observe or enforce.");
+        }
+
+        private Budget? ReadBudget(DocumentCursor? cursor)
+        {
+            if (cursor is not { } value)
+                return null;
+            DocumentMap map = value.Map("limit", "tokens", "period", "tiers");
+            Budget budget = new()
+            {
+                Limit = map.Find("limit")?.Money(_currency),
+                Period = ReadPeriod(map.Find("period")),
+            };
+            if (map.Find("tokens")?.Count() is { } tokens)
+                budget.Tokens = tokens;
+            if (map.Find("limit") is null && map.Find("tokens") is null)
+                value.Fault("needs a limit in money, in tokens, or both.");
+            int below = 0;
+            foreach (DocumentCursor item in Items(map.Find("tiers"), TiersMax))
+            {
+                Tier tier = ReadTier(item);
+                if (tier.AtPercent > 0 && tier.AtPercent <= below)
+                    item.Fault("tiers must rise from one to the next.");
+                below = Math.Max(below, tier.AtPercent);
+                budget.Tiers.Add(tier);
+            }
+
+            return budget;
+        }
+
+        private static Tier ReadTier(DocumentCursor item)
+        {
+            DocumentMap map = item.Map("at", "notify", "action");
+            Tier tier = new() { AtPercent = (int)(map.Require("at")?.Count(min: 1, max: PercentMax) ?? 0) };
+            foreach (DocumentCursor value in Items(map.Find("notify"), itemsMax: 2))
+            {
+                string? who = value.Text(FieldRules.IdCharsMax);
+                if (who is not (null or "owner" or "finance"))
+                    value.Fault("must be owner or finance.");
+                if (who is not null)
+                    tier.Notify.Add(who);
+            }
+
+            if (map.Find("action") is { } action)
+            {
+                string? text = action.Text(FieldRules.IdCharsMax);
+                if (text is not (null or "downgrade" or "refuse"))
+                    action.Fault("must be downgrade or refuse.");
+                tier.Action = text switch
+                {
+                    "downgrade" => TierAction.Downgrade,
+                    "refuse" => TierAction.Refuse,
+                    _ => TierAction.Unspecified,
+                };
+            }
+
+            if (tier.Notify.Count == 0 && map.Find("action") is null)
+                item.Fault("needs notify, action, or both.");
+            return tier;
+        }
+
+        private static Period ReadPeriod(DocumentCursor? cursor)
+        {
+            if (cursor is not { } value)
+                return Period.None;
+            if (value.IsMap)
+            {
+                value.Fault("rolling periods are not accepted by this release: use day, week, month, quarter or year.");
+                return Period.None;
+            }
+
+            string? text = value.Text(FieldRules.IdCharsMax);
+            switch (text)
+            {
+                case "day": return Period.Day;
+                case "week": return Period.Week;
+                case "month": return Period.Month;
+                case "quarter": return Period.Quarter;
+                case "year": return Period.Year;
+                case null or "none": return Period.None;
+                default:
+                    value.Fault("must be none, day, week, month, quarter or year.");
+                    return Period.None;
+            }
+        }
+    }
+}

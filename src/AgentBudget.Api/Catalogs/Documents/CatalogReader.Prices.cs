@@ -1,0 +1,92 @@
+using AgentBudget.Protocol.V1;
+using Google.Protobuf.WellKnownTypes;
+
+namespace AgentBudget.Api.Catalogs.Documents;
+
+public static partial class CatalogReader
+{
+    private sealed partial class Walk
+    {
+        private static readonly string[] RateKeys =
+        [
+            "input", "output", "cacheRead", "cacheWrite5m", "cacheWrite1h", "reasoning", "inputAudio", "outputAudio", "inputImage",
+        ];
+
+        private static Price ReadPrice(DocumentCursor item)
+        {
+            DocumentMap map = item.Map("model", "aliases", "provider", "effectiveFrom", "rates", "longContext", "batch");
+            Price price = new()
+            {
+                Model = map.Require("model")?.Word() ?? "",
+                Provider = map.Find("provider")?.Word() ?? "",
+                EffectiveFrom = map.Find("effectiveFrom")?.Time() ?? new Timestamp(),
+                Rates = map.Require("rates") is { } rates ? ReadRates(rates) : new Rates(),
+            };
+            foreach (DocumentCursor value in Items(map.Find("aliases"), AliasesMax))
+                price.Aliases.Add(value.Word() ?? "");
+            if (map.Find("longContext")?.Map("above", "rates") is { } longContext)
+            {
+                price.LongContext = new LongContext
+                {
+                    AboveTokens = longContext.Require("above")?.Count(min: 1) ?? 0,
+                    Rates = longContext.Require("rates") is { } longRates ? ReadRates(longRates) : new Rates(),
+                };
+            }
+
+            if (map.Find("batch")?.Map("multiplier") is { } batch && batch.Require("multiplier")?.MultiplierPpm() is { } ppm)
+                price.BatchMultiplierPpm = ppm;
+            return price;
+        }
+
+        private static Rates ReadRates(DocumentCursor cursor)
+        {
+            DocumentMap map = cursor.Map(RateKeys);
+            Rates rates = new();
+            foreach ((string key, DocumentCursor value) in map.Entries)
+            {
+                if (value.Rate() is not { } rate)
+                    continue;
+                switch (key)
+                {
+                    case "input": rates.Input = rate; break;
+                    case "output": rates.Output = rate; break;
+                    case "cacheRead": rates.CacheRead = rate; break;
+                    case "cacheWrite5m": rates.CacheWrite5M = rate; break;
+                    case "cacheWrite1h": rates.CacheWrite1H = rate; break;
+                    case "reasoning": rates.Reasoning = rate; break;
+                    case "inputAudio": rates.InputAudio = rate; break;
+                    case "outputAudio": rates.OutputAudio = rate; break;
+                    case "inputImage": rates.InputImage = rate; break;
+                    default: break; // Named as an unknown key already.
+                }
+            }
+
+            return rates;
+        }
+
+        private Tool ReadTool(DocumentCursor item)
+        {
+            DocumentMap map = item.Map("id", "cost");
+            Tool tool = new() { Id = map.Require("id")?.Word() ?? "" };
+            if (map.Find("cost") is { } cost)
+            {
+                tool.CostPerCall = cost.Map("perCall").Require("perCall")?.Money(_currency);
+                Notices.Add(CatalogNotice.ToolCosts, cost.Line);
+            }
+
+            return tool;
+        }
+
+        private Sku ReadSku(DocumentCursor item)
+        {
+            DocumentMap map = item.Map("id", "unit", "cost");
+            Notices.Add(CatalogNotice.Skus, item.Line);
+            return new Sku
+            {
+                Id = map.Require("id")?.Word() ?? "",
+                Unit = map.Find("unit")?.Text(FieldRules.IdCharsMax) ?? "",
+                Cost = map.Require("cost")?.Money(_currency),
+            };
+        }
+    }
+}

@@ -1,0 +1,185 @@
+using AgentBudget.Api.Catalogs.Documents;
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Api.Tests.Catalogs;
+
+public sealed class CatalogReaderTests
+{
+    private const string Minimal = """
+        tenant: acme
+        currency: USD
+        businessUnits:
+          - id: marketing
+            budget: { limit: 5000, period: month }
+        useCases:
+          - id: trade-promo
+            businessUnit: marketing
+        """;
+
+    [Fact]
+    public void The_demo_catalog_reads_without_a_fault()
+    {
+        CatalogReading reading = CatalogReader.Read(File.ReadAllText("demo-catalog.yaml"), CatalogFormat.Yaml);
+
+        Assert.Empty(reading.Faults);
+        Catalog catalog = reading.Catalog;
+        Assert.Equal("acme", catalog.Tenant);
+        Assert.Equal("Europe/Berlin", catalog.TimeZone);
+        Assert.Equal(["marketing", "supply-chain"], catalog.BusinessUnits.Select(unit => unit.Id));
+        Assert.Equal(100, catalog.UseCases[0].Budget.Limit.Units);
+        Assert.Equal([50, 80, 100, 110], catalog.UseCases[0].Budget.Tiers.Select(tier => tier.AtPercent));
+        Assert.Equal(TierAction.Downgrade, catalog.UseCases[0].Budget.Tiers[2].Action);
+        Assert.Equal("claude-haiku-4-5", catalog.UseCases[0].Downgrade["claude-sonnet-4-5"]);
+        Assert.Equal(20_000_000, catalog.UseCases[1].Budget.Tokens);
+        Assert.Empty(catalog.UseCases[1].Budget.Tiers);
+        Assert.Equal(["crm.read", "search.*"], catalog.Agents[0].Tools);
+        Assert.Equal(3600, catalog.Agents[0].SessionTtl.Seconds);
+        Assert.Equal(8 * 3600, catalog.Agents[0].SessionLifetime.Seconds);
+        Assert.Equal(100, catalog.Agents[0].Ceilings.OpenHolds);
+        Assert.Equal(18_750_000_000, catalog.Prices[0].Rates.CacheWrite5M * 5);
+        Assert.Equal(500_000, catalog.Prices[0].BatchMultiplierPpm);
+        Assert.Equal(25_000_000, catalog.Prices[2].Rates.CacheRead);
+        Assert.False(catalog.Prices[2].Rates.HasCacheWrite5M);
+        Assert.Equal(1_500_000, catalog.Skus[1].Cost.Nanos);
+        Assert.True(catalog.Tags["environment"].Required);
+    }
+
+    [Fact]
+    public void What_is_kept_and_not_enforced_is_said_once_each_with_its_lines()
+    {
+        CatalogReading reading = CatalogReader.Read(File.ReadAllText("demo-catalog.yaml"), CatalogFormat.Yaml);
+
+        Assert.Equal(6, reading.Notices.Count);
+        Assert.Contains(reading.Notices, notice => notice.StartsWith("breakers are kept", StringComparison.Ordinal));
+        Assert.Contains(reading.Notices, notice => notice.StartsWith("run ceilings are kept", StringComparison.Ordinal));
+        Assert.All(reading.Notices, notice => Assert.Matches(@"\(lines? \d+.*\)\.$", notice));
+    }
+
+    [Fact]
+    public void A_catalog_that_uses_nothing_unfinished_has_no_notices()
+    {
+        CatalogReading reading = CatalogReader.Read(Minimal, CatalogFormat.Unspecified);
+
+        Assert.Empty(reading.Faults);
+        Assert.Empty(reading.Notices);
+        Assert.Equal("UTC", reading.Catalog.TimeZone);
+        Assert.Null(reading.Catalog.UseCases[0].Budget);
+    }
+
+    [Fact]
+    public void Json_reads_as_the_same_catalog()
+    {
+        const string json = """
+            {
+              "tenant": "acme", "currency": "USD",
+              "businessUnits": [ { "id": "marketing", "budget": { "limit": 5000, "period": "month" } } ],
+              "useCases": [ { "id": "trade-promo", "businessUnit": "marketing" } ]
+            }
+            """;
+
+        CatalogReading reading = CatalogReader.Read(json, CatalogFormat.Json);
+
+        Assert.Empty(reading.Faults);
+        Assert.Equal(CatalogReader.Read(Minimal, CatalogFormat.Yaml).Catalog, reading.Catalog);
+    }
+
+    [Theory]
+    [InlineData("tenant: acme\ncurrency: USD\nfoo: 1", 3, "foo", "is not a key of a catalog")]
+    [InlineData("tenant: acme\ncurrency: USD\ncurrency: EUR", 3, "currency", "is there twice")]
+    [InlineData("currency: USD", 1, "tenant", "is missing")]
+    [InlineData("tenant: acme", 1, "currency", "is missing")]
+    [InlineData("tenant: Acme\ncurrency: USD", 1, "tenant", "must be lower-case")]
+    [InlineData("tenant: acme\ncurrency: usd", 2, "currency", "ISO 4217")]
+    [InlineData("tenant: acme\ncurrency: USD\ntimeZone: Mars/Base", 3, "timeZone", "IANA")]
+    [InlineData("tenant: acme\ncurrency: USD\ntags: [a]", 3, "tags", "must be a map")]
+    [InlineData("tenant: acme\ncurrency: USD\ntags: { a: { required: yes } }", 3, "tags.a.required", "true or false")]
+    [InlineData("tenant: acme\ncurrency: USD\nbusinessUnits: { id: x }", 3, "businessUnits", "must be a list")]
+    [InlineData("tenant: acme\ncurrency: USD\nbudget: { period: month }", 3, "budget", "needs a limit")]
+    [InlineData("tenant: acme\ncurrency: USD\nbudget: { limit: -1 }", 3, "budget.limit", "must not be negative")]
+    [InlineData("tenant: acme\ncurrency: USD\nbudget: { limit: 1.0000000001 }", 3, "budget.limit", "more than 9 digits")]
+    [InlineData("tenant: acme\ncurrency: USD\nbudget: { limit: 9223372036.854775808 }", 3, "budget.limit", "too large")]
+    [InlineData("tenant: acme\ncurrency: USD\nbudget: { limit: 1e3 }", 3, "budget.limit", "decimal number")]
+    [InlineData("tenant: acme\ncurrency: USD\nbudget: { limit: .5 }", 3, "budget.limit", "decimal number")]
+    [InlineData("tenant: acme\ncurrency: USD\nbudget: { limit: 1,000 }", 3, "budget.000", "is not a key")]
+    [InlineData("tenant: acme\ncurrency: USD\nbudget: { limit: }", 3, "budget.limit", "has no value")]
+    [InlineData("tenant: acme\ncurrency: USD\nbudget: { limit: { a: 1 } }", 3, "budget.limit", "single value")]
+    [InlineData("tenant: acme\ncurrency: USD\nbudget: { tokens: 1.5 }", 3, "budget.tokens", "whole number")]
+    [InlineData("tenant: acme\ncurrency: USD\nbudget: { limit: 1, period: fortnight }", 3, "budget.period", "must be none, day")]
+    [InlineData("tenant: acme\ncurrency: USD\nbudget: { limit: 1, period: { rolling: 7d } }", 3, "budget.period", "rolling")]
+    [InlineData("tenant: acme\ncurrency: USD\nbudget:\n  limit: 1\n  tiers:\n    - { at: 80, notify: [owner] }\n    - { at: 50, notify: [owner] }", 7, "budget.tiers[1]", "must rise")]
+    [InlineData("tenant: acme\ncurrency: USD\nbudget: { limit: 1, tiers: [{ at: 0, action: stop }] }", 3, "budget.tiers[0].at", "from 1 to 1000")]
+    [InlineData("tenant: acme\ncurrency: USD\nbudget: { limit: 1, tiers: [{ at: 1, action: stop }] }", 3, "budget.tiers[0].action", "downgrade or refuse")]
+    [InlineData("tenant: acme\ncurrency: USD\nbudget: { limit: 1, tiers: [{ at: 1, notify: [boss] }] }", 3, "budget.tiers[0].notify[0]", "owner or finance")]
+    [InlineData("tenant: acme\ncurrency: USD\nbusinessUnits:\n  - id: a\n  - id: a", 5, "businessUnits[1].id", "twice, first on line 4")]
+    [InlineData("tenant: acme\ncurrency: USD\nbusinessUnits:\n  - id: a\n    owner: { notify: \"ftp://x\" }", 5, "businessUnits[0].owner.notify", "https URL")]
+    [InlineData("tenant: acme\ncurrency: USD\nuseCases:\n  - { id: a, businessUnit: b, withoutCheaperModel: maybe }", 4, "useCases[0].withoutCheaperModel", "allow or refuse")]
+    [InlineData("tenant: acme\ncurrency: USD\nagents:\n  - { id: a, businessUnit: b, tools: [\"*\"] }", 4, "agents[0].tools[0]", "namespace")]
+    [InlineData("tenant: acme\ncurrency: USD\nagents:\n  - { id: a, businessUnit: b, ceilings: { sessionTtl: 1w } }", 4, "agents[0].ceilings.sessionTtl", "90s, 30m")]
+    [InlineData("tenant: acme\ncurrency: USD\nagents:\n  - { id: a, businessUnit: b, ceilings: { sessionTtl: 2h, sessionLifetime: 1h } }", 4, "agents[0].ceilings.sessionTtl", "longer than")]
+    [InlineData("tenant: acme\ncurrency: USD\nagents:\n  - { id: a, businessUnit: b, breakers: { refusals: { times: 0 } } }", 4, "agents[0].breakers.refusals.times", "from 1")]
+    [InlineData("tenant: acme\ncurrency: USD\nagents:\n  - { id: a, businessUnit: b, breakers: { refusals: { times: 1, mode: x } } }", 4, "agents[0].breakers.refusals.mode", "observe or enforce")]
+    [InlineData("tenant: acme\ncurrency: USD\nprices:\n  - { model: m, rates: { input: 1, inputs: 1 } }", 4, "prices[0].rates.inputs", "is not a key")]
+    [InlineData("tenant: acme\ncurrency: USD\nprices:\n  - { model: m }", 4, "prices[0].rates", "is missing")]
+    [InlineData("tenant: acme\ncurrency: USD\nprices:\n  - { model: m m, rates: { input: 1 } }", 4, "prices[0].model", "without spaces")]
+    [InlineData("tenant: acme\ncurrency: USD\nprices:\n  - { model: m, rates: { input: 1 }, effectiveFrom: 01/02/2026 }", 4, "prices[0].effectiveFrom", "must be a day")]
+    [InlineData("tenant: acme\ncurrency: USD\nprices:\n  - { model: m, rates: { input: 1 }, batch: { multiplier: 0 } }", 4, "prices[0].batch.multiplier", "above 0")]
+    [InlineData("tenant: acme\ncurrency: USD\nprices:\n  - { model: m, rates: { input: 1 }, batch: { multiplier: 0.1234567 } }", 4, "prices[0].batch.multiplier", "more than 6 digits")]
+    [InlineData("tenant: &a acme\ncurrency: USD", 1, "", "anchors")]
+    [InlineData("tenant: acme\ncurrency: [USD", 3, "", "not readable")]
+    [InlineData("", 1, "", "empty")]
+    [InlineData("just words", 1, "", "must be a map")]
+    [InlineData("tenant: acme\ncurrency: USD\n---\ntenant: b", 3, "", "second document")]
+    [InlineData("? [a]\n: b", 1, "", "key must be a word")]
+    public void A_fault_is_named_with_its_line(string document, int line, string path, string description)
+    {
+        CatalogReading reading = CatalogReader.Read(document, CatalogFormat.Yaml);
+
+        Assert.Contains(
+            reading.Faults,
+            fault => fault.Line == line && fault.Path == path
+                && fault.Description.Contains(description, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Every_fault_is_named_at_once()
+    {
+        CatalogReading reading = CatalogReader.Read(
+            "tenant: ACME\ncurrency: dollars\nbudget: { limit: -1, period: never }\nwhatever: 1", CatalogFormat.Yaml);
+
+        Assert.Equal(
+            ["tenant", "currency", "budget.limit", "budget.period", "whatever"],
+            reading.Faults.OrderBy(fault => fault.Line).Select(fault => fault.Path));
+    }
+
+    [Fact]
+    public void A_document_that_is_yaml_and_not_json_is_refused_as_json()
+    {
+        CatalogReading reading = CatalogReader.Read("{\n  tenant: acme\n}", CatalogFormat.Json);
+
+        Assert.Equal((2, "not readable as JSON."), (reading.Faults.Single().Line, reading.Faults.Single().Description));
+    }
+
+    [Fact]
+    public void A_hostile_document_is_refused_without_harm()
+    {
+        Assert.Contains(
+            CatalogReader.Read(new string('[', 100_000), CatalogFormat.Yaml).Faults,
+            fault => fault.Description.Contains("nested deeper", StringComparison.Ordinal));
+        Assert.Contains(
+            CatalogReader.Read(new string('x', CatalogReader.DocumentBytesMax + 1), CatalogFormat.Yaml).Faults,
+            fault => fault.Description.Contains("larger than", StringComparison.Ordinal));
+        string manyKeys = string.Concat(Enumerable.Range(0, 20_000).Select(index => $"k{index}: 1\n"));
+        Assert.Equal(DocumentFindings.FaultsMax, CatalogReader.Read(manyKeys, CatalogFormat.Yaml).Faults.Count);
+    }
+
+    [Fact]
+    public void A_path_of_the_ledger_is_found_at_its_line_or_the_nearest_above()
+    {
+        CatalogReading reading = CatalogReader.Read(Minimal, CatalogFormat.Yaml);
+
+        Assert.Equal(8, reading.LineOf("useCases[0].businessUnit"));
+        Assert.Equal(7, reading.LineOf("useCases[0].downgrade[claude]"));
+        Assert.Equal(6, reading.LineOf("useCases[9].id"));
+        Assert.Equal(1, reading.LineOf("agents[0]"));
+    }
+}
