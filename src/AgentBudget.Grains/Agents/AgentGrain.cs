@@ -1,0 +1,51 @@
+using AgentBudget.Grains.Sessions;
+using AgentBudget.Grains.Tenants;
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Grains.Agents;
+
+/// <summary>An agent: who spends, with which tools and models, within which ceilings per session.</summary>
+internal sealed class AgentGrain(string name) : Grain(name, Reason.AgentBudget)
+{
+    /// <summary>A session without renewal lives at most this long where the catalog says nothing (1 h).</summary>
+    internal const long SessionTtlDefaultNanos = 3600 * LogTime.NanosPerSecond;
+
+    /// <summary>A session with its renewals lives at most this long where the catalog says nothing (24 h).</summary>
+    internal const long SessionLifetimeDefaultNanos = 24 * SessionTtlDefaultNanos;
+
+    /// <summary>
+    /// The longest lifetime that a catalog may say (30 days): request ids are kept as long as their session is known.
+    /// </summary>
+    internal const long SessionLifetimeMaxNanos = 30 * SessionLifetimeDefaultNanos;
+
+    private Agent _model = new();
+
+    public Scope Tools { get; private set; } = new([]);
+
+    public Scope Models { get; private set; } = new([]);
+
+    public SessionCeilings Ceilings { get; private set; } = SessionCeilings.None;
+
+    public long SessionTtlNanos { get; private set; } = SessionTtlDefaultNanos;
+
+    public long SessionLifetimeNanos { get; private set; } = SessionLifetimeDefaultNanos;
+
+    public IReadOnlyList<string> ToolPatterns => _model.Tools;
+
+    public IReadOnlyList<string> ModelNames => _model.Models;
+
+    /// <summary>Sets what the catalog says.</summary>
+    public void Configure(Agent model)
+    {
+        _model = model;
+        Tools = new Scope(model.Tools);
+        Models = new Scope(model.Models);
+        Ceilings = SessionCeilings.From(model.Ceilings);
+        SessionLifetimeNanos =
+            model.SessionLifetime is null ? SessionLifetimeDefaultNanos : LogTime.FromDuration(model.SessionLifetime);
+        long ttlNanos = model.SessionTtl is null ? SessionTtlDefaultNanos : LogTime.FromDuration(model.SessionTtl);
+        SessionTtlNanos = Math.Min(ttlNanos, SessionLifetimeNanos);
+    }
+
+    public bool WorksFor(string useCaseId) => _model.UseCases.Contains(useCaseId);
+}

@@ -1,0 +1,269 @@
+using AgentBudget.Grains.Prices;
+using AgentBudget.Grains.Tenants;
+using AgentBudget.Protocol.Snapshot.V1;
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Grains.Budgets;
+
+/// <summary>An amount that a spend asks of every grain on its path.</summary>
+internal readonly record struct Spend(long CostNanos, long Tokens);
+
+/// <summary>
+/// The numbers of one grain: what is settled in its period, what is held, and the caps around them. Exposure is settled +
+/// held. Every change comes from an event; nothing here reads a clock.
+/// </summary>
+internal sealed class Budget
+{
+    /// <summary>Stands for an absent limit.</summary>
+    internal const long Unlimited = long.MaxValue;
+
+    private TierLadder _ladder = TierLadder.Plain;
+    private long _catalogLimitNanos = Unlimited;
+    private long _catalogLimitTokens = Unlimited;
+
+    public Budget(string grain)
+    {
+        PeriodEndDeadline = new Deadline(DeadlineKind.PeriodEnd, this, number: 0, grain);
+        ExtensionDeadline = new Deadline(DeadlineKind.ExtensionEnd, this, number: 0, grain);
+        Grain = grain;
+    }
+
+    public string Grain { get; }
+
+    public Period Period { get; private set; }
+
+    /// <summary>When the period ends; 0 for never.</summary>
+    public long PeriodEndNanos { get; private set; }
+
+    public Deadline PeriodEndDeadline { get; }
+
+    public Deadline ExtensionDeadline { get; }
+
+    /// <summary>Change of the limits beside the catalog.</summary>
+    public long ExtensionNanos { get; private set; }
+
+    public long ExtensionTokens { get; private set; }
+
+    /// <summary>When the extension ends; 0 for with the period, or never without one.</summary>
+    public long ExtensionEndNanos { get; private set; }
+
+    public long LimitNanos { get; private set; } = Unlimited;
+
+    public long LimitTokens { get; private set; } = Unlimited;
+
+    public long SoftCapNanos { get; private set; } = Unlimited;
+
+    public long SoftCapTokens { get; private set; } = Unlimited;
+
+    public long HardCapNanos { get; private set; } = Unlimited;
+
+    public long HardCapTokens { get; private set; } = Unlimited;
+
+    public long SettledNanos { get; private set; }
+
+    public long HeldNanos { get; private set; }
+
+    public long OverrunNanos { get; private set; }
+
+    public long SettledTokens { get; private set; }
+
+    public long HeldTokens { get; private set; }
+
+    public long OverrunTokens { get; private set; }
+
+    /// <summary>Settled over all periods.</summary>
+    public long LifetimeNanos { get; private set; }
+
+    public long LifetimeTokens { get; private set; }
+
+    /// <summary>The highest tier that was notified in this period.</summary>
+    public int NotifiedPercent { get; private set; }
+
+    public bool HasCatalogLimitNanos => _catalogLimitNanos != Unlimited;
+
+    public bool HasCatalogLimitTokens => _catalogLimitTokens != Unlimited;
+
+    public long CatalogLimitNanos => _catalogLimitNanos;
+
+    public long CatalogLimitTokens => _catalogLimitTokens;
+
+    public long ExposureNanos => SettledNanos + HeldNanos;
+
+    public long ExposureTokens => SettledTokens + HeldTokens;
+
+    /// <summary>Left before the hard cap, never negative; <see cref="Unlimited"/> without a limit.</summary>
+    public long AvailableNanos =>
+        HardCapNanos == Unlimited ? Unlimited : Math.Max(0, HardCapNanos - ExposureNanos);
+
+    public long AvailableTokens =>
+        HardCapTokens == Unlimited ? Unlimited : Math.Max(0, HardCapTokens - ExposureTokens);
+
+    /// <summary>Whether lifetime sums with this spend would still fit 64 bits.</summary>
+    public bool CanCount(in Spend spend) =>
+        spend.CostNanos <= long.MaxValue - LifetimeNanos - HeldNanos
+        && spend.Tokens <= long.MaxValue - LifetimeTokens - HeldTokens;
+
+    /// <summary>Whether exposure with this spend stays within the soft cap.</summary>
+    public bool IsWithinSoftCap(in Spend spend) =>
+        IsWithinNanos(spend, SoftCapNanos) && IsWithinTokens(spend, SoftCapTokens);
+
+    /// <summary>Whether exposure with this spend stays within the hard cap.</summary>
+    public bool IsWithinHardCap(in Spend spend) =>
+        IsWithinNanos(spend, HardCapNanos) && IsWithinTokens(spend, HardCapTokens);
+
+    public bool IsWithinNanos(in Spend spend, long cap) => cap == Unlimited || spend.CostNanos <= cap - ExposureNanos;
+
+    public bool IsWithinTokens(in Spend spend, long cap) => cap == Unlimited || spend.Tokens <= cap - ExposureTokens;
+
+    public bool Reaches(long nanos, long tokens, int percent) =>
+        TierLadder.Reaches(nanos, LimitNanos, percent) || TierLadder.Reaches(tokens, LimitTokens, percent);
+
+    /// <summary>The highest tier that exposure has reached, in percent; 0 below the first.</summary>
+    public int ReachedTier() => HighestTier(ExposureNanos, ExposureTokens);
+
+    /// <summary>Adds a crossing for every tier that settled spend reaches with this charge and that was not notified.</summary>
+    public void AddCrossings(in Spend charge, ICollection<TierCrossing> crossings)
+    {
+        if (LimitNanos == Unlimited && LimitTokens == Unlimited) return;
+        long nanos = SettledNanos + charge.CostNanos;
+        long tokens = SettledTokens + charge.Tokens;
+        foreach (Tier tier in _ladder.Tiers)
+        {
+            if (tier.AtPercent <= NotifiedPercent || !Reaches(nanos, tokens, tier.AtPercent)) continue;
+            crossings.Add(new TierCrossing { Grain = Grain, AtPercent = tier.AtPercent, Notify = { tier.Notify } });
+        }
+    }
+
+    /// <summary>Sets what the catalog says. Usage stays.</summary>
+    public void Configure(Protocol.V1.Budget? rule, TierLadder defaultLadder, long periodEndNanos)
+    {
+        Period = rule?.Period ?? Period.None;
+        PeriodEndNanos = periodEndNanos;
+        _ladder = rule is null || rule.Tiers.Count == 0 ? defaultLadder : new TierLadder(rule.Tiers);
+        SetLimits(
+            rule?.Limit is null ? Unlimited : MoneyMath.ToNanos(rule.Limit),
+            rule is { HasTokens: true } ? rule.Tokens : Unlimited);
+    }
+
+    /// <summary>Sets plain limits, such as a session's ceilings.</summary>
+    public void SetLimits(long limitNanos, long limitTokens)
+    {
+        _catalogLimitNanos = limitNanos;
+        _catalogLimitTokens = limitTokens;
+        MoveLimits();
+    }
+
+    public void Hold(in Spend spend)
+    {
+        Invariant.Holds(IsWithinHardCap(spend));
+        HeldNanos += spend.CostNanos;
+        HeldTokens += spend.Tokens;
+        Invariant.Holds(HeldNanos >= 0);
+        Invariant.Holds(HeldTokens >= 0);
+    }
+
+    public void Unhold(in Spend spend)
+    {
+        HeldNanos -= spend.CostNanos;
+        HeldTokens -= spend.Tokens;
+        Invariant.Holds(HeldNanos >= 0);
+        Invariant.Holds(HeldTokens >= 0);
+    }
+
+    /// <summary>Charges in full; what goes beyond the hold is recorded as overrun and makes no room.</summary>
+    public void Settle(in Spend unheld, in Spend charge, in Spend overrun)
+    {
+        Invariant.Holds(charge.CostNanos >= overrun.CostNanos);
+        Invariant.Holds(charge.CostNanos - overrun.CostNanos <= unheld.CostNanos);
+        Unhold(unheld);
+        SettledNanos = checked(SettledNanos + charge.CostNanos);
+        SettledTokens = checked(SettledTokens + charge.Tokens);
+        LifetimeNanos = checked(LifetimeNanos + charge.CostNanos);
+        LifetimeTokens = checked(LifetimeTokens + charge.Tokens);
+        OverrunNanos += overrun.CostNanos;
+        OverrunTokens += overrun.Tokens;
+    }
+
+    public void MarkNotified(int percent) => NotifiedPercent = Math.Max(NotifiedPercent, percent);
+
+    /// <summary>Starts the next period: settled spend is zero again, holds stay.</summary>
+    public void EndPeriod(long nextEndNanos)
+    {
+        PeriodEndNanos = nextEndNanos;
+        SettledNanos = SettledTokens = OverrunNanos = OverrunTokens = 0;
+        NotifiedPercent = 0;
+        if (ExtensionEndNanos == 0) Extend(extensionNanos: 0, extensionTokens: 0, endNanos: 0);
+    }
+
+    /// <summary>Sets the extension. Tiers that settled spend is below again are notified again.</summary>
+    public void Extend(long extensionNanos, long extensionTokens, long endNanos)
+    {
+        ExtensionNanos = extensionNanos;
+        ExtensionTokens = extensionTokens;
+        ExtensionEndNanos = endNanos;
+        MoveLimits();
+    }
+
+    public BudgetState ToState() => new()
+    {
+        Grain = Grain,
+        PeriodEndNanos = PeriodEndNanos,
+        ExtensionNanos = ExtensionNanos,
+        ExtensionTokens = ExtensionTokens,
+        ExtensionEndNanos = ExtensionEndNanos,
+        SettledNanos = SettledNanos,
+        SettledTokens = SettledTokens,
+        OverrunNanos = OverrunNanos,
+        OverrunTokens = OverrunTokens,
+        LifetimeNanos = LifetimeNanos,
+        LifetimeTokens = LifetimeTokens,
+        NotifiedPercent = NotifiedPercent,
+    };
+
+    /// <summary>Takes back what <see cref="ToState"/> gave; limits come from the catalog, holds from the reservations.</summary>
+    public void Restore(BudgetState state)
+    {
+        PeriodEndNanos = state.PeriodEndNanos;
+        SettledNanos = state.SettledNanos;
+        SettledTokens = state.SettledTokens;
+        OverrunNanos = state.OverrunNanos;
+        OverrunTokens = state.OverrunTokens;
+        LifetimeNanos = state.LifetimeNanos;
+        LifetimeTokens = state.LifetimeTokens;
+        Extend(state.ExtensionNanos, state.ExtensionTokens, state.ExtensionEndNanos);
+        NotifiedPercent = state.NotifiedPercent;
+    }
+
+    /// <summary>Puts a restored hold back without asking the caps: a limit may have been lowered below it since.</summary>
+    public void RestoreHold(in Spend spend)
+    {
+        HeldNanos += spend.CostNanos;
+        HeldTokens += spend.Tokens;
+    }
+
+    private void MoveLimits()
+    {
+        LimitNanos = Moved(_catalogLimitNanos, ExtensionNanos);
+        LimitTokens = Moved(_catalogLimitTokens, ExtensionTokens);
+        SoftCapNanos = _ladder.SoftCap(LimitNanos);
+        SoftCapTokens = _ladder.SoftCap(LimitTokens);
+        HardCapNanos = _ladder.HardCap(LimitNanos);
+        HardCapTokens = _ladder.HardCap(LimitTokens);
+        NotifiedPercent = Math.Min(NotifiedPercent, HighestTier(SettledNanos, SettledTokens));
+    }
+
+    // A catalog limit that was lowered under a negative extension allows nothing rather than less than nothing.
+    private static long Moved(long limit, long extension) =>
+        limit == Unlimited ? Unlimited : (long)Int128.Clamp((Int128)limit + extension, 0, Unlimited - 1);
+
+    private int HighestTier(long nanos, long tokens)
+    {
+        int highest = 0;
+        foreach (Tier tier in _ladder.Tiers)
+        {
+            if (Reaches(nanos, tokens, tier.AtPercent)) highest = tier.AtPercent;
+        }
+
+        return highest;
+    }
+}

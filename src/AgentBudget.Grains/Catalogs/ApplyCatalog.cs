@@ -1,0 +1,178 @@
+using AgentBudget.Grains.Agents;
+using AgentBudget.Grains.Budgets;
+using AgentBudget.Grains.BusinessUnits;
+using AgentBudget.Grains.Prices;
+using AgentBudget.Grains.Reservations;
+using AgentBudget.Grains.Sessions;
+using AgentBudget.Grains.Tenants;
+using AgentBudget.Grains.UseCases;
+using AgentBudget.Protocol.V1;
+using Budget = AgentBudget.Grains.Budgets.Budget;
+
+namespace AgentBudget.Grains.Catalogs;
+
+/// <summary>
+/// Makes the tenant as a catalog says. Whole or not at all: one fault refuses it. Usage survives every change; what open
+/// sessions or holds refer to cannot be removed.
+/// </summary>
+internal static class ApplyCatalog
+{
+    // Sessions named in a fault; the rest are counted.
+    private const int SessionsNamedMax = 3;
+
+    public static Answer Handle(TenantLedger ledger, ApplyCatalogCommand command)
+    {
+        ApplyCatalogRequest request = command.Request;
+        ulong fingerprint =
+            new Fingerprint((ulong)Operation.ApplyCatalog).Add(request.Document).Add((long)request.Format).Value;
+        if (!request.DryRun
+            && ledger.Requests.TryAnswer(Operation.ApplyCatalog, request.RequestId, fingerprint, out Answer again))
+        {
+            return again;
+        }
+
+        List<Fault> faults = CatalogRules.Check(command.Catalog);
+        CheckIdentity(ledger, command.Catalog, faults);
+        if (faults.Count > 0) return new Answer(Outcome.CatalogInvalid, Faults: faults);
+        List<Fault> inUse = FindInUse(ledger, command.Catalog);
+        if (inUse.Count > 0) return new Answer(Outcome.CatalogInUse, Faults: inUse);
+
+        var applied = new CatalogApplied
+        {
+            Catalog = command.Catalog,
+            Document = request.Document,
+            Format = request.Format == CatalogFormat.Unspecified ? CatalogFormat.Yaml : request.Format,
+            PriceVersion = ledger.Catalog.Book.Version,
+        };
+        applied.Changes.Add(CatalogDiff.Between(ledger.Catalog.Source, command.Catalog));
+        applied.Notices.Add(command.Notices);
+        if (!command.Catalog.Prices.Equals(ledger.Catalog.Source.Prices)) applied.PriceVersion++;
+        AddPeriodEnds(ledger, applied);
+        var ledgerEvent = new LedgerEvent
+        {
+            RequestId = request.RequestId,
+            RequestFingerprint = fingerprint,
+            Actor = command.Actor,
+            CatalogApplied = applied,
+        };
+        if (!request.DryRun && applied.Changes.Count > 0) ledger.Emit(ledgerEvent);
+        return new Answer(Outcome.Done, ledgerEvent);
+    }
+
+    public static void Apply(TenantLedger ledger, CatalogApplied applied)
+    {
+        Catalog catalog = applied.Catalog;
+        Dictionary<string, long> ends = applied.PeriodEnds.ToDictionary(
+            end => end.Grain, end => LogTime.FromTimestamp(end.EndTime), StringComparer.Ordinal);
+        PriceBook book = applied.PriceVersion == ledger.Catalog.Book.Version
+            ? ledger.Catalog.Book
+            : new PriceBook(applied.PriceVersion, catalog.Prices);
+        ledger.SetCatalog(new CatalogModel(applied, book));
+        foreach (Grain grain in ledger.Grains.Values) grain.IsInCatalog = false;
+        Configure(ledger, catalog, ends);
+        foreach (Grain grain in ledger.Grains.Values.Where(grain => !grain.IsInCatalog).ToArray())
+        {
+            grain.Budget.Configure(rule: null, TierLadder.Plain, periodEndNanos: 0);
+            ledger.SetBudgetDeadlines(grain.Budget);
+            ledger.DropIfUnused(grain);
+        }
+
+        foreach (SessionGrain session in ledger.Sessions.Values) session.NarrowCeilings();
+    }
+
+    private static void Configure(TenantLedger ledger, Catalog catalog, Dictionary<string, long> ends)
+    {
+        Set(ledger.Tenant, catalog.Budget, TierLadder.Default);
+        foreach (BusinessUnit unit in catalog.BusinessUnits)
+        {
+            string name = Names.BusinessUnitPrefix + unit.Id;
+            Set(ledger.GetOrAdd(name, static name => new BusinessUnitGrain(name)), unit.Budget, TierLadder.Default);
+        }
+
+        foreach (UseCase useCase in catalog.UseCases)
+        {
+            string name = Names.UseCasePrefix + useCase.Id;
+            var grain = (UseCaseGrain)ledger.GetOrAdd(name, static name => new UseCaseGrain(name));
+            grain.Configure(useCase);
+            Set(grain, useCase.Budget, TierLadder.UseCaseDefault);
+        }
+
+        foreach (Agent agent in catalog.Agents)
+        {
+            string name = Names.AgentPrefix + agent.Id;
+            var grain = (AgentGrain)ledger.GetOrAdd(name, static name => new AgentGrain(name));
+            grain.Configure(agent);
+            Set(grain, agent.Budget, TierLadder.Default);
+        }
+
+        void Set(Grain grain, Protocol.V1.Budget? rule, TierLadder defaultLadder)
+        {
+            grain.IsInCatalog = true;
+            grain.Budget.Configure(rule, defaultLadder, ends.GetValueOrDefault(grain.Name));
+            ledger.SetBudgetDeadlines(grain.Budget);
+        }
+    }
+
+    private static void CheckIdentity(TenantLedger ledger, Catalog catalog, List<Fault> faults)
+    {
+        if (catalog.Tenant.Length > 0 && catalog.Tenant != ledger.TenantId)
+            faults.Add(new Fault("tenant", $"must be {ledger.TenantId}, the tenant that it is applied to"));
+        if (ledger.Catalog.IsApplied && catalog.Currency != ledger.Catalog.Currency)
+            faults.Add(new Fault("currency", $"must stay {ledger.Catalog.Currency}: a tenant has one currency for ever"));
+    }
+
+    // Where a period stays as it was, so does its end.
+    private static void AddPeriodEnds(TenantLedger ledger, CatalogApplied applied)
+    {
+        Catalog catalog = applied.Catalog;
+        TimeZoneInfo zone = TimeZoneInfo.FindSystemTimeZoneById(catalog.TimeZone);
+        Add(ledger.Tenant.Name, catalog.Budget);
+        foreach (BusinessUnit unit in catalog.BusinessUnits) Add(Names.BusinessUnitPrefix + unit.Id, unit.Budget);
+        foreach (UseCase useCase in catalog.UseCases) Add(Names.UseCasePrefix + useCase.Id, useCase.Budget);
+        foreach (Agent agent in catalog.Agents) Add(Names.AgentPrefix + agent.Id, agent.Budget);
+
+        void Add(string name, Protocol.V1.Budget? rule)
+        {
+            if (rule is null) return;
+            Budget? before = ledger.Grains.GetValueOrDefault(name)?.Budget;
+            bool stays = before is not null && before.PeriodEndNanos != 0 && before.Period == rule.Period
+                && catalog.TimeZone == ledger.Catalog.Source.TimeZone;
+            long endNanos = stays ? before!.PeriodEndNanos : PeriodCalendar.EndAfter(rule.Period, zone, ledger.Now);
+            if (endNanos != 0)
+                applied.PeriodEnds.Add(new PeriodEnd { Grain = name, EndTime = LogTime.ToTimestamp(endNanos) });
+        }
+    }
+
+    private static List<Fault> FindInUse(TenantLedger ledger, Catalog next)
+    {
+        HashSet<string> kept = new(StringComparer.Ordinal);
+        foreach (BusinessUnit unit in next.BusinessUnits) kept.Add(Names.BusinessUnitPrefix + unit.Id);
+        foreach (UseCase useCase in next.UseCases) kept.Add(Names.UseCasePrefix + useCase.Id);
+        foreach (Agent agent in next.Agents) kept.Add(Names.AgentPrefix + agent.Id);
+        kept.Add(ledger.Tenant.Name);
+
+        var users = new SortedDictionary<string, List<SessionGrain>>(StringComparer.Ordinal);
+        foreach (SessionGrain session in ledger.Sessions.Values)
+        {
+            if (!session.IsOpen && session.OpenHolds == 0) continue;
+            foreach (Grain grain in session.Path[1..])
+            {
+                if (kept.Contains(grain.Name)) continue;
+                if (!users.TryGetValue(grain.Name, out List<SessionGrain>? sessions)) users[grain.Name] = sessions = [];
+                sessions.Add(session);
+            }
+        }
+
+        return [.. users.Select(user => InUse(user.Key, user.Value))];
+    }
+
+    private static Fault InUse(string grain, List<SessionGrain> sessions)
+    {
+        int holds = sessions.Sum(session => session.OpenHolds);
+        string named = string.Join(", ", sessions.OrderBy(s => s.Number).Take(SessionsNamedMax).Select(s => s.Name));
+        string more = sessions.Count > SessionsNamedMax ? $" and {sessions.Count - SessionsNamedMax} more" : "";
+        return new Fault(
+            grain,
+            $"is removed, but {sessions.Count} sessions with {holds} open holds refer to it ({named}{more}): end them first");
+    }
+}

@@ -1,0 +1,132 @@
+using AgentBudget.Grains.Budgets;
+using AgentBudget.Grains.Prices;
+using AgentBudget.Grains.Sessions;
+using AgentBudget.Grains.Tenants;
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Grains.Reservations;
+
+/// <summary>
+/// Charges what a call really used, on every grain of its path. Less than held: the rest returns. More than held: all of it is
+/// charged and the difference marked as overrun. Late: charged in full all the same, because the money is spent.
+/// </summary>
+internal static class Commit
+{
+    public static Answer Handle(TenantLedger ledger, CommitCommand command)
+    {
+        CommitTokensRequest request = command.Request;
+        SessionGrain? session = ledger.FindSession(command.Session);
+        if (session is null) return new Answer(Outcome.SessionNotFound);
+        ulong fingerprint = FingerprintOf(command);
+        if (session.Requests.TryAnswer(Operation.Commit, request.RequestId, fingerprint, out Answer again)) return again;
+
+        Outcome found = ledger.FindReservation(session, command.Reservation, out Reservation? reservation);
+        if (found != Outcome.Done) return new Answer(found);
+
+        bool isFinal = !request.HasFinal || request.Final;
+        Tokens tokens = Tokens.From(request.Usage);
+        PriceEntry price = PriceOf(reservation!, request.Model, out string model, out string pricedAs);
+        bool isPriced = price.CardFor(tokens, reservation!.ServiceTier).TryPrice(tokens, Rounding.HalfToEven, out long nanos);
+        if (!isPriced) return new Answer(Outcome.AmountOverflow);
+        var charge = new Spend(nanos, tokens.Total);
+        foreach (Grain grain in session.Path)
+        {
+            if (!grain.Budget.CanCount(charge)) return new Answer(Outcome.AmountOverflow);
+        }
+
+        // What was spent must be recorded: nothing below may fail.
+        UsageSource source = request.UsageSource == UsageSource.Unspecified ? UsageSource.Provider : request.UsageSource;
+        LedgerEvent settled = Settled(reservation, charge, request.Usage, source, isFinal, ledger);
+        settled.RequestId = request.RequestId;
+        settled.RequestFingerprint = fingerprint;
+        settled.ReservationSettled.Model = model;
+        settled.ReservationSettled.PricedAs = pricedAs;
+        ledger.Emit(settled, session);
+        settled.ReservationSettled.Left = session.Left(default);
+        return new Answer(Outcome.Done, settled);
+    }
+
+    /// <summary>The event of a charge against a reservation, tiers included.</summary>
+    public static LedgerEvent Settled(
+        Reservation reservation, in Spend charge, TokenUsage usage, UsageSource source, bool isFinal, TenantLedger ledger)
+    {
+        SessionGrain session = reservation.Session;
+        Spend held = reservation.Held;
+        Spend unheld = isFinal
+            ? held
+            : new Spend(Math.Min(held.CostNanos, charge.CostNanos), Math.Min(held.Tokens, charge.Tokens));
+        var settled = new ReservationSettled
+        {
+            Reservation = reservation.Number,
+            CostNanos = charge.CostNanos,
+            Tokens = charge.Tokens,
+            UnheldNanos = unheld.CostNanos,
+            UnheldTokens = unheld.Tokens,
+            OverrunNanos = Math.Max(0, charge.CostNanos - held.CostNanos),
+            OverrunTokens = Math.Max(0, charge.Tokens - held.Tokens),
+            Usage = usage,
+            Model = reservation.Model,
+            PriceVersion = reservation.Book.Version,
+            UsageSource = source,
+            Late = !reservation.IsHeld || !session.IsOpen,
+            Final = isFinal,
+        };
+        foreach (Grain grain in session.Path) grain.Budget.AddCrossings(charge, settled.TiersCrossed);
+        return new LedgerEvent { Spender = session.Spender, ReservationSettled = settled };
+    }
+
+    public static void Apply(TenantLedger ledger, LedgerEvent ledgerEvent, SessionGrain session)
+    {
+        ReservationSettled settled = ledgerEvent.ReservationSettled;
+        Reservation reservation = ledger.ReservationOf(settled.Reservation);
+        var unheld = new Spend(settled.UnheldNanos, settled.UnheldTokens);
+        var charge = new Spend(settled.CostNanos, settled.Tokens);
+        var overrun = new Spend(settled.OverrunNanos, settled.OverrunTokens);
+        foreach (Grain grain in session.Path) grain.Budget.Settle(unheld, charge, overrun);
+        foreach (TierCrossing crossing in settled.TiersCrossed)
+            ledger.GrainOnPath(session, crossing.Grain).Budget.MarkNotified(crossing.AtPercent);
+        reservation.Reduce(unheld);
+        if (!settled.Final) return;
+        if (reservation.IsHeld) session.Unlink(reservation);
+        ledger.RemoveReservation(reservation);
+        session.Requests.Add(
+            RequestKey.For(Operation.Settled, reservation.Number),
+            fingerprint: 0,
+            ledgerEvent.Sequence,
+            ledger.LogTimeNanos,
+            forgetBeforeNanos: long.MinValue);
+        ledger.Reuse(reservation);
+    }
+
+    // The price of the model that ran, from the hold's own book at the hold's own time. A model that this book does not know
+    // pays the held model's price: never free, and never left unrecorded.
+    private static PriceEntry PriceOf(Reservation reservation, string ranModel, out string model, out string pricedAs)
+    {
+        pricedAs = "";
+        model = reservation.Model;
+        if (ranModel.Length > 0 && ranModel != reservation.Model)
+        {
+            PriceEntry? ran = reservation.Book.Find(ranModel, reservation.HeldAtNanos);
+            if (ran is not null)
+            {
+                model = ran.Model;
+                return ran;
+            }
+
+            model = ranModel;
+            pricedAs = reservation.Model;
+        }
+
+        PriceEntry? held = reservation.Book.Find(reservation.Model, reservation.HeldAtNanos);
+        Invariant.Holds(held is not null);
+        return held!;
+    }
+
+    private static ulong FingerprintOf(CommitCommand command) => new Fingerprint((ulong)Operation.Commit)
+        .Add(command.Reservation)
+        .Add(command.Request.Usage)
+        .Add(command.Request.Model)
+        .Add((long)command.Request.UsageSource)
+        .Add(!command.Request.HasFinal || command.Request.Final)
+        .Value;
+}

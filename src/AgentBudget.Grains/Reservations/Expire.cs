@@ -1,0 +1,39 @@
+using AgentBudget.Grains.Prices;
+using AgentBudget.Protocol.V1;
+using Phase = AgentBudget.Protocol.Snapshot.V1.ReservationState.Types.Phase;
+
+namespace AgentBudget.Grains.Reservations;
+
+/// <summary>A hold's time ran out: it is given back, or charged as estimated where its request said so.</summary>
+internal static class Expire
+{
+    public static void Handle(TenantLedger ledger, Reservation reservation)
+    {
+        if (reservation.OnExpiry == OnExpiry.Charge)
+        {
+            Invariant.Holds(reservation.Estimate is not null);
+            TokenUsage usage = Tokens.From(reservation.Estimate!).ToUsage();
+            LedgerEvent settled = Commit.Settled(
+                reservation, reservation.Held, usage, UsageSource.Estimated, isFinal: true, ledger);
+            ledger.Emit(settled, reservation.Session);
+            settled.ReservationSettled.Left = reservation.Session.Left(default);
+            return;
+        }
+
+        ledger.Emit(
+            new LedgerEvent
+            {
+                Spender = reservation.Session.Spender,
+                ReservationExpired = new ReservationExpired
+                {
+                    Reservation = reservation.Number,
+                    ReleasedNanos = reservation.HeldNanos,
+                    ReleasedTokens = reservation.HeldTokens,
+                },
+            },
+            reservation.Session);
+    }
+
+    public static void Apply(TenantLedger ledger, LedgerEvent ledgerEvent) =>
+        Release.GiveBack(ledger, ledger.ReservationOf(ledgerEvent.ReservationExpired.Reservation), Phase.Expired);
+}

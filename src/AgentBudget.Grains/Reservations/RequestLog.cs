@@ -1,0 +1,165 @@
+using System.Buffers.Binary;
+using AgentBudget.Protocol.Snapshot.V1;
+using Google.Protobuf;
+
+namespace AgentBudget.Grains.Reservations;
+
+/// <summary>What a request id is unique within, beside its session. Values are part of stored keys.</summary>
+internal enum Operation
+{
+    /// <summary>ReserveTokens.</summary>
+    Reserve = 1,
+
+    /// <summary>CommitTokens.</summary>
+    Commit = 2,
+
+    /// <summary>ReleaseTokens.</summary>
+    Release = 3,
+
+    /// <summary>OpenSession.</summary>
+    Open = 4,
+
+    /// <summary>RenewSession.</summary>
+    Renew = 5,
+
+    /// <summary>EndSession.</summary>
+    End = 6,
+
+    /// <summary>RevokeSession.</summary>
+    Revoke = 7,
+
+    /// <summary>ApplyCatalog.</summary>
+    ApplyCatalog = 8,
+
+    /// <summary>ExtendBudget.</summary>
+    ExtendBudget = 9,
+
+    /// <summary>Not a request: remembers that a reservation was settled, after it has left memory.</summary>
+    Settled = 100,
+}
+
+/// <summary>
+/// Requests that were answered: 128-bit key → fingerprint, event and time. Open addressing over plain structs, so a million
+/// entries are one array that the garbage collector does not look into. A session's log lives as long as the session
+/// is known; the tenant's own forgets entries by log time when it grows.
+/// </summary>
+internal sealed class RequestLog
+{
+    /// <summary>Requests can be repeated for this long (24 h).</summary>
+    internal const long RetentionNanos = 24L * 60 * 60 * 1_000_000_000;
+
+    private const int FirstCapacity = 8;
+    private const int EntryBytes = 5 * sizeof(ulong);
+
+    private Entry[] _entries = [];
+    private int _count;
+
+    private struct Entry
+    {
+        public RequestKey Key;
+        public ulong Fingerprint;
+        public long Sequence;
+        public long TimeNanos;
+    }
+
+    public int Count => _count;
+
+    /// <summary>The event that a request made, or 0; and the fingerprint it had.</summary>
+    public long Find(in RequestKey key, out ulong fingerprint)
+    {
+        fingerprint = 0;
+        if (_count == 0) return 0;
+        ref Entry entry = ref _entries[Place(_entries, key)];
+        fingerprint = entry.Fingerprint;
+        return entry.Sequence;
+    }
+
+    /// <summary>
+    /// Whether the request was handled before: with the same content, the answer is that of the event it made; with other
+    /// content, the key was reused.
+    /// </summary>
+    public bool TryAnswer(Operation operation, string requestId, ulong fingerprint, out Answer answer)
+    {
+        long sequence = Find(RequestKey.For(operation, requestId), out ulong known);
+        answer = sequence == 0
+            ? default
+            : known == fingerprint ? new Answer(Outcome.Done, DuplicateOf: sequence) : new Answer(Outcome.KeyReused);
+        return sequence != 0;
+    }
+
+    /// <summary>Remembers a request.</summary>
+    /// <param name="key">The key; not there yet.</param>
+    /// <param name="fingerprint">Of its content.</param>
+    /// <param name="sequence">The event that it made.</param>
+    /// <param name="timeNanos">The event's time.</param>
+    /// <param name="forgetBeforeNanos">Entries before this time may be dropped now.</param>
+    public void Add(in RequestKey key, ulong fingerprint, long sequence, long timeNanos, long forgetBeforeNanos)
+    {
+        Invariant.Holds(sequence > 0);
+        if ((_count + 1) * 4 > _entries.Length * 3) Grow(forgetBeforeNanos);
+        int place = Place(_entries, key);
+        Invariant.Holds(_entries[place].Sequence == 0);
+        _entries[place] = new Entry { Key = key, Fingerprint = fingerprint, Sequence = sequence, TimeNanos = timeNanos };
+        _count++;
+    }
+
+    /// <summary>Entries by key. Those before <paramref name="forgetBeforeNanos"/> are left out.</summary>
+    public RequestLogState ToState(long forgetBeforeNanos)
+    {
+        Entry[] kept = _entries.Where(entry => entry.Sequence != 0 && entry.TimeNanos >= forgetBeforeNanos).ToArray();
+        Array.Sort(kept, static (left, right) => left.Key.CompareTo(right.Key));
+        byte[] bytes = new byte[kept.Length * EntryBytes];
+        Span<byte> rest = bytes;
+        foreach (Entry entry in kept)
+        {
+            BinaryPrimitives.WriteUInt64LittleEndian(rest, entry.Key.High);
+            BinaryPrimitives.WriteUInt64LittleEndian(rest[8..], entry.Key.Low);
+            BinaryPrimitives.WriteUInt64LittleEndian(rest[16..], entry.Fingerprint);
+            BinaryPrimitives.WriteInt64LittleEndian(rest[24..], entry.Sequence);
+            BinaryPrimitives.WriteInt64LittleEndian(rest[32..], entry.TimeNanos);
+            rest = rest[EntryBytes..];
+        }
+
+        return new RequestLogState { Entries = UnsafeByteOperations.UnsafeWrap(bytes) };
+    }
+
+    public void Restore(RequestLogState? state)
+    {
+        if (state is null) return;
+        ReadOnlySpan<byte> rest = state.Entries.Span;
+        Invariant.Holds(rest.Length % EntryBytes == 0);
+        for (; !rest.IsEmpty; rest = rest[EntryBytes..])
+        {
+            Add(
+                new RequestKey(
+                    BinaryPrimitives.ReadUInt64LittleEndian(rest), BinaryPrimitives.ReadUInt64LittleEndian(rest[8..])),
+                BinaryPrimitives.ReadUInt64LittleEndian(rest[16..]),
+                BinaryPrimitives.ReadInt64LittleEndian(rest[24..]),
+                BinaryPrimitives.ReadInt64LittleEndian(rest[32..]),
+                forgetBeforeNanos: long.MinValue);
+        }
+    }
+
+    private void Grow(long forgetBeforeNanos)
+    {
+        var grown = new Entry[Math.Max(FirstCapacity, _entries.Length * 2)];
+        _count = 0;
+        foreach (ref Entry entry in _entries.AsSpan())
+        {
+            if (entry.Sequence == 0 || entry.TimeNanos < forgetBeforeNanos) continue;
+            grown[Place(grown, entry.Key)] = entry;
+            _count++;
+        }
+
+        _entries = grown;
+    }
+
+    // The entry's place, or the free place where it would go. Capacities are powers of two and never full.
+    private static int Place(Entry[] entries, in RequestKey key)
+    {
+        int mask = entries.Length - 1;
+        int place = (int)key.Low & mask;
+        while (entries[place].Sequence != 0 && entries[place].Key != key) place = (place + 1) & mask;
+        return place;
+    }
+}

@@ -1,0 +1,121 @@
+using AgentBudget.Grains.Budgets;
+using AgentBudget.Grains.Prices;
+using AgentBudget.Grains.Sessions;
+using AgentBudget.Grains.Tenants;
+using AgentBudget.Protocol.V1;
+using Phase = AgentBudget.Protocol.Snapshot.V1.ReservationState.Types.Phase;
+
+namespace AgentBudget.Grains.Reservations;
+
+/// <summary>
+/// The record of one hold on every grain of its path.
+/// <code>
+/// HELD ── final commit, charge on expiry ──► SETTLED (leaves memory; the session's request log remembers it)
+///   ├──── release, end of grace ──► RELEASED ─┐ a late commit is charged in full, once;
+///   └──── expiry with refund ─────► EXPIRED ──┘ forgotten after the retention
+/// </code>
+/// </summary>
+internal sealed class Reservation
+{
+    public Reservation() => Deadline = new Deadline(DeadlineKind.HoldExpiry, this, number: 0, name: "");
+
+    public long Number { get; private set; }
+
+    public SessionGrain Session { get; private set; } = null!;
+
+    public Phase Phase { get; private set; }
+
+    public long HeldNanos { get; private set; }
+
+    public long HeldTokens { get; private set; }
+
+    public Spend Held => new(HeldNanos, HeldTokens);
+
+    public string Model { get; private set; } = "";
+
+    public PriceBook Book { get; private set; } = null!;
+
+    public ServiceTier ServiceTier { get; private set; }
+
+    public long HeldAtNanos { get; private set; }
+
+    public long ExpireNanos { get; private set; }
+
+    public OnExpiry OnExpiry { get; private set; }
+
+    /// <summary>Kept only where expiry charges it.</summary>
+    public TokenEstimate? Estimate { get; private set; }
+
+    /// <summary>Expiry while held, end of the retention after.</summary>
+    public Deadline Deadline { get; private set; }
+
+    public Reservation? Newer { get; set; }
+
+    public Reservation? Older { get; set; }
+
+    public bool IsHeld => Phase == Phase.Held;
+
+    /// <summary>Starts a hold. Records are reused, so a hold allocates nothing.</summary>
+    public void Start(long number, SessionGrain session, PriceBook book, ReservationHeld held, long heldAtNanos)
+    {
+        Number = number;
+        Session = session;
+        Phase = Phase.Held;
+        HeldNanos = held.CostNanos;
+        HeldTokens = held.Tokens;
+        Model = held.Model;
+        Book = book;
+        ServiceTier = held.ServiceTier;
+        HeldAtNanos = heldAtNanos;
+        ExpireNanos = LogTime.FromTimestamp(held.ExpireTime);
+        OnExpiry = held.OnExpiry;
+        Estimate = held.OnExpiry == OnExpiry.Charge ? held.Estimate : null;
+        Deadline.Number = number;
+    }
+
+    /// <summary>A part of the hold was settled.</summary>
+    public void Reduce(in Spend unheld)
+    {
+        HeldNanos -= unheld.CostNanos;
+        HeldTokens -= unheld.Tokens;
+        Invariant.Holds(HeldNanos >= 0);
+        Invariant.Holds(HeldTokens >= 0);
+    }
+
+    /// <summary>Ends the hold without a charge.</summary>
+    public void End(Phase phase)
+    {
+        Invariant.Holds(IsHeld);
+        Phase = phase;
+        HeldNanos = HeldTokens = 0;
+        Estimate = null;
+        Deadline = new Deadline(DeadlineKind.Retention, this, Number, name: "");
+    }
+
+    /// <summary>Drops what it refers to, before the record is reused.</summary>
+    public void Clear()
+    {
+        Invariant.Holds(Deadline.Place == Deadline.NotQueued);
+        Session = null!;
+        Book = null!;
+        Estimate = null;
+        Model = "";
+    }
+
+    public void Restore(Protocol.Snapshot.V1.ReservationState state, SessionGrain session, PriceBook book)
+    {
+        Number = state.Number;
+        Session = session;
+        Phase = state.Phase;
+        HeldNanos = state.HeldNanos;
+        HeldTokens = state.HeldTokens;
+        Model = state.Model;
+        Book = book;
+        ServiceTier = state.ServiceTier;
+        HeldAtNanos = state.HeldAtNanos;
+        ExpireNanos = state.ExpireNanos;
+        OnExpiry = state.OnExpiry;
+        Estimate = state.Estimate;
+        Deadline = new Deadline(IsHeld ? DeadlineKind.HoldExpiry : DeadlineKind.Retention, this, Number, name: "");
+    }
+}

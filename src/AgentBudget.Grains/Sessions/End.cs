@@ -1,0 +1,111 @@
+using AgentBudget.Grains.Reservations;
+using AgentBudget.Grains.Tenants;
+using AgentBudget.Protocol.V1;
+using Phase = AgentBudget.Protocol.Snapshot.V1.ReservationState.Types.Phase;
+using Reservation = AgentBudget.Grains.Reservations.Reservation;
+
+namespace AgentBudget.Grains.Sessions;
+
+/// <summary>
+/// Ends a session: by its owner, by revocation, or by its expiry. It stops spending at once; holds stay for the grace, in which
+/// a call in flight can still commit, and are then released with the closing record.
+/// </summary>
+internal static class End
+{
+    public static Answer Handle(TenantLedger ledger, EndSessionCommand command)
+    {
+        EndSessionRequest request = command.Request;
+        Fingerprint fingerprint = new Fingerprint((ulong)Operation.End).Add((long)(request.Outcome?.Status ?? default));
+        if (request.Outcome is not null)
+        {
+            foreach (KeyValuePair<string, double> metric in request.Outcome.Metrics.OrderBy(m => m.Key, StringComparer.Ordinal))
+                fingerprint = fingerprint.Add(metric.Key).Add(BitConverter.DoubleToInt64Bits(metric.Value));
+        }
+
+        return Handle(
+            ledger, command.Session, Operation.End, request.RequestId, fingerprint.Value, command.Actor,
+            new SessionEnded { State = Session.Types.State.Ended, Outcome = request.Outcome });
+    }
+
+    public static Answer Handle(TenantLedger ledger, RevokeSessionCommand command)
+    {
+        RevokeSessionRequest request = command.Request;
+        return Handle(
+            ledger, command.Session, Operation.Revoke, request.RequestId,
+            new Fingerprint((ulong)Operation.Revoke).Add(request.Reason).Value, command.Actor,
+            new SessionEnded { State = Session.Types.State.Revoked, Reason = request.Reason });
+    }
+
+    /// <summary>An open session expires; an ended one's grace is over.</summary>
+    public static void HandleDeadline(TenantLedger ledger, SessionGrain session)
+    {
+        LedgerEvent due = session.IsOpen
+            ? Ended(ledger, session, new SessionEnded { State = Session.Types.State.Expired })
+            : new LedgerEvent { Spender = session.Spender, SessionClosed = ClosingRecord(session) };
+        ledger.Emit(due, session);
+    }
+
+    public static void Apply(TenantLedger ledger, LedgerEvent ledgerEvent, SessionGrain session)
+    {
+        SessionEnded ended = ledgerEvent.SessionEnded;
+        session.End(ended.State, ledger.LogTimeNanos, ended.Outcome, ended.Reason);
+        ledger.EndSession(session);
+    }
+
+    public static void ApplyClosed(TenantLedger ledger, LedgerEvent ledgerEvent, SessionGrain session)
+    {
+        foreach (long number in ledgerEvent.SessionClosed.Released)
+            Release.GiveBack(ledger, ledger.ReservationOf(number), Phase.Released);
+        Invariant.Holds(session.OpenHolds == 0);
+        ledger.CloseSession(session);
+    }
+
+    private static Answer Handle(
+        TenantLedger ledger,
+        long number,
+        Operation operation,
+        string requestId,
+        ulong fingerprint,
+        string actor,
+        SessionEnded ended)
+    {
+        SessionGrain? session = ledger.FindSession(number);
+        if (session is null) return new Answer(Outcome.SessionNotFound);
+        if (session.Requests.TryAnswer(operation, requestId, fingerprint, out Answer again)) return again;
+        if (!session.IsOpen) return new Answer(Outcome.SessionNotOpen);
+        LedgerEvent ending = Ended(ledger, session, ended);
+        ending.RequestId = requestId;
+        ending.RequestFingerprint = fingerprint;
+        ending.Actor = actor;
+        ledger.Emit(ending, session);
+        return new Answer(Outcome.Done, ending);
+    }
+
+    private static LedgerEvent Ended(TenantLedger ledger, SessionGrain session, SessionEnded ended)
+    {
+        Session view = session.ToMessage(ledger.Catalog.Currency);
+        view.State = ended.State;
+        view.EndTime = LogTime.ToTimestamp(ledger.Now);
+        view.Outcome = ended.Outcome;
+        view.Reason = ended.Reason;
+        ended.Session = view;
+        ended.GraceEndTime = LogTime.ToTimestamp(ledger.Now + SessionGrain.GraceNanos);
+        return new LedgerEvent { Spender = session.Spender, SessionEnded = ended };
+    }
+
+    private static SessionClosed ClosingRecord(SessionGrain session)
+    {
+        var closed = new SessionClosed
+        {
+            ReleasedNanos = session.Budget.HeldNanos,
+            ReleasedTokens = session.Budget.HeldTokens,
+            SettledNanos = session.Budget.LifetimeNanos,
+            SettledTokens = session.Budget.LifetimeTokens,
+            Steps = session.Steps,
+            Refused = session.Refused,
+            Outcome = session.Outcome,
+        };
+        for (Reservation? held = session.LastHeld; held is not null; held = held.Older) closed.Released.Add(held.Number);
+        return closed;
+    }
+}

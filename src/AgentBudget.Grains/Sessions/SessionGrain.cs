@@ -1,0 +1,274 @@
+using AgentBudget.Grains.Agents;
+using AgentBudget.Grains.Budgets;
+using AgentBudget.Grains.BusinessUnits;
+using AgentBudget.Grains.Prices;
+using AgentBudget.Grains.Reservations;
+using AgentBudget.Grains.Tenants;
+using AgentBudget.Grains.UseCases;
+using AgentBudget.Protocol.V1;
+using Reservation = AgentBudget.Grains.Reservations.Reservation;
+using SessionOutcome = AgentBudget.Protocol.V1.Outcome;
+
+namespace AgentBudget.Grains.Sessions;
+
+/// <summary>
+/// One task of one agent, from its start to its end.
+/// <code>
+/// OPEN ── EndSession ──► ENDED ─┐
+///   ├──── expiry ─────► EXPIRED ┼── grace ──► closed (holds released) ── retention ──► forgotten
+///   └──── Revoke ─────► REVOKED ┘
+/// </code>
+/// </summary>
+internal sealed class SessionGrain : Grain
+{
+    /// <summary>After its end, calls in flight can still commit their holds for this long (30 s).</summary>
+    internal const long GraceNanos = 30 * LogTime.NanosPerSecond;
+
+    private readonly Grain[] _path;
+
+    public SessionGrain(
+        long number,
+        Spender spender,
+        SessionOpened opened,
+        long openNanos,
+        AgentGrain agent,
+        UseCaseGrain useCase,
+        BusinessUnitGrain businessUnit,
+        TenantGrain tenant)
+        : base(spender.Session, Reason.SessionCeiling)
+    {
+        Number = number;
+        Spender = spender;
+        Opened = opened;
+        OpenNanos = openNanos;
+        ExpireNanos = LogTime.FromTimestamp(opened.ExpireTime);
+        LifetimeEndNanos = LogTime.FromTimestamp(opened.LifetimeEndTime);
+        Tools = new Scope(opened.Tools);
+        Models = new Scope(opened.Models);
+        Agent = agent;
+        UseCase = useCase;
+        BusinessUnit = businessUnit;
+        _path = [this, agent, useCase, businessUnit, tenant];
+        Deadline = new Deadline(DeadlineKind.Session, this, number, Name);
+        RetentionDeadline = new Deadline(DeadlineKind.Retention, this, number, Name);
+        NarrowCeilings();
+    }
+
+    public long Number { get; }
+
+    /// <summary>The path by names; one message shared by every event of this session.</summary>
+    public Spender Spender { get; }
+
+    public SessionOpened Opened { get; }
+
+    public long OpenNanos { get; }
+
+    public long LifetimeEndNanos { get; }
+
+    public AgentGrain Agent { get; }
+
+    public UseCaseGrain UseCase { get; }
+
+    public BusinessUnitGrain BusinessUnit { get; }
+
+    public Scope Tools { get; }
+
+    public Scope Models { get; }
+
+    /// <summary>Its own, narrowed to what the agent has now.</summary>
+    public SessionCeilings Ceilings { get; private set; }
+
+    public Session.Types.State State { get; private set; } = Session.Types.State.Open;
+
+    public long ExpireNanos { get; private set; }
+
+    public long EndNanos { get; private set; }
+
+    public long GraceEndNanos { get; private set; }
+
+    public SessionOutcome? Outcome { get; private set; }
+
+    public string EndReason { get; private set; } = "";
+
+    /// <summary>Expiry while open, end of the grace after.</summary>
+    public Deadline Deadline { get; }
+
+    public Deadline RetentionDeadline { get; }
+
+    public RequestLog Requests { get; } = new();
+
+    public long Steps { get; private set; }
+
+    public long ToolCalls { get; private set; }
+
+    public long Refused { get; private set; }
+
+    public int OpenHolds { get; private set; }
+
+    /// <summary>The newest of this session's held reservations; they are linked.</summary>
+    public Reservation? LastHeld { get; private set; }
+
+    /// <summary>Every grain that a spend of this session is charged to: session, agent, use case, business unit, tenant.</summary>
+    public ReadOnlySpan<Grain> Path => _path;
+
+    public bool IsOpen => State == Session.Types.State.Open;
+
+    /// <summary>Answers why this session may not spend at all, or none.</summary>
+    public Reason CheckState() => State switch
+    {
+        Session.Types.State.Open => Reason.Unspecified,
+        Session.Types.State.Unspecified or Session.Types.State.Ended => Reason.SessionClosed,
+        Session.Types.State.Expired => Reason.SessionExpired,
+        Session.Types.State.Revoked => Reason.SessionRevoked,
+    };
+
+    /// <summary>Answers the refusal of the session's own counted ceilings, or none; its cost and tokens are a budget.</summary>
+    public Refusal CheckRequest(in Spend spend) => spend.Tokens > Ceilings.TokensPerRequest
+        ? new Refusal(Reason.RequestCeiling, Name)
+        {
+            Unit = ReservationRefused.Types.Unit.Tokens,
+            Limit = Ceilings.TokensPerRequest,
+            Requested = spend.Tokens,
+        }
+        : default;
+
+    /// <summary>Answers the refusal of one more step, or none.</summary>
+    public Refusal CheckStep(bool isToolCall)
+    {
+        if (Steps >= Ceilings.Steps) return Counted(ReservationRefused.Types.Unit.Steps, Ceilings.Steps, Steps);
+        return isToolCall && ToolCalls >= Ceilings.ToolCalls
+            ? Counted(ReservationRefused.Types.Unit.ToolCalls, Ceilings.ToolCalls, ToolCalls)
+            : default;
+
+        Refusal Counted(ReservationRefused.Types.Unit unit, long limit, long count) =>
+            new(Reason.StepCeiling, Name) { Unit = unit, Limit = limit, Settled = count, Requested = 1 };
+    }
+
+    /// <summary>Answers the refusal of one more open hold, or none.</summary>
+    public Refusal CheckOpenHolds() => OpenHolds < Ceilings.OpenHolds
+        ? default
+        : new Refusal(Reason.SessionCeiling, Name)
+        {
+            Unit = ReservationRefused.Types.Unit.OpenHolds,
+            Limit = Ceilings.OpenHolds,
+            Held = OpenHolds,
+            Requested = 1,
+        };
+
+    /// <summary>Takes the agent's present ceilings into account: a session never has more than its agent.</summary>
+    public void NarrowCeilings()
+    {
+        Ceilings = SessionCeilings.From(Opened.Ceilings).NarrowedTo(Agent.Ceilings);
+        Budget.SetLimits(Ceilings.CostNanos, Ceilings.Tokens);
+    }
+
+    public void CountStep(bool isToolCall)
+    {
+        Steps++;
+        if (isToolCall) ToolCalls++;
+    }
+
+    public void CountRefusal() => Refused++;
+
+    public void Renew(long expireNanos) => ExpireNanos = expireNanos;
+
+    public void End(Session.Types.State state, long endNanos, SessionOutcome? outcome, string reason)
+    {
+        Invariant.Holds(IsOpen);
+        State = state;
+        EndNanos = endNanos;
+        GraceEndNanos = endNanos + GraceNanos;
+        Outcome = outcome;
+        EndReason = reason;
+    }
+
+    public void Close() => GraceEndNanos = 0;
+
+    public void Link(Reservation reservation)
+    {
+        reservation.Newer = null;
+        reservation.Older = LastHeld;
+        if (LastHeld is not null) LastHeld.Newer = reservation;
+        LastHeld = reservation;
+        OpenHolds++;
+    }
+
+    public void Unlink(Reservation reservation)
+    {
+        if (reservation.Newer is null) LastHeld = reservation.Older;
+        else reservation.Newer.Older = reservation.Older;
+        if (reservation.Older is not null) reservation.Older.Newer = reservation.Newer;
+        reservation.Older = reservation.Newer = null;
+        OpenHolds--;
+        Invariant.Holds(OpenHolds >= 0);
+    }
+
+    /// <summary>What is left on the tightest grain of the path after a further spend; null if none has a limit.</summary>
+    public Left? Left(in Spend spend)
+    {
+        Grain? tightest = null;
+        long nanos = Budgets.Budget.Unlimited;
+        long tokens = Budgets.Budget.Unlimited;
+        foreach (Grain grain in _path)
+        {
+            long grainNanos = grain.Budget.AvailableNanos;
+            long grainTokens = grain.Budget.AvailableTokens;
+            bool isTighter = grainNanos != nanos ? grainNanos < nanos : grainTokens < tokens;
+            if (!isTighter) continue;
+            (tightest, nanos, tokens) = (grain, grainNanos, grainTokens);
+        }
+
+        if (tightest is null) return null;
+        var left = new Left { Grain = tightest.Name };
+        if (nanos != Budgets.Budget.Unlimited) left.Nanos = Math.Max(0, nanos - spend.CostNanos);
+        if (tokens != Budgets.Budget.Unlimited) left.Tokens = Math.Max(0, tokens - spend.Tokens);
+        return left;
+    }
+
+    /// <summary>Takes counters back from a snapshot.</summary>
+    public void Restore(Protocol.Snapshot.V1.SessionState state)
+    {
+        State = state.State;
+        ExpireNanos = state.ExpireNanos;
+        EndNanos = state.EndNanos;
+        GraceEndNanos = state.GraceEndNanos;
+        Outcome = state.Outcome;
+        EndReason = state.Reason;
+        Steps = state.Steps;
+        ToolCalls = state.ToolCalls;
+        Refused = state.Refused;
+        Budget.Restore(state.Budget);
+        Requests.Restore(state.Requests);
+    }
+
+    public Session ToMessage(string currency)
+    {
+        var message = new Session
+        {
+            Session_ = Name,
+            State = State,
+            Agent = Agent.Name,
+            UseCase = UseCase.Name,
+            BusinessUnit = BusinessUnit.Name,
+            Task = Opened.Task,
+            OnBehalfOf = Spender.OnBehalfOf,
+            Unattended = Opened.Unattended,
+            OpenTime = LogTime.ToTimestamp(OpenNanos),
+            ExpireTime = LogTime.ToTimestamp(ExpireNanos),
+            LifetimeEndTime = LogTime.ToTimestamp(LifetimeEndNanos),
+            EndTime = LogTime.ToOptionalTimestamp(EndNanos),
+            Ceilings = Ceilings.ToMessage(currency),
+            Outcome = Outcome,
+            Settled = ToAmount(Budget.LifetimeNanos, Budget.LifetimeTokens),
+            Held = ToAmount(Budget.HeldNanos, Budget.HeldTokens),
+            Steps = Steps,
+            Reason = EndReason,
+        };
+        message.Tools.Add(Opened.Tools);
+        message.Models.Add(Opened.Models);
+        message.Tags.Add(Opened.Tags);
+        return message;
+
+        Amount ToAmount(long nanos, long tokens) => new() { Cost = MoneyMath.ToMoney(nanos, currency), Tokens = tokens };
+    }
+}

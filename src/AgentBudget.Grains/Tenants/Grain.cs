@@ -1,0 +1,83 @@
+using AgentBudget.Grains.Budgets;
+using AgentBudget.Protocol.V1;
+using Budget = AgentBudget.Grains.Budgets.Budget;
+
+namespace AgentBudget.Grains.Tenants;
+
+/// <summary>One level that a spend is charged to: a name, its numbers, and the reason it gives when it refuses.</summary>
+internal abstract class Grain(string name, Reason budgetReason)
+{
+    public string Name { get; } = name;
+
+    public Reason BudgetReason { get; } = budgetReason;
+
+    public Budget Budget { get; } = new(name);
+
+    /// <summary>Whether the catalog names it. One that was removed stays until no session refers to it.</summary>
+    public bool IsInCatalog { get; set; }
+
+    /// <summary>Sessions that are not yet forgotten and have it on their path.</summary>
+    public int Sessions { get; set; }
+
+    /// <summary>
+    /// Answers this grain's refusal of a spend, or none: above its hard cap, or above its soft cap when the spend could not
+    /// be moved to a cheaper model and the use case refuses that.
+    /// </summary>
+    public Refusal Check(in Spend spend, bool refusesAtSoftCap)
+    {
+        long capNanos = refusesAtSoftCap ? Math.Min(Budget.SoftCapNanos, Budget.HardCapNanos) : Budget.HardCapNanos;
+        if (!Budget.IsWithinNanos(spend, capNanos))
+        {
+            return new Refusal(BudgetReason, Name)
+            {
+                Unit = ReservationRefused.Types.Unit.Nanos,
+                Limit = capNanos,
+                Settled = Budget.SettledNanos,
+                Held = Budget.HeldNanos,
+                Requested = spend.CostNanos,
+                ResetNanos = Budget.PeriodEndNanos,
+            };
+        }
+
+        long capTokens = refusesAtSoftCap ? Math.Min(Budget.SoftCapTokens, Budget.HardCapTokens) : Budget.HardCapTokens;
+        if (!Budget.IsWithinTokens(spend, capTokens))
+        {
+            return new Refusal(BudgetReason, Name)
+            {
+                Unit = ReservationRefused.Types.Unit.Tokens,
+                Limit = capTokens,
+                Settled = Budget.SettledTokens,
+                Held = Budget.HeldTokens,
+                Requested = spend.Tokens,
+                ResetNanos = Budget.PeriodEndNanos,
+            };
+        }
+
+        return default;
+    }
+}
+
+/// <summary>Why a spend is refused, in numbers; the default value is no refusal.</summary>
+internal readonly record struct Refusal(Reason Reason, string Grain)
+{
+    public ReservationRefused.Types.Unit Unit { get; init; }
+
+    public long Limit { get; init; }
+
+    public long Settled { get; init; }
+
+    public long Held { get; init; }
+
+    public long Requested { get; init; }
+
+    /// <summary>When the grain's period ends; 0 for never.</summary>
+    public long ResetNanos { get; init; }
+
+    /// <summary>What is missing or unknown, where that is the reason.</summary>
+    public string? Subject { get; init; }
+
+    public bool IsRefused => Reason != Reason.Unspecified;
+}
+
+/// <summary>The organization.</summary>
+internal sealed class TenantGrain(string name) : Grain(name, Reason.TenantBudget);

@@ -1,0 +1,119 @@
+using AgentBudget.Grains.Prices;
+using AgentBudget.Grains.Sessions;
+using AgentBudget.Protocol.V1;
+using Budget = AgentBudget.Grains.Budgets.Budget;
+
+namespace AgentBudget.Grains.Tenants;
+
+/// <summary>What is read in a turn. Changes nothing; reads never expire anything.</summary>
+internal static class Queries
+{
+    /// <summary>Sessions in one page where the request says nothing.</summary>
+    internal const int PageSizeDefault = 100;
+
+    /// <summary>Sessions in one page at most.</summary>
+    internal const int PageSizeMax = 1000;
+
+    public static Answer Balance(TenantLedger ledger, BalanceQuery query)
+    {
+        var response = new GetBalanceResponse();
+        if (query.Session > 0)
+        {
+            if (ledger.FindSession(query.Session) is not { } session) return new Answer(Outcome.SessionNotFound);
+            foreach (Grain grain in session.Path) response.Grains.Add(ToMessage(grain, ledger.Catalog.Currency));
+            return new Answer(Outcome.Done, View: response);
+        }
+
+        Grain? asked = Find(ledger, query.Grain);
+        if (asked is null) return new Answer(Outcome.GrainNotFound);
+        response.Grains.Add(ToMessage(asked, ledger.Catalog.Currency));
+        return new Answer(Outcome.Done, View: response);
+    }
+
+    public static Answer Session(TenantLedger ledger, SessionQuery query) =>
+        ledger.FindSession(query.Session) is { } session
+            ? new Answer(
+                Outcome.Done, View: new GetSessionResponse { Session = session.ToMessage(ledger.Catalog.Currency) })
+            : new Answer(Outcome.SessionNotFound);
+
+    public static Answer Sessions(TenantLedger ledger, SessionsQuery query)
+    {
+        ListSessionsRequest request = query.Request;
+        int pageSize = request.PageSize == 0 ? PageSizeDefault : Math.Min(request.PageSize, PageSizeMax);
+        long below = request.PageToken.Length == 0 ? long.MaxValue : long.Parse(request.PageToken);
+        SessionGrain[] page = ledger.Sessions.Values
+            .Where(session => session.Number < below)
+            .Where(session => request.Agent.Length == 0 || session.Agent.Name == request.Agent)
+            .Where(session => request.UseCase.Length == 0 || session.UseCase.Name == request.UseCase)
+            .Where(session => request.State == default || session.State == request.State)
+            .OrderByDescending(session => session.Number)
+            .Take(pageSize + 1)
+            .ToArray();
+        var response = new ListSessionsResponse();
+        foreach (SessionGrain session in page.Take(pageSize))
+            response.Sessions.Add(session.ToMessage(ledger.Catalog.Currency));
+        if (page.Length > pageSize) response.NextPageToken = $"{page[pageSize - 1].Number}";
+        return new Answer(Outcome.Done, View: response);
+    }
+
+    public static Answer Catalog(TenantLedger ledger)
+    {
+        CatalogApplied applied = ledger.Catalog.Applied;
+        return new Answer(Outcome.Done, View: new GetCatalogResponse
+        {
+            Catalog = applied.Catalog,
+            Document = applied.Document,
+            Format = applied.Format,
+        });
+    }
+
+    public static Answer SpendSnapshot(TenantLedger ledger, SpendSnapshotQuery query)
+    {
+        SpendFilter filter = query.Filter;
+        var snapshot = new SpendSnapshot { Sequence = ledger.Sequence };
+        string[] names = [filter.Session, filter.Agent, filter.UseCase, filter.BusinessUnit];
+        foreach (string name in names.Where(name => name.Length > 0))
+        {
+            if (Find(ledger, name) is { } grain) snapshot.Grains.Add(ToMessage(grain, ledger.Catalog.Currency));
+        }
+
+        if (names.All(name => name.Length == 0)) snapshot.Grains.Add(ToMessage(ledger.Tenant, ledger.Catalog.Currency));
+        return new Answer(Outcome.Done, View: snapshot);
+    }
+
+    public static GrainBalance ToMessage(Grain grain, string currency)
+    {
+        Budget budget = grain.Budget;
+        var balance = new GrainBalance
+        {
+            Grain = grain.Name,
+            Settled = MoneyMath.ToMoney(budget.SettledNanos, currency),
+            Held = MoneyMath.ToMoney(budget.HeldNanos, currency),
+            Overrun = MoneyMath.ToMoney(budget.OverrunNanos, currency),
+            SettledTokens = budget.SettledTokens,
+            HeldTokens = budget.HeldTokens,
+            Tier = budget.ReachedTier(),
+            ResetTime = LogTime.ToOptionalTimestamp(budget.PeriodEndNanos),
+        };
+        if (budget.LimitNanos != Budget.Unlimited)
+        {
+            balance.Limit = MoneyMath.ToMoney(budget.LimitNanos, currency);
+            balance.HardCap = MoneyMath.ToMoney(budget.HardCapNanos, currency);
+            balance.Available = MoneyMath.ToMoney(budget.AvailableNanos, currency);
+        }
+
+        if (budget.LimitTokens != Budget.Unlimited)
+        {
+            balance.LimitTokens = budget.LimitTokens;
+            balance.AvailableTokens = budget.AvailableTokens;
+        }
+
+        return balance;
+    }
+
+    private static Grain? Find(TenantLedger ledger, string name)
+    {
+        if (Names.TryParseSession(name, out long number)) return ledger.FindSession(number);
+        return ledger.Grains.TryGetValue(name, out Grain? grain) ? grain : null;
+    }
+}

@@ -1,0 +1,242 @@
+using AgentBudget.Grains.Budgets;
+using AgentBudget.Grains.Catalogs;
+using AgentBudget.Grains.Prices;
+using AgentBudget.Grains.Reservations;
+using AgentBudget.Grains.Sessions;
+using AgentBudget.Grains.Tenants;
+using AgentBudget.Protocol.V1;
+using Budget = AgentBudget.Grains.Budgets.Budget;
+using Phase = AgentBudget.Protocol.Snapshot.V1.ReservationState.Types.Phase;
+using Reservation = AgentBudget.Grains.Reservations.Reservation;
+
+namespace AgentBudget.Grains;
+
+// How an event changes the state: the only place where it changes, live and in replay.
+public sealed partial class TenantLedger
+{
+    private void ApplyCore(LedgerEvent ledgerEvent, SessionGrain? session)
+    {
+        long timeNanos = LogTime.FromTimestamp(ledgerEvent.Time);
+        Invariant.Holds(ledgerEvent.Sequence == Sequence + 1);
+        Invariant.Holds(timeNanos >= LogTimeNanos);
+        Sequence = ledgerEvent.Sequence;
+        LogTimeNanos = timeNanos;
+        Operation operation = ApplyFact(ledgerEvent, session);
+        Remember(operation, ledgerEvent, session);
+        Forget();
+    }
+
+    // Answers which request's key the event carries.
+    private Operation ApplyFact(LedgerEvent ledgerEvent, SessionGrain? session)
+    {
+        switch (ledgerEvent.FactCase)
+        {
+            case LedgerEvent.FactOneofCase.ReservationHeld:
+                Reserve.Apply(this, ledgerEvent, session!);
+                return Operation.Reserve;
+            case LedgerEvent.FactOneofCase.ReservationRefused:
+                Reserve.ApplyRefused(session!);
+                return Operation.Reserve;
+            case LedgerEvent.FactOneofCase.ReservationSettled:
+                Commit.Apply(this, ledgerEvent, session!);
+                return Operation.Commit;
+            case LedgerEvent.FactOneofCase.ReservationReleased:
+                Release.Apply(this, ledgerEvent);
+                return Operation.Release;
+            case LedgerEvent.FactOneofCase.ReservationExpired:
+                Expire.Apply(this, ledgerEvent);
+                return Operation.Release;
+            case LedgerEvent.FactOneofCase.SessionOpened:
+                Open.Apply(this, ledgerEvent);
+                return Operation.Open;
+            case LedgerEvent.FactOneofCase.SessionRenewed:
+                Renew.Apply(this, ledgerEvent, session!);
+                return Operation.Renew;
+            case LedgerEvent.FactOneofCase.SessionEnded:
+                End.Apply(this, ledgerEvent, session!);
+                return ledgerEvent.SessionEnded.State == Session.Types.State.Revoked ? Operation.Revoke : Operation.End;
+            case LedgerEvent.FactOneofCase.SessionClosed:
+                End.ApplyClosed(this, ledgerEvent, session!);
+                return Operation.End;
+            case LedgerEvent.FactOneofCase.CatalogApplied:
+                ApplyCatalog.Apply(this, ledgerEvent.CatalogApplied);
+                return Operation.ApplyCatalog;
+            case LedgerEvent.FactOneofCase.BudgetExtended:
+                Extend.Apply(this, ledgerEvent.BudgetExtended);
+                return Operation.ExtendBudget;
+            case LedgerEvent.FactOneofCase.ExtensionExpired:
+                Extend.ApplyExpired(this, ledgerEvent.ExtensionExpired);
+                return Operation.ExtendBudget;
+            case LedgerEvent.FactOneofCase.PeriodEnded:
+                Periods.Apply(this, ledgerEvent.PeriodEnded);
+                return Operation.ExtendBudget;
+            case LedgerEvent.FactOneofCase.None:
+            default:
+                throw new InvariantException($"event {ledgerEvent.Sequence} states a fact that this release does not know");
+        }
+    }
+
+    private void Remember(Operation operation, LedgerEvent ledgerEvent, SessionGrain? session)
+    {
+        if (ledgerEvent.RequestId.Length == 0) return;
+        bool isTenants = session is null;
+        (isTenants ? Requests : session!.Requests).Add(
+            RequestKey.For(operation, ledgerEvent.RequestId),
+            ledgerEvent.RequestFingerprint,
+            ledgerEvent.Sequence,
+            LogTimeNanos,
+            isTenants ? LogTimeNanos - RequestLog.RetentionNanos : long.MinValue);
+    }
+
+    // Memory follows log time: whatever the last event's time allows to forget is forgotten with that event.
+    private void Forget()
+    {
+        while (_retention.NextNanos <= LogTimeNanos)
+        {
+            Deadline due = _retention.First;
+            _retention.Remove(due);
+            if (due.Owner is Reservation reservation) Drop(reservation);
+            else Drop((SessionGrain)due.Owner);
+        }
+    }
+
+    private void Drop(Reservation reservation)
+    {
+        _reservations.Remove(reservation.Number);
+        LeaveBook(reservation.Book);
+    }
+
+    private void Drop(SessionGrain session)
+    {
+        Invariant.Holds(session.OpenHolds == 0);
+        _sessions.Remove(session.Number);
+        foreach (Grain grain in session.Path[1..])
+        {
+            grain.Sessions--;
+            DropIfUnused(grain);
+        }
+    }
+
+    internal void DropIfUnused(Grain grain)
+    {
+        if (!grain.IsInCatalog && grain.Sessions == 0 && !ReferenceEquals(grain, Tenant)) _grains.Remove(grain.Name);
+    }
+
+    internal Reservation AddReservation(long number, SessionGrain session, PriceBook book, ReservationHeld held)
+    {
+        Reservation reservation = _spareReservations.TryPop(out Reservation? spare) ? spare : new Reservation();
+        reservation.Start(number, session, book, held, LogTimeNanos);
+        _reservations.Add(number, reservation);
+        _deadlines.Set(reservation.Deadline, reservation.ExpireNanos);
+        EnterBook(book);
+        OpenReservations++;
+        return reservation;
+    }
+
+    /// <summary>The hold is given back; the record stays for a late commit until it is forgotten.</summary>
+    internal void Retire(Reservation reservation, Phase phase)
+    {
+        _deadlines.Remove(reservation.Deadline);
+        reservation.End(phase);
+        _retention.Set(reservation.Deadline, LogTimeNanos + RequestLog.RetentionNanos);
+        OpenReservations--;
+    }
+
+    /// <summary>The reservation is settled; nothing of it stays.</summary>
+    internal void RemoveReservation(Reservation reservation)
+    {
+        (reservation.IsHeld ? _deadlines : _retention).Remove(reservation.Deadline);
+        if (reservation.IsHeld) OpenReservations--;
+        Drop(reservation);
+    }
+
+    /// <summary>Keeps a settled record for the next hold.</summary>
+    internal void Reuse(Reservation reservation)
+    {
+        bool isFresh = reservation.Deadline.Kind == DeadlineKind.HoldExpiry;
+        reservation.Clear();
+        if (isFresh && _spareReservations.Count < SpareReservationsMax) _spareReservations.Push(reservation);
+    }
+
+    internal Reservation ReservationOf(long number)
+    {
+        bool isKnown = _reservations.TryGetValue(number, out Reservation? reservation);
+        Invariant.Holds(isKnown);
+        return reservation!;
+    }
+
+    internal Grain GrainOf(string name)
+    {
+        bool isKnown = _grains.TryGetValue(name, out Grain? grain);
+        Invariant.Holds(isKnown);
+        return grain!;
+    }
+
+    internal Grain GrainOnPath(SessionGrain session, string name) => session.Name == name ? session : GrainOf(name);
+
+    internal Grain GetOrAdd(string name, Func<string, Grain> create)
+    {
+        if (!_grains.TryGetValue(name, out Grain? grain)) _grains.Add(name, grain = create(name));
+        return grain;
+    }
+
+    internal void AddSession(SessionGrain session)
+    {
+        _sessions.Add(session.Number, session);
+        foreach (Grain grain in session.Path[1..]) grain.Sessions++;
+        if (session.IsOpen) OpenSessions++;
+    }
+
+    internal void EndSession(SessionGrain session)
+    {
+        OpenSessions--;
+        _deadlines.Set(session.Deadline, session.GraceEndNanos);
+    }
+
+    internal void CloseSession(SessionGrain session)
+    {
+        session.Close();
+        _deadlines.Remove(session.Deadline);
+        _retention.Set(session.RetentionDeadline, LogTimeNanos + RequestLog.RetentionNanos);
+    }
+
+    internal void SetDeadline(Deadline deadline, long timeNanos)
+    {
+        if (timeNanos == 0) _deadlines.Remove(deadline);
+        else _deadlines.Set(deadline, timeNanos);
+    }
+
+    internal void SetBudgetDeadlines(Budget budget)
+    {
+        SetDeadline(budget.PeriodEndDeadline, budget.PeriodEndNanos);
+        SetDeadline(budget.ExtensionDeadline, budget.ExtensionEndNanos);
+    }
+
+    internal void SetCatalog(CatalogModel catalog)
+    {
+        PriceBook before = Catalog.Book;
+        Catalog = catalog;
+        if (before.Version == catalog.Book.Version) return;
+        int reservations = _reservations.Values.Count(reservation => ReferenceEquals(reservation.Book, before));
+        if (reservations > 0) _olderBooks.Add(before.Version, new BookInUse(before) { Reservations = reservations });
+    }
+
+    internal PriceBook BookOf(long version)
+    {
+        if (version == Catalog.Book.Version) return Catalog.Book;
+        bool isKnown = _olderBooks.TryGetValue(version, out BookInUse? inUse);
+        Invariant.Holds(isKnown);
+        return inUse!.Book;
+    }
+
+    private void EnterBook(PriceBook book)
+    {
+        if (_olderBooks.Count > 0 && _olderBooks.TryGetValue(book.Version, out BookInUse? inUse)) inUse.Reservations++;
+    }
+
+    private void LeaveBook(PriceBook book)
+    {
+        if (_olderBooks.Count == 0 || !_olderBooks.TryGetValue(book.Version, out BookInUse? inUse)) return;
+        if (--inUse.Reservations == 0) _olderBooks.Remove(book.Version);
+    }
+}

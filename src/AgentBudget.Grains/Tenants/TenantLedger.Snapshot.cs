@@ -1,0 +1,215 @@
+using AgentBudget.Grains.Agents;
+using AgentBudget.Grains.Budgets;
+using AgentBudget.Grains.BusinessUnits;
+using AgentBudget.Grains.Catalogs;
+using AgentBudget.Grains.Prices;
+using AgentBudget.Grains.Reservations;
+using AgentBudget.Grains.Sessions;
+using AgentBudget.Grains.Tenants;
+using AgentBudget.Grains.UseCases;
+using AgentBudget.Protocol.Snapshot.V1;
+using Google.Protobuf;
+using Reservation = AgentBudget.Grains.Reservations.Reservation;
+
+namespace AgentBudget.Grains;
+
+// The whole state as bytes and back. Holds are summed from the reservations on the way in, so a snapshot cannot disagree
+// with itself about them.
+public sealed partial class TenantLedger
+{
+    private const byte SnapshotFormat = 1;
+
+    /// <summary>The state after the last event: format number, then a canonical message; equal states give equal bytes.</summary>
+    public byte[] Snapshot()
+    {
+        CheckInvariants();
+        TenantState state = ToState();
+        byte[] bytes = new byte[1 + state.CalculateSize()];
+        bytes[0] = SnapshotFormat;
+        state.WriteTo(bytes.AsSpan(1));
+        return bytes;
+    }
+
+    /// <summary>
+    /// The ledger that <see cref="Snapshot"/> gave these bytes of. Throws <see cref="InvariantException"/> or
+    /// <see cref="InvalidProtocolBufferException"/> if they are of another format, tenant, or no whole state.
+    /// </summary>
+    public static TenantLedger Restore(string tenant, ReadOnlySpan<byte> snapshot)
+    {
+        Invariant.Holds(snapshot.Length > 0 && snapshot[0] == SnapshotFormat);
+        TenantState state = TenantState.Parser.ParseFrom(snapshot[1..]);
+        Invariant.Holds(state.Tenant == tenant);
+        var ledger = new TenantLedger(tenant);
+        ledger.FromState(state);
+        ledger.CheckInvariants();
+        return ledger;
+    }
+
+    /// <summary>
+    /// Recomputes every sum from its leaves and compares: what each grain holds is what the reservations on it hold, and counts
+    /// are counts. Throws <see cref="InvariantException"/>. Takes time with the number of reservations and sessions.
+    /// </summary>
+    public void CheckInvariants()
+    {
+        var held = new Dictionary<Grain, Spend>(ReferenceEqualityComparer.Instance);
+        int open = 0;
+        foreach (Reservation reservation in _reservations.Values)
+        {
+            Invariant.Holds(reservation.IsHeld || reservation.Held == default);
+            if (!reservation.IsHeld) continue;
+            open++;
+            foreach (Grain grain in reservation.Session.Path)
+            {
+                Spend sum = held.GetValueOrDefault(grain);
+                held[grain] = new Spend(
+                    checked(sum.CostNanos + reservation.HeldNanos), checked(sum.Tokens + reservation.HeldTokens));
+            }
+        }
+
+        Invariant.Holds(open == OpenReservations);
+        Invariant.Holds(_sessions.Values.Count(session => session.IsOpen) == OpenSessions);
+        Invariant.Holds(_sessions.Values.Sum(session => session.OpenHolds) == OpenReservations);
+        foreach (Grain grain in _grains.Values.Concat(_sessions.Values))
+        {
+            Spend sum = held.GetValueOrDefault(grain);
+            Invariant.Holds(grain.Budget.HeldNanos == sum.CostNanos);
+            Invariant.Holds(grain.Budget.HeldTokens == sum.Tokens);
+            Invariant.Holds(grain.Budget.SettledNanos <= grain.Budget.LifetimeNanos);
+            Invariant.Holds(grain.Budget.OverrunNanos <= grain.Budget.SettledNanos);
+        }
+    }
+
+    private TenantState ToState()
+    {
+        var state = new TenantState
+        {
+            Tenant = TenantId,
+            Sequence = Sequence,
+            LogTimeNanos = LogTimeNanos,
+            Catalog = Catalog.IsApplied ? Catalog.Applied : null,
+            Requests = Requests.ToState(LogTimeNanos - RequestLog.RetentionNanos),
+        };
+        IEnumerable<PriceBook> books = _olderBooks.Values.Select(inUse => inUse.Book).Append(Catalog.Book);
+        foreach (PriceBook book in books.OrderBy(book => book.Version))
+            state.PriceBooks.Add(new PriceBookState { Version = book.Version, Prices = { book.Prices } });
+        foreach (Grain grain in _grains.Values.OrderBy(grain => grain.Name, StringComparer.Ordinal))
+            state.Grains.Add(grain.Budget.ToState());
+        foreach (SessionGrain session in _sessions.Values.OrderBy(session => session.Number))
+            state.Sessions.Add(ToState(session));
+        foreach (Reservation reservation in _reservations.Values.OrderBy(reservation => reservation.Number))
+            state.Reservations.Add(ToState(reservation));
+        return state;
+    }
+
+    private static SessionState ToState(SessionGrain session) => new()
+    {
+        Number = session.Number,
+        Spender = session.Spender,
+        Opened = session.Opened,
+        OpenNanos = session.OpenNanos,
+        State = session.State,
+        ExpireNanos = session.ExpireNanos,
+        EndNanos = session.EndNanos,
+        GraceEndNanos = session.GraceEndNanos,
+        ForgetNanos = session.RetentionDeadline.Place == Deadline.NotQueued ? 0 : session.RetentionDeadline.TimeNanos,
+        Outcome = session.Outcome,
+        Reason = session.EndReason,
+        Budget = session.Budget.ToState(),
+        Steps = session.Steps,
+        ToolCalls = session.ToolCalls,
+        Refused = session.Refused,
+        Requests = session.Requests.ToState(long.MinValue),
+    };
+
+    private static ReservationState ToState(Reservation reservation) => new()
+    {
+        Number = reservation.Number,
+        Session = reservation.Session.Number,
+        Phase = reservation.Phase,
+        HeldNanos = reservation.HeldNanos,
+        HeldTokens = reservation.HeldTokens,
+        Model = reservation.Model,
+        PriceVersion = reservation.Book.Version,
+        ServiceTier = reservation.ServiceTier,
+        HeldAtNanos = reservation.HeldAtNanos,
+        ExpireNanos = reservation.ExpireNanos,
+        OnExpiry = reservation.OnExpiry,
+        Estimate = reservation.Estimate,
+        ForgetNanos = reservation.IsHeld ? 0 : reservation.Deadline.TimeNanos,
+    };
+
+    private void FromState(TenantState state)
+    {
+        Sequence = state.Sequence;
+        LogTimeNanos = state.LogTimeNanos;
+        Requests.Restore(state.Requests);
+        var books = state.PriceBooks.ToDictionary(book => book.Version, book => new PriceBook(book.Version, book.Prices));
+        if (state.Catalog is not null)
+        {
+            Catalog = new CatalogModel(state.Catalog, books[state.Catalog.PriceVersion]);
+            ApplyCatalog.Apply(this, state.Catalog);
+        }
+
+        foreach (BudgetState budget in state.Grains)
+        {
+            Grain grain = GetOrAdd(budget.Grain, NewGrain);
+            grain.Budget.Restore(budget);
+            SetBudgetDeadlines(grain.Budget);
+        }
+
+        foreach (SessionState session in state.Sessions) Restore(session);
+        foreach (ReservationState reservation in state.Reservations)
+            Restore(reservation, books[reservation.PriceVersion]);
+    }
+
+    private void Restore(SessionState state)
+    {
+        var session = new SessionGrain(
+            state.Number,
+            state.Spender,
+            state.Opened,
+            state.OpenNanos,
+            (AgentGrain)GrainOf(state.Spender.Agent),
+            (UseCaseGrain)GrainOf(state.Spender.UseCase),
+            (BusinessUnitGrain)GrainOf(state.Spender.BusinessUnit),
+            Tenant);
+        session.Restore(state);
+        AddSession(session);
+        if (state.ForgetNanos != 0) _retention.Set(session.RetentionDeadline, state.ForgetNanos);
+        else _deadlines.Set(session.Deadline, session.IsOpen ? session.ExpireNanos : session.GraceEndNanos);
+    }
+
+    private void Restore(ReservationState state, PriceBook book)
+    {
+        bool isKnown = _sessions.TryGetValue(state.Session, out SessionGrain? session);
+        Invariant.Holds(isKnown);
+        var reservation = new Reservation();
+        reservation.Restore(state, session!, book);
+        _reservations.Add(state.Number, reservation);
+        if (book.Version != Catalog.Book.Version)
+        {
+            if (!_olderBooks.TryGetValue(book.Version, out BookInUse? inUse))
+                _olderBooks.Add(book.Version, inUse = new BookInUse(book));
+            inUse.Reservations++;
+        }
+
+        if (!reservation.IsHeld)
+        {
+            _retention.Set(reservation.Deadline, state.ForgetNanos);
+            return;
+        }
+
+        OpenReservations++;
+        _deadlines.Set(reservation.Deadline, reservation.ExpireNanos);
+        session!.Link(reservation);
+        foreach (Grain grain in session.Path) grain.Budget.RestoreHold(reservation.Held);
+    }
+
+    private static Grain NewGrain(string name)
+    {
+        if (name.StartsWith(Names.BusinessUnitPrefix, StringComparison.Ordinal)) return new BusinessUnitGrain(name);
+        if (name.StartsWith(Names.UseCasePrefix, StringComparison.Ordinal)) return new UseCaseGrain(name);
+        Invariant.Holds(name.StartsWith(Names.AgentPrefix, StringComparison.Ordinal));
+        return new AgentGrain(name);
+    }
+}

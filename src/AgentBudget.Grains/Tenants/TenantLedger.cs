@@ -1,0 +1,210 @@
+using AgentBudget.Grains.Budgets;
+using AgentBudget.Grains.Catalogs;
+using AgentBudget.Grains.Prices;
+using AgentBudget.Grains.Reservations;
+using AgentBudget.Grains.Sessions;
+using AgentBudget.Grains.Tenants;
+using AgentBudget.Protocol.V1;
+using Budget = AgentBudget.Grains.Budgets.Budget;
+using Reservation = AgentBudget.Grains.Reservations.Reservation;
+
+namespace AgentBudget.Grains;
+
+/// <summary>
+/// One tenant's grains and their turn. A command is handled to its end: due deadlines first, then every check, then one event
+/// that is applied to every grain on the path, or to none. Pure: time is an argument, nothing waits, nothing is read or
+/// written outside. Replaying the events gives the same state on every machine. Not thread-safe: one turn at a time.
+/// </summary>
+public sealed partial class TenantLedger
+{
+    /// <summary>Deadlines handled in one call of <see cref="HandleDeadlines"/>, so a group stays small.</summary>
+    public const int DeadlinesPerTurnMax = 1024;
+
+    /// <summary>Sessions that a tenant may have open or not yet forgotten; each takes a few KiB of memory.</summary>
+    public const int SessionsMax = 1_000_000;
+
+    // Records of settled holds that are kept for reuse; more would only hold memory that a burst once needed.
+    private const int SpareReservationsMax = 4096;
+
+    private readonly Dictionary<long, SessionGrain> _sessions = [];
+    private readonly Dictionary<long, Reservation> _reservations = [];
+    private readonly Dictionary<string, Grain> _grains = new(StringComparer.Ordinal);
+    private readonly Dictionary<long, BookInUse> _olderBooks = [];
+    private readonly Stack<Reservation> _spareReservations = [];
+    private readonly DeadlineQueue _deadlines = new();
+    private readonly DeadlineQueue _retention = new();
+    private List<LedgerEvent> _events = [];
+
+    /// <summary>An empty ledger.</summary>
+    /// <param name="tenant">The tenant's id.</param>
+    public TenantLedger(string tenant)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(tenant);
+        TenantId = tenant;
+        Tenant = new TenantGrain(Names.TenantPrefix + tenant);
+        _grains.Add(Tenant.Name, Tenant);
+    }
+
+    // A price book that is no longer current, and how many reservations still settle with it.
+    private sealed class BookInUse(PriceBook book)
+    {
+        public PriceBook Book { get; } = book;
+
+        public int Reservations { get; set; }
+    }
+
+    /// <summary>The tenant's id.</summary>
+    public string TenantId { get; }
+
+    /// <summary>The last event applied; 0 before the first.</summary>
+    public long Sequence { get; private set; }
+
+    /// <summary>Its time. Never goes back.</summary>
+    public long LogTimeNanos { get; private set; }
+
+    /// <summary>When the next deadline is due; <see cref="long.MaxValue"/> if there is none.</summary>
+    public long NextDeadlineNanos => _deadlines.NextNanos;
+
+    /// <summary>Reservations that hold something.</summary>
+    public int OpenReservations { get; private set; }
+
+    /// <summary>Sessions that may spend.</summary>
+    public int OpenSessions { get; private set; }
+
+    /// <summary>Sessions in memory: open, or closed and not yet forgotten.</summary>
+    public int KnownSessions => _sessions.Count;
+
+    internal TenantGrain Tenant { get; }
+
+    /// <summary>The present turn's time.</summary>
+    internal long Now { get; private set; }
+
+    internal RequestLog Requests { get; } = new();
+
+    internal CatalogModel Catalog { get; private set; } = CatalogModel.None;
+
+    internal IReadOnlyDictionary<string, Grain> Grains => _grains;
+
+    internal IReadOnlyDictionary<long, SessionGrain> Sessions => _sessions;
+
+    /// <summary>
+    /// Decides one command at a time that is at least every time before. Due deadlines are handled first. What was decided is
+    /// applied and its events are added to <paramref name="events"/>.
+    /// </summary>
+    public Answer Handle(Command command, long nowNanos, List<LedgerEvent> events)
+    {
+        ArgumentNullException.ThrowIfNull(events);
+        while (NextDeadlineNanos <= nowNanos) HandleDeadlines(nowNanos, events);
+        Begin(nowNanos, events);
+        if (!Catalog.IsApplied && command is not ApplyCatalogCommand) return new Answer(Outcome.TenantNotFound);
+        return command switch
+        {
+            ReserveCommand reserve => Reserve.Handle(this, reserve),
+            CommitCommand commit => Commit.Handle(this, commit),
+            ReleaseCommand release => Release.Handle(this, release),
+            OpenSessionCommand open => Open.Handle(this, open),
+            RenewSessionCommand renew => Renew.Handle(this, renew),
+            EndSessionCommand end => End.Handle(this, end),
+            RevokeSessionCommand revoke => End.Handle(this, revoke),
+            ApplyCatalogCommand apply => ApplyCatalog.Handle(this, apply),
+            ExtendBudgetCommand extend => Extend.Handle(this, extend),
+            BalanceQuery balance => Queries.Balance(this, balance),
+            SessionQuery session => Queries.Session(this, session),
+            SessionsQuery sessions => Queries.Sessions(this, sessions),
+            CatalogQuery => Queries.Catalog(this),
+            SpendSnapshotQuery snapshot => Queries.SpendSnapshot(this, snapshot),
+            _ => throw new ArgumentException($"no handler for {command.GetType().Name}", nameof(command)),
+        };
+    }
+
+    /// <summary>
+    /// Handles deadlines that are due, at most <see cref="DeadlinesPerTurnMax"/> of them; whether more are due is what
+    /// <see cref="NextDeadlineNanos"/> says. Each happens at its own time, not at the time of the call.
+    /// </summary>
+    public void HandleDeadlines(long nowNanos, List<LedgerEvent> events)
+    {
+        ArgumentNullException.ThrowIfNull(events);
+        for (int handled = 0; handled < DeadlinesPerTurnMax && _deadlines.NextNanos <= nowNanos; handled++)
+        {
+            Deadline deadline = _deadlines.First;
+            Begin(deadline.TimeNanos, events);
+            switch (deadline.Kind)
+            {
+                case DeadlineKind.PeriodEnd:
+                    Periods.End(this, (Budget)deadline.Owner);
+                    break;
+                case DeadlineKind.ExtensionEnd:
+                    Extend.Expire(this, (Budget)deadline.Owner);
+                    break;
+                case DeadlineKind.HoldExpiry:
+                    Expire.Handle(this, (Reservation)deadline.Owner);
+                    break;
+                case DeadlineKind.Session:
+                    End.HandleDeadline(this, (SessionGrain)deadline.Owner);
+                    break;
+                case DeadlineKind.Retention:
+                    Invariant.Holds(deadline.Kind != DeadlineKind.Retention);
+                    break;
+            }
+
+            Invariant.Holds(_deadlines.Count == 0 || !ReferenceEquals(_deadlines.First, deadline)
+                || deadline.TimeNanos > Now);
+        }
+    }
+
+    /// <summary>
+    /// Applies the next event of the ledger. Throws <see cref="InvariantException"/> if it cannot follow on this state: the
+    /// journal is damaged or of a release that this one does not know.
+    /// </summary>
+    public void Apply(LedgerEvent ledgerEvent)
+    {
+        ArgumentNullException.ThrowIfNull(ledgerEvent);
+        SessionGrain? session = null;
+        if (ledgerEvent.Spender is not null && ledgerEvent.FactCase != LedgerEvent.FactOneofCase.SessionOpened)
+        {
+            bool isKnown = Names.TryParseSession(ledgerEvent.Spender.Session, out long number)
+                && _sessions.TryGetValue(number, out session);
+            Invariant.Holds(isKnown);
+        }
+
+        ApplyCore(ledgerEvent, session);
+    }
+
+    /// <summary>Numbers an event, applies it, and adds it to the turn's events.</summary>
+    internal void Emit(LedgerEvent ledgerEvent, SessionGrain? session = null)
+    {
+        ledgerEvent.Sequence = Sequence + 1;
+        ledgerEvent.Time = LogTime.ToTimestamp(Now);
+        ApplyCore(ledgerEvent, session);
+        _events.Add(ledgerEvent);
+    }
+
+    /// <summary>The session with this number; null if it never was or was forgotten.</summary>
+    internal SessionGrain? FindSession(long number) =>
+        _sessions.TryGetValue(number, out SessionGrain? session) && !IsForgotten(session.RetentionDeadline)
+            ? session
+            : null;
+
+    /// <summary>A reservation that a commit or release may name, or why not.</summary>
+    internal Outcome FindReservation(SessionGrain session, long number, out Reservation? reservation)
+    {
+        if (_reservations.TryGetValue(number, out reservation)
+            && ReferenceEquals(reservation.Session, session)
+            && (reservation.IsHeld || !IsForgotten(reservation.Deadline)))
+        {
+            return Outcome.Done;
+        }
+
+        bool wasSettled = session.Requests.Find(RequestKey.For(Operation.Settled, number), out _) > 0;
+        return wasSettled ? Outcome.ReservationTerminal : Outcome.ReservationNotFound;
+    }
+
+    private bool IsForgotten(Deadline retention) =>
+        retention.Place != Deadline.NotQueued && retention.TimeNanos <= Now;
+
+    private void Begin(long nowNanos, List<LedgerEvent> events)
+    {
+        Now = Math.Max(nowNanos, LogTimeNanos);
+        _events = events;
+    }
+}
