@@ -41,6 +41,8 @@ internal sealed class AgentGrain(string name) : Grain(name, Reason.AgentBudget)
         Tools = new Scope(model.Tools);
         Models = new Scope(model.Models);
         Ceilings = SessionCeilings.From(model.Ceilings);
+        if (model.Ceilings is not { HasOpenHolds: true })
+            Ceilings = Ceilings with { OpenHolds = SessionCeilings.OpenHoldsDefault };
         SessionLifetimeNanos =
             model.SessionLifetime is null ? SessionLifetimeDefaultNanos : LogTime.FromDuration(model.SessionLifetime);
         long ttlNanos = model.SessionTtl is null ? SessionTtlDefaultNanos : LogTime.FromDuration(model.SessionTtl);
