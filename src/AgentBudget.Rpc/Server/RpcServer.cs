@@ -98,7 +98,7 @@ public sealed partial class RpcServer : IAsyncDisposable
         Log.Draining(_logger, grace);
 
         // Streams first: Kestrel would wait for them until the grace is over.
-        _state.IsDraining = true;
+        RefuseNewCalls();
         _state.Watched.Visit(static call => call.Drain());
         using CancellationTokenSource over = new(grace, _state.Time);
         await _server.StopAsync(over.Token);
@@ -113,6 +113,9 @@ public sealed partial class RpcServer : IAsyncDisposable
         await _sweep.DisposeAsync();
         await _host.DisposeAsync();
     }
+
+    /// <summary>The first step of a stop.</summary>
+    internal void RefuseNewCalls() => _state.IsDraining = true;
 
     private static TypeRegistry TypesOf(RpcServices services)
     {

@@ -1,0 +1,107 @@
+using System.Net;
+using System.Net.Http.Headers;
+using Google.Protobuf;
+
+namespace AgentBudget.Rpc.Tests.Support;
+
+/// <summary>An answer as it came over the wire.</summary>
+internal sealed record RawAnswer(HttpStatusCode Status, HttpHeaders Headers, string? ContentType, byte[] Body, HttpHeaders Trailers)
+{
+    internal string? Header(string name) => First(Headers, name);
+
+    internal string? Trailer(string name) => First(Trailers, name);
+
+    internal string Text => System.Text.Encoding.UTF8.GetString(Body);
+
+    /// <summary>The status of gRPC, wherever it is.</summary>
+    internal RpcStatusCode? GrpcStatus =>
+        (Trailer("grpc-status") ?? Header("grpc-status")) is string text ? (RpcStatusCode)int.Parse(text) : null;
+
+    private static string? First(HttpHeaders headers, string name) =>
+        headers.TryGetValues(name, out IEnumerable<string>? values) ? string.Join(",", values) : null;
+}
+
+/// <summary>Sends what a well-behaved client never would.</summary>
+internal sealed class RawClient(TestServer server) : IDisposable
+{
+    internal const string EchoPath = "/rpctest.v1.EchoService/Echo";
+    internal const string RepeatPath = "/rpctest.v1.EchoService/Repeat";
+
+    private readonly HttpClient _http = new(new SocketsHttpHandler { ActivityHeadersPropagator = null });
+
+    internal static byte[] Frame(IMessage message) => Frame(0, message.ToByteArray());
+
+    internal static byte[] Frame(byte flags, byte[] payload)
+    {
+        byte[] frame = new byte[5 + payload.Length];
+        frame[0] = flags;
+        System.Buffers.Binary.BinaryPrimitives.WriteInt32BigEndian(frame.AsSpan(1), payload.Length);
+        payload.CopyTo(frame, 5);
+        return frame;
+    }
+
+    internal Task<RawAnswer> GrpcAsync(byte[] body, params (string Name, string Value)[] headers) =>
+        GrpcAsync(EchoPath, new ByteArrayContent(body), headers);
+
+    internal Task<RawAnswer> GrpcAsync(string path, HttpContent content, params (string Name, string Value)[] headers)
+    {
+        content.Headers.TryAddWithoutValidation("content-type", "application/grpc");
+        return SendAsync(server.GrpcAddress, HttpVersion.Version20, HttpMethod.Post, path, content, headers);
+    }
+
+    internal Task<RawAnswer> ConnectAsync(
+        byte[] body, string contentType = "application/json", params (string Name, string Value)[] headers) =>
+        ConnectAsync(EchoPath, body, contentType, headers);
+
+    internal Task<RawAnswer> ConnectAsync(
+        string path, byte[] body, string contentType, params (string Name, string Value)[] headers)
+    {
+        ByteArrayContent content = new(body);
+        content.Headers.TryAddWithoutValidation("content-type", contentType);
+        return SendAsync(server.HttpAddress, HttpVersion.Version11, HttpMethod.Post, path, content, headers);
+    }
+
+    internal async Task<RawAnswer> SendAsync(
+        Uri address,
+        Version version,
+        HttpMethod method,
+        string path,
+        HttpContent? content,
+        params (string Name, string Value)[] headers)
+    {
+        using HttpResponseMessage response = await OpenAsync(address, version, method, path, content, headers);
+        byte[] body = await response.Content.ReadAsByteArrayAsync().Within("the end of the answer");
+        return new RawAnswer(
+            response.StatusCode,
+            response.Headers,
+            response.Content.Headers.ContentType?.ToString(),
+            body,
+            response.TrailingHeaders);
+    }
+
+    /// <summary>Returns with the headers; the body is still to come.</summary>
+    internal async Task<HttpResponseMessage> OpenAsync(
+        Uri address,
+        Version version,
+        HttpMethod method,
+        string path,
+        HttpContent? content,
+        params (string Name, string Value)[] headers)
+    {
+        using HttpRequestMessage request = new(method, new Uri(address, path))
+        {
+            Version = version,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            Content = content,
+        };
+        foreach ((string name, string value) in headers)
+        {
+            if (!request.Headers.TryAddWithoutValidation(name, value))
+                request.Content!.Headers.TryAddWithoutValidation(name, value);
+        }
+
+        return await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead).Within("an answer");
+    }
+
+    public void Dispose() => _http.Dispose();
+}

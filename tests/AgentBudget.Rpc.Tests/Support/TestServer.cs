@@ -1,0 +1,105 @@
+using System.Net;
+using Google.Protobuf.Reflection;
+using Microsoft.AspNetCore.Http;
+using RpcTest.V1;
+
+namespace AgentBudget.Rpc.Tests.Support;
+
+/// <summary>What a test wants of its server.</summary>
+internal sealed class TestServerSetup
+{
+    internal UnaryHandler<EchoRequest, EchoResponse> Echo { get; set; } =
+        (request, _) => new(new EchoResponse { Text = request.Text, Payload = request.Payload });
+
+    internal ServerStreamingHandler<EchoRequest, EchoResponse> Repeat { get; set; } = async (request, responses, _) =>
+    {
+        for (int i = 1; i <= request.Count; i++)
+            await responses.WriteAsync(new EchoResponse { Text = request.Text, Number = i });
+    };
+
+    internal IRpcGuard? Guard { get; set; }
+
+    internal RequestDelegate? Fallback { get; set; }
+
+    internal TimeProvider Time { get; set; } = TimeProvider.System;
+
+    internal HealthService Health { get; } = new();
+
+    internal bool ExpectsProblems { get; set; }
+}
+
+/// <summary>A real server on loopback with the echo service. Its end fails on problems in the log that nobody
+/// expected.</summary>
+internal sealed class TestServer : IAsyncDisposable
+{
+    internal const int MessageBytesMax = 64 * 1024;
+
+    internal static readonly ServiceDescriptor Service =
+        EchoReflection.Descriptor.Services.Single(service => service.Name == "EchoService");
+
+    internal static readonly MethodDescriptor Echo = Service.FindMethodByName("Echo");
+    internal static readonly MethodDescriptor Repeat = Service.FindMethodByName("Repeat");
+
+    private readonly TestServerSetup _setup;
+
+    private TestServer(TestServerSetup setup)
+    {
+        _setup = setup;
+        RpcServices services = new RpcServices().Add(Service, builder => builder
+            .Unary(nameof(Echo), setup.Echo)
+            .ServerStreaming(nameof(Repeat), setup.Repeat));
+        setup.Health.AddTo(services);
+        RpcServerOptions options = new()
+        {
+            HttpEndPoint = new IPEndPoint(IPAddress.Loopback, 0),
+            GrpcEndPoint = new IPEndPoint(IPAddress.Loopback, 0),
+            MessageBytesMax = MessageBytesMax,
+            DrainGrace = TimeSpan.FromSeconds(20),
+        };
+        Rpc = new RpcServer(options, services, setup.Guard, setup.Fallback, Log, setup.Time);
+    }
+
+    internal RpcServer Rpc { get; }
+
+    internal CollectedLog Log { get; } = new();
+
+    internal RpcChannel Channel { get; private set; } = null!;
+
+    internal RawClient Raw { get; private set; } = null!;
+
+    internal Uri HttpAddress => new($"http://{Rpc.HttpEndPoint}");
+
+    internal Uri GrpcAddress => new($"http://{Rpc.GrpcEndPoint}");
+
+    internal static async Task<TestServer> StartAsync(Action<TestServerSetup>? configure = null)
+    {
+        TestServerSetup setup = new();
+        configure?.Invoke(setup);
+        TestServer server = new(setup);
+        await server.Rpc.StartAsync(CancellationToken.None);
+        server.Channel = new RpcChannel(server.GrpcAddress, TimeProvider.System);
+        server.Raw = new RawClient(server);
+        return server;
+    }
+
+    internal Task<EchoResponse> EchoAsync(string text, RpcCallOptions? options = null) =>
+        Channel.UnaryAsync<EchoRequest, EchoResponse>(
+            Echo, new EchoRequest { Text = text }, options ?? RpcCallOptions.None, CancellationToken.None);
+
+    internal IAsyncEnumerable<EchoResponse> RepeatAsync(
+        EchoRequest request, RpcCallOptions? options = null, CancellationToken cancellationToken = default) =>
+        Channel.ServerStreamingAsync<EchoRequest, EchoResponse>(
+            Repeat, request, options ?? RpcCallOptions.None, cancellationToken);
+
+    internal async Task<RpcException> EchoFailsAsync(string text = "", RpcCallOptions? options = null) =>
+        await Assert.ThrowsAsync<RpcException>(() => EchoAsync(text, options));
+
+    public async ValueTask DisposeAsync()
+    {
+        Channel.Dispose();
+        Raw.Dispose();
+        await Rpc.DisposeAsync().AsTask().Within("the end of the server");
+        if (!_setup.ExpectsProblems)
+            Assert.Empty(Log.Problems);
+    }
+}
