@@ -64,18 +64,31 @@ internal sealed partial class HttpCall
     internal bool TryTakeMessage(in ReadResult result, [NotNullWhen(true)] ref IMessage? message)
     {
         if (result.IsCanceled && _isMessageLate)
-            throw Faults.MessageLate(_server.Options.MessageArrivalMax);
-        ReadOnlySequence<byte> buffer = result.Buffer;
-        bool isTaken = WireProtocols.IsFramed(_protocol)
-            ? TryTakeFrame(buffer, result.IsCompleted, ref message)
-            : TryTakeBody(buffer, result.IsCompleted, ref message);
-        if (isTaken)
         {
-            _isMessageRead = true;
-            _arrivalDeadlineTimestamp = 0;
+            _requestBody.Reader.AdvanceTo(result.Buffer.End);
+            throw Faults.MessageLate(_server.Options.MessageArrivalMax);
         }
 
-        return isTaken;
+        ReadOnlySequence<byte> buffer = result.Buffer;
+        try
+        {
+            bool isTaken = WireProtocols.IsFramed(_protocol)
+                ? TryTakeFrame(buffer, result.IsCompleted, ref message)
+                : TryTakeBody(buffer, result.IsCompleted, ref message);
+            if (isTaken)
+            {
+                _isMessageRead = true;
+                _arrivalDeadlineTimestamp = 0;
+            }
+
+            return isTaken;
+        }
+        catch (RpcException)
+        {
+            // Kestrel reads on after a refusal, to find the next request, and expects this read to be over.
+            _requestBody.Reader.AdvanceTo(buffer.End);
+            throw;
+        }
     }
 
     private bool TryTakeFrame(

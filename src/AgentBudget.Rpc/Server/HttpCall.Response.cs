@@ -35,12 +35,13 @@ internal sealed partial class HttpCall
         ConnectAnswer.WriteUnary(_response, _responseBody.Writer, _protocol, message, _handlerTrailers, _server.Json);
     }
 
-    /// <summary>Sends the response headers of a stream.</summary>
-    internal Task StartStreamAsync()
+    /// <summary>Sends the response headers of a stream. Starting alone would leave them waiting for the first flush.
+    /// </summary>
+    internal ValueTask StartStreamAsync()
     {
         ThrowIfCancelled();
         StartStream();
-        return _responseBody.StartAsync(CancellationToken.None);
+        return FlushAsync();
     }
 
     /// <summary>
@@ -57,11 +58,7 @@ internal sealed partial class HttpCall
             MessageFrame.Write(writer, flags: 0, _server.Json.Format(message));
         else
             MessageFrame.Write(writer, message);
-        ValueTask<FlushResult> flush = writer.FlushAsync(CancellationToken.None);
-        if (!flush.IsCompletedSuccessfully)
-            return AwaitFlushAsync(flush);
-        CheckFlushed(flush.Result);
-        return ValueTask.CompletedTask;
+        return FlushAsync();
     }
 
     /// <summary>Ends a stream whose handler returned: well, or with what cancelled it.</summary>
@@ -178,6 +175,15 @@ internal sealed partial class HttpCall
     {
         if (!_response.HasStarted)
             _response.Headers.ContentType = WireProtocols.ResponseContentType(_protocol);
+    }
+
+    private ValueTask FlushAsync()
+    {
+        ValueTask<FlushResult> flush = _responseBody.Writer.FlushAsync(CancellationToken.None);
+        if (!flush.IsCompletedSuccessfully)
+            return AwaitFlushAsync(flush);
+        CheckFlushed(flush.Result);
+        return ValueTask.CompletedTask;
     }
 
     private async ValueTask AwaitFlushAsync(ValueTask<FlushResult> flush) => CheckFlushed(await flush);

@@ -44,7 +44,7 @@ internal sealed class ServerStreamingMethod<TRequest, TResponse>(
 
     private sealed class Writer(HttpCall call) : IRpcStreamWriter<TResponse>
     {
-        public ValueTask StartAsync() => new(call.StartStreamAsync());
+        public ValueTask StartAsync() => call.StartStreamAsync();
 
         public ValueTask WriteAsync(TResponse message) => call.SendAsync(message);
     }

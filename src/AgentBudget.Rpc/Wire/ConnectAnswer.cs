@@ -34,8 +34,9 @@ internal static class ConnectAnswer
         }
         else
         {
-            response.Headers.ContentLength = message.CalculateSize();
-            message.WriteTo(body);
+            int length = message.CalculateSize();
+            response.Headers.ContentLength = length;
+            MessageFrame.WriteBare(body, message, length);
         }
     }
 

@@ -2,6 +2,7 @@ using System.Text;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
 using Google.Protobuf.WellKnownTypes;
+using Google.Rpc;
 
 namespace AgentBudget.Rpc.Wire;
 
@@ -34,7 +35,9 @@ internal sealed class JsonMessages
     /// <summary>What is inside an <c>Any</c>, readable; null when its type is not known here.</summary>
     internal byte[]? TryFormatAny(Any packed)
     {
-        MessageDescriptor? type = _types.Find(Any.GetTypeName(packed.TypeUrl));
+        MessageDescriptor? type = Any.GetTypeName(packed.TypeUrl) is var name && name == ErrorInfo.Descriptor.FullName
+            ? ReadableErrorInfo.Descriptor
+            : _types.Find(name);
         if (type is null)
             return null;
         try

@@ -59,6 +59,21 @@ internal static class MessageFrame
         output.Advance(PrefixBytes + length);
     }
 
+    /// <summary>Writes a message without a frame.</summary>
+    internal static void WriteBare(IBufferWriter<byte> output, IMessage message, int length)
+    {
+        // Also for a large message: protobuf advances before it asks for memory, which Kestrel takes for a mistake.
+        Span<byte> span = output.GetSpan(Math.Min(length, OneSpanBytesMax));
+        if (length > OneSpanBytesMax)
+        {
+            message.WriteTo(output);
+            return;
+        }
+
+        message.WriteTo(span[..length]);
+        output.Advance(length);
+    }
+
     /// <summary>Writes bytes that are a message already.</summary>
     internal static void Write(IBufferWriter<byte> output, byte flags, ReadOnlySpan<byte> payload)
     {

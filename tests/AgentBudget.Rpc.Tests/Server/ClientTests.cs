@@ -1,4 +1,3 @@
-using System.Net;
 using AgentBudget.Rpc.Tests.Support;
 using Microsoft.AspNetCore.Http;
 using RpcTest.V1;

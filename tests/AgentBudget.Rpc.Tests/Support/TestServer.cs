@@ -100,6 +100,6 @@ internal sealed class TestServer : IAsyncDisposable
         Raw.Dispose();
         await Rpc.DisposeAsync().AsTask().Within("the end of the server");
         if (!_setup.ExpectsProblems)
-            Assert.Empty(Log.Problems);
+            Assert.True(Log.Problems.Count == 0, string.Join('\n', Log.Problems));
     }
 }
