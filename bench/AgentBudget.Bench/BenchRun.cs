@@ -1,0 +1,156 @@
+using System.Net;
+using AgentBudget.Bench.Http2;
+
+namespace AgentBudget.Bench;
+
+/// <summary>The order of a run: warm up, alternating rounds, then the same work at half of the load that was reached.</summary>
+internal sealed class BenchRun : IDisposable
+{
+    /// <summary>Names of what is measured, as in the table and the JSON.</summary>
+    public const string NoOp = "no-op";
+
+    /// <summary>Suffix of the work measured at half load.</summary>
+    public const string HalfLoad = " at half load";
+
+    // Ids of one workload on one connection: more than a minute of calls, and fewer than its time counts ids up.
+    private const ulong IdsPerWorkload = 1UL << 24;
+
+    private static readonly TimeSpan ReleaseTime = TimeSpan.FromSeconds(60);
+
+    private readonly BenchOptions _options;
+    private readonly Silo _silo;
+    private readonly LoadRunner _runner;
+    private readonly CallHeaders _headers;
+    private readonly List<Scenario> _scenarios = [];
+    private ulong _nextId;
+
+    public BenchRun(BenchOptions options, Silo silo, ulong firstRequestId)
+    {
+        _options = options;
+        _silo = silo;
+        _nextId = firstRequestId;
+        _headers = new CallHeaders(silo.Grpc, silo.AdminKey);
+        _runner = new LoadRunner(IPEndPoint.Parse(silo.Grpc), options.Connections, options.Streams, silo.ProcessId);
+    }
+
+    /// <summary>Work on a set of sessions, with the sessions of each connection.</summary>
+    private sealed record Scenario(string Name, CallSequence Sequence, BudgetSession[][] Sessions);
+
+    public void Dispose() => _runner.Dispose();
+
+    public async Task<BenchResult> RunAsync(CancellationToken cancellationToken)
+    {
+        await OpenSessionsAsync(cancellationToken);
+        var time = TimeSpan.FromSeconds(_options.Seconds);
+        await WarmUpAsync(TimeSpan.FromSeconds(_options.IsQuick ? 1.5 : 5));
+
+        var rounds = new List<Measurement[]>();
+        for (int i = 0; i < _options.Rounds; i++)
+        {
+            foreach (var scenario in _scenarios)
+            {
+                var noOp = await NoOpAsync(time);
+                var work = await BusyAsync(scenario, time);
+                rounds.Add([noOp, work]);
+                Console.Error.WriteLine($"round {i + 1}: {scenario.Name} {work.CallsPerSecond:N0}/s, no-op {noOp.CallsPerSecond:N0}/s");
+                cancellationToken.ThrowIfCancellationRequested();
+            }
+        }
+        return new BenchResult(_options, rounds, await HalfLoadAsync(rounds, time));
+    }
+
+    private async Task OpenSessionsAsync(CancellationToken cancellationToken)
+    {
+        using var setUp = new SetUp(_silo, $"bench-{_nextId:x}");
+        var hot = await setUp.OpenAsync("bench-hot", _options.Sessions, cancellationToken);
+        var many = new List<BudgetSession>();
+        for (int i = 0; i < _options.Tenants; i++)
+        {
+            int count = (_options.Sessions / _options.Tenants) + (i < _options.Sessions % _options.Tenants ? 1 : 0);
+            many.AddRange(await setUp.OpenAsync($"bench-{i}", count, cancellationToken));
+        }
+        foreach (var (name, sessions) in new[] { ("one hot use case", hot), ($"{_options.Tenants} tenants", [.. many]) })
+        {
+            var shares = Share(sessions);
+            _scenarios.Add(new Scenario($"reserve, {name}", CallSequence.Reserve, shares));
+            _scenarios.Add(new Scenario($"reserve+commit, {name}", CallSequence.ReserveCommit, shares));
+        }
+    }
+
+    private BudgetSession[][] Share(BudgetSession[] sessions) =>
+    [
+        .. Enumerable.Range(0, _runner.Connections)
+            .Select(connection => sessions.Where((_, i) => i % _runner.Connections == connection).ToArray()),
+    ];
+
+    private async Task WarmUpAsync(TimeSpan time)
+    {
+        await NoOpAsync(time);
+        foreach (var scenario in _scenarios) await BusyAsync(scenario, time);
+    }
+
+    private Task<Measurement> NoOpAsync(TimeSpan time) =>
+        _runner.RunBusyAsync(NoOp, time, _ => new NoOpWorkload(_headers));
+
+    private async Task<Measurement> BusyAsync(Scenario scenario, TimeSpan time)
+    {
+        var open = NewOpenHolds();
+        var workloads = WorkloadsOf(scenario, open);
+        var measurement = await _runner.RunBusyAsync(scenario.Name, time, connection => workloads[connection]);
+        await ReleaseAsync(scenario, open);
+        return measurement;
+    }
+
+    private async Task<List<Measurement>> HalfLoadAsync(List<Measurement[]> rounds, TimeSpan time)
+    {
+        var measurements = new List<Measurement>();
+        foreach (var scenario in _scenarios)
+        {
+            double reached = BenchResult.Median(
+                rounds.Where(pair => pair[1].Workload == scenario.Name).Select(pair => pair[1].CallsPerSecond));
+            var open = NewOpenHolds();
+            var workloads = WorkloadsOf(scenario, open);
+            measurements.Add(await _runner.RunPacedAsync(
+                scenario.Name + HalfLoad, time, reached / 2, connection => workloads[connection]));
+            await ReleaseAsync(scenario, open);
+        }
+        return measurements;
+    }
+
+    private async Task ReleaseAsync(Scenario scenario, List<OpenHold>[] open)
+    {
+        if (open.All(holds => holds.Count == 0)) return;
+        int holds = open.Sum(list => list.Count);
+        ulong firstId = TakeIds();
+        var released = await _runner.RunBusyAsync(
+            "release",
+            ReleaseTime,
+            connection => new ReleaseWorkload(
+                _headers, scenario.Sessions[connection], firstId + ((ulong)connection * IdsPerWorkload), open[connection]));
+        if (released.Failed > 0 || released.Calls != holds)
+            throw new IOException($"{holds} holds were to be released, {released.Calls - released.Failed} were");
+    }
+
+    private List<OpenHold>[] NewOpenHolds() => [.. Enumerable.Range(0, _runner.Connections).Select(_ => new List<OpenHold>())];
+
+    private Workload[] WorkloadsOf(Scenario scenario, List<OpenHold>[] open)
+    {
+        ulong firstId = TakeIds();
+        return
+        [
+            .. Enumerable.Range(0, _runner.Connections).Select(connection => new BudgetWorkload(
+                scenario.Sequence,
+                _headers,
+                scenario.Sessions[connection],
+                firstId + ((ulong)connection * IdsPerWorkload),
+                open[connection])),
+        ];
+    }
+
+    private ulong TakeIds()
+    {
+        ulong first = _nextId;
+        _nextId += (ulong)_runner.Connections * IdsPerWorkload;
+        return first;
+    }
+}

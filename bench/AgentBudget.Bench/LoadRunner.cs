@@ -1,0 +1,113 @@
+using System.Diagnostics;
+using System.Net;
+using AgentBudget.Bench.Http2;
+
+namespace AgentBudget.Bench;
+
+/// <summary>Runs workloads over a fixed set of connections, a thread each, and measures both sides.</summary>
+internal sealed class LoadRunner : IDisposable
+{
+    // The server's CPU is read until it rests: what it still does for a round (folding for reports, snapshots) is charged to
+    // that round and not to the next. Resting is at most 5 percent of a core; a server that never rests is left after a while.
+    private const long RestMicroseconds = 5_000;
+    private static readonly TimeSpan RestInterval = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan RestPatience = TimeSpan.FromSeconds(5);
+
+    private readonly LoadConnection[] _connections;
+    private readonly ServerCpu? _serverCpu;
+
+    public LoadRunner(IPEndPoint address, int connections, int streams, int? serverProcessId)
+    {
+        _connections = new LoadConnection[connections];
+        for (int i = 0; i < connections; i++) _connections[i] = new LoadConnection(address, streams);
+        _serverCpu = serverProcessId is { } processId ? new ServerCpu(processId) : null;
+    }
+
+    public int Connections => _connections.Length;
+
+    public void Dispose()
+    {
+        foreach (var connection in _connections) connection.Dispose();
+    }
+
+    /// <summary>Every stream busy for so long.</summary>
+    public Task<Measurement> RunBusyAsync(string name, TimeSpan time, Func<int, Workload> workloadOf) =>
+        MeasureAsync(name, time, (connection, index, end, tally) => connection.RunBusy(workloadOf(index), end, tally));
+
+    /// <summary>So many calls a second over all connections, for so long.</summary>
+    public Task<Measurement> RunPacedAsync(string name, TimeSpan time, double callsPerSecond, Func<int, Workload> workloadOf)
+    {
+        long start = Stopwatch.GetTimestamp();
+        return MeasureAsync(name, time, (connection, index, end, tally) =>
+        {
+            // Connections take turns within a millisecond, so that they do not all burst at once.
+            long offset = Stopwatch.Frequency / 1000 * index / _connections.Length;
+            connection.RunPaced(workloadOf(index), new Pace(start + offset, end, callsPerSecond / _connections.Length), tally);
+        });
+    }
+
+    private async Task<Measurement> MeasureAsync(
+        string name, TimeSpan time, Action<LoadConnection, int, long, Tally> run)
+    {
+        var total = new Tally();
+        long serverBefore = await RestAsync();
+        var generatorBefore = GeneratorCpu();
+        long start = Stopwatch.GetTimestamp();
+        long end = start + (long)(time.TotalSeconds * Stopwatch.Frequency);
+        foreach (var tally in RunThreads(run, end)) total.Merge(tally);
+        double elapsed = Math.Min(time.TotalSeconds, Stopwatch.GetElapsedTime(start).TotalSeconds);
+        var generatorCpu = GeneratorCpu() - generatorBefore;
+        long serverAfter = await RestAsync();
+        return Measurement.Of(
+            name, total, elapsed, _serverCpu is null ? null : serverAfter - serverBefore, generatorCpu.TotalMicroseconds);
+    }
+
+    private Tally[] RunThreads(Action<LoadConnection, int, long, Tally> run, long end)
+    {
+        var tallies = new Tally[_connections.Length];
+        var threads = new Thread[_connections.Length];
+        var failures = new Exception?[_connections.Length];
+        for (int i = 0; i < threads.Length; i++)
+        {
+            int index = i;
+            tallies[i] = new Tally();
+            threads[i] = new Thread(() =>
+            {
+                try
+                {
+                    run(_connections[index], index, end, tallies[index]);
+                }
+                catch (Exception exception)
+                {
+                    failures[index] = exception;
+                }
+            });
+            threads[i].Start();
+        }
+        foreach (var thread in threads) thread.Join();
+        if (Array.Find(failures, failure => failure is not null) is { } first)
+            throw new IOException($"a connection failed: {first.Message}", first);
+        return tallies;
+    }
+
+    private async Task<long> RestAsync()
+    {
+        if (_serverCpu is null) return 0;
+        long cpu = _serverCpu.ReadMicroseconds();
+        var waited = Stopwatch.StartNew();
+        while (waited.Elapsed < RestPatience)
+        {
+            await Task.Delay(RestInterval);
+            long now = _serverCpu.ReadMicroseconds();
+            if (now - cpu <= RestMicroseconds) return now;
+            cpu = now;
+        }
+        return cpu;
+    }
+
+    private static TimeSpan GeneratorCpu()
+    {
+        using var process = Process.GetCurrentProcess();
+        return process.TotalProcessorTime;
+    }
+}

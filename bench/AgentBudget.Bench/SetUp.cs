@@ -1,0 +1,95 @@
+using System.Globalization;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+using AgentBudget.Bench.Http2;
+
+namespace AgentBudget.Bench;
+
+/// <summary>Applies catalogs and opens sessions, as JSON over HTTP/1.1.</summary>
+internal sealed class SetUp : IDisposable
+{
+    private readonly HttpClient _client;
+    private readonly string _run;
+
+    /// <param name="silo">Where.</param>
+    /// <param name="run">Part of every request id, so that a silo that was measured before sees new ones.</param>
+    public SetUp(Silo silo, string run)
+    {
+        _client = new HttpClient { BaseAddress = silo.Http };
+        _client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", silo.AdminKey);
+        _run = run;
+    }
+
+    public void Dispose() => _client.Dispose();
+
+    /// <summary>Sessions of one tenant, all of one agent and one use case.</summary>
+    public async Task<BudgetSession[]> OpenAsync(string tenant, int count, CancellationToken cancellationToken)
+    {
+        var catalog = new JsonObject { ["requestId"] = $"{_run}-catalog", ["document"] = Catalog(tenant) };
+        await CallAsync(tenant, "CatalogService/ApplyCatalog", catalog, cancellationToken);
+        var header = new Header("agentbudget-tenant", tenant, isIndexed: false);
+        var sessions = new BudgetSession[count];
+        for (int i = 0; i < count; i++)
+        {
+            var answer = await CallAsync(tenant, "SessionService/OpenSession", OpenRequest(i), cancellationToken);
+            sessions[i] = new BudgetSession(header, (string)answer["sessionToken"]!);
+        }
+        return sessions;
+    }
+
+    // Limits that a bench never reaches, on every grain, so that every grain of the path has a budget to look at.
+    private static string Catalog(string tenant) => $$"""
+        tenant: {{tenant}}
+        currency: USD
+        timeZone: UTC
+        businessUnits:
+          - { id: bench-unit, budget: { limit: 1000000000.00, period: month } }
+        useCases:
+          - { id: bench-case, businessUnit: bench-unit, budget: { limit: 1000000000.00, period: month } }
+        agents:
+          - id: bench-agent
+            businessUnit: bench-unit
+            useCases: [bench-case]
+            models: [{{RequestTemplates.Model}}]
+            budget: { limit: 1000000000.00, period: month }
+            ceilings:
+              tokensPerRequest: 1000000
+              costPerSession: 100000000.00
+              tokensPerSession: 1000000000000
+              stepsPerSession: 1000000000
+              openHolds: 1000000
+              sessionTtl: 12h
+              sessionLifetime: 24h
+        prices:
+          - model: {{RequestTemplates.Model}}
+            provider: bench
+            effectiveFrom: 2026-01-01
+            rates: { input: 1.00, output: 5.00 }
+        """;
+
+    private JsonObject OpenRequest(int number) => new()
+    {
+        ["requestId"] = string.Create(CultureInfo.InvariantCulture, $"{_run}-session-{number}"),
+        ["agent"] = "agents/bench-agent",
+        ["useCase"] = "useCases/bench-case",
+        ["task"] = "bench",
+        ["unattended"] = true,
+        ["ttl"] = "43200s",
+    };
+
+    private async Task<JsonNode> CallAsync(
+        string tenant, string method, JsonObject request, CancellationToken cancellationToken)
+    {
+        using var message = new HttpRequestMessage(HttpMethod.Post, "/agentbudget.v1." + method)
+        {
+            Content = JsonContent.Create(request),
+        };
+        message.Headers.Add("agentbudget-tenant", tenant);
+        using var response = await _client.SendAsync(message, cancellationToken);
+        string text = await response.Content.ReadAsStringAsync(cancellationToken);
+        if (!response.IsSuccessStatusCode)
+            throw new InvalidOperationException($"{method} for {tenant} answered {(int)response.StatusCode}: {text}");
+        return JsonNode.Parse(text)!;
+    }
+}
