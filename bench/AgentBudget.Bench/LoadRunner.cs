@@ -23,6 +23,9 @@ internal sealed class LoadRunner : IDisposable
         _serverCpu = serverProcessId is { } processId ? new ServerCpu(processId) : null;
     }
 
+    /// <summary>The measured time.</summary>
+    private readonly record struct Window(long StartTicks, long EndTicks);
+
     public int Connections => _connections.Length;
 
     public void Dispose()
@@ -32,29 +35,29 @@ internal sealed class LoadRunner : IDisposable
 
     /// <summary>Every stream busy for so long.</summary>
     public Task<Measurement> RunBusyAsync(string name, TimeSpan time, Func<int, Workload> workloadOf) =>
-        MeasureAsync(name, time, (connection, index, end, tally) => connection.RunBusy(workloadOf(index), end, tally));
+        MeasureAsync(
+            name, time, (connection, index, window, tally) => connection.RunBusy(workloadOf(index), window.EndTicks, tally));
 
     /// <summary>So many calls a second over all connections, for so long.</summary>
-    public Task<Measurement> RunPacedAsync(string name, TimeSpan time, double callsPerSecond, Func<int, Workload> workloadOf)
-    {
-        long start = Stopwatch.GetTimestamp();
-        return MeasureAsync(name, time, (connection, index, end, tally) =>
+    public Task<Measurement> RunPacedAsync(
+        string name, TimeSpan time, double callsPerSecond, Func<int, Workload> workloadOf) =>
+        MeasureAsync(name, time, (connection, index, window, tally) =>
         {
             // Connections take turns within a millisecond, so that they do not all burst at once.
-            long offset = Stopwatch.Frequency / 1000 * index / _connections.Length;
-            connection.RunPaced(workloadOf(index), new Pace(start + offset, end, callsPerSecond / _connections.Length), tally);
+            long start = window.StartTicks + (Stopwatch.Frequency / 1000 * index / _connections.Length);
+            connection.RunPaced(
+                workloadOf(index), new Pace(start, window.EndTicks, callsPerSecond / _connections.Length), tally);
         });
-    }
 
     private async Task<Measurement> MeasureAsync(
-        string name, TimeSpan time, Action<LoadConnection, int, long, Tally> run)
+        string name, TimeSpan time, Action<LoadConnection, int, Window, Tally> run)
     {
         var total = new Tally();
         long serverBefore = await RestAsync();
         var generatorBefore = GeneratorCpu();
         long start = Stopwatch.GetTimestamp();
         long end = start + (long)(time.TotalSeconds * Stopwatch.Frequency);
-        foreach (var tally in RunThreads(run, end)) total.Merge(tally);
+        foreach (var tally in RunThreads(run, new Window(start, end))) total.Merge(tally);
         double elapsed = Math.Min(time.TotalSeconds, Stopwatch.GetElapsedTime(start).TotalSeconds);
         var generatorCpu = GeneratorCpu() - generatorBefore;
         long serverAfter = await RestAsync();
@@ -62,7 +65,7 @@ internal sealed class LoadRunner : IDisposable
             name, total, elapsed, _serverCpu is null ? null : serverAfter - serverBefore, generatorCpu.TotalMicroseconds);
     }
 
-    private Tally[] RunThreads(Action<LoadConnection, int, long, Tally> run, long end)
+    private Tally[] RunThreads(Action<LoadConnection, int, Window, Tally> run, Window window)
     {
         var tallies = new Tally[_connections.Length];
         var threads = new Thread[_connections.Length];
@@ -75,7 +78,7 @@ internal sealed class LoadRunner : IDisposable
             {
                 try
                 {
-                    run(_connections[index], index, end, tallies[index]);
+                    run(_connections[index], index, window, tallies[index]);
                 }
                 catch (Exception exception)
                 {
