@@ -1,0 +1,236 @@
+using AgentBudget.Storage.Journal;
+using AgentBudget.Storage.Snapshots;
+
+namespace AgentBudget.Storage.InMemory;
+
+/// <summary>
+/// A store that keeps everything in memory, with the same contract as the durable ones and with faults on demand. For
+/// tests, the simulator and trials: it forgets with its process.
+/// </summary>
+public sealed class InMemoryStore : ILedgerStore
+{
+    private readonly Dictionary<string, TenantRows> _tenants;
+    private readonly int _owner;
+
+    /// <summary>An empty store.</summary>
+    public InMemoryStore() : this([], owner: 1)
+    {
+    }
+
+    private InMemoryStore(Dictionary<string, TenantRows> tenants, int owner)
+    {
+        _tenants = tenants;
+        _owner = owner;
+    }
+
+    /// <summary>What is to go wrong.</summary>
+    public InMemoryFaults Faults { get; } = new();
+
+    /// <summary>The same data seen by another owner, with faults of its own.</summary>
+    public InMemoryStore AsAnotherOwner() => new(_tenants, _owner + 1);
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<StoredTenant>> ListTenantsAsync(CancellationToken cancellationToken)
+    {
+        Faults.ThrowIfAsked(nameof(ListTenantsAsync));
+        var tenants = new List<StoredTenant>();
+        lock (_tenants)
+        {
+            foreach ((string name, TenantRows rows) in _tenants)
+            {
+                if (rows.Groups.Count == 0) continue;
+                StoredSnapshot? newest = rows.Snapshots.Count == 0 ? null : rows.Snapshots.GetValueAtIndex(
+                    rows.Snapshots.Count - 1);
+                tenants.Add(new StoredTenant(
+                    name,
+                    rows.Head.LastEvent,
+                    newest?.Head.LastEvent ?? 0,
+                    newest?.NextDeadlineNanos ?? long.MaxValue));
+            }
+        }
+
+        tenants.Sort(static (left, right) => string.CompareOrdinal(left.Name, right.Name));
+        return ValueTask.FromResult<IReadOnlyList<StoredTenant>>(tenants);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<long> AcquireAsync(string tenant, CancellationToken cancellationToken)
+    {
+        Faults.ThrowIfAsked(nameof(AcquireAsync));
+        lock (_tenants) return ValueTask.FromResult(RowsOf(tenant).Acquire(_owner));
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<JournalHead> ReadHeadAsync(string tenant, CancellationToken cancellationToken)
+    {
+        Faults.ThrowIfAsked(nameof(ReadHeadAsync));
+        lock (_tenants) return ValueTask.FromResult(RowsOf(tenant).Head);
+    }
+
+    /// <inheritdoc/>
+    public void BeginAppend(JournalGroup group, IAppendCompletion completion) =>
+        Faults.RunOrHold(() => completion.AppendCompleted(Append(group)));
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<StoredGroup>> ReadGroupsAsync(
+        string tenant, long fromEvent, int bytesMax, CancellationToken cancellationToken)
+    {
+        Faults.ThrowIfAsked(nameof(ReadGroupsAsync));
+        var page = new List<StoredGroup>();
+        lock (_tenants)
+        {
+            long bytes = 0;
+            foreach (StoredGroup group in RowsOf(tenant).Groups)
+            {
+                if (group.LastEvent < fromEvent) continue;
+                bytes += group.Body.Length;
+                if (page.Count > 0 && bytes > bytesMax) break;
+                page.Add(group);
+            }
+        }
+
+        return ValueTask.FromResult<IReadOnlyList<StoredGroup>>(page);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<bool> SaveSnapshotAsync(
+        string tenant, long epoch, StoredSnapshot snapshot, CancellationToken cancellationToken)
+    {
+        Faults.ThrowIfAsked(nameof(SaveSnapshotAsync));
+        if (!Faults.HasSpace) throw new StoreException("the store has no space for a snapshot");
+        lock (_tenants)
+        {
+            TenantRows rows = RowsOf(tenant);
+            if (!rows.IsHeld(epoch, _owner)) return ValueTask.FromResult(false);
+            rows.Snapshots[snapshot.Head.LastEvent] = snapshot with { Body = snapshot.Body.ToArray() };
+            return ValueTask.FromResult(true);
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<StoredSnapshot?> ReadSnapshotAsync(
+        string tenant, long lastEventMax, CancellationToken cancellationToken)
+    {
+        Faults.ThrowIfAsked(nameof(ReadSnapshotAsync));
+        lock (_tenants)
+        {
+            SortedList<long, StoredSnapshot> snapshots = RowsOf(tenant).Snapshots;
+            for (int i = snapshots.Count - 1; i >= 0; i--)
+            {
+                if (snapshots.GetKeyAtIndex(i) <= lastEventMax)
+                    return ValueTask.FromResult<StoredSnapshot?>(snapshots.GetValueAtIndex(i));
+            }
+
+            return ValueTask.FromResult<StoredSnapshot?>(null);
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<bool> DropSnapshotsBeforeAsync(
+        string tenant, long epoch, long lastEvent, CancellationToken cancellationToken)
+    {
+        Faults.ThrowIfAsked(nameof(DropSnapshotsBeforeAsync));
+        lock (_tenants)
+        {
+            TenantRows rows = RowsOf(tenant);
+            if (!rows.IsHeld(epoch, _owner)) return ValueTask.FromResult(false);
+            while (rows.Snapshots.Count > 0 && rows.Snapshots.GetKeyAtIndex(0) < lastEvent) rows.Snapshots.RemoveAt(0);
+            return ValueTask.FromResult(true);
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<bool> ProbeSpaceAsync(CancellationToken cancellationToken)
+    {
+        Faults.ThrowIfAsked(nameof(ProbeSpaceAsync));
+        return ValueTask.FromResult(Faults.HasSpace);
+    }
+
+    /// <summary>Replaces a stored group's body, as bad hardware or an intruder would.</summary>
+    public void Overwrite(string tenant, long sequence, byte[] body)
+    {
+        lock (_tenants)
+        {
+            List<StoredGroup> groups = RowsOf(tenant).Groups;
+            groups[(int)sequence - 1] = groups[(int)sequence - 1] with { Body = body };
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync()
+    {
+        Faults.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private AppendOutcome Append(JournalGroup group)
+    {
+        AppendFault fault = Faults.OnAppend?.Invoke(group) ?? AppendFault.None;
+        lock (_tenants)
+        {
+            TenantRows rows = RowsOf(group.Tenant);
+            switch (fault)
+            {
+                case AppendFault.UnknownNotWritten:
+                    return AppendOutcome.Unknown;
+                case AppendFault.UnknownWritten:
+                    rows.Append(group.ToStored(), _owner);
+                    return AppendOutcome.Unknown;
+                case AppendFault.UnknownLandsLate:
+                    StoredGroup late = group.ToStored();
+                    Faults.Late(() =>
+                    {
+                        lock (_tenants) rows.Append(late, _owner);
+                    });
+                    return AppendOutcome.Unknown;
+                case AppendFault.FenceLost:
+                    rows.Acquire(_owner + 1);
+                    break;
+                case AppendFault.NoSpace:
+                    return AppendOutcome.NoSpace;
+                case AppendFault.None:
+                    break;
+            }
+
+            if (!Faults.HasSpace) return AppendOutcome.NoSpace;
+            return rows.Append(group.ToStored(), _owner) ? AppendOutcome.Appended : AppendOutcome.FenceLost;
+        }
+    }
+
+    private TenantRows RowsOf(string tenant)
+    {
+        if (!_tenants.TryGetValue(tenant, out TenantRows? rows)) _tenants.Add(tenant, rows = new TenantRows());
+        return rows;
+    }
+
+    private sealed class TenantRows
+    {
+        private long _epoch;
+        private int _owner;
+
+        public List<StoredGroup> Groups { get; } = [];
+
+        public SortedList<long, StoredSnapshot> Snapshots { get; } = [];
+
+        public JournalHead Head => Groups.Count == 0
+            ? JournalHead.Empty
+            : new JournalHead(Groups[^1].Sequence, Groups[^1].Epoch, Groups[^1].LastEvent, Groups[^1].Hash);
+
+        public long Acquire(int owner)
+        {
+            _owner = owner;
+            return ++_epoch;
+        }
+
+        public bool IsHeld(long epoch, int owner) => epoch == _epoch && owner == _owner;
+
+        public bool Append(StoredGroup group, int owner)
+        {
+            if (!IsHeld(group.Epoch, owner)) return false;
+            if (group.Sequence != Head.Sequence + 1 || group.PreviousHash != Head.Hash) return false;
+            if (group.FirstEvent != Head.LastEvent + 1) return false;
+            Groups.Add(group);
+            return true;
+        }
+    }
+}
