@@ -35,7 +35,7 @@ internal sealed class CompletenessMarker : IDisposable
     public static CompletenessMarker? TryOpen(string path)
     {
         if (!File.Exists(path)) return null;
-        var marker = new CompletenessMarker(StoreFolder.Open(path, FileMode.Open, FileShare.None, FileOptions.None));
+        var marker = new CompletenessMarker(StoreFolder.Open(path, FileMode.Open, FileShare.Read, FileOptions.None));
         if (marker.ReadSlot(0) | marker.ReadSlot(1)) return marker;
         marker.Dispose();
         return null;
@@ -45,7 +45,7 @@ internal sealed class CompletenessMarker : IDisposable
     public static CompletenessMarker Create(StoreFolder folder)
     {
         var marker = new CompletenessMarker(
-            StoreFolder.Open(folder.Marker, FileMode.Create, FileShare.None, FileOptions.None));
+            StoreFolder.Open(folder.Marker, FileMode.Create, FileShare.Read, FileOptions.None));
         // Both slots are written, so that later writes only overwrite and need no space.
         marker.Write(position: 0, ChainHash.Zero);
         marker.Write(position: 0, ChainHash.Zero);

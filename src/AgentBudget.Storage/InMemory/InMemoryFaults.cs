@@ -93,8 +93,9 @@ public sealed class InMemoryFaults : IDisposable
         append();
     }
 
-    internal void ThrowIfAsked(string method)
+    internal void ThrowIfAsked(string method, CancellationToken cancellationToken)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         if (OnCall?.Invoke(method) is { } exception) throw exception;
     }
 

@@ -32,7 +32,7 @@ public sealed class InMemoryStore : ILedgerStore
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<StoredTenant>> ListTenantsAsync(CancellationToken cancellationToken)
     {
-        Faults.ThrowIfAsked(nameof(ListTenantsAsync));
+        Faults.ThrowIfAsked(nameof(ListTenantsAsync), cancellationToken);
         var tenants = new List<StoredTenant>();
         lock (_tenants)
         {
@@ -56,14 +56,14 @@ public sealed class InMemoryStore : ILedgerStore
     /// <inheritdoc/>
     public ValueTask<long> AcquireAsync(string tenant, CancellationToken cancellationToken)
     {
-        Faults.ThrowIfAsked(nameof(AcquireAsync));
+        Faults.ThrowIfAsked(nameof(AcquireAsync), cancellationToken);
         lock (_tenants) return ValueTask.FromResult(RowsOf(tenant).Acquire(_owner));
     }
 
     /// <inheritdoc/>
     public ValueTask<JournalHead> ReadHeadAsync(string tenant, CancellationToken cancellationToken)
     {
-        Faults.ThrowIfAsked(nameof(ReadHeadAsync));
+        Faults.ThrowIfAsked(nameof(ReadHeadAsync), cancellationToken);
         lock (_tenants) return ValueTask.FromResult(RowsOf(tenant).Head);
     }
 
@@ -75,14 +75,15 @@ public sealed class InMemoryStore : ILedgerStore
     public ValueTask<IReadOnlyList<StoredGroup>> ReadGroupsAsync(
         string tenant, long fromEvent, int bytesMax, CancellationToken cancellationToken)
     {
-        Faults.ThrowIfAsked(nameof(ReadGroupsAsync));
+        Faults.ThrowIfAsked(nameof(ReadGroupsAsync), cancellationToken);
         var page = new List<StoredGroup>();
         lock (_tenants)
         {
             long bytes = 0;
-            foreach (StoredGroup group in RowsOf(tenant).Groups)
+            List<StoredGroup> groups = RowsOf(tenant).Groups;
+            for (int i = IndexOf(groups, fromEvent); i < groups.Count; i++)
             {
-                if (group.LastEvent < fromEvent) continue;
+                StoredGroup group = groups[i];
                 bytes += group.Body.Length;
                 if (page.Count > 0 && bytes > bytesMax) break;
                 page.Add(group);
@@ -96,7 +97,7 @@ public sealed class InMemoryStore : ILedgerStore
     public ValueTask<bool> SaveSnapshotAsync(
         string tenant, long epoch, StoredSnapshot snapshot, CancellationToken cancellationToken)
     {
-        Faults.ThrowIfAsked(nameof(SaveSnapshotAsync));
+        Faults.ThrowIfAsked(nameof(SaveSnapshotAsync), cancellationToken);
         if (!Faults.HasSpace) throw new StoreException("the store has no space for a snapshot");
         lock (_tenants)
         {
@@ -111,7 +112,7 @@ public sealed class InMemoryStore : ILedgerStore
     public ValueTask<StoredSnapshot?> ReadSnapshotAsync(
         string tenant, long lastEventMax, CancellationToken cancellationToken)
     {
-        Faults.ThrowIfAsked(nameof(ReadSnapshotAsync));
+        Faults.ThrowIfAsked(nameof(ReadSnapshotAsync), cancellationToken);
         lock (_tenants)
         {
             SortedList<long, StoredSnapshot> snapshots = RowsOf(tenant).Snapshots;
@@ -129,7 +130,7 @@ public sealed class InMemoryStore : ILedgerStore
     public ValueTask<bool> DropSnapshotsBeforeAsync(
         string tenant, long epoch, long lastEvent, CancellationToken cancellationToken)
     {
-        Faults.ThrowIfAsked(nameof(DropSnapshotsBeforeAsync));
+        Faults.ThrowIfAsked(nameof(DropSnapshotsBeforeAsync), cancellationToken);
         lock (_tenants)
         {
             TenantRows rows = RowsOf(tenant);
@@ -142,7 +143,7 @@ public sealed class InMemoryStore : ILedgerStore
     /// <inheritdoc/>
     public ValueTask<bool> ProbeSpaceAsync(CancellationToken cancellationToken)
     {
-        Faults.ThrowIfAsked(nameof(ProbeSpaceAsync));
+        Faults.ThrowIfAsked(nameof(ProbeSpaceAsync), cancellationToken);
         return ValueTask.FromResult(Faults.HasSpace);
     }
 
@@ -195,6 +196,20 @@ public sealed class InMemoryStore : ILedgerStore
             if (!Faults.HasSpace) return AppendOutcome.NoSpace;
             return rows.Append(group.ToStored(), _owner) ? AppendOutcome.Appended : AppendOutcome.FenceLost;
         }
+    }
+
+    private static int IndexOf(List<StoredGroup> groups, long fromEvent)
+    {
+        int low = 0;
+        int high = groups.Count;
+        while (low < high)
+        {
+            int middle = (low + high) / 2;
+            if (groups[middle].LastEvent >= fromEvent) high = middle;
+            else low = middle + 1;
+        }
+
+        return low;
     }
 
     private TenantRows RowsOf(string tenant)
