@@ -15,7 +15,9 @@ internal static class MoneyNanos
         Nanos = (int)(nanos % NanosPerUnit),
     };
 
-    /// <summary>Reads an amount of a request; what is wrong with it otherwise. Negative amounts are never right.</summary>
+    /// <summary>
+    /// Reads an amount of a request; what is wrong with it otherwise. Negative amounts are never right.
+    /// </summary>
     internal static MoneyReading TryRead(Money money, out long nanos)
     {
         nanos = 0;

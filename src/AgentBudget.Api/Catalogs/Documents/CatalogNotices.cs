@@ -40,7 +40,8 @@ internal sealed class CatalogNotices
 
     private static string SentenceOf(CatalogNotice notice) => notice switch
     {
-        CatalogNotice.Notify => "notify addresses are kept and nothing is sent to them yet: tiers show in the ledger and its stream",
+        CatalogNotice.Notify
+            => "notify addresses are kept and nothing is sent to them yet: tiers show in the ledger and its stream",
         CatalogNotice.Outcomes => "outcomes are kept and unit costs are not reported yet",
         CatalogNotice.RunCeilings => "run ceilings are kept in the document and not enforced yet",
         CatalogNotice.Breakers => "breakers are kept in the document and neither observe nor enforce yet",

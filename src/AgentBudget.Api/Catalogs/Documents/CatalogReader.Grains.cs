@@ -132,8 +132,8 @@ public static partial class CatalogReader
         private void ReadCeilings(DocumentCursor? cursor, Agent agent)
         {
             if (cursor?.Map(
-                "tokensPerRequest", "costPerSession", "tokensPerSession", "stepsPerSession", "toolCallsPerSession", "openHolds",
-                "run", "sessionTtl", "sessionLifetime") is not { } map)
+                "tokensPerRequest", "costPerSession", "tokensPerSession", "stepsPerSession", "toolCallsPerSession",
+                "openHolds", "run", "sessionTtl", "sessionLifetime") is not { } map)
             {
                 return;
             }

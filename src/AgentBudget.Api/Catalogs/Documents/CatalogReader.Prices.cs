@@ -9,12 +9,14 @@ public static partial class CatalogReader
     {
         private static readonly string[] RateKeys =
         [
-            "input", "output", "cacheRead", "cacheWrite5m", "cacheWrite1h", "reasoning", "inputAudio", "outputAudio", "inputImage",
+            "input", "output", "cacheRead", "cacheWrite5m", "cacheWrite1h", "reasoning", "inputAudio",
+            "outputAudio", "inputImage",
         ];
 
         private static Price ReadPrice(DocumentCursor item)
         {
-            DocumentMap map = item.Map("model", "aliases", "provider", "effectiveFrom", "rates", "longContext", "batch");
+            DocumentMap map = item.Map(
+                "model", "aliases", "provider", "effectiveFrom", "rates", "longContext", "batch");
             Price price = new()
             {
                 Model = map.Require("model")?.Word() ?? "",
@@ -33,8 +35,12 @@ public static partial class CatalogReader
                 };
             }
 
-            if (map.Find("batch")?.Map("multiplier") is { } batch && batch.Require("multiplier")?.MultiplierPpm() is { } ppm)
+            if (map.Find("batch")?.Map("multiplier") is { } batch
+                && batch.Require("multiplier")?.MultiplierPpm() is { } ppm)
+            {
                 price.BatchMultiplierPpm = ppm;
+            }
+
             return price;
         }
 

@@ -9,7 +9,9 @@ namespace AgentBudget.Api.Catalogs.Documents;
 /// </summary>
 public static partial class CatalogReader
 {
-    /// <summary>A catalog becomes one ledger event, which has to fit a group of the smallest store with its message.</summary>
+    /// <summary>
+    /// A catalog becomes one ledger event, which has to fit a group of the smallest store with its message.
+    /// </summary>
     public const int DocumentBytesMax = 240 * 1024;
 
     private const int BusinessUnitsMax = 1_000;
@@ -50,7 +52,8 @@ public static partial class CatalogReader
         internal Catalog ReadCatalog(DocumentCursor root)
         {
             DocumentMap map = root.Map(
-                "tenant", "currency", "timeZone", "budget", "tags", "businessUnits", "useCases", "agents", "tools", "prices", "skus");
+                "tenant", "currency", "timeZone", "budget", "tags", "businessUnits", "useCases", "agents",
+                "tools", "prices", "skus");
             Catalog catalog = new() { Tenant = map.Require("tenant")?.Id() ?? "" };
             catalog.Currency = _currency = ReadCurrency(map.Require("currency"));
             catalog.TimeZone = ReadTimeZone(map.Find("timeZone"));
@@ -86,8 +89,12 @@ public static partial class CatalogReader
         {
             if (cursor?.Text(FieldRules.IdCharsMax) is not { } text)
                 return "UTC";
-            if (TimeZoneInfo.TryFindSystemTimeZoneById(text, out TimeZoneInfo? zone) && (zone.HasIanaId || text == "UTC"))
+            if (TimeZoneInfo.TryFindSystemTimeZoneById(text, out TimeZoneInfo? zone)
+                && (zone.HasIanaId || text == "UTC"))
+            {
                 return text;
+            }
+
             cursor.Value.Fault("must be the IANA name of a time zone, such as Europe/Berlin.");
             return "UTC";
         }
@@ -114,7 +121,8 @@ public static partial class CatalogReader
             }
         }
 
-        private static IReadOnlyList<DocumentCursor> Items(DocumentCursor? cursor, int itemsMax) => cursor?.List(itemsMax) ?? [];
+        private static IReadOnlyList<DocumentCursor> Items(DocumentCursor? cursor, int itemsMax) =>
+            cursor?.List(itemsMax) ?? [];
 
         private void FaultRepeatedIds(Catalog catalog)
         {
@@ -135,7 +143,8 @@ public static partial class CatalogReader
                     continue;
                 string path = $"{list}[{index}].{key}";
                 int first = findings.Lines.GetValueOrDefault($"{list}[{seen[id]}].{key}");
-                findings.Fault(findings.Lines.GetValueOrDefault(path), path, $"{id} is there twice, first on line {first}.");
+                int line = findings.Lines.GetValueOrDefault(path);
+                findings.Fault(line, path, $"{id} is there twice, first on line {first}.");
             }
         }
     }

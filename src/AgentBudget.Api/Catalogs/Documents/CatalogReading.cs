@@ -13,7 +13,9 @@ public sealed record CatalogReading(
     IReadOnlyList<DocumentFault> Faults,
     IReadOnlyDictionary<string, int> Lines)
 {
-    /// <summary>The line of a path, or of the nearest part above it that the document has; 1 if there is none.</summary>
+    /// <summary>
+    /// The line of a path, or of the nearest part above it that the document has; 1 if there is none.
+    /// </summary>
     public int LineOf(string path)
     {
         ArgumentNullException.ThrowIfNull(path);

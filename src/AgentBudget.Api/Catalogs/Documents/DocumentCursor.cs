@@ -25,8 +25,8 @@ internal sealed class DocumentFindings
 }
 
 /// <summary>
-/// One value of a document with its path. Each reading either answers the value, or names a fault and answers a default:
-/// a walk goes on and finds every fault.
+/// One value of a document with its path. Each reading either answers the value, or names a fault and answers a
+/// default: a walk goes on and finds every fault.
 /// </summary>
 internal readonly struct DocumentCursor
 {
@@ -94,7 +94,9 @@ internal readonly struct DocumentCursor
         return items;
     }
 
-    /// <summary>The text here; null with a fault when it is none, empty, or longer than <paramref name="charsMax"/>.</summary>
+    /// <summary>
+    /// The text here; null with a fault when it is none, empty, or longer than <paramref name="charsMax"/>.
+    /// </summary>
     internal string? Text(int charsMax)
     {
         if (_node is not ScalarNode scalar)
@@ -151,7 +153,7 @@ internal readonly struct DocumentMap
             if (!seen.Add(entry.Key))
                 findings.Fault(entry.Line, PathOf(entry.Key), "is there twice.");
             else if (keys is not null && Array.IndexOf(keys, entry.Key) < 0)
-                findings.Fault(entry.Line, PathOf(entry.Key), $"is not a key of {NameOf(path)}; its keys are {string.Join(", ", keys)}.");
+                findings.Fault(entry.Line, PathOf(entry.Key), UnknownKey(path, keys));
         }
     }
 
@@ -192,7 +194,8 @@ internal readonly struct DocumentMap
         return null;
     }
 
-    private static string NameOf(string path) => path.Length == 0 ? "a catalog" : path;
+    private static string UnknownKey(string path, string[] keys) =>
+        $"is not a key of {(path.Length == 0 ? "a catalog" : path)}; its keys are {string.Join(", ", keys)}.";
 
     private DocumentCursor CursorOf(MapEntry entry) => new(_findings, entry.Value, PathOf(entry.Key), entry.Line);
 

@@ -36,7 +36,8 @@ internal static class DocumentParser
             parser.Consume<DocumentEnd>();
             if (TryTake(parser, out DocumentStart? second))
             {
-                faults.Add(new DocumentFault(LineOf(second), "", "a second document begins here: a file holds one catalog."));
+                faults.Add(
+                    new DocumentFault(LineOf(second), "", "a second document begins here: a file holds one catalog."));
                 return null;
             }
 
@@ -44,7 +45,8 @@ internal static class DocumentParser
         }
         catch (YamlException fault)
         {
-            faults.Add(new DocumentFault((int)Math.Max(fault.Start.Line, 1), "", $"not readable: {InnermostOf(fault)}"));
+            int line = (int)Math.Max(fault.Start.Line, 1);
+            faults.Add(new DocumentFault(line, "", $"not readable: {InnermostOf(fault)}"));
             return null;
         }
     }
@@ -78,7 +80,8 @@ internal static class DocumentParser
 
         if (next is AnchorAlias || next is NodeEvent { Anchor.IsEmpty: false })
         {
-            faults.Add(new DocumentFault(LineOf(next), "", "anchors and aliases are not accepted: write the value out."));
+            faults.Add(
+                new DocumentFault(LineOf(next), "", "anchors and aliases are not accepted: write the value out."));
             return null;
         }
 

@@ -4,7 +4,9 @@ using Google.Protobuf.WellKnownTypes;
 
 namespace AgentBudget.Api.Catalogs.Documents;
 
-/// <summary>Typed values of a document. Decimals are read digit by digit into whole nanos, never through a float.</summary>
+/// <summary>
+/// Typed values of a document. Decimals are read digit by digit into whole nanos, never through a float.
+/// </summary>
 internal static class DocumentValues
 {
     /// <summary>As for every count on the wire.</summary>
@@ -13,7 +15,9 @@ internal static class DocumentValues
     private const int DecimalDigits = 9;
     private const int MultiplierDigits = 6;
 
-    /// <summary>The most that fits 64 bits of nanos is 19 digits and a point; this leaves room to say what is wrong.</summary>
+    /// <summary>
+    /// The most that fits 64 bits of nanos is 19 digits and a point; this leaves room to say what is wrong.
+    /// </summary>
     private const int NumberCharsMax = 64;
 
     /// <summary>Batch lists are cheaper, priority lists dearer; ten times is a slip of the pen.</summary>
@@ -66,8 +70,12 @@ internal static class DocumentValues
     {
         if (cursor.Text(NumberCharsMax) is not { } text)
             return null;
-        if (double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && double.IsFinite(number))
+        if (double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double number)
+            && double.IsFinite(number))
+        {
             return number;
+        }
+
         cursor.Fault("must be a number.");
         return null;
     }
@@ -78,7 +86,7 @@ internal static class DocumentValues
             return null;
         int unitSeconds = text[^1] switch { 's' => 1, 'm' => 60, 'h' => 3600, 'd' => 24 * 3600, _ => 0 };
         if (unitSeconds > 0
-            && long.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out long number)
+            && long.TryParse(text.AsSpan(..^1), NumberStyles.None, CultureInfo.InvariantCulture, out long number)
             && number > 0
             && number <= DurationSecondsMax / unitSeconds)
         {

@@ -1,0 +1,107 @@
+using AgentBudget.Api.Errors;
+using AgentBudget.Grains;
+using AgentBudget.Identity;
+using AgentBudget.Rpc;
+using AgentBudget.Runtime;
+
+namespace AgentBudget.Api.Access;
+
+/// <summary>A session that a call speaks of: whose it is and its number there.</summary>
+internal readonly record struct SessionPlace(string Tenant, long Number)
+{
+    /// <summary>Nothing was named.</summary>
+    internal bool IsNone => Number == 0;
+}
+
+/// <summary>Finds the tenant and the session that a call is about, within what its caller may touch.</summary>
+internal sealed class CallerScope(ITenantHost host, SessionTokens tokens)
+{
+    /// <summary>Where the operator names the tenant.</summary>
+    internal const string TenantHeader = "agentbudget-tenant";
+
+    /// <summary>Who calls. The guard has seen to it that there is somebody.</summary>
+    internal static Caller CallerOf(RpcCall call) => call.User as Caller ?? throw ApiErrors.CredentialInvalid();
+
+    /// <summary>The tenant that the operator acts on: the one named, or the only one.</summary>
+    internal string TenantOf(RpcCall call)
+    {
+        if (CallerOf(call) is SessionCaller session)
+            return session.Tenant;
+        if (TenantNamedBy(call) is { } named)
+            return named;
+        IReadOnlyList<string> tenants = host.Tenants;
+        if (tenants.Count == 1)
+            return tenants[0];
+        if (tenants.Count == 0)
+            throw ApiErrors.TenantNotFound();
+        FieldFaults faults = default;
+        faults.Add(TenantHeader, "must name the tenant in the metadata of the call, because there are several");
+        throw faults.ToException();
+    }
+
+    /// <summary>The tenant in the metadata, or null.</summary>
+    internal static string? TenantNamedBy(RpcCall call)
+    {
+        string? named = call.GetMetadata(TenantHeader);
+        if (string.IsNullOrEmpty(named))
+            return null;
+        ReadOnlySpan<char> id = named.StartsWith(Names.TenantPrefix, StringComparison.Ordinal)
+            ? named.AsSpan(Names.TenantPrefix.Length)
+            : named;
+        if (!FieldRules.IsId(id))
+            throw ApiErrors.TenantNotFound();
+        return id.Length == named.Length ? named : id.ToString();
+    }
+
+    /// <summary>
+    /// The session of a spend: the one whose token the message carries, or the caller itself. A fault when there is
+    /// none.
+    /// </summary>
+    internal SessionPlace SessionOf(RpcCall call, string sessionToken, ref FieldFaults faults)
+    {
+        SessionCaller? caller = CallerOf(call) as SessionCaller;
+        if (sessionToken.Length == 0)
+        {
+            if (caller is not null)
+                return PlaceOf(caller);
+            faults.Add("session_token", "must be the token that OpenSession answered");
+            return default;
+        }
+
+        bool takesEnded = AccessPolicy.Find(call.Method.Path) is { TakesEnded: true };
+        if (!tokens.TryRead(sessionToken, takesEnded, out SessionCaller? named))
+            throw ApiErrors.SessionTokenInvalid();
+        if (caller is not null && !IsSame(caller, named))
+            throw ApiErrors.RoleForbidden();
+        return PlaceOf(named);
+    }
+
+    /// <summary>
+    /// The session named by token or by name, or the caller itself. A fault when there is none, or both.
+    /// </summary>
+    internal SessionPlace SessionOf(RpcCall call, string sessionToken, string session, ref FieldFaults faults)
+    {
+        if (session.Length == 0)
+            return SessionOf(call, sessionToken, ref faults);
+        if (sessionToken.Length > 0)
+        {
+            faults.Add("session", "must be empty when session_token is given");
+            return default;
+        }
+
+        // A name that no session can have is a session that does not exist, and one of somebody else is no different.
+        if (!Names.TryParseSession(session, out long number))
+            throw ApiErrors.SessionNotFound();
+        if (CallerOf(call) is SessionCaller caller && caller.Session != session)
+            throw ApiErrors.SessionNotFound();
+        return new SessionPlace(TenantOf(call), number);
+    }
+
+    private static bool IsSame(SessionCaller caller, SessionCaller named) =>
+        ReferenceEquals(caller, named) || (caller.Tenant == named.Tenant && caller.Session == named.Session);
+
+    private static SessionPlace PlaceOf(SessionCaller caller) =>
+        Names.TryParseSession(caller.Session, out long number)
+            ? new SessionPlace(caller.Tenant, number)
+            : throw ApiErrors.SessionTokenInvalid();
+}

@@ -1,0 +1,100 @@
+using AgentBudget.Api.Budgets;
+using AgentBudget.Api.Catalogs;
+using AgentBudget.Api.Catalogs.Documents;
+using AgentBudget.Api.Reports;
+using AgentBudget.Api.Sessions;
+using AgentBudget.Api.Spend;
+using AgentBudget.Identity;
+using AgentBudget.Protocol.V1;
+using AgentBudget.Reporting;
+using AgentBudget.Rpc;
+using AgentBudget.Runtime;
+using Google.Protobuf.Reflection;
+
+namespace AgentBudget.Api;
+
+/// <summary>The services of <c>agentbudget.v1</c> over the tenants of a silo.</summary>
+public sealed class ApiServices
+{
+    private readonly ApiContext _context;
+    private readonly ApplyCatalog _applyCatalog;
+    private readonly Aggregator _aggregator;
+    private readonly ReportFeed _feed;
+    private readonly TimeProvider _time;
+
+    /// <summary>Everything the services work with stays the caller's to dispose.</summary>
+    public ApiServices(
+        ITenantHost host, SessionTokens tokens, Aggregator aggregator, ReportFeed feed, TimeProvider time)
+    {
+        _context = new ApiContext(host, tokens);
+        _applyCatalog = new ApplyCatalog(_context);
+        _aggregator = aggregator;
+        _feed = feed;
+        _time = time;
+    }
+
+    /// <summary>The descriptors of the services, in the order in which they are added.</summary>
+    public static IReadOnlyList<ServiceDescriptor> Descriptors { get; } =
+    [
+        BudgetServiceReflection.Descriptor.Services[0],
+        SessionServiceReflection.Descriptor.Services[0],
+        CatalogServiceReflection.Descriptor.Services[0],
+        SpendServiceReflection.Descriptor.Services[0],
+        ReportServiceReflection.Descriptor.Services[0],
+    ];
+
+    /// <summary>Registers every method.</summary>
+    public void AddTo(RpcServices services)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        ChangeSession changeSession = new(_context);
+        ReadSessions readSessions = new(_context);
+        services
+            .Add(Descriptors[0], service => service
+                .Unary<ReserveTokensRequest, ReserveTokensResponse>(
+                    "ReserveTokens", new ReserveTokens(_context).HandleAsync)
+                .Unary<CommitTokensRequest, CommitTokensResponse>(
+                    "CommitTokens", new CommitTokens(_context).HandleAsync)
+                .Unary<ReleaseTokensRequest, ReleaseTokensResponse>(
+                    "ReleaseTokens", new ReleaseTokens(_context).HandleAsync)
+                .Unary<GetBalanceRequest, GetBalanceResponse>("GetBalance", new GetBalance(_context).HandleAsync))
+            .Add(Descriptors[1], service => service
+                .Unary<OpenSessionRequest, OpenSessionResponse>("OpenSession", new OpenSession(_context).HandleAsync)
+                .Unary<RenewSessionRequest, RenewSessionResponse>("RenewSession", changeSession.RenewAsync)
+                .Unary<EndSessionRequest, EndSessionResponse>("EndSession", changeSession.EndAsync)
+                .Unary<RevokeSessionRequest, RevokeSessionResponse>("RevokeSession", changeSession.RevokeAsync)
+                .Unary<GetSessionRequest, GetSessionResponse>("GetSession", readSessions.GetAsync)
+                .Unary<ListSessionsRequest, ListSessionsResponse>("ListSessions", readSessions.ListAsync))
+            .Add(Descriptors[2], service => service
+                .Unary<ApplyCatalogRequest, ApplyCatalogResponse>("ApplyCatalog", _applyCatalog.HandleAsync)
+                .Unary<GetCatalogRequest, GetCatalogResponse>("GetCatalog", new GetCatalog(_context).HandleAsync)
+                .Unary<ExtendBudgetRequest, ExtendBudgetResponse>(
+                    "ExtendBudget", new ExtendBudget(_context).HandleAsync))
+            .Add(Descriptors[3], service => service
+                .ServerStreaming<WatchSpendRequest, WatchSpendResponse>(
+                    "WatchSpend", new WatchSpend(_context, _time).HandleAsync)
+                .Unary<ListEntriesRequest, ListEntriesResponse>("ListEntries", new ListEntries(_context).HandleAsync))
+            .Add(Descriptors[4], service => service
+                .Unary<GetChargebackRequest, GetChargebackResponse>(
+                    "GetChargeback", new GetChargeback(_context, _aggregator, _feed, _time).HandleAsync));
+    }
+
+    /// <summary>
+    /// Applies a catalog on the silo's own behalf, at its start. Throws <see cref="RpcException"/> as ApplyCatalog
+    /// does.
+    /// </summary>
+    /// <param name="document">The document, in YAML or JSON.</param>
+    /// <param name="reading">The document as read, without faults.</param>
+    public async Task<ApplyCatalogResponse> ApplyAtStartAsync(string document, CatalogReading reading)
+    {
+        ArgumentNullException.ThrowIfNull(reading);
+        // Applying is declarative, so every start is a request of its own and a repetition changes nothing.
+        ApplyCatalogRequest request = new()
+        {
+            RequestId = $"start-{_time.GetUtcNow().ToUnixTimeMilliseconds()}",
+            Format = CatalogFormat.Yaml,
+            Document = document,
+        };
+        return await _applyCatalog.ApplyAsync(request, reading, actor: "start");
+    }
+}

@@ -1,0 +1,67 @@
+using System.Runtime.CompilerServices;
+using AgentBudget.Api.Access;
+using AgentBudget.Api.Errors;
+using AgentBudget.Grains;
+using AgentBudget.Protocol.V1;
+using AgentBudget.Rpc;
+using AgentBudget.Runtime;
+using Outcome = AgentBudget.Grains.Outcome;
+
+namespace AgentBudget.Api.Budgets;
+
+/// <summary>CommitTokens: validate, settle, answer what the event says.</summary>
+internal sealed class CommitTokens(ApiContext context)
+{
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    internal async ValueTask<CommitTokensResponse> HandleAsync(CommitTokensRequest request, RpcCall call)
+    {
+        FieldFaults faults = default;
+        SessionPlace place = context.Callers.SessionOf(call, request.SessionToken, ref faults);
+        Check(request, ref faults);
+        faults.ThrowIfAny();
+
+        // A name that no reservation can have is a reservation that does not exist.
+        if (!Names.TryParseReservation(request.ReservationId, out long reservation))
+            throw ApiErrors.ReservationNotFound();
+        request.SessionToken = "";
+        try
+        {
+            Answer answer = await context.Host.SubmitAsync(
+                place.Tenant, new CommitCommand(place.Number, reservation, request));
+            if (answer.Outcome != Outcome.Done)
+                throw ErrorMap.Of(answer.Outcome, answer.Faults);
+            return ReservationViews.Settled(answer.Event!, await context.CurrencyOfAsync(place.Tenant));
+        }
+        catch (TenantException fault)
+        {
+            throw ErrorMap.Of(fault);
+        }
+    }
+
+    private static void Check(CommitTokensRequest request, ref FieldFaults faults)
+    {
+        FieldChecks.RequestId(ref faults, request.RequestId);
+        FieldChecks.Model(ref faults, request.Model, isRequired: false);
+        if (request.ReservationId.Length == 0)
+            faults.Add("reservation_id", "must name the reservation to settle");
+        if (request.UsageSource is < UsageSource.Unspecified or > UsageSource.Estimated)
+            FieldChecks.Defined(ref faults, "usage_source", request.UsageSource);
+        if (request.Usage is { } usage)
+            Check(usage, ref faults);
+        else
+            faults.Add("usage", "must say what was used, if only zero");
+    }
+
+    private static void Check(TokenUsage usage, ref FieldFaults faults)
+    {
+        FieldChecks.Count(ref faults, "usage.input_tokens", usage.InputTokens);
+        FieldChecks.Count(ref faults, "usage.output_tokens", usage.OutputTokens);
+        FieldChecks.Count(ref faults, "usage.cache_read_tokens", usage.CacheReadTokens);
+        FieldChecks.Count(ref faults, "usage.cache_write_5m_tokens", usage.CacheWrite5MTokens);
+        FieldChecks.Count(ref faults, "usage.cache_write_1h_tokens", usage.CacheWrite1HTokens);
+        FieldChecks.Count(ref faults, "usage.reasoning_tokens", usage.ReasoningTokens);
+        FieldChecks.Count(ref faults, "usage.input_audio_tokens", usage.InputAudioTokens);
+        FieldChecks.Count(ref faults, "usage.output_audio_tokens", usage.OutputAudioTokens);
+        FieldChecks.Count(ref faults, "usage.input_image_tokens", usage.InputImageTokens);
+    }
+}

@@ -1,0 +1,114 @@
+using System.Diagnostics;
+using AgentBudget.Grains;
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Api.Budgets;
+
+/// <summary>
+/// What a caller is told about an event of a reservation. Events are shared: nothing of them is changed.
+/// </summary>
+internal static class ReservationViews
+{
+    internal static ReserveTokensResponse Reserved(LedgerEvent ledgerEvent, string currency) =>
+        ledgerEvent.FactCase switch
+        {
+            LedgerEvent.FactOneofCase.ReservationHeld => Held(ledgerEvent, ledgerEvent.ReservationHeld, currency),
+            LedgerEvent.FactOneofCase.ReservationRefused => Refused(ledgerEvent.ReservationRefused, currency),
+            _ => throw new UnreachableException($"a reserve is not answered by {ledgerEvent.FactCase}"),
+        };
+
+    internal static CommitTokensResponse Settled(LedgerEvent ledgerEvent, string currency)
+    {
+        ReservationSettled settled = ledgerEvent.ReservationSettled
+            ?? throw new UnreachableException($"a commit is not answered by {ledgerEvent.FactCase}");
+        CommitTokensResponse response = new()
+        {
+            Settled = AmountOf(settled.Tokens, settled.CostNanos, currency),
+            Late = settled.Late,
+            Balance = BalanceOf(settled.Left, currency),
+        };
+        if (settled.OverrunNanos > 0 || settled.OverrunTokens > 0)
+            response.Overrun = AmountOf(settled.OverrunTokens, settled.OverrunNanos, currency);
+        if (settled.TiersCrossed.Count > 0)
+            response.TiersCrossed.AddRange(settled.TiersCrossed);
+        return response;
+    }
+
+    internal static ReleaseTokensResponse Released(LedgerEvent ledgerEvent, string currency)
+    {
+        ReservationReleased released = ledgerEvent.ReservationReleased
+            ?? throw new UnreachableException($"a release is not answered by {ledgerEvent.FactCase}");
+        return new ReleaseTokensResponse
+        {
+            Released = AmountOf(released.ReleasedTokens, released.ReleasedNanos, currency),
+        };
+    }
+
+    internal static Amount AmountOf(long tokens, long nanos, string currency) =>
+        new() { Tokens = tokens, Cost = MoneyNanos.ToMoney(nanos, currency) };
+
+    private static ReserveTokensResponse Held(LedgerEvent ledgerEvent, ReservationHeld held, string currency) => new()
+    {
+        Decision = held.RequestedModel.Length > 0 ? Decision.AllowDowngraded : Decision.Allow,
+        Reservation = new Reservation
+        {
+            // A dry run recorded nothing, so there is nothing to name.
+            ReservationId = ledgerEvent.Sequence > 0 ? Names.Reservation(ledgerEvent.Sequence) : "",
+            Model = held.Model,
+            Tokens = held.Tokens,
+            Cost = MoneyNanos.ToMoney(held.CostNanos, currency),
+            ExpireTime = held.ExpireTime,
+            PriceVersion = held.PriceVersion,
+        },
+        Balance = BalanceOf(held.Left, currency),
+    };
+
+    private static ReserveTokensResponse Refused(ReservationRefused refused, string currency)
+    {
+        Denial denial = new()
+        {
+            Reason = refused.Reason,
+            Grain = refused.Grain,
+            ResetTime = refused.ResetTime,
+            SuggestedModel = refused.SuggestedModel,
+            Message = DenialSentence.Of(refused, currency),
+        };
+        if (refused.Unit == ReservationRefused.Types.Unit.Nanos)
+        {
+            denial.Limit = MoneyNanos.ToMoney(refused.Limit, currency);
+            denial.Settled = MoneyNanos.ToMoney(refused.Settled, currency);
+            denial.Held = MoneyNanos.ToMoney(refused.Held, currency);
+            denial.Requested = MoneyNanos.ToMoney(refused.Requested, currency);
+        }
+        else if (refused.Unit != ReservationRefused.Types.Unit.Unspecified)
+        {
+            denial.Counts = new Count
+            {
+                Unit = DenialSentence.WordOf(refused.Unit, currency),
+                Limit = refused.Limit,
+                Settled = refused.Settled,
+                Held = refused.Held,
+                Requested = refused.Requested,
+            };
+        }
+
+        return new ReserveTokensResponse
+        {
+            Decision = Decision.Deny,
+            Denial = denial,
+            Balance = BalanceOf(refused.Left, currency),
+        };
+    }
+
+    private static Balance? BalanceOf(Left? left, string currency)
+    {
+        if (left is null)
+            return null;
+        Balance balance = new() { Grain = left.Grain };
+        if (left.HasNanos)
+            balance.Available = MoneyNanos.ToMoney(Math.Max(left.Nanos, 0), currency);
+        if (left.HasTokens)
+            balance.AvailableTokens = Math.Max(left.Tokens, 0);
+        return balance;
+    }
+}

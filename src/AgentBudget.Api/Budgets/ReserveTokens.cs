@@ -1,0 +1,74 @@
+using System.Runtime.CompilerServices;
+using AgentBudget.Api.Access;
+using AgentBudget.Api.Errors;
+using AgentBudget.Grains;
+using AgentBudget.Protocol.V1;
+using AgentBudget.Rpc;
+using AgentBudget.Runtime;
+using Outcome = AgentBudget.Grains.Outcome;
+
+namespace AgentBudget.Api.Budgets;
+
+/// <summary>ReserveTokens: validate, ask the tenant, answer what its event says.</summary>
+internal sealed class ReserveTokens(ApiContext context)
+{
+    private const string TtlDescription = "must be 1 s to 24 h";
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    internal async ValueTask<ReserveTokensResponse> HandleAsync(ReserveTokensRequest request, RpcCall call)
+    {
+        FieldFaults faults = default;
+        SessionPlace place = context.Callers.SessionOf(call, request.SessionToken, ref faults);
+        Check(request, ref faults);
+        faults.ThrowIfAny();
+
+        // A retry may come with a renewed token, and no token belongs into the ledger.
+        request.SessionToken = "";
+        try
+        {
+            Answer answer = await context.Host.SubmitAsync(place.Tenant, new ReserveCommand(place.Number, request));
+            if (answer.Outcome != Outcome.Done)
+                throw ErrorMap.Of(answer.Outcome, answer.Faults);
+            return ReservationViews.Reserved(answer.Event!, await context.CurrencyOfAsync(place.Tenant));
+        }
+        catch (TenantException fault)
+        {
+            throw ErrorMap.Of(fault);
+        }
+    }
+
+    private static void Check(ReserveTokensRequest request, ref FieldFaults faults)
+    {
+        FieldChecks.RequestId(ref faults, request.RequestId);
+        FieldChecks.Model(ref faults, request.Model, isRequired: true);
+        FieldChecks.Tool(ref faults, request.Tool);
+        FieldChecks.Tags(ref faults, request.Tags);
+        FieldChecks.Ttl(ref faults, request.Ttl, FieldRules.HoldSecondsMax, TtlDescription);
+        if (request.OnExpiry is < OnExpiry.Unspecified or > OnExpiry.Charge)
+            FieldChecks.Defined(ref faults, "on_expiry", request.OnExpiry);
+        if (request.ServiceTier is < ServiceTier.Unspecified or > ServiceTier.Batch)
+            FieldChecks.Defined(ref faults, "service_tier", request.ServiceTier);
+        if (request.Estimate is { } estimate)
+            Check(estimate, ref faults);
+        else
+            faults.Add("estimate", "must say what the call can use");
+    }
+
+    private static void Check(TokenEstimate estimate, ref FieldFaults faults)
+    {
+        FieldChecks.Count(ref faults, "estimate.input_tokens", estimate.InputTokens);
+        FieldChecks.Count(ref faults, "estimate.max_output_tokens", estimate.MaxOutputTokens);
+        FieldChecks.Count(ref faults, "estimate.cache_read_tokens", estimate.CacheReadTokens);
+        FieldChecks.Count(ref faults, "estimate.cache_write_5m_tokens", estimate.CacheWrite5MTokens);
+        FieldChecks.Count(ref faults, "estimate.cache_write_1h_tokens", estimate.CacheWrite1HTokens);
+        FieldChecks.Count(ref faults, "estimate.reasoning_tokens", estimate.ReasoningTokens);
+        FieldChecks.Count(ref faults, "estimate.input_audio_tokens", estimate.InputAudioTokens);
+        FieldChecks.Count(ref faults, "estimate.output_audio_tokens", estimate.OutputAudioTokens);
+        FieldChecks.Count(ref faults, "estimate.input_image_tokens", estimate.InputImageTokens);
+        long any = estimate.InputTokens | estimate.MaxOutputTokens | estimate.CacheReadTokens
+            | estimate.CacheWrite5MTokens | estimate.CacheWrite1HTokens | estimate.ReasoningTokens
+            | estimate.InputAudioTokens | estimate.OutputAudioTokens | estimate.InputImageTokens;
+        if (any == 0)
+            faults.Add("estimate", "must be at least one token");
+    }
+}

@@ -1,0 +1,74 @@
+using AgentBudget.Api.Access;
+using AgentBudget.Api.Catalogs.Documents;
+using AgentBudget.Api.Errors;
+using AgentBudget.Grains;
+using AgentBudget.Protocol.V1;
+using AgentBudget.Rpc;
+using AgentBudget.Runtime;
+using Outcome = AgentBudget.Grains.Outcome;
+
+namespace AgentBudget.Api.Catalogs;
+
+/// <summary>ApplyCatalog: read the document, name every fault with its line, apply it whole or not at all.</summary>
+internal sealed class ApplyCatalog(ApiContext context)
+{
+    internal async ValueTask<ApplyCatalogResponse> HandleAsync(ApplyCatalogRequest request, RpcCall call)
+    {
+        FieldFaults faults = default;
+        FieldChecks.RequestId(ref faults, request.RequestId);
+        FieldChecks.Defined(ref faults, "format", request.Format);
+        if (request.Document.Length == 0)
+            faults.Add("document", "must be a catalog");
+        faults.ThrowIfAny();
+
+        CatalogReading reading = CatalogReader.Read(request.Document, request.Format);
+        string? tenant = CallerScope.TenantNamedBy(call);
+        if (tenant is not null && reading.Catalog.Tenant.Length > 0 && reading.Catalog.Tenant != tenant)
+        {
+            faults.Add(
+                "tenant", $"line {reading.LineOf("tenant")}: must be {tenant}, which {CallerScope.TenantHeader} names");
+        }
+
+        foreach (DocumentFault fault in reading.Faults)
+            Add(ref faults, fault);
+        faults.ThrowIfAny();
+        return await ApplyAsync(request, reading, CallerScope.CallerOf(call).Principal);
+    }
+
+    /// <summary>Applies a document that was read without faults.</summary>
+    internal async ValueTask<ApplyCatalogResponse> ApplyAsync(
+        ApplyCatalogRequest request, CatalogReading reading, string actor)
+    {
+        if (request.Format == CatalogFormat.Unspecified)
+            request.Format = CatalogFormat.Yaml;
+        try
+        {
+            Answer answer = await context.Host.SubmitAsync(
+                reading.Catalog.Tenant, new ApplyCatalogCommand(request, reading.Catalog, reading.Notices, actor));
+            if (answer.Outcome != Outcome.Done)
+                throw ErrorOf(answer, reading);
+            CatalogApplied applied = answer.Event!.CatalogApplied;
+            ApplyCatalogResponse response = new();
+            response.Changes.AddRange(applied.Changes);
+            response.Notices.AddRange(applied.Notices);
+            return response;
+        }
+        catch (TenantException fault)
+        {
+            throw ErrorMap.Of(fault);
+        }
+    }
+
+    private static RpcException ErrorOf(Answer answer, CatalogReading reading)
+    {
+        if (answer.Outcome != Outcome.CatalogInvalid)
+            return ErrorMap.Of(answer.Outcome, answer.Faults);
+        FieldFaults faults = default;
+        foreach (Fault fault in answer.Faults ?? [])
+            Add(ref faults, new DocumentFault(reading.LineOf(fault.Field), fault.Field, fault.Description));
+        return faults.ToException();
+    }
+
+    private static void Add(ref FieldFaults faults, DocumentFault fault) =>
+        faults.Add(fault.Path.Length == 0 ? "document" : fault.Path, $"line {fault.Line}: {fault.Description}");
+}

@@ -1,0 +1,156 @@
+using System.Diagnostics;
+using AgentBudget.Grains;
+using AgentBudget.Protocol.V1;
+using AgentBudget.Rpc;
+using AgentBudget.Runtime;
+using Google.Rpc;
+using Outcome = AgentBudget.Grains.Outcome;
+
+namespace AgentBudget.Api.Errors;
+
+/// <summary>The one place where an outcome of a turn, or a tenant's fault, becomes an error for the caller.</summary>
+internal static class ErrorMap
+{
+    /// <summary>A bound that is reached now is often free again after the calls in flight.</summary>
+    private static readonly TimeSpan BoundRetry = TimeSpan.FromSeconds(1);
+
+    /// <summary>Loading a tenant takes well below a second.</summary>
+    private static readonly TimeSpan ReadyRetry = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>The store is read back before anything else is served.</summary>
+    private static readonly TimeSpan UnknownRetry = TimeSpan.FromSeconds(1);
+
+    /// <summary>The error of an outcome other than <see cref="Outcome.Done"/>.</summary>
+    internal static RpcException Of(Outcome outcome, IReadOnlyList<Fault>? faults = null)
+    {
+        IReadOnlyList<Fault> named = faults ?? [];
+        return outcome switch
+        {
+            Outcome.Done => throw new UnreachableException("a command that is done is an answer"),
+            Outcome.KeyReused => ApiErrors.Make(
+                RpcStatusCode.AlreadyExists,
+                ErrorReason.KeyReused,
+                "The request_id was used with other content; nothing was changed. Use a new id."),
+            Outcome.TenantNotFound => ApiErrors.TenantNotFound(),
+            Outcome.SessionNotFound => ApiErrors.SessionNotFound(),
+            Outcome.ReservationNotFound => ApiErrors.ReservationNotFound(),
+            Outcome.GrainNotFound => GrainNotFound("The catalog has no such grain."),
+            Outcome.AgentNotFound => GrainNotFound("The catalog has no such agent."),
+            Outcome.UseCaseNotFound => GrainNotFound("The catalog has no such use case."),
+            Outcome.ReservationTerminal => ApiErrors.Make(
+                RpcStatusCode.FailedPrecondition,
+                ErrorReason.ReservationTerminal,
+                "The reservation was settled, released or expired and cannot change again."),
+            Outcome.SessionNotOpen => ApiErrors.Make(
+                RpcStatusCode.FailedPrecondition,
+                ErrorReason.SessionNotOpen,
+                "The session has ended, expired or been revoked: open a new one."),
+            Outcome.UseCaseOutOfScope => ScopeExceeded("The agent may not work for this use case.", named),
+            Outcome.ToolOutOfScope => ScopeExceeded("The agent may not use every tool asked for.", named),
+            Outcome.ModelOutOfScope => ScopeExceeded("The agent may not use every model asked for.", named),
+            Outcome.TagInvalid => InvalidField("tags", "has an undeclared tag, or a value that is not allowed", named),
+            Outcome.CurrencyInvalid => InvalidField("currency_code", "is not the tenant's currency", named),
+            Outcome.NoBudget => ApiErrors.Make(
+                RpcStatusCode.FailedPrecondition,
+                ErrorReason.NoBudget,
+                "The grain has no such limit in the catalog that could be extended."),
+            Outcome.TimeInvalid => InvalidField("expire_time", "must be after now", named),
+            Outcome.CatalogInvalid => InvalidField("document", "does not agree with itself", named),
+            Outcome.CatalogInUse => CatalogInUse(named),
+            Outcome.AmountOverflow => ApiErrors.Make(
+                RpcStatusCode.OutOfRange,
+                ErrorReason.AmountOverflow,
+                "A sum would pass 9.2 billion currency units; nothing was changed."),
+            Outcome.BoundReached => BoundReached(named),
+        };
+    }
+
+    /// <summary>The error of a tenant that could not answer.</summary>
+    internal static RpcException Of(TenantException exception) => exception.Fault switch
+    {
+        TenantFault.NotReady => ApiErrors.Make(
+            RpcStatusCode.Unavailable,
+            ErrorReason.NotReady,
+            "The tenant is being loaded or the service is stopping; nothing was changed. Retry.",
+            ApiErrors.RetryAfter(ReadyRetry)),
+        TenantFault.Busy => ApiErrors.Make(
+            RpcStatusCode.ResourceExhausted,
+            ErrorReason.BoundReached,
+            "Too many calls wait for this tenant; nothing was changed. Retry later.",
+            ApiErrors.RetryAfter(BoundRetry)),
+        TenantFault.OutcomeUnknown => ApiErrors.Make(
+            RpcStatusCode.Unavailable,
+            ErrorReason.OutcomeUnknown,
+            "The store did not say whether the write is durable: retry with the same request_id.",
+            ApiErrors.RetryAfter(UnknownRetry)),
+        TenantFault.StoreFull => ApiErrors.Make(
+            RpcStatusCode.Unavailable,
+            ErrorReason.StoreFull,
+            "The store has no space: reads are served, writes are not. Nothing was changed."),
+        TenantFault.JournalDamaged => ApiErrors.Make(
+            RpcStatusCode.DataLoss, ErrorReason.JournalDamaged, exception.Message),
+        TenantFault.Defect => ApiErrors.Make(
+            RpcStatusCode.Internal,
+            ErrorReason.Internal,
+            "A defect stopped this call before any effect. A retry with the same request_id is safe."),
+    };
+
+    private static RpcException GrainNotFound(string message) =>
+        ApiErrors.Make(RpcStatusCode.NotFound, ErrorReason.GrainNotFound, message);
+
+    private static RpcException InvalidField(string field, string description, IReadOnlyList<Fault> faults)
+    {
+        FieldFaults fields = default;
+        foreach (Fault fault in faults)
+            fields.Add(fault.Field, fault.Description);
+        if (faults.Count == 0)
+            fields.Add(field, description);
+        return fields.ToException();
+    }
+
+    private static RpcException ScopeExceeded(string message, IReadOnlyList<Fault> faults)
+    {
+        if (faults.Count == 0)
+            return ApiErrors.Make(RpcStatusCode.PermissionDenied, ErrorReason.ScopeExceeded, message);
+        BadRequest detail = new();
+        foreach (Fault fault in faults)
+            detail.FieldViolations.Add(
+                new BadRequest.Types.FieldViolation { Field = fault.Field, Description = fault.Description });
+        return ApiErrors.Make(RpcStatusCode.PermissionDenied, ErrorReason.ScopeExceeded, message, detail);
+    }
+
+    private static RpcException CatalogInUse(IReadOnlyList<Fault> faults)
+    {
+        PreconditionFailure detail = new();
+        foreach (Fault fault in faults)
+        {
+            detail.Violations.Add(new PreconditionFailure.Types.Violation
+            {
+                Type = ApiErrors.NameOf(ErrorReason.CatalogInUse),
+                Subject = fault.Field,
+                Description = fault.Description,
+            });
+        }
+
+        string message = "The catalog removes what is in use; nothing was changed." + FieldFaults.Sentences(faults);
+        return ApiErrors.Make(RpcStatusCode.FailedPrecondition, ErrorReason.CatalogInUse, message, detail);
+    }
+
+    private static RpcException BoundReached(IReadOnlyList<Fault> faults)
+    {
+        QuotaFailure detail = new();
+        foreach (Fault fault in faults)
+        {
+            detail.Violations.Add(
+                new QuotaFailure.Types.Violation { Subject = fault.Field, Description = fault.Description });
+        }
+
+        string message = "A bound of the service is reached; nothing was changed." + FieldFaults.Sentences(faults);
+        return ApiErrors.Make(
+            RpcStatusCode.ResourceExhausted,
+            ErrorReason.BoundReached,
+            message,
+            ApiErrors.RetryAfter(BoundRetry),
+            detail);
+    }
+}

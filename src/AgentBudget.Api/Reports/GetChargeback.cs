@@ -1,0 +1,110 @@
+using AgentBudget.Api.Errors;
+using AgentBudget.Grains;
+using AgentBudget.Protocol.V1;
+using AgentBudget.Reporting;
+using AgentBudget.Rpc;
+using AgentBudget.Runtime;
+
+namespace AgentBudget.Api.Reports;
+
+/// <summary>GetChargeback: waits until the sums hold everything that was durable when the request came.</summary>
+internal sealed class GetChargeback(ApiContext context, Aggregator aggregator, ReportFeed feed, TimeProvider time)
+{
+    /// <summary>
+    /// Folding keeps up with the ledger by far; a report that has to wait longer is better asked again.
+    /// </summary>
+    private static readonly TimeSpan CatchUpMax = TimeSpan.FromSeconds(20);
+
+    private static readonly TimeSpan CatchUpRetry = TimeSpan.FromSeconds(5);
+
+    internal async ValueTask<GetChargebackResponse> HandleAsync(GetChargebackRequest request, RpcCall call)
+    {
+        FieldFaults faults = default;
+        Check(request, ref faults);
+        faults.ThrowIfAny();
+
+        string tenant = context.Callers.TenantOf(call);
+        await context.CurrencyOfAsync(tenant); // A tenant without a catalog is not found.
+        await CatchUpAsync(tenant, call.Cancellation);
+        try
+        {
+            return aggregator.GetChargeback(tenant, request);
+        }
+        catch (ReportException fault)
+        {
+            throw ErrorOf(fault);
+        }
+    }
+
+    private async Task CatchUpAsync(string tenant, CancellationToken cancellationToken)
+    {
+        try
+        {
+            long durable = await context.Host.DurableSequenceAsync(tenant, cancellationToken);
+            feed.Follow(tenant);
+            await aggregator.WaitForAsync(tenant, durable, cancellationToken)
+                .WaitAsync(CatchUpMax, time, cancellationToken);
+        }
+        catch (TenantException fault)
+        {
+            throw ErrorMap.Of(fault);
+        }
+        catch (TimeoutException)
+        {
+            throw ApiErrors.Make(
+                RpcStatusCode.Unavailable,
+                ErrorReason.NotReady,
+                "The report is still being built from the ledger: retry later.",
+                ApiErrors.RetryAfter(CatchUpRetry));
+        }
+    }
+
+    private static RpcException ErrorOf(ReportException fault)
+    {
+        switch (fault.Fault)
+        {
+            case ReportFault.TooManyRows:
+                return ApiErrors.Make(RpcStatusCode.ResourceExhausted, ErrorReason.BoundReached, fault.Message);
+            case ReportFault.AmountOverflow:
+                return ApiErrors.Make(RpcStatusCode.OutOfRange, ErrorReason.AmountOverflow, fault.Message);
+            case ReportFault.UnknownGrouping:
+            default:
+                FieldFaults faults = default;
+                faults.Add("group_by", fault.Message);
+                return faults.ToException();
+        }
+    }
+
+    private static void Check(GetChargebackRequest request, ref FieldFaults faults)
+    {
+        FieldChecks.Time(ref faults, "period.start_time", request.Period?.StartTime);
+        FieldChecks.Time(ref faults, "period.end_time", request.Period?.EndTime);
+        if (request.Period is { StartTime: { } start, EndTime: { } end } && end.CompareTo(start) <= 0)
+            faults.Add("period.end_time", "must be after start_time");
+        if (request.GroupBy.Count > Aggregator.Groupings.Count)
+            faults.Add("group_by", $"must be at most {Aggregator.Groupings.Count}");
+        else
+            CheckGroupings(request, ref faults);
+        if (request.Filter is not { } filter)
+            return;
+        FieldChecks.Name(
+            ref faults, "filter.business_unit", filter.BusinessUnit, Names.BusinessUnitPrefix, isRequired: false);
+        FieldChecks.Name(ref faults, "filter.use_case", filter.UseCase, Names.UseCasePrefix, isRequired: false);
+        FieldChecks.Name(ref faults, "filter.agent", filter.Agent, Names.AgentPrefix, isRequired: false);
+        if (filter.Session.Length > 0 && !Names.TryParseSession(filter.Session, out _))
+            faults.Add("filter.session", "must be a session's name such as sessions/s17");
+        FieldChecks.Model(ref faults, filter.Model, isRequired: false);
+    }
+
+    private static void CheckGroupings(GetChargebackRequest request, ref FieldFaults faults)
+    {
+        for (int index = 0; index < request.GroupBy.Count; index++)
+        {
+            string grouping = request.GroupBy[index];
+            if (!Aggregator.Groupings.Contains(grouping))
+                faults.Add($"group_by[{index}]", "must be one of " + string.Join(", ", Aggregator.Groupings.Order()));
+            else if (request.GroupBy.IndexOf(grouping) < index)
+                faults.Add($"group_by[{index}]", "is there twice");
+        }
+    }
+}

@@ -1,0 +1,57 @@
+using AgentBudget.Api.Access;
+using AgentBudget.Grains;
+using AgentBudget.Protocol.V1;
+using AgentBudget.Rpc;
+
+namespace AgentBudget.Api.Sessions;
+
+/// <summary>RenewSession, EndSession and RevokeSession: what moves an open session.</summary>
+internal sealed class ChangeSession(ApiContext context)
+{
+    internal async ValueTask<RenewSessionResponse> RenewAsync(RenewSessionRequest request, RpcCall call)
+    {
+        FieldFaults faults = default;
+        SessionPlace place = context.Callers.SessionOf(call, request.SessionToken, request.Session, ref faults);
+        FieldChecks.RequestId(ref faults, request.RequestId);
+        SessionChecks.Ttl(ref faults, request.Ttl);
+        faults.ThrowIfAny();
+
+        request.SessionToken = "";
+        string actor = CallerScope.CallerOf(call).Principal;
+        Answer answer = await context.SubmitAsync(place.Tenant, new RenewSessionCommand(place.Number, request, actor));
+        Session session = SessionViews.Renewed(answer.Event!);
+        return new RenewSessionResponse
+        {
+            Session = session,
+            SessionToken = context.Tokens.Mint(SessionViews.CallerOf(session, place.Tenant)),
+        };
+    }
+
+    internal async ValueTask<EndSessionResponse> EndAsync(EndSessionRequest request, RpcCall call)
+    {
+        FieldFaults faults = default;
+        SessionPlace place = context.Callers.SessionOf(call, request.SessionToken, request.Session, ref faults);
+        FieldChecks.RequestId(ref faults, request.RequestId);
+        SessionChecks.Outcome(ref faults, request.Outcome);
+        faults.ThrowIfAny();
+
+        request.SessionToken = "";
+        string actor = CallerScope.CallerOf(call).Principal;
+        Answer answer = await context.SubmitAsync(place.Tenant, new EndSessionCommand(place.Number, request, actor));
+        return new EndSessionResponse { Session = SessionViews.Ended(answer.Event!) };
+    }
+
+    internal async ValueTask<RevokeSessionResponse> RevokeAsync(RevokeSessionRequest request, RpcCall call)
+    {
+        FieldFaults faults = default;
+        SessionPlace place = context.Callers.SessionOf(call, request.SessionToken, request.Session, ref faults);
+        FieldChecks.RequestId(ref faults, request.RequestId);
+        FieldChecks.Text(ref faults, "reason", request.Reason, charsMin: 1);
+        faults.ThrowIfAny();
+
+        request.SessionToken = "";
+        string actor = CallerScope.CallerOf(call).Principal;
+        Answer answer = await context.SubmitAsync(place.Tenant, new RevokeSessionCommand(place.Number, request, actor));
+        return new RevokeSessionResponse { Session = SessionViews.Ended(answer.Event!) };
+    }
+}

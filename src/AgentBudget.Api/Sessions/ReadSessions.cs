@@ -1,0 +1,40 @@
+using System.Globalization;
+using AgentBudget.Api.Access;
+using AgentBudget.Grains;
+using AgentBudget.Protocol.V1;
+using AgentBudget.Rpc;
+
+namespace AgentBudget.Api.Sessions;
+
+/// <summary>GetSession and ListSessions.</summary>
+internal sealed class ReadSessions(ApiContext context)
+{
+    internal async ValueTask<GetSessionResponse> GetAsync(GetSessionRequest request, RpcCall call)
+    {
+        FieldFaults faults = default;
+        SessionPlace place = context.Callers.SessionOf(call, request.SessionToken, request.Session, ref faults);
+        faults.ThrowIfAny();
+        Answer answer = await context.SubmitAsync(place.Tenant, new SessionQuery(place.Number));
+        return (GetSessionResponse)answer.View!;
+    }
+
+    internal async ValueTask<ListSessionsResponse> ListAsync(ListSessionsRequest request, RpcCall call)
+    {
+        FieldFaults faults = default;
+        FieldChecks.PageSize(ref faults, request.PageSize);
+        FieldChecks.Name(ref faults, "agent", request.Agent, Names.AgentPrefix, isRequired: false);
+        FieldChecks.Name(ref faults, "use_case", request.UseCase, Names.UseCasePrefix, isRequired: false);
+        FieldChecks.Defined(ref faults, "state", request.State);
+        if (request.PageToken.Length > 0 && !IsPageToken(request.PageToken))
+            faults.Add("page_token", "must be the next_page_token of the page before");
+        faults.ThrowIfAny();
+
+        if (request.PageSize == 0)
+            request.PageSize = FieldRules.PageSizeDefault;
+        Answer answer = await context.SubmitAsync(context.Callers.TenantOf(call), new SessionsQuery(request));
+        return (ListSessionsResponse)answer.View!;
+    }
+
+    private static bool IsPageToken(string token) =>
+        long.TryParse(token, NumberStyles.None, CultureInfo.InvariantCulture, out long number) && number > 0;
+}

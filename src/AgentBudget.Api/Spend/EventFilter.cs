@@ -1,0 +1,85 @@
+using AgentBudget.Grains;
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Api.Spend;
+
+/// <summary>Which events a reader wants: every field given must match.</summary>
+internal sealed class EventFilter
+{
+    private readonly SpendFilter _filter;
+    private readonly uint _kinds;
+    private readonly bool _hasSpender;
+
+    /// <param name="filter">Checked by <see cref="Check"/>; null takes every event.</param>
+    internal EventFilter(SpendFilter? filter)
+    {
+        _filter = filter ?? new SpendFilter();
+        foreach (EventKind kind in _filter.Kinds)
+            _kinds |= 1u << (int)kind;
+        _hasSpender = _filter.BusinessUnit.Length > 0 || _filter.UseCase.Length > 0 || _filter.Agent.Length > 0
+            || _filter.Session.Length > 0;
+    }
+
+    internal static void Check(ref FieldFaults faults, SpendFilter? filter)
+    {
+        if (filter is null)
+            return;
+        FieldChecks.Name(
+            ref faults, "filter.business_unit", filter.BusinessUnit, Names.BusinessUnitPrefix, isRequired: false);
+        FieldChecks.Name(ref faults, "filter.use_case", filter.UseCase, Names.UseCasePrefix, isRequired: false);
+        FieldChecks.Name(ref faults, "filter.agent", filter.Agent, Names.AgentPrefix, isRequired: false);
+        if (filter.Session.Length > 0 && !Names.TryParseSession(filter.Session, out _))
+            faults.Add("filter.session", "must be a session's name such as sessions/s17");
+        if (filter.Model.Length > 0 && !FieldRules.IsWord(filter.Model))
+            faults.Add("filter.model", "must be a model's id, printable ASCII without spaces");
+        if (filter.Kinds.Count > FieldRules.MapEntriesMax)
+            faults.Add("filter.kinds", "must be at most 32");
+        foreach (EventKind kind in filter.Kinds)
+        {
+            if (kind == EventKind.Unspecified || !Enum.IsDefined(kind))
+                faults.Add("filter.kinds", "has a kind that this release does not know");
+        }
+    }
+
+    internal bool Matches(LedgerEvent ledgerEvent)
+    {
+        if (_kinds != 0 && (_kinds & (1u << (int)KindOf(ledgerEvent.FactCase))) == 0)
+            return false;
+        if (_hasSpender && !Matches(ledgerEvent.Spender))
+            return false;
+        return _filter.Model.Length == 0 || _filter.Model == ModelOf(ledgerEvent);
+    }
+
+    internal static EventKind KindOf(LedgerEvent.FactOneofCase fact) => fact switch
+    {
+        LedgerEvent.FactOneofCase.None => EventKind.Unspecified,
+        LedgerEvent.FactOneofCase.CatalogApplied => EventKind.CatalogApplied,
+        LedgerEvent.FactOneofCase.BudgetExtended => EventKind.BudgetExtended,
+        LedgerEvent.FactOneofCase.ExtensionExpired => EventKind.ExtensionExpired,
+        LedgerEvent.FactOneofCase.PeriodEnded => EventKind.PeriodEnded,
+        LedgerEvent.FactOneofCase.SessionOpened => EventKind.SessionOpened,
+        LedgerEvent.FactOneofCase.SessionRenewed => EventKind.SessionRenewed,
+        LedgerEvent.FactOneofCase.SessionEnded => EventKind.SessionEnded,
+        LedgerEvent.FactOneofCase.SessionClosed => EventKind.SessionClosed,
+        LedgerEvent.FactOneofCase.ReservationHeld => EventKind.ReservationHeld,
+        LedgerEvent.FactOneofCase.ReservationRefused => EventKind.ReservationRefused,
+        LedgerEvent.FactOneofCase.ReservationSettled => EventKind.ReservationSettled,
+        LedgerEvent.FactOneofCase.ReservationReleased => EventKind.ReservationReleased,
+        LedgerEvent.FactOneofCase.ReservationExpired => EventKind.ReservationExpired,
+    };
+
+    private static string ModelOf(LedgerEvent ledgerEvent) => ledgerEvent.FactCase switch
+    {
+        LedgerEvent.FactOneofCase.ReservationHeld => ledgerEvent.ReservationHeld.Model,
+        LedgerEvent.FactOneofCase.ReservationRefused => ledgerEvent.ReservationRefused.Model,
+        LedgerEvent.FactOneofCase.ReservationSettled => ledgerEvent.ReservationSettled.Model,
+        _ => "",
+    };
+
+    private bool Matches(Spender? spender) =>
+        spender is not null
+        && (_filter.BusinessUnit.Length == 0 || _filter.BusinessUnit == spender.BusinessUnit)
+        && (_filter.UseCase.Length == 0 || _filter.UseCase == spender.UseCase)
+        && (_filter.Agent.Length == 0 || _filter.Agent == spender.Agent)
+        && (_filter.Session.Length == 0 || _filter.Session == spender.Session);
+}

@@ -1,0 +1,133 @@
+using AgentBudget.Api.Errors;
+using AgentBudget.Grains;
+using AgentBudget.Protocol.V1;
+using AgentBudget.Rpc;
+using AgentBudget.Runtime;
+using Google.Protobuf.WellKnownTypes;
+
+namespace AgentBudget.Api.Spend;
+
+/// <summary>WatchSpend: the ledger from a sequence on, filtered, without an end.</summary>
+internal sealed class WatchSpend(ApiContext context, TimeProvider time)
+{
+    /// <summary>A watcher whose filter matches nothing learns this often how far it is.</summary>
+    internal static readonly TimeSpan ProgressInterval = TimeSpan.FromSeconds(10);
+
+    /// <summary>
+    /// And after this many events that did not match, so that a broken stream resumes near where it was.
+    /// </summary>
+    internal const int SilentEventsMax = 10_000;
+
+    internal async Task HandleAsync(
+        WatchSpendRequest request, IRpcStreamWriter<WatchSpendResponse> responses, RpcCall call)
+    {
+        FieldFaults faults = default;
+        EventFilter.Check(ref faults, request.Filter);
+        if (request.FromSequence < 0)
+            faults.Add("from_sequence", "must not be negative");
+        faults.ThrowIfAny();
+
+        string tenant = context.Callers.TenantOf(call);
+        string currency = await context.CurrencyOfAsync(tenant);
+        Stream stream = new(responses, new EventFilter(request.Filter), new StreamTotals(currency));
+        try
+        {
+            long fromSequence = request.FromSequence;
+            if (request.Snapshot)
+            {
+                long snapshotSequence = await SendSnapshotAsync(tenant, request.Filter, stream);
+                if (fromSequence == 0)
+                    fromSequence = snapshotSequence + 1;
+            }
+
+            if (fromSequence == 0)
+                fromSequence = await context.Host.DurableSequenceAsync(tenant, call.Cancellation) + 1;
+            await responses.StartAsync();
+            await FollowAsync(tenant, fromSequence, stream, call.Cancellation);
+        }
+        catch (TenantException fault)
+        {
+            throw ErrorMap.Of(fault);
+        }
+
+        // The ledger has no end, so the service is stopping: the caller resumes elsewhere or later.
+        throw ErrorMap.Of(new TenantException(TenantFault.NotReady, "the service is stopping"));
+    }
+
+    private async ValueTask<long> SendSnapshotAsync(string tenant, SpendFilter? filter, Stream stream)
+    {
+        Answer answer = await context.SubmitAsync(tenant, new SpendSnapshotQuery(filter ?? new SpendFilter()));
+        SpendSnapshot snapshot = (SpendSnapshot)answer.View!;
+        await stream.SendAsync(new WatchSpendResponse { Snapshot = snapshot });
+        return snapshot.Sequence;
+    }
+
+    private async Task FollowAsync(string tenant, long fromSequence, Stream stream, CancellationToken cancellationToken)
+    {
+        stream.Sequence = fromSequence - 1;
+        await using IAsyncEnumerator<IReadOnlyList<LedgerEvent>> batches =
+            context.Host.WatchAsync(tenant, fromSequence, cancellationToken).GetAsyncEnumerator(cancellationToken);
+        while (true)
+        {
+            ValueTask<bool> next = batches.MoveNextAsync();
+            bool hasNext = next.IsCompletedSuccessfully
+                ? next.Result
+                : await WaitAsync(next.AsTask(), stream, cancellationToken);
+            if (!hasNext)
+                return;
+            foreach (LedgerEvent ledgerEvent in batches.Current)
+                await stream.OfferAsync(ledgerEvent);
+        }
+    }
+
+    private async Task<bool> WaitAsync(Task<bool> next, Stream stream, CancellationToken cancellationToken)
+    {
+        while (!next.IsCompleted)
+        {
+            using CancellationTokenSource waited = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            Task interval = Task.Delay(ProgressInterval, time, waited.Token);
+            if (await Task.WhenAny(next, interval) == interval && !cancellationToken.IsCancellationRequested)
+                await stream.SendProgressAsync();
+            else
+                await waited.CancelAsync();
+            if (cancellationToken.IsCancellationRequested)
+                break;
+        }
+
+        return await next;
+    }
+
+    /// <summary>The sending end: what was looked at, and what was sent.</summary>
+    private sealed class Stream(IRpcStreamWriter<WatchSpendResponse> responses, EventFilter filter, StreamTotals totals)
+    {
+        private Timestamp? _time;
+        private int _silentEvents;
+
+        internal long Sequence { get; set; }
+
+        internal async ValueTask OfferAsync(LedgerEvent ledgerEvent)
+        {
+            Sequence = ledgerEvent.Sequence;
+            _time = ledgerEvent.Time;
+            if (filter.Matches(ledgerEvent))
+            {
+                totals.Add(ledgerEvent);
+                await SendAsync(new WatchSpendResponse { Event = ledgerEvent });
+            }
+            else if (++_silentEvents >= SilentEventsMax)
+            {
+                await SendProgressAsync();
+            }
+        }
+
+        internal ValueTask SendProgressAsync() =>
+            SendAsync(new WatchSpendResponse { Progress = new SpendProgress { Sequence = Sequence, Time = _time } });
+
+        internal ValueTask SendAsync(WatchSpendResponse response)
+        {
+            _silentEvents = 0;
+            response.Totals = totals.ToMessage();
+            return responses.WriteAsync(response);
+        }
+    }
+}
