@@ -39,7 +39,7 @@ public abstract class RpcCall
     /// <exception cref="RpcException">INVALID_ARGUMENT: the value is not base64.</exception>
     public abstract byte[]? GetBinaryMetadata(string name);
 
-    /// <summary>Adds a response header. Before the first message of a stream; a unary handler may do it any time.</summary>
+    /// <summary>Adds a response header. Of a stream: before its first message.</summary>
     /// <param name="name">Lower-case ASCII, not one of the protocol's own.</param>
     /// <param name="value">Printable ASCII; base64 for a name that ends in <c>-bin</c>.</param>
     public abstract void AddResponseHeader(string name, string value);

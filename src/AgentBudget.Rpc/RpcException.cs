@@ -16,7 +16,7 @@ public sealed class RpcException : Exception
 {
     /// <summary>Makes the answer from its parts.</summary>
     /// <param name="code">Any code but <see cref="RpcStatusCode.Ok"/>.</param>
-    /// <param name="message">A sentence for the developer of the caller. It leaves the process: no secret in it.</param>
+    /// <param name="message">A sentence for the caller's developer. It leaves the process: no secret in it.</param>
     /// <param name="details">Messages such as <c>google.rpc.BadRequest</c>, each sent as a <c>google.protobuf.Any</c>.
     /// </param>
     public RpcException(RpcStatusCode code, string message, params IMessage[] details)

@@ -3,7 +3,7 @@ using Google.Protobuf.Reflection;
 
 namespace AgentBudget.Rpc;
 
-/// <summary>A method that is served: its descriptor and, inside, its handler. One instance for the server's life.</summary>
+/// <summary>A method that is served: its descriptor and, inside, its handler. It lives as long as its server.</summary>
 public abstract class RpcMethod
 {
     private protected RpcMethod(MethodDescriptor descriptor)

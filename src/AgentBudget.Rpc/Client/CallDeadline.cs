@@ -24,7 +24,7 @@ internal sealed class CallDeadline : IDisposable
 
     internal CancellationToken Token { get; }
 
-    /// <summary>A failure of the transport or of patience as the error it means; null for what stays as it is.</summary>
+    /// <summary>A failure of the transport or of patience as an error; null for what stays as it is.</summary>
     internal RpcException? Translate(Exception failure)
     {
         if (failure is RpcException || _caller.IsCancellationRequested)

@@ -25,7 +25,8 @@ internal static class ResponseStatus
             || contentType?.StartsWith(WireProtocols.GrpcContentType, StringComparison.Ordinal) != true)
         {
             throw new RpcException(
-                CodeOf(response.StatusCode), $"The server answered HTTP {(int)response.StatusCode}, which is not gRPC.");
+                CodeOf(response.StatusCode),
+                $"The server answered HTTP {(int)response.StatusCode}, which is not gRPC.");
         }
     }
 
@@ -54,7 +55,8 @@ internal static class ResponseStatus
         const long refusedStream = 7;
         const long cancel = 8;
         const long enhanceYourCalm = 11;
-        HttpProtocolException? reset = failure as HttpProtocolException ?? failure.InnerException as HttpProtocolException;
+        HttpProtocolException? reset =
+            failure as HttpProtocolException ?? failure.InnerException as HttpProtocolException;
         RpcStatusCode code = reset?.ErrorCode switch
         {
             refusedStream => RpcStatusCode.Unavailable,

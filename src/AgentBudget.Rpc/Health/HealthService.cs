@@ -17,7 +17,8 @@ public sealed class HealthService
     private static readonly HealthCheckResponse ServiceUnknown = new() { Status = ServingStatus.ServiceUnknown };
 
     private readonly Lock _gate = new();
-    private State _state = new(ImmutableDictionary.Create<string, HealthCheckResponse>(StringComparer.Ordinal).Add("", NotServing));
+    private State _state = new(
+        ImmutableDictionary.Create<string, HealthCheckResponse>(StringComparer.Ordinal).Add("", NotServing));
 
     /// <summary>The proto's descriptor of the service.</summary>
     public static ServiceDescriptor Descriptor => HealthReflection.Descriptor.Services[0];

@@ -76,7 +76,9 @@ internal sealed class CallCancellation : IDisposable
     /// nor a lock may wait for that.</summary>
     internal void FireApart(CancellationCause cause) =>
         ThreadPool.UnsafeQueueUserWorkItem(
-            static state => state.Cancellation.Fire(state.Cause), (Cancellation: this, Cause: cause), preferLocal: false);
+            static state => state.Cancellation.Fire(state.Cause),
+            (Cancellation: this, Cause: cause),
+            preferLocal: false);
 
     public void Dispose()
     {

@@ -10,7 +10,8 @@ namespace AgentBudget.Rpc.Server;
 
 internal sealed partial class HttpCall
 {
-    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+    private static readonly UTF8Encoding StrictUtf8 =
+        new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     private MessageEncoding _encoding;
     private long _arrivalDeadlineTimestamp;

@@ -13,7 +13,7 @@ namespace AgentBudget.Rpc.Server;
 /// </summary>
 internal sealed partial class HttpCall : RpcCall
 {
-    private static int s_lastNumber;
+    private static int _lastNumber;
 
     private readonly ServerState _server;
     private readonly IHttpRequestFeature _request;
@@ -33,7 +33,7 @@ internal sealed partial class HttpCall : RpcCall
     {
         _server = server;
         Features = features;
-        Number = (uint)Interlocked.Increment(ref s_lastNumber);
+        Number = (uint)Interlocked.Increment(ref _lastNumber);
         _request = features.GetRequiredFeature<IHttpRequestFeature>();
         _response = features.GetRequiredFeature<IHttpResponseFeature>();
         _requestBody = features.GetRequiredFeature<IRequestBodyPipeFeature>();

@@ -2,6 +2,7 @@ using System.Net;
 using AgentBudget.Rpc.Server;
 using AgentBudget.Rpc.Wire;
 using Google.Protobuf.Reflection;
+using Google.Rpc;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -119,7 +120,7 @@ public sealed partial class RpcServer : IAsyncDisposable
 
     private static TypeRegistry TypesOf(RpcServices services)
     {
-        List<FileDescriptor> files = [Google.Rpc.ErrorDetailsReflection.Descriptor, Google.Rpc.StatusReflection.Descriptor];
+        List<FileDescriptor> files = [ErrorDetailsReflection.Descriptor, StatusReflection.Descriptor];
         foreach (ServiceDescriptor service in services.Services)
             files.Add(service.File);
         return TypeRegistry.FromFiles(files);

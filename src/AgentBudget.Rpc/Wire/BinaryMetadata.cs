@@ -2,7 +2,8 @@ using System.Buffers.Text;
 
 namespace AgentBudget.Rpc.Wire;
 
-/// <summary>Header values of names that end in <c>-bin</c>: base64, sent without padding, taken with or without.</summary>
+/// <summary>Header values of names that end in <c>-bin</c>: base64, sent without padding, read with or without.
+/// </summary>
 internal static class BinaryMetadata
 {
     internal static string Encode(ReadOnlySpan<byte> value) => Convert.ToBase64String(value).TrimEnd('=');

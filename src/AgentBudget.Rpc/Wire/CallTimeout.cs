@@ -17,7 +17,7 @@ internal static class CallTimeout
     internal static bool TryParseGrpc(string text, out TimeSpan timeout)
     {
         timeout = default;
-        if (text.Length is < 2 or > GrpcDigitsMax + 1 || !TryParseDigits(text.AsSpan(0, text.Length - 1), out long value))
+        if (text.Length is < 2 or > GrpcDigitsMax + 1 || !TryParseDigits(text.AsSpan()[..^1], out long value))
             return false;
         long ticks = text[^1] switch
         {

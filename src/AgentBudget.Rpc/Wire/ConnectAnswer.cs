@@ -10,11 +10,12 @@ using Trailers = System.Collections.Generic.List<System.Collections.Generic.KeyV
 
 namespace AgentBudget.Rpc.Wire;
 
-/// <summary>Answers as the Connect protocol has them: unary as plain HTTP, streams as frames with a closing one.</summary>
+/// <summary>Answers as Connect has them: unary as plain HTTP, streams as frames with a closing one.</summary>
 internal static class ConnectAnswer
 {
     // Nothing here is ever put into a page, so quotes and letters need no escaping beyond JSON's own.
-    private static readonly JsonWriterOptions WriterOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonWriterOptions WriterOptions =
+        new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     internal static void WriteUnary(
         IHttpResponseFeature response,

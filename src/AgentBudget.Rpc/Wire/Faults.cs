@@ -51,7 +51,7 @@ internal static class Faults
         RpcStatusCode.Internal, "The server failed to handle the call; its log says why.");
 
     // Texts of the caller's own are echoed up to this, so that a hostile one costs little.
-    private const int EchoCharsMax = 200;
+    private const int EchoCharsMax = 400;
 
     private static string Shorten(string text) =>
         text.Length <= EchoCharsMax ? text : string.Concat(text.AsSpan(0, EchoCharsMax), "…");

@@ -163,7 +163,10 @@ public sealed class DeadlineTests
         });
         using RpcChannel channel = new(server.GrpcAddress, clientTime);
         Task<EchoResponse> call = channel.UnaryAsync<EchoRequest, EchoResponse>(
-            TestServer.Echo, new EchoRequest(), new RpcCallOptions { Timeout = TimeSpan.FromSeconds(5) }, CancellationToken.None);
+            TestServer.Echo,
+            new EchoRequest(),
+            new RpcCallOptions { Timeout = TimeSpan.FromSeconds(5) },
+            CancellationToken.None);
         await arrived.Task.Within("the call");
         clientTime.Advance(TimeSpan.FromSeconds(5));
         RpcException error = await Assert.ThrowsAsync<RpcException>(() => call);

@@ -16,7 +16,8 @@ public sealed class MessageFaultTests
         return new(new EchoResponse { Text = request.Text });
     });
 
-    private async Task AssertRefusedAsync(RpcStatusCode expected, byte[] body, params (string Name, string Value)[] headers)
+    private async Task AssertRefusedAsync(
+        RpcStatusCode expected, byte[] body, params (string Name, string Value)[] headers)
     {
         await using TestServer server = await StartAsync();
         RawAnswer answer = await server.Raw.GrpcAsync(body, headers);

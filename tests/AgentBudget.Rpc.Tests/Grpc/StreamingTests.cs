@@ -94,7 +94,7 @@ public sealed class StreamingTests
     public async Task A_caller_that_leaves_cancels_the_handler()
     {
         TaskCompletionSource cancelled = Waiting.NewSignal();
-        await using TestServer server = await TestServer.StartAsync(setup => setup.Repeat = async (_, responses, call) =>
+        await using TestServer server = await TestServer.RepeatingAsync(async (_, responses, call) =>
         {
             using CancellationTokenRegistration registration = call.Cancellation.Register(cancelled.SetResult);
             await responses.WriteAsync(new EchoResponse());
@@ -109,7 +109,7 @@ public sealed class StreamingTests
     public async Task The_callers_token_cancels_the_handler_and_is_what_the_caller_sees()
     {
         TaskCompletionSource cancelled = Waiting.NewSignal();
-        await using TestServer server = await TestServer.StartAsync(setup => setup.Repeat = async (_, responses, call) =>
+        await using TestServer server = await TestServer.RepeatingAsync(async (_, responses, call) =>
         {
             using CancellationTokenRegistration registration = call.Cancellation.Register(cancelled.SetResult);
             await responses.WriteAsync(new EchoResponse());
@@ -149,7 +149,7 @@ public sealed class StreamingTests
     public async Task A_reader_that_stops_reading_holds_its_writer_and_nobody_else()
     {
         int written = 0;
-        await using TestServer server = await TestServer.StartAsync(setup => setup.Repeat = async (_, responses, call) =>
+        await using TestServer server = await TestServer.RepeatingAsync(async (_, responses, call) =>
         {
             EchoResponse large = new() { Payload = ByteString.CopyFrom(new byte[32 * 1024]) };
             while (!call.Cancellation.IsCancellationRequested)
@@ -181,12 +181,13 @@ public sealed class StreamingTests
         await using TestServer server = await TestServer.StartAsync(setup =>
         {
             setup.Time = time;
+            EchoResponse large = new() { Payload = ByteString.CopyFrom(new byte[32 * 1024]) };
             setup.Repeat = async (_, responses, _) =>
             {
                 try
                 {
                     while (true)
-                        await responses.WriteAsync(new EchoResponse { Payload = ByteString.CopyFrom(new byte[32 * 1024]) });
+                        await responses.WriteAsync(large);
                 }
                 finally
                 {
@@ -215,7 +216,8 @@ public sealed class StreamingTests
         await Task.WhenAll(Enumerable.Range(0, 50).Select(async stream =>
         {
             int count = 0;
-            await foreach (EchoResponse response in server.RepeatAsync(new EchoRequest { Text = $"{stream}", Count = 50 }))
+            EchoRequest request = new() { Text = $"{stream}", Count = 50 };
+            await foreach (EchoResponse response in server.RepeatAsync(request))
             {
                 Assert.Equal($"{stream}", response.Text);
                 Assert.Equal(++count, response.Number);

@@ -97,7 +97,8 @@ public sealed class UnaryTests
     public async Task An_error_brings_code_message_and_details_to_the_client()
     {
         BadRequest badRequest = new();
-        badRequest.FieldViolations.Add(new BadRequest.Types.FieldViolation { Field = "text", Description = "is empty" });
+        badRequest.FieldViolations.Add(
+            new BadRequest.Types.FieldViolation { Field = "text", Description = "is empty" });
         await using TestServer server = await TestServer.StartAsync(setup => setup.Echo = (_, _) =>
             throw new RpcException(RpcStatusCode.InvalidArgument, "Fix it.", badRequest, new ErrorInfo { Type = "R" }));
         RpcException error = await server.EchoFailsAsync();
@@ -153,7 +154,7 @@ public sealed class UnaryTests
         Assert.Equal(RpcStatusCode.Internal, error.StatusCode);
         Assert.DoesNotContain("secret", error.Status.ToString(), StringComparison.Ordinal);
         string problem = Assert.Single(server.Log.Problems);
-        Assert.StartsWith("Error 1: The handler of /rpctest.v1.EchoService/Echo failed", problem, StringComparison.Ordinal);
+        Assert.StartsWith($"Error 1: The handler of {RawClient.EchoPath} failed", problem, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -34,7 +34,7 @@ public sealed class DrainTests
     [Fact]
     public async Task A_stream_ends_with_unavailable_and_does_not_hold_the_stop()
     {
-        await using TestServer server = await TestServer.StartAsync(setup => setup.Repeat = async (_, responses, call) =>
+        await using TestServer server = await TestServer.RepeatingAsync(async (_, responses, call) =>
         {
             await responses.WriteAsync(new EchoResponse());
             await Task.Delay(Timeout.InfiniteTimeSpan, call.Cancellation);
@@ -52,7 +52,7 @@ public sealed class DrainTests
     [Fact]
     public async Task A_stream_whose_handler_returns_when_cancelled_does_not_look_complete()
     {
-        await using TestServer server = await TestServer.StartAsync(setup => setup.Repeat = async (_, responses, call) =>
+        await using TestServer server = await TestServer.RepeatingAsync(async (_, responses, call) =>
         {
             await responses.WriteAsync(new EchoResponse());
             TaskCompletionSource cancelled = Waiting.NewSignal();

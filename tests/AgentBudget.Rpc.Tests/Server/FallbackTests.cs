@@ -14,7 +14,8 @@ public sealed class FallbackTests
         {
             Assert.NotNull(context.RequestServices);
             context.Response.StatusCode = StatusCodes.Status202Accepted;
-            await context.Response.WriteAsync($"{context.Request.Method} {context.Request.Path}{context.Request.QueryString}");
+            HttpRequest request = context.Request;
+            await context.Response.WriteAsync($"{request.Method} {request.Path}{request.QueryString}");
         });
         RawAnswer answer = await server.Raw.SendAsync(
             server.HttpAddress, HttpVersion.Version11, HttpMethod.Get, "/healthz?full=1", null);

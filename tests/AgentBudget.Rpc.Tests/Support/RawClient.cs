@@ -5,7 +5,8 @@ using Google.Protobuf;
 namespace AgentBudget.Rpc.Tests.Support;
 
 /// <summary>An answer as it came over the wire.</summary>
-internal sealed record RawAnswer(HttpStatusCode Status, HttpHeaders Headers, string? ContentType, byte[] Body, HttpHeaders Trailers)
+internal sealed record RawAnswer(
+    HttpStatusCode Status, HttpHeaders Headers, string? ContentType, byte[] Body, HttpHeaders Trailers)
 {
     internal string? Header(string name) => First(Headers, name);
 

@@ -82,6 +82,9 @@ internal sealed class TestServer : IAsyncDisposable
         return server;
     }
 
+    internal static Task<TestServer> RepeatingAsync(ServerStreamingHandler<EchoRequest, EchoResponse> repeat) =>
+        StartAsync(setup => setup.Repeat = repeat);
+
     internal Task<EchoResponse> EchoAsync(string text, RpcCallOptions? options = null) =>
         Channel.UnaryAsync<EchoRequest, EchoResponse>(
             Echo, new EchoRequest { Text = text }, options ?? RpcCallOptions.None, CancellationToken.None);
