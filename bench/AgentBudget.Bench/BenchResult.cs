@@ -23,7 +23,7 @@ internal sealed class BenchResult
         _lines.Add(LineOf([.. rounds.Select(pair => pair[0])], []));
         foreach (var group in rounds.GroupBy(pair => pair[1].Workload))
             _lines.Add(LineOf([.. group.Select(pair => pair[1])], [.. group.Select(pair => pair[0])]));
-        foreach (var measurement in halfLoad) _lines.Add(LineOf([measurement], []));
+        foreach (var group in halfLoad.GroupBy(measurement => measurement.Workload)) _lines.Add(LineOf([.. group], []));
     }
 
     /// <summary>Calls that were denied or failed.</summary>
