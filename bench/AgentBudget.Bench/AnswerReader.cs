@@ -3,8 +3,8 @@ using AgentBudget.Protocol.V1;
 namespace AgentBudget.Bench;
 
 /// <summary>
-/// Reads from answers what a load generator must know, straight from the bytes. Reads ids of the form that this service names
-/// reservations by: "r" and a number.
+/// Reads from answers what a load generator must know, straight from the bytes. Reads ids of the form that this service
+/// names reservations by: "r" and a number.
 /// </summary>
 internal static class AnswerReader
 {
@@ -24,7 +24,9 @@ internal static class AnswerReader
         return isComplete ? decision : Decision.Unspecified;
     }
 
-    /// <summary>Whether the message is whole and has the field, as a CommitTokensResponse has what it settled.</summary>
+    /// <summary>
+    /// Whether the message is whole and has the field, as a CommitTokensResponse has what it settled.
+    /// </summary>
     public static bool HasField(ReadOnlySpan<byte> message, int wanted)
     {
         bool isThere = false;

@@ -65,7 +65,8 @@ internal sealed record BenchOptions
         for (int i = 0; i < arguments.Length; i++)
         {
             string name = arguments[i];
-            string Value() => ++i < arguments.Length ? arguments[i] : throw new FormatException($"{name} needs a value");
+            string Value() =>
+                ++i < arguments.Length ? arguments[i] : throw new FormatException($"{name} needs a value");
             options = name switch
             {
                 "--quick" => options with { IsQuick = true },
@@ -102,12 +103,16 @@ internal sealed record BenchOptions
     }
 
     private static int Integer(string name, string text, int min, int max) =>
-        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value >= min && value <= max
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int value)
+        && value >= min
+        && value <= max
             ? value
             : throw new FormatException($"{name} is a whole number from {min} to {max}");
 
     private static double Number(string name, string text, double min, double max) =>
-        double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && value >= min && value <= max
+        double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value)
+        && value >= min
+        && value <= max
             ? value
             : throw new FormatException(
                 string.Create(CultureInfo.InvariantCulture, $"{name} is a number from {min} to {max}"));

@@ -5,7 +5,9 @@ using System.Text.Json;
 
 namespace AgentBudget.Bench;
 
-/// <summary>What a run found: medians of the rounds, and ratios of each round to the no-op measured just before it.</summary>
+/// <summary>
+/// What a run found: medians of the rounds, and ratios of each round to the no-op measured just before it.
+/// </summary>
 internal sealed class BenchResult
 {
     private static readonly JsonSerializerOptions JsonOptions = new()
@@ -56,7 +58,8 @@ internal sealed class BenchResult
     {
         var text = new StringBuilder();
         text.AppendLine(
-            $"{"work",-44} {"calls/s",10} {"p50 ms",8} {"p99 ms",8} {"server µs",10} {"gen. µs",8} {"× calls",8} {"× CPU",7}");
+            $"{"work",-44} {"calls/s",10} {"p50 ms",8} {"p99 ms",8} {"server µs",10} {"gen. µs",8} "
+            + $"{"× calls",8} {"× CPU",7}");
         foreach (var line in _lines)
         {
             text.Append(CultureInfo.InvariantCulture, $"{line.Workload,-44} {line.CallsPerSecond,10:N0} ")
@@ -65,9 +68,10 @@ internal sealed class BenchResult
                 .Append(CultureInfo.InvariantCulture, $"{line.GeneratorCpuMicrosecondsPerCall,8:F2} ")
                 .AppendLine(CultureInfo.InvariantCulture, $"{line.CallsRatio,8:F2} {line.CpuRatio,7:F2}");
             if (line.Denied + line.Failed == 0) continue;
-            text.AppendLine(
+            text.Append(
                 CultureInfo.InvariantCulture,
-                $"  of {line.Calls} calls {line.Denied} denied, {line.Failed} failed (grpc-status {line.LastFailedStatus})");
+                $"  of {line.Calls} calls {line.Denied} denied, {line.Failed} failed, ")
+                .AppendLine(CultureInfo.InvariantCulture, $"last with grpc-status {line.LastFailedStatus}");
         }
         return text.ToString();
     }
@@ -95,7 +99,8 @@ internal sealed class BenchResult
     {
         double?[] cpuRatios =
         [
-            .. rounds.Zip(noOps, (round, noOp) => round.ServerCpuMicrosecondsPerCall / noOp.ServerCpuMicrosecondsPerCall),
+            .. rounds.Zip(
+                noOps, (round, noOp) => round.ServerCpuMicrosecondsPerCall / noOp.ServerCpuMicrosecondsPerCall),
         ];
         return new Line(
             rounds[0].Workload,
@@ -104,7 +109,9 @@ internal sealed class BenchResult
             Median(rounds.Select(round => round.P99Milliseconds)),
             MedianOrNull(rounds.Select(round => round.ServerCpuMicrosecondsPerCall)),
             Median(rounds.Select(round => round.GeneratorCpuMicrosecondsPerCall)),
-            noOps.Length == 0 ? null : Median(rounds.Zip(noOps, (round, noOp) => round.CallsPerSecond / noOp.CallsPerSecond)),
+            noOps.Length == 0
+                ? null
+                : Median(rounds.Zip(noOps, (round, noOp) => round.CallsPerSecond / noOp.CallsPerSecond)),
             MedianOrNull(cpuRatios),
             rounds.Sum(round => round.Calls),
             rounds.Sum(round => round.Denied),

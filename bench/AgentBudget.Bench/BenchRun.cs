@@ -3,7 +3,9 @@ using AgentBudget.Bench.Http2;
 
 namespace AgentBudget.Bench;
 
-/// <summary>The order of a run: warm up, alternating rounds, then the same work at half of the load that was reached.</summary>
+/// <summary>
+/// The order of a run: warm up, alternating rounds, then the same work at half of the load that was reached.
+/// </summary>
 internal sealed class BenchRun : IDisposable
 {
     /// <summary>Names of what is measured, as in the table and the JSON.</summary>
@@ -52,7 +54,8 @@ internal sealed class BenchRun : IDisposable
                 var noOp = await NoOpAsync(time);
                 var work = await BusyAsync(scenario, time);
                 rounds.Add([noOp, work]);
-                Console.Error.WriteLine($"round {i + 1}: {scenario.Name} {work.CallsPerSecond:N0}/s, no-op {noOp.CallsPerSecond:N0}/s");
+                Console.Error.WriteLine(
+                    $"round {i + 1}: {scenario.Name} {work.CallsPerSecond:N0}/s, no-op {noOp.CallsPerSecond:N0}/s");
                 cancellationToken.ThrowIfCancellationRequested();
             }
         }
@@ -69,7 +72,9 @@ internal sealed class BenchRun : IDisposable
             int count = (_options.Sessions / _options.Tenants) + (i < _options.Sessions % _options.Tenants ? 1 : 0);
             many.AddRange(await setUp.OpenAsync($"bench-{i}", count, cancellationToken));
         }
-        foreach (var (name, sessions) in new[] { ("one hot use case", hot), ($"{_options.Tenants} tenants", [.. many]) })
+        (string Name, BudgetSession[] Sessions)[] shapes =
+            [("one hot use case", hot), ($"{_options.Tenants} tenants", [.. many])];
+        foreach (var (name, sessions) in shapes)
         {
             var shares = Share(sessions);
             bool isHot = sessions == hot;
@@ -131,12 +136,14 @@ internal sealed class BenchRun : IDisposable
             "release",
             ReleaseTime,
             connection => new ReleaseWorkload(
-                _headers, scenario.Sessions[connection], firstId + ((ulong)connection * IdsPerWorkload), open[connection]));
+                _headers, scenario.Sessions[connection], firstId + ((ulong)connection * IdsPerWorkload),
+                open[connection]));
         if (released.Failed > 0 || released.Calls != holds)
             throw new IOException($"{holds} holds were to be released, {released.Calls - released.Failed} were");
     }
 
-    private List<OpenHold>[] NewOpenHolds() => [.. Enumerable.Range(0, _runner.Connections).Select(_ => new List<OpenHold>())];
+    private List<OpenHold>[] NewOpenHolds() =>
+        [.. Enumerable.Range(0, _runner.Connections).Select(_ => new List<OpenHold>())];
 
     private Workload[] WorkloadsOf(Scenario scenario, List<OpenHold>[] open)
     {

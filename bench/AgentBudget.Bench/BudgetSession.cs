@@ -8,7 +8,9 @@ internal sealed record BudgetSession(Header Tenant, string Token);
 /// <summary>A hold that a reserve-only round left open.</summary>
 internal readonly record struct OpenHold(int Session, long Reservation);
 
-/// <summary>Headers that all calls of a run share; one object a header, so that it is sent as text once a connection.</summary>
+/// <summary>
+/// Headers that all calls of a run share; one object a header, so that it is sent as text once a connection.
+/// </summary>
 internal sealed class CallHeaders(string authority, string adminKey)
 {
     private readonly Header _authority = new(":authority", authority, isIndexed: true);

@@ -13,7 +13,9 @@ internal enum CallSequence
     ReserveCommit,
 }
 
-/// <summary>Reserves, and commits if asked to, over the sessions of one connection in turn, every call with its own id.</summary>
+/// <summary>
+/// Reserves, and commits if asked to, over the sessions of one connection in turn, every call with its own id.
+/// </summary>
 internal sealed class BudgetWorkload : Workload
 {
     private const int ReserveStep = 0;
@@ -65,7 +67,9 @@ internal sealed class BudgetWorkload : Workload
         if (slot.Step == CommitStep)
         {
             slot.Reservation = 0;
-            return AnswerReader.HasField(message, CommitTokensResponse.SettledFieldNumber) ? Verdict.Good : Verdict.Failed;
+            return AnswerReader.HasField(message, CommitTokensResponse.SettledFieldNumber)
+            ? Verdict.Good
+            : Verdict.Failed;
         }
         var decision = AnswerReader.ReadReserve(message, out long reservation);
         slot.Reservation = reservation;

@@ -7,8 +7,9 @@ namespace AgentBudget.Bench;
 /// <summary>Runs workloads over a fixed set of connections, a thread each, and measures both sides.</summary>
 internal sealed class LoadRunner : IDisposable
 {
-    // The server's CPU is read until it rests: what it still does for a round (folding for reports, snapshots) is charged to
-    // that round and not to the next. Resting is at most 5 percent of a core; a server that never rests is left after a while.
+    // The server's CPU is read until it rests: what it still does for a round (folding for reports, snapshots) is
+    // charged to that round and not to the next. Resting is at most 5 percent of a core; a server that never rests is
+    // left after a while.
     private const long RestMicroseconds = 5_000;
     private static readonly TimeSpan RestInterval = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan RestPatience = TimeSpan.FromSeconds(5);
@@ -36,7 +37,9 @@ internal sealed class LoadRunner : IDisposable
     /// <summary>Every stream busy for so long.</summary>
     public Task<Measurement> RunBusyAsync(string name, TimeSpan time, Func<int, Workload> workloadOf) =>
         MeasureAsync(
-            name, time, (connection, index, window, tally) => connection.RunBusy(workloadOf(index), window.EndTicks, tally));
+            name,
+            time,
+            (connection, index, window, tally) => connection.RunBusy(workloadOf(index), window.EndTicks, tally));
 
     /// <summary>So many calls a second over all connections, for so long.</summary>
     public Task<Measurement> RunPacedAsync(
@@ -62,7 +65,8 @@ internal sealed class LoadRunner : IDisposable
         var generatorCpu = GeneratorCpu() - generatorBefore;
         long serverAfter = await RestAsync();
         return Measurement.Of(
-            name, total, elapsed, _serverCpu is null ? null : serverAfter - serverBefore, generatorCpu.TotalMicroseconds);
+            name, total, elapsed, _serverCpu is null ? null : serverAfter - serverBefore,
+            generatorCpu.TotalMicroseconds);
     }
 
     private Tally[] RunThreads(Action<LoadConnection, int, Window, Tally> run, Window window)

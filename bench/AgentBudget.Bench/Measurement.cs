@@ -15,7 +15,8 @@ internal sealed record Measurement(
     long Failed,
     int LastFailedStatus)
 {
-    public static Measurement Of(string workload, Tally tally, double seconds, long? serverCpu, double generatorCpu) => new(
+    public static Measurement Of(
+        string workload, Tally tally, double seconds, long? serverCpu, double generatorCpu) => new(
         workload,
         tally.Calls,
         tally.CallsInTime / seconds,

@@ -3,12 +3,15 @@ using AgentBudget.Protocol.V1;
 
 namespace AgentBudget.Bench;
 
-/// <summary>Gives back what a reserve-only round left open, so that rounds find the server alike. Not measured.</summary>
+/// <summary>
+/// Gives back what a reserve-only round left open, so that rounds find the server alike. Not measured.
+/// </summary>
 internal sealed class ReleaseWorkload(
     CallHeaders headers, BudgetSession[] sessions, ulong firstRequestId, List<OpenHold> open) : Workload
 {
     private readonly Header[][] _headers = [.. sessions.Select(session => headers.Of(headers.Release, session.Tenant))];
-    private readonly RequestTemplates[] _templates = [.. sessions.Select(session => new RequestTemplates(session.Token))];
+    private readonly RequestTemplates[] _templates =
+        [.. sessions.Select(session => new RequestTemplates(session.Token))];
     private ulong _requestId = firstRequestId;
 
     public override bool TryNext(Slot slot)

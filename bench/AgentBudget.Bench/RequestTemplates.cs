@@ -5,8 +5,8 @@ using Google.Protobuf;
 namespace AgentBudget.Bench;
 
 /// <summary>
-/// Messages of one session as bytes, all but the request id and the reservation, which are written before them: fields of a
-/// message may come in any order.
+/// Messages of one session as bytes, all but the request id and the reservation, which are written before them: fields
+/// of a message may come in any order.
 /// </summary>
 internal sealed class RequestTemplates(string sessionToken)
 {
@@ -63,7 +63,8 @@ internal sealed class RequestTemplates(string sessionToken)
     {
         destination[0] = RequestIdTag;
         destination[1] = RequestIdLength;
-        Utf8Formatter.TryFormat(requestId, destination[2..], out _, new System.Buffers.StandardFormat('x', RequestIdLength));
+        Utf8Formatter.TryFormat(
+            requestId, destination[2..], out _, new System.Buffers.StandardFormat('x', RequestIdLength));
         return 2 + RequestIdLength;
     }
 }

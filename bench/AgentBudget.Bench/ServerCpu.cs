@@ -15,7 +15,8 @@ internal sealed class ServerCpu(int processId)
         string stat = File.ReadAllText(_path);
         // The process's name may hold blanks; the fields after its last parenthesis are numbered from 3.
         string[] fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
-        long ticks = long.Parse(fields[11], CultureInfo.InvariantCulture) + long.Parse(fields[12], CultureInfo.InvariantCulture);
+        long ticks =
+            long.Parse(fields[11], CultureInfo.InvariantCulture) + long.Parse(fields[12], CultureInfo.InvariantCulture);
         return ticks * MicrosecondsPerTick;
     }
 }

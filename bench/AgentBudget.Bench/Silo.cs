@@ -94,7 +94,8 @@ internal sealed class Silo : IDisposable
     private static async Task BuildAsync(string root, CancellationToken cancellationToken)
     {
         Console.Error.WriteLine("building the silo");
-        string[] arguments = ["build", "-c", "Release", "-v", "quiet", "--nologo", Path.Combine(root, "src", "AgentBudget.Silo")];
+        string[] arguments =
+            ["build", "-c", "Release", "-v", "quiet", "--nologo", Path.Combine(root, "src", "AgentBudget.Silo")];
         using var build = Process.Start(new ProcessStartInfo("dotnet", arguments) { WorkingDirectory = root })!;
         await build.WaitForExitAsync(cancellationToken);
         if (build.ExitCode != 0) throw new InvalidOperationException("the silo does not build");
@@ -107,7 +108,8 @@ internal sealed class Silo : IDisposable
         var waited = Stopwatch.StartNew();
         while (waited.Elapsed < StartPatience)
         {
-            if (process.HasExited) throw new InvalidOperationException($"the silo ended with exit code {process.ExitCode}");
+            if (process.HasExited)
+                throw new InvalidOperationException($"the silo ended with exit code {process.ExitCode}");
             try
             {
                 using var response = await client.GetAsync(ready, cancellationToken);

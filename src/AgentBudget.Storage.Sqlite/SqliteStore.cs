@@ -7,8 +7,8 @@ using Microsoft.Extensions.Logging;
 namespace AgentBudget.Storage.Sqlite;
 
 /// <summary>
-/// The embedded store: one SQLite file in a folder of its own, held by one process. A group is durable when its append is
-/// answered: log synced, completeness marker synced.
+/// The embedded store: one SQLite file in a folder of its own, held by one process. A group is durable when its append
+/// is answered: log synced, completeness marker synced.
 /// </summary>
 public sealed class SqliteStore : ILedgerStore
 {
@@ -45,9 +45,9 @@ public sealed class SqliteStore : ILedgerStore
     }
 
     /// <summary>
-    /// Takes the folder and opens the store, or makes it. Throws <see cref="StoreException"/> with one sentence: the folder
-    /// is in use, is not private, is a link or on a network; the file is not a ledger; or the journal ends before the
-    /// last group that was reported durable.
+    /// Takes the folder and opens the store, or makes it. Throws <see cref="StoreException"/> with one sentence: the
+    /// folder is in use, is not private, is a link or on a network; the file is not a ledger; or the journal ends
+    /// before the last group that was reported durable.
     /// </summary>
     public static SqliteStore Open(SqliteStoreOptions options, ILoggerFactory loggers)
     {

@@ -9,10 +9,10 @@ public sealed record SqliteStoreOptions
     public required string Folder { get; init; }
 
     /// <summary>
-    /// Called at most once, on the store's thread, when a write failed in a way that leaves its outcome unknown: the process
-    /// must log it and exit with code 74 at once; the next start resolves what is on the disk. Nothing is answered before
-    /// it returns. It must not wait for the store. When it returns all the same, appends are answered Unknown and all else
-    /// throws.
+    /// Called at most once, on the store's thread, when a write failed in a way that leaves its outcome unknown: the
+    /// process must log it and exit with code 74 at once; the next start resolves what is on the disk. Nothing is
+    /// answered before it returns. It must not wait for the store. When it returns all the same, appends are answered
+    /// Unknown and all else throws.
     /// </summary>
     public required Action<StoreException> OnFailed { get; init; }
 }

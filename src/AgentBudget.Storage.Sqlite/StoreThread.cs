@@ -6,8 +6,8 @@ using Microsoft.Extensions.Logging;
 namespace AgentBudget.Storage.Sqlite;
 
 /// <summary>
-/// The one thread that talks to SQLite. It commits all appends that wait, of all tenants, with one sync; then writes the
-/// completeness marker; then says so. Between two commits it does at most one other thing, each of bounded size.
+/// The one thread that talks to SQLite. It commits all appends that wait, of all tenants, with one sync; then writes
+/// the completeness marker; then says so. Between two commits it does at most one other thing, each of bounded size.
 /// </summary>
 internal sealed partial class StoreThread : IDisposable
 {

@@ -7,6 +7,7 @@ public sealed partial class SourceTests
 {
     private const int FileLinesMax = 500;   // What a reader holds in mind; parts of a type have files of their own.
     private const int LineColumnsMax = 120; // Two files side by side on a laptop.
+    private const string TableRow = "[InlineData("; // A row of a table stays one line, so that the columns compare.
 
     [Fact]
     public void A_source_file_has_at_most_500_lines() =>
@@ -16,7 +17,9 @@ public sealed partial class SourceTests
 
     [Fact]
     public void A_source_line_has_at_most_120_columns() =>
-        Findings.AreNone(Lines(".cs", ".proto").Where(found => found.Text.Length > LineColumnsMax));
+        Findings.AreNone(Lines(".cs", ".proto")
+            .Where(found => found.Text.Length > LineColumnsMax)
+            .Where(found => !found.Text.TrimStart().StartsWith(TableRow, StringComparison.Ordinal)));
 
     [Fact]
     public void No_source_is_unfinished() =>

@@ -26,7 +26,8 @@ public sealed class PartsTests
     public void Quantiles_are_within_two_percent()
     {
         var tally = new Tally();
-        for (int i = 1; i <= 100_000; i++) tally.Add(Verdict.Good, 0, i * (Stopwatch.Frequency / 1_000_000), isInTime: true);
+        for (int i = 1; i <= 100_000; i++)
+            tally.Add(Verdict.Good, 0, i * (Stopwatch.Frequency / 1_000_000), isInTime: true);
         Assert.InRange(tally.QuantileMilliseconds(0.5), 50.0, 51.0);
         Assert.InRange(tally.QuantileMilliseconds(0.99), 99.0, 101.0);
     }
@@ -73,7 +74,8 @@ public sealed class PartsTests
         var templates = new RequestTemplates("token");
         byte[] buffer = new byte[Workload.MessageBytesMax];
         var commit = CommitTokensRequest.Parser.ParseFrom(buffer, 0, templates.WriteCommit(buffer, 0xAB, 1042));
-        Assert.Equal(("00000000000000ab", "r1042", "token"), (commit.RequestId, commit.ReservationId, commit.SessionToken));
+        Assert.Equal(
+            ("00000000000000ab", "r1042", "token"), (commit.RequestId, commit.ReservationId, commit.SessionToken));
         var reserve = ReserveTokensRequest.Parser.ParseFrom(buffer, 0, templates.WriteReserve(buffer, 1));
         Assert.Equal(("0000000000000001", "token"), (reserve.RequestId, reserve.SessionToken));
         Assert.Equal(1000, reserve.Estimate.MaxOutputTokens);

@@ -10,8 +10,8 @@ internal static class Catalogs
     public static Money Dollars(decimal amount) => MoneyMath.ToMoney((long)(amount * MoneyMath.NanosPerUnit), "USD");
 
     /// <summary>
-    /// One business unit, one use case with a limit of 1.00 and the default ladder, one agent that may use both models and the
-    /// tools crm.read and search.*.
+    /// One business unit, one use case with a limit of 1.00 and the default ladder, one agent that may use both models
+    /// and the tools crm.read and search.*.
     /// </summary>
     public static Catalog Acme()
     {
@@ -42,6 +42,10 @@ internal static class Catalogs
         Model = model,
         Provider = "anthropic",
         EffectiveFrom = new DateTime(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc).ToTimestamp(),
-        Rates = new Rates { Input = (long)(input * MoneyMath.NanosPerUnit), Output = (long)(output * MoneyMath.NanosPerUnit) },
+        Rates = new Rates
+        {
+            Input = (long)(input * MoneyMath.NanosPerUnit),
+            Output = (long)(output * MoneyMath.NanosPerUnit),
+        },
     };
 }

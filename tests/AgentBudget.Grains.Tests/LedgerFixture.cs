@@ -7,8 +7,8 @@ using Google.Protobuf.WellKnownTypes;
 namespace AgentBudget.Grains.Tests;
 
 /// <summary>
-/// One tenant's ledger with a small catalog and a clock that only tests move. After every command the ledger is compared with
-/// a replay of its own events, so no test can change the state beside the events.
+/// One tenant's ledger with a small catalog and a clock that only tests move. After every command the ledger is
+/// compared with a replay of its own events, so no test can change the state beside the events.
 /// </summary>
 internal sealed class LedgerFixture
 {
@@ -55,7 +55,10 @@ internal sealed class LedgerFixture
     }
 
     public Answer Apply(Catalog catalog) => Send(new ApplyCatalogCommand(
-        new ApplyCatalogRequest { RequestId = NextRequestId(), Document = catalog.ToString() }, catalog.Clone(), [], "admin"));
+        new ApplyCatalogRequest { RequestId = NextRequestId(), Document = catalog.ToString() },
+        catalog.Clone(),
+        [],
+        "admin"));
 
     public long Open(Action<OpenSessionRequest>? change = null)
     {
@@ -78,7 +81,9 @@ internal sealed class LedgerFixture
         return Send(new OpenSessionCommand(request, "admin"));
     }
 
-    /// <summary>Asks for a call of 1,000 tokens in and 1,000 out: 6,000,000 nanos with Haiku, 18,000,000 with Sonnet.</summary>
+    /// <summary>
+    /// Asks for a call of 1,000 tokens in and 1,000 out: 6,000,000 nanos with Haiku, 18,000,000 with Sonnet.
+    /// </summary>
     public Answer Reserve(long session, Action<ReserveTokensRequest>? change = null)
     {
         var request = new ReserveTokensRequest
@@ -106,7 +111,8 @@ internal sealed class LedgerFixture
         return answer.Event!.ReservationRefused?.Reason ?? Reason.Unspecified;
     }
 
-    public Answer Commit(long session, long reservation, long input, long output, Action<CommitTokensRequest>? change = null)
+    public Answer Commit(
+        long session, long reservation, long input, long output, Action<CommitTokensRequest>? change = null)
     {
         var request = new CommitTokensRequest
         {
@@ -173,7 +179,8 @@ internal sealed class LedgerFixture
 
     public string NextRequestId() => $"request-{++_requests}";
 
-    // The journal's bytes and nothing else make the state: replay them and compare snapshots; restore and compare again.
+    // The journal's bytes and nothing else make the state: replay them and compare snapshots; restore and compare
+    // again.
     private void AssertReplayIsEqual()
     {
         byte[] snapshot = Ledger.Snapshot();

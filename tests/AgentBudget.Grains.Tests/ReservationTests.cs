@@ -27,7 +27,8 @@ public sealed class ReservationTests
         long session = fixture.Open();
         long reservation = fixture.Hold(session);
 
-        ReservationSettled settled = fixture.Commit(session, reservation, input: 1000, output: 500).Event!.ReservationSettled;
+        ReservationSettled settled =
+            fixture.Commit(session, reservation, input: 1000, output: 500).Event!.ReservationSettled;
 
         Assert.Equal(3_500_000, settled.CostNanos);
         Assert.Equal(0, settled.OverrunNanos);
@@ -43,7 +44,8 @@ public sealed class ReservationTests
         long session = fixture.Open();
         long reservation = fixture.Hold(session);
 
-        ReservationSettled settled = fixture.Commit(session, reservation, input: 1000, output: 2000).Event!.ReservationSettled;
+        ReservationSettled settled =
+            fixture.Commit(session, reservation, input: 1000, output: 2000).Event!.ReservationSettled;
 
         Assert.Equal(11_000_000, settled.CostNanos);
         Assert.Equal(5_000_000, settled.OverrunNanos);
@@ -101,7 +103,8 @@ public sealed class ReservationTests
         long reservation = fixture.Hold(session, request => request.Ttl = new() { Seconds = 60 });
         fixture.Advance(61 * LedgerFixture.Second);
 
-        ReservationSettled settled = fixture.Commit(session, reservation, input: 1000, output: 500).Event!.ReservationSettled;
+        ReservationSettled settled =
+            fixture.Commit(session, reservation, input: 1000, output: 500).Event!.ReservationSettled;
 
         Assert.True(settled.Late);
         Assert.Equal(3_500_000, settled.CostNanos);

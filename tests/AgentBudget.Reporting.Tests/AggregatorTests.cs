@@ -23,7 +23,8 @@ public sealed class AggregatorTests : IDisposable
         while (aggregator.Position(Ledgers.Tenant) < events.Count)
         {
             int position = (int)aggregator.Position(Ledgers.Tenant);
-            aggregator.Fold(Ledgers.Tenant, events.GetRange(position, Math.Min(random.Next(1, 100), events.Count - position)));
+            aggregator.Fold(
+                Ledgers.Tenant, events.GetRange(position, Math.Min(random.Next(1, 100), events.Count - position)));
             int fate = random.Next(0, 4);
             if (fate == 0) aggregator.GetChargeback(Ledgers.Tenant, new()); // Writes what is pending.
             if (fate != 1) continue;
@@ -61,7 +62,8 @@ public sealed class AggregatorTests : IDisposable
     {
         var time = Ledgers.At("2026-11-21T10:00:00Z");
         var events = new List<LedgerEvent> { Ledgers.Catalog(1, time, "UTC") };
-        for (int i = 2; i <= Aggregator.PendingSumsMax + 10; i++) events.Add(Ledgers.Settled(i, time, 1, $"sessions/s{i}"));
+        for (int i = 2; i <= Aggregator.PendingSumsMax + 10; i++)
+            events.Add(Ledgers.Settled(i, time, 1, $"sessions/s{i}"));
         using (var aggregator = Aggregator.Open(_file.Path))
         {
             aggregator.Fold(Ledgers.Tenant, events);
@@ -80,7 +82,8 @@ public sealed class AggregatorTests : IDisposable
         var time = Ledgers.At("2026-11-21T10:00:00Z");
         using var aggregator = Aggregator.Open(_file.Path);
         aggregator.Fold(Ledgers.Tenant, [Ledgers.Catalog(1, time, "UTC")]);
-        Assert.Throws<InvalidOperationException>(() => aggregator.Fold(Ledgers.Tenant, [Ledgers.Settled(sequence, time, 5)]));
+        Assert.Throws<InvalidOperationException>(
+            () => aggregator.Fold(Ledgers.Tenant, [Ledgers.Settled(sequence, time, 5)]));
         Assert.Throws<InvalidOperationException>(
             () => aggregator.Fold(Ledgers.Tenant, [Ledgers.Settled(2, time, 5), Ledgers.Settled(4, time, 5)]));
         Assert.Equal(1, aggregator.Position(Ledgers.Tenant));

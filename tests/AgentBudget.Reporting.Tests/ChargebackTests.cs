@@ -34,7 +34,8 @@ public sealed class ChargebackTests : IDisposable
             var answer = _aggregator.GetChargeback(Ledgers.Tenant, request);
             string told = $"seed {Seed}, {request}";
             Assert.True(
-                NaiveChargeback.Lines(events, request, "Europe/Berlin").SequenceEqual(NaiveChargeback.Lines(answer)), told);
+                NaiveChargeback.Lines(events, request, "Europe/Berlin").SequenceEqual(NaiveChargeback.Lines(answer)),
+                told);
             Assert.Equal(events.Count, answer.Sequence);
         }
     }
@@ -159,7 +160,8 @@ public sealed class ChargebackTests : IDisposable
         var period = new ReportPeriod();
         var start = Ledgers.At("2026-10-20T00:00:00Z").AddSeconds(random.Next(0, 800_000));
         if (random.Next(0, 2) == 0) period.StartTime = Timestamp.FromDateTimeOffset(start);
-        if (random.Next(0, 2) == 0) period.EndTime = Timestamp.FromDateTimeOffset(start.AddSeconds(random.Next(0, 800_000)));
+        if (random.Next(0, 2) == 0)
+            period.EndTime = Timestamp.FromDateTimeOffset(start.AddSeconds(random.Next(0, 800_000)));
         return period;
     }
 
@@ -173,6 +175,7 @@ public sealed class ChargebackTests : IDisposable
     private long TotalNanos(string start, string end)
     {
         var period = new ReportPeriod { StartTime = Time(start), EndTime = Time(end) };
-        return Nanos(_aggregator.GetChargeback(Ledgers.Tenant, new GetChargebackRequest { Period = period }).Total.Cost);
+        return Nanos(
+            _aggregator.GetChargeback(Ledgers.Tenant, new GetChargebackRequest { Period = period }).Total.Cost);
     }
 }

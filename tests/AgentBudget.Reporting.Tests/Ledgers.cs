@@ -21,7 +21,8 @@ internal static class Ledgers
         },
     };
 
-    public static LedgerEvent Settled(long sequence, DateTimeOffset time, long costNanos, string session = "sessions/s2") => new()
+    public static LedgerEvent Settled(
+        long sequence, DateTimeOffset time, long costNanos, string session = "sessions/s2") => new()
     {
         Sequence = sequence,
         Time = Timestamp.FromDateTimeOffset(time),
@@ -67,7 +68,8 @@ internal static class Ledgers
         switch (random.Next(0, 6))
         {
             case 0 or 1:
-                ledgerEvent.ReservationHeld = new ReservationHeld { Model = model, RequestedModel = "other", CostNanos = 7 };
+                ledgerEvent.ReservationHeld =
+                    new ReservationHeld { Model = model, RequestedModel = "other", CostNanos = 7 };
                 break;
             case 2:
                 ledgerEvent.ReservationRefused = new ReservationRefused { Model = model, Requested = 9 };

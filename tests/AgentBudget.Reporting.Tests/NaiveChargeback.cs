@@ -22,7 +22,8 @@ internal static class NaiveChargeback
         foreach (var ledgerEvent in events)
         {
             if (!Counts(ledgerEvent, request, out string model)) continue;
-            string keys = string.Join(';', request.GroupBy.Order().Select(name => $"{name}={Key(ledgerEvent, model, name, zone)}"));
+            string keys = string.Join(
+                ';', request.GroupBy.Order().Select(name => $"{name}={Key(ledgerEvent, model, name, zone)}"));
             if (!groups.TryGetValue(keys, out var group)) groups.Add(keys, group = new Group());
             Add(group, ledgerEvent);
             Add(total, ledgerEvent);
@@ -33,9 +34,12 @@ internal static class NaiveChargeback
     /// <summary>The answer in the same form.</summary>
     public static List<string> Lines(GetChargebackResponse response) =>
     [
-        .. response.Rows.Select(row => Line(string.Join(';', row.Keys.OrderBy(pair => pair.Key).Select(pair => $"{pair.Key}={pair.Value}")), row)).Order(),
+        .. response.Rows.Select(row => Line(KeysOf(row), row)).Order(),
         Line("total", response.Total),
     ];
+
+    private static string KeysOf(ChargebackRow row) =>
+        string.Join(';', row.Keys.OrderBy(pair => pair.Key).Select(pair => $"{pair.Key}={pair.Value}"));
 
     private static bool Counts(LedgerEvent ledgerEvent, GetChargebackRequest request, out string model)
     {
@@ -97,7 +101,8 @@ internal static class NaiveChargeback
 
     private static long[] Tokens(TokenUsage usage) =>
     [
-        usage.InputTokens, usage.OutputTokens, usage.CacheReadTokens, usage.CacheWrite5MTokens, usage.CacheWrite1HTokens,
+        usage.InputTokens, usage.OutputTokens, usage.CacheReadTokens, usage.CacheWrite5MTokens,
+        usage.CacheWrite1HTokens,
         usage.ReasoningTokens, usage.InputAudioTokens, usage.OutputAudioTokens, usage.InputImageTokens,
     ];
 
@@ -108,7 +113,8 @@ internal static class NaiveChargeback
     {
         BigInteger[] numbers =
         [
-            Nanos(row.Cost), Nanos(row.Overrun), row.Calls, row.Refused, .. Tokens(row.Tokens).Select(count => (BigInteger)count),
+            Nanos(row.Cost), Nanos(row.Overrun), row.Calls, row.Refused,
+            .. Tokens(row.Tokens).Select(count => (BigInteger)count),
         ];
         Assert.All([row.Cost, row.Overrun], money => Assert.Equal("USD", money.CurrencyCode));
         return $"{keys}: {string.Join(',', numbers)} in {row.Sessions}";

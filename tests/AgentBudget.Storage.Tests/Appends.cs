@@ -52,7 +52,8 @@ internal static class Appends
         this ILedgerStore store, long fromEvent = 1, int bytesMax = int.MaxValue, string tenant = Tenant) =>
         await store.ReadGroupsAsync(tenant, fromEvent, bytesMax, CancellationToken.None);
 
-    public static async Task<StoredSnapshot?> SnapshotAsync(this ILedgerStore store, long lastEventMax = long.MaxValue) =>
+    public static async Task<StoredSnapshot?> SnapshotAsync(
+        this ILedgerStore store, long lastEventMax = long.MaxValue) =>
         await store.ReadSnapshotAsync(Tenant, lastEventMax, CancellationToken.None);
 
     public static async Task<bool> SaveAsync(this ILedgerStore store, long epoch, StoredSnapshot snapshot) =>

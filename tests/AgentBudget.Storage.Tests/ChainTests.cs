@@ -106,7 +106,8 @@ public sealed class ChainTests
     public void Events_that_do_not_fill_the_body_are_seen()
     {
         byte[] body = _groups[0].Body.ToArray();
-        Assert.Throws<JournalDamagedException>(() => (_groups[0] with { Body = body.AsMemory(0, body.Length - 1) }).ReadEvents(Tenant));
+        Assert.Throws<JournalDamagedException>(
+            () => (_groups[0] with { Body = body.AsMemory(0, body.Length - 1) }).ReadEvents(Tenant));
         Assert.Throws<JournalDamagedException>(
             () => (_groups[0] with { Body = (byte[])[.. body, 0] }).ReadEvents(Tenant));
     }

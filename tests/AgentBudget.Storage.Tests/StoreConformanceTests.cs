@@ -23,7 +23,9 @@ public abstract class StoreConformanceTests : IAsyncLifetime
     /// <summary>Opens an empty store.</summary>
     protected abstract Task<ILedgerStore> OpenAsync();
 
-    /// <summary>Closes the store, keeping what it stored, and opens it again; the same instance for one in memory.</summary>
+    /// <summary>
+    /// Closes the store, keeping what it stored, and opens it again; the same instance for one in memory.
+    /// </summary>
     protected abstract Task<ILedgerStore> ReopenAsync(ILedgerStore store);
 
     protected virtual Task CleanAsync() => Task.CompletedTask;

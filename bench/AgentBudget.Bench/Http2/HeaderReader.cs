@@ -11,7 +11,9 @@ internal static class HeaderReader
 
     private static ReadOnlySpan<byte> StatusName => "grpc-status"u8;
 
-    /// <summary>The status, or <see cref="Absent"/>. Throws <see cref="InvalidDataException"/> on what it cannot read.</summary>
+    /// <summary>
+    /// The status, or <see cref="Absent"/>. Throws <see cref="InvalidDataException"/> on what it cannot read.
+    /// </summary>
     public static int ReadStatus(ReadOnlySpan<byte> block)
     {
         int status = Absent;

@@ -11,8 +11,9 @@ internal sealed class Header(string name, string value, bool isIndexed)
 }
 
 /// <summary>
-/// Writes header blocks of one connection (RFC 7541), with the table of what was sent before. The headers of a run are few and
-/// short enough that nothing is ever evicted from the server's table; <see cref="Write"/> throws if they are not.
+/// Writes header blocks of one connection (RFC 7541), with the table of what was sent before. The headers of a run are
+/// few and short enough that nothing is ever evicted from the server's table; <see cref="Write"/> throws if they are
+/// not.
 /// </summary>
 internal sealed class HeaderWriter
 {

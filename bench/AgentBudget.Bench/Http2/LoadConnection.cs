@@ -6,9 +6,9 @@ using System.Net.Sockets;
 namespace AgentBudget.Bench.Http2;
 
 /// <summary>
-/// One HTTP/2 connection in cleartext with many concurrent unary gRPC calls (RFC 9113), written as frames on a blocking socket
-/// by one thread: everything that a read completes is followed by one write. It does what this bench needs: no push, no
-/// priorities, no padding, no continuation.
+/// One HTTP/2 connection in cleartext with many concurrent unary gRPC calls (RFC 9113), written as frames on a blocking
+/// socket by one thread: everything that a read completes is followed by one write. It does what this bench needs: no
+/// push, no priorities, no padding, no continuation.
 /// </summary>
 internal sealed class LoadConnection : IDisposable
 {
@@ -60,8 +60,8 @@ internal sealed class LoadConnection : IDisposable
     public void Dispose() => _socket.Dispose();
 
     /// <summary>
-    /// Calls with every stream busy until <paramref name="endTicks"/> or until the workload has no more, then waits for the
-    /// rest of the answers.
+    /// Calls with every stream busy until <paramref name="endTicks"/> or until the workload has no more, then waits for
+    /// the rest of the answers.
     /// </summary>
     public void RunBusy(Workload workload, long endTicks, Tally tally)
     {
@@ -80,8 +80,8 @@ internal sealed class LoadConnection : IDisposable
     }
 
     /// <summary>
-    /// Calls at a given rate, in bursts. The latency of a call counts from its sending; where every stream was busy when it was
-    /// due, from then, so a server that stalls cannot hide behind calls that were not made.
+    /// Calls at a given rate, in bursts. The latency of a call counts from its sending; where every stream was busy
+    /// when it was due, from then, so a server that stalls cannot hide behind calls that were not made.
     /// </summary>
     public void RunPaced(Workload workload, Pace pace, Tally tally)
     {
@@ -194,7 +194,8 @@ internal sealed class LoadConnection : IDisposable
     }
 
     private void ReadFrame(
-        byte type, byte flags, int stream, ReadOnlySpan<byte> payload, Workload workload, Tally tally, long now, long endTicks)
+        byte type, byte flags, int stream, ReadOnlySpan<byte> payload, Workload workload, Tally tally, long now,
+        long endTicks)
     {
         switch (type)
         {
@@ -294,7 +295,8 @@ internal sealed class LoadConnection : IDisposable
     }
 
     private Slot SlotOf(int stream) =>
-        _ring[RingIndex(stream)] ?? throw new InvalidDataException($"the server answered on stream {stream}, which is not open");
+        _ring[RingIndex(stream)] ?? throw new InvalidDataException(
+            $"the server answered on stream {stream}, which is not open");
 
     private static int RingIndex(int stream) => (stream >> 1) & (RingSize - 1);
 }

@@ -26,7 +26,9 @@ internal sealed class Slot
 
     /// <summary>The answer's message without its gRPC prefix; empty if none came.</summary>
     public ReadOnlySpan<byte> Message =>
-        _responseLength < GrpcPrefix.Length ? default : _response.AsSpan(GrpcPrefix.Length, _responseLength - GrpcPrefix.Length);
+        _responseLength < GrpcPrefix.Length
+            ? default
+            : _response.AsSpan(GrpcPrefix.Length, _responseLength - GrpcPrefix.Length);
 
     /// <summary>Makes the slot ready for another workload.</summary>
     public void Forget()

@@ -3,7 +3,9 @@ using System.Numerics;
 
 namespace AgentBudget.Bench.Http2;
 
-/// <summary>What one connection counted: calls, verdicts, latencies within 1.6 percent. Merged after its thread has ended.</summary>
+/// <summary>
+/// What one connection counted: calls, verdicts, latencies within 1.6 percent. Merged after its thread has ended.
+/// </summary>
 internal sealed class Tally
 {
     private const int SubBits = 6;

@@ -3,7 +3,8 @@ using System.Collections.Frozen;
 namespace AgentBudget.Grains.Agents;
 
 /// <summary>
-/// A set of tools or models: exact names, and for tools namespaces written <c>billing.*</c>, which cover every tool below
+/// A set of tools or models: exact names, and for tools namespaces written <c>billing.*</c>, which cover every tool
+/// below
 /// <c>billing.</c>.
 /// </summary>
 internal sealed class Scope
@@ -27,7 +28,9 @@ internal sealed class Scope
         _namespaces = [.. namespaces];
     }
 
-    /// <summary>Whether a name is in the set. Compared by ordinal: scope is never a matter of culture or case.</summary>
+    /// <summary>
+    /// Whether a name is in the set. Compared by ordinal: scope is never a matter of culture or case.
+    /// </summary>
     public bool Allows(string name)
     {
         if (_exact.Contains(name)) return true;

@@ -9,8 +9,8 @@ namespace AgentBudget.Grains.Budgets;
 internal readonly record struct Spend(long CostNanos, long Tokens);
 
 /// <summary>
-/// The numbers of one grain: what is settled in its period, what is held, and the caps around them. Exposure is settled +
-/// held. Every change comes from an event; nothing here reads a clock.
+/// The numbers of one grain: what is settled in its period, what is held, and the caps around them. Exposure is settled
+/// + held. Every change comes from an event; nothing here reads a clock.
 /// </summary>
 internal sealed class Budget
 {
@@ -121,7 +121,9 @@ internal sealed class Budget
     /// <summary>The highest tier that exposure has reached, in percent; 0 below the first.</summary>
     public int ReachedTier() => HighestTier(ExposureNanos, ExposureTokens);
 
-    /// <summary>Adds a crossing for every tier that settled spend reaches with this charge and that was not notified.</summary>
+    /// <summary>
+    /// Adds a crossing for every tier that settled spend reaches with this charge and that was not notified.
+    /// </summary>
     public void AddCrossings(in Spend charge, ICollection<TierCrossing> crossings)
     {
         if (LimitNanos == Unlimited && LimitTokens == Unlimited) return;
@@ -220,7 +222,9 @@ internal sealed class Budget
         NotifiedPercent = NotifiedPercent,
     };
 
-    /// <summary>Takes back what <see cref="ToState"/> gave; limits come from the catalog, holds from the reservations.</summary>
+    /// <summary>
+    /// Takes back what <see cref="ToState"/> gave; limits come from the catalog, holds from the reservations.
+    /// </summary>
     public void Restore(BudgetState state)
     {
         PeriodEndNanos = state.PeriodEndNanos;
@@ -234,7 +238,9 @@ internal sealed class Budget
         NotifiedPercent = state.NotifiedPercent;
     }
 
-    /// <summary>Puts a restored hold back without asking the caps: a limit may have been lowered below it since.</summary>
+    /// <summary>
+    /// Puts a restored hold back without asking the caps: a limit may have been lowered below it since.
+    /// </summary>
     public void RestoreHold(in Spend spend)
     {
         HeldNanos += spend.CostNanos;

@@ -6,9 +6,9 @@ using AgentBudget.Protocol.V1;
 namespace AgentBudget.Grains.Budgets;
 
 /// <summary>
-/// Changes a grain's limits beside the catalog: by an amount or to a new value, until a time, or to the end of the grain's
-/// period. A grain has one extension; a further one adds to it and its time replaces the former. Lowering revokes nothing
-/// and blocks new holds.
+/// Changes a grain's limits beside the catalog: by an amount or to a new value, until a time, or to the end of the
+/// grain's period. A grain has one extension; a further one adds to it and its time replaces the former. Lowering
+/// revokes nothing and blocks new holds.
 /// </summary>
 internal static class Extend
 {
@@ -16,7 +16,8 @@ internal static class Extend
     {
         ExtendBudgetRequest request = command.Request;
         ulong fingerprint = FingerprintOf(request);
-        if (ledger.Requests.TryAnswer(Operation.ExtendBudget, request.RequestId, fingerprint, out Answer again)) return again;
+        if (ledger.Requests.TryAnswer(Operation.ExtendBudget, request.RequestId, fingerprint, out Answer again))
+            return again;
         if (!ledger.Grains.TryGetValue(request.Grain, out Grain? grain) || !grain.IsInCatalog)
             return new Answer(Outcome.GrainNotFound);
         if (ledger.Catalog.CurrencyFault(request.Amount, "amount") is { } amountFault)
@@ -26,7 +27,8 @@ internal static class Extend
 
         Budget budget = grain.Budget;
         bool concernsMoney = request.Amount is not null || request.Limit is not null;
-        if (concernsMoney ? !budget.HasCatalogLimitNanos : !budget.HasCatalogLimitTokens) return new Answer(Outcome.NoBudget);
+        if (concernsMoney ? !budget.HasCatalogLimitNanos : !budget.HasCatalogLimitTokens)
+            return new Answer(Outcome.NoBudget);
         long endNanos = LogTime.FromOptionalTimestamp(request.ExpireTime);
         if (endNanos != 0 && endNanos <= ledger.Now) return new Answer(Outcome.TimeInvalid);
         if (!TryMove(request, budget, out long nanos, out long tokens)) return new Answer(Outcome.AmountOverflow);

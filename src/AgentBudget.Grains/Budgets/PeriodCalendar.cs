@@ -4,13 +4,14 @@ using AgentBudget.Protocol.V1;
 namespace AgentBudget.Grains.Budgets;
 
 /// <summary>
-/// Where calendar periods end in a time zone. Ends are computed when a turn decides and written into its event, so replay
-/// does not depend on the machine's time zone rules.
+/// Where calendar periods end in a time zone. Ends are computed when a turn decides and written into its event, so
+/// replay does not depend on the machine's time zone rules.
 /// </summary>
 internal static class PeriodCalendar
 {
     /// <summary>
-    /// The first instant of the period after the one that <paramref name="atNanos"/> is in; 0 for a period that never ends.
+    /// The first instant of the period after the one that <paramref name="atNanos"/> is in; 0 for a period that never
+    /// ends.
     /// </summary>
     public static long EndAfter(Period period, TimeZoneInfo zone, long atNanos)
     {
@@ -30,8 +31,8 @@ internal static class PeriodCalendar
 
     private static int DaysToMonday(DateTime day) => 7 - (((int)day.DayOfWeek + 6) % 7);
 
-    // A midnight that a clock change skips ends the period when the skipped time begins; one that comes twice, the first
-    // time it comes.
+    // A midnight that a clock change skips ends the period when the skipped time begins; one that comes twice, the
+    // first time it comes.
     private static long ToNanos(DateTime localMidnight, TimeZoneInfo zone)
     {
         DateTime local = DateTime.SpecifyKind(localMidnight, DateTimeKind.Unspecified);

@@ -65,7 +65,9 @@ internal sealed class TierLadder
     /// <summary>The amount beyond which nothing is granted: the refuse tier, or the limit itself.</summary>
     public long HardCap(long limit) => limit == Budget.Unlimited ? Budget.Unlimited : Share(limit, _hardPercent);
 
-    /// <summary>Whether an amount has reached this percent of a limit. A limit of zero is never reached, only passed.</summary>
+    /// <summary>
+    /// Whether an amount has reached this percent of a limit. A limit of zero is never reached, only passed.
+    /// </summary>
     public static bool Reaches(long amount, long limit, int percent) =>
         limit != Budget.Unlimited && limit > 0 && (Int128)amount * WholePercent >= (Int128)limit * percent;
 

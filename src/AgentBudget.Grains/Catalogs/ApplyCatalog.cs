@@ -12,8 +12,8 @@ using Budget = AgentBudget.Grains.Budgets.Budget;
 namespace AgentBudget.Grains.Catalogs;
 
 /// <summary>
-/// Makes the tenant as a catalog says. Whole or not at all: one fault refuses it. Usage survives every change; what open
-/// sessions or holds refer to cannot be removed.
+/// Makes the tenant as a catalog says. Whole or not at all: one fault refuses it. Usage survives every change; what
+/// open sessions or holds refer to cannot be removed.
 /// </summary>
 internal static class ApplyCatalog
 {
@@ -118,7 +118,8 @@ internal static class ApplyCatalog
         if (catalog.Tenant.Length > 0 && catalog.Tenant != ledger.TenantId)
             faults.Add(new Fault("tenant", $"must be {ledger.TenantId}, the tenant that it is applied to"));
         if (ledger.Catalog.IsApplied && catalog.Currency != ledger.Catalog.Currency)
-            faults.Add(new Fault("currency", $"must stay {ledger.Catalog.Currency}: a tenant has one currency for ever"));
+            faults.Add(
+                new Fault("currency", $"must stay {ledger.Catalog.Currency}: a tenant has one currency for ever"));
     }
 
     // Where a period stays as it was, so does its end.
@@ -173,6 +174,7 @@ internal static class ApplyCatalog
         string more = sessions.Count > SessionsNamedMax ? $" and {sessions.Count - SessionsNamedMax} more" : "";
         return new Fault(
             grain,
-            $"is removed, but {sessions.Count} sessions with {holds} open holds refer to it ({named}{more}): end them first");
+            $"is removed, but {sessions.Count} sessions with {holds} open holds refer to it ({named}{more}): "
+            + "end them first");
     }
 }

@@ -4,14 +4,17 @@ using Kind = AgentBudget.Protocol.V1.CatalogChange.Types.Kind;
 
 namespace AgentBudget.Grains.Catalogs;
 
-/// <summary>What differs between two catalogs, item by item: added and changed in the new one's order, then removed.</summary>
+/// <summary>
+/// What differs between two catalogs, item by item: added and changed in the new one's order, then removed.
+/// </summary>
 internal static class CatalogDiff
 {
     public static List<CatalogChange> Between(Catalog before, Catalog after)
     {
         List<(string Item, IMessage Value)> was = Items(before);
         List<(string Item, IMessage Value)> becomes = Items(after);
-        Dictionary<string, IMessage> old = was.ToDictionary(item => item.Item, item => item.Value, StringComparer.Ordinal);
+        Dictionary<string, IMessage> old =
+            was.ToDictionary(item => item.Item, item => item.Value, StringComparer.Ordinal);
         var changes = new List<CatalogChange>();
         foreach ((string item, IMessage value) in becomes)
         {

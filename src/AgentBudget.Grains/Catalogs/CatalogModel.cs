@@ -8,7 +8,8 @@ namespace AgentBudget.Grains.Catalogs;
 internal sealed class CatalogModel
 {
     /// <summary>Before the first catalog.</summary>
-    public static readonly CatalogModel None = new(new CatalogApplied { Catalog = new Catalog() }, new PriceBook(0, []));
+    public static readonly CatalogModel None =
+        new(new CatalogApplied { Catalog = new Catalog() }, new PriceBook(0, []));
 
     private readonly string[] _requiredTags;
     private TimeZoneInfo? _zone;
@@ -19,7 +20,10 @@ internal sealed class CatalogModel
         Book = book;
         _requiredTags =
         [
-            .. applied.Catalog.Tags.Where(tag => tag.Value.Required).Select(tag => tag.Key).Order(StringComparer.Ordinal),
+            .. applied.Catalog.Tags
+                .Where(tag => tag.Value.Required)
+                .Select(tag => tag.Key)
+                .Order(StringComparer.Ordinal),
         ];
     }
 
@@ -36,7 +40,9 @@ internal sealed class CatalogModel
     /// <summary>Looked up on first use: replay needs no time zone rules.</summary>
     public TimeZoneInfo Zone => _zone ??= TimeZoneInfo.FindSystemTimeZoneById(Source.TimeZone);
 
-    /// <summary>The first required tag, by name, that neither the session nor the call carries; null if all are there.</summary>
+    /// <summary>
+    /// The first required tag, by name, that neither the session nor the call carries; null if all are there.
+    /// </summary>
     public string? MissingTag(MapField<string, string> sessionTags, MapField<string, string> callTags)
     {
         foreach (string tag in _requiredTags)
@@ -47,7 +53,9 @@ internal sealed class CatalogModel
         return null;
     }
 
-    /// <summary>Tags that the catalog does not declare or values that it does not allow; null if there are none.</summary>
+    /// <summary>
+    /// Tags that the catalog does not declare or values that it does not allow; null if there are none.
+    /// </summary>
     public List<Fault>? TagFaults(MapField<string, string> tags)
     {
         if (tags.Count == 0) return null;
@@ -63,7 +71,9 @@ internal sealed class CatalogModel
         return faults;
     }
 
-    /// <summary>The fault of an amount in another currency than the tenant's; null for the tenant's own or an empty code.</summary>
+    /// <summary>
+    /// The fault of an amount in another currency than the tenant's; null for the tenant's own or an empty code.
+    /// </summary>
     public Fault? CurrencyFault(Money? money, string field) =>
         money is null || money.CurrencyCode.Length == 0 || money.CurrencyCode == Currency
             ? null

@@ -14,10 +14,14 @@ internal sealed class CatalogRules
     /// <summary>Items of one kind. Bounds a tenant's memory and the size of one event.</summary>
     internal const int ItemsMax = 10_000;
 
-    /// <summary>The highest rate, in nanos per million tokens: a million currency units. Keeps every line within 128 bits.</summary>
+    /// <summary>
+    /// The highest rate, in nanos per million tokens: a million currency units. Keeps every line within 128 bits.
+    /// </summary>
     internal const long RateMax = 1_000_000 * MoneyMath.NanosPerUnit;
 
-    /// <summary>The highest limit: a tenth of what 64 bits of nanos hold, so that ten times a limit still fits.</summary>
+    /// <summary>
+    /// The highest limit: a tenth of what 64 bits of nanos hold, so that ten times a limit still fits.
+    /// </summary>
     internal const long LimitNanosMax = long.MaxValue / 10;
 
     /// <summary>The highest count of a ceiling or token limit.</summary>
@@ -107,7 +111,8 @@ internal sealed class CatalogRules
                     Fault($"{path}.models[{item}]", $"model '{agent.Models[item]}' has no price");
             }
 
-            for (int item = 0; item < agent.Tools.Count; item++) CheckToolPattern($"{path}.tools[{item}]", agent.Tools[item]);
+            for (int item = 0; item < agent.Tools.Count; item++)
+                CheckToolPattern($"{path}.tools[{item}]", agent.Tools[item]);
             CheckBudget($"{path}.budget", agent.Budget);
             CheckCeilings($"{path}.ceilings", agent);
         }
@@ -121,7 +126,8 @@ internal sealed class CatalogRules
             CheckCount($"{path}.tokensPerRequest", ceilings.HasTokensPerRequest ? ceilings.TokensPerRequest : 0);
             CheckCount($"{path}.tokensPerSession", ceilings.HasTokensPerSession ? ceilings.TokensPerSession : 0);
             CheckCount($"{path}.stepsPerSession", ceilings.HasStepsPerSession ? ceilings.StepsPerSession : 0);
-            CheckCount($"{path}.toolCallsPerSession", ceilings.HasToolCallsPerSession ? ceilings.ToolCallsPerSession : 0);
+            CheckCount(
+                $"{path}.toolCallsPerSession", ceilings.HasToolCallsPerSession ? ceilings.ToolCallsPerSession : 0);
             CheckCount($"{path}.openHolds", ceilings.HasOpenHolds ? ceilings.OpenHolds : 0);
         }
 
@@ -156,7 +162,8 @@ internal sealed class CatalogRules
             if (price.LongContext is not null)
             {
                 CheckCount($"{path}.longContext.above", price.LongContext.AboveTokens);
-                if (price.LongContext.Rates is not null) CheckRates($"{path}.longContext.rates", price.LongContext.Rates);
+                if (price.LongContext.Rates is not null)
+                    CheckRates($"{path}.longContext.rates", price.LongContext.Rates);
             }
 
             if (price.HasBatchMultiplierPpm && price.BatchMultiplierPpm is < 0 or > MultiplierPpmMax)
@@ -180,7 +187,8 @@ internal sealed class CatalogRules
 
         void CheckRate(string bucket, bool isGiven, long rate)
         {
-            if (isGiven && rate is < 0 or > RateMax) Fault($"{path}.{bucket}", "must be between 0 and 1,000,000 per million tokens");
+            if (isGiven && rate is < 0 or > RateMax)
+                Fault($"{path}.{bucket}", "must be between 0 and 1,000,000 per million tokens");
         }
     }
 
@@ -207,7 +215,8 @@ internal sealed class CatalogRules
         CheckMoney($"{path}.limit", budget.Limit);
         if (budget.HasTokens) CheckCount($"{path}.tokens", budget.Tokens);
         if (budget.Limit is null && !budget.HasTokens) Fault(path, "needs a limit in money, in tokens, or both");
-        if (budget.Tiers.Count > TierLadder.TiersMax) Fault($"{path}.tiers", $"has more than {TierLadder.TiersMax} tiers");
+        if (budget.Tiers.Count > TierLadder.TiersMax)
+            Fault($"{path}.tiers", $"has more than {TierLadder.TiersMax} tiers");
         int before = 0;
         int downgradeAt = -1;
         int refuseAt = -1;
@@ -219,7 +228,8 @@ internal sealed class CatalogRules
                 Fault($"{place}.at", $"must be between 1 and {TierLadder.PercentMax} percent");
             if (tier.AtPercent <= before) Fault($"{place}.at", "must be above the tier before it");
             before = tier.AtPercent;
-            if (tier.Action == TierAction.Downgrade) CheckSingle(ref downgradeAt, index, $"{place}.action", "downgrade");
+            if (tier.Action == TierAction.Downgrade)
+                CheckSingle(ref downgradeAt, index, $"{place}.action", "downgrade");
             if (tier.Action == TierAction.Refuse) CheckSingle(ref refuseAt, index, $"{place}.action", "refuse");
         }
 

@@ -2,7 +2,9 @@ using AgentBudget.Protocol.V1;
 
 namespace AgentBudget.Grains.Prices;
 
-/// <summary>Money inside is a count of nanos (10^-9) of the tenant's currency; on the wire it is a Money message.</summary>
+/// <summary>
+/// Money inside is a count of nanos (10^-9) of the tenant's currency; on the wire it is a Money message.
+/// </summary>
 public static class MoneyMath
 {
     /// <summary>Nanos in one unit of a currency.</summary>

@@ -67,8 +67,8 @@ internal sealed class RateCard
     }
 
     /// <summary>
-    /// Prices every bucket and rounds it. A bucket without a rate pays the card's highest, because what was used is never
-    /// free; holds ask <see cref="MissingRate"/> first. False if the sum does not fit 64 bits of nanos.
+    /// Prices every bucket and rounds it. A bucket without a rate pays the card's highest, because what was used is
+    /// never free; holds ask <see cref="MissingRate"/> first. False if the sum does not fit 64 bits of nanos.
     /// </summary>
     public bool TryPrice(in Tokens tokens, Rounding rounding, out long nanos)
     {
@@ -123,7 +123,8 @@ internal sealed class RateCard
         return (long)(isUp ? whole + 1 : whole);
     }
 
-    private static long RoundHalfToEven(UInt128 product, ulong divisor) => checked((long)RoundHalfToEven128(product, divisor));
+    private static long RoundHalfToEven(UInt128 product, ulong divisor) =>
+        checked((long)RoundHalfToEven128(product, divisor));
 
     private static UInt128 RoundHalfToEven128(UInt128 product, ulong divisor)
     {

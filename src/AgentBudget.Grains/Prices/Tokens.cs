@@ -14,7 +14,9 @@ internal readonly record struct Tokens(
     long OutputAudio,
     long InputImage)
 {
-    /// <summary>Most tokens in one bucket of one call: far above any model, and nine of them sum without overflow.</summary>
+    /// <summary>
+    /// Most tokens in one bucket of one call: far above any model, and nine of them sum without overflow.
+    /// </summary>
     internal const long PerBucketMax = 1_000_000_000_000;
 
     public static Tokens From(TokenEstimate estimate) => new(

@@ -7,8 +7,9 @@ using AgentBudget.Protocol.V1;
 namespace AgentBudget.Grains.Reservations;
 
 /// <summary>
-/// Charges what a call really used, on every grain of its path. Less than held: the rest returns. More than held: all of it is
-/// charged and the difference marked as overrun. Late: charged in full all the same, because the money is spent.
+/// Charges what a call really used, on every grain of its path. Less than held: the rest returns. More than held: all
+/// of it is charged and the difference marked as overrun. Late: charged in full all the same, because the money is
+/// spent.
 /// </summary>
 internal static class Commit
 {
@@ -18,7 +19,8 @@ internal static class Commit
         SessionGrain? session = ledger.FindSession(command.Session);
         if (session is null) return new Answer(Outcome.SessionNotFound);
         ulong fingerprint = FingerprintOf(command);
-        if (session.Requests.TryAnswer(Operation.Commit, request.RequestId, fingerprint, out Answer again)) return again;
+        if (session.Requests.TryAnswer(Operation.Commit, request.RequestId, fingerprint, out Answer again))
+            return again;
 
         Outcome found = ledger.FindReservation(session, command.Reservation, out Reservation? reservation);
         if (found != Outcome.Done) return new Answer(found);
@@ -26,7 +28,8 @@ internal static class Commit
         bool isFinal = !request.HasFinal || request.Final;
         Tokens tokens = Tokens.From(request.Usage);
         PriceEntry price = PriceOf(reservation!, request.Model, out string model, out string pricedAs);
-        bool isPriced = price.CardFor(tokens, reservation!.ServiceTier).TryPrice(tokens, Rounding.HalfToEven, out long nanos);
+        bool isPriced =
+            price.CardFor(tokens, reservation!.ServiceTier).TryPrice(tokens, Rounding.HalfToEven, out long nanos);
         if (!isPriced) return new Answer(Outcome.AmountOverflow);
         var charge = new Spend(nanos, tokens.Total);
         foreach (Grain grain in session.Path)
@@ -35,7 +38,8 @@ internal static class Commit
         }
 
         // What was spent must be recorded: nothing below may fail.
-        UsageSource source = request.UsageSource == UsageSource.Unspecified ? UsageSource.Provider : request.UsageSource;
+        UsageSource source =
+            request.UsageSource == UsageSource.Unspecified ? UsageSource.Provider : request.UsageSource;
         LedgerEvent settled = Settled(reservation, charge, request.Usage, source, isFinal, ledger);
         settled.RequestId = request.RequestId;
         settled.RequestFingerprint = fingerprint;
@@ -48,7 +52,12 @@ internal static class Commit
 
     /// <summary>The event of a charge against a reservation, tiers included.</summary>
     public static LedgerEvent Settled(
-        Reservation reservation, in Spend charge, TokenUsage usage, UsageSource source, bool isFinal, TenantLedger ledger)
+        Reservation reservation,
+        in Spend charge,
+        TokenUsage usage,
+        UsageSource source,
+        bool isFinal,
+        TenantLedger ledger)
     {
         SessionGrain session = reservation.Session;
         Spend held = reservation.Held;
@@ -98,8 +107,8 @@ internal static class Commit
         ledger.Reuse(reservation);
     }
 
-    // The price of the model that ran, from the hold's own book at the hold's own time. A model that this book does not know
-    // pays the held model's price: never free, and never left unrecorded.
+    // The price of the model that ran, from the hold's own book at the hold's own time. A model that this book does not
+    // know pays the held model's price: never free, and never left unrecorded.
     private static PriceEntry PriceOf(Reservation reservation, string ranModel, out string model, out string pricedAs)
     {
         pricedAs = "";

@@ -24,9 +24,9 @@ internal readonly record struct RequestKey(ulong High, ulong Low) : IComparable<
 }
 
 /// <summary>
-/// A 64-bit hash over the decoded fields of a request: the same on every machine and in every release, because it is stored
-/// in ledger events. Not cryptographic: it tells a caller's retry from a caller's mistake, within that caller's own
-/// session.
+/// A 64-bit hash over the decoded fields of a request: the same on every machine and in every release, because it is
+/// stored in ledger events. Not cryptographic: it tells a caller's retry from a caller's mistake, within that caller's
+/// own session.
 /// </summary>
 internal readonly struct Fingerprint
 {

@@ -39,9 +39,9 @@ internal enum Operation
 }
 
 /// <summary>
-/// Requests that were answered: 128-bit key → fingerprint, event and time. Open addressing over plain structs, so a million
-/// entries are one array that the garbage collector does not look into. A session's log lives as long as the session
-/// is known; the tenant's own forgets entries by log time when it grows.
+/// Requests that were answered: 128-bit key → fingerprint, event and time. Open addressing over plain structs, so a
+/// million entries are one array that the garbage collector does not look into. A session's log lives as long as the
+/// session is known; the tenant's own forgets entries by log time when it grows.
 /// </summary>
 internal sealed class RequestLog
 {
@@ -75,8 +75,8 @@ internal sealed class RequestLog
     }
 
     /// <summary>
-    /// Whether the request was handled before: with the same content, the answer is that of the event it made; with other
-    /// content, the key was reused.
+    /// Whether the request was handled before: with the same content, the answer is that of the event it made; with
+    /// other content, the key was reused.
     /// </summary>
     public bool TryAnswer(Operation operation, string requestId, ulong fingerprint, out Answer answer)
     {
@@ -99,7 +99,8 @@ internal sealed class RequestLog
         if ((_count + 1) * 4 > _entries.Length * 3) Grow(forgetBeforeNanos);
         int place = Place(_entries, key);
         Invariant.Holds(_entries[place].Sequence == 0);
-        _entries[place] = new Entry { Key = key, Fingerprint = fingerprint, Sequence = sequence, TimeNanos = timeNanos };
+        _entries[place] =
+            new Entry { Key = key, Fingerprint = fingerprint, Sequence = sequence, TimeNanos = timeNanos };
         _count++;
     }
 

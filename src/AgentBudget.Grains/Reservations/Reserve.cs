@@ -7,8 +7,8 @@ using AgentBudget.Protocol.V1;
 namespace AgentBudget.Grains.Reservations;
 
 /// <summary>
-/// Holds the greatest cost of a call on every grain of its session's path, or refuses it on all of them. Reasons are asked
-/// in the order of <see cref="Reason"/>, so the first one found is the one that wins.
+/// Holds the greatest cost of a call on every grain of its session's path, or refuses it on all of them. Reasons are
+/// asked in the order of <see cref="Reason"/>, so the first one found is the one that wins.
 /// </summary>
 internal static class Reserve
 {
@@ -25,7 +25,8 @@ internal static class Reserve
         if (!request.DryRun)
         {
             fingerprint = FingerprintOf(request);
-            if (session.Requests.TryAnswer(Operation.Reserve, request.RequestId, fingerprint, out Answer again)) return again;
+            if (session.Requests.TryAnswer(Operation.Reserve, request.RequestId, fingerprint, out Answer again))
+                return again;
         }
 
         if (ledger.Catalog.TagFaults(request.Tags) is { } faults) return new Answer(Outcome.TagInvalid, Faults: faults);
@@ -56,14 +57,16 @@ internal static class Reserve
         refusal = CheckPath(session, spend, refusesAtSoftCap);
         if (refusal.IsRefused)
         {
-            bool wouldFit = hasCheaper && !isDowngraded && !CheckPath(session, cheaperSpend, refusesAtSoftCap: false).IsRefused;
+            bool wouldFit =
+                hasCheaper && !isDowngraded && !CheckPath(session, cheaperSpend, refusesAtSoftCap: false).IsRefused;
             return Refuse(ledger, session, request, fingerprint, refusal, wouldFit ? cheaper!.Model : null);
         }
 
         if (!CanCount(session, spend)) return new Answer(Outcome.AmountOverflow);
 
         // Every grain on the path agrees: nothing below may fail.
-        LedgerEvent held = Held(ledger, session, request, fingerprint, spend, isDowngraded ? cheaper! : price!, isDowngraded);
+        LedgerEvent held =
+            Held(ledger, session, request, fingerprint, spend, isDowngraded ? cheaper! : price!, isDowngraded);
         if (request.DryRun)
         {
             held.ReservationHeld.Left = session.Left(spend);

@@ -7,8 +7,8 @@ using Reservation = AgentBudget.Grains.Reservations.Reservation;
 namespace AgentBudget.Grains.Sessions;
 
 /// <summary>
-/// Ends a session: by its owner, by revocation, or by its expiry. It stops spending at once; holds stay for the grace, in which
-/// a call in flight can still commit, and are then released with the closing record.
+/// Ends a session: by its owner, by revocation, or by its expiry. It stops spending at once; holds stay for the grace,
+/// in which a call in flight can still commit, and are then released with the closing record.
 /// </summary>
 internal static class End
 {
@@ -18,7 +18,8 @@ internal static class End
         Fingerprint fingerprint = new Fingerprint((ulong)Operation.End).Add((long)(request.Outcome?.Status ?? default));
         if (request.Outcome is not null)
         {
-            foreach (KeyValuePair<string, double> metric in request.Outcome.Metrics.OrderBy(m => m.Key, StringComparer.Ordinal))
+            foreach (KeyValuePair<string, double> metric in request.Outcome.Metrics
+                .OrderBy(metric => metric.Key, StringComparer.Ordinal))
                 fingerprint = fingerprint.Add(metric.Key).Add(BitConverter.DoubleToInt64Bits(metric.Value));
         }
 
@@ -105,7 +106,8 @@ internal static class End
             Refused = session.Refused,
             Outcome = session.Outcome,
         };
-        for (Reservation? held = session.LastHeld; held is not null; held = held.Older) closed.Released.Add(held.Number);
+        for (Reservation? held = session.LastHeld; held is not null; held = held.Older)
+            closed.Released.Add(held.Number);
         return closed;
     }
 }

@@ -9,8 +9,8 @@ using Google.Protobuf.Collections;
 namespace AgentBudget.Grains.Sessions;
 
 /// <summary>
-/// Starts a session of an agent for a use case. Scope that is asked for must be within the agent's; time and ceilings are
-/// narrowed to the agent's.
+/// Starts a session of an agent for a use case. Scope that is asked for must be within the agent's; time and ceilings
+/// are narrowed to the agent's.
 /// </summary>
 internal static class Open
 {
@@ -32,7 +32,8 @@ internal static class Open
             return new Answer(Outcome.CurrencyInvalid, Faults: [currency]);
         if (ledger.KnownSessions >= TenantLedger.SessionsMax)
         {
-            string description = $"the tenant has {TenantLedger.SessionsMax} sessions that are open or ended within 24 hours";
+            string description =
+                $"the tenant has {TenantLedger.SessionsMax} sessions that are open or ended within 24 hours";
             return new Answer(Outcome.BoundReached, Faults: [new Fault("sessions", description)]);
         }
 
@@ -61,7 +62,9 @@ internal static class Open
         ledger.SetDeadline(session.Deadline, session.ExpireNanos);
     }
 
-    /// <summary>How long a session may live from now: what is asked for, within the agent's time and what is left.</summary>
+    /// <summary>
+    /// How long a session may live from now: what is asked for, within the agent's time and what is left.
+    /// </summary>
     public static long ExpireNanos(long nowNanos, long askedNanos, AgentGrain agent, long lifetimeEndNanos)
     {
         long ttlNanos = askedNanos == 0 ? agent.SessionTtlNanos : Math.Min(askedNanos, agent.SessionTtlNanos);

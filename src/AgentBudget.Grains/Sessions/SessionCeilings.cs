@@ -9,8 +9,8 @@ internal readonly record struct SessionCeilings(
     long TokensPerRequest, long CostNanos, long Tokens, long Steps, long ToolCalls, long OpenHolds)
 {
     /// <summary>
-    /// Holds that one session may have open at once where its agent's catalog entry is silent: enough for any fan-out, too
-    /// few to starve a budget by holding without committing.
+    /// Holds that one session may have open at once where its agent's catalog entry is silent: enough for any fan-out,
+    /// too few to starve a budget by holding without committing.
     /// </summary>
     internal const long OpenHoldsDefault = 1000;
 

@@ -108,7 +108,9 @@ internal sealed class SessionGrain : Grain
     /// <summary>The newest of this session's held reservations; they are linked.</summary>
     public Reservation? LastHeld { get; private set; }
 
-    /// <summary>Every grain that a spend of this session is charged to: session, agent, use case, business unit, tenant.</summary>
+    /// <summary>
+    /// Every grain that a spend of this session is charged to: session, agent, use case, business unit, tenant.
+    /// </summary>
     public ReadOnlySpan<Grain> Path => _path;
 
     public bool IsOpen => State == Session.Types.State.Open;
@@ -122,7 +124,9 @@ internal sealed class SessionGrain : Grain
         Session.Types.State.Revoked => Reason.SessionRevoked,
     };
 
-    /// <summary>Answers the refusal of the session's own counted ceilings, or none; its cost and tokens are a budget.</summary>
+    /// <summary>
+    /// Answers the refusal of the session's own counted ceilings, or none; its cost and tokens are a budget.
+    /// </summary>
     public Refusal CheckRequest(in Spend spend) => spend.Tokens > Ceilings.TokensPerRequest
         ? new Refusal(Reason.RequestCeiling, Name)
         {
@@ -203,7 +207,9 @@ internal sealed class SessionGrain : Grain
         Invariant.Holds(OpenHolds >= 0);
     }
 
-    /// <summary>What is left on the tightest grain of the path after a further spend; null if none has a limit.</summary>
+    /// <summary>
+    /// What is left on the tightest grain of the path after a further spend; null if none has a limit.
+    /// </summary>
     public Left? Left(in Spend spend)
     {
         Grain? tightest = null;
@@ -269,6 +275,7 @@ internal sealed class SessionGrain : Grain
         message.Tags.Add(Opened.Tags);
         return message;
 
-        Amount ToAmount(long nanos, long tokens) => new() { Cost = MoneyMath.ToMoney(nanos, currency), Tokens = tokens };
+        Amount ToAmount(long nanos, long tokens) =>
+            new() { Cost = MoneyMath.ToMoney(nanos, currency), Tokens = tokens };
     }
 }

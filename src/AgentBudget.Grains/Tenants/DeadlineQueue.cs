@@ -19,7 +19,9 @@ internal enum DeadlineKind
     Retention,
 }
 
-/// <summary>One deadline; sits in at most one queue and knows its place there, so it is moved or removed at once.</summary>
+/// <summary>
+/// One deadline; sits in at most one queue and knows its place there, so it is moved or removed at once.
+/// </summary>
 internal sealed class Deadline(DeadlineKind kind, object owner, long number, string name)
 {
     internal int Place = NotQueued;
@@ -44,7 +46,9 @@ internal sealed class Deadline(DeadlineKind kind, object owner, long number, str
     private string Name => name;
 }
 
-/// <summary>Deadlines ordered by log time: a binary heap whose entries can be moved and removed in logarithmic time.</summary>
+/// <summary>
+/// Deadlines ordered by log time: a binary heap whose entries can be moved and removed in logarithmic time.
+/// </summary>
 internal sealed class DeadlineQueue
 {
     private Deadline[] _heap = new Deadline[16];

@@ -4,7 +4,9 @@ using Budget = AgentBudget.Grains.Budgets.Budget;
 
 namespace AgentBudget.Grains.Tenants;
 
-/// <summary>One level that a spend is charged to: a name, its numbers, and the reason it gives when it refuses.</summary>
+/// <summary>
+/// One level that a spend is charged to: a name, its numbers, and the reason it gives when it refuses.
+/// </summary>
 internal abstract class Grain(string name, Reason budgetReason)
 {
     public string Name { get; } = name;
@@ -20,8 +22,8 @@ internal abstract class Grain(string name, Reason budgetReason)
     public int Sessions { get; set; }
 
     /// <summary>
-    /// Answers this grain's refusal of a spend, or none: above its hard cap, or above its soft cap when the spend could not
-    /// be moved to a cheaper model and the use case refuses that.
+    /// Answers this grain's refusal of a spend, or none: above its hard cap, or above its soft cap when the spend could
+    /// not be moved to a cheaper model and the use case refuses that.
     /// </summary>
     public Refusal Check(in Spend spend, bool refusesAtSoftCap)
     {

@@ -21,7 +21,9 @@ public static class LogTime
     /// <summary>The message, or null for 0, which stands for never.</summary>
     public static Timestamp? ToOptionalTimestamp(long nanos) => nanos == 0 ? null : ToTimestamp(nanos);
 
-    /// <summary>The time of a message. Times beyond the year 2262 do not fit and are an <see cref="OverflowException"/>.</summary>
+    /// <summary>
+    /// The time of a message. Times beyond the year 2262 do not fit and are an <see cref="OverflowException"/>.
+    /// </summary>
     public static long FromTimestamp(Timestamp timestamp)
     {
         ArgumentNullException.ThrowIfNull(timestamp);

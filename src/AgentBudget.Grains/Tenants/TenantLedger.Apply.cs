@@ -72,7 +72,8 @@ public sealed partial class TenantLedger
                 return Operation.ExtendBudget;
             case LedgerEvent.FactOneofCase.None:
             default:
-                throw new InvariantException($"event {ledgerEvent.Sequence} states a fact that this release does not know");
+                throw new InvariantException(
+                    $"event {ledgerEvent.Sequence} states a fact that this release does not know");
         }
     }
 

@@ -13,13 +13,15 @@ using Reservation = AgentBudget.Grains.Reservations.Reservation;
 
 namespace AgentBudget.Grains;
 
-// The whole state as bytes and back. Holds are summed from the reservations on the way in, so a snapshot cannot disagree
-// with itself about them.
+// The whole state as bytes and back. Holds are summed from the reservations on the way in, so a snapshot cannot
+// disagree with itself about them.
 public sealed partial class TenantLedger
 {
     private const byte SnapshotFormat = 1;
 
-    /// <summary>The state after the last event: format number, then a canonical message; equal states give equal bytes.</summary>
+    /// <summary>
+    /// The state after the last event: format number, then a canonical message; equal states give equal bytes.
+    /// </summary>
     public byte[] Snapshot()
     {
         CheckInvariants();
@@ -46,8 +48,9 @@ public sealed partial class TenantLedger
     }
 
     /// <summary>
-    /// Recomputes every sum from its leaves and compares: what each grain holds is what the reservations on it hold, and counts
-    /// are counts. Throws <see cref="InvariantException"/>. Takes time with the number of reservations and sessions.
+    /// Recomputes every sum from its leaves and compares: what each grain holds is what the reservations on it hold,
+    /// and counts are counts. Throws <see cref="InvariantException"/>. Takes time with the number of reservations and
+    /// sessions.
     /// </summary>
     public void CheckInvariants()
     {
@@ -143,7 +146,8 @@ public sealed partial class TenantLedger
         Sequence = state.Sequence;
         LogTimeNanos = state.LogTimeNanos;
         Requests.Restore(state.Requests);
-        var books = state.PriceBooks.ToDictionary(book => book.Version, book => new PriceBook(book.Version, book.Prices));
+        var books =
+            state.PriceBooks.ToDictionary(book => book.Version, book => new PriceBook(book.Version, book.Prices));
         if (state.Catalog is not null)
         {
             Catalog = new CatalogModel(state.Catalog, books[state.Catalog.PriceVersion]);

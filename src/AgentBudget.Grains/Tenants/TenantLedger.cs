@@ -11,9 +11,10 @@ using Reservation = AgentBudget.Grains.Reservations.Reservation;
 namespace AgentBudget.Grains;
 
 /// <summary>
-/// One tenant's grains and their turn. A command is handled to its end: due deadlines first, then every check, then one event
-/// that is applied to every grain on the path, or to none. Pure: time is an argument, nothing waits, nothing is read or
-/// written outside. Replaying the events gives the same state on every machine. Not thread-safe: one turn at a time.
+/// One tenant's grains and their turn. A command is handled to its end: due deadlines first, then every check, then one
+/// event that is applied to every grain on the path, or to none. Pure: time is an argument, nothing waits, nothing is
+/// read or written outside. Replaying the events gives the same state on every machine. Not thread-safe: one turn at a
+/// time.
 /// </summary>
 public sealed partial class TenantLedger
 {
@@ -88,8 +89,8 @@ public sealed partial class TenantLedger
     internal IReadOnlyDictionary<long, SessionGrain> Sessions => _sessions;
 
     /// <summary>
-    /// Decides one command at a time that is at least every time before. Due deadlines are handled first. What was decided is
-    /// applied and its events are added to <paramref name="events"/>.
+    /// Decides one command at a time that is at least every time before. Due deadlines are handled first. What was
+    /// decided is applied and its events are added to <paramref name="events"/>.
     /// </summary>
     public Answer Handle(Command command, long nowNanos, List<LedgerEvent> events)
     {
@@ -153,8 +154,8 @@ public sealed partial class TenantLedger
     }
 
     /// <summary>
-    /// Applies the next event of the ledger. Throws <see cref="InvariantException"/> if it cannot follow on this state: the
-    /// journal is damaged or of a release that this one does not know.
+    /// Applies the next event of the ledger. Throws <see cref="InvariantException"/> if it cannot follow on this state:
+    /// the journal is damaged or of a release that this one does not know.
     /// </summary>
     public void Apply(LedgerEvent ledgerEvent)
     {

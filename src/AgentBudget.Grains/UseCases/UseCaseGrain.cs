@@ -12,7 +12,8 @@ internal sealed class UseCaseGrain(string name) : Grain(name, Reason.UseCaseBudg
     public void Configure(UseCase model) => Model = model;
 
     /// <summary>The cheaper model for a model, or null.</summary>
-    public string? CheaperModel(string model) => Model.Downgrade.TryGetValue(model, out string? cheaper) ? cheaper : null;
+    public string? CheaperModel(string model) =>
+        Model.Downgrade.TryGetValue(model, out string? cheaper) ? cheaper : null;
 
     /// <summary>Whether a call that has no cheaper model is refused at a soft cap.</summary>
     public bool RefusesWithoutCheaperModel => !Model.AllowWithoutCheaperModel;

@@ -62,7 +62,9 @@ internal sealed class JournalTable(SqliteEngine engine, TenantTable tenants)
         }
     }
 
-    /// <summary>Writes a group inside a transaction; answers its row, or 0 when the fence or the chain does not fit.</summary>
+    /// <summary>
+    /// Writes a group inside a transaction; answers its row, or 0 when the fence or the chain does not fit.
+    /// </summary>
     public long Append(JournalGroup group)
     {
         long tenant = tenants.NumberOf(group.Tenant);
@@ -137,7 +139,9 @@ internal sealed class JournalTable(SqliteEngine engine, TenantTable tenants)
         return low;
     }
 
-    /// <summary>A group that is missing is left for the reader to find: the one after it is given out in its place.</summary>
+    /// <summary>
+    /// A group that is missing is left for the reader to find: the one after it is given out in its place.
+    /// </summary>
     private long ReadLastEvent(long tenant, long sequence)
     {
         try

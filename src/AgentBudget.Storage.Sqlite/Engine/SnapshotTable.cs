@@ -92,7 +92,9 @@ internal sealed class SnapshotTable(SqliteEngine engine, TenantTable tenants)
         }
     }
 
-    /// <summary>Copies a chunk to the destination; answers its length, or -1 when it is not there or does not fit.</summary>
+    /// <summary>
+    /// Copies a chunk to the destination; answers its length, or -1 when it is not there or does not fit.
+    /// </summary>
     public int ReadChunk(string tenant, long lastEvent, int chunk, Span<byte> destination)
     {
         try
@@ -107,7 +109,9 @@ internal sealed class SnapshotTable(SqliteEngine engine, TenantTable tenants)
         }
     }
 
-    /// <summary>Drops older snapshots a few chunks at a time, inside a transaction; true when nothing is left to drop.</summary>
+    /// <summary>
+    /// Drops older snapshots a few chunks at a time, inside a transaction; true when nothing is left to drop.
+    /// </summary>
     public bool DropSomeBefore(string tenant, long lastEvent)
     {
         long number = tenants.NumberOf(tenant);

@@ -12,8 +12,8 @@ internal sealed class SqliteEngine : IDisposable
     private const long ApplicationId = 0x41_42_4c_31; // "ABL1", so that the file command can name the file.
     private const long SchemaVersion = 1;
 
-    // The lock mode comes first: with it the log needs no shared memory file. Pages are written at commit only, in one go.
-    // A checkpoint is ours to choose: it runs between groups, on this connection.
+    // The lock mode comes first: with it the log needs no shared memory file. Pages are written at commit only, in one
+    // go. A checkpoint is ours to choose: it runs between groups, on this connection.
     private const string Settings = """
         PRAGMA locking_mode = EXCLUSIVE;
         PRAGMA journal_mode = WAL;

@@ -13,9 +13,9 @@ internal enum WriteFault
 }
 
 /// <summary>
-/// A call of SQLite failed. This is the one place that sorts what that means for a write: a full disk is rolled back and
-/// harmless; after any other error (I/O, a corrupt or foreign file, a lost or read-only one) nothing that this process
-/// believes about the file can be trusted.
+/// A call of SQLite failed. This is the one place that sorts what that means for a write: a full disk is rolled back
+/// and harmless; after any other error (I/O, a corrupt or foreign file, a lost or read-only one) nothing that this
+/// process believes about the file can be trusted.
 /// </summary>
 internal sealed class SqliteFaultException(int code, string message)
     : Exception($"SQLite error {code}: {message}")

@@ -5,9 +5,9 @@ using Microsoft.Win32.SafeHandles;
 namespace AgentBudget.Storage.Sqlite.Files;
 
 /// <summary>
-/// Remembers, beside the database, the last group that was reported durable. SQLite stops without a word at the first bad
-/// frame of its log; the marker is how a journal that ends too early is noticed. Two slots are written in turn, each with
-/// its own checksum, so that a torn write leaves the one before.
+/// Remembers, beside the database, the last group that was reported durable. SQLite stops without a word at the first
+/// bad frame of its log; the marker is how a journal that ends too early is noticed. Two slots are written in turn,
+/// each with its own checksum, so that a torn write leaves the one before.
 /// <para>
 /// A slot: format (1 byte), generation (8), position (8), hash (32), SHA-256 of those (32).
 /// </para>

@@ -9,7 +9,9 @@ internal static partial class NativeFiles
 {
     private const int ReadOnly = 0;
 
-    /// <summary>Makes a folder's entries durable: a new file is found after a power cut only if its folder was synced.</summary>
+    /// <summary>
+    /// Makes a folder's entries durable: a new file is found after a power cut only if its folder was synced.
+    /// </summary>
     public static void SyncFolder(string folder)
     {
         if (OperatingSystem.IsWindows()) return; // NTFS journals its folders.

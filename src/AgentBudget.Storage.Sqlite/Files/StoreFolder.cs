@@ -3,7 +3,8 @@ using Microsoft.Win32.SafeHandles;
 namespace AgentBudget.Storage.Sqlite.Files;
 
 /// <summary>
-/// The store's folder: its checks, its modes, and the lock that keeps every other process out for as long as this lives.
+/// The store's folder: its checks, its modes, and the lock that keeps every other process out for as long as this
+/// lives.
 /// </summary>
 internal sealed class StoreFolder : IDisposable
 {
@@ -16,8 +17,10 @@ internal sealed class StoreFolder : IDisposable
 
     // Locks or syncs of these are not what SQLite needs.
     private static readonly string[] NetworkFormats =
-        ["nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "smbfs2", "afs", "ncp", "ncpfs", "coda", "ceph", "lustre",
-            "gfs", "gfs2", "ocfs2", "afpfs", "webdav"];
+        [
+            "nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "smbfs2", "afs", "ncp", "ncpfs", "coda", "ceph",
+            "lustre", "gfs", "gfs2", "ocfs2", "afpfs", "webdav",
+        ];
 
     private readonly SafeFileHandle _lock;
 
@@ -35,7 +38,9 @@ internal sealed class StoreFolder : IDisposable
 
     public string Marker => System.IO.Path.Combine(Path, "ledger.marker");
 
-    /// <summary>Takes the folder. Throws <see cref="StoreException"/> with a sentence when it cannot or should not.</summary>
+    /// <summary>
+    /// Takes the folder. Throws <see cref="StoreException"/> with a sentence when it cannot or should not.
+    /// </summary>
     public static StoreFolder Take(string folder)
     {
         string path = System.IO.Path.GetFullPath(folder);

@@ -12,7 +12,9 @@ public enum AppendFault
     /// <summary>The answer is Unknown and the group is durable.</summary>
     UnknownWritten,
 
-    /// <summary>The answer is Unknown now; the write is tried when <see cref="InMemoryFaults.LandLateWrites"/> is called.</summary>
+    /// <summary>
+    /// The answer is Unknown now; the write is tried when <see cref="InMemoryFaults.LandLateWrites"/> is called.
+    /// </summary>
     UnknownLandsLate,
 
     /// <summary>Another owner takes the tenant just before the write.</summary>

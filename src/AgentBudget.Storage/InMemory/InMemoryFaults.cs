@@ -3,8 +3,8 @@ using AgentBudget.Storage.Journal;
 namespace AgentBudget.Storage.InMemory;
 
 /// <summary>
-/// The faults of an <see cref="InMemoryStore"/>, to be set by tests. Thread-safe; hooks are called on the thread of the call
-/// that they disturb.
+/// The faults of an <see cref="InMemoryStore"/>, to be set by tests. Thread-safe; hooks are called on the thread of the
+/// call that they disturb.
 /// </summary>
 public sealed class InMemoryFaults : IDisposable
 {

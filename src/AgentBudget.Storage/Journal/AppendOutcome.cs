@@ -16,8 +16,8 @@ public enum AppendOutcome
     NoSpace,
 
     /// <summary>
-    /// The store did not say. To find out, acquire a new epoch first and read the head then: without the new epoch, "not
-    /// there" is not "will never be there".
+    /// The store did not say. To find out, acquire a new epoch first and read the head then: without the new epoch,
+    /// "not there" is not "will never be there".
     /// </summary>
     Unknown,
 }
@@ -26,8 +26,8 @@ public enum AppendOutcome
 public interface IAppendCompletion
 {
     /// <summary>
-    /// Called exactly once for each append, on any thread, possibly before <see cref="ILedgerStore.BeginAppend"/> returns.
-    /// Must not block and not throw.
+    /// Called exactly once for each append, on any thread, possibly before <see cref="ILedgerStore.BeginAppend"/>
+    /// returns. Must not block and not throw.
     /// </summary>
     void AppendCompleted(AppendOutcome outcome);
 }

@@ -4,8 +4,8 @@ using System.Security.Cryptography;
 namespace AgentBudget.Storage.Journal;
 
 /// <summary>
-/// A SHA-256 value of the chain (FIPS 180-4). The hash of a group is SHA-256(previous hash ‖ body); the first group of a
-/// tenant follows <see cref="Zero"/>.
+/// A SHA-256 value of the chain (FIPS 180-4). The hash of a group is SHA-256(previous hash ‖ body); the first group of
+/// a tenant follows <see cref="Zero"/>.
 /// </summary>
 public readonly record struct ChainHash
 {

@@ -1,8 +1,8 @@
 namespace AgentBudget.Storage.Journal;
 
 /// <summary>
-/// Checks groups as they are read, in order: numbers without gaps, epochs that never go back, event numbers without gaps,
-/// and the chain of hashes. Feed it every group once; it holds no buffers.
+/// Checks groups as they are read, in order: numbers without gaps, epochs that never go back, event numbers without
+/// gaps, and the chain of hashes. Feed it every group once; it holds no buffers.
 /// </summary>
 /// <param name="tenant">Whose journal.</param>
 /// <param name="start">The trusted place to continue from; <see cref="JournalHead.Empty"/> for the beginning.</param>
@@ -18,11 +18,14 @@ public sealed class ChainVerifier(string tenant, JournalHead start)
         Head = new JournalHead(group.Sequence, group.Epoch, group.LastEvent, group.Hash);
     }
 
-    /// <summary>Throws <see cref="JournalDamagedException"/> unless what was verified ends where the journal should.</summary>
+    /// <summary>
+    /// Throws <see cref="JournalDamagedException"/> unless what was verified ends where the journal should.
+    /// </summary>
     public void Finish(JournalHead expected)
     {
         if (Head != expected)
-            throw new JournalDamagedException(tenant, Head.Sequence + 1, $"the journal should end at {expected.Sequence}");
+            throw new JournalDamagedException(
+                tenant, Head.Sequence + 1, $"the journal should end at {expected.Sequence}");
     }
 
     private string? FaultOf(StoredGroup group)

@@ -4,9 +4,9 @@ using System.Text;
 namespace AgentBudget.Storage.Journal;
 
 /// <summary>
-/// The bytes of a group's body, little-endian: format number (1 byte), group sequence (8), epoch (8), sequence of the first
-/// event (8), number of events (4), tenant (2 bytes of length, UTF-8), then each event as a base-128 length and its bytes.
-/// The columns of a row are repeated here so that the chain's hash covers them.
+/// The bytes of a group's body, little-endian: format number (1 byte), group sequence (8), epoch (8), sequence of the
+/// first event (8), number of events (4), tenant (2 bytes of length, UTF-8), then each event as a base-128 length and
+/// its bytes. The columns of a row are repeated here so that the chain's hash covers them.
 /// </summary>
 internal static class GroupFormat
 {
@@ -73,7 +73,8 @@ internal static class GroupFormat
     }
 
     /// <summary>
-    /// What is wrong with the header against the row that it is in; null if nothing. The row's hash must be checked too.
+    /// What is wrong with the header against the row that it is in; null if nothing. The row's hash must be checked
+    /// too.
     /// </summary>
     public static string? FaultOfHeader(string tenant, StoredGroup group)
     {
