@@ -66,6 +66,16 @@ public sealed class JournalGroup : IDisposable
         return room;
     }
 
+    /// <summary>Remembers the events so far, to go back to them with <see cref="Rewind"/>.</summary>
+    public GroupMark Mark() => new(_length, Events);
+
+    /// <summary>Takes away what was added after the mark.</summary>
+    public void Rewind(GroupMark mark)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(mark.Length, _length, nameof(mark));
+        (_length, Events) = (mark.Length, mark.Events);
+    }
+
     /// <summary>
     /// Finishes the group: from here on its hash is known. May be called again to append the same events under another
     /// epoch.
@@ -119,3 +129,8 @@ public sealed class JournalGroup : IDisposable
         _buffer = larger;
     }
 }
+
+/// <summary>A place in a group that is being filled.</summary>
+/// <param name="Length">Bytes up to it.</param>
+/// <param name="Events">Events up to it.</param>
+public readonly record struct GroupMark(int Length, int Events);

@@ -1,0 +1,56 @@
+using AgentBudget.Runtime.Turns;
+using AgentBudget.Storage;
+using AgentBudget.Storage.Snapshots;
+using Microsoft.Extensions.Logging;
+
+namespace AgentBudget.Runtime.Tenants;
+
+/// <summary>
+/// Stores snapshots. One counts only after it was read back, is the same bytes, and restores to the same state; older ones
+/// are dropped then and not before. The journal is never shortened.
+/// </summary>
+internal sealed partial class SnapshotKeeper(ILedgerStore store, ITurnLedgers ledgers, ILogger logger)
+{
+    /// <summary>Whether the snapshot is stored and was compared. Does not throw.</summary>
+    public async Task<bool> SaveAsync(string tenant, long epoch, StoredSnapshot snapshot)
+    {
+        try
+        {
+            if (!await store.SaveSnapshotAsync(tenant, epoch, snapshot, CancellationToken.None)) return false;
+            if (!await IsStoredAsync(tenant, snapshot))
+            {
+                Log.NotTheSame(logger, tenant, snapshot.Head.LastEvent);
+                return false;
+            }
+
+            await store.DropSnapshotsBeforeAsync(tenant, epoch, snapshot.Head.LastEvent, CancellationToken.None);
+            return true;
+        }
+        catch (Exception exception)
+        {
+            Log.NotSaved(logger, tenant, snapshot.Head.LastEvent, exception);
+            return false;
+        }
+    }
+
+    private async Task<bool> IsStoredAsync(string tenant, StoredSnapshot snapshot)
+    {
+        StoredSnapshot? stored = await store.ReadSnapshotAsync(
+            tenant, snapshot.Head.LastEvent, CancellationToken.None);
+        return stored is not null
+            && stored.Head == snapshot.Head
+            && stored.NextDeadlineNanos == snapshot.NextDeadlineNanos
+            && stored.Body.Span.SequenceEqual(snapshot.Body.Span)
+            && ledgers.Restore(tenant, stored.Body.Span).Snapshot().AsSpan().SequenceEqual(snapshot.Body.Span);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(3111, LogLevel.Error,
+            "The snapshot of tenant {Tenant} at event {Sequence} is not what was saved; older ones are kept")]
+        public static partial void NotTheSame(ILogger logger, string tenant, long sequence);
+
+        [LoggerMessage(3112, LogLevel.Warning, "The snapshot of tenant {Tenant} at event {Sequence} was not saved")]
+        public static partial void NotSaved(ILogger logger, string tenant, long sequence, Exception exception);
+    }
+}

@@ -1,0 +1,133 @@
+using AgentBudget.Grains;
+using AgentBudget.Protocol.V1;
+using AgentBudget.Runtime.Events;
+using AgentBudget.Runtime.Turns;
+using AgentBudget.Storage.Journal;
+using AgentBudget.Storage.Snapshots;
+using Microsoft.Extensions.Logging;
+using Outcome = AgentBudget.Grains.Outcome;
+
+namespace AgentBudget.Runtime.Tenants;
+
+// What comes out of the turn loop, on the slot's step.
+internal sealed partial class TenantSlot : ITurnPorts
+{
+    void ITurnPorts.BeginAppend(JournalGroup group) => _services.Store.BeginAppend(group, this);
+
+    void ITurnPorts.BeginResolve()
+    {
+        Log.AppendUnknown(_services.Logger, Tenant);
+        _ = ResolveAsync(_loop!);
+    }
+
+    void ITurnPorts.Publish(LedgerEvent[] events)
+    {
+        if (events[0].Sequence == 1) _services.OnFirstEvent(Tenant);
+        Hub.Publish(events);
+    }
+
+    void ITurnPorts.Answer(PendingCommand command)
+    {
+        long original = command.Decided.DuplicateOf;
+        if (original == 0)
+        {
+            Leave(command.Kind);
+            command.Complete(command.Decided);
+        }
+        else if (Hub.TryRead(original, out ReadOnlyMemory<LedgerEvent> events))
+        {
+            Leave(command.Kind);
+            command.Complete(new Answer(Outcome.Done, events.Span[0]));
+        }
+        else
+        {
+            _ = AnswerFromJournalAsync(command, original);
+        }
+    }
+
+    void ITurnPorts.Fail(PendingCommand command, TenantFault fault, string message) => Fail(command, fault, message);
+
+    void ITurnPorts.SaveSnapshot(StoredSnapshot snapshot, long epoch)
+    {
+        if (!_isSaving) SaveSnapshot(snapshot, epoch, then: null);
+    }
+
+    void ITurnPorts.ReportDefect(Exception exception) => Log.Defect(_services.Logger, Tenant, exception);
+
+    private void Fail(PendingCommand command, TenantFault fault, string message)
+    {
+        Leave(command.Kind);
+        command.Fail(new TenantException(fault, message));
+    }
+
+    /// <summary>The epoch first, the head after it: only then is what is not there never going to be.</summary>
+    private async Task ResolveAsync(TurnLoop loop)
+    {
+        try
+        {
+            long epoch = await _services.Store.AcquireAsync(Tenant, CancellationToken.None);
+            JournalHead head = epoch == 0
+                ? JournalHead.Empty
+                : await _services.Store.ReadHeadAsync(Tenant, CancellationToken.None);
+            Post(() => loop.Resolved(epoch, head));
+        }
+        catch (Exception exception)
+        {
+            Log.NotResolved(_services.Logger, Tenant, exception);
+            Post(loop.ResolveFailed);
+        }
+    }
+
+    /// <summary>The first request was long ago: its event is read from the journal, away from the loop.</summary>
+    private async Task AnswerFromJournalAsync(PendingCommand command, long original)
+    {
+        try
+        {
+            List<LedgerEvent> events = await JournalReader.ReadAsync(
+                _services.Store, Tenant, original, original, eventsMax: 1, CancellationToken.None);
+            Leave(command.Kind);
+            command.Complete(new Answer(Outcome.Done, events[0]));
+        }
+        catch (Exception exception)
+        {
+            Log.OriginalUnreadable(_services.Logger, Tenant, original, exception);
+            Fail(command, TenantFault.OutcomeUnknown, "the answer to the first request could not be read");
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(3201, LogLevel.Information, "Tenant {Tenant} is active at event {Sequence} under epoch {Epoch}")]
+        public static partial void Loaded(ILogger logger, string tenant, long sequence, long epoch);
+
+        [LoggerMessage(3202, LogLevel.Warning, "Tenant {Tenant} could not be loaded")]
+        public static partial void NotLoaded(ILogger logger, string tenant, Exception exception);
+
+        [LoggerMessage(3203, LogLevel.Critical, "Tenant {Tenant} is halted: {Message}")]
+        public static partial void Halted(ILogger logger, string tenant, string message);
+
+        [LoggerMessage(3204, LogLevel.Debug, "Tenant {Tenant} left memory")]
+        public static partial void Passivated(ILogger logger, string tenant);
+
+        [LoggerMessage(3205, LogLevel.Warning, "Tenant {Tenant} was dropped from memory: {Message}")]
+        public static partial void FenceLost(ILogger logger, string tenant, string message);
+
+        [LoggerMessage(3206, LogLevel.Warning, "Tenant {Tenant} is loaded again: {Message}")]
+        public static partial void Reloading(ILogger logger, string tenant, string message);
+
+        [LoggerMessage(3207, LogLevel.Error, "A turn of tenant {Tenant} hit a defect")]
+        public static partial void Defect(ILogger logger, string tenant, Exception exception);
+
+        [LoggerMessage(3208, LogLevel.Warning, "The store did not say how an append of tenant {Tenant} ended")]
+        public static partial void AppendUnknown(ILogger logger, string tenant);
+
+        [LoggerMessage(3209, LogLevel.Error, "An append of tenant {Tenant} of unknown outcome could not be resolved")]
+        public static partial void NotResolved(ILogger logger, string tenant, Exception exception);
+
+        [LoggerMessage(3210, LogLevel.Error, "Event {Sequence} of tenant {Tenant} could not be read")]
+        public static partial void OriginalUnreadable(ILogger logger, string tenant, long sequence, Exception exception);
+
+        [LoggerMessage(3211, LogLevel.Warning, "The older journal of tenant {Tenant} could not be verified now")]
+        public static partial void NotVerified(ILogger logger, string tenant, Exception exception);
+    }
+}

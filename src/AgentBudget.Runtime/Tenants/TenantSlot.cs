@@ -1,0 +1,193 @@
+using AgentBudget.Grains;
+using AgentBudget.Runtime.Events;
+using AgentBudget.Runtime.Turns;
+using AgentBudget.Storage.Journal;
+
+namespace AgentBudget.Runtime.Tenants;
+
+/// <summary>
+/// A tenant's place on this silo: its intake and event hub for as long as the host lives, its turn loop while it is active.
+/// <para>
+/// Whatever arrives is put aside and one step of the slot is scheduled on the thread pool; a step is never run twice at
+/// once, so all below the intake is single-threaded without a lock or a thread of its own.
+/// </para>
+/// <code>
+/// Passive ── command, deadline ──► Loading ── loaded ──► Active ── idle ──► Passive
+///                                     │                    ├── loop ended ──► Loading (Passive when the fence was lost)
+///                                     └── damage ──► Halted ◄── damage ──┘          any ── stop ──► Stopped
+/// </code>
+/// </summary>
+internal sealed partial class TenantSlot : IThreadPoolWorkItem, IAppendCompletion, IDisposable
+{
+    /// <summary>Turns between two looks at what else arrived: a group is on its way within a millisecond.</summary>
+    private const int TurnsPerStep = 256;
+
+    /// <summary>Steps before other tenants' work gets its turn on the pool.</summary>
+    private const int StepsPerWorkItem = 16;
+
+    private const int NoOutcome = 0; // Otherwise the outcome's number plus one.
+
+    private readonly TenantServices _services;
+    private readonly System.Collections.Concurrent.ConcurrentQueue<Action> _inputs = new();
+    private readonly ITimer _timer;
+    private PendingCommand? _intake; // The newest first; the step turns it around.
+    private int _appendOutcome;
+    private int _tick;
+    private int _isScheduled;
+    private int _waitingCommands;
+    private int _waitingSettlements;
+    private CommandList _backlog;
+    private long _armedFor = long.MaxValue;
+
+    /// <param name="tenant">Whose.</param>
+    /// <param name="services">What all tenants share.</param>
+    /// <param name="durableSequence">Sequence of the last event in the journal.</param>
+    /// <param name="passiveDeadlineNanos">When it is to be activated, command or not.</param>
+    public TenantSlot(string tenant, TenantServices services, long durableSequence, long passiveDeadlineNanos)
+    {
+        Tenant = tenant;
+        _services = services;
+        _passiveDeadlineNanos = passiveDeadlineNanos;
+        Hub = new EventHub(services.Options.RecentEventsMax);
+        Hub.Loaded(durableSequence);
+        _timer = services.Time.CreateTimer(
+            static slot => ((TenantSlot)slot!).Tick(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
+
+    public string Tenant { get; }
+
+    public EventHub Hub { get; }
+
+    /// <summary>Takes a command in, or turns it away. Any thread.</summary>
+    public ValueTask<Answer> SubmitAsync(Command command)
+    {
+        CommandKind kind = CommandKinds.Of(command);
+        if (!TryEnter(kind))
+        {
+            return ValueTask.FromException<Answer>(new TenantException(
+                TenantFault.Busy, $"too many requests wait for tenant '{Tenant}'"));
+        }
+
+        PendingCommand pending = PendingCommand.Take(command, kind);
+        ValueTask<Answer> task = pending.Task;
+        PendingCommand? newest = Volatile.Read(ref _intake);
+        while (true)
+        {
+            pending.Next = newest;
+            PendingCommand? seen = Interlocked.CompareExchange(ref _intake, pending, newest);
+            if (ReferenceEquals(seen, newest)) break;
+            newest = seen;
+        }
+
+        Schedule();
+        return task;
+    }
+
+    /// <summary>The store's answer. Any thread; one append is under way at most.</summary>
+    public void AppendCompleted(AppendOutcome outcome)
+    {
+        Interlocked.Exchange(ref _appendOutcome, (int)outcome + 1);
+        Schedule();
+    }
+
+    /// <summary>Takes a step even though nothing arrived. Any thread.</summary>
+    public void Schedule()
+    {
+        // What arrived was published by an interlocked write, so a step that is not seen to have ended will see it.
+        if (Volatile.Read(ref _isScheduled) == 0 && Interlocked.Exchange(ref _isScheduled, 1) == 0)
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+    }
+
+    void IThreadPoolWorkItem.Execute()
+    {
+        for (int i = 0; i < StepsPerWorkItem; i++)
+        {
+            if (Step()) continue;
+            Interlocked.Exchange(ref _isScheduled, 0);
+            if (!HasInput() || Interlocked.Exchange(ref _isScheduled, 1) != 0) return;
+        }
+
+        ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+    }
+
+    private bool HasInput() =>
+        Volatile.Read(ref _intake) is not null
+        || Volatile.Read(ref _appendOutcome) != NoOutcome
+        || Volatile.Read(ref _tick) != 0
+        || !_inputs.IsEmpty;
+
+    private void Tick()
+    {
+        Interlocked.Exchange(ref _tick, 1);
+        Schedule();
+    }
+
+    private void Post(Action input)
+    {
+        _inputs.Enqueue(input);
+        Schedule();
+    }
+
+    private bool TryEnter(CommandKind kind)
+    {
+        bool isSettlement = kind == CommandKind.Settlement;
+        ref int waiting = ref isSettlement ? ref _waitingSettlements : ref _waitingCommands;
+        int bound = isSettlement
+            ? _services.Options.WaitingSettlementsMax
+            : _services.Options.WaitingCommandsMax;
+        if (Interlocked.Increment(ref waiting) <= bound) return true;
+        Interlocked.Decrement(ref waiting);
+        return false;
+    }
+
+    private void Leave(CommandKind kind)
+    {
+        if (kind == CommandKind.Settlement) Interlocked.Decrement(ref _waitingSettlements);
+        else Interlocked.Decrement(ref _waitingCommands);
+    }
+
+    /// <summary>Handles what has arrived; true when there is more to do at once.</summary>
+    private bool Step()
+    {
+        while (_inputs.TryDequeue(out Action? input)) input();
+        if (Interlocked.Exchange(ref _tick, 0) != 0) _armedFor = long.MaxValue;
+        int outcome = Interlocked.Exchange(ref _appendOutcome, NoOutcome);
+        if (outcome != NoOutcome) _loop!.AppendCompleted((AppendOutcome)(outcome - 1));
+        TakeIntake();
+        long now = _services.Clock.NowNanos();
+        bool hasMore = StepState(now);
+        if (_isStopping) StepStop();
+        ArmTimer(now);
+        return hasMore;
+    }
+
+    private void TakeIntake()
+    {
+        if (Volatile.Read(ref _intake) is null) return;
+        PendingCommand? newest = Interlocked.Exchange(ref _intake, null);
+        PendingCommand? oldest = null;
+        while (newest is not null)
+        {
+            PendingCommand? next = newest.Next;
+            newest.Next = oldest;
+            oldest = newest;
+            newest = next;
+        }
+
+        while (oldest is not null)
+        {
+            PendingCommand? next = oldest.Next;
+            _backlog.Add(oldest);
+            oldest = next;
+        }
+    }
+
+    private void ArmTimer(long now)
+    {
+        long next = NextWakeNanos(now);
+        if (next >= _armedFor) return;
+        _armedFor = next;
+        long delay = Math.Clamp((next - now) / 1_000_000, 0, TimerDelayMillisecondsMax) + 1;
+        _timer.Change(TimeSpan.FromMilliseconds(delay), Timeout.InfiniteTimeSpan);
+    }
+}

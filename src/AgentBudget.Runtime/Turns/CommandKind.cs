@@ -1,0 +1,27 @@
+using AgentBudget.Grains;
+
+namespace AgentBudget.Runtime.Turns;
+
+/// <summary>What a command needs of the loop.</summary>
+internal enum CommandKind
+{
+    /// <summary>Decides something new; the first to be turned away.</summary>
+    Decision,
+
+    /// <summary>Settles or gives back an existing hold: has room of its own, since what was spent must be recorded.</summary>
+    Settlement,
+
+    /// <summary>Changes nothing.</summary>
+    Query,
+}
+
+/// <summary>Tells the kinds apart.</summary>
+internal static class CommandKinds
+{
+    public static CommandKind Of(Command command) => command switch
+    {
+        CommitCommand or ReleaseCommand => CommandKind.Settlement,
+        BalanceQuery or SessionQuery or SessionsQuery or CatalogQuery or SpendSnapshotQuery => CommandKind.Query,
+        _ => CommandKind.Decision,
+    };
+}

@@ -1,0 +1,58 @@
+using AgentBudget.Grains;
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Runtime.Turns;
+
+/// <summary>What a turn loop drives: a tenant's grains.</summary>
+internal interface ITurnLedger
+{
+    long Sequence { get; }
+
+    long LogTimeNanos { get; }
+
+    long NextDeadlineNanos { get; }
+
+    Answer Handle(Command command, long nowNanos, List<LedgerEvent> events);
+
+    void HandleDeadlines(long nowNanos, List<LedgerEvent> events);
+
+    void Apply(LedgerEvent ledgerEvent);
+
+    byte[] Snapshot();
+}
+
+/// <summary>Makes ledgers.</summary>
+internal interface ITurnLedgers
+{
+    ITurnLedger Create(string tenant);
+
+    ITurnLedger Restore(string tenant, ReadOnlySpan<byte> snapshot);
+}
+
+/// <summary>The real grains.</summary>
+internal sealed class GrainLedgers : ITurnLedgers
+{
+    public ITurnLedger Create(string tenant) => new GrainLedger(new TenantLedger(tenant));
+
+    public ITurnLedger Restore(string tenant, ReadOnlySpan<byte> snapshot) =>
+        new GrainLedger(TenantLedger.Restore(tenant, snapshot));
+
+    private sealed class GrainLedger(TenantLedger ledger) : ITurnLedger
+    {
+        public long Sequence => ledger.Sequence;
+
+        public long LogTimeNanos => ledger.LogTimeNanos;
+
+        public long NextDeadlineNanos => ledger.NextDeadlineNanos;
+
+        public Answer Handle(Command command, long nowNanos, List<LedgerEvent> events) =>
+            ledger.Handle(command, nowNanos, events);
+
+        public void HandleDeadlines(long nowNanos, List<LedgerEvent> events) =>
+            ledger.HandleDeadlines(nowNanos, events);
+
+        public void Apply(LedgerEvent ledgerEvent) => ledger.Apply(ledgerEvent);
+
+        public byte[] Snapshot() => ledger.Snapshot();
+    }
+}

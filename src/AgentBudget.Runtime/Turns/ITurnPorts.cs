@@ -1,0 +1,33 @@
+using AgentBudget.Protocol.V1;
+using AgentBudget.Storage.Journal;
+using AgentBudget.Storage.Snapshots;
+
+namespace AgentBudget.Runtime.Turns;
+
+/// <summary>What leaves a turn loop. Called on the loop's own thread, never waited for.</summary>
+internal interface ITurnPorts
+{
+    /// <summary>Hands a group to the journal; <see cref="TurnLoop.AppendCompleted"/> says how it ended.</summary>
+    void BeginAppend(JournalGroup group);
+
+    /// <summary>
+    /// Acquires a new epoch and then reads the head; <see cref="TurnLoop.Resolved"/> or
+    /// <see cref="TurnLoop.ResolveFailed"/> says what was found.
+    /// </summary>
+    void BeginResolve();
+
+    /// <summary>Events are durable. The array is given away.</summary>
+    void Publish(LedgerEvent[] events);
+
+    /// <summary>A command's decided answer may leave: all that it rests on is durable.</summary>
+    void Answer(PendingCommand command);
+
+    /// <summary>A command is not answered.</summary>
+    void Fail(PendingCommand command, TenantFault fault, string message);
+
+    /// <summary>The state at a durable place, to be stored.</summary>
+    void SaveSnapshot(StoredSnapshot snapshot, long epoch);
+
+    /// <summary>A bug was caught.</summary>
+    void ReportDefect(Exception exception);
+}

@@ -1,0 +1,361 @@
+using AgentBudget.Grains;
+using AgentBudget.Protocol.V1;
+using AgentBudget.Storage.Journal;
+using AgentBudget.Storage.Snapshots;
+
+namespace AgentBudget.Runtime.Turns;
+
+/// <summary>
+/// One activation's turns as a synchronous state machine: commands and the store's answers go in, groups and durable answers
+/// come out through ports. One group is in flight while the next is decided; what a turn answers waits for its group, and a
+/// turn without events waits for the groups that it has seen. Not thread-safe.
+/// <code>
+/// Running ── append unknown ──► Resolving ── mine is there, or it is not and is appended again ──► Running
+///    │                              └── fence lost, unreadable, too many attempts, another's head ──► Ended
+///    ├── a bug in a turn ──► Draining ── what was decided before is durable ──► Ended
+///    └── fence lost, no space ──► Ended
+/// </code>
+/// </summary>
+internal sealed class TurnLoop : IDisposable
+{
+    /// <summary>Appends of one group before it is given up: each took a new epoch, so the store is not well.</summary>
+    public const int AppendAttemptsMax = 3;
+
+    private readonly ITurnLedger _ledger;
+    private readonly ITurnPorts _ports;
+    private readonly long _snapshotEveryEvents;
+    private readonly List<LedgerEvent> _turn = [];
+    private OpenGroup _open;
+    private OpenGroup _spare;
+    private OpenGroup? _inFlight;
+    private int _attempts;
+    private long _snapshotEvent;
+
+    /// <param name="tenant">Whose.</param>
+    /// <param name="ledger">The state at <paramref name="head"/>.</param>
+    /// <param name="head">Where the journal ends.</param>
+    /// <param name="epoch">The epoch to append under.</param>
+    /// <param name="snapshotEvent">Last event of the newest snapshot.</param>
+    /// <param name="snapshotEveryEvents">Events after which the next is taken.</param>
+    /// <param name="ports">What comes out.</param>
+    public TurnLoop(
+        string tenant,
+        ITurnLedger ledger,
+        JournalHead head,
+        long epoch,
+        long snapshotEvent,
+        long snapshotEveryEvents,
+        ITurnPorts ports)
+    {
+        Invariant.Holds(ledger.Sequence == head.LastEvent);
+        _ledger = ledger;
+        _ports = ports;
+        _snapshotEvent = snapshotEvent;
+        _snapshotEveryEvents = snapshotEveryEvents;
+        _open = new OpenGroup(tenant);
+        _spare = new OpenGroup(tenant);
+        Head = head;
+        Epoch = epoch;
+    }
+
+    public TurnLoopState State { get; private set; }
+
+    /// <summary>Where the journal ends, as far as it is known to be durable.</summary>
+    public JournalHead Head { get; private set; }
+
+    public long Epoch { get; private set; }
+
+    public long NextDeadlineNanos => _ledger.NextDeadlineNanos;
+
+    /// <summary>Whether another turn may be taken now.</summary>
+    public bool HasRoom => State == TurnLoopState.Running && _open.HasRoom;
+
+    /// <summary>Everything decided is durable and answered.</summary>
+    public bool IsIdle => _inFlight is null && _open.Events.Count == 0 && !_open.HasWaiting;
+
+    /// <summary>Events since the newest snapshot.</summary>
+    public long EventsSinceSnapshot => Head.LastEvent - _snapshotEvent;
+
+    /// <summary>What went wrong, once it has ended.</summary>
+    public string EndMessage { get; private set; } = "";
+
+    /// <summary>Takes a turn. Only while <see cref="HasRoom"/> and no deadline is due.</summary>
+    public void Handle(PendingCommand command, long nowNanos)
+    {
+        try
+        {
+            _turn.Clear();
+            command.Decided = _ledger.Handle(command.Command, nowNanos, _turn);
+            AddTurn();
+        }
+        catch (Exception exception)
+        {
+            EndAfterDefect(exception);
+            _ports.Fail(command, TenantFault.Defect, "this request hit a defect and had no effect");
+            return;
+        }
+
+        if (_open.Events.Count > 0 || _inFlight is null) _open.Wait(command);
+        else _inFlight.Wait(command);
+    }
+
+    /// <summary>Handles some deadlines that are due. Only while <see cref="HasRoom"/>; false after a defect.</summary>
+    public bool HandleDeadlines(long nowNanos)
+    {
+        try
+        {
+            _turn.Clear();
+            _ledger.HandleDeadlines(nowNanos, _turn);
+            AddTurn();
+            return true;
+        }
+        catch (Exception exception)
+        {
+            EndAfterDefect(exception);
+            return false;
+        }
+    }
+
+    /// <summary>
+    /// Answers a query at the log's own time, while nothing can be written. False, and the loop has ended, when that would
+    /// have recorded something.
+    /// </summary>
+    public bool TryAnswerWithoutTime(PendingCommand query)
+    {
+        Invariant.Holds(IsIdle);
+        try
+        {
+            _turn.Clear();
+            query.Decided = _ledger.Handle(query.Command, _ledger.LogTimeNanos, _turn);
+            if (_turn.Count == 0)
+            {
+                _ports.Answer(query);
+                return true;
+            }
+        }
+        catch (Exception exception)
+        {
+            _ports.ReportDefect(exception);
+        }
+
+        End(TurnLoopState.EndedForReload, "a query would have recorded something");
+        return false;
+    }
+
+    /// <summary>Sends what was decided, if nothing is in flight.</summary>
+    public void Send()
+    {
+        if (_inFlight is not null || State is not (TurnLoopState.Running or TurnLoopState.Draining)) return;
+        if (_open.Events.Count > 0)
+        {
+            _open.Group.Seal(Head, Epoch);
+            Invariant.Holds(_open.Group.Head.LastEvent - Head.LastEvent == _open.Events.Count);
+            if (Head.LastEvent + _open.Events.Count - _snapshotEvent >= _snapshotEveryEvents) Capture();
+            _attempts = 1;
+            _inFlight = _open;
+            _open = _spare;
+            _ports.BeginAppend(_inFlight.Group);
+            return;
+        }
+
+        AnswerAll(_open);
+        if (State == TurnLoopState.Draining) End(TurnLoopState.EndedForReload, "a defect was caught");
+    }
+
+    /// <summary>The store's answer to the group in flight.</summary>
+    public void AppendCompleted(AppendOutcome outcome)
+    {
+        Invariant.Holds(_inFlight is not null);
+        switch (outcome)
+        {
+            case AppendOutcome.Appended:
+                GroupIsDurable();
+                break;
+            case AppendOutcome.FenceLost:
+                FailAll(TenantFault.NotReady, TenantFault.NotReady, "the tenant moved; nothing was recorded");
+                End(TurnLoopState.EndedByFence, "the epoch is not current");
+                break;
+            case AppendOutcome.NoSpace:
+                FailAll(TenantFault.StoreFull, TenantFault.StoreFull, "the store has no space; nothing was recorded");
+                End(TurnLoopState.EndedByNoSpace, "the store has no space");
+                break;
+            case AppendOutcome.Unknown:
+                if (State == TurnLoopState.Running) State = TurnLoopState.Resolving;
+                else State = TurnLoopState.ResolvingDraining;
+                _ports.BeginResolve();
+                break;
+        }
+    }
+
+    /// <summary>After an unknown append: a new epoch was acquired (0: it was not), and then this head was read.</summary>
+    public void Resolved(long epoch, JournalHead head)
+    {
+        JournalGroup mine = _inFlight!.Group;
+        const string Unknown = "the store did not say whether the request was recorded";
+        if (epoch == 0)
+        {
+            FailAll(TenantFault.OutcomeUnknown, TenantFault.NotReady, Unknown);
+            End(TurnLoopState.EndedByFence, "another owner has the tenant");
+            return;
+        }
+
+        State = State == TurnLoopState.Resolving ? TurnLoopState.Running : TurnLoopState.Draining;
+        Epoch = epoch;
+        if (head == mine.Head)
+        {
+            GroupIsDurable();
+        }
+        else if (head != Head)
+        {
+            FailAll(TenantFault.OutcomeUnknown, TenantFault.NotReady, Unknown);
+            End(TurnLoopState.EndedByDamage,
+                $"after an append of unknown outcome the journal ends with group {head.Sequence} of epoch {head.Epoch}, "
+                + $"which is neither group {mine.Sequence} nor the one before it");
+        }
+        else if (_attempts >= AppendAttemptsMax)
+        {
+            FailAll(TenantFault.NotReady, TenantFault.NotReady, "the store does not take the group; nothing was recorded");
+            End(TurnLoopState.EndedForReload, "the store did not take a group");
+        }
+        else
+        {
+            // The new epoch keeps the old attempt out for ever, so the same events are appended under the new one.
+            _attempts++;
+            mine.Seal(Head, Epoch);
+            _ports.BeginAppend(mine);
+        }
+    }
+
+    /// <summary>After an unknown append: the store could not be asked.</summary>
+    public void ResolveFailed()
+    {
+        FailAll(
+            TenantFault.OutcomeUnknown,
+            TenantFault.NotReady,
+            "the store did not say whether the request was recorded");
+        End(TurnLoopState.EndedForReload, "the store could not be asked about an unknown append");
+    }
+
+    /// <summary>The state as a snapshot at <see cref="Head"/>; only while idle. Null after a defect.</summary>
+    public StoredSnapshot? TakeSnapshot()
+    {
+        Invariant.Holds(IsIdle);
+        try
+        {
+            var snapshot = new StoredSnapshot(Head, _ledger.NextDeadlineNanos, _ledger.Snapshot());
+            _snapshotEvent = Head.LastEvent;
+            return snapshot;
+        }
+        catch (Exception exception)
+        {
+            EndAfterDefect(exception);
+            return null;
+        }
+    }
+
+    public void Dispose()
+    {
+        _open.Dispose();
+        if (!ReferenceEquals(_spare, _open)) _spare.Dispose();
+        // The store owns the buffer of a group in flight; it is left to the garbage collector.
+    }
+
+    private void AddTurn()
+    {
+        long expected = Head.LastEvent + (_inFlight?.Events.Count ?? 0) + _open.Events.Count;
+        foreach (LedgerEvent added in _turn) Invariant.Holds(added.Sequence == ++expected);
+        Invariant.Holds(_ledger.Sequence == expected);
+        _open.Add(_turn);
+    }
+
+    private void GroupIsDurable()
+    {
+        OpenGroup durable = _inFlight!;
+        Head = durable.Group.Head;
+        _ports.Publish(durable.Events.ToArray());
+        AnswerAll(durable);
+        if (durable.Snapshot is { } snapshot)
+            _ports.SaveSnapshot(new StoredSnapshot(Head, durable.SnapshotNextDeadlineNanos, snapshot), Epoch);
+        durable.Reset();
+        _inFlight = null;
+        _spare = durable;
+        Send();
+    }
+
+    private void Capture()
+    {
+        try
+        {
+            _open.Snapshot = _ledger.Snapshot();
+            _open.SnapshotNextDeadlineNanos = _ledger.NextDeadlineNanos;
+            _snapshotEvent = _open.Group.Head.LastEvent;
+        }
+        catch (Exception exception)
+        {
+            EndAfterDefect(exception);
+        }
+    }
+
+    private void EndAfterDefect(Exception exception)
+    {
+        // The ledger's memory may be half-changed: no further turn. What was decided before is sound and is still sent.
+        _ports.ReportDefect(exception);
+        if (State == TurnLoopState.Running) State = TurnLoopState.Draining;
+    }
+
+    private void AnswerAll(OpenGroup group)
+    {
+        while (group.TryTakeWaiting(out PendingCommand? command)) _ports.Answer(command);
+    }
+
+    private void FailAll(TenantFault inFlight, TenantFault open, string message)
+    {
+        FailAll(_inFlight!, inFlight, message);
+        const string NotSent = "the request was not recorded; the tenant is being loaded again";
+        FailAll(_open, open, open == inFlight ? message : NotSent);
+    }
+
+    private void FailAll(OpenGroup group, TenantFault fault, string message)
+    {
+        while (group.TryTakeWaiting(out PendingCommand? command))
+        {
+            // What a query saw is gone; it had no effect in any case.
+            if (command.Kind == CommandKind.Query) _ports.Fail(command, TenantFault.NotReady, "the tenant is being loaded");
+            else _ports.Fail(command, fault, message);
+        }
+    }
+
+    private void End(TurnLoopState state, string message)
+    {
+        State = state;
+        EndMessage = message;
+    }
+}
+
+/// <summary>Where a turn loop stands.</summary>
+internal enum TurnLoopState
+{
+    /// <summary>Takes turns.</summary>
+    Running,
+
+    /// <summary>An append's outcome is being found out; no turn, no answer.</summary>
+    Resolving,
+
+    /// <summary>After a bug: sends what was decided before it.</summary>
+    Draining,
+
+    /// <summary>Both: an append's outcome is being found out after a bug.</summary>
+    ResolvingDraining,
+
+    /// <summary>Ended: memory must be dropped and loaded again.</summary>
+    EndedForReload,
+
+    /// <summary>Ended: someone else may own the tenant.</summary>
+    EndedByFence,
+
+    /// <summary>Ended: nothing can be written for now.</summary>
+    EndedByNoSpace,
+
+    /// <summary>Ended: the journal is not what it should be.</summary>
+    EndedByDamage,
+}
