@@ -12,7 +12,7 @@ internal sealed class PendingCommand : IValueTaskSource<Answer>
     private const int PooledPerThreadMax = 1024; // As many as one thread has calls in flight; the rest is garbage.
 
     [ThreadStatic]
-    private static Stack<PendingCommand>? t_pool;
+    private static Stack<PendingCommand>? _pool;
 
     private ManualResetValueTaskSourceCore<Answer> _core = new() { RunContinuationsAsynchronously = true };
     private Command? _command;
@@ -31,7 +31,7 @@ internal sealed class PendingCommand : IValueTaskSource<Answer>
 
     public static PendingCommand Take(Command command, CommandKind kind)
     {
-        if (t_pool is null || !t_pool.TryPop(out PendingCommand? pending)) pending = new PendingCommand();
+        if (_pool is null || !_pool.TryPop(out PendingCommand? pending)) pending = new PendingCommand();
         pending._command = command;
         pending.Kind = kind;
         return pending;
@@ -65,7 +65,7 @@ internal sealed class PendingCommand : IValueTaskSource<Answer>
         _command = null;
         Decided = default;
         Next = null;
-        Stack<PendingCommand> pool = t_pool ??= new Stack<PendingCommand>();
+        Stack<PendingCommand> pool = _pool ??= new Stack<PendingCommand>();
         if (pool.Count < PooledPerThreadMax) pool.Push(this);
     }
 }
