@@ -53,7 +53,7 @@ public enum Outcome
     /// <summary>The grain has no such limit in the catalog to extend.</summary>
     NoBudget,
 
-    /// <summary>The time given is not after now.</summary>
+    /// <summary>The time given is not after now, or beyond the year 2262.</summary>
     TimeInvalid,
 
     /// <summary>The catalog is inconsistent; the faults say where.</summary>

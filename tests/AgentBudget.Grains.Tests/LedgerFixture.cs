@@ -7,8 +7,9 @@ using Google.Protobuf.WellKnownTypes;
 namespace AgentBudget.Grains.Tests;
 
 /// <summary>
-/// One tenant's ledger with a small catalog and a clock that only tests move. After every command the ledger is
-/// compared with a replay of its own events, so no test can change the state beside the events.
+/// One tenant's ledger with a small catalog and a clock that only tests move. Beside it a second ledger is fed with the
+/// bytes of the events, and after every command both are compared, and with what a snapshot restores, so no test can
+/// change the state beside the events.
 /// </summary>
 internal sealed class LedgerFixture
 {
@@ -20,12 +21,20 @@ internal sealed class LedgerFixture
 
     public const long Second = LogTime.NanosPerSecond;
 
+    public const long Day = 24 * 60 * 60 * Second;
+
     public static readonly DateTime Start = new(2026, 11, 18, 10, 0, 0, DateTimeKind.Utc);
 
+    private readonly TenantLedger _replayed = new("acme");
+    private readonly bool _comparesEachTurn;
     private int _requests;
+    private int _compared;
 
-    public LedgerFixture(Action<Catalog>? change = null)
+    /// <param name="change">Changes the small catalog before it is applied.</param>
+    /// <param name="comparesEachTurn">False for long tests, which <see cref="Compare"/> at their end.</param>
+    public LedgerFixture(Action<Catalog>? change = null, bool comparesEachTurn = true)
     {
+        _comparesEachTurn = comparesEachTurn;
         Ledger = new TenantLedger("acme");
         Now = LogTime.FromTimestamp(Start.ToTimestamp());
         Catalog catalog = Catalogs.Acme();
@@ -43,7 +52,7 @@ internal sealed class LedgerFixture
     public Answer Send(Command command)
     {
         Answer answer = Ledger.Handle(command, Now, Journal);
-        AssertReplayIsEqual();
+        if (_comparesEachTurn) Compare();
         return answer.DuplicateOf > 0 ? answer with { Event = Journal[(int)answer.DuplicateOf - 1] } : answer;
     }
 
@@ -51,14 +60,26 @@ internal sealed class LedgerFixture
     {
         Now += nanos;
         while (Ledger.NextDeadlineNanos <= Now) Ledger.HandleDeadlines(Now, Journal);
-        AssertReplayIsEqual();
+        if (_comparesEachTurn) Compare();
     }
 
-    public Answer Apply(Catalog catalog) => Send(new ApplyCatalogCommand(
-        new ApplyCatalogRequest { RequestId = NextRequestId(), Document = catalog.ToString() },
-        catalog.Clone(),
-        [],
-        "admin"));
+    /// <summary>Moves the clock without a turn, as an idle tenant sees it.</summary>
+    public void Sleep(long nanos) => Now += nanos;
+
+    public Answer Apply(Catalog catalog, Action<ApplyCatalogRequest>? change = null)
+    {
+        var request = new ApplyCatalogRequest { RequestId = NextRequestId(), Document = catalog.ToString() };
+        change?.Invoke(request);
+        return Send(new ApplyCatalogCommand(request, catalog.Clone(), [], "admin"));
+    }
+
+    /// <summary>Applies the present catalog with a change.</summary>
+    public Answer Change(Action<Catalog> change, Action<ApplyCatalogRequest>? changeRequest = null)
+    {
+        Catalog catalog = ((GetCatalogResponse)Send(new CatalogQuery()).View!).Catalog.Clone();
+        change(catalog);
+        return Apply(catalog, changeRequest);
+    }
 
     public long Open(Action<OpenSessionRequest>? change = null)
     {
@@ -123,33 +144,61 @@ internal sealed class LedgerFixture
         return Send(new CommitCommand(session, reservation, request));
     }
 
-    public Answer Release(long session, long reservation) => Send(new ReleaseCommand(
-        session, reservation, new ReleaseTokensRequest { RequestId = NextRequestId(), Reason = "not sent" }));
+    public Answer Release(long session, long reservation, Action<ReleaseTokensRequest>? change = null)
+    {
+        var request = new ReleaseTokensRequest { RequestId = NextRequestId(), Reason = "not sent" };
+        change?.Invoke(request);
+        return Send(new ReleaseCommand(session, reservation, request));
+    }
 
-    public Answer End(long session) => Send(new EndSessionCommand(
-        session,
-        new EndSessionRequest
+    public Answer End(long session, Action<EndSessionRequest>? change = null)
+    {
+        var request = new EndSessionRequest
         {
             RequestId = NextRequestId(),
             Outcome = new Protocol.V1.Outcome { Status = Protocol.V1.Outcome.Types.Status.Success },
-        },
-        "admin"));
+        };
+        change?.Invoke(request);
+        return Send(new EndSessionCommand(session, request, "admin"));
+    }
 
-    public Answer Revoke(long session) => Send(new RevokeSessionCommand(
-        session, new RevokeSessionRequest { RequestId = NextRequestId(), Reason = "leaked" }, "admin"));
+    public Answer Revoke(long session, Action<RevokeSessionRequest>? change = null)
+    {
+        var request = new RevokeSessionRequest { RequestId = NextRequestId(), Reason = "leaked" };
+        change?.Invoke(request);
+        return Send(new RevokeSessionCommand(session, request, "admin"));
+    }
 
-    public Answer Extend(string grain, decimal? amount = null, decimal? limit = null, Timestamp? expireTime = null) =>
-        Send(new ExtendBudgetCommand(
-            new ExtendBudgetRequest
-            {
-                RequestId = NextRequestId(),
-                Grain = grain,
-                Amount = amount is null ? null : Catalogs.Dollars(amount.Value),
-                Limit = limit is null ? null : Catalogs.Dollars(limit.Value),
-                ExpireTime = expireTime,
-                Reason = "quarter end",
-            },
-            "admin"));
+    public Answer Renew(long session, long ttlSeconds = 0, Action<RenewSessionRequest>? change = null)
+    {
+        var request = new RenewSessionRequest
+        {
+            RequestId = NextRequestId(),
+            Ttl = ttlSeconds == 0 ? null : new Duration { Seconds = ttlSeconds },
+        };
+        change?.Invoke(request);
+        return Send(new RenewSessionCommand(session, request, "admin"));
+    }
+
+    public Answer Extend(
+        string grain,
+        decimal? amount = null,
+        decimal? limit = null,
+        long expiresAtNanos = 0,
+        Action<ExtendBudgetRequest>? change = null)
+    {
+        var request = new ExtendBudgetRequest
+        {
+            RequestId = NextRequestId(),
+            Grain = grain,
+            Amount = amount is null ? null : Catalogs.Dollars(amount.Value),
+            Limit = limit is null ? null : Catalogs.Dollars(limit.Value),
+            ExpireTime = LogTime.ToOptionalTimestamp(expiresAtNanos),
+            Reason = "quarter end",
+        };
+        change?.Invoke(request);
+        return Send(new ExtendBudgetCommand(request, "admin"));
+    }
 
     public GrainBalance Balance(string grain)
     {
@@ -168,6 +217,13 @@ internal sealed class LedgerFixture
     public Session Session(long session) =>
         ((GetSessionResponse)Send(new SessionQuery(session)).View!).Session;
 
+    public ListSessionsResponse Sessions(Action<ListSessionsRequest>? change = null)
+    {
+        var request = new ListSessionsRequest();
+        change?.Invoke(request);
+        return (ListSessionsResponse)Send(new SessionsQuery(request)).View!;
+    }
+
     public static long Nanos(Money money)
     {
         Assert.True(MoneyMath.TryToNanos(money, out long nanos));
@@ -179,15 +235,16 @@ internal sealed class LedgerFixture
 
     public string NextRequestId() => $"request-{++_requests}";
 
-    // The journal's bytes and nothing else make the state: replay them and compare snapshots; restore and compare
-    // again.
-    private void AssertReplayIsEqual()
+    /// <summary>
+    /// The journal's bytes and nothing else make the state: applies what came since the last time to the second ledger
+    /// and compares the snapshots, and the snapshot with what it restores.
+    /// </summary>
+    public void Compare()
     {
         byte[] snapshot = Ledger.Snapshot();
-        var replayed = new TenantLedger("acme");
-        foreach (LedgerEvent ledgerEvent in Journal)
-            replayed.Apply(LedgerEvent.Parser.ParseFrom(ledgerEvent.ToByteArray()));
-        Assert.Equal(snapshot, replayed.Snapshot());
+        for (; _compared < Journal.Count; _compared++)
+            _replayed.Apply(LedgerEvent.Parser.ParseFrom(Journal[_compared].ToByteArray()));
+        Assert.Equal(snapshot, _replayed.Snapshot());
         Assert.Equal(snapshot, TenantLedger.Restore("acme", snapshot).Snapshot());
     }
 }

@@ -122,7 +122,7 @@ internal sealed class Budget
     public int ReachedTier() => HighestTier(ExposureNanos, ExposureTokens);
 
     /// <summary>
-    /// Adds a crossing for every tier that settled spend reaches with this charge and that was not notified.
+    /// Adds a crossing for every notify tier that settled spend reaches with this charge and that was not notified.
     /// </summary>
     public void AddCrossings(in Spend charge, ICollection<TierCrossing> crossings)
     {
@@ -131,7 +131,8 @@ internal sealed class Budget
         long tokens = SettledTokens + charge.Tokens;
         foreach (Tier tier in _ladder.Tiers)
         {
-            if (tier.AtPercent <= NotifiedPercent || !Reaches(nanos, tokens, tier.AtPercent)) continue;
+            bool notifies = tier.Notify.Count > 0 && tier.AtPercent > NotifiedPercent;
+            if (!notifies || !Reaches(nanos, tokens, tier.AtPercent)) continue;
             crossings.Add(new TierCrossing { Grain = Grain, AtPercent = tier.AtPercent, Notify = { tier.Notify } });
         }
     }

@@ -16,8 +16,7 @@ internal static class Extend
     {
         ExtendBudgetRequest request = command.Request;
         ulong fingerprint = FingerprintOf(request);
-        if (ledger.Requests.TryAnswer(Operation.ExtendBudget, request.RequestId, fingerprint, out Answer again))
-            return again;
+        if (ledger.TryAnswer(Operation.ExtendBudget, request.RequestId, fingerprint, out Answer again)) return again;
         if (!ledger.Grains.TryGetValue(request.Grain, out Grain? grain) || !grain.IsInCatalog)
             return new Answer(Outcome.GrainNotFound);
         if (ledger.Catalog.CurrencyFault(request.Amount, "amount") is { } amountFault)
@@ -29,8 +28,9 @@ internal static class Extend
         bool concernsMoney = request.Amount is not null || request.Limit is not null;
         if (concernsMoney ? !budget.HasCatalogLimitNanos : !budget.HasCatalogLimitTokens)
             return new Answer(Outcome.NoBudget);
-        long endNanos = LogTime.FromOptionalTimestamp(request.ExpireTime);
-        if (endNanos != 0 && endNanos <= ledger.Now) return new Answer(Outcome.TimeInvalid);
+        bool isTimely = request.ExpireTime is null
+            || (LogTime.TryFromTimestamp(request.ExpireTime, out long endNanos) && endNanos > ledger.Now);
+        if (!isTimely) return new Answer(Outcome.TimeInvalid);
         if (!TryMove(request, budget, out long nanos, out long tokens)) return new Answer(Outcome.AmountOverflow);
 
         var extended = new BudgetExtended

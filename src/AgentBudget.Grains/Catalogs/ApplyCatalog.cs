@@ -26,7 +26,7 @@ internal static class ApplyCatalog
         ulong fingerprint =
             new Fingerprint((ulong)Operation.ApplyCatalog).Add(request.Document).Add((long)request.Format).Value;
         if (!request.DryRun
-            && ledger.Requests.TryAnswer(Operation.ApplyCatalog, request.RequestId, fingerprint, out Answer again))
+            && ledger.TryAnswer(Operation.ApplyCatalog, request.RequestId, fingerprint, out Answer again))
         {
             return again;
         }
@@ -73,6 +73,7 @@ internal static class ApplyCatalog
         foreach (Grain grain in ledger.Grains.Values.Where(grain => !grain.IsInCatalog).ToArray())
         {
             grain.Budget.Configure(rule: null, TierLadder.Plain, periodEndNanos: 0);
+            if (grain is AgentGrain agent) agent.Configure(new Agent());
             ledger.SetBudgetDeadlines(grain.Budget);
             ledger.DropIfUnused(grain);
         }

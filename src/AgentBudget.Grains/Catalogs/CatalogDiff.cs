@@ -44,8 +44,7 @@ internal static class CatalogDiff
     }
 
     // Prices of one model differ by the time from which they are in force.
-    private static string PriceItem(Price price) =>
-        $"prices/{price.Model}@{price.EffectiveFrom.ToDateTime():yyyy-MM-dd'T'HH:mm:ss'Z'}";
+    private static string PriceItem(Price price) => $"prices/{price.Model}@{price.EffectiveFrom.ToString().Trim('"')}";
 
     private static Catalog TenantOf(Catalog catalog) => new()
     {

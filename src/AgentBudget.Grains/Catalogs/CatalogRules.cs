@@ -27,10 +27,15 @@ internal sealed class CatalogRules
     /// <summary>The highest count of a ceiling or token limit.</summary>
     internal const long CountMax = 1_000_000_000_000_000;
 
+    /// <summary>The most open holds that a catalog may allow one session: its closing record names them all.</summary>
+    internal const long OpenHoldsMax = 10_000;
+
     private const int IdLengthMax = 64;
     private const int NameLengthMax = 128;
     private const int CurrencyLength = 3;
     private const long MultiplierPpmMax = 10_000_000;
+
+    private static readonly Rates NoRates = new();
 
     private readonly Catalog _catalog;
     private readonly List<Fault> _faults = [];
@@ -128,7 +133,8 @@ internal sealed class CatalogRules
             CheckCount($"{path}.stepsPerSession", ceilings.HasStepsPerSession ? ceilings.StepsPerSession : 0);
             CheckCount(
                 $"{path}.toolCallsPerSession", ceilings.HasToolCallsPerSession ? ceilings.ToolCallsPerSession : 0);
-            CheckCount($"{path}.openHolds", ceilings.HasOpenHolds ? ceilings.OpenHolds : 0);
+            if (ceilings.HasOpenHolds && ceilings.OpenHolds is < 0 or > OpenHoldsMax)
+                Fault($"{path}.openHolds", $"must be between 0 and {OpenHoldsMax}");
         }
 
         CheckDuration($"{path}.sessionTtl", agent.SessionTtl);
@@ -147,7 +153,9 @@ internal sealed class CatalogRules
             string path = $"prices[{index}]";
             CheckName($"{path}.model", price.Model);
             if (price.EffectiveFrom is null) Fault($"{path}.effectiveFrom", "is missing");
-            else if (!seen.Add((price.Model, LogTime.FromTimestamp(price.EffectiveFrom))))
+            else if (!LogTime.TryFromTimestamp(price.EffectiveFrom, out long fromNanos))
+                Fault($"{path}.effectiveFrom", "must be before the year 2262");
+            else if (!seen.Add((price.Model, fromNanos)))
                 Fault($"{path}.effectiveFrom", $"there is another price of {price.Model} from the same time on");
             foreach (string alias in price.Aliases)
             {
@@ -157,7 +165,7 @@ internal sealed class CatalogRules
                 ownerOfAlias[alias] = price.Model;
             }
 
-            if (price.Rates is null) Fault($"{path}.rates", "is missing");
+            if (price.Rates is null || price.Rates.Equals(NoRates)) Fault($"{path}.rates", "needs at least one rate");
             else CheckRates($"{path}.rates", price.Rates);
             if (price.LongContext is not null)
             {

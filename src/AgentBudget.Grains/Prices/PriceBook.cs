@@ -54,21 +54,20 @@ internal sealed class PriceBook
         var byName = new Dictionary<string, List<PriceEntry>>(StringComparer.Ordinal);
         foreach (Price price in prices)
         {
-            var entry = new PriceEntry(price);
-            Add(price.Model, entry);
-            foreach (string alias in price.Aliases) Add(alias, entry);
+            if (!byName.TryGetValue(price.Model, out List<PriceEntry>? entries)) byName[price.Model] = entries = [];
+            entries.Add(new PriceEntry(price));
+        }
+
+        // An alias names the model, whichever of its prices declares it.
+        foreach (Price price in prices)
+        {
+            foreach (string alias in price.Aliases) byName[alias] = byName[price.Model];
         }
 
         _entriesByName = byName.ToFrozenDictionary(
             pair => pair.Key,
             pair => pair.Value.OrderByDescending(entry => entry.EffectiveFromNanos).ToArray(),
             StringComparer.Ordinal);
-
-        void Add(string name, PriceEntry entry)
-        {
-            if (!byName.TryGetValue(name, out List<PriceEntry>? entries)) byName[name] = entries = [];
-            entries.Add(entry);
-        }
     }
 
     public long Version { get; }

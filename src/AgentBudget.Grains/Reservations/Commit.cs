@@ -19,8 +19,7 @@ internal static class Commit
         SessionGrain? session = ledger.FindSession(command.Session);
         if (session is null) return new Answer(Outcome.SessionNotFound);
         ulong fingerprint = FingerprintOf(command);
-        if (session.Requests.TryAnswer(Operation.Commit, request.RequestId, fingerprint, out Answer again))
-            return again;
+        if (session.TryAnswer(Operation.Commit, request.RequestId, fingerprint, out Answer again)) return again;
 
         Outcome found = ledger.FindReservation(session, command.Reservation, out Reservation? reservation);
         if (found != Outcome.Done) return new Answer(found);

@@ -1,4 +1,5 @@
 using AgentBudget.Grains.Prices;
+using AgentBudget.Grains.Sessions;
 using AgentBudget.Protocol.V1;
 using Phase = AgentBudget.Protocol.Snapshot.V1.ReservationState.Types.Phase;
 
@@ -9,21 +10,22 @@ internal static class Expire
 {
     public static void Handle(TenantLedger ledger, Reservation reservation)
     {
+        SessionGrain session = reservation.Session;
         if (reservation.OnExpiry == OnExpiry.Charge)
         {
             Invariant.Holds(reservation.Estimate is not null);
             TokenUsage usage = Tokens.From(reservation.Estimate!).ToUsage();
             LedgerEvent settled = Commit.Settled(
                 reservation, reservation.Held, usage, UsageSource.Estimated, isFinal: true, ledger);
-            ledger.Emit(settled, reservation.Session);
-            settled.ReservationSettled.Left = reservation.Session.Left(default);
+            ledger.Emit(settled, session);
+            settled.ReservationSettled.Left = session.Left(default);
             return;
         }
 
         ledger.Emit(
             new LedgerEvent
             {
-                Spender = reservation.Session.Spender,
+                Spender = session.Spender,
                 ReservationExpired = new ReservationExpired
                 {
                     Reservation = reservation.Number,
@@ -31,7 +33,7 @@ internal static class Expire
                     ReleasedTokens = reservation.HeldTokens,
                 },
             },
-            reservation.Session);
+            session);
     }
 
     public static void Apply(TenantLedger ledger, LedgerEvent ledgerEvent) =>

@@ -15,8 +15,7 @@ internal static class Release
         if (session is null) return new Answer(Outcome.SessionNotFound);
         ulong fingerprint =
             new Fingerprint((ulong)Operation.Release).Add(command.Reservation).Add(request.Reason).Value;
-        if (session.Requests.TryAnswer(Operation.Release, request.RequestId, fingerprint, out Answer again))
-            return again;
+        if (session.TryAnswer(Operation.Release, request.RequestId, fingerprint, out Answer again)) return again;
 
         Outcome found = ledger.FindReservation(session, command.Reservation, out Reservation? reservation);
         if (found != Outcome.Done) return new Answer(found);

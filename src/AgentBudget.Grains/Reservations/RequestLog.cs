@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Numerics;
 using AgentBudget.Protocol.Snapshot.V1;
 using Google.Protobuf;
 
@@ -41,7 +42,8 @@ internal enum Operation
 /// <summary>
 /// Requests that were answered: 128-bit key → fingerprint, event and time. Open addressing over plain structs, so a
 /// million entries are one array that the garbage collector does not look into. A session's log lives as long as the
-/// session is known; the tenant's own forgets entries by log time when it grows.
+/// session is known. The tenant's own forgets by log time: an entry is not found from its time on, and its place is
+/// taken back when the log is full or a retention has passed since the last sweep.
 /// </summary>
 internal sealed class RequestLog
 {
@@ -53,6 +55,7 @@ internal sealed class RequestLog
 
     private Entry[] _entries = [];
     private int _count;
+    private long _sweepNanos = long.MaxValue;
 
     private struct Entry
     {
@@ -64,12 +67,19 @@ internal sealed class RequestLog
 
     public int Count => _count;
 
-    /// <summary>The event that a request made, or 0; and the fingerprint it had.</summary>
-    public long Find(in RequestKey key, out ulong fingerprint)
+    /// <summary>Entries that fit before the log grows or forgets.</summary>
+    public int Capacity => _entries.Length;
+
+    /// <summary>
+    /// The event that a request made, or 0; and the fingerprint it had. One before <paramref name="forgetBeforeNanos"/>
+    /// is forgotten, whether or not its entry is still there.
+    /// </summary>
+    public long Find(in RequestKey key, long forgetBeforeNanos, out ulong fingerprint)
     {
         fingerprint = 0;
         if (_count == 0) return 0;
         ref Entry entry = ref _entries[Place(_entries, key)];
+        if (entry.TimeNanos < forgetBeforeNanos) return 0;
         fingerprint = entry.Fingerprint;
         return entry.Sequence;
     }
@@ -78,9 +88,10 @@ internal sealed class RequestLog
     /// Whether the request was handled before: with the same content, the answer is that of the event it made; with
     /// other content, the key was reused.
     /// </summary>
-    public bool TryAnswer(Operation operation, string requestId, ulong fingerprint, out Answer answer)
+    public bool TryAnswer(
+        Operation operation, string requestId, ulong fingerprint, long forgetBeforeNanos, out Answer answer)
     {
-        long sequence = Find(RequestKey.For(operation, requestId), out ulong known);
+        long sequence = Find(RequestKey.For(operation, requestId), forgetBeforeNanos, out ulong known);
         answer = sequence == 0
             ? default
             : known == fingerprint ? new Answer(Outcome.Done, DuplicateOf: sequence) : new Answer(Outcome.KeyReused);
@@ -88,20 +99,20 @@ internal sealed class RequestLog
     }
 
     /// <summary>Remembers a request.</summary>
-    /// <param name="key">The key; not there yet.</param>
+    /// <param name="key">The key; not there, or forgotten.</param>
     /// <param name="fingerprint">Of its content.</param>
     /// <param name="sequence">The event that it made.</param>
     /// <param name="timeNanos">The event's time.</param>
-    /// <param name="forgetBeforeNanos">Entries before this time may be dropped now.</param>
+    /// <param name="forgetBeforeNanos">Entries before this time are forgotten.</param>
     public void Add(in RequestKey key, ulong fingerprint, long sequence, long timeNanos, long forgetBeforeNanos)
     {
         Invariant.Holds(sequence > 0);
-        if ((_count + 1) * 4 > _entries.Length * 3) Grow(forgetBeforeNanos);
-        int place = Place(_entries, key);
-        Invariant.Holds(_entries[place].Sequence == 0);
-        _entries[place] =
-            new Entry { Key = key, Fingerprint = fingerprint, Sequence = sequence, TimeNanos = timeNanos };
-        _count++;
+        if ((_count + 1) * 4 > _entries.Length * 3 || forgetBeforeNanos > _sweepNanos)
+            Sweep(forgetBeforeNanos, timeNanos);
+        ref Entry entry = ref _entries[Place(_entries, key)];
+        Invariant.Holds(entry.Sequence == 0 || entry.TimeNanos < forgetBeforeNanos);
+        if (entry.Sequence == 0) _count++;
+        entry = new Entry { Key = key, Fingerprint = fingerprint, Sequence = sequence, TimeNanos = timeNanos };
     }
 
     /// <summary>Entries by key. Those before <paramref name="forgetBeforeNanos"/> are left out.</summary>
@@ -141,18 +152,25 @@ internal sealed class RequestLog
         }
     }
 
-    private void Grow(long forgetBeforeNanos)
+    // Drops what is forgotten and leaves the rest at most half of the places, so the next sweep is many entries away.
+    private void Sweep(long forgetBeforeNanos, long nowNanos)
     {
-        var grown = new Entry[Math.Max(FirstCapacity, _entries.Length * 2)];
-        _count = 0;
+        int kept = 0;
         foreach (ref Entry entry in _entries.AsSpan())
         {
-            if (entry.Sequence == 0 || entry.TimeNanos < forgetBeforeNanos) continue;
-            grown[Place(grown, entry.Key)] = entry;
-            _count++;
+            if (entry.Sequence != 0 && entry.TimeNanos >= forgetBeforeNanos) kept++;
         }
 
-        _entries = grown;
+        int capacity = (int)BitOperations.RoundUpToPowerOf2((uint)(kept + 1) * 2);
+        var swept = new Entry[Math.Max(FirstCapacity, capacity)];
+        foreach (ref Entry entry in _entries.AsSpan())
+        {
+            if (entry.Sequence != 0 && entry.TimeNanos >= forgetBeforeNanos) swept[Place(swept, entry.Key)] = entry;
+        }
+
+        _entries = swept;
+        _count = kept;
+        _sweepNanos = nowNanos;
     }
 
     // The entry's place, or the free place where it would go. Capacities are powers of two and never full.

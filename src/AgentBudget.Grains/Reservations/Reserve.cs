@@ -25,8 +25,7 @@ internal static class Reserve
         if (!request.DryRun)
         {
             fingerprint = FingerprintOf(request);
-            if (session.Requests.TryAnswer(Operation.Reserve, request.RequestId, fingerprint, out Answer again))
-                return again;
+            if (session.TryAnswer(Operation.Reserve, request.RequestId, fingerprint, out Answer again)) return again;
         }
 
         if (ledger.Catalog.TagFaults(request.Tags) is { } faults) return new Answer(Outcome.TagInvalid, Faults: faults);

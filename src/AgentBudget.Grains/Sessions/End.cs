@@ -72,7 +72,7 @@ internal static class End
     {
         SessionGrain? session = ledger.FindSession(number);
         if (session is null) return new Answer(Outcome.SessionNotFound);
-        if (session.Requests.TryAnswer(operation, requestId, fingerprint, out Answer again)) return again;
+        if (session.TryAnswer(operation, requestId, fingerprint, out Answer again)) return again;
         if (!session.IsOpen) return new Answer(Outcome.SessionNotOpen);
         LedgerEvent ending = Ended(ledger, session, ended);
         ending.RequestId = requestId;

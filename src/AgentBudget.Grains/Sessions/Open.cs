@@ -18,7 +18,7 @@ internal static class Open
     {
         OpenSessionRequest request = command.Request;
         ulong fingerprint = FingerprintOf(request);
-        if (ledger.Requests.TryAnswer(Operation.Open, request.RequestId, fingerprint, out Answer again)) return again;
+        if (ledger.TryAnswer(Operation.Open, request.RequestId, fingerprint, out Answer again)) return again;
 
         if (Find<AgentGrain>(ledger, request.Agent) is not { } agent) return new Answer(Outcome.AgentNotFound);
         if (Find<UseCaseGrain>(ledger, request.UseCase) is not { } useCase) return new Answer(Outcome.UseCaseNotFound);

@@ -13,7 +13,7 @@ internal static class Renew
         SessionGrain? session = ledger.FindSession(command.Session);
         if (session is null) return new Answer(Outcome.SessionNotFound);
         ulong fingerprint = new Fingerprint((ulong)Operation.Renew).Add(request.Ttl).Value;
-        if (session.Requests.TryAnswer(Operation.Renew, request.RequestId, fingerprint, out Answer again)) return again;
+        if (session.TryAnswer(Operation.Renew, request.RequestId, fingerprint, out Answer again)) return again;
         if (!session.IsOpen) return new Answer(Outcome.SessionNotOpen);
 
         long askedNanos = request.Ttl is null ? 0 : LogTime.FromDuration(request.Ttl);

@@ -124,6 +124,10 @@ internal sealed class SessionGrain : Grain
         Session.Types.State.Revoked => Reason.SessionRevoked,
     };
 
+    /// <summary>Whether the request was handled before in this session. Its keys live as long as it is known.</summary>
+    public bool TryAnswer(Operation operation, string requestId, ulong fingerprint, out Answer answer) =>
+        Requests.TryAnswer(operation, requestId, fingerprint, forgetBeforeNanos: long.MinValue, out answer);
+
     /// <summary>
     /// Answers the refusal of the session's own counted ceilings, or none; its cost and tokens are a budget.
     /// </summary>

@@ -30,6 +30,16 @@ public static class LogTime
         return checked((timestamp.Seconds * NanosPerSecond) + timestamp.Nanos);
     }
 
+    /// <summary>Reads a time; false if it does not fit 64 bits of nanos.</summary>
+    public static bool TryFromTimestamp(Timestamp timestamp, out long nanos)
+    {
+        ArgumentNullException.ThrowIfNull(timestamp);
+        Int128 total = ((Int128)timestamp.Seconds * NanosPerSecond) + timestamp.Nanos;
+        bool fits = total >= long.MinValue && total <= long.MaxValue;
+        nanos = fits ? (long)total : 0;
+        return fits;
+    }
+
     /// <summary>The time of a message, 0 for none.</summary>
     public static long FromOptionalTimestamp(Timestamp? timestamp) => timestamp is null ? 0 : FromTimestamp(timestamp);
 

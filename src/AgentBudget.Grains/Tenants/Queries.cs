@@ -42,7 +42,7 @@ internal static class Queries
         int pageSize = request.PageSize == 0 ? PageSizeDefault : Math.Min(request.PageSize, PageSizeMax);
         long below = request.PageToken.Length == 0 ? long.MaxValue : long.Parse(request.PageToken);
         SessionGrain[] page = ledger.Sessions.Values
-            .Where(session => session.Number < below)
+            .Where(session => session.Number < below && ledger.IsKnown(session))
             .Where(session => request.Agent.Length == 0 || session.Agent.Name == request.Agent)
             .Where(session => request.UseCase.Length == 0 || session.UseCase.Name == request.UseCase)
             .Where(session => request.State == default || session.State == request.State)

@@ -120,7 +120,10 @@ public sealed partial class TenantLedger
 
     internal void DropIfUnused(Grain grain)
     {
-        if (!grain.IsInCatalog && grain.Sessions == 0 && !ReferenceEquals(grain, Tenant)) _grains.Remove(grain.Name);
+        if (grain.IsInCatalog || grain.Sessions > 0) return;
+        _deadlines.Remove(grain.Budget.PeriodEndDeadline);
+        _deadlines.Remove(grain.Budget.ExtensionDeadline);
+        _grains.Remove(grain.Name);
     }
 
     internal Reservation AddReservation(long number, SessionGrain session, PriceBook book, ReservationHeld held)

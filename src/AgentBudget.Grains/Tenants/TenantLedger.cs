@@ -180,11 +180,16 @@ public sealed partial class TenantLedger
         _events.Add(ledgerEvent);
     }
 
+    /// <summary>Whether the request was handled before on the tenant itself. Its keys live for the retention.</summary>
+    internal bool TryAnswer(Operation operation, string requestId, ulong fingerprint, out Answer answer) =>
+        Requests.TryAnswer(operation, requestId, fingerprint, Now - RequestLog.RetentionNanos, out answer);
+
     /// <summary>The session with this number; null if it never was or was forgotten.</summary>
     internal SessionGrain? FindSession(long number) =>
-        _sessions.TryGetValue(number, out SessionGrain? session) && !IsForgotten(session.RetentionDeadline)
-            ? session
-            : null;
+        _sessions.TryGetValue(number, out SessionGrain? session) && IsKnown(session) ? session : null;
+
+    /// <summary>Whether the session is open or closed for less than the retention.</summary>
+    internal bool IsKnown(SessionGrain session) => !IsForgotten(session.RetentionDeadline);
 
     /// <summary>A reservation that a commit or release may name, or why not.</summary>
     internal Outcome FindReservation(SessionGrain session, long number, out Reservation? reservation)
@@ -196,7 +201,7 @@ public sealed partial class TenantLedger
             return Outcome.Done;
         }
 
-        bool wasSettled = session.Requests.Find(RequestKey.For(Operation.Settled, number), out _) > 0;
+        bool wasSettled = session.Requests.Find(RequestKey.For(Operation.Settled, number), long.MinValue, out _) > 0;
         return wasSettled ? Outcome.ReservationTerminal : Outcome.ReservationNotFound;
     }
 
