@@ -76,8 +76,8 @@ public sealed partial class TenantHost : ITenantHost, IAsyncDisposable
     public bool IsRunning => _state == HostState.Running;
 
     /// <summary>
-    /// Finds the tenants and begins to take commands. Tenants whose next deadline is not known are loaded in the background.
-    /// Throws <see cref="StoreException"/>.
+    /// Finds the tenants and begins to take commands. Tenants whose next deadline is not known are loaded in the
+    /// background. Throws <see cref="StoreException"/>.
     /// </summary>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -102,8 +102,8 @@ public sealed partial class TenantHost : ITenantHost, IAsyncDisposable
     }
 
     /// <summary>
-    /// Takes no new commands, lets those in flight finish, takes snapshots and ends watches. Cancelling stops the waiting
-    /// only: nothing acknowledged depends on what is left undone.
+    /// Takes no new commands, lets those in flight finish, takes snapshots and ends watches. Cancelling stops the
+    /// waiting only: nothing acknowledged depends on what is left undone.
     /// </summary>
     public async Task StopAsync(CancellationToken cancellationToken)
     {
@@ -174,7 +174,8 @@ public sealed partial class TenantHost : ITenantHost, IAsyncDisposable
 
     private const int EventsPerWatchBatchMax = 4096; // One group.
 
-    private static async ValueTask<bool> IsThereAsync(TenantSlot slot, long sequence, CancellationToken cancellationToken)
+    private static async ValueTask<bool> IsThereAsync(
+        TenantSlot slot, long sequence, CancellationToken cancellationToken)
     {
         try
         {

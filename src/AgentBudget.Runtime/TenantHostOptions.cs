@@ -3,7 +3,9 @@ namespace AgentBudget.Runtime;
 /// <summary>The host's bounds. Checked when the host is made.</summary>
 public sealed record TenantHostOptions
 {
-    /// <summary>Commands of one tenant that wait at once, commits and releases apart; above it they are turned away.</summary>
+    /// <summary>
+    /// Commands of one tenant that wait at once, commits and releases apart; above it they are turned away.
+    /// </summary>
     public int WaitingCommandsMax { get; init; } = 16_384; // Some milliseconds of turns, some MiB of memory.
 
     /// <summary>Commits and releases of one tenant that wait at once: room of their own.</summary>

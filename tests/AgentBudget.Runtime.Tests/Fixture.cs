@@ -74,7 +74,8 @@ internal sealed class Fixture : IAsyncDisposable
 
     public string NextId() => $"n{Interlocked.Increment(ref _ids)}";
 
-    public Task<Answer> SendAsync(Command command, string tenant = Tenant) => Host.SubmitAsync(tenant, command).AsTask();
+    public Task<Answer> SendAsync(Command command, string tenant = Tenant) =>
+        Host.SubmitAsync(tenant, command).AsTask();
 
     public Task<Answer> NoteAsync(string? id = null) => SendAsync(new NoteCommand(id ?? NextId()));
 

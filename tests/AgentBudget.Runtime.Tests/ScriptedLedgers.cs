@@ -40,7 +40,8 @@ internal sealed class ScriptedLedgers : ITurnLedgers, IDisposable
     {
         for (int i = 0; i < commands; i++)
         {
-            if (!await _handled.WaitAsync(Fixture.Patience)) throw new TimeoutException($"only {i} commands were handled");
+            if (!await _handled.WaitAsync(Fixture.Patience))
+                throw new TimeoutException($"only {i} commands were handled");
         }
     }
 
@@ -89,7 +90,10 @@ internal sealed class ScriptedLedgers : ITurnLedgers, IDisposable
                     return Record(note.Id, new string('x', note.Bytes), nowNanos, events);
                 case DeadlineCommand deadline:
                     return Record(
-                        deadline.Id, string.Create(CultureInfo.InvariantCulture, $"at {deadline.AtNanos}"), nowNanos, events);
+                        deadline.Id,
+                        string.Create(CultureInfo.InvariantCulture, $"at {deadline.AtNanos}"),
+                        nowNanos,
+                        events);
                 case CommitCommand commit:
                     return Record(commit.Request.RequestId, "", nowNanos, events);
                 case ApplyCatalogCommand apply:

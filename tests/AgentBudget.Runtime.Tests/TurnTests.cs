@@ -104,7 +104,8 @@ public sealed class TurnTests
     {
         await using Fixture fixture = await StartAsync();
         Answer[] answers = await WithinAsync(
-            Task.WhenAll(Enumerable.Range(0, 1000).Select(i => Task.Run(() => fixture.NoteAsync($"{i}")))), "the answers");
+            Task.WhenAll(Enumerable.Range(0, 1000).Select(i => Task.Run(() => fixture.NoteAsync($"{i}")))),
+            "the answers");
         Assert.Equal(Enumerable.Range(2, 1000).Select(i => (long)i), answers.Select(a => a.Event!.Sequence).Order());
         List<string> journal = await fixture.JournalAsync();
         Assert.Equal(1001, journal.Count);

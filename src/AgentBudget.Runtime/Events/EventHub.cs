@@ -61,8 +61,8 @@ internal sealed class EventHub
     }
 
     /// <summary>
-    /// Recent events from <paramref name="fromSequence"/> on; false when they are not in the ring, be it that they are older
-    /// or not there yet.
+    /// Recent events from <paramref name="fromSequence"/> on; false when they are not in the ring, be it that they are
+    /// older or not there yet.
     /// </summary>
     public bool TryRead(long fromSequence, out ReadOnlyMemory<LedgerEvent> events)
     {

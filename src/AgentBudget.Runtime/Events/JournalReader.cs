@@ -58,7 +58,8 @@ internal static class JournalReader
 
         return parsed.Sequence == sequence
             ? parsed
-            : throw new JournalDamagedException(tenant, group.Sequence, $"event {sequence} calls itself {parsed.Sequence}");
+            : throw new JournalDamagedException(
+                tenant, group.Sequence, $"event {sequence} calls itself {parsed.Sequence}");
     }
 
     private static void Check(string tenant, StoredGroup group, long wanted)

@@ -12,16 +12,18 @@ namespace AgentBudget.Runtime.Tenants;
 /// <param name="Ledger">The state at the head.</param>
 /// <param name="Head">Where the journal ends.</param>
 /// <param name="Epoch">The epoch that was acquired for it.</param>
-/// <param name="SnapshotEvent">Last event of the snapshot that it started from; 0 when it was replayed from the start.</param>
+/// <param name="SnapshotEvent">Last event of the snapshot that it started from; 0 when it was replayed from the
+/// start.</param>
 /// <param name="Unverified">
-/// The snapshot's place, when the journal before it is yet to be verified; <see cref="JournalHead.Empty"/> when all was.
+/// The snapshot's place, when the journal before it is yet to be verified; <see cref="JournalHead.Empty"/> when all
+/// was.
 /// </param>
 internal sealed record LoadedTenant(
     ITurnLedger Ledger, JournalHead Head, long Epoch, long SnapshotEvent, JournalHead Unverified);
 
 /// <summary>
-/// Loads a tenant: acquires an epoch, reads the head, then rebuilds the state from the newest snapshot that restores and
-/// the journal after it. Every group that is read is verified; damage is never skipped.
+/// Loads a tenant: acquires an epoch, reads the head, then rebuilds the state from the newest snapshot that restores
+/// and the journal after it. Every group that is read is verified; damage is never skipped.
 /// </summary>
 internal sealed partial class LedgerLoader(ILedgerStore store, ITurnLedgers ledgers, ILogger logger)
 {
@@ -54,7 +56,9 @@ internal sealed partial class LedgerLoader(ILedgerStore store, ITurnLedgers ledg
         return new LoadedTenant(ledger, head, epoch, SnapshotEvent: 0, JournalHead.Empty);
     }
 
-    /// <summary>Verifies the journal from its beginning to a place. Throws <see cref="JournalDamagedException"/>.</summary>
+    /// <summary>
+    /// Verifies the journal from its beginning to a place. Throws <see cref="JournalDamagedException"/>.
+    /// </summary>
     public Task VerifyAsync(string tenant, JournalHead upTo) =>
         ReplayAsync(tenant, ledger: null, JournalHead.Empty, upTo, upTo);
 
@@ -94,7 +98,8 @@ internal sealed partial class LedgerLoader(ILedgerStore store, ITurnLedgers ledg
                 if (verifier.Head.LastEvent >= head.LastEvent) break;
                 verifier.Accept(group);
                 if (group.Sequence == snapshot.Sequence && verifier.Head != snapshot)
-                    throw new JournalDamagedException(tenant, group.Sequence, "the snapshot after it is of another journal");
+                    throw new JournalDamagedException(
+                        tenant, group.Sequence, "the snapshot after it is of another journal");
                 if (ledger is not null && group.Sequence > snapshot.Sequence) Apply(tenant, ledger, group);
             }
         }

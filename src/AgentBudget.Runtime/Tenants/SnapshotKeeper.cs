@@ -6,8 +6,8 @@ using Microsoft.Extensions.Logging;
 namespace AgentBudget.Runtime.Tenants;
 
 /// <summary>
-/// Stores snapshots. One counts only after it was read back, is the same bytes, and restores to the same state; older ones
-/// are dropped then and not before. The journal is never shortened.
+/// Stores snapshots. One counts only after it was read back, is the same bytes, and restores to the same state; older
+/// ones are dropped then and not before. The journal is never shortened.
 /// </summary>
 internal sealed partial class SnapshotKeeper(ILedgerStore store, ITurnLedgers ledgers, ILogger logger)
 {

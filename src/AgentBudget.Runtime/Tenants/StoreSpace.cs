@@ -4,9 +4,11 @@ using Microsoft.Extensions.Logging;
 namespace AgentBudget.Runtime.Tenants;
 
 /// <summary>
-/// Whether the store has space. Once it had none, writes are refused without trying until a probe succeeds. Thread-safe.
+/// Whether the store has space. Once it had none, writes are refused without trying until a probe succeeds.
+/// Thread-safe.
 /// </summary>
-internal sealed partial class StoreSpace(ILedgerStore store, TimeProvider time, Action onSpace, ILogger logger) : IDisposable
+internal sealed partial class StoreSpace(ILedgerStore store, TimeProvider time, Action onSpace, ILogger logger)
+    : IDisposable
 {
     private static readonly TimeSpan ProbeInterval = TimeSpan.FromSeconds(1);
 

@@ -125,7 +125,8 @@ internal sealed partial class TenantSlot : ITurnPorts
         public static partial void NotResolved(ILogger logger, string tenant, Exception exception);
 
         [LoggerMessage(3210, LogLevel.Error, "Event {Sequence} of tenant {Tenant} could not be read")]
-        public static partial void OriginalUnreadable(ILogger logger, string tenant, long sequence, Exception exception);
+        public static partial void OriginalUnreadable(
+            ILogger logger, string tenant, long sequence, Exception exception);
 
         [LoggerMessage(3211, LogLevel.Warning, "The older journal of tenant {Tenant} could not be verified now")]
         public static partial void NotVerified(ILogger logger, string tenant, Exception exception);

@@ -6,15 +6,16 @@ using AgentBudget.Storage.Journal;
 namespace AgentBudget.Runtime.Tenants;
 
 /// <summary>
-/// A tenant's place on this silo: its intake and event hub for as long as the host lives, its turn loop while it is active.
+/// A tenant's place on this silo: its intake and event hub for as long as the host lives, its turn loop while it is
+/// active.
 /// <para>
 /// Whatever arrives is put aside and one step of the slot is scheduled on the thread pool; a step is never run twice at
 /// once, so all below the intake is single-threaded without a lock or a thread of its own.
 /// </para>
 /// <code>
 /// Passive ── command, deadline ──► Loading ── loaded ──► Active ── idle ──► Passive
-///                                     │                    ├── loop ended ──► Loading (Passive when the fence was lost)
-///                                     └── damage ──► Halted ◄── damage ──┘          any ── stop ──► Stopped
+///                                     │                    ├── loop ended ──► Loading (Passive when the fence was
+///                                     lost) └── damage ──► Halted ◄── damage ──┘          any ── stop ──► Stopped
 /// </code>
 /// </summary>
 internal sealed partial class TenantSlot : IThreadPoolWorkItem, IAppendCompletion, IDisposable

@@ -8,7 +8,9 @@ internal enum CommandKind
     /// <summary>Decides something new; the first to be turned away.</summary>
     Decision,
 
-    /// <summary>Settles or gives back an existing hold: has room of its own, since what was spent must be recorded.</summary>
+    /// <summary>
+    /// Settles or gives back an existing hold: has room of its own, since what was spent must be recorded.
+    /// </summary>
     Settlement,
 
     /// <summary>Changes nothing.</summary>

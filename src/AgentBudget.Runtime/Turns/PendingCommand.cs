@@ -4,8 +4,8 @@ using AgentBudget.Grains;
 namespace AgentBudget.Runtime.Turns;
 
 /// <summary>
-/// A command on its way through the loop, and the task of the one who waits for it. Reused: it goes back to its pool when
-/// its result is taken, so it is awaited exactly once.
+/// A command on its way through the loop, and the task of the one who waits for it. Reused: it goes back to its pool
+/// when its result is taken, so it is awaited exactly once.
 /// </summary>
 internal sealed class PendingCommand : IValueTaskSource<Answer>
 {

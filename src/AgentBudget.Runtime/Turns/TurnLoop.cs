@@ -6,9 +6,9 @@ using AgentBudget.Storage.Snapshots;
 namespace AgentBudget.Runtime.Turns;
 
 /// <summary>
-/// One activation's turns as a synchronous state machine: commands and the store's answers go in, groups and durable answers
-/// come out through ports. One group is in flight while the next is decided; what a turn answers waits for its group, and a
-/// turn without events waits for the groups that it has seen. Not thread-safe.
+/// One activation's turns as a synchronous state machine: commands and the store's answers go in, groups and durable
+/// answers come out through ports. One group is in flight while the next is decided; what a turn answers waits for its
+/// group, and a turn without events waits for the groups that it has seen. Not thread-safe.
 /// <code>
 /// Running ── append unknown ──► Resolving ── mine is there, or it is not and is appended again ──► Running
 ///    │                              └── fence lost, unreadable, too many attempts, another's head ──► Ended
@@ -117,8 +117,8 @@ internal sealed class TurnLoop : IDisposable
     }
 
     /// <summary>
-    /// Answers a query at the log's own time, while nothing can be written. False, and the loop has ended, when that would
-    /// have recorded something.
+    /// Answers a query at the log's own time, while nothing can be written. False, and the loop has ended, when that
+    /// would have recorded something.
     /// </summary>
     public bool TryAnswerWithoutTime(PendingCommand query)
     {
@@ -187,7 +187,9 @@ internal sealed class TurnLoop : IDisposable
         }
     }
 
-    /// <summary>After an unknown append: a new epoch was acquired (0: it was not), and then this head was read.</summary>
+    /// <summary>
+    /// After an unknown append: a new epoch was acquired (0: it was not), and then this head was read.
+    /// </summary>
     public void Resolved(long epoch, JournalHead head)
     {
         JournalGroup mine = _inFlight!.Group;
@@ -209,12 +211,13 @@ internal sealed class TurnLoop : IDisposable
         {
             FailAll(TenantFault.OutcomeUnknown, TenantFault.NotReady, Unknown);
             End(TurnLoopState.EndedByDamage,
-                $"after an append of unknown outcome the journal ends with group {head.Sequence} of epoch {head.Epoch}, "
-                + $"which is neither group {mine.Sequence} nor the one before it");
+                $"after an append of unknown outcome the journal ends with group {head.Sequence} of epoch "
+                + $"{head.Epoch}, which is neither group {mine.Sequence} nor the one before it");
         }
         else if (_attempts >= AppendAttemptsMax)
         {
-            FailAll(TenantFault.NotReady, TenantFault.NotReady, "the store does not take the group; nothing was recorded");
+            FailAll(
+                TenantFault.NotReady, TenantFault.NotReady, "the store does not take the group; nothing was recorded");
             End(TurnLoopState.EndedForReload, "the store did not take a group");
         }
         else
@@ -320,7 +323,8 @@ internal sealed class TurnLoop : IDisposable
         while (group.TryTakeWaiting(out PendingCommand? command))
         {
             // What a query saw is gone; it had no effect in any case.
-            if (command.Kind == CommandKind.Query) _ports.Fail(command, TenantFault.NotReady, "the tenant is being loaded");
+            if (command.Kind == CommandKind.Query)
+                _ports.Fail(command, TenantFault.NotReady, "the tenant is being loaded");
             else _ports.Fail(command, fault, message);
         }
     }

@@ -4,8 +4,8 @@ using System.Security.Cryptography;
 namespace AgentBudget.Storage.Journal;
 
 /// <summary>
-/// A group on its way into the journal. It owns one buffer that is reused for the next group: the bytes it gives out are
-/// valid until <see cref="Reset"/>. Filled, sealed, appended, reset; not thread-safe.
+/// A group on its way into the journal. It owns one buffer that is reused for the next group: the bytes it gives out
+/// are valid until <see cref="Reset"/>. Filled, sealed, appended, reset; not thread-safe.
 /// </summary>
 public sealed class JournalGroup : IDisposable
 {
