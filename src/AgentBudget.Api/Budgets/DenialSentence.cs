@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using AgentBudget.Grains.Prices;
 using AgentBudget.Protocol.V1;
 
 namespace AgentBudget.Api.Budgets;
@@ -42,7 +43,7 @@ internal static class DenialSentence
     /// <summary>An amount as people write it: 12.50, 0.0155.</summary>
     internal static string Money(long nanos)
     {
-        decimal amount = nanos / (decimal)MoneyNanos.NanosPerUnit;
+        decimal amount = nanos / (decimal)MoneyMath.NanosPerUnit;
         string text = amount.ToString("F" + FractionDigitsMax, CultureInfo.InvariantCulture);
         int kept = text.Length;
         while (text[kept - 1] == '0' && text.Length - kept < FractionDigitsMax - FractionDigitsMin)

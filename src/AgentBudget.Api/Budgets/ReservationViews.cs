@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using AgentBudget.Grains;
+using AgentBudget.Grains.Prices;
 using AgentBudget.Protocol.V1;
 
 namespace AgentBudget.Api.Budgets;
@@ -45,7 +46,7 @@ internal static class ReservationViews
     }
 
     internal static Amount AmountOf(long tokens, long nanos, string currency) =>
-        new() { Tokens = tokens, Cost = MoneyNanos.ToMoney(nanos, currency) };
+        new() { Tokens = tokens, Cost = MoneyMath.ToMoney(nanos, currency) };
 
     private static ReserveTokensResponse Held(LedgerEvent ledgerEvent, ReservationHeld held, string currency) => new()
     {
@@ -56,7 +57,7 @@ internal static class ReservationViews
             ReservationId = ledgerEvent.Sequence > 0 ? Names.Reservation(ledgerEvent.Sequence) : "",
             Model = held.Model,
             Tokens = held.Tokens,
-            Cost = MoneyNanos.ToMoney(held.CostNanos, currency),
+            Cost = MoneyMath.ToMoney(held.CostNanos, currency),
             ExpireTime = held.ExpireTime,
             PriceVersion = held.PriceVersion,
         },
@@ -75,10 +76,10 @@ internal static class ReservationViews
         };
         if (refused.Unit == ReservationRefused.Types.Unit.Nanos)
         {
-            denial.Limit = MoneyNanos.ToMoney(refused.Limit, currency);
-            denial.Settled = MoneyNanos.ToMoney(refused.Settled, currency);
-            denial.Held = MoneyNanos.ToMoney(refused.Held, currency);
-            denial.Requested = MoneyNanos.ToMoney(refused.Requested, currency);
+            denial.Limit = MoneyMath.ToMoney(refused.Limit, currency);
+            denial.Settled = MoneyMath.ToMoney(refused.Settled, currency);
+            denial.Held = MoneyMath.ToMoney(refused.Held, currency);
+            denial.Requested = MoneyMath.ToMoney(refused.Requested, currency);
         }
         else if (refused.Unit != ReservationRefused.Types.Unit.Unspecified)
         {
@@ -106,7 +107,7 @@ internal static class ReservationViews
             return null;
         Balance balance = new() { Grain = left.Grain };
         if (left.HasNanos)
-            balance.Available = MoneyNanos.ToMoney(Math.Max(left.Nanos, 0), currency);
+            balance.Available = MoneyMath.ToMoney(Math.Max(left.Nanos, 0), currency);
         if (left.HasTokens)
             balance.AvailableTokens = Math.Max(left.Tokens, 0);
         return balance;

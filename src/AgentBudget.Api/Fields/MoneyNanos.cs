@@ -1,36 +1,21 @@
+using AgentBudget.Grains.Prices;
 using AgentBudget.Protocol.V1;
 
 namespace AgentBudget.Api;
 
-/// <summary>Money on the wire and nanos inside: the one place where they meet.</summary>
+/// <summary>Reads amounts of requests and says what is wrong with them; the arithmetic is the grains'.</summary>
 internal static class MoneyNanos
 {
-    internal const long NanosPerUnit = 1_000_000_000;
-
-    /// <summary>Money of a count of nanos.</summary>
-    internal static Money ToMoney(long nanos, string currency) => new()
-    {
-        CurrencyCode = currency,
-        Units = nanos / NanosPerUnit,
-        Nanos = (int)(nanos % NanosPerUnit),
-    };
-
-    /// <summary>
-    /// Reads an amount of a request; what is wrong with it otherwise. Negative amounts are never right.
-    /// </summary>
+    /// <summary>Reads an amount that may not be negative.</summary>
     internal static MoneyReading TryRead(Money money, out long nanos)
     {
-        nanos = 0;
-        if (money.Nanos is <= -(int)NanosPerUnit or >= (int)NanosPerUnit)
+        if (MoneyMath.TryToNanos(money, out nanos))
+            return nanos < 0 ? MoneyReading.Negative : MoneyReading.Read;
+        if (money.Nanos is <= -(int)MoneyMath.NanosPerUnit or >= (int)MoneyMath.NanosPerUnit)
             return MoneyReading.NanosOutOfRange;
         if ((money.Units > 0 && money.Nanos < 0) || (money.Units < 0 && money.Nanos > 0))
             return MoneyReading.SignsDiffer;
-        if (money.Units < 0 || money.Nanos < 0)
-            return MoneyReading.Negative;
-        if (money.Units > (long.MaxValue - money.Nanos) / NanosPerUnit)
-            return MoneyReading.TooLarge;
-        nanos = (money.Units * NanosPerUnit) + money.Nanos;
-        return MoneyReading.Read;
+        return money.Units < 0 ? MoneyReading.Negative : MoneyReading.TooLarge;
     }
 }
 

@@ -9,7 +9,7 @@ namespace AgentBudget.Grains.Catalogs;
 /// <summary>
 /// Whether a catalog is consistent: every fault with its path in the document, so that one round mends them all.
 /// </summary>
-internal sealed class CatalogRules
+public sealed class CatalogRules
 {
     /// <summary>Items of one kind. Bounds a tenant's memory and the size of one event.</summary>
     internal const int ItemsMax = 10_000;

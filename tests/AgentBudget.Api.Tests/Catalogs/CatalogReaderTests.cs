@@ -115,7 +115,7 @@ public sealed class CatalogReaderTests
     [InlineData(
         "tenant: acme\ncurrency: USD\nbudget:\n  limit: 1\n  tiers:\n    - { at: 80, notify: [owner] }"
         + "\n    - { at: 50, notify: [owner] }",
-        7, "budget.tiers[1]", "must rise")]
+        7, "budget.tiers[1].at", "above the tier before")]
     [InlineData(
         "tenant: acme\ncurrency: USD\nbudget: { limit: 1, tiers: [{ at: 0, action: stop }] }",
         3, "budget.tiers[0].at", "from 1 to 1000")]
@@ -127,7 +127,7 @@ public sealed class CatalogReaderTests
         3, "budget.tiers[0].notify[0]", "owner or finance")]
     [InlineData(
         "tenant: acme\ncurrency: USD\nbusinessUnits:\n  - id: a\n  - id: a",
-        5, "businessUnits[1].id", "twice, first on line 4")]
+        5, "businessUnits[1].id", "is there twice")]
     [InlineData(
         "tenant: acme\ncurrency: USD\nbusinessUnits:\n  - id: a\n    owner: { notify: \"ftp://x\" }",
         5, "businessUnits[0].owner.notify", "https URL")]

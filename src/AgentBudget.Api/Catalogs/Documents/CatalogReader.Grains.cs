@@ -208,17 +208,8 @@ public static partial class CatalogReader
             };
             if (map.Find("tokens")?.Count() is { } tokens)
                 budget.Tokens = tokens;
-            if (map.Find("limit") is null && map.Find("tokens") is null)
-                value.Fault("needs a limit in money, in tokens, or both.");
-            int below = 0;
             foreach (DocumentCursor item in Items(map.Find("tiers"), TiersMax))
-            {
-                Tier tier = ReadTier(item);
-                if (tier.AtPercent > 0 && tier.AtPercent <= below)
-                    item.Fault("tiers must rise from one to the next.");
-                below = Math.Max(below, tier.AtPercent);
-                budget.Tiers.Add(tier);
-            }
+                budget.Tiers.Add(ReadTier(item));
 
             return budget;
         }

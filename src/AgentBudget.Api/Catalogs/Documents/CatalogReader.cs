@@ -1,11 +1,14 @@
 using System.Text;
+using AgentBudget.Grains;
+using AgentBudget.Grains.Catalogs;
 using AgentBudget.Protocol.V1;
 
 namespace AgentBudget.Api.Catalogs.Documents;
 
 /// <summary>
 /// Reads a catalog document into the message, with a line for every path. Every fault that the document shows by itself
-/// is found in one reading; whether its parts agree with each other and with the tenant is the ledger's to say.
+/// is found in one reading, those of its parts with each other too; whether it may replace the tenant's catalog is the
+/// ledger's to say.
 /// </summary>
 public static partial class CatalogReader
 {
@@ -33,17 +36,39 @@ public static partial class CatalogReader
     {
         ArgumentNullException.ThrowIfNull(document);
         DocumentFindings findings = new();
-        Walk walk = new(findings);
+        Walk walk = new();
         Catalog catalog = new();
         if (Encoding.UTF8.GetByteCount(document) > DocumentBytesMax)
             findings.Fault(1, "", $"the document is larger than {DocumentBytesMax} bytes.");
         else if (DocumentParser.Parse(document, format == CatalogFormat.Json, findings.Faults) is { } root)
+        {
             catalog = walk.ReadCatalog(new DocumentCursor(findings, root, "", root.Line));
+            AddRuleFaults(catalog, findings);
+        }
+
         return new CatalogReading(catalog, walk.Notices.Build(), findings.Faults, findings.Lines);
     }
 
+    // Parts that do not agree with each other, unless the reading has named that place already.
+    private static void AddRuleFaults(Catalog catalog, DocumentFindings findings)
+    {
+        HashSet<string> named = new(StringComparer.Ordinal);
+        foreach (DocumentFault fault in findings.Faults)
+        {
+            // And what is around it: a limit that is not readable does not make a budget without one.
+            for (string path = fault.Path; path.Length > 0; path = CatalogReading.Around(path))
+                named.Add(path);
+        }
+
+        foreach (Fault fault in CatalogRules.Check(catalog))
+        {
+            if (named.Add(fault.Field))
+                findings.Fault(CatalogReading.LineOf(findings.Lines, fault.Field), fault.Field, fault.Description);
+        }
+    }
+
     /// <summary>One reading: what is known while going through the document.</summary>
-    private sealed partial class Walk(DocumentFindings findings)
+    private sealed partial class Walk
     {
         private string _currency = "";
 
@@ -71,7 +96,6 @@ public static partial class CatalogReader
                 catalog.Prices.Add(ReadPrice(item));
             foreach (DocumentCursor item in Items(map.Find("skus"), SkusMax))
                 catalog.Skus.Add(ReadSku(item));
-            FaultRepeatedIds(catalog);
             return catalog;
         }
 
@@ -123,29 +147,5 @@ public static partial class CatalogReader
 
         private static IReadOnlyList<DocumentCursor> Items(DocumentCursor? cursor, int itemsMax) =>
             cursor?.List(itemsMax) ?? [];
-
-        private void FaultRepeatedIds(Catalog catalog)
-        {
-            FaultRepeated("businessUnits", catalog.BusinessUnits, item => item.Id, "id");
-            FaultRepeated("useCases", catalog.UseCases, item => item.Id, "id");
-            FaultRepeated("agents", catalog.Agents, item => item.Id, "id");
-            FaultRepeated("tools", catalog.Tools, item => item.Id, "id");
-            FaultRepeated("skus", catalog.Skus, item => item.Id, "id");
-        }
-
-        private void FaultRepeated<T>(string list, IReadOnlyList<T> items, Func<T, string> idOf, string key)
-        {
-            Dictionary<string, int> seen = new(StringComparer.Ordinal);
-            for (int index = 0; index < items.Count; index++)
-            {
-                string id = idOf(items[index]);
-                if (id.Length == 0 || seen.TryAdd(id, index))
-                    continue;
-                string path = $"{list}[{index}].{key}";
-                int first = findings.Lines.GetValueOrDefault($"{list}[{seen[id]}].{key}");
-                int line = findings.Lines.GetValueOrDefault(path);
-                findings.Fault(line, path, $"{id} is there twice, first on line {first}.");
-            }
-        }
     }
 }

@@ -19,15 +19,26 @@ public sealed record CatalogReading(
     public int LineOf(string path)
     {
         ArgumentNullException.ThrowIfNull(path);
+        return LineOf(Lines, path);
+    }
+
+    internal static int LineOf(IReadOnlyDictionary<string, int> lines, string path)
+    {
         string rest = path;
         while (rest.Length > 0)
         {
-            if (Lines.TryGetValue(rest, out int line))
+            if (lines.TryGetValue(rest, out int line))
                 return line;
-            int cut = rest.LastIndexOfAny(['.', '[']);
-            rest = cut < 0 ? "" : rest[..cut];
+            rest = Around(rest);
         }
 
         return 1;
+    }
+
+    /// <summary>The path of what a part is in; empty at the top.</summary>
+    internal static string Around(string path)
+    {
+        int cut = path.LastIndexOfAny(['.', '[']);
+        return cut < 0 ? "" : path[..cut];
     }
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using AgentBudget.Grains.Prices;
 using AgentBudget.Protocol.V1;
 using Google.Protobuf.WellKnownTypes;
 
@@ -27,7 +28,7 @@ internal static class DocumentValues
     private const long DurationSecondsMax = 365L * 24 * 3600;
 
     internal static Money? Money(this DocumentCursor cursor, string currency) =>
-        cursor.Decimal(DecimalDigits) is { } nanos ? MoneyNanos.ToMoney(nanos, currency) : null;
+        cursor.Decimal(DecimalDigits) is { } nanos ? MoneyMath.ToMoney(nanos, currency) : null;
 
     /// <summary>A rate: money per million tokens, as nanos.</summary>
     internal static long? Rate(this DocumentCursor cursor) => cursor.Decimal(DecimalDigits);
