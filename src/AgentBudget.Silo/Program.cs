@@ -1,1 +1,5 @@
-return 0;
+using AgentBudget.Silo.Hosting;
+using AgentBudget.Silo.Options;
+
+return await new SiloCommand(model => SiloProcess.RunAsync(model, Console.Out, Console.Error))
+    .InvokeAsync(args, Console.Error);

@@ -82,19 +82,29 @@ internal sealed class WatchSpend(ApiContext context, TimeProvider time)
 
     private async Task<bool> WaitAsync(Task<bool> next, Stream stream, CancellationToken cancellationToken)
     {
-        while (!next.IsCompleted)
+        try
         {
-            using CancellationTokenSource waited = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            Task interval = Task.Delay(ProgressInterval, time, waited.Token);
-            if (await Task.WhenAny(next, interval) == interval && !cancellationToken.IsCancellationRequested)
+            while (!await IsThereWithinAsync(next, cancellationToken))
                 await stream.SendProgressAsync();
-            else
-                await waited.CancelAsync();
-            if (cancellationToken.IsCancellationRequested)
-                break;
+        }
+        catch
+        {
+            // The call is over, and with it the reading: it must have stopped before it can be disposed of.
+            await ((Task)next).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw;
         }
 
         return await next;
+    }
+
+    private async Task<bool> IsThereWithinAsync(Task<bool> next, CancellationToken cancellationToken)
+    {
+        using CancellationTokenSource waited = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Task interval = Task.Delay(ProgressInterval, time, waited.Token);
+        bool isThere = await Task.WhenAny(next, interval) == next;
+        await waited.CancelAsync();
+        cancellationToken.ThrowIfCancellationRequested();
+        return isThere;
     }
 
     /// <summary>The sending end: what was looked at, and what was sent.</summary>

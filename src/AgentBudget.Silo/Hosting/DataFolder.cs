@@ -1,0 +1,33 @@
+namespace AgentBudget.Silo.Hosting;
+
+/// <summary>The folder of one silo, for its owner only.</summary>
+internal sealed record DataFolder(string Path)
+{
+    /// <summary>The operator's key.</summary>
+    public string AdminKeyFile => System.IO.Path.Combine(Path, "admin.key");
+
+    /// <summary>The key that signs session tokens.</summary>
+    public string SigningKeyFile => System.IO.Path.Combine(Path, "signing.key");
+
+    /// <summary>The store's own folder: the store accepts nothing else in it.</summary>
+    public string LedgerFolder => System.IO.Path.Combine(Path, "ledger");
+
+    /// <summary>The aggregator's file; rebuilt from the ledger when it is missing.</summary>
+    public string ReportsFile => System.IO.Path.Combine(Path, "reports.db");
+
+    /// <summary>Takes the folder, or makes it with mode 0700.</summary>
+    public static DataFolder Take(string path)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Directory.CreateDirectory(path);
+        }
+        else
+        {
+            Directory.CreateDirectory(
+                path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+
+        return new DataFolder(path);
+    }
+}

@@ -1,0 +1,121 @@
+using System.CommandLine;
+
+namespace AgentBudget.Silo.Options;
+
+/// <summary>The command line. What is written there wins over the environment, that over the file, that over defaults.</summary>
+internal sealed class SiloCommand
+{
+    /// <summary>Each option is also an environment variable: AGENTBUDGET_DATA and so on.</summary>
+    private const string EnvironmentPrefix = "AGENTBUDGET_";
+
+    private readonly Option<string> _config = new("--config")
+    {
+        Description = "A file with these options, such as silo-config/embedded.yaml.",
+        HelpName = "FILE",
+    };
+
+    private readonly Option<string> _data = new("--data")
+    {
+        Description = $"The folder of ledger, reports and keys. [default: ./{SiloModel.DataDefault}]",
+        HelpName = "DIR",
+    };
+
+    private readonly Option<string> _http = new("--http")
+    {
+        Description = $"Where HTTP/1.1 is served: Connect, /healthz, /readyz. [default: {SiloModel.HttpDefault}]",
+        HelpName = "HOST:PORT",
+    };
+
+    private readonly Option<string> _grpc = new("--grpc")
+    {
+        Description = $"Where gRPC is served. [default: {SiloModel.GrpcDefault}]",
+        HelpName = "HOST:PORT",
+    };
+
+    private readonly Option<string> _catalog = new("--catalog")
+    {
+        Description = "A catalog to apply before anything is served.",
+        HelpName = "FILE",
+    };
+
+    private readonly Option<string> _store = new("--store")
+    {
+        Description = "Where ledgers are kept: sqlite. [default: sqlite]",
+        HelpName = "STORE",
+    };
+
+    private readonly Option<bool> _demo = new("--demo")
+    {
+        Description = "Drives sample traffic through the public API, a runaway agent among it, and prints it.",
+    };
+
+    private readonly RootCommand _root;
+
+    /// <param name="run">Runs a silo until it is stopped; answers the exit code.</param>
+    internal SiloCommand(Func<SiloModel, Task<int>> run)
+    {
+        _root = new RootCommand(
+            "AgentBudget: decides before a call is made whether an agent may spend, and keeps the ledger.")
+        {
+            _config, _data, _http, _grpc, _catalog, _store, _demo,
+        };
+        _root.SetAction((parsed, _) => run(SiloModel.From(Combine(parsed))));
+    }
+
+    /// <summary>Runs what the arguments ask for; a wrong one ends in a sentence and exit code 64.</summary>
+    internal async Task<int> InvokeAsync(string[] arguments, TextWriter errors)
+    {
+        ParseResult parsed = _root.Parse(arguments);
+        if (parsed.Errors.Count > 0)
+        {
+            foreach (System.CommandLine.Parsing.ParseError error in parsed.Errors)
+                await errors.WriteLineAsync(error.Message);
+            return ExitCodes.Usage;
+        }
+
+        try
+        {
+            // The silo drains on signals by itself, and takes longer than a command would.
+            InvocationConfiguration configuration = new()
+            {
+                EnableDefaultExceptionHandler = false,
+                ProcessTerminationTimeout = null,
+            };
+            return await parsed.InvokeAsync(configuration);
+        }
+        catch (OptionsException fault)
+        {
+            await errors.WriteLineAsync(fault.Message);
+            return ExitCodes.Usage;
+        }
+    }
+
+    private SiloOptions Combine(ParseResult parsed)
+    {
+        SiloOptions line = new()
+        {
+            Data = parsed.GetValue(_data),
+            Http = parsed.GetValue(_http),
+            Grpc = parsed.GetValue(_grpc),
+            Catalog = parsed.GetValue(_catalog),
+            Store = parsed.GetValue(_store),
+            Demo = parsed.GetResult(_demo) is null ? null : parsed.GetValue(_demo) ? "true" : "false",
+        };
+        SiloOptions environment = new()
+        {
+            Data = Variable("DATA"),
+            Http = Variable("HTTP"),
+            Grpc = Variable("GRPC"),
+            Catalog = Variable("CATALOG"),
+            Store = Variable("STORE"),
+            Demo = Variable("DEMO"),
+        };
+        string? config = parsed.GetValue(_config) ?? Variable("CONFIG");
+        SiloOptions file = config is null ? new SiloOptions() : OptionsFile.Read(config);
+        return line.Over(environment).Over(file);
+    }
+
+    // An empty variable is how a shell unsets one for a command.
+    private static string? Variable(string name) =>
+        Environment.GetEnvironmentVariable(EnvironmentPrefix + name) is { Length: > 0 } value ? value : null;
+}

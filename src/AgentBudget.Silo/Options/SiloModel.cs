@@ -1,0 +1,81 @@
+using System.Net;
+
+namespace AgentBudget.Silo.Options;
+
+/// <summary>How the silo runs: every option checked, every default filled in.</summary>
+internal sealed record SiloModel
+{
+    public const string DataDefault = "data";
+    public const string HttpDefault = "127.0.0.1:7070";
+    public const string GrpcDefault = "127.0.0.1:7071";
+    public const string StoreDefault = "sqlite";
+
+    /// <summary>The folder of ledger, reports and keys.</summary>
+    public required string Data { get; init; }
+
+    public required IPEndPoint Http { get; init; }
+
+    public required IPEndPoint Grpc { get; init; }
+
+    /// <summary>The catalog to apply at the start, or null.</summary>
+    public required string? CatalogPath { get; init; }
+
+    public required bool IsDemo { get; init; }
+
+    /// <summary>Whether somebody beyond this machine can connect, in cleartext.</summary>
+    public bool IsExposed => !IPAddress.IsLoopback(Http.Address) || !IPAddress.IsLoopback(Grpc.Address);
+
+    /// <summary>Checks what was written. Throws <see cref="OptionsException"/>.</summary>
+    public static SiloModel From(SiloOptions options)
+    {
+        string store = options.Store ?? StoreDefault;
+        if (store == "postgres")
+            throw new OptionsException("The store postgres is not part of this release: use sqlite.");
+        if (store != StoreDefault)
+            throw new OptionsException($"The store must be sqlite, not {store}.");
+        SiloModel model = new()
+        {
+            Data = PathOf("data", options.Data ?? DataDefault),
+            Http = EndPointOf("http", options.Http ?? HttpDefault),
+            Grpc = EndPointOf("grpc", options.Grpc ?? GrpcDefault),
+            CatalogPath = options.Catalog is null ? null : PathOf("catalog", options.Catalog),
+            IsDemo = FlagOf("demo", options.Demo ?? "false"),
+        };
+        if (model.Http.Port != 0 && model.Http.Port == model.Grpc.Port)
+        {
+            throw new OptionsException(
+                $"http and grpc need a port each, and both are {model.Http.Port}: cleartext gRPC has its own.");
+        }
+
+        if (model.CatalogPath is { } catalog && !File.Exists(catalog))
+            throw new OptionsException($"The catalog {catalog} does not exist.");
+        return model;
+    }
+
+    private static string PathOf(string option, string value) =>
+        value.Length > 0 && !value.Contains('\0', StringComparison.Ordinal)
+            ? Path.GetFullPath(value)
+            : throw new OptionsException($"The option {option} must be a path.");
+
+    private static bool FlagOf(string option, string value) => value switch
+    {
+        "true" => true,
+        "false" => false,
+        _ => throw new OptionsException($"The option {option} must be true or false, not {value}."),
+    };
+
+    private static IPEndPoint EndPointOf(string option, string value)
+    {
+        int colon = value.LastIndexOf(':');
+        string host = colon < 0 ? "" : value[..colon];
+        if (host == "localhost")
+            host = "127.0.0.1";
+        bool isBracketed = host.StartsWith('[') && host.EndsWith(']');
+        bool isAddress = IPAddress.TryParse(isBracketed ? host[1..^1] : host, out IPAddress? address)
+            && isBracketed == (address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6);
+        if (isAddress && ushort.TryParse(value.AsSpan(colon + 1), out ushort port))
+            return new IPEndPoint(address!, port);
+        throw new OptionsException(
+            $"The option {option} must be HOST:PORT with an IP address or localhost, such as {HttpDefault}, not {value}.");
+    }
+}

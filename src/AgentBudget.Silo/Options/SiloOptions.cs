@@ -1,0 +1,31 @@
+namespace AgentBudget.Silo.Options;
+
+/// <summary>What the user wrote, or nothing: on the command line, in the environment, in the file.</summary>
+internal sealed record SiloOptions
+{
+    public string? Data { get; init; }
+
+    public string? Http { get; init; }
+
+    public string? Grpc { get; init; }
+
+    public string? Catalog { get; init; }
+
+    public string? Store { get; init; }
+
+    public string? Demo { get; init; }
+
+    /// <summary>These options, with those of <paramref name="below"/> where nothing was written.</summary>
+    public SiloOptions Over(SiloOptions below) => new()
+    {
+        Data = Data ?? below.Data,
+        Http = Http ?? below.Http,
+        Grpc = Grpc ?? below.Grpc,
+        Catalog = Catalog ?? below.Catalog,
+        Store = Store ?? below.Store,
+        Demo = Demo ?? below.Demo,
+    };
+}
+
+/// <summary>An option is wrong; the message is a sentence that says which and what would be right.</summary>
+internal sealed class OptionsException(string message) : Exception(message);
