@@ -1,0 +1,80 @@
+using AgentBudget.Runtime.Time;
+
+namespace AgentBudget.Runtime.Tests;
+
+/// <summary>Log time against clocks that jump.</summary>
+public sealed class LogClockTests : IDisposable
+{
+    private readonly ManualTimeProvider _time = new();
+    private readonly TestLog _log = new();
+    private readonly LogClock _clock;
+    private readonly long _start;
+
+    public LogClockTests()
+    {
+        _clock = new LogClock(_time, _log);
+        _start = _time.NowNanos;
+    }
+
+    public void Dispose() => _log.Dispose();
+
+    [Fact]
+    public void Log_time_starts_at_the_wall_and_moves_with_the_steady_clock()
+    {
+        Assert.Equal(_start, _clock.NowNanos());
+        _time.Advance(TimeSpan.FromMilliseconds(1.5));
+        Assert.Equal(_start + 1_500_000, _clock.NowNanos());
+        _time.Advance(TimeSpan.FromHours(48));
+        Assert.Equal(_time.NowNanos, _clock.NowNanos());
+        Assert.Equal(0, _log.Count(3001) + _log.Count(3002));
+    }
+
+    [Fact]
+    public void A_wall_that_is_set_back_is_not_followed_and_is_logged_once()
+    {
+        _time.SetWall(-TimeSpan.FromHours(1));
+        for (int i = 1; i <= 10; i++)
+        {
+            _time.Advance(TimeSpan.FromSeconds(2));
+            Assert.Equal(_start + (i * 2_000_000_000L), _clock.NowNanos());
+        }
+
+        Assert.Equal(1, _log.Count(3002));
+    }
+
+    [Fact]
+    public void A_small_correction_forward_is_followed_at_once()
+    {
+        _time.SetWall(TimeSpan.FromSeconds(30));
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(_time.NowNanos, _clock.NowNanos());
+        Assert.Equal(0, _log.Count(3001));
+    }
+
+    [Fact]
+    public void A_jump_ahead_is_followed_by_a_minute_a_second_and_logged()
+    {
+        _time.SetWall(TimeSpan.FromDays(365));
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(_start + 61_000_000_000L, _clock.NowNanos());
+        Assert.Equal(_start + 61_000_000_000L, _clock.NowNanos());
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(_start + 122_000_000_000L, _clock.NowNanos());
+        Assert.Equal(2, _log.Count(3001));
+    }
+
+    [Fact]
+    public void Log_time_never_goes_back_whatever_the_clocks_do()
+    {
+        var random = new Random(Seed: 20261118);
+        long last = _clock.NowNanos();
+        for (int i = 0; i < 10_000; i++)
+        {
+            if (random.Next(3) == 0) _time.SetWall(TimeSpan.FromMilliseconds(random.Next(-5000, 5000)));
+            _time.Advance(TimeSpan.FromMilliseconds(random.Next(0, 700)));
+            long now = _clock.NowNanos();
+            Assert.True(now >= last);
+            last = now;
+        }
+    }
+}
