@@ -3,12 +3,11 @@ using AgentBudget.Protocol.V1;
 using AgentBudget.Storage.Journal;
 using AgentBudget.Storage.Sqlite;
 using Google.Protobuf.WellKnownTypes;
-using Microsoft.Extensions.Logging;
 
 namespace AgentBudget.Runtime.Tests;
 
 /// <summary>The real grains over the real store.</summary>
-public sealed class RealLedgerTests : IAsyncLifetime
+public sealed class RealLedgerTests : IAsyncLifetime, IAsyncDisposable
 {
     private const string Tenant = "acme";
     private const string Model = "small";
@@ -33,18 +32,21 @@ public sealed class RealLedgerTests : IAsyncLifetime
         _log.Dispose();
     }
 
+    async ValueTask IAsyncDisposable.DisposeAsync() => await DisposeAsync();
+
     [Fact]
-    public async Task A_thousand_concurrent_callers_are_granted_exactly_what_the_cap_allows_and_it_survives_a_restart()
+    public async Task A_thousand_callers_are_granted_exactly_what_the_cap_allows_and_it_survives_a_restart()
     {
         await ApplyCatalogAsync();
         long[] sessions = new long[20];
         for (int i = 0; i < sessions.Length; i++) sessions[i] = await OpenSessionAsync($"open-{i}");
         Answer[] answers = await Fixture.WithinAsync(
-            Task.WhenAll(Enumerable.Range(0, 1000).Select(i => Task.Run(() => ReserveAsync(sessions[i % 20], $"r{i}")))),
+            Task.WhenAll(Enumerable.Range(0, 1000)
+                .Select(i => Task.Run(() => ReserveAsync(sessions[i % sessions.Length], $"r{i}")))),
             "the answers");
 
         int granted = answers.Count(answer => answer.Event!.ReservationHeld is not null);
-        Assert.Equal(LimitNanos * 110 / 100 / CallNanos, granted);
+        Assert.Equal(LimitNanos / CallNanos, granted); // With no cheaper model, the soft cap refuses.
         Assert.Equal(1000 - granted, answers.Count(answer => answer.Event!.ReservationRefused is not null));
         List<LedgerEvent> journal = await ReadAllAsync();
         Assert.Equal(granted * CallNanos, journal.Sum(read => read.ReservationHeld?.CostNanos ?? 0));
@@ -80,7 +82,8 @@ public sealed class RealLedgerTests : IAsyncLifetime
         await CloseAsync();
         await using SqliteStore store = OpenStore();
         var verifier = new ChainVerifier(Tenant, JournalHead.Empty);
-        foreach (StoredGroup group in await store.ReadGroupsAsync(Tenant, 1, int.MaxValue, default)) verifier.Accept(group);
+        foreach (StoredGroup group in await store.ReadGroupsAsync(Tenant, 1, int.MaxValue, default))
+            verifier.Accept(group);
         verifier.Finish(await store.ReadHeadAsync(Tenant, default));
         Assert.Equal(52, verifier.Head.LastEvent);
     }
@@ -89,7 +92,7 @@ public sealed class RealLedgerTests : IAsyncLifetime
         new SqliteStoreOptions
         {
             Folder = Path.Combine(_folder, "ledger"),
-            OnFailed = failure => _log.LogCritical(failure, "the store failed"),
+            OnFailed = static failure => Assert.Fail(failure.Message),
         },
         _log);
 

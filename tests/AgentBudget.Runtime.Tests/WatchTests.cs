@@ -13,7 +13,8 @@ public sealed class WatchTests
         await using Fixture fixture = await StartAsync(new TenantHostOptions { RecentEventsMax = 16 });
         for (int i = 0; i < 50; i++) await fixture.NotedAsync();
         Task<List<long>> watch = TakeAsync(fixture, 1, 551);
-        await WithinAsync(Task.WhenAll(Enumerable.Range(0, 500).Select(_ => Task.Run(() => fixture.NoteAsync()))), "answers");
+        await WithinAsync(
+            Task.WhenAll(Enumerable.Range(0, 500).Select(_ => Task.Run(() => fixture.NoteAsync()))), "the answers");
         Assert.Equal(Enumerable.Range(1, 551).Select(i => (long)i), await WithinAsync(watch, "551 events"));
     }
 

@@ -9,7 +9,7 @@ using static AgentBudget.Storage.Tests.Appends;
 namespace AgentBudget.Storage.Tests;
 
 /// <summary>What the store's thread does when SQLite or the marker refuses.</summary>
-public sealed class StoreThreadTests : IAsyncLifetime
+public sealed class StoreThreadTests : IAsyncLifetime, IAsyncDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("agentbudget-thread-").FullName;
     private readonly StoreFolder _taken;
@@ -30,7 +30,8 @@ public sealed class StoreThreadTests : IAsyncLifetime
             _engine, new JournalTable(_engine, _tenants), _marker, _taken, _failures.Add, NullLogger.Instance);
     }
 
-    public async Task InitializeAsync() => _epoch = await RunAsync(() => _thread.RunWrite(() => _tenants.Acquire(Tenant)));
+    public async Task InitializeAsync() =>
+        _epoch = await RunAsync(() => _thread.RunWrite(() => _tenants.Acquire(Tenant)));
 
     public async Task DisposeAsync()
     {
@@ -42,6 +43,8 @@ public sealed class StoreThreadTests : IAsyncLifetime
         _taken.Dispose();
         Directory.Delete(_folder, recursive: true);
     }
+
+    async ValueTask IAsyncDisposable.DisposeAsync() => await DisposeAsync();
 
     [Fact]
     public async Task A_full_database_refuses_the_append_and_takes_it_once_there_is_space()
