@@ -4,8 +4,7 @@ namespace AgentBudget.Grains.Agents;
 
 /// <summary>
 /// A set of tools or models: exact names, and for tools namespaces written <c>billing.*</c>, which cover every tool
-/// below
-/// <c>billing.</c>.
+/// below <c>billing.</c>.
 /// </summary>
 internal sealed class Scope
 {

@@ -5,8 +5,8 @@ namespace AgentBudget.Runtime.Time;
 /// <summary>
 /// Log time, in nanos since the Unix epoch: the wall clock at the start, then the steady clock, corrected by the wall
 /// once a second. It never goes back: a wall that was set back is not followed. A wall that jumped ahead is followed by
-/// at most
-/// <see cref="ForwardStepMax"/> a second, so that one wrong clock does not expire everything at once. Thread-safe.
+/// at most <see cref="ForwardStepMax"/> a second, so that one wrong clock does not expire everything at once.
+/// Thread-safe.
 /// </summary>
 internal sealed partial class LogClock
 {
