@@ -16,13 +16,20 @@ internal sealed class DemoTable(TextWriter output, TimeProvider time)
             output.WriteLine();
             output.WriteLine(text);
             output.WriteLine();
-            output.WriteLine(Row("time", "session", "agent", "what", "model", "tokens", "cost", "left at the tightest grain"));
+            output.WriteLine(
+                Row("time", "session", "agent", "what", "model", "tokens", "cost", "left at the tightest grain"));
             output.Flush();
         }
     }
 
     internal void Line(
-        string session, string agent, string what, string model = "", long? tokens = null, Money? cost = null, string note = "")
+        string session,
+        string agent,
+        string what,
+        string model = "",
+        long? tokens = null,
+        Money? cost = null,
+        string note = "")
     {
         string now = time.GetUtcNow().ToString("HH:mm:ss", CultureInfo.InvariantCulture);
         string count = tokens is null ? "" : tokens.Value.ToString("N0", CultureInfo.InvariantCulture);
@@ -37,7 +44,8 @@ internal sealed class DemoTable(TextWriter output, TimeProvider time)
     {
         null => "",
         { Available: { } money } => $"{Text(money)} of {left.Grain}",
-        { HasAvailableTokens: true } => $"{left.AvailableTokens.ToString("N0", CultureInfo.InvariantCulture)} tokens of {left.Grain}",
+        { HasAvailableTokens: true } =>
+            $"{left.AvailableTokens.ToString("N0", CultureInfo.InvariantCulture)} tokens of {left.Grain}",
         _ => "",
     };
 

@@ -27,12 +27,16 @@ internal sealed class DemoTraffic(DemoClient client, DemoTable table, TimeProvid
         try
         {
             await ApplyCatalogAsync(stopping);
-            table.Headline("The demo: two agents spend through the public API, and a third session runs away. Stop it with Ctrl+C.");
+            table.Headline(
+            "The demo: two agents spend through the public API, and a third session runs away. Stop it with Ctrl+C.");
             await Task.WhenAll(
-                RepeatAsync(new Worker("agents/promo-writer", "useCases/trade-promo", "claude-sonnet-4-5", Seed: 7), stopping),
-                RepeatAsync(new Worker("agents/forecaster", "useCases/demand-forecast", "gpt-5-mini", Seed: 11), stopping),
                 RepeatAsync(
-                    new Worker("agents/forecaster", "useCases/demand-forecast", "claude-haiku-4-5", Seed: 13, IsRunaway: true),
+                    new Worker("agents/promo-writer", "useCases/trade-promo", "claude-sonnet-4-5", Seed: 7), stopping),
+                RepeatAsync(
+                    new Worker("agents/forecaster", "useCases/demand-forecast", "gpt-5-mini", Seed: 11), stopping),
+                RepeatAsync(
+                    new Worker(
+                        "agents/forecaster", "useCases/demand-forecast", "claude-haiku-4-5", Seed: 13, IsRunaway: true),
                     stopping));
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
@@ -144,7 +148,12 @@ internal sealed class DemoTraffic(DemoClient client, DemoTable table, TimeProvid
 
     /// <summary>One model call: reserve, make believe, commit. False when it was refused.</summary>
     private async Task<bool> CallAsync(
-        Worker worker, OpenSessionResponse opened, long input, long output, double usedShare, CancellationToken stopping)
+        Worker worker,
+        OpenSessionResponse opened,
+        long input,
+        long output,
+        double usedShare,
+        CancellationToken stopping)
     {
         ReserveTokensResponse reserved = await client.ReserveAsync(
             new ReserveTokensRequest
@@ -186,7 +195,8 @@ internal sealed class DemoTraffic(DemoClient client, DemoTable table, TimeProvid
         foreach (TierCrossing crossed in committed.TiersCrossed)
         {
             string told = string.Join(" and ", crossed.Notify);
-            table.Line(session, worker.Agent, "TIER", note: $"{crossed.Grain} passed {crossed.AtPercent} percent: {told}");
+            table.Line(
+                session, worker.Agent, "TIER", note: $"{crossed.Grain} passed {crossed.AtPercent} percent: {told}");
         }
 
         return true;

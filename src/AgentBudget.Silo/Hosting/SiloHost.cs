@@ -15,12 +15,14 @@ using Microsoft.Extensions.Logging;
 namespace AgentBudget.Silo.Hosting;
 
 /// <summary>
-/// One silo, put together: store, tenants, reports, services, server. Made and started by <see cref="StartAsync"/>; stopped by
-/// disposing it, in the opposite order.
+/// One silo, put together: store, tenants, reports, services, server. Made and started by <see cref="StartAsync"/>;
+/// stopped by disposing it, in the opposite order.
 /// </summary>
 internal sealed partial class SiloHost : IAsyncDisposable
 {
-    /// <summary>How long calls in flight may take once the silo stops; the longest wait of any unary call is shorter.</summary>
+    /// <summary>
+    /// How long calls in flight may take once the silo stops; the longest wait of any unary call is shorter.
+    /// </summary>
     private static readonly TimeSpan DrainGrace = TimeSpan.FromSeconds(25);
 
     /// <summary>Snapshots at the end shorten the next start; nothing acknowledged depends on them.</summary>
@@ -55,8 +57,8 @@ internal sealed partial class SiloHost : IAsyncDisposable
     internal bool IsReady => _isReady;
 
     /// <summary>
-    /// Starts a silo and answers it serving. Throws <see cref="OptionsException"/> for a fault of configuration or catalog,
-    /// <see cref="StoreException"/> for one of the store; nothing is left running then.
+    /// Starts a silo and answers it serving. Throws <see cref="OptionsException"/> for a fault of configuration or
+    /// catalog, <see cref="StoreException"/> for one of the store; nothing is left running then.
     /// </summary>
     /// <param name="model">How it runs.</param>
     /// <param name="time">Every clock.</param>

@@ -90,14 +90,15 @@ internal static partial class SiloProcess
         output.WriteLine($"AgentBudget serves Connect at http://{silo.Http} and gRPC at {silo.Grpc}.");
         output.WriteLine($"  data       {silo.Folder.Path}");
         output.WriteLine($"  admin key  {silo.Folder.AdminKeyFile}");
-        output.WriteLine($"  tenants    {(silo.Tenants.Count == 0 ? "none yet: apply a catalog" : ListOf(silo.Tenants))}");
+        output.WriteLine(
+            $"  tenants    {(silo.Tenants.Count == 0 ? "none yet: apply a catalog" : ListOf(silo.Tenants))}");
         if (silo.CatalogApplied is { } applied)
             WriteApplied(output, applied);
         if (model.IsExposed)
         {
             output.WriteLine(
-                "  WARNING    this address is reachable from other machines in cleartext: keys, tokens and spend can be read "
-                + "on the way. Put it behind TLS, or bind a loopback address.");
+                "  WARNING    this address is reachable from other machines in cleartext: keys, tokens and spend can "
+                + "be read on the way. Put it behind TLS, or bind a loopback address.");
         }
 
         output.Flush();

@@ -2,7 +2,9 @@ using System.CommandLine;
 
 namespace AgentBudget.Silo.Options;
 
-/// <summary>The command line. What is written there wins over the environment, that over the file, that over defaults.</summary>
+/// <summary>
+/// The command line. What is written there wins over the environment, that over the file, that over defaults.
+/// </summary>
 internal sealed class SiloCommand
 {
     /// <summary>Each option is also an environment variable: AGENTBUDGET_DATA and so on.</summary>

@@ -76,6 +76,7 @@ internal sealed record SiloModel
         if (isAddress && ushort.TryParse(value.AsSpan(colon + 1), out ushort port))
             return new IPEndPoint(address!, port);
         throw new OptionsException(
-            $"The option {option} must be HOST:PORT with an IP address or localhost, such as {HttpDefault}, not {value}.");
+            $"The option {option} must be HOST:PORT with an IP address or localhost, such as {HttpDefault}, "
+            + $"not {value}.");
     }
 }
