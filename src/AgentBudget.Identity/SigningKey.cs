@@ -13,7 +13,14 @@ public sealed class SigningKey : IDisposable
     private SigningKey(ECDsa ecdsa)
     {
         _ecdsa = ecdsa;
-        Key = new ECDsaSecurityKey(ecdsa) { KeyId = Thumbprint(ecdsa) };
+
+        // A factory of its own: the shared one would remember this key's verifier by its name, and hand it out for the same
+        // key loaded again, after this one was disposed of.
+        Key = new ECDsaSecurityKey(ecdsa)
+        {
+            KeyId = Thumbprint(ecdsa),
+            CryptoProviderFactory = new CryptoProviderFactory(),
+        };
     }
 
     /// <summary>Names the key in a token's header: its thumbprint (RFC 7638).</summary>

@@ -87,10 +87,16 @@ public sealed class SessionTokenTests : IDisposable
     [Fact]
     public void A_token_of_before_a_restart_is_read_after_it()
     {
-        string token = _tokens.Mint(Session());
-        using SigningKey key = SigningKey.LoadOrCreate(_folder.File("signing.key"));
+        string token;
+        using (SigningKey before = SigningKey.LoadOrCreate(_folder.File("signing.key")))
+        {
+            SessionTokens tokens = new(before, _clock);
+            token = tokens.Mint(Session());
+            Assert.True(tokens.TryRead(token, takesEnded: false, out _));
+        }
 
-        Assert.True(new SessionTokens(key, _clock).TryRead(token, takesEnded: false, out _));
+        using SigningKey after = SigningKey.LoadOrCreate(_folder.File("signing.key"));
+        Assert.True(new SessionTokens(after, _clock).TryRead(token, takesEnded: false, out _));
     }
 
     [Fact]

@@ -1,0 +1,190 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+using AgentBudget.Protocol.V1;
+using AgentBudget.Rpc;
+using AgentBudget.Silo.Hosting;
+using AgentBudget.Silo.Options;
+using Google.Protobuf;
+using Google.Protobuf.Reflection;
+using Microsoft.Extensions.Logging;
+
+namespace AgentBudget.Silo.Tests;
+
+/// <summary>A silo in this process with real Kestrel and real SQLite, and a client of it. Can be started again.</summary>
+internal sealed class TestSilo : IAsyncDisposable
+{
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("agentbudget-silo-");
+    private readonly ErrorLog _log = new();
+    private readonly List<RpcChannel> _channels = [];
+    private SiloHost? _host;
+    private RpcChannel? _channel;
+
+    public string AdminKey { get; private set; } = "";
+
+    public HttpClient Http { get; } = new();
+
+    public SiloHost Host => _host!;
+
+    public string DataFolder => Path.Combine(_folder.FullName, "data");
+
+    public static async Task<TestSilo> StartAsync(string? catalog = Catalogs.Small)
+    {
+        TestSilo silo = new();
+        await silo.StartAgainAsync();
+        if (catalog is not null)
+            await silo.ApplyAsync(catalog);
+        return silo;
+    }
+
+    public async Task StartAgainAsync(string? catalogPath = null)
+    {
+        SiloModel model = SiloModel.From(new SiloOptions
+        {
+            Data = DataFolder,
+            Http = "127.0.0.1:0",
+            Grpc = "127.0.0.1:0",
+            Catalog = catalogPath,
+        });
+        _host = await SiloHost.StartAsync(model, TimeProvider.System, _log, fault => _log.Add(fault.Message));
+        AdminKey = (await File.ReadAllTextAsync(_host.Folder.AdminKeyFile)).Trim();
+        _channel = new RpcChannel(new Uri($"http://{_host.Grpc}"), TimeProvider.System);
+        _channels.Add(_channel);
+    }
+
+    public async Task StopAsync()
+    {
+        await _host!.DisposeAsync().AsTask().WaitAsync(Patience);
+        _log.AssertEmpty();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
+        foreach (RpcChannel channel in _channels)
+            channel.Dispose();
+        Http.Dispose();
+        _folder.Delete(recursive: true);
+    }
+
+    public Task<ApplyCatalogResponse> ApplyAsync(string document, string requestId = "catalog") =>
+        CallAsync<ApplyCatalogRequest, ApplyCatalogResponse>(
+            "ApplyCatalog", new ApplyCatalogRequest { RequestId = requestId, Document = document });
+
+    public Task<OpenSessionResponse> OpenAsync(string requestId = "open", Action<OpenSessionRequest>? change = null)
+    {
+        OpenSessionRequest request = new()
+        {
+            RequestId = requestId,
+            Agent = "agents/writer",
+            UseCase = "useCases/promo",
+            OnBehalfOf = "user:kim@acme.test",
+        };
+        change?.Invoke(request);
+        return CallAsync<OpenSessionRequest, OpenSessionResponse>("OpenSession", request);
+    }
+
+    public Task<ReserveTokensResponse> ReserveAsync(
+        string token, string requestId, long input = 1000, Action<ReserveTokensRequest>? change = null)
+    {
+        ReserveTokensRequest request = new()
+        {
+            RequestId = requestId,
+            SessionToken = token,
+            Model = "m",
+            Estimate = new TokenEstimate { InputTokens = input },
+        };
+        change?.Invoke(request);
+        return CallAsync<ReserveTokensRequest, ReserveTokensResponse>("ReserveTokens", request);
+    }
+
+    public Task<CommitTokensResponse> CommitAsync(string token, string requestId, string reservation, long input) =>
+        CallAsync<CommitTokensRequest, CommitTokensResponse>(
+            "CommitTokens",
+            new CommitTokensRequest
+            {
+                RequestId = requestId,
+                SessionToken = token,
+                ReservationId = reservation,
+                Usage = new TokenUsage { InputTokens = input },
+            });
+
+    public async Task<IReadOnlyList<GrainBalance>> BalanceAsync(string token) =>
+        (await CallAsync<GetBalanceRequest, GetBalanceResponse>(
+            "GetBalance", new GetBalanceRequest { SessionToken = token })).Grains;
+
+    /// <summary>Calls over gRPC, as the operator unless a bearer is named.</summary>
+    public async Task<TResponse> CallAsync<TRequest, TResponse>(
+        string method, TRequest request, string? bearer = null, IReadOnlyDictionary<string, string>? metadata = null)
+        where TRequest : class, IMessage<TRequest>
+        where TResponse : class, IMessage<TResponse> =>
+        await _channel!.UnaryAsync<TRequest, TResponse>(
+            MethodOf(method), request, OptionsOf(bearer, metadata), CancellationToken.None).WaitAsync(Patience);
+
+    public IAsyncEnumerable<WatchSpendResponse> WatchAsync(WatchSpendRequest request, CancellationToken stopping) =>
+        _channel!.ServerStreamingAsync<WatchSpendRequest, WatchSpendResponse>(
+            MethodOf("WatchSpend"), request, OptionsOf(null, null), stopping);
+
+    /// <summary>Calls as JSON over HTTP/1.1.</summary>
+    public async Task<(HttpStatusCode Status, JsonNode Body)> PostAsync(string method, JsonObject body, string? bearer = null)
+    {
+        using HttpRequestMessage message = new(
+            HttpMethod.Post, $"http://{_host!.Http}/{MethodOf(method).Service.FullName}/{method}");
+        message.Headers.Authorization = new AuthenticationHeaderValue("Bearer", bearer ?? AdminKey);
+        message.Content = JsonContent.Create(body);
+        using HttpResponseMessage response = await Http.SendAsync(message).WaitAsync(Patience);
+        return (response.StatusCode, JsonNode.Parse(await response.Content.ReadAsStringAsync())!);
+    }
+
+    public static MethodDescriptor MethodOf(string name) => Api.ApiServices.Descriptors
+        .SelectMany(service => service.Methods)
+        .Single(method => method.Name == name);
+
+    private RpcCallOptions OptionsOf(string? bearer, IReadOnlyDictionary<string, string>? metadata) =>
+        new() { BearerToken = bearer ?? AdminKey, Metadata = metadata };
+
+    /// <summary>Keeps errors, so that a test that passed with one fails all the same.</summary>
+    private sealed class ErrorLog : ILoggerFactory, ILogger
+    {
+        private readonly List<string> _errors = [];
+
+        public void Add(string error)
+        {
+            lock (_errors)
+                _errors.Add(error);
+        }
+
+        public void AssertEmpty()
+        {
+            lock (_errors)
+                Assert.Empty(_errors);
+        }
+
+        public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException();
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public void Dispose()
+        {
+        }
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Error;
+
+        public void Log<TState>(
+            LogLevel logLevel,
+            EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter)
+        {
+            if (IsEnabled(logLevel))
+                Add($"{formatter(state, exception)} {exception}");
+        }
+    }
+}
