@@ -1,0 +1,67 @@
+using AgentBudget.Protocol.V1;
+using Xunit.Abstractions;
+
+namespace AgentBudget.Faults.Tests;
+
+/// <summary>The disk fails under load: what was acknowledged stays, and the silo says what it must.</summary>
+public sealed class DiskTests(ITestOutputHelper output)
+{
+    private const int Clients = 8;
+    private const int StorageError = 74;
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    [Fact]
+    public async Task A_failed_sync_ends_the_process_and_loses_nothing_acknowledged()
+    {
+        int failingSync = new Random(Seed.Value).Next(1, 200);
+        string told = $"seed {Seed.Value}: sync {failingSync} fails";
+        output.WriteLine(told);
+        await using var silo = new SiloProcess();
+        await silo.StartAsync();
+        using var client = new BudgetClient(silo);
+        using var diary = new Diary(silo.Folder);
+        using var load = new Load(client, diary, Seed.Value);
+        await load.SetUpAsync(Clients);
+        load.Start();
+        await load.AnsweredAsync(100, Patience);
+        await using (await Strace.AttachAsync(silo.ProcessId, $"fsync,fdatasync:error=EIO:when={failingSync}+"))
+        {
+            Assert.Equal(StorageError, await silo.ExitCodeAsync());
+        }
+        await silo.StartAsync();
+        await load.AnsweredAsync(100, Patience);
+        await load.StopAsync(Patience);
+        await new Verdict(client, load, diary, told).ReachAsync();
+        Assert.Equal(0, await silo.StopAsync());
+    }
+
+    [Fact]
+    public async Task A_full_disk_refuses_spends_serves_reads_and_goes_on_when_there_is_space()
+    {
+        int failingWrite = new Random(Seed.Value).Next(1, 200);
+        string told = $"seed {Seed.Value}: no space from write {failingWrite} on";
+        output.WriteLine(told);
+        await using var silo = new SiloProcess();
+        await silo.StartAsync();
+        using var client = new BudgetClient(silo);
+        using var diary = new Diary(silo.Folder);
+        using var load = new Load(client, diary, Seed.Value);
+        await load.SetUpAsync(Clients);
+        load.Start();
+        await load.AnsweredAsync(100, Patience);
+        string[] files = [.. Directory.EnumerateFiles(silo.Folder, "ledger.db*", SearchOption.AllDirectories)];
+        await using (await Strace.AttachAsync(
+            silo.ProcessId, $"pwrite64,pwritev:error=ENOSPC:when={failingWrite}+", files))
+        {
+            await load.RefusedAsync("STORE_FULL", Patience);
+            var balance = await client.GetBalanceAsync(new GetBalanceRequest { Grain = Grains.Agent });
+            Assert.Single(balance.Grains);
+        }
+        await load.AnsweredAsync(100, Patience);
+        await silo.KillAsync();
+        await silo.StartAsync();
+        await load.StopAsync(Patience);
+        await new Verdict(client, load, diary, told).ReachAsync();
+        Assert.Equal(0, await silo.StopAsync());
+    }
+}
