@@ -9,6 +9,7 @@ namespace AgentBudget.Faults.Tests;
 /// </summary>
 internal sealed class Verdict(BudgetClient client, Load load, Diary diary, string told)
 {
+    private const int FaultsShownMax = 20;
     private const int RepeatedCallsMax = 500;
 
     public async Task ReachAsync()
@@ -16,65 +17,11 @@ internal sealed class Verdict(BudgetClient client, Load load, Diary diary, strin
         var intents = diary.ReadIntents().ToDictionary(intent => intent.RequestId);
         var results = diary.ReadResults();
         var entries = await client.ListEntriesAsync();
-        CheckOrder(entries);
-        CheckEveryAcknowledgedCallIsThereOnce(intents, results, entries);
-        CheckEveryEntryWasAskedFor(intents, entries);
+        string[] faults = [.. LedgerCheck.Faults(intents, results, entries)];
+        Require(faults.Length == 0, string.Join('\n', faults.Take(FaultsShownMax)));
         await CheckBalancesAsync(entries);
         await CheckReportAsync(entries);
         await CheckRepeatedCallsAsync(intents, results, entries.Count);
-    }
-
-    private void CheckOrder(List<LedgerEvent> entries)
-    {
-        for (int i = 0; i < entries.Count; i++)
-        {
-            Require(entries[i].Sequence == i + 1, $"entry {i + 1} has sequence {entries[i].Sequence}");
-            if (i == 0) continue;
-            Require(
-                entries[i].Time.ToDateTimeOffset() >= entries[i - 1].Time.ToDateTimeOffset(),
-                $"the time of entry {i + 1} goes back");
-        }
-    }
-
-    private void CheckEveryAcknowledgedCallIsThereOnce(
-        Dictionary<string, Intent> intents, List<Result> results, List<LedgerEvent> entries)
-    {
-        Require(results.Count > 0, "nothing was acknowledged");
-        Require(results.Count == intents.Count, $"{intents.Count} calls were begun and {results.Count} answered");
-        var entriesById = entries.ToLookup(entry => entry.RequestId);
-        foreach (var result in results)
-        {
-            var found = entriesById[result.RequestId].ToList();
-            Require(found.Count == 1, $"{result} is in the ledger {found.Count} times");
-            Require(Matches(intents[result.RequestId], result, found[0]), $"{result} is in the ledger as {found[0]}");
-        }
-    }
-
-    private static bool Matches(Intent intent, Result result, LedgerEvent entry) => intent.Kind switch
-    {
-        nameof(ReserveTokensRequest) => entry.ReservationHeld is { } held
-            && result.Reservation == $"r{entry.Sequence}"
-            && held.CostNanos == result.CostNanos
-            && held.Tokens == intent.InputTokens + intent.OutputTokens,
-        nameof(CommitTokensRequest) => entry.ReservationSettled is { } settled
-            && intent.Reservation == $"r{settled.Reservation}"
-            && settled.CostNanos == result.CostNanos
-            && settled.OverrunNanos == result.OverrunNanos
-            && settled.Tokens == intent.InputTokens + intent.OutputTokens,
-        nameof(ReleaseTokensRequest) => entry.ReservationReleased is { } released
-            && intent.Reservation == $"r{released.Reservation}"
-            && released.ReleasedNanos == result.CostNanos,
-        _ => false,
-    };
-
-    private void CheckEveryEntryWasAskedFor(Dictionary<string, Intent> intents, List<LedgerEvent> entries)
-    {
-        foreach (var entry in entries)
-        {
-            bool isAsked = entry.FactCase is LedgerEvent.FactOneofCase.CatalogApplied or LedgerEvent.FactOneofCase.SessionOpened
-                || intents.ContainsKey(entry.RequestId);
-            Require(isAsked, $"nobody asked for {entry}");
-        }
     }
 
     private async Task CheckBalancesAsync(List<LedgerEvent> entries)

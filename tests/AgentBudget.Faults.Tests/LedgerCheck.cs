@@ -1,0 +1,60 @@
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Faults.Tests;
+
+/// <summary>Compares a ledger with what was asked and answered. Knows nothing of a silo, so that it can be seen to fail.</summary>
+internal static class LedgerCheck
+{
+    /// <summary>A sentence for everything that is wrong.</summary>
+    public static IEnumerable<string> Faults(
+        IReadOnlyDictionary<string, Intent> intents, IReadOnlyList<Result> results, IReadOnlyList<LedgerEvent> entries) =>
+        [.. OrderFaults(entries), .. AnswerFaults(intents, results, entries), .. UnaskedFaults(intents, entries)];
+
+    private static IEnumerable<string> OrderFaults(IReadOnlyList<LedgerEvent> entries)
+    {
+        for (int i = 0; i < entries.Count; i++)
+        {
+            if (entries[i].Sequence != i + 1) yield return $"entry {i + 1} has sequence {entries[i].Sequence}";
+            if (i > 0 && entries[i].Time.ToDateTimeOffset() < entries[i - 1].Time.ToDateTimeOffset())
+                yield return $"the time of entry {i + 1} goes back";
+        }
+    }
+
+    private static IEnumerable<string> AnswerFaults(
+        IReadOnlyDictionary<string, Intent> intents, IReadOnlyList<Result> results, IReadOnlyList<LedgerEvent> entries)
+    {
+        if (results.Count == 0) yield return "nothing was acknowledged";
+        if (results.Count != intents.Count) yield return $"{intents.Count} calls were begun and {results.Count} answered";
+        var entriesById = entries.ToLookup(entry => entry.RequestId);
+        foreach (var result in results)
+        {
+            var found = entriesById[result.RequestId].ToList();
+            if (found.Count != 1) yield return $"{result} is in the ledger {found.Count} times";
+            else if (!Matches(intents[result.RequestId], result, found[0])) yield return $"{result} is in the ledger as {found[0]}";
+        }
+    }
+
+    private static IEnumerable<string> UnaskedFaults(
+        IReadOnlyDictionary<string, Intent> intents, IReadOnlyList<LedgerEvent> entries) =>
+        from entry in entries
+        where entry.FactCase is not (LedgerEvent.FactOneofCase.CatalogApplied or LedgerEvent.FactOneofCase.SessionOpened)
+            && !intents.ContainsKey(entry.RequestId)
+        select $"nobody asked for {entry}";
+
+    private static bool Matches(Intent intent, Result result, LedgerEvent entry) => intent.Kind switch
+    {
+        nameof(ReserveTokensRequest) => entry.ReservationHeld is { } held
+            && result.Reservation == $"r{entry.Sequence}"
+            && held.CostNanos == result.CostNanos
+            && held.Tokens == intent.InputTokens + intent.OutputTokens,
+        nameof(CommitTokensRequest) => entry.ReservationSettled is { } settled
+            && intent.Reservation == $"r{settled.Reservation}"
+            && settled.CostNanos == result.CostNanos
+            && settled.OverrunNanos == result.OverrunNanos
+            && settled.Tokens == intent.InputTokens + intent.OutputTokens,
+        nameof(ReleaseTokensRequest) => entry.ReservationReleased is { } released
+            && intent.Reservation == $"r{released.Reservation}"
+            && released.ReleasedNanos == result.CostNanos,
+        _ => false,
+    };
+}
