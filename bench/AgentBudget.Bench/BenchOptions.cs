@@ -27,7 +27,7 @@ internal sealed record BenchOptions
           --admin-key FILE     file that holds its admin key
           --pid N              its process, to measure its CPU time; only on this machine
 
-        Exit codes: 0 measured; 1 calls failed or were denied; 64 bad usage.
+        Exit codes: 0 measured; 1 not measured, or calls failed or were denied; 64 bad usage.
         """;
 
     public bool IsQuick { get; private init; }

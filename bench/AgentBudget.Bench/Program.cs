@@ -1,6 +1,6 @@
 using AgentBudget.Bench;
 
-const int ExitBadCalls = 1;
+const int ExitNotMeasured = 1;
 const int ExitUsage = 64;
 
 if (args is ["--help" or "-h"])
@@ -26,11 +26,25 @@ Console.CancelKeyPress += (_, pressed) =>
     pressed.Cancel = true;
     cancellation.Cancel();
 };
-using var silo = await Silo.StartAsync(options, cancellation.Token);
-// Ids that a silo which was measured before has not seen: they count up with the clock, a million a millisecond.
-ulong firstRequestId = (ulong)TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds() << 20;
-using var run = new BenchRun(options, silo, firstRequestId);
-var result = await run.RunAsync(cancellation.Token);
-Console.Write(result.ToTable());
-if (options.JsonFile is not null) await File.WriteAllTextAsync(options.JsonFile, result.ToJson(), cancellation.Token);
-return result.BadCalls == 0 ? 0 : ExitBadCalls;
+try
+{
+    return await MeasureAsync(options, cancellation.Token);
+}
+catch (Exception exception) when (exception is IOException or InvalidOperationException or TimeoutException
+    or HttpRequestException or OperationCanceledException)
+{
+    Console.Error.WriteLine(exception.Message);
+    return ExitNotMeasured;
+}
+
+static async Task<int> MeasureAsync(BenchOptions options, CancellationToken cancellationToken)
+{
+    using var silo = await Silo.StartAsync(options, cancellationToken);
+    // Ids that a silo which was measured before has not seen: they count up with the clock, a million a millisecond.
+    ulong firstRequestId = (ulong)TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds() << 20;
+    using var run = new BenchRun(options, silo, firstRequestId);
+    var result = await run.RunAsync(cancellationToken);
+    Console.Write(result.ToTable());
+    if (options.JsonFile is not null) await File.WriteAllTextAsync(options.JsonFile, result.ToJson(), cancellationToken);
+    return result.BadCalls == 0 ? 0 : ExitNotMeasured;
+}

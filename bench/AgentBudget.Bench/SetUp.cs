@@ -44,15 +44,15 @@ internal sealed class SetUp : IDisposable
         currency: USD
         timeZone: UTC
         businessUnits:
-          - { id: bench-unit, budget: { limit: 1000000000.00, period: month } }
+          - { id: bench-unit, budget: { limit: 900000000.00, period: month } }
         useCases:
-          - { id: bench-case, businessUnit: bench-unit, budget: { limit: 1000000000.00, period: month } }
+          - { id: bench-case, businessUnit: bench-unit, budget: { limit: 900000000.00, period: month } }
         agents:
           - id: bench-agent
             businessUnit: bench-unit
             useCases: [bench-case]
             models: [{{RequestTemplates.Model}}]
-            budget: { limit: 1000000000.00, period: month }
+            budget: { limit: 900000000.00, period: month }
             ceilings:
               tokensPerRequest: 1000000
               costPerSession: 100000000.00

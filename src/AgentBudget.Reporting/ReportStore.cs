@@ -78,8 +78,8 @@ internal sealed class ReportStore : IDisposable
 
     public static ReportStore Open(string path)
     {
-        string? reason = File.Exists(path) ? null : "the file was missing";
-        if (reason is null)
+        string? reason = null;
+        if (File.Exists(path))
         {
             var connection = Connect(path);
             try

@@ -51,7 +51,7 @@ public sealed class AggregatorTests : IDisposable
         }
         File.Delete(_file.Path);
         using var rebuilt = Aggregator.Open(_file.Path);
-        Assert.NotNull(rebuilt.RebuildReason);
+        Assert.Null(rebuilt.RebuildReason);
         Assert.Equal(0, rebuilt.Position(Ledgers.Tenant));
         rebuilt.Fold(Ledgers.Tenant, events);
         Assert.Equal(stepByStep, Lines(rebuilt));
