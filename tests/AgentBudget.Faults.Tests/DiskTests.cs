@@ -1,4 +1,5 @@
 using AgentBudget.Protocol.V1;
+using AgentBudget.Rpc;
 using Xunit.Abstractions;
 
 namespace AgentBudget.Faults.Tests;
@@ -9,6 +10,7 @@ public sealed class DiskTests(ITestOutputHelper output)
     private const int Clients = 8;
     private const int StorageError = 74;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(20);
 
     [Fact]
     public async Task A_failed_sync_ends_the_process_and_loses_nothing_acknowledged()
@@ -54,8 +56,7 @@ public sealed class DiskTests(ITestOutputHelper output)
             silo.ProcessId, $"pwrite64,pwritev:error=ENOSPC:when={failingWrite}+", files))
         {
             await load.RefusedAsync("STORE_FULL", Patience);
-            var balance = await client.GetBalanceAsync(new GetBalanceRequest { Grain = Grains.Agent });
-            Assert.Single(balance.Grains);
+            Assert.Single((await ReadAsync(client)).Grains);
         }
         await load.AnsweredAsync(100, Patience);
         await silo.KillAsync();
@@ -63,5 +64,23 @@ public sealed class DiskTests(ITestOutputHelper output)
         await load.StopAsync(Patience);
         await new Verdict(client, load, diary, told).ReachAsync();
         Assert.Equal(0, await silo.StopAsync());
+    }
+
+    // The tenant reloads after a refused write, and asks to be called again until it has.
+    private static async Task<GetBalanceResponse> ReadAsync(BudgetClient client)
+    {
+        using var patience = new CancellationTokenSource(Patience);
+        while (true)
+        {
+            try
+            {
+                return await client.GetBalanceAsync(new GetBalanceRequest { Grain = Grains.Agent });
+            }
+            catch (RpcException exception) when (exception.StatusCode == RpcStatusCode.Unavailable)
+            {
+                if (patience.IsCancellationRequested) throw;
+                await Task.Delay(PollInterval);
+            }
+        }
     }
 }
