@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using AgentBudget.Rpc.Wire;
 
 namespace AgentBudget.Rpc.Client;
@@ -31,7 +32,10 @@ internal sealed class CallDeadline : IDisposable
             return null;
         if (_timeout is { IsCancellationRequested: true })
             return Faults.DeadlinePassed();
-        return failure is HttpRequestException or IOException ? ResponseStatus.OfTransport(failure) : null;
+        // HttpClient lets a SocketException through when a connection dies while it is being made.
+        return failure is HttpRequestException or IOException or SocketException
+            ? ResponseStatus.OfTransport(failure)
+            : null;
     }
 
     public void Dispose()

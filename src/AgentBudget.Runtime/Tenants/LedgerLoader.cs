@@ -39,9 +39,13 @@ internal sealed partial class LedgerLoader(ILedgerStore store, ITurnLedgers ledg
     /// </summary>
     /// <param name="tenant">Whose.</param>
     /// <param name="isVerified">Whether this process has verified the journal before.</param>
-    public async Task<LoadedTenant?> LoadAsync(string tenant, bool isVerified)
+    /// <param name="heldEpoch">
+    /// An epoch that this process holds and knows to have nothing on its way: after an append that found no space, when
+    /// acquiring another would find none either. 0 acquires.
+    /// </param>
+    public async Task<LoadedTenant?> LoadAsync(string tenant, bool isVerified, long heldEpoch)
     {
-        long epoch = await store.AcquireAsync(tenant, CancellationToken.None);
+        long epoch = heldEpoch > 0 ? heldEpoch : await store.AcquireAsync(tenant, CancellationToken.None);
         if (epoch == 0) return null;
         JournalHead head = await store.ReadHeadAsync(tenant, CancellationToken.None);
         long snapshotMax = head.LastEvent;

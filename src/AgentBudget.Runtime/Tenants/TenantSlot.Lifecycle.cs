@@ -158,6 +158,7 @@ internal sealed partial class TenantSlot
     {
         TurnLoopState end = _loop!.State;
         string message = _loop.EndMessage;
+        long epoch = _loop.Epoch;
         DropLoop();
         switch (end)
         {
@@ -171,7 +172,7 @@ internal sealed partial class TenantSlot
                 return;
             case TurnLoopState.EndedByNoSpace:
                 _services.Space.Ended();
-                BeginLoad();
+                BeginLoad(heldEpoch: epoch);
                 return;
             default:
                 Log.Reloading(_services.Logger, Tenant, message);
@@ -193,19 +194,19 @@ internal sealed partial class TenantSlot
         _loop = null;
     }
 
-    private void BeginLoad()
+    private void BeginLoad(long heldEpoch = 0)
     {
         _state = SlotState.Loading;
-        _ = LoadAsync(_isVerified);
+        _ = LoadAsync(_isVerified, heldEpoch);
     }
 
     /// <summary>Starts in a step and goes on elsewhere; what it finds is posted.</summary>
-    private async Task LoadAsync(bool isVerified)
+    private async Task LoadAsync(bool isVerified, long heldEpoch)
     {
         await _services.Loads.WaitAsync();
         try
         {
-            LoadedTenant? loaded = await _services.Loader.LoadAsync(Tenant, isVerified);
+            LoadedTenant? loaded = await _services.Loader.LoadAsync(Tenant, isVerified, heldEpoch);
             Post(() => Loaded(loaded));
         }
         catch (JournalDamagedException damage)
