@@ -1,0 +1,137 @@
+using AgentBudget.Protocol.V1;
+using State = AgentBudget.Protocol.V1.Session.Types.State;
+
+namespace AgentBudget.Reporting.Audit;
+
+/// <summary>Ceilings of a session; null does not limit.</summary>
+internal sealed record AuditCeilings(
+    Int128? TokensPerRequest, AuditLimit Budget, Int128? Steps, Int128? ToolCalls, Int128? OpenHolds)
+{
+    /// <summary>Open holds of one session where its agent's catalog entry says nothing.</summary>
+    public const long OpenHoldsOtherwise = 1000;
+
+    public static AuditCeilings From(Ceilings? ceilings) => ceilings is null
+        ? new AuditCeilings(null, default, null, null, null)
+        : new AuditCeilings(
+            ceilings.HasTokensPerRequest ? ceilings.TokensPerRequest : null,
+            new AuditLimit(
+                AuditNumbers.OptionalNanosOf(ceilings.CostPerSession),
+                ceilings.HasTokensPerSession ? ceilings.TokensPerSession : null),
+            ceilings.HasStepsPerSession ? ceilings.StepsPerSession : null,
+            ceilings.HasToolCallsPerSession ? ceilings.ToolCallsPerSession : null,
+            ceilings.HasOpenHolds ? ceilings.OpenHolds : null);
+
+    public static AuditCeilings OfAgent(Ceilings? ceilings)
+    {
+        AuditCeilings own = From(ceilings);
+        return own with { OpenHolds = own.OpenHolds ?? OpenHoldsOtherwise };
+    }
+
+    /// <summary>The lower of each.</summary>
+    public static AuditCeilings Min(AuditCeilings left, AuditCeilings right) => new(
+        AuditNumbers.Min(left.TokensPerRequest, right.TokensPerRequest),
+        AuditLimit.Min(left.Budget, right.Budget),
+        AuditNumbers.Min(left.Steps, right.Steps),
+        AuditNumbers.Min(left.ToolCalls, right.ToolCalls),
+        AuditNumbers.Min(left.OpenHolds, right.OpenHolds));
+}
+
+/// <summary>A session that may still be named by an event.</summary>
+internal sealed class AuditSession
+{
+    private readonly AuditCeilings _asked;
+
+    public AuditSession(Spender spender, SessionOpened opened, AuditAgent agent, UseCase useCase, AuditGrain[] above)
+    {
+        Spender = spender;
+        Opened = opened;
+        Agent = agent;
+        UseCase = useCase;
+        Own = new AuditGrain(spender.Session) { IsInCatalog = true };
+        Path = [Own, .. above];
+        Tools = new AuditScope(opened.Tools);
+        Models = new AuditScope(opened.Models);
+        ExpireNanos = opened.ExpireTime is null ? 0 : AuditNumbers.NanosOf(opened.ExpireTime);
+        LifetimeEndNanos = opened.LifetimeEndTime is null ? 0 : AuditNumbers.NanosOf(opened.LifetimeEndTime);
+        _asked = AuditCeilings.From(opened.Ceilings);
+        Ceilings = _asked;
+        Narrow();
+    }
+
+    /// <summary>Its path by names, as it was opened.</summary>
+    public Spender Spender { get; }
+
+    public SessionOpened Opened { get; }
+
+    public AuditAgent Agent { get; set; }
+
+    public UseCase UseCase { get; set; }
+
+    public AuditGrain Own { get; }
+
+    /// <summary>Itself, agent, use case, business unit, tenant.</summary>
+    public IReadOnlyList<AuditGrain> Path { get; }
+
+    public AuditScope Tools { get; }
+
+    public AuditScope Models { get; }
+
+    public AuditCeilings Ceilings { get; private set; }
+
+    public State State { get; set; } = State.Open;
+
+    public Int128 ExpireNanos { get; set; }
+
+    public Int128 LifetimeEndNanos { get; }
+
+    public Int128 GraceEndNanos { get; set; }
+
+    public bool IsClosed { get; set; }
+
+    public Outcome? Outcome { get; set; }
+
+    public long Steps { get; set; }
+
+    public long ToolCalls { get; set; }
+
+    public long Refused { get; set; }
+
+    /// <summary>Reservations that are held.</summary>
+    public HashSet<long> OpenHolds { get; } = [];
+
+    /// <summary>Reservations that are settled.</summary>
+    public HashSet<long> SettledHolds { get; } = [];
+
+    public AuditRequests Requests { get; } = new();
+
+    public bool IsOpen => State == State.Open;
+
+    /// <summary>A session never has more than its agent has at the time.</summary>
+    public void Narrow()
+    {
+        Ceilings = AuditCeilings.Min(_asked, Agent.Ceilings);
+        Own.SetLimit(Ceilings.Budget);
+    }
+}
+
+/// <summary>An agent as a catalog describes it.</summary>
+internal sealed class AuditAgent(Agent agent)
+{
+    private static readonly Int128 TtlOtherwise = AuditNumbers.Hour;
+    private static readonly Int128 LifetimeOtherwise = 24 * AuditNumbers.Hour;
+
+    public string BusinessUnit => agent.BusinessUnit;
+
+    public AuditScope Tools { get; } = new(agent.Tools);
+
+    public AuditScope Models { get; } = new(agent.Models);
+
+    public AuditCeilings Ceilings { get; } = AuditCeilings.OfAgent(agent.Ceilings);
+
+    public Int128 TtlNanos { get; } = agent.SessionTtl is null ? TtlOtherwise : AuditNumbers.NanosOf(agent.SessionTtl);
+
+    public Int128 LifetimeNanos { get; } =
+        agent.SessionLifetime is null ? LifetimeOtherwise : AuditNumbers.NanosOf(agent.SessionLifetime);
+
+    public bool WorksFor(string useCase) => agent.UseCases.Contains(useCase);
+}

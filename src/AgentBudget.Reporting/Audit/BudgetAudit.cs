@@ -1,0 +1,128 @@
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Reporting.Audit;
+
+/// <summary>Extensions and periods of a grain.</summary>
+internal static class BudgetAudit
+{
+    // A day that a clock change makes longer or shorter, in a zone that moves across the date line at worst.
+    private static readonly Int128 DaySlack = 25 * AuditNumbers.Hour;
+
+    public static void Extend(AuditState state, BudgetExtended extended)
+    {
+        AuditGrain grain = state.GetOrAddGrain(extended.Grain);
+        if (!grain.IsInCatalog || !grain.HasLimit)
+            state.Find(AuditRule.Extension, $"{extended.Grain} has no budget in the catalog that could be extended");
+        Int128? end = AuditNumbers.OptionalNanosOf(extended.ExpireTime);
+        if (end <= state.Now) state.Find(AuditRule.Extension, "it is over before it begins");
+        CheckBalance(state, grain, extended.Before, "before");
+        grain.Extend(new AuditAmount(extended.ExtensionNanos, extended.ExtensionTokens), end);
+        CheckBalance(state, grain, extended.After, "after");
+    }
+
+    public static void EndExtension(AuditState state, ExtensionExpired expired)
+    {
+        AuditGrain grain = state.GetOrAddGrain(expired.Grain);
+        if (grain.ExtensionEnd is null || grain.ExtensionEnd > state.Now)
+        {
+            state.Find(
+                AuditRule.Extension,
+                $"the extension of {expired.Grain} ends at {AuditNumbers.Show(grain.ExtensionEnd)} and not yet");
+        }
+
+        grain.EndExtension();
+    }
+
+    public static void EndPeriod(AuditState state, PeriodEnded ended)
+    {
+        AuditGrain grain = state.GetOrAddGrain(ended.Grain);
+        Int128? end = AuditNumbers.OptionalNanosOf(ended.EndTime);
+        Int128? next = AuditNumbers.OptionalNanosOf(ended.NextEndTime);
+        if (grain.PeriodEnd is null || end != grain.PeriodEnd || end > state.Now)
+        {
+            state.Find(
+                AuditRule.PeriodEnd,
+                $"the period of {ended.Grain} ends at {AuditNumbers.Show(grain.PeriodEnd)} and not at "
+                + AuditNumbers.Show(end));
+        }
+        else if (next is null || next <= state.Now || !IsOneLong(grain.Period, next.Value - end!.Value, isWhole: true))
+        {
+            state.Find(
+                AuditRule.PeriodEnd,
+                $"the next period of {ended.Grain} cannot end at {AuditNumbers.Show(next)}: it is a {grain.Period}");
+        }
+
+        var settled = new AuditAmount(ended.SettledNanos, ended.SettledTokens);
+        if (settled != grain.Settled)
+            state.Find(AuditRule.PeriodSettled, $"{ended.Grain} settled {grain.Settled} in it, and it says {settled}");
+        grain.EndPeriod(next);
+    }
+
+    /// <summary>The end that a catalog gives to a grain's period, before it is taken over.</summary>
+    public static void CheckPeriodEnd(
+        AuditState state, AuditGrain grain, Budget? budget, Dictionary<string, Int128> ends, bool keepsZone)
+    {
+        bool hasEnd = ends.TryGetValue(grain.Name, out Int128 end);
+        bool hasPeriod = budget is not null && budget.Period is not (Period.Unspecified or Period.None);
+        if (!hasPeriod)
+        {
+            if (hasEnd) state.Find(AuditRule.PeriodEnd, $"{grain.Name} has no period, and it names an end of it");
+            return;
+        }
+
+        bool stays = keepsZone && grain.PeriodEnd is not null && grain.Period == budget!.Period;
+        bool isRight = stays
+            ? hasEnd && end == grain.PeriodEnd
+            : hasEnd && end > state.Now && IsOneLong(budget!.Period, end - state.Now, isWhole: false);
+        if (isRight) return;
+        state.Find(
+            AuditRule.PeriodEnd,
+            $"the {budget!.Period} of {grain.Name} cannot end at {(hasEnd ? AuditNumbers.Show(end) : "no time")}"
+            + (stays ? $": it ends at {AuditNumbers.Show(grain.PeriodEnd)}" : ""));
+    }
+
+    // Whether a length can be one period, or its remainder. Time zones are not consulted: their rules change over the
+    // years.
+    private static bool IsOneLong(Period period, Int128 length, bool isWhole)
+    {
+        (int fewest, int most) = period switch
+        {
+            Period.Unspecified or Period.None => (0, 0),
+            Period.Day => (1, 1),
+            Period.Week => (7, 7),
+            Period.Month => (28, 31),
+            Period.Quarter => (90, 92),
+            Period.Year => (365, 366),
+        };
+        Int128 day = 24 * AuditNumbers.Hour;
+        return length <= (most * day) + DaySlack && (!isWhole || length >= (fewest * day) - DaySlack);
+    }
+
+    // The record of an administrative act states the whole grain around it.
+    private static void CheckBalance(AuditState state, AuditGrain grain, GrainBalance? balance, string when)
+    {
+        if (!state.IsEventClean) return;
+        balance ??= new GrainBalance();
+        (string Name, Int128? Is, Int128? Says)[] numbers =
+        [
+            ("limit", grain.Limit.Nanos, AuditNumbers.OptionalNanosOf(balance.Limit)),
+            ("settled", grain.Settled.Nanos, AuditNumbers.OptionalNanosOf(balance.Settled)),
+            ("held", grain.Held.Nanos, AuditNumbers.OptionalNanosOf(balance.Held)),
+            ("overrun", grain.Overrun.Nanos, AuditNumbers.OptionalNanosOf(balance.Overrun)),
+            ("available", grain.Available.Nanos, AuditNumbers.OptionalNanosOf(balance.Available)),
+            ("hard cap", grain.HardCap.Nanos, AuditNumbers.OptionalNanosOf(balance.HardCap)),
+            ("limit in tokens", grain.Limit.Tokens, balance.HasLimitTokens ? balance.LimitTokens : null),
+            ("settled tokens", grain.Settled.Tokens, balance.SettledTokens),
+            ("held tokens", grain.Held.Tokens, balance.HeldTokens),
+            ("available tokens", grain.Available.Tokens, balance.HasAvailableTokens ? balance.AvailableTokens : null),
+            ("tier", grain.HighestReached(grain.Exposure), balance.Tier),
+            ("reset time", grain.PeriodEnd, AuditNumbers.OptionalNanosOf(balance.ResetTime)),
+        ];
+        foreach ((string name, Int128? value, Int128? said) in numbers)
+        {
+            if (value == said) continue;
+            state.Find(AuditRule.Extension, $"{name} of {grain.Name} {when} it is {value}, and it says {said}");
+            return;
+        }
+    }
+}

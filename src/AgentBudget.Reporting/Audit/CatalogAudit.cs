@@ -1,0 +1,101 @@
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Reporting.Audit;
+
+/// <summary>What a catalog may change, and what it makes of the grains.</summary>
+internal static class CatalogAudit
+{
+    public static void Apply(AuditState state, CatalogApplied applied)
+    {
+        Catalog catalog = applied.Catalog ?? new Catalog();
+        CheckIdentity(state, catalog);
+        CheckPrices(state, applied, catalog);
+        CheckInUse(state, catalog);
+        bool keepsZone = catalog.TimeZone == state.Catalog.TimeZone;
+        if (applied.PriceVersion != state.Prices.Version)
+            state.Prices = new AuditPrices(applied.PriceVersion, catalog.Prices);
+        state.Catalog = catalog;
+        state.RequiredTags = [.. catalog.Tags.Where(tag => tag.Value.Required).Select(tag => tag.Key)];
+
+        Dictionary<string, Int128> ends = [];
+        foreach (PeriodEnd end in applied.PeriodEnds)
+        {
+            if (end.EndTime is not null) ends[end.Grain] = AuditNumbers.NanosOf(end.EndTime);
+        }
+
+        foreach (AuditGrain grain in state.Grains.Values) grain.IsInCatalog = false;
+        foreach ((string name, Budget? budget, AuditLadder ladder) in GrainsOf(state, catalog))
+        {
+            AuditGrain grain = state.GetOrAddGrain(name);
+            grain.IsInCatalog = true;
+            BudgetAudit.CheckPeriodEnd(state, grain, budget, ends, keepsZone);
+            grain.Configure(budget, ladder, ends.TryGetValue(name, out Int128 end) ? end : null);
+        }
+
+        foreach (AuditGrain grain in state.Grains.Values.Where(grain => !grain.IsInCatalog))
+        {
+            grain.Configure(budget: null, AuditLadder.Ceiling, periodEnd: null);
+            if (state.Agents.ContainsKey(grain.Name)) state.Agents[grain.Name] = new AuditAgent(new Agent());
+        }
+
+        state.MayForgetGrains = true;
+        foreach (Agent agent in catalog.Agents) state.Agents["agents/" + agent.Id] = new AuditAgent(agent);
+        foreach (UseCase useCase in catalog.UseCases) state.UseCases["useCases/" + useCase.Id] = useCase;
+        foreach (AuditSession session in state.Sessions.Values) Refresh(state, session);
+    }
+
+    private static void Refresh(AuditState state, AuditSession session)
+    {
+        if (state.Agents.TryGetValue(session.Spender.Agent, out AuditAgent? agent)) session.Agent = agent;
+        if (state.UseCases.TryGetValue(session.Spender.UseCase, out UseCase? useCase)) session.UseCase = useCase;
+        session.Narrow();
+    }
+
+    private static void CheckIdentity(AuditState state, Catalog catalog)
+    {
+        if (catalog.Tenant != state.TenantId)
+            state.Find(AuditRule.CatalogIdentity, $"its catalog is that of tenant '{catalog.Tenant}'");
+        if (state.Catalog.Currency.Length > 0 && catalog.Currency != state.Catalog.Currency)
+        {
+            state.Find(
+                AuditRule.CatalogIdentity,
+                $"its currency is {catalog.Currency} and was {state.Catalog.Currency} before");
+        }
+    }
+
+    private static void CheckPrices(AuditState state, CatalogApplied applied, Catalog catalog)
+    {
+        bool arePricesKept = catalog.Prices.Equals(state.Catalog.Prices);
+        long expected = arePricesKept ? state.Prices.Version : state.Prices.Version + 1;
+        if (applied.PriceVersion != expected)
+            state.Find(
+                AuditRule.CatalogPrices, $"its price version is {applied.PriceVersion} and should be {expected}");
+    }
+
+    private static void CheckInUse(AuditState state, Catalog catalog)
+    {
+        HashSet<string> kept = [.. GrainsOf(state, catalog).Select(grain => grain.Name)];
+        HashSet<string> missed = [];
+        foreach (AuditSession session in state.Sessions.Values)
+        {
+            if (!session.IsOpen && session.OpenHolds.Count == 0) continue;
+            foreach (AuditGrain grain in session.Path.Skip(1))
+            {
+                if (!kept.Contains(grain.Name) && missed.Add(grain.Name))
+                    state.Find(
+                        AuditRule.CatalogInUse, $"it removes {grain.Name}, which {session.Spender.Session} refers to");
+            }
+        }
+    }
+
+    private static IEnumerable<(string Name, Budget? Budget, AuditLadder Ladder)> GrainsOf(
+        AuditState state, Catalog catalog)
+    {
+        yield return (state.Tenant.Name, catalog.Budget, AuditLadder.Other);
+        foreach (BusinessUnit unit in catalog.BusinessUnits)
+            yield return ("businessUnits/" + unit.Id, unit.Budget, AuditLadder.Other);
+        foreach (UseCase useCase in catalog.UseCases)
+            yield return ("useCases/" + useCase.Id, useCase.Budget, AuditLadder.UseCase);
+        foreach (Agent agent in catalog.Agents) yield return ("agents/" + agent.Id, agent.Budget, AuditLadder.Other);
+    }
+}

@@ -1,0 +1,146 @@
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Reporting.Audit;
+
+/// <summary>Grants: what a hold costs, whether it was allowed, and what it does to its path.</summary>
+internal static class HoldAudit
+{
+    // The longest time that a request can hold for (24 h).
+    private static readonly Int128 TtlMax = 24 * AuditNumbers.Hour;
+
+    public static void Hold(AuditState state, AuditSession session, ReservationHeld held)
+    {
+        var amount = new AuditAmount(held.CostNanos, held.Tokens);
+        AuditTokens tokens = AuditTokens.Of(held.Estimate);
+        CheckSession(state, session);
+        state.CheckDeadlines(session);
+        CheckScope(state, session, held);
+        if (held.Tags is not null) TagAudit.CheckDeclared(state, held.Tags.Values);
+        TagAudit.CheckRequired(state, session, held.Tags?.Values);
+        if (IsPriceRight(state, held, tokens)) CheckSoftCap(state, session, held, amount, tokens);
+        CheckTime(state, held);
+        CheckCeilings(state, session, held);
+        foreach (AuditGrain grain in session.Path)
+        {
+            if (grain.HardCap.Admits(grain.Exposure + amount)) continue;
+            state.Find(
+                AuditRule.GrantCap,
+                $"{grain.Name} has {grain.Exposure} settled and held, and {amount} more pass its hard cap of "
+                + grain.HardCap);
+            break;
+        }
+
+        foreach (AuditGrain grain in session.Path) grain.Hold(amount);
+        session.Steps++;
+        if (held.Tool.Length > 0) session.ToolCalls++;
+        session.OpenHolds.Add(state.Sequence);
+        state.Holds[state.Sequence] = new AuditHold(session, held, state.Prices, state.Now);
+        state.CheckLeft(held.Left, session);
+    }
+
+    private static void CheckSession(AuditState state, AuditSession session)
+    {
+        if (!session.IsOpen)
+            state.Find(AuditRule.SessionOver, $"{session.Spender.Session} is {session.State} and holds more");
+        else if (session.ExpireNanos <= state.Now)
+        {
+            state.Find(
+                AuditRule.SessionTime,
+                $"{session.Spender.Session} should have expired at {AuditNumbers.Show(session.ExpireNanos)}");
+        }
+    }
+
+    private static void CheckScope(AuditState state, AuditSession session, ReservationHeld held)
+    {
+        if (held.Tool.Length > 0 && !(session.Tools.Allows(held.Tool) && session.Agent.Tools.Allows(held.Tool)))
+            state.Find(AuditRule.HoldScope, $"tool '{held.Tool}' is out of scope");
+        if (!IsModelInScope(session, held.Model))
+            state.Find(AuditRule.HoldScope, $"model '{held.Model}' is out of scope");
+    }
+
+    private static bool IsModelInScope(AuditSession session, string model) =>
+        session.Models.Allows(model) && session.Agent.Models.Allows(model);
+
+    private static bool IsPriceRight(AuditState state, ReservationHeld held, AuditTokens tokens)
+    {
+        AuditPrice? price = state.Prices.Find(held.Model, state.Now);
+        Int128? cost = tokens.AreCounts ? price?.CostOfHold(tokens, held.ServiceTier) : null;
+        if (held.PriceVersion != state.Prices.Version)
+        {
+            state.Find(
+                AuditRule.HoldCost,
+                $"it has price version {held.PriceVersion}, and {state.Prices.Version} is in force");
+            return false;
+        }
+
+        if (price is null || price.Model != held.Model || cost is null)
+        {
+            state.Find(AuditRule.HoldCost, $"model '{held.Model}' has no price for its estimate");
+            return false;
+        }
+
+        if (cost == held.CostNanos && tokens.Total == held.Tokens) return true;
+        var should = new AuditAmount(cost.Value, tokens.Total);
+        state.Find(
+            AuditRule.HoldCost,
+            $"its estimate is {should}, and it holds {held.CostNanos} nanos and {held.Tokens} tokens");
+        return false;
+    }
+
+    // Above a soft cap a call runs on the cheaper model, where there is one in scope; without one the use case decides.
+    private static void CheckSoftCap(
+        AuditState state, AuditSession session, ReservationHeld held, AuditAmount amount, AuditTokens tokens)
+    {
+        bool isDowngraded = held.RequestedModel.Length > 0;
+        AuditPrice? asked = state.Prices.Find(isDowngraded ? held.RequestedModel : held.Model, state.Now);
+        Int128? askedCost = asked?.CostOfHold(tokens, held.ServiceTier);
+        if (asked is null || askedCost is null)
+        {
+            state.Find(
+                AuditRule.Downgrade, $"the model asked for, '{held.RequestedModel}', has no price for its estimate");
+            return;
+        }
+
+        AuditAmount askedAmount = amount with { Nanos = askedCost.Value };
+        AuditGrain? above = session.Path.FirstOrDefault(grain => !grain.SoftCap.Admits(grain.Exposure + askedAmount));
+        string? cheaper = CheaperOf(state, session, asked.Model, tokens, held.ServiceTier);
+        if (isDowngraded && above is null)
+            state.Find(AuditRule.Downgrade, $"it is moved to {held.Model}, and no soft cap on its path is reached");
+        else if (isDowngraded && held.Model != cheaper)
+            state.Find(
+                AuditRule.Downgrade, $"{asked.Model} is moved to {held.Model}, and the cheaper model is '{cheaper}'");
+        else if (!isDowngraded && above is not null && cheaper is not null)
+            state.Find(AuditRule.Downgrade, $"it is above the soft cap of {above.Name} and should run on {cheaper}");
+        else if (!isDowngraded && above is not null && !session.UseCase.AllowWithoutCheaperModel)
+            state.Find(AuditRule.Downgrade, $"it is above the soft cap of {above.Name}, where this use case refuses");
+    }
+
+    private static string? CheaperOf(
+        AuditState state, AuditSession session, string model, AuditTokens tokens, ServiceTier tier)
+    {
+        if (!session.UseCase.Downgrade.TryGetValue(model, out string? name)) return null;
+        if (!IsModelInScope(session, name)) return null;
+        AuditPrice? price = state.Prices.Find(name, state.Now);
+        return price?.CostOfHold(tokens, tier) is null ? null : price.Model;
+    }
+
+    private static void CheckTime(AuditState state, ReservationHeld held)
+    {
+        Int128? expire = AuditNumbers.OptionalNanosOf(held.ExpireTime);
+        if (expire > state.Now && expire <= state.Now + TtlMax) return;
+        state.Find(AuditRule.HoldTime, $"it stands until {AuditNumbers.Show(expire)}");
+    }
+
+    private static void CheckCeilings(AuditState state, AuditSession session, ReservationHeld held)
+    {
+        AuditCeilings ceilings = session.Ceilings;
+        if (held.Tokens > ceilings.TokensPerRequest)
+            state.Find(AuditRule.GrantCeiling, $"{held.Tokens} tokens are above {ceilings.TokensPerRequest} a request");
+        if (session.Steps >= ceilings.Steps)
+            state.Find(AuditRule.GrantCeiling, $"all {ceilings.Steps} steps were made");
+        if (held.Tool.Length > 0 && session.ToolCalls >= ceilings.ToolCalls)
+            state.Find(AuditRule.GrantCeiling, $"all {ceilings.ToolCalls} tool calls were made");
+        if (session.OpenHolds.Count >= ceilings.OpenHolds)
+            state.Find(AuditRule.GrantCeiling, $"all {ceilings.OpenHolds} holds were open");
+    }
+}

@@ -1,0 +1,77 @@
+using AgentBudget.Protocol.V1;
+using State = AgentBudget.Protocol.V1.Session.Types.State;
+using Unit = AgentBudget.Protocol.V1.ReservationRefused.Types.Unit;
+
+namespace AgentBudget.Reporting.Audit;
+
+/// <summary>Refusals: the reason must hold, and the numbers must be those of the grain that refused.</summary>
+internal static class RefusalAudit
+{
+    public static void Refuse(AuditState state, AuditSession session, ReservationRefused refused)
+    {
+        state.CheckDeadlines(session);
+        if (FaultOf(state, session, refused) is { } fault) state.Find(AuditRule.Refusal, $"{refused.Reason}: {fault}");
+        session.Refused++;
+        state.CheckLeft(refused.Left, session);
+    }
+
+    // Answers what is wrong, or null. Suspension, run ceilings and rates leave no trace in the facts of this release.
+    private static string? FaultOf(AuditState state, AuditSession session, ReservationRefused refused) =>
+        refused.Reason switch
+        {
+            Reason.Unspecified => "no reason is given",
+            Reason.SessionClosed => session.State == State.Ended ? null : $"the session is {session.State}",
+            Reason.SessionExpired => session.State == State.Expired ? null : $"the session is {session.State}",
+            Reason.SessionRevoked => session.State == State.Revoked ? null : $"the session is {session.State}",
+            Reason.AgentDecommissioned => session.Path[1].IsInCatalog ? "the agent is in the catalog" : null,
+            Reason.ToolOutOfScope => FaultOfScope(session.Tools, session.Agent.Tools, refused.Subject),
+            Reason.ModelOutOfScope => FaultOfScope(session.Models, session.Agent.Models, refused.Subject),
+            Reason.UnknownPrice => state.Prices.Find(refused.Subject, state.Now) is null ? null : "it has a price",
+            Reason.MissingTag => FaultOfTag(state, session, refused.Subject),
+            Reason.RequestCeiling => FaultOfCount(refused, session.Ceilings.TokensPerRequest, 0, 0),
+            Reason.StepCeiling => refused.Unit == Unit.Steps
+                ? FaultOfCount(refused, session.Ceilings.Steps, session.Steps, 0)
+                : FaultOfCount(refused, session.Ceilings.ToolCalls, session.ToolCalls, 0),
+            Reason.SessionCeiling => refused.Unit == Unit.OpenHolds
+                ? FaultOfCount(refused, session.Ceilings.OpenHolds, 0, session.OpenHolds.Count)
+                : FaultOfBudget(session.Own, refused),
+            Reason.AgentBudget => FaultOfBudget(session.Path[1], refused),
+            Reason.UseCaseBudget => FaultOfBudget(session.Path[2], refused),
+            Reason.BusinessUnitBudget => FaultOfBudget(session.Path[3], refused),
+            Reason.TenantBudget => FaultOfBudget(session.Path[4], refused),
+            Reason.SessionSuspended or Reason.AgentSuspended or Reason.RunCeiling or Reason.Rate => null,
+        };
+
+    private static string? FaultOfScope(AuditScope session, AuditScope agent, string name) =>
+        session.Allows(name) && agent.Allows(name) ? $"'{name}' is in scope" : null;
+
+    private static string? FaultOfTag(AuditState state, AuditSession session, string tag) =>
+        state.RequiredTags.Contains(tag) && !session.Opened.Tags.ContainsKey(tag)
+            ? null
+            : $"tag '{tag}' is not missing";
+
+    private static string? FaultOfCount(ReservationRefused refused, Int128? limit, Int128 settled, Int128 held)
+    {
+        if (refused.Limit != limit || refused.Settled != settled || refused.Held != held)
+            return $"the limit is {limit} with {settled} settled and {held} held, and it says {Said(refused)}";
+        return refused.Requested > limit - settled - held ? null : $"it would fit: {Said(refused)}";
+    }
+
+    private static string? FaultOfBudget(AuditGrain grain, ReservationRefused refused)
+    {
+        if (refused.Grain != grain.Name) return $"{refused.Grain} is not {grain.Name}";
+        bool isMoney = refused.Unit == Unit.Nanos;
+        if (!isMoney && refused.Unit != Unit.Tokens) return $"a budget does not count {refused.Unit}";
+        if (AuditNumbers.OptionalNanosOf(refused.ResetTime) != grain.PeriodEnd)
+            return $"its period ends at {AuditNumbers.Show(grain.PeriodEnd)}";
+        Int128? soft = isMoney ? grain.SoftCap.Nanos : grain.SoftCap.Tokens;
+        Int128? hard = isMoney ? grain.HardCap.Nanos : grain.HardCap.Tokens;
+        Int128? cap = refused.Limit == soft ? soft : hard;
+        return isMoney
+            ? FaultOfCount(refused, cap, grain.Settled.Nanos, grain.Held.Nanos)
+            : FaultOfCount(refused, cap, grain.Settled.Tokens, grain.Held.Tokens);
+    }
+
+    private static string Said(ReservationRefused refused) =>
+        $"limit {refused.Limit}, settled {refused.Settled}, held {refused.Held}, requested {refused.Requested}";
+}

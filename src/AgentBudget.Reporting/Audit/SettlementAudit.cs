@@ -1,0 +1,151 @@
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Reporting.Audit;
+
+/// <summary>The ends of a reservation: charged, given back, expired.</summary>
+internal static class SettlementAudit
+{
+    /// <summary>Whether a charge is the ledger's own, of a hold whose time ran out.</summary>
+    public static bool IsExpiry(AuditState state, LedgerEvent ledgerEvent) =>
+        state.Holds.TryGetValue(ledgerEvent.ReservationSettled.Reservation, out AuditHold? hold)
+        && hold.IsHeld && hold.OnExpiry == OnExpiry.Charge && hold.ExpireNanos <= state.Now;
+
+    public static void Settle(AuditState state, AuditSession session, LedgerEvent ledgerEvent)
+    {
+        ReservationSettled settled = ledgerEvent.ReservationSettled;
+        if (state.HoldOf(settled.Reservation, session) is not { } hold) return;
+        state.CheckDeadlines(session);
+        var charge = new AuditAmount(settled.CostNanos, settled.Tokens);
+        if (IsExpiry(state, ledgerEvent)) CheckExpiryCharge(state, hold, settled, charge);
+        else CheckCommit(state, hold, settled, charge);
+        CheckRest(state, hold, settled, charge);
+        TierAudit.Check(state, session, settled, charge);
+
+        var unheld = new AuditAmount(settled.UnheldNanos, settled.UnheldTokens);
+        var overrun = new AuditAmount(settled.OverrunNanos, settled.OverrunTokens);
+        foreach (AuditGrain grain in session.Path)
+        {
+            grain.Unhold(unheld);
+            grain.Charge(charge, overrun);
+        }
+
+        foreach (TierCrossing crossing in settled.TiersCrossed)
+            session.Path.FirstOrDefault(grain => grain.Name == crossing.Grain)?.Tell(crossing.AtPercent);
+        hold.Held -= unheld;
+        if (settled.Final)
+        {
+            state.Holds.Remove(settled.Reservation);
+            session.OpenHolds.Remove(settled.Reservation);
+            session.SettledHolds.Add(settled.Reservation);
+        }
+
+        state.CheckLeft(settled.Left, session);
+    }
+
+    public static void Release(AuditState state, AuditSession session, ReservationReleased released)
+    {
+        if (HeldOf(state, session, released.Reservation) is not { } hold) return;
+        if (hold.ExpireNanos <= state.Now) FindOverdue(state, hold);
+        GiveBack(state, released.Reservation, hold, new AuditAmount(released.ReleasedNanos, released.ReleasedTokens));
+    }
+
+    public static void Expire(AuditState state, AuditSession session, ReservationExpired expired)
+    {
+        if (HeldOf(state, session, expired.Reservation) is not { } hold) return;
+        if (hold.ExpireNanos > state.Now)
+            state.Find(AuditRule.Expiry, $"it stands until {AuditNumbers.Show(hold.ExpireNanos)}");
+        else if (hold.OnExpiry == OnExpiry.Charge)
+            state.Find(AuditRule.Expiry, "it was to be charged when its time runs out");
+        GiveBack(state, expired.Reservation, hold, new AuditAmount(expired.ReleasedNanos, expired.ReleasedTokens));
+    }
+
+    private static AuditHold? HeldOf(AuditState state, AuditSession session, long number)
+    {
+        if (state.HoldOf(number, session) is not { } hold) return null;
+        if (hold.IsHeld) return hold;
+        state.Find(AuditRule.ReservationTerminal, $"reservation r{number} was given back before");
+        return null;
+    }
+
+    private static void GiveBack(AuditState state, long number, AuditHold hold, AuditAmount amount)
+    {
+        if (amount != hold.Held)
+            state.Find(AuditRule.ReservationSum, $"{hold.Held} are held, and it gives back {amount}");
+        state.GiveBack(number, hold);
+    }
+
+    private static void CheckExpiryCharge(
+        AuditState state, AuditHold hold, ReservationSettled settled, AuditAmount charge)
+    {
+        if (charge != hold.Held)
+            state.Find(AuditRule.Expiry, $"its time ran out with {hold.Held} held, and it charges {charge}");
+        else if (!settled.Final || settled.UsageSource != UsageSource.Estimated)
+            state.Find(AuditRule.Expiry, "what is charged as its time runs out is final and estimated");
+        if (settled.PriceVersion != hold.Prices.Version || settled.Model != hold.Model)
+            state.Find(AuditRule.SettlePrice, $"the hold is of {hold.Model} at price version {hold.Prices.Version}");
+    }
+
+    private static void CheckCommit(AuditState state, AuditHold hold, ReservationSettled settled, AuditAmount charge)
+    {
+        if (hold.IsHeld && hold.ExpireNanos <= state.Now) FindOverdue(state, hold);
+        AuditTokens tokens = AuditTokens.Of(settled.Usage);
+        if (PriceOf(state, hold, settled) is not { } price) return;
+        if (!tokens.AreCounts || price.CostOfCharge(tokens, hold.ServiceTier) is not { } cost)
+        {
+            state.Find(AuditRule.SettleCost, $"{price.Model} has no price for its usage");
+            return;
+        }
+
+        var should = new AuditAmount(cost, tokens.Total);
+        if (should != charge) state.Find(AuditRule.SettleCost, $"its usage is {should}, and it charges {charge}");
+    }
+
+    // The hold's own book at the hold's own time. A model that is unknown there pays the held model's price, and it
+    // is said.
+    private static AuditPrice? PriceOf(AuditState state, AuditHold hold, ReservationSettled settled)
+    {
+        AuditPrice? ran = hold.Prices.Find(settled.Model, hold.AtNanos);
+        bool isUnknown = ran is null;
+        AuditPrice? price = isUnknown ? hold.Prices.Find(hold.Model, hold.AtNanos) : ran;
+        string pricedAs = isUnknown ? hold.Model : "";
+        if (settled.PriceVersion != hold.Prices.Version)
+        {
+            state.Find(
+                AuditRule.SettlePrice,
+                $"the hold has price version {hold.Prices.Version}, and it is charged by {settled.PriceVersion}");
+            return null;
+        }
+
+        bool isNamed = isUnknown || price?.Model == settled.Model;
+        if (price is not null && settled.PricedAs == pricedAs && isNamed) return price;
+        state.Find(
+            AuditRule.SettlePrice,
+            $"'{settled.Model}' pays the price of '{pricedAs}', and it says '{settled.PricedAs}'");
+        return null;
+    }
+
+    // What the charge leaves of the hold, and what it is above it.
+    private static void CheckRest(AuditState state, AuditHold hold, ReservationSettled settled, AuditAmount charge)
+    {
+        if (!state.IsEventClean) return;
+        var unheld = new AuditAmount(settled.UnheldNanos, settled.UnheldTokens);
+        AuditAmount shouldUnhold = settled.Final ? hold.Held : AuditAmount.Min(hold.Held, charge);
+        if (unheld != shouldUnhold)
+            state.Find(AuditRule.ReservationSum, $"{shouldUnhold} stop being held with it, and it says {unheld}");
+        var overrun = new AuditAmount(settled.OverrunNanos, settled.OverrunTokens);
+        AuditAmount shouldOverrun = (charge - hold.Held).AboveZero();
+        if (overrun != shouldOverrun)
+            state.Find(AuditRule.SettleOverrun, $"its overrun is {shouldOverrun}, and it says {overrun}");
+        bool isLate = !hold.IsHeld || !hold.Session.IsOpen;
+        if (settled.Late != isLate)
+        {
+            state.Find(
+                AuditRule.SettleLate,
+                $"its hold is {(hold.IsHeld ? "held" : "given back")}, its session {hold.Session.State}: late is "
+                + $"{isLate}, and it says {settled.Late}");
+        }
+    }
+
+    private static void FindOverdue(AuditState state, AuditHold hold) =>
+        state.Find(AuditRule.Expiry, $"its hold should have expired at {AuditNumbers.Show(hold.ExpireNanos)}");
+}

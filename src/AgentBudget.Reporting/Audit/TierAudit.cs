@@ -1,0 +1,45 @@
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Reporting.Audit;
+
+/// <summary>Tiers that a charge reaches.</summary>
+internal static class TierAudit
+{
+    public static void Check(AuditState state, AuditSession session, ReservationSettled settled, AuditAmount charge)
+    {
+        if (!state.IsEventClean) return;
+        foreach (TierCrossing crossing in settled.TiersCrossed)
+        {
+            bool isOnPath = session.Path.Any(grain => grain.Name == crossing.Grain);
+            if (!isOnPath) state.Find(AuditRule.Tiers, $"{crossing.Grain} is not on its path");
+        }
+
+        foreach (AuditGrain grain in session.Path)
+        {
+            if (grain.Steps.Count > 0) Check(state, grain, settled, charge);
+        }
+    }
+
+    private static void Check(AuditState state, AuditGrain grain, ReservationSettled settled, AuditAmount charge)
+    {
+        AuditAmount after = grain.Settled + charge;
+        int told = grain.ToldPercent;
+        foreach (TierCrossing crossing in settled.TiersCrossed)
+        {
+            if (crossing.Grain != grain.Name) continue;
+            bool isTier = grain.Steps.Any(step => step.IsNotified && step.Percent == crossing.AtPercent);
+            if (crossing.AtPercent <= told)
+                state.Find(AuditRule.Tiers, $"tier {crossing.AtPercent} of {grain.Name} was told before");
+            else if (!isTier || !grain.Reaches(after, crossing.AtPercent))
+                state.Find(AuditRule.Tiers, $"tier {crossing.AtPercent} of {grain.Name} is not reached");
+            told = crossing.AtPercent;
+        }
+
+        foreach (AuditLadder.Step step in grain.Steps)
+        {
+            bool isMissed = step.IsNotified && step.Percent > Math.Max(told, grain.ToldPercent)
+                && grain.Reaches(after, step.Percent);
+            if (isMissed) state.Find(AuditRule.Tiers, $"tier {step.Percent} of {grain.Name} is reached and not told");
+        }
+    }
+}

@@ -1,0 +1,193 @@
+using AgentBudget.Grains;
+using AgentBudget.Grains.Prices;
+using AgentBudget.Grains.Tenants;
+using AgentBudget.Protocol.V1;
+using AgentBudget.Reporting.Audit;
+using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
+using Outcome = AgentBudget.Grains.Outcome;
+
+namespace AgentBudget.Reporting.Tests.Audit;
+
+/// <summary>
+/// The real ledger of one tenant with a clock that only tests move, and its journal to audit or to spoil.
+/// </summary>
+internal sealed class AuditedLedger
+{
+    public const string Tenant = "acme";
+    public const string Haiku = "haiku";
+    public const string Sonnet = "sonnet";
+    public const string Writer = "agents/writer";
+    public const string Promo = "useCases/promo";
+
+    public static readonly DateTime Start = new(2026, 11, 18, 10, 0, 0, DateTimeKind.Utc);
+
+    private int _requests;
+
+    public AuditedLedger(Action<Catalog>? change = null)
+    {
+        Ledger = new TenantLedger(Tenant);
+        Now = LogTime.FromTimestamp(Start.ToTimestamp());
+        Apply(change);
+    }
+
+    public TenantLedger Ledger { get; }
+
+    public long Now { get; set; }
+
+    /// <summary>Every event so far.</summary>
+    public List<LedgerEvent> Journal { get; } = [];
+
+    public LedgerEvent Last => Journal[^1];
+
+    public static AuditReport Audit(IEnumerable<LedgerEvent> journal)
+    {
+        var audit = new LedgerAudit(Tenant);
+        // As a store gives them back: bytes, and nothing shared.
+        foreach (LedgerEvent ledgerEvent in journal)
+            audit.Accept(LedgerEvent.Parser.ParseFrom(ledgerEvent.ToByteArray()));
+        return audit.Finish();
+    }
+
+    public static Money Dollars(decimal amount) => MoneyMath.ToMoney((long)(amount * MoneyMath.NanosPerUnit), "USD");
+
+    /// <summary>Haiku costs 1 in and 5 out, Sonnet three times that; the use case is limited to 1.00 a month.</summary>
+    public static Catalog Catalog()
+    {
+        var catalog = new Catalog { Tenant = Tenant, Currency = "USD", TimeZone = "Europe/Berlin" };
+        catalog.Tags.Add("customer", new TagRule());
+        catalog.BusinessUnits.Add(new BusinessUnit { Id = "marketing" });
+        catalog.UseCases.Add(new UseCase
+        {
+            Id = "promo",
+            BusinessUnit = "marketing",
+            Budget = new Budget { Limit = Dollars(1), Period = Period.Month },
+            Downgrade = { [Sonnet] = Haiku },
+        });
+        catalog.Agents.Add(new Agent
+        {
+            Id = "writer",
+            BusinessUnit = "marketing",
+            UseCases = { "promo" },
+            Tools = { "crm.read", "search.*" },
+            Models = { Sonnet, Haiku },
+        });
+        catalog.Prices.Add(Price(Sonnet, input: 3, output: 15));
+        catalog.Prices.Add(Price(Haiku, input: 1, output: 5));
+        return catalog;
+    }
+
+    public static Price Price(string model, decimal input, decimal output) => new()
+    {
+        Model = model,
+        EffectiveFrom = new DateTime(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc).ToTimestamp(),
+        Rates = new Rates
+        {
+            Input = (long)(input * MoneyMath.NanosPerUnit), Output = (long)(output * MoneyMath.NanosPerUnit),
+        },
+    };
+
+    public string NextRequestId() => $"request-{++_requests}";
+
+    public Answer Send(Command command)
+    {
+        Answer answer = Ledger.Handle(command, Now, Journal);
+        return answer.DuplicateOf > 0 ? answer with { Event = Journal[(int)answer.DuplicateOf - 1] } : answer;
+    }
+
+    public void Advance(TimeSpan time)
+    {
+        Now += time.Ticks * LogTime.NanosPerTick;
+        while (Ledger.NextDeadlineNanos <= Now) Ledger.HandleDeadlines(Now, Journal);
+    }
+
+    public void Apply(Action<Catalog>? change = null)
+    {
+        Catalog catalog = Catalog();
+        change?.Invoke(catalog);
+        var request = new ApplyCatalogRequest { RequestId = NextRequestId(), Document = catalog.ToString() };
+        Answer answer = Send(new ApplyCatalogCommand(request, catalog, [], "admin"));
+        Assert.Equal(Outcome.Done, answer.Outcome);
+    }
+
+    public long Open(Action<OpenSessionRequest>? change = null)
+    {
+        var request = new OpenSessionRequest
+        {
+            RequestId = NextRequestId(), Agent = Writer, UseCase = Promo, OnBehalfOf = "user:kim@acme.test",
+        };
+        change?.Invoke(request);
+        return Done(Send(new OpenSessionCommand(request, "admin"))).Sequence;
+    }
+
+    /// <summary>Asks for 1,000 tokens in and 1,000 out: 6,000,000 nanos with Haiku.</summary>
+    public LedgerEvent Reserve(long session, Action<ReserveTokensRequest>? change = null)
+    {
+        var request = new ReserveTokensRequest
+        {
+            RequestId = NextRequestId(),
+            Model = Haiku,
+            Estimate = new TokenEstimate { InputTokens = 1000, MaxOutputTokens = 1000 },
+        };
+        change?.Invoke(request);
+        return Done(Send(new ReserveCommand(session, request)));
+    }
+
+    public long Hold(long session, Action<ReserveTokensRequest>? change = null)
+    {
+        LedgerEvent ledgerEvent = Reserve(session, change);
+        Assert.NotNull(ledgerEvent.ReservationHeld);
+        return ledgerEvent.Sequence;
+    }
+
+    public void Commit(
+        long session,
+        long reservation,
+        long input = 1000,
+        long output = 500,
+        Action<CommitTokensRequest>? change = null)
+    {
+        var request = new CommitTokensRequest
+        {
+            RequestId = NextRequestId(),
+            Usage = new TokenUsage { InputTokens = input, OutputTokens = output },
+        };
+        change?.Invoke(request);
+        Done(Send(new CommitCommand(session, reservation, request)));
+    }
+
+    public void Release(long session, long reservation) => Done(Send(new ReleaseCommand(
+        session, reservation, new ReleaseTokensRequest { RequestId = NextRequestId() })));
+
+    public void Renew(long session) => Done(Send(new RenewSessionCommand(
+        session, new RenewSessionRequest { RequestId = NextRequestId() }, "admin")));
+
+    public void End(long session) => Done(Send(new EndSessionCommand(
+        session,
+        new EndSessionRequest
+        {
+            RequestId = NextRequestId(),
+            Outcome = new Protocol.V1.Outcome { Status = Protocol.V1.Outcome.Types.Status.Success },
+        },
+        "admin")));
+
+    public void Revoke(long session) => Done(Send(new RevokeSessionCommand(
+        session, new RevokeSessionRequest { RequestId = NextRequestId(), Reason = "leaked" }, "admin")));
+
+    public void Extend(string grain, decimal amount, TimeSpan? until = null) => Done(Send(new ExtendBudgetCommand(
+        new ExtendBudgetRequest
+        {
+            RequestId = NextRequestId(),
+            Grain = grain,
+            Amount = Dollars(amount),
+            ExpireTime = until is null ? null : LogTime.ToTimestamp(Now + (until.Value.Ticks * LogTime.NanosPerTick)),
+            Reason = "quarter end",
+        },
+        "admin")));
+
+    private static LedgerEvent Done(Answer answer)
+    {
+        Assert.Equal(Outcome.Done, answer.Outcome);
+        return answer.Event!;
+    }
+}

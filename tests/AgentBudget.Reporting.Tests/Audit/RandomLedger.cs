@@ -1,0 +1,266 @@
+using AgentBudget.Grains;
+using AgentBudget.Grains.Tenants;
+using AgentBudget.Protocol.V1;
+using Google.Protobuf.WellKnownTypes;
+using static AgentBudget.Reporting.Tests.Audit.AuditedLedger;
+using Outcome = AgentBudget.Grains.Outcome;
+
+namespace AgentBudget.Reporting.Tests.Audit;
+
+/// <summary>
+/// Drives the real ledger with random commands from one seed: small budgets so that caps, tiers and refusals are
+/// reached, time that jumps over expiries, graces and periods, request ids that repeat, catalogs that change under
+/// way.
+/// </summary>
+internal sealed class RandomLedger(int seed)
+{
+    private static readonly string[] Models = [Haiku, Sonnet, "sonnet-latest", "flash", "unknown"];
+    private static readonly string[] Tools = ["", "", "crm.read", "search.web", "billing.pay"];
+    private static readonly string[] Extended =
+        ["useCases/promo", "useCases/plan", "agents/writer", "businessUnits/marketing", "tenants/acme"];
+
+    private static readonly Period[] Periods = [Period.None, Period.Day, Period.Week, Period.Month, Period.Quarter];
+
+    private readonly Random _random = new(seed);
+    private readonly List<long> _sessions = [];
+    private readonly List<(long Session, long Number)> _holds = [];
+
+    public AuditedLedger Ledger { get; } = new(catalog => Vary(catalog, new Random(seed)));
+
+    /// <summary>Answers by outcome and fact, to see that a run reached what it should.</summary>
+    public SortedDictionary<string, int> Reached { get; } = new(StringComparer.Ordinal);
+
+    public void Run(int commands)
+    {
+        for (int command = 0; command < commands; command++)
+        {
+            if (_random.Next(5) == 0) Ledger.Advance(NextStep());
+            else Act();
+        }
+    }
+
+    private TimeSpan NextStep() => _random.Next(40) switch
+    {
+        0 => TimeSpan.FromDays(_random.Next(1, 20)),
+        < 4 => TimeSpan.FromHours(_random.Next(1, 12)),
+        < 20 => TimeSpan.FromMinutes(_random.Next(1, 20)),
+        _ => TimeSpan.FromMilliseconds(_random.Next(0, 30_000)),
+    };
+
+    private void Act()
+    {
+        if (_sessions.Count == 0)
+        {
+            Open();
+            return;
+        }
+
+        switch (_random.Next(100))
+        {
+            case < 6:
+                Open();
+                break;
+            case < 50:
+                Reserve();
+                break;
+            case < 82:
+                Commit();
+                break;
+            case < 90:
+                Release();
+                break;
+            case < 92:
+                Send(new RenewSessionCommand(AnySession(), new RenewSessionRequest { RequestId = NextId() }, "admin"));
+                break;
+            case < 94:
+                Send(new EndSessionCommand(AnySession(), new EndSessionRequest { RequestId = NextId() }, "admin"));
+                break;
+            case < 95:
+                Send(new RevokeSessionCommand(
+                    AnySession(), new RevokeSessionRequest { RequestId = NextId(), Reason = "leaked" }, "admin"));
+                break;
+            case < 98:
+                Extend();
+                break;
+            default:
+                Apply();
+                break;
+        }
+    }
+
+    private void Open()
+    {
+        var request = new OpenSessionRequest
+        {
+            RequestId = NextId(),
+            Agent = Any(["agents/writer", "agents/other"]),
+            UseCase = Any(["useCases/promo", "useCases/plan"]),
+            Unattended = true,
+        };
+        if (_random.Next(3) == 0) request.Tags.Add("customer", Any(["k1", "k2"]));
+        if (_random.Next(3) == 0)
+        {
+            request.Ceilings = new Ceilings
+            {
+                CostPerSession = Dollars(_random.Next(1, 40) / 100m),
+                TokensPerSession = _random.Next(1, 60) * 1000,
+                StepsPerSession = _random.Next(0, 30),
+                ToolCallsPerSession = _random.Next(0, 8),
+                OpenHolds = _random.Next(0, 6),
+                TokensPerRequest = _random.Next(1, 40) * 1000,
+            };
+        }
+
+        Answer answer = Send(new OpenSessionCommand(request, "admin"));
+        if (answer.Event?.SessionOpened is not null) _sessions.Add(answer.Event.Sequence);
+    }
+
+    private void Reserve()
+    {
+        var request = new ReserveTokensRequest
+        {
+            RequestId = NextId(),
+            Model = Any(Models),
+            Tool = Any(Tools),
+            Estimate = new TokenEstimate
+            {
+                InputTokens = _random.Next(1, 30_000),
+                MaxOutputTokens = _random.Next(0, 4000),
+                CacheReadTokens = _random.Next(0, 3) == 0 ? _random.Next(0, 9999) : 0,
+                ReasoningTokens = _random.Next(0, 20) == 0 ? 7 : 0,
+            },
+            Ttl = _random.Next(2) == 0 ? null : Duration.FromTimeSpan(TimeSpan.FromSeconds(_random.Next(1, 3600))),
+            OnExpiry = (OnExpiry)_random.Next(0, 3),
+            ServiceTier = (ServiceTier)_random.Next(0, 3),
+            DryRun = _random.Next(20) == 0,
+        };
+        if (_random.Next(3) == 0) request.Tags.Add("customer", Any(["k1", "k2", "k3"]));
+        long session = AnySession();
+        Answer answer = Send(new ReserveCommand(session, request));
+        if (answer.Event is { ReservationHeld: not null, Sequence: > 0 }) _holds.Add((session, answer.Event.Sequence));
+    }
+
+    private void Commit()
+    {
+        if (_holds.Count == 0) return;
+        (long session, long number) = AnyHold();
+        var request = new CommitTokensRequest
+        {
+            RequestId = NextId(),
+            Usage = new TokenUsage
+            {
+                InputTokens = _random.Next(0, 32_000),
+                OutputTokens = _random.Next(0, 5000),
+                CacheWrite1HTokens = _random.Next(0, 9) == 0 ? 11 : 0,
+            },
+            Model = _random.Next(3) == 0 ? Any(Models) : "",
+        };
+        if (_random.Next(4) == 0) request.Final = false;
+        Send(new CommitCommand(session, number, request));
+    }
+
+    private void Release()
+    {
+        if (_holds.Count == 0) return;
+        (long session, long number) = AnyHold();
+        Send(new ReleaseCommand(session, number, new ReleaseTokensRequest { RequestId = NextId() }));
+    }
+
+    private void Extend()
+    {
+        var request = new ExtendBudgetRequest
+        {
+            RequestId = NextId(),
+            Grain = Any(Extended),
+            Reason = "more",
+        };
+        if (_random.Next(2) == 0) request.Amount = Dollars(_random.Next(1, 30) / 100m);
+        else request.Limit = Dollars(_random.Next(0, 200) / 100m);
+        if (_random.Next(2) == 0)
+            request.ExpireTime = LogTime.ToTimestamp(Ledger.Now + (_random.Next(1, 200_000) * LogTime.NanosPerSecond));
+        Send(new ExtendBudgetCommand(request, "admin"));
+    }
+
+    private void Apply()
+    {
+        Catalog catalog = Catalog();
+        Vary(catalog, _random);
+        Send(new ApplyCatalogCommand(
+            new ApplyCatalogRequest { RequestId = NextId(), Document = catalog.ToString() }, catalog, [], "admin"));
+    }
+
+    private Answer Send(Command command)
+    {
+        Answer answer = Ledger.Send(command);
+        Count(answer.Outcome == Outcome.Done ? $"{answer.Event?.FactCase}" : $"{answer.Outcome}");
+        return answer;
+
+        void Count(string name) => Reached[name] = Reached.GetValueOrDefault(name) + 1;
+    }
+
+    // Sometimes an id that was used: often with other content, so it is refused; with the same, it has one effect.
+    private string NextId() => _random.Next(12) == 0 ? "request-7" : Ledger.NextRequestId();
+
+    private long AnySession() => _sessions[Math.Max(0, _sessions.Count - 1 - _random.Next(_random.Next(1, 12)))];
+
+    private (long Session, long Number) AnyHold() =>
+        _holds[Math.Max(0, _holds.Count - 1 - _random.Next(_random.Next(1, 30)))];
+
+    private T Any<T>(T[] items) => items[_random.Next(items.Length)];
+
+    private static void Vary(Catalog catalog, Random random)
+    {
+        UseCase promo = catalog.UseCases[0];
+        promo.Budget = BudgetOf(random, 60);
+        promo.AllowWithoutCheaperModel = random.Next(2) == 0;
+        if (random.Next(3) == 0)
+        {
+            promo.Budget.Tiers.Add(
+            [
+                new Tier { AtPercent = random.Next(10, 60), Notify = { "owner" } },
+                new Tier { AtPercent = 90, Action = TierAction.Downgrade },
+                new Tier { AtPercent = random.Next(91, 200), Action = TierAction.Refuse },
+            ]);
+        }
+
+        var plan = new UseCase { Id = "plan", BusinessUnit = "marketing", Budget = BudgetOf(random, 200) };
+        if (random.Next(3) > 0) catalog.UseCases.Add(plan);
+        catalog.Agents[0].UseCases.Add(catalog.UseCases.Skip(1).Select(useCase => useCase.Id));
+        catalog.Agents[0].Models.Add("flash");
+        catalog.Agents[0].Budget = random.Next(2) == 0 ? null : BudgetOf(random, 150);
+        catalog.Agents[0].SessionTtl = Duration.FromTimeSpan(TimeSpan.FromMinutes(random.Next(10, 2000)));
+        Agent other = catalog.Agents[0].Clone();
+        other.Id = "other";
+        other.Ceilings = new Ceilings { StepsPerSession = random.Next(1, 40), OpenHolds = random.Next(1, 8) };
+        if (random.Next(4) > 0) catalog.Agents.Add(other);
+        catalog.BusinessUnits[0].Budget = random.Next(2) == 0 ? null : BudgetOf(random, 300);
+        catalog.Budget = random.Next(2) == 0 ? null : BudgetOf(random, 400);
+        catalog.Tags["customer"].Required = random.Next(6) == 0;
+        if (random.Next(2) == 0) catalog.Tags["customer"].Values.Add(["k1", "k2"]);
+        VaryPrices(catalog, random);
+    }
+
+    private static void VaryPrices(Catalog catalog, Random random)
+    {
+        catalog.Prices.Add(Price("flash", input: 0.018750m, output: 0.3333m));
+        if (random.Next(2) == 0) return;
+        Price sonnet = catalog.Prices[0];
+        sonnet.Aliases.Add("sonnet-latest");
+        sonnet.Rates.CacheRead = random.Next(1, 1_000_000_000);
+        sonnet.BatchMultiplierPpm = random.Next(1, 1_000_000);
+        var dearer = new Rates { Input = random.Next(1, 2_000_000_000) };
+        sonnet.LongContext = new LongContext { AboveTokens = 20_000, Rates = dearer };
+        Price later = sonnet.Clone();
+        later.EffectiveFrom = Start.AddDays(random.Next(1, 20)).ToTimestamp();
+        later.Rates.Output += random.Next(1, 1000);
+        catalog.Prices.Add(later);
+    }
+
+    private static Budget BudgetOf(Random random, int cents)
+    {
+        Period period = Periods[random.Next(Periods.Length)];
+        var budget = new Budget { Limit = Dollars(random.Next(1, cents) / 100m), Period = period };
+        if (random.Next(3) == 0) budget.Tokens = random.Next(10_000, 400_000);
+        return budget;
+    }
+}
