@@ -38,7 +38,7 @@ internal sealed class TierLadder
 
     public TierLadder(IReadOnlyList<Tier> tiers)
     {
-        Tiers = tiers;
+        Tiers = [.. tiers];
         _hardPercent = WholePercent;
         foreach (Tier tier in tiers)
         {
@@ -56,7 +56,8 @@ internal sealed class TierLadder
         }
     }
 
-    public IReadOnlyList<Tier> Tiers { get; }
+    /// <summary>By rising percent. An array, because every settlement walks it and must not allocate.</summary>
+    public Tier[] Tiers { get; }
 
     /// <summary>The amount from which spend is downgraded; unlimited without a downgrade tier.</summary>
     public long SoftCap(long limit) =>

@@ -91,8 +91,12 @@ internal static class Commit
         var charge = new Spend(settled.CostNanos, settled.Tokens);
         var overrun = new Spend(settled.OverrunNanos, settled.OverrunTokens);
         foreach (Grain grain in session.Path) grain.Budget.Settle(unheld, charge, overrun);
-        foreach (TierCrossing crossing in settled.TiersCrossed)
+        for (int index = 0; index < settled.TiersCrossed.Count; index++)
+        {
+            TierCrossing crossing = settled.TiersCrossed[index];
             ledger.GrainOnPath(session, crossing.Grain).Budget.MarkNotified(crossing.AtPercent);
+        }
+
         reservation.Reduce(unheld);
         if (!settled.Final) return;
         if (reservation.IsHeld) session.Unlink(reservation);

@@ -15,6 +15,8 @@ internal static class Reserve
     /// <summary>A hold stands this long where the request says nothing (10 min).</summary>
     internal const long TtlDefaultNanos = 600 * LogTime.NanosPerSecond;
 
+    private readonly record struct Offer(PriceEntry Price, Spend Spend);
+
     public static Answer Handle(TenantLedger ledger, ReserveCommand command)
     {
         ReserveTokensRequest request = command.Request;
@@ -43,29 +45,24 @@ internal static class Reserve
         if (!refusal.IsRefused) refusal = session.CheckOpenHolds();
         if (refusal.IsRefused) return Refuse(ledger, session, request, fingerprint, refusal, suggestedModel: null);
 
-        PriceEntry? cheaper = CheaperThan(ledger, session, price!);
-        Spend cheaperSpend = default;
-        bool hasCheaper = cheaper is not null
-            && cheaper.CardFor(tokens, request.ServiceTier).MissingRate(tokens) is null
-            && TryQuote(cheaper, tokens, request.ServiceTier, out cheaperSpend);
         bool isAboveSoftCap = IsAboveSoftCap(session, asked);
-        bool isDowngraded = isAboveSoftCap && hasCheaper;
-        Spend spend = isDowngraded ? cheaperSpend : asked;
-        bool refusesAtSoftCap = isAboveSoftCap && !hasCheaper && session.UseCase.RefusesWithoutCheaperModel;
+        Offer? cheaper = isAboveSoftCap ? CheaperOffer(ledger, session, request, price!, tokens) : null;
+        Spend spend = cheaper?.Spend ?? asked;
+        bool refusesAtSoftCap = isAboveSoftCap && cheaper is null && session.UseCase.RefusesWithoutCheaperModel;
 
         refusal = CheckPath(session, spend, refusesAtSoftCap);
         if (refusal.IsRefused)
         {
-            bool wouldFit =
-                hasCheaper && !isDowngraded && !CheckPath(session, cheaperSpend, refusesAtSoftCap: false).IsRefused;
-            return Refuse(ledger, session, request, fingerprint, refusal, wouldFit ? cheaper!.Model : null);
+            Offer? other = isAboveSoftCap ? null : CheaperOffer(ledger, session, request, price!, tokens);
+            bool wouldFit = other is { } offer && !CheckPath(session, offer.Spend, refusesAtSoftCap: false).IsRefused;
+            return Refuse(ledger, session, request, fingerprint, refusal, wouldFit ? other!.Value.Price.Model : null);
         }
 
         if (!CanCount(session, spend)) return new Answer(Outcome.AmountOverflow);
 
         // Every grain on the path agrees: nothing below may fail.
-        LedgerEvent held =
-            Held(ledger, session, request, fingerprint, spend, isDowngraded ? cheaper! : price!, isDowngraded);
+        LedgerEvent held = Held(
+            ledger, session, request, fingerprint, spend, cheaper?.Price ?? price!, isDowngraded: cheaper is not null);
         if (request.DryRun)
         {
             held.ReservationHeld.Left = session.Left(spend);
@@ -152,11 +149,16 @@ internal static class Reserve
         return true;
     }
 
-    private static PriceEntry? CheaperThan(TenantLedger ledger, SessionGrain session, PriceEntry price)
+    // The call on the use case's cheaper model; null where there is none in scope and priced for these tokens.
+    private static Offer? CheaperOffer(
+        TenantLedger ledger, SessionGrain session, ReserveTokensRequest request, PriceEntry price, in Tokens tokens)
     {
         if (session.UseCase.CheaperModel(price.Model) is not { } name) return null;
-        return session.Models.Allows(name) && session.Agent.Models.Allows(name)
-            ? ledger.Catalog.Book.Find(name, ledger.Now)
+        if (!session.Models.Allows(name) || !session.Agent.Models.Allows(name)) return null;
+        if (ledger.Catalog.Book.Find(name, ledger.Now) is not { } cheaper) return null;
+        return cheaper.CardFor(tokens, request.ServiceTier).MissingRate(tokens) is null
+            && TryQuote(cheaper, tokens, request.ServiceTier, out Spend spend)
+            ? new Offer(cheaper, spend)
             : null;
     }
 

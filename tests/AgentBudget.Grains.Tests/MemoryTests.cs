@@ -1,0 +1,126 @@
+using AgentBudget.Grains.Tenants;
+using AgentBudget.Protocol.V1;
+using Google.Protobuf.WellKnownTypes;
+using Xunit.Abstractions;
+
+namespace AgentBudget.Grains.Tests;
+
+/// <summary>Measures the process's memory, so nothing runs beside it.</summary>
+[CollectionDefinition(nameof(MemoryTests), DisableParallelization = true)]
+[Collection(nameof(MemoryTests))]
+public sealed class MemoryTests(ITestOutputHelper output)
+{
+    private const int Sessions = 100_000;
+    private const long BytesMax = 500_000_000;
+
+    private readonly List<LedgerEvent> _events = [];
+    private long _now = LogTime.FromTimestamp(LedgerFixture.Start.ToTimestamp());
+
+    [Fact]
+    public void A_hundred_thousand_open_sessions_of_one_tenant_take_less_than_500_MB_and_leave_nothing_behind()
+    {
+        long empty = Bytes();
+        TenantLedger ledger = WithCatalog();
+        long[] sessions = new long[Sessions];
+        for (int index = 0; index < Sessions; index++) sessions[index] = Open(ledger, index);
+        Assert.Equal(Sessions, ledger.OpenSessions);
+        long open = Bytes() - empty;
+
+        ledger = Restart(ledger);
+        Assert.Equal(Sessions, ledger.OpenSessions);
+        long restored = Bytes() - empty;
+        foreach (long session in sessions) Spend(ledger, session);
+        long busy = Bytes() - empty;
+
+        foreach (long session in sessions) End(ledger, session);
+        _now += 30 * LogTime.NanosPerSecond;
+        HandleDeadlines(ledger);
+        Assert.Equal(0, ledger.OpenSessions);
+        _now += LedgerFixture.Day;
+        long last = Open(ledger, Sessions);
+        Assert.Equal(1, ledger.KnownSessions);
+        Assert.Equal(0, ledger.OpenReservations);
+        sessions = [];
+        long left = Bytes() - empty;
+
+        output.WriteLine($"open {open:N0}, restored {restored:N0}, with a hold each {busy:N0}, left {left:N0} bytes");
+        Assert.InRange(open, 0, BytesMax);
+        Assert.InRange(restored, 0, BytesMax);
+        Assert.InRange(busy, 0, BytesMax);
+
+        // Empty tables keep their places for the next day's sessions; the snapshot keeps nothing.
+        Assert.InRange(left, 0, BytesMax / 20);
+        Assert.InRange(ledger.Snapshot().Length, 0, 10_000);
+        GC.KeepAlive(last);
+    }
+
+    // A method of its own, so that no frame keeps the snapshot's bytes alive.
+    private static TenantLedger Restart(TenantLedger ledger) => TenantLedger.Restore("acme", ledger.Snapshot());
+
+    private TenantLedger WithCatalog()
+    {
+        var ledger = new TenantLedger("acme");
+        Catalog catalog = Catalogs.Acme();
+        catalog.UseCases[0].Budget.Limit = Catalogs.Dollars(100_000_000);
+        Send(ledger, new ApplyCatalogCommand(new ApplyCatalogRequest(), catalog, [], "admin"));
+        return ledger;
+    }
+
+    private long Open(TenantLedger ledger, int index) => Send(ledger, new OpenSessionCommand(
+        new OpenSessionRequest
+        {
+            RequestId = $"open-{index}",
+            Agent = "agents/writer",
+            UseCase = "useCases/promo",
+            Task = $"draft {index}",
+            OnBehalfOf = $"user:{index}@acme.test",
+        },
+        "admin"));
+
+    private void Spend(TenantLedger ledger, long session)
+    {
+        long reservation = Reserve("first");
+        Send(ledger, new CommitCommand(
+            session,
+            reservation,
+            new CommitTokensRequest { RequestId = "first", Usage = new TokenUsage { InputTokens = 10 } }));
+        Reserve("second");
+
+        long Reserve(string requestId) => Send(ledger, new ReserveCommand(
+            session,
+            new ReserveTokensRequest
+            {
+                RequestId = requestId,
+                Model = LedgerFixture.Haiku,
+                Estimate = new TokenEstimate { InputTokens = 1000, MaxOutputTokens = 1000 },
+            }));
+    }
+
+    private void End(TenantLedger ledger, long session) =>
+        Send(ledger, new EndSessionCommand(session, new EndSessionRequest { RequestId = "end" }, "admin"));
+
+    private long Send(TenantLedger ledger, Command command)
+    {
+        Answer answer = ledger.Handle(command, _now, _events);
+        _events.Clear();
+        Assert.Equal(Outcome.Done, answer.Outcome);
+        Assert.Null(answer.Event!.ReservationRefused);
+        return answer.Event.Sequence;
+    }
+
+    private void HandleDeadlines(TenantLedger ledger)
+    {
+        while (ledger.NextDeadlineNanos <= _now)
+        {
+            ledger.HandleDeadlines(_now, _events);
+            _events.Clear();
+        }
+    }
+
+    private static long Bytes()
+    {
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        return GC.GetTotalMemory(forceFullCollection: true);
+    }
+}

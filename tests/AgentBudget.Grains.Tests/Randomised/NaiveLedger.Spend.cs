@@ -1,0 +1,230 @@
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Grains.Tests.Randomised;
+
+// Reserve, commit and release.
+internal sealed partial class NaiveLedger
+{
+    private sealed record Refusal(string Reason, string Grain, string Unit, decimal[] Numbers);
+
+    public string Reserve(long number, ReserveTokensRequest request, long now)
+    {
+        if (Find(number, now) is not { } session) return "SessionNotFound";
+        string content = Content(request, request.RequestId);
+        if (Answered($"{number}/reserve", request.RequestId, content) is { } again) return again;
+
+        decimal tokens = (decimal)request.Estimate.InputTokens + request.Estimate.MaxOutputTokens
+            + request.Estimate.CacheReadTokens;
+        Refusal? refusal = RefusalOfCall(session, request, tokens);
+        string model = request.Model;
+        string suggested = "";
+        decimal cost = 0;
+        if (refusal is null)
+        {
+            cost = Cost(Rates[model], request.Estimate.InputTokens, request.Estimate.MaxOutputTokens, roundsUp: true);
+            string? cheaper = session.UseCase.Downgrade.GetValueOrDefault(model);
+            if (cheaper is not null && !session.Agent.Models.Contains(cheaper)) cheaper = null;
+            bool isAboveSoft = session.Path.Any(name => !Fits(Grains[name], cost, tokens, isSoft: true));
+            bool stopsAtSoft = false;
+            if (isAboveSoft && cheaper is not null)
+            {
+                model = cheaper;
+                cost = Cost(Rates[model], request.Estimate.InputTokens, request.Estimate.MaxOutputTokens, roundsUp: true);
+            }
+            else if (isAboveSoft)
+            {
+                stopsAtSoft = !session.UseCase.AllowsWithoutCheaper;
+            }
+
+            refusal = RefusalOfPath(session, cost, tokens, stopsAtSoft);
+            if (refusal is not null && cheaper is not null && model == request.Model)
+            {
+                decimal less =
+                    Cost(Rates[cheaper], request.Estimate.InputTokens, request.Estimate.MaxOutputTokens, roundsUp: true);
+                if (RefusalOfPath(session, less, tokens, stopsAtSoft: false) is null) suggested = cheaper;
+            }
+        }
+
+        if (refusal is not null)
+        {
+            session.Refused++;
+            Emit(
+                now,
+                $"refused s{number} {refusal.Reason} {refusal.Grain} {refusal.Unit} "
+                    + $"{string.Join(' ', refusal.Numbers)} {suggested}");
+            return Remember($"{number}/reserve", request.RequestId, content, now);
+        }
+
+        session.Steps++;
+        if (request.Tool.Length > 0) session.ToolCalls++;
+        var hold = new NaiveHold
+        {
+            Number = Events.Count + 1,
+            Session = session,
+            Model = model,
+            Rates = Rates,
+            Expire = now + ((request.Ttl?.Seconds ?? 600) * Second),
+            IsCharged = request.OnExpiry == OnExpiry.Charge,
+            Nanos = cost,
+            Tokens = tokens,
+        };
+        Holds.Add(hold);
+        Emit(now, $"held s{number} {model} {cost} {tokens} {hold.Expire}");
+        return Remember($"{number}/reserve", request.RequestId, content, now);
+    }
+
+    public string Commit(long number, long reservation, CommitTokensRequest request, long now)
+    {
+        if (Find(number, now) is not { } session) return "SessionNotFound";
+        bool isFinal = !request.HasFinal || request.Final;
+        string content = $"{reservation} {request.Usage} {request.Model} {isFinal}";
+        if (Answered($"{number}/commit", request.RequestId, content) is { } again) return again;
+        if (FindHold(session, reservation, now, out NaiveHold? hold) is { } missing) return missing;
+
+        string ran = request.Model.Length > 0 ? request.Model : hold!.Model;
+        string pricedAs = hold!.Rates.ContainsKey(ran) ? ran : hold.Model;
+        decimal cost =
+            Cost(hold.Rates[pricedAs], request.Usage.InputTokens, request.Usage.OutputTokens, roundsUp: false);
+        Settle(hold, cost, (decimal)request.Usage.InputTokens + request.Usage.OutputTokens, ran, isFinal, now);
+        return Remember($"{number}/commit", request.RequestId, content, now);
+    }
+
+    public string Release(long number, long reservation, ReleaseTokensRequest request, long now)
+    {
+        if (Find(number, now) is not { } session) return "SessionNotFound";
+        string content = $"{reservation} {request.Reason}";
+        if (Answered($"{number}/release", request.RequestId, content) is { } again) return again;
+        if (FindHold(session, reservation, now, out NaiveHold? hold) is { } missing) return missing;
+        if (hold!.State != "Held") return "ReservationTerminal";
+        Emit(now, $"released r{hold.Number} {hold.Nanos} {hold.Tokens}");
+        GiveBack(hold, "Released", now);
+        return Remember($"{number}/release", request.RequestId, content, now);
+    }
+
+    // Half to even for what was used, up for what may be used; per line.
+    private static decimal Cost((long In, long Out) rates, long input, long output, bool roundsUp)
+    {
+        return Line(input, rates.In) + Line(output, rates.Out);
+
+        decimal Line(decimal count, decimal rate) => roundsUp
+            ? Math.Ceiling(count * rate / 1_000_000)
+            : Math.Round(count * rate / 1_000_000, MidpointRounding.ToEven);
+    }
+
+    private Refusal? RefusalOfCall(NaiveSession session, ReserveTokensRequest request, decimal tokens)
+    {
+        string own = session.Grain.Name;
+        if (session.State != "Open")
+        {
+            string reason = session.State switch
+            {
+                "Ended" => "SessionClosed",
+                "Expired" => "SessionExpired",
+                _ => "SessionRevoked",
+            };
+            return new Refusal(reason, own, "Unspecified", [0, 0, 0, 0]);
+        }
+
+        if (request.Tool.Length > 0 && !session.Agent.Tools.Contains(request.Tool))
+            return new Refusal("ToolOutOfScope", own, "Unspecified", [0, 0, 0, 0]);
+        if (!session.Agent.Models.Contains(request.Model))
+            return new Refusal("ModelOutOfScope", own, "Unspecified", [0, 0, 0, 0]);
+        if (request.Estimate.CacheReadTokens > 0)
+            return new Refusal("UnknownPrice", "tenants/acme", "Unspecified", [0, 0, 0, 0]);
+        if (tokens > session.Agent.TokensPerRequest)
+            return new Refusal("RequestCeiling", own, "Tokens", [session.Agent.TokensPerRequest!.Value, 0, 0, tokens]);
+        if (session.Steps >= session.Agent.Steps)
+            return new Refusal("StepCeiling", own, "Steps", [session.Agent.Steps!.Value, session.Steps, 0, 1]);
+        if (request.Tool.Length > 0 && session.ToolCalls >= session.Agent.ToolCalls)
+            return new Refusal("StepCeiling", own, "ToolCalls", [session.Agent.ToolCalls!.Value, session.ToolCalls, 0, 1]);
+        int open = Holds.Count(hold => hold.Session == session && hold.State == "Held");
+        return open >= session.OpenHoldsMax
+            ? new Refusal("SessionCeiling", own, "OpenHolds", [session.OpenHoldsMax, 0, open, 1])
+            : null;
+    }
+
+    private Refusal? RefusalOfPath(NaiveSession session, decimal cost, decimal tokens, bool stopsAtSoft)
+    {
+        string[] reasons = ["SessionCeiling", "AgentBudget", "UseCaseBudget", "BusinessUnitBudget", "TenantBudget"];
+        for (int level = 0; level < session.Path.Length; level++)
+        {
+            NaiveGrain grain = Grains[session.Path[level]];
+            decimal? cap = Cap(grain.LimitNanos, grain, stopsAtSoft);
+            if (Settled(grain.Name) + Held(grain.Name) + cost > cap)
+            {
+                return new Refusal(
+                    reasons[level], grain.Name, "Nanos", [cap!.Value, Settled(grain.Name), Held(grain.Name), cost]);
+            }
+
+            cap = Cap(grain.LimitTokens, grain, stopsAtSoft);
+            if (SettledTokens(grain.Name) + HeldTokens(grain.Name) + tokens > cap)
+            {
+                return new Refusal(
+                    reasons[level],
+                    grain.Name,
+                    "Tokens",
+                    [cap!.Value, SettledTokens(grain.Name), HeldTokens(grain.Name), tokens]);
+            }
+        }
+
+        return null;
+    }
+
+    private static decimal? Cap(decimal? limit, NaiveGrain grain, bool isSoft)
+    {
+        int percent = isSoft ? Math.Min(grain.SoftPercent ?? int.MaxValue, grain.HardPercent) : grain.HardPercent;
+        return Share(limit, percent);
+    }
+
+    private bool Fits(NaiveGrain grain, decimal cost, decimal tokens, bool isSoft)
+    {
+        if (isSoft && grain.SoftPercent is null) return true;
+        int percent = isSoft ? grain.SoftPercent!.Value : grain.HardPercent;
+        return !(Settled(grain.Name) + Held(grain.Name) + cost > Share(grain.LimitNanos, percent))
+            && !(SettledTokens(grain.Name) + HeldTokens(grain.Name) + tokens > Share(grain.LimitTokens, percent));
+    }
+
+    private string? FindHold(NaiveSession session, long reservation, long now, out NaiveHold? hold)
+    {
+        hold = Holds.SingleOrDefault(known => known.Number == reservation && known.Session == session);
+        if (hold is null) return "ReservationNotFound";
+        if (hold.State == "Settled") return "ReservationTerminal";
+        return hold.Forget <= now ? "ReservationNotFound" : null;
+    }
+
+    private void Settle(NaiveHold hold, decimal cost, decimal tokens, string model, bool isFinal, long now)
+    {
+        NaiveSession session = hold.Session;
+        decimal unheld = isFinal ? hold.Nanos : Math.Min(hold.Nanos, cost);
+        decimal unheldTokens = isFinal ? hold.Tokens : Math.Min(hold.Tokens, tokens);
+        decimal overrun = Math.Max(0, cost - hold.Nanos);
+        bool isLate = hold.State != "Held" || session.State != "Open";
+        Charges.Add(new NaiveCharge(session.Path, cost, tokens, overrun));
+        var crossed = new List<string>();
+        foreach (NaiveGrain grain in session.Path.Select(name => Grains[name]))
+        {
+            foreach ((int percent, string[] notify) in grain.Tiers)
+            {
+                if (notify.Length == 0 || grain.Notified.Contains(percent)) continue;
+                if (!Reaches(grain, percent, Settled(grain.Name), SettledTokens(grain.Name))) continue;
+                grain.Notified.Add(percent);
+                crossed.Add($"{grain.Name}@{percent}:{string.Join('+', notify)}");
+            }
+        }
+
+        hold.Nanos -= unheld;
+        hold.Tokens -= unheldTokens;
+        if (isFinal) hold.State = "Settled";
+        Emit(
+            now,
+            $"settled r{hold.Number} {cost} {tokens} {unheld} {unheldTokens} {overrun} {model} "
+                + $"{(isLate ? "late" : "timely")} {(isFinal ? "final" : "part")} {string.Join(',', crossed)}");
+    }
+
+    private static void GiveBack(NaiveHold hold, string state, long now)
+    {
+        hold.State = state;
+        hold.Nanos = hold.Tokens = 0;
+        hold.Forget = now + Day;
+    }
+}

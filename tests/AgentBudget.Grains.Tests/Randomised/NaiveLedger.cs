@@ -1,0 +1,177 @@
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Grains.Tests.Randomised;
+
+/// <summary>
+/// The rules once more, written as plainly as possible and with nothing of the grains: decimals, lists, every sum made
+/// anew. Says which events each command makes, as text.
+/// </summary>
+internal sealed partial class NaiveLedger
+{
+    public const long Second = 1_000_000_000;
+    public const long Day = 86_400 * Second;
+
+    private readonly Dictionary<string, (string Content, long Sequence, long Time)> _keys = [];
+
+    public Dictionary<string, NaiveGrain> Grains { get; } = [];
+
+    public Dictionary<string, NaiveAgent> Agents { get; } = [];
+
+    public Dictionary<string, NaiveUseCase> UseCases { get; } = [];
+
+    public Dictionary<string, (long In, long Out)> Rates { get; set; } = [];
+
+    public List<NaiveSession> Sessions { get; } = [];
+
+    public List<NaiveHold> Holds { get; } = [];
+
+    public List<NaiveCharge> Charges { get; } = [];
+
+    public List<string> Events { get; } = [];
+
+    public long LogTime { get; private set; }
+
+    public decimal Held(string grain) => HoldsOf(grain).Sum(hold => hold.Nanos);
+
+    public decimal HeldTokens(string grain) => HoldsOf(grain).Sum(hold => hold.Tokens);
+
+    public decimal Settled(string grain) => ChargesOf(grain).Sum(charge => charge.Nanos);
+
+    public decimal SettledTokens(string grain) => ChargesOf(grain).Sum(charge => charge.Tokens);
+
+    public decimal Overrun(string grain) => ChargesOf(grain).Sum(charge => charge.OverrunNanos);
+
+    /// <summary>A percentage of a limit, rounded down.</summary>
+    public static decimal? Share(decimal? limit, int percent) =>
+        limit is null ? null : Math.Floor(limit.Value * percent / 100);
+
+    /// <summary>The first event: the catalog, whose items the driver has put in.</summary>
+    public void Start(long now)
+    {
+        Emit(now, "catalog");
+        foreach (NaiveGrain grain in Grains.Values.Where(grain => grain.IsDaily)) grain.PeriodEnd = NextMidnight(now);
+    }
+
+    public void ChangeCatalog(long now) => Emit(now, "catalog");
+
+    /// <summary>The session as a caller can see it at this time.</summary>
+    public NaiveSession? Find(long number, long now) =>
+        Sessions.SingleOrDefault(session => session.Number == number && !(session.Forget <= now));
+
+    public string Open(OpenSessionRequest request, long now)
+    {
+        string content = Content(request, request.RequestId);
+        if (Answered("tenant/open", request.RequestId, content, now - Day) is { } again) return again;
+        NaiveAgent agent = Agents[request.Agent];
+        NaiveUseCase useCase = UseCases[request.UseCase];
+        long number = Events.Count + 1;
+        long asked = request.Ttl is null ? agent.TtlNanos : request.Ttl.Seconds * Second;
+        var session = new NaiveSession
+        {
+            Number = number,
+            Agent = agent,
+            UseCase = useCase,
+            Path = [$"sessions/s{number}", agent.Name, useCase.Name, useCase.BusinessUnit, "tenants/acme"],
+            Grain = new NaiveGrain($"sessions/s{number}")
+            {
+                CatalogNanos = request.Ceilings?.CostPerSession?.Nanos,
+                CatalogTokens = request.Ceilings is { HasTokensPerSession: true } ? request.Ceilings.TokensPerSession : null,
+            },
+            OpenHoldsMax = Math.Min(
+                agent.OpenHolds ?? 1000, request.Ceilings is { HasOpenHolds: true } ? (int)request.Ceilings.OpenHolds : 1000),
+            LifetimeEnd = now + agent.LifetimeNanos,
+            Expire = Math.Min(now + Math.Min(asked, agent.TtlNanos), now + agent.LifetimeNanos),
+        };
+        Grains.Add(session.Grain.Name, session.Grain);
+        Sessions.Add(session);
+        Emit(now, $"opened {session.Expire} {session.LifetimeEnd}");
+        return Remember("tenant/open", request.RequestId, content, now);
+    }
+
+    public string Renew(long number, RenewSessionRequest request, long now)
+    {
+        if (Find(number, now) is not { } session) return "SessionNotFound";
+        string content = Content(request, request.RequestId);
+        if (Answered($"{number}/renew", request.RequestId, content) is { } again) return again;
+        if (session.State != "Open") return "SessionNotOpen";
+        long asked = request.Ttl is null ? session.Agent.TtlNanos : request.Ttl.Seconds * Second;
+        session.Expire = Math.Min(now + Math.Min(asked, session.Agent.TtlNanos), session.LifetimeEnd);
+        Emit(now, $"renewed s{number} {session.Expire}");
+        return Remember($"{number}/renew", request.RequestId, content, now);
+    }
+
+    public string End(long number, string state, string requestId, string content, long now)
+    {
+        if (Find(number, now) is not { } session) return "SessionNotFound";
+        if (Answered($"{number}/{state}", requestId, content) is { } again) return again;
+        if (session.State != "Open") return "SessionNotOpen";
+        End(session, state, now);
+        return Remember($"{number}/{state}", requestId, content, now);
+    }
+
+    public string Extend(ExtendBudgetRequest request, long now)
+    {
+        string content = Content(request, request.RequestId);
+        if (Answered("tenant/extend", request.RequestId, content, now - Day) is { } again) return again;
+        NaiveGrain grain = Grains[request.Grain];
+        bool isMoney = request.Amount is not null || request.Limit is not null;
+        if ((isMoney ? grain.CatalogNanos : grain.CatalogTokens) is null) return "NoBudget";
+        long? end = request.ExpireTime is null
+            ? null
+            : (request.ExpireTime.Seconds * Second) + request.ExpireTime.Nanos;
+        if (end <= now) return "TimeInvalid";
+        if (request.Amount is not null) grain.ExtensionNanos += request.Amount.Nanos;
+        else if (request.Limit is not null) grain.ExtensionNanos = request.Limit.Nanos - grain.CatalogNanos!.Value;
+        else if (request.HasAmountTokens) grain.ExtensionTokens += request.AmountTokens;
+        else grain.ExtensionTokens = request.LimitTokens - grain.CatalogTokens!.Value;
+        grain.ExtensionEnd = end;
+        ForgetNotices(grain);
+        Emit(now, $"extended {grain.Name} {grain.ExtensionNanos} {grain.ExtensionTokens} {end}");
+        return Remember("tenant/extend", request.RequestId, content, now);
+    }
+
+    /// <summary>A limit moved: tiers that settled spend no longer reaches may be notified again.</summary>
+    public void ForgetNotices(NaiveGrain grain) => grain.Notified.RemoveWhere(
+        percent => !Reaches(grain, percent, Settled(grain.Name), SettledTokens(grain.Name)));
+
+    public static string Content(Google.Protobuf.IMessage request, string requestId) =>
+        request.ToString()!.Replace($"\"{requestId}\"", "", StringComparison.Ordinal);
+
+    public static long NextMidnight(long now) => ((now / Day) + 1) * Day;
+
+    private static bool Reaches(NaiveGrain grain, int percent, decimal nanos, decimal tokens) =>
+        (grain.LimitNanos > 0 && nanos * 100 >= grain.LimitNanos * percent)
+        || (grain.LimitTokens > 0 && tokens * 100 >= grain.LimitTokens * percent);
+
+    private IEnumerable<NaiveHold> HoldsOf(string grain) =>
+        Holds.Where(hold => hold.State == "Held" && hold.Session.Path.Contains(grain));
+
+    private IEnumerable<NaiveCharge> ChargesOf(string grain) =>
+        Charges.Skip(Grains[grain].FirstCharge).Where(charge => charge.Path.Contains(grain));
+
+    private void End(NaiveSession session, string state, long now)
+    {
+        session.State = state;
+        session.GraceEnd = now + (30 * Second);
+        Emit(now, $"ended s{session.Number} {state}");
+    }
+
+    private string? Answered(string scope, string requestId, string content, long forgetBefore = long.MinValue)
+    {
+        if (!_keys.TryGetValue($"{scope}/{requestId}", out (string Content, long Sequence, long Time) known)) return null;
+        if (known.Time < forgetBefore) return null;
+        return known.Content == content ? $"again {known.Sequence}" : "KeyReused";
+    }
+
+    private string Remember(string scope, string requestId, string content, long now)
+    {
+        _keys[$"{scope}/{requestId}"] = (content, Events.Count, now);
+        return $"event {Events.Count}";
+    }
+
+    private void Emit(long now, string fact)
+    {
+        LogTime = now;
+        Events.Add($"{Events.Count + 1} {now} {fact}");
+    }
+}

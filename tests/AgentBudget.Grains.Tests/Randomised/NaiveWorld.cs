@@ -1,0 +1,112 @@
+
+namespace AgentBudget.Grains.Tests.Randomised;
+
+// What the naive ledger remembers. Nothing is summed as it goes: sums are made anew from the holds and charges each time.
+
+internal sealed class NaiveGrain(string name)
+{
+    public string Name { get; } = name;
+
+    public decimal? CatalogNanos { get; set; }
+
+    public decimal? CatalogTokens { get; set; }
+
+    public decimal ExtensionNanos { get; set; }
+
+    public decimal ExtensionTokens { get; set; }
+
+    public long? ExtensionEnd { get; set; }
+
+    public (int Percent, string[] Notify)[] Tiers { get; set; } = [];
+
+    public int? SoftPercent { get; set; }
+
+    public int HardPercent { get; set; } = 100;
+
+    public bool IsDaily { get; set; }
+
+    public long? PeriodEnd { get; set; }
+
+    /// <summary>Charges before this one are of periods that ended.</summary>
+    public int FirstCharge { get; set; }
+
+    public HashSet<int> Notified { get; } = [];
+
+    public decimal? LimitNanos => Moved(CatalogNanos, ExtensionNanos);
+
+    public decimal? LimitTokens => Moved(CatalogTokens, ExtensionTokens);
+
+    private static decimal? Moved(decimal? limit, decimal extension) =>
+        limit is null ? null : Math.Max(0, limit.Value + extension);
+}
+
+internal sealed record NaiveCharge(string[] Path, decimal Nanos, decimal Tokens, decimal OverrunNanos);
+
+internal sealed record NaiveAgent(string Name, string[] Models, string[] Tools, long TtlNanos, long LifetimeNanos)
+{
+    public int? OpenHolds { get; init; }
+
+    public decimal? TokensPerRequest { get; init; }
+
+    public int? Steps { get; init; }
+
+    public int? ToolCalls { get; init; }
+}
+
+internal sealed record NaiveUseCase(
+    string Name, string BusinessUnit, Dictionary<string, string> Downgrade, bool AllowsWithoutCheaper);
+
+internal sealed class NaiveSession
+{
+    public required long Number { get; init; }
+
+    public required NaiveAgent Agent { get; init; }
+
+    public required NaiveUseCase UseCase { get; init; }
+
+    public required string[] Path { get; init; }
+
+    public required NaiveGrain Grain { get; init; }
+
+    public required long LifetimeEnd { get; init; }
+
+    public required int OpenHoldsMax { get; init; }
+
+    public long Expire { get; set; }
+
+    public string State { get; set; } = "Open";
+
+    public long? GraceEnd { get; set; }
+
+    public long? Forget { get; set; }
+
+    public int Steps { get; set; }
+
+    public int ToolCalls { get; set; }
+
+    public int Refused { get; set; }
+}
+
+internal sealed class NaiveHold
+{
+    public required long Number { get; init; }
+
+    public required NaiveSession Session { get; init; }
+
+    public required string Model { get; init; }
+
+    public required Dictionary<string, (long In, long Out)> Rates { get; init; }
+
+    public required long Expire { get; init; }
+
+    public required bool IsCharged { get; init; }
+
+    public decimal Nanos { get; set; }
+
+    public decimal Tokens { get; set; }
+
+    /// <summary>Held, Released, Expired or Settled.</summary>
+    public string State { get; set; } = "Held";
+
+    public long? Forget { get; set; }
+}

@@ -1,0 +1,432 @@
+using AgentBudget.Protocol.V1;
+using Google.Protobuf.WellKnownTypes;
+using Duration = Google.Protobuf.WellKnownTypes.Duration;
+
+namespace AgentBudget.Grains.Tests.Randomised;
+
+/// <summary>
+/// One seeded sequence of commands, given to a ledger and to the naive one. Each seed draws its own limits, ladders and rates
+/// of commands, so that different seeds press on different rules.
+/// </summary>
+internal sealed class RandomSequence
+{
+    /// <summary>One nano a token, so that money can be asked for to the nano.</summary>
+    private const string Unit = "unit";
+    private const string Big = "big";
+    private const string Small = "small";
+
+    private static readonly long Start =
+        new DateTime(2026, 11, 18, 10, 0, 0, DateTimeKind.Utc).Subtract(DateTime.UnixEpoch).Ticks * 100;
+
+    private readonly SortedDictionary<string, int> _met;
+    private readonly Random _random;
+    private readonly NaiveLedger _naive = new();
+    private readonly List<LedgerEvent> _journal = [];
+    private readonly List<Func<(Command Command, Func<long, string> Expected)>> _sent = [];
+    private readonly int _keyReusePercent;
+    private readonly int _restartPercent;
+    private readonly Catalog _catalog;
+    private TenantLedger _ledger = new("acme");
+    private long _now = Start;
+    private int _compared;
+    private int _requests;
+
+    /// <param name="seed">Draws everything.</param>
+    /// <param name="met">Counts the answers and events of all sequences by kind.</param>
+    public RandomSequence(int seed, SortedDictionary<string, int> met)
+    {
+        _met = met;
+        _random = new Random(seed);
+        _keyReusePercent = _random.Next(0, 51);
+        _restartPercent = _random.Next(0, 4);
+        _catalog = MakeCatalog();
+        _ledger.Handle(
+            new ApplyCatalogCommand(new ApplyCatalogRequest(), _catalog.Clone(), [], "admin"), _now, _journal);
+        _naive.Start(_now);
+        CompareEvents("catalog");
+    }
+
+    public void Run(int commands)
+    {
+        for (int command = 0; command < commands; command++) Step();
+        CompareBalances();
+        CompareReplay();
+    }
+
+    private void Step()
+    {
+        MoveClock();
+        if (_random.Next(100) < _restartPercent) _ledger = TenantLedger.Restore("acme", _ledger.Snapshot());
+        if (_random.Next(100) == 0)
+        {
+            ChangeCatalog();
+            return;
+        }
+
+        bool isRepeated = _sent.Count > 0 && _random.Next(100) < _keyReusePercent / 2;
+        Func<(Command Command, Func<long, string> Expected)> make = isRepeated ? _sent[^_random.Next(1, Math.Min(20, _sent.Count + 1))] : MakeCommand();
+        if (!isRepeated) _sent.Add(make);
+        (Command command, Func<long, string> expected) = make();
+
+        long now = Math.Max(_now, _naive.LogTime);
+        Answer answer = _ledger.Handle(command, _now, _journal);
+        _naive.HandleDeadlines(_now);
+        now = Math.Max(now, _naive.LogTime);
+        string wanted = expected(now);
+
+        string got = answer switch
+        {
+            { Outcome: not Outcome.Done } => $"{answer.Outcome}",
+            { DuplicateOf: > 0 } => $"again {answer.DuplicateOf}",
+            _ => $"event {answer.Event!.Sequence}",
+        };
+        Assert.True(wanted == got, $"{command}: the naive ledger says '{wanted}', the ledger '{got}'");
+        if (!got.StartsWith("event", StringComparison.Ordinal)) Meet(got.Split(' ')[0]);
+        CompareEvents($"{command}");
+    }
+
+    private Func<(Command, Func<long, string>)> MakeCommand() => _random.Next(_naive.Sessions.Count == 0 ? 10 : 100) switch
+    {
+        < 10 => MakeOpen(),
+        < 60 => MakeReserve(),
+        < 80 => MakeCommit(),
+        < 86 => MakeRelease(),
+        < 89 => MakeRenew(),
+        < 92 => MakeEnd(),
+        < 94 => MakeRevoke(),
+        _ => MakeExtend(),
+    };
+
+    private Func<(Command, Func<long, string>)> MakeOpen()
+    {
+        var request = new OpenSessionRequest
+        {
+            RequestId = NextId(),
+            Agent = Pick(_naive.Agents.Keys.ToList()),
+            UseCase = Pick(_naive.UseCases.Keys.ToList()),
+            Task = $"task {_random.Next(2)}",
+            Ttl = _random.Next(3) == 0 ? null : new Duration { Seconds = Pick([1L, 60, 3600, 86_400]) },
+        };
+        if (_random.Next(3) == 0)
+        {
+            request.Ceilings = new Ceilings();
+            if (_random.Next(2) == 0) request.Ceilings.CostPerSession = Nanos(_random.Next(0, 200_000));
+            if (_random.Next(2) == 0) request.Ceilings.TokensPerSession = _random.Next(0, 500);
+            if (_random.Next(2) == 0) request.Ceilings.OpenHolds = _random.Next(0, 4);
+        }
+
+        return () => (new OpenSessionCommand(request, "admin"), now => _naive.Open(request, now));
+    }
+
+    private Func<(Command, Func<long, string>)> MakeReserve()
+    {
+        long session = PickSession();
+        var request = new ReserveTokensRequest
+        {
+            RequestId = NextId(),
+            Model = Pick([Big, Big, Small, Small, Unit, Unit, Unit, _random.Next(10) == 0 ? "nope" : Unit]),
+            Estimate = new TokenEstimate { InputTokens = _random.Next(0, 40), MaxOutputTokens = _random.Next(1, 40) },
+            Tool = _random.Next(5) == 0 ? Pick(["crm.read", "billing.pay"]) : "",
+            Ttl = _random.Next(2) == 0 ? null : new Duration { Seconds = Pick([1L, 60, 86_400]) },
+            OnExpiry = _random.Next(4) == 0 ? OnExpiry.Charge : OnExpiry.Unspecified,
+        };
+        if (_random.Next(30) == 0) request.Estimate.CacheReadTokens = 1;
+        if (_random.Next(3) == 0 && Left(session) is { } left)
+        {
+            request.Model = Unit;
+            request.Estimate = new TokenEstimate { InputTokens = Math.Max(1, left + _random.Next(-1, 2)) };
+        }
+
+        return () => (new ReserveCommand(session, request), now => _naive.Reserve(session, request, now));
+    }
+
+    private Func<(Command, Func<long, string>)> MakeCommit()
+    {
+        (long session, long reservation) = PickReservation();
+        NaiveHold? hold = _naive.Holds.FirstOrDefault(known => known.Number == reservation);
+        var request = new CommitTokensRequest
+        {
+            RequestId = NextId(),
+            Usage = new TokenUsage { InputTokens = _random.Next(0, 60), OutputTokens = _random.Next(0, 60) },
+            Model = Pick(["", "", "", Big, Small, "brand-new"]),
+        };
+        if (hold is { Model: Unit } && _random.Next(2) == 0)
+        {
+            request.Model = "";
+            request.Usage = new TokenUsage { InputTokens = (long)Math.Max(0, hold.Nanos + _random.Next(-1, 2)) };
+        }
+
+        if (_random.Next(3) == 0) request.Final = _random.Next(4) == 0;
+        return () => (
+            new CommitCommand(session, reservation, request),
+            now => _naive.Commit(session, reservation, request, now));
+    }
+
+    private Func<(Command, Func<long, string>)> MakeRelease()
+    {
+        (long session, long reservation) = PickReservation();
+        var request = new ReleaseTokensRequest { RequestId = NextId(), Reason = "not sent" };
+        return () => (
+            new ReleaseCommand(session, reservation, request),
+            now => _naive.Release(session, reservation, request, now));
+    }
+
+    private Func<(Command, Func<long, string>)> MakeRenew()
+    {
+        long session = PickSession();
+        var request = new RenewSessionRequest
+        {
+            RequestId = NextId(),
+            Ttl = _random.Next(2) == 0 ? null : new Duration { Seconds = Pick([1L, 600, 100_000]) },
+        };
+        return () => (new RenewSessionCommand(session, request, "admin"), now => _naive.Renew(session, request, now));
+    }
+
+    private Func<(Command, Func<long, string>)> MakeEnd()
+    {
+        long session = PickSession();
+        var request = new EndSessionRequest { RequestId = NextId(), Outcome = new Protocol.V1.Outcome() };
+        return () => (
+            new EndSessionCommand(session, request, "admin"),
+            now => _naive.End(session, "Ended", request.RequestId, "", now));
+    }
+
+    private Func<(Command, Func<long, string>)> MakeRevoke()
+    {
+        long session = PickSession();
+        var request = new RevokeSessionRequest { RequestId = NextId(), Reason = Pick(["leaked", "lost"]) };
+        return () => (
+            new RevokeSessionCommand(session, request, "admin"),
+            now => _naive.End(session, "Revoked", request.RequestId, request.Reason, now));
+    }
+
+    private Func<(Command, Func<long, string>)> MakeExtend()
+    {
+        var request = new ExtendBudgetRequest
+        {
+            RequestId = NextId(),
+            Grain = Pick(_naive.Grains.Keys.Where(name => !name.StartsWith("sessions/", StringComparison.Ordinal)).ToList()),
+            Reason = "more",
+            ExpireTime = _random.Next(2) == 0 ? null : Time(_now + (Pick([0L, 1, 60, 90_000]) * NaiveLedger.Second)),
+        };
+        switch (_random.Next(4))
+        {
+            case 0:
+                request.Amount = Nanos(_random.Next(1, 50_000));
+                break;
+            case 1:
+                request.Limit = Nanos(_random.Next(0, 300_000));
+                break;
+            case 2:
+                request.AmountTokens = _random.Next(1, 100);
+                break;
+            default:
+                request.LimitTokens = _random.Next(0, 600);
+                break;
+        }
+
+        return () => (new ExtendBudgetCommand(request, "admin"), now => _naive.Extend(request, now));
+    }
+
+    // Prices and limits change; usage stays.
+    private void ChangeCatalog()
+    {
+        _ledger.Handle(new CatalogQuery(), _now, _journal);
+        _naive.HandleDeadlines(_now);
+        foreach (Price price in _catalog.Prices.Where(price => price.Model != Unit)) price.Rates.Output += 1;
+        foreach (Agent agent in _catalog.Agents.Where(agent => agent.Budget?.Limit is not null))
+        {
+            agent.Budget.Limit = Nanos(_random.Next(0, 400_000));
+            _naive.Grains[$"agents/{agent.Id}"].CatalogNanos = agent.Budget.Limit.Nanos;
+        }
+
+        _naive.Rates = _catalog.Prices.ToDictionary(price => price.Model, price => (price.Rates.Input, price.Rates.Output));
+        foreach (NaiveGrain grain in _naive.Grains.Values) _naive.ForgetNotices(grain);
+        _naive.ChangeCatalog(Math.Max(_now, _naive.LogTime));
+        _ledger.Handle(
+            new ApplyCatalogCommand(new ApplyCatalogRequest(), _catalog.Clone(), [], "admin"), _now, _journal);
+        CompareEvents("catalog");
+    }
+
+    private void MoveClock() => _now += _random.Next(200) switch
+    {
+        < 100 => 0,
+        < 150 => _random.Next(0, 3),
+        < 180 => Pick([1L, 10, 30, 60]) * NaiveLedger.Second,
+        < 184 => Pick([600L, 3600]) * NaiveLedger.Second,
+        < 194 => _ledger.NextDeadlineNanos == long.MaxValue
+            ? 0
+            : Math.Max(0, Math.Min(_ledger.NextDeadlineNanos - _now, NaiveLedger.Day) + _random.Next(-1, 2)),
+        < 198 => -_random.Next(0, 5) * NaiveLedger.Second,
+        _ => NaiveLedger.Day + _random.Next(-1, 2),
+    };
+
+    private Catalog MakeCatalog()
+    {
+        var catalog = new Catalog { Tenant = "acme", Currency = "USD", TimeZone = "UTC", Budget = MakeBudget("tenants/acme") };
+        foreach (string unit in new[] { "north", "south" })
+            catalog.BusinessUnits.Add(new BusinessUnit { Id = unit, Budget = MakeBudget($"businessUnits/{unit}") });
+        AddUseCase("first", "north", new() { [Big] = Small });
+        AddUseCase("second", "south", []);
+        AddUseCase("third", "north", new() { [Big] = Unit, [Small] = Unit });
+        AddAgent("all", [Big, Small, Unit], ["crm.read"]);
+        AddAgent("few", [Big, Unit], []);
+        AddPrice(Big, 3_000_000_001, 15_000_000_007);
+        AddPrice(Small, 1_000_500_000, 5_000_500_000);
+        AddPrice(Unit, 1_000_000, 1_000_000);
+        return catalog;
+
+        void AddUseCase(string id, string unit, Dictionary<string, string> downgrade)
+        {
+            bool allows = _random.Next(2) == 0;
+            var useCase = new UseCase { Id = id, BusinessUnit = unit, AllowWithoutCheaperModel = allows };
+            useCase.Budget = MakeBudget($"useCases/{id}", isUseCase: true);
+            useCase.Downgrade.Add(downgrade);
+            catalog.UseCases.Add(useCase);
+            _naive.UseCases[$"useCases/{id}"] = new NaiveUseCase($"useCases/{id}", $"businessUnits/{unit}", downgrade, allows);
+        }
+
+        void AddAgent(string id, string[] models, string[] tools)
+        {
+            var agent = new Agent { Id = id, BusinessUnit = "north", Budget = MakeBudget($"agents/{id}") };
+            agent.UseCases.Add(["first", "second", "third"]);
+            agent.Models.Add(models);
+            agent.Tools.Add(tools);
+            agent.SessionTtl = new Duration { Seconds = 7200 };
+            agent.SessionLifetime = new Duration { Seconds = 9000 };
+            agent.Ceilings = new Ceilings { OpenHolds = 6, TokensPerRequest = 70 };
+            agent.Ceilings.StepsPerSession = _random.Next(3, 60);
+            agent.Ceilings.ToolCallsPerSession = _random.Next(0, 6);
+            catalog.Agents.Add(agent);
+            _naive.Agents[$"agents/{id}"] =
+                new NaiveAgent($"agents/{id}", models, tools, 7200 * NaiveLedger.Second, 9000 * NaiveLedger.Second)
+                {
+                    OpenHolds = 6,
+                    TokensPerRequest = 70,
+                    Steps = (int)agent.Ceilings.StepsPerSession,
+                    ToolCalls = (int)agent.Ceilings.ToolCallsPerSession,
+                };
+        }
+
+        void AddPrice(string model, long input, long output)
+        {
+            catalog.Prices.Add(new Price
+            {
+                Model = model,
+                EffectiveFrom = new Timestamp(),
+                Rates = new Rates { Input = input, Output = output },
+            });
+            _naive.Rates[model] = (input, output);
+        }
+    }
+
+    private Protocol.V1.Budget? MakeBudget(string name, bool isUseCase = false)
+    {
+        var grain = new NaiveGrain(name);
+        _naive.Grains.Add(name, grain);
+        if (_random.Next(3) == 0) return null;
+        var budget = new Protocol.V1.Budget { Period = _random.Next(2) == 0 ? Period.Day : Period.None };
+        if (_random.Next(3) > 0) budget.Limit = Nanos(_random.Next(0, 600_000));
+        if (_random.Next(3) > 0 || budget.Limit is null) budget.Tokens = _random.Next(0, 1200);
+        grain.CatalogNanos = budget.Limit?.Nanos;
+        grain.CatalogTokens = budget.HasTokens ? budget.Tokens : null;
+        grain.IsDaily = budget.Period == Period.Day;
+        grain.Tiers = [(50, ["owner"]), (80, ["owner", "finance"])];
+        if (isUseCase) (grain.SoftPercent, grain.HardPercent) = (100, 110);
+        if (_random.Next(3) > 0) return budget;
+        budget.Tiers.Add(new Tier { AtPercent = 30, Notify = { "owner" } });
+        budget.Tiers.Add(new Tier { AtPercent = 60, Action = TierAction.Downgrade });
+        budget.Tiers.Add(new Tier { AtPercent = 95, Action = TierAction.Refuse, Notify = { "finance" } });
+        grain.Tiers = [(30, ["owner"]), (60, []), (95, ["finance"])];
+        (grain.SoftPercent, grain.HardPercent) = (60, 95);
+        return budget;
+    }
+
+    // What the tightest hard cap on the session's path leaves, in nanos or tokens; a unit call asks for exactly that.
+    private long? Left(long number)
+    {
+        if (_naive.Sessions.FirstOrDefault(session => session.Number == number) is not { } session) return null;
+        decimal? least = null;
+        foreach (NaiveGrain grain in session.Path.Select(name => _naive.Grains[name]))
+        {
+            decimal? nanos = NaiveLedger.Share(grain.LimitNanos, grain.HardPercent)
+                - _naive.Settled(grain.Name) - _naive.Held(grain.Name);
+            decimal? tokens = NaiveLedger.Share(grain.LimitTokens, grain.HardPercent)
+                - _naive.SettledTokens(grain.Name) - _naive.HeldTokens(grain.Name);
+            if (nanos is not null && !(nanos >= least)) least = nanos;
+            if (tokens is not null && !(tokens >= least)) least = tokens;
+        }
+
+        return least < 70 ? (long)least.Value : null;
+    }
+
+    private void CompareEvents(string command)
+    {
+        for (; _compared < Math.Max(_journal.Count, _naive.Events.Count); _compared++)
+        {
+            string wanted = _compared < _naive.Events.Count ? _naive.Events[_compared] : "no event";
+            string got = _compared < _journal.Count ? EventText.Of(_journal[_compared]) : "no event";
+            Assert.True(wanted == got, $"{command}:\nthe naive ledger says '{wanted}',\nthe ledger         '{got}'");
+            Meet(KindOf(got.Split(' ')));
+        }
+    }
+
+    private void Meet(string kind) => _met[kind] = _met.GetValueOrDefault(kind) + 1;
+
+    // The words of an event are its sequence, its time, its fact, and what the fact says.
+    private static string KindOf(string[] words) => words[2] switch
+    {
+        "ended" or "refused" => $"{words[2]} {words[4]}",
+        "settled" => $"settled {words[10]} {words[11]}",
+        _ => words[2],
+    };
+
+    private void CompareBalances()
+    {
+        foreach (NaiveGrain grain in _naive.Grains.Values)
+        {
+            Answer answer = _ledger.Handle(new BalanceQuery(0, grain.Name), _naive.LogTime, _journal);
+            if (answer.Outcome == Outcome.GrainNotFound) continue;
+            GrainBalance balance = Assert.Single(((GetBalanceResponse)answer.View!).Grains);
+            Assert.Equal(_naive.Settled(grain.Name), balance.Settled.Nanos);
+            Assert.Equal(_naive.Held(grain.Name), balance.Held.Nanos);
+            Assert.Equal(_naive.Overrun(grain.Name), balance.Overrun.Nanos);
+            Assert.Equal(_naive.SettledTokens(grain.Name), balance.SettledTokens);
+            Assert.Equal(_naive.HeldTokens(grain.Name), balance.HeldTokens);
+            Assert.Equal(grain.LimitNanos, balance.Limit?.Nanos);
+        }
+    }
+
+    private void CompareReplay()
+    {
+        byte[] snapshot = _ledger.Snapshot();
+        var replayed = new TenantLedger("acme");
+        foreach (LedgerEvent entry in _journal)
+            replayed.Apply(LedgerEvent.Parser.ParseFrom(Google.Protobuf.MessageExtensions.ToByteArray(entry)));
+        Assert.Equal(snapshot, replayed.Snapshot());
+        Assert.Equal(snapshot, TenantLedger.Restore("acme", snapshot).Snapshot());
+    }
+
+    private long PickSession() => _naive.Sessions.Count == 0 || _random.Next(40) == 0
+        ? 99
+        : _naive.Sessions[^_random.Next(1, Math.Min(5, _naive.Sessions.Count + 1))].Number;
+
+    private (long Session, long Reservation) PickReservation()
+    {
+        if (_naive.Holds.Count == 0) return (PickSession(), 98);
+        NaiveHold hold = _naive.Holds[^_random.Next(1, Math.Min(12, _naive.Holds.Count + 1))];
+        return (_random.Next(30) == 0 ? PickSession() : hold.Session.Number, hold.Number);
+    }
+
+    // Sometimes a key that was used before, so that it meets other content.
+    private string NextId() => _random.Next(100) < _keyReusePercent / 5
+        ? $"request-{_random.Next(1, _requests + 2)}"
+        : $"request-{++_requests}";
+
+    private T Pick<T>(List<T> items) => items[_random.Next(items.Count)];
+
+    private static Money Nanos(int nanos) => new() { Nanos = nanos };
+
+    private static Timestamp Time(long nanos) =>
+        new() { Seconds = nanos / NaiveLedger.Second, Nanos = (int)(nanos % NaiveLedger.Second) };
+}

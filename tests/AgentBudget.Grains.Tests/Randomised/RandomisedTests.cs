@@ -1,0 +1,49 @@
+using System.Globalization;
+using Xunit.Abstractions;
+
+namespace AgentBudget.Grains.Tests.Randomised;
+
+/// <summary>
+/// Random commands against the naive ledger: every answer, every event, every balance. AGENTBUDGET_SEED runs one seed again.
+/// </summary>
+public sealed class RandomisedTests(ITestOutputHelper output)
+{
+    private const int Sequences = 2000;
+    private const int CommandsPerSequence = 100;
+
+    // What the sequences must have met, or they prove little.
+    private static readonly string[] MustBeMet =
+    [
+        "again", "KeyReused", "SessionNotFound", "SessionNotOpen", "ReservationNotFound", "ReservationTerminal",
+        "NoBudget", "TimeInvalid", "catalog", "opened", "renewed", "ended Ended", "ended Expired", "ended Revoked",
+        "closed", "extended", "extension", "period", "held", "released", "expired", "settled late final",
+        "settled late part", "settled timely final", "settled timely part", "refused SessionClosed",
+        "refused SessionExpired", "refused SessionRevoked", "refused ToolOutOfScope", "refused ModelOutOfScope",
+        "refused UnknownPrice", "refused RequestCeiling", "refused StepCeiling", "refused SessionCeiling",
+        "refused AgentBudget", "refused UseCaseBudget", "refused BusinessUnitBudget", "refused TenantBudget",
+    ];
+
+    [Fact]
+    public void Every_answer_event_and_balance_is_that_of_the_naive_ledger()
+    {
+        string? given = Environment.GetEnvironmentVariable("AGENTBUDGET_SEED");
+        int first = given is null ? 1 : int.Parse(given, CultureInfo.InvariantCulture);
+        int last = given is null ? Sequences : first;
+        var met = new SortedDictionary<string, int>(StringComparer.Ordinal);
+        for (int seed = first; seed <= last; seed++)
+        {
+            try
+            {
+                new RandomSequence(seed, met).Run(CommandsPerSequence);
+            }
+            catch (Exception)
+            {
+                output.WriteLine($"AGENTBUDGET_SEED={seed}");
+                throw;
+            }
+        }
+
+        output.WriteLine(string.Join('\n', met));
+        if (given is null) Assert.Empty(MustBeMet.Except(met.Keys));
+    }
+}
