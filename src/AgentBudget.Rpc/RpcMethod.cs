@@ -12,6 +12,8 @@ public abstract class RpcMethod
         Name = descriptor.Name;
         ServiceName = descriptor.Service.FullName;
         Path = PathOf(descriptor);
+        IsClientStreaming = descriptor.IsClientStreaming;
+        IsServerStreaming = descriptor.IsServerStreaming;
     }
 
     /// <summary>The method as the proto declares it.</summary>
@@ -27,7 +29,13 @@ public abstract class RpcMethod
     public string Path { get; }
 
     /// <summary>Whether the response is a stream.</summary>
-    public bool IsServerStreaming => Descriptor.IsServerStreaming;
+    public bool IsServerStreaming { get; }
+
+    /// <summary>Whether the request is a stream.</summary>
+    public bool IsClientStreaming { get; }
+
+    /// <summary>One request, one response.</summary>
+    internal bool IsUnary => !IsClientStreaming && !IsServerStreaming;
 
     /// <summary>Reads the request of the call, runs the handler and writes its answer. Never fails.</summary>
     internal abstract Task RunAsync(HttpCall call);

@@ -23,7 +23,8 @@ public sealed class RpcServiceBuilder
         where TResponse : class, IMessage<TResponse>
     {
         ArgumentNullException.ThrowIfNull(handler);
-        MethodDescriptor descriptor = Find(method, isServerStreaming: false, typeof(TRequest), typeof(TResponse));
+        MethodDescriptor descriptor = Find(
+            method, isClientStreaming: false, isServerStreaming: false, typeof(TRequest), typeof(TResponse));
         return Add(new UnaryMethod<TRequest, TResponse>(descriptor, handler));
     }
 
@@ -39,8 +40,43 @@ public sealed class RpcServiceBuilder
         where TResponse : class, IMessage<TResponse>
     {
         ArgumentNullException.ThrowIfNull(handler);
-        MethodDescriptor descriptor = Find(method, isServerStreaming: true, typeof(TRequest), typeof(TResponse));
+        MethodDescriptor descriptor = Find(
+            method, isClientStreaming: false, isServerStreaming: true, typeof(TRequest), typeof(TResponse));
         return Add(new ServerStreamingMethod<TRequest, TResponse>(descriptor, handler));
+    }
+
+    /// <summary>Registers the handler of a method with a stream of requests and one response.</summary>
+    /// <typeparam name="TRequest">The message of the stream.</typeparam>
+    /// <typeparam name="TResponse">The response message of the proto.</typeparam>
+    /// <param name="method">The method's name as the proto has it.</param>
+    /// <param name="handler">Called concurrently.</param>
+    /// <exception cref="InvalidOperationException">The proto declares no such method.</exception>
+    public RpcServiceBuilder ClientStreaming<TRequest, TResponse>(
+        string method, ClientStreamingHandler<TRequest, TResponse> handler)
+        where TRequest : class, IMessage<TRequest>
+        where TResponse : class, IMessage<TResponse>
+    {
+        ArgumentNullException.ThrowIfNull(handler);
+        MethodDescriptor descriptor = Find(
+            method, isClientStreaming: true, isServerStreaming: false, typeof(TRequest), typeof(TResponse));
+        return Add(new ClientStreamingMethod<TRequest, TResponse>(descriptor, handler));
+    }
+
+    /// <summary>Registers the handler of a method with a stream of requests and a stream of responses.</summary>
+    /// <typeparam name="TRequest">The message of the requests.</typeparam>
+    /// <typeparam name="TResponse">The message of the responses.</typeparam>
+    /// <param name="method">The method's name as the proto has it.</param>
+    /// <param name="handler">Called concurrently.</param>
+    /// <exception cref="InvalidOperationException">The proto declares no such method.</exception>
+    public RpcServiceBuilder DuplexStreaming<TRequest, TResponse>(
+        string method, DuplexStreamingHandler<TRequest, TResponse> handler)
+        where TRequest : class, IMessage<TRequest>
+        where TResponse : class, IMessage<TResponse>
+    {
+        ArgumentNullException.ThrowIfNull(handler);
+        MethodDescriptor descriptor = Find(
+            method, isClientStreaming: true, isServerStreaming: true, typeof(TRequest), typeof(TResponse));
+        return Add(new DuplexStreamingMethod<TRequest, TResponse>(descriptor, handler));
     }
 
     internal List<RpcMethod> Build()
@@ -55,11 +91,12 @@ public sealed class RpcServiceBuilder
         return methods;
     }
 
-    private MethodDescriptor Find(string method, bool isServerStreaming, Type request, Type response)
+    private MethodDescriptor Find(
+        string method, bool isClientStreaming, bool isServerStreaming, Type request, Type response)
     {
         MethodDescriptor descriptor = _service.FindMethodByName(method)
             ?? throw new InvalidOperationException($"The service {_service.FullName} declares no method {method}.");
-        if (descriptor.IsClientStreaming || descriptor.IsServerStreaming != isServerStreaming)
+        if (descriptor.IsClientStreaming != isClientStreaming || descriptor.IsServerStreaming != isServerStreaming)
         {
             throw new InvalidOperationException(
                 $"The method {descriptor.FullName} is declared with other streams than its handler has.");

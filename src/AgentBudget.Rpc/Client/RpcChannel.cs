@@ -62,7 +62,7 @@ public sealed class RpcChannel : IDisposable
         using CallDeadline deadline = new(options, _time, cancellationToken);
         try
         {
-            using HttpRequestMessage message = RequestOf(method, request, options);
+            using HttpRequestMessage message = RequestOf(method, new FrameContent(request), options);
             using HttpResponseMessage response = await _http.SendAsync(message, deadline.Token);
             ResponseStatus.CheckHeaders(response);
             Stream body = await response.Content.ReadAsStreamAsync(deadline.Token);
@@ -98,11 +98,64 @@ public sealed class RpcChannel : IDisposable
     {
         ArgumentNullException.ThrowIfNull(method);
         using CallDeadline deadline = new(options, _time, cancellationToken);
-        using HttpRequestMessage message = RequestOf(method, request, options);
+        using HttpRequestMessage message = RequestOf(method, new FrameContent(request), options);
         using HttpResponseMessage response = await OpenStreamAsync(message, deadline);
         Stream body = await response.Content.ReadAsStreamAsync(deadline.Token);
         while (await ReadNextAsync(response, body, method.OutputType.Parser, deadline) is IMessage next)
             yield return (TResponse)next;
+    }
+
+    /// <summary>Sends a stream of messages and awaits one.</summary>
+    /// <typeparam name="TRequest">The message of the requests.</typeparam>
+    /// <typeparam name="TResponse">The response message of the method.</typeparam>
+    /// <param name="method">The method as the proto declares it.</param>
+    /// <param name="requests">Enumerated until its end or until the server has answered.</param>
+    /// <param name="options">Deadline and metadata.</param>
+    /// <param name="cancellationToken">Gives up, here and on the server.</param>
+    /// <exception cref="RpcException">The call failed. UNAVAILABLE and DEADLINE_EXCEEDED leave open whether it took
+    /// effect.</exception>
+    /// <exception cref="OperationCanceledException">By the token; it is open whether the call took effect.</exception>
+    public async Task<TResponse> ClientStreamingAsync<TRequest, TResponse>(
+        MethodDescriptor method,
+        IAsyncEnumerable<TRequest> requests,
+        RpcCallOptions options,
+        CancellationToken cancellationToken)
+        where TRequest : class, IMessage<TRequest>
+        where TResponse : class, IMessage<TResponse>
+    {
+        ArgumentNullException.ThrowIfNull(requests);
+        await using RpcDuplexCall<TRequest, TResponse> call =
+            OpenDuplex<TRequest, TResponse>(method, options, cancellationToken);
+        await foreach (TRequest request in requests.WithCancellation(cancellationToken))
+        {
+            if (!await call.WriteAsync(request))
+                break;
+        }
+
+        call.CompleteRequests();
+        TResponse? answer = await call.ReadAsync();
+        if (answer is not null && await call.ReadAsync() is not null)
+            throw new RpcException(RpcStatusCode.Internal, "The server sent more than one message.");
+        return answer ?? throw new RpcException(RpcStatusCode.Internal, "The server sent no message.");
+    }
+
+    /// <summary>Opens a call with a stream in each direction.</summary>
+    /// <typeparam name="TRequest">The message of the requests.</typeparam>
+    /// <typeparam name="TResponse">The message of the responses.</typeparam>
+    /// <param name="method">The method as the proto declares it.</param>
+    /// <param name="options">Deadline and metadata.</param>
+    /// <param name="cancellationToken">Gives up, here and on the server.</param>
+    /// <returns>The call, which the caller disposes. A failure to open it is what its first read throws.</returns>
+    public RpcDuplexCall<TRequest, TResponse> OpenDuplex<TRequest, TResponse>(
+        MethodDescriptor method, RpcCallOptions options, CancellationToken cancellationToken)
+        where TRequest : class, IMessage<TRequest>
+        where TResponse : class, IMessage<TResponse>
+    {
+        ArgumentNullException.ThrowIfNull(method);
+        FrameStreamContent requests = new();
+        CallDeadline deadline = new(options, _time, cancellationToken, canCancel: true);
+        return new RpcDuplexCall<TRequest, TResponse>(
+            method, requests, RequestOf(method, requests, options), deadline, OpenStreamAsync);
     }
 
     /// <summary>Closes the connections; calls in flight fail.</summary>
@@ -126,7 +179,7 @@ public sealed class RpcChannel : IDisposable
         }
     }
 
-    private static async ValueTask<IMessage?> ReadNextAsync(
+    internal static async ValueTask<IMessage?> ReadNextAsync(
         HttpResponseMessage response, Stream body, MessageParser parser, CallDeadline deadline)
     {
         try
@@ -142,13 +195,13 @@ public sealed class RpcChannel : IDisposable
         }
     }
 
-    private HttpRequestMessage RequestOf(MethodDescriptor method, IMessage request, RpcCallOptions options)
+    private HttpRequestMessage RequestOf(MethodDescriptor method, HttpContent content, RpcCallOptions options)
     {
         HttpRequestMessage message = new(HttpMethod.Post, new Uri(_address, RpcMethod.PathOf(method)))
         {
             Version = HttpVersion.Version20,
             VersionPolicy = HttpVersionPolicy.RequestVersionExact,
-            Content = new FrameContent(request),
+            Content = content,
         };
         message.Headers.TryAddWithoutValidation("te", "trailers");
         if (options.Timeout is TimeSpan timeout)

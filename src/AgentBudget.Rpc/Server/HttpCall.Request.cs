@@ -101,13 +101,8 @@ internal sealed partial class HttpCall
             if (!buffer.IsEmpty)
                 throw Faults.MoreThanOneMessage();
         }
-        else if (MessageFrame.TryReadPrefix(buffer, out byte flags, out uint length))
+        else if (FrameBytes(buffer, out byte flags) is var frameBytes and > 0)
         {
-            if (flags > MessageFrame.Compressed)
-                throw Faults.FlagsUnknown(flags);
-            if (length > (uint)_server.Options.MessageBytesMax)
-                throw Faults.MessageTooLarge(_server.Options.MessageBytesMax);
-            long frameBytes = MessageFrame.PrefixBytes + (long)length;
             if (buffer.Length > frameBytes)
                 throw Faults.MoreThanOneMessage();
             if (buffer.Length == frameBytes)

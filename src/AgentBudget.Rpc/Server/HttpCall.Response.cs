@@ -51,18 +51,14 @@ internal sealed partial class HttpCall
     internal ValueTask SendAsync(IMessage message)
     {
         ThrowIfCancelled();
-        StartStream();
-        _hasBodyStarted = true;
-        PipeWriter writer = _responseBody.Writer;
-        if (_protocol == WireProtocol.ConnectStreamJson)
-            MessageFrame.Write(writer, flags: 0, _server.Json.Format(message));
-        else
-            MessageFrame.Write(writer, message);
+        WriteMessage(message);
         return FlushAsync();
     }
 
     /// <summary>Ends a stream whose handler returned: well, or with what cancelled it.</summary>
-    internal void EndStream()
+    /// <param name="last">The only response of a stream of requests, which leaves with the end; null when the handler
+    /// wrote the responses itself.</param>
+    internal void EndStream(IMessage? last)
     {
         if (ErrorOf(CancellationCause) is RpcException error)
         {
@@ -70,7 +66,10 @@ internal sealed partial class HttpCall
             return;
         }
 
-        StartStream();
+        if (last is null)
+            StartStream();
+        else
+            WriteMessage(last);
         if (_protocol == WireProtocol.Grpc)
             EndGrpc();
         else
@@ -169,6 +168,17 @@ internal sealed partial class HttpCall
             return;
         foreach (KeyValuePair<string, string> trailer in _handlerTrailers)
             target.Append(trailer.Key, trailer.Value);
+    }
+
+    private void WriteMessage(IMessage message)
+    {
+        StartStream();
+        _hasBodyStarted = true;
+        PipeWriter writer = _responseBody.Writer;
+        if (_protocol == WireProtocol.ConnectStreamJson)
+            MessageFrame.Write(writer, flags: 0, _server.Json.Format(message));
+        else
+            MessageFrame.Write(writer, message);
     }
 
     private void StartStream()

@@ -180,12 +180,12 @@ internal sealed partial class HttpCall : RpcCall
     /// <summary>Ends what has waited too long. Called by the sweep, from outside, while the call is watched.</summary>
     internal void Sweep()
     {
-        if (_isStream)
+        long arrivalDeadline = Volatile.Read(ref _arrivalDeadlineTimestamp);
+        if (_isStream && _cancellation!.SinceFired > StreamEndGrace)
         {
-            if (_cancellation!.SinceFired > StreamEndGrace)
-                _lifetime.Abort();
+            _lifetime.Abort();
         }
-        else if (_arrivalDeadlineTimestamp != 0 && _server.Time.GetTimestamp() >= _arrivalDeadlineTimestamp)
+        else if (arrivalDeadline != 0 && _server.Time.GetTimestamp() >= arrivalDeadline)
         {
             _isMessageLate = true;
             _requestBody.Reader.CancelPendingRead();

@@ -45,7 +45,7 @@ internal sealed class RpcApplication(
             return Refuse(context.Response, StatusCodes.Status405MethodNotAllowed, "allow", HttpMethods.Post);
         StringValues contentType = request.Headers.ContentType;
         if (WireProtocols.Of(contentType) is not WireProtocol protocol
-            || !WireProtocols.Fits(protocol, method.IsServerStreaming))
+            || !WireProtocols.Fits(protocol, method))
         {
             return Refuse(
                 context.Response, StatusCodes.Status415UnsupportedMediaType, "accept-post", WireProtocols.Accepted);

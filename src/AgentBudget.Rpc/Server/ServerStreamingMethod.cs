@@ -33,19 +33,12 @@ internal sealed class ServerStreamingMethod<TRequest, TResponse>(
             if (call.IsDeadlinePassed)
                 throw Faults.DeadlinePassed();
             call.BeginStream();
-            await handler((TRequest)message, new Writer(call), call);
-            call.EndStream();
+            await handler((TRequest)message, new ResponseStream<TResponse>(call), call);
+            call.EndStream(last: null);
         }
         catch (Exception failure)
         {
             call.Fail(failure);
         }
-    }
-
-    private sealed class Writer(HttpCall call) : IRpcStreamWriter<TResponse>
-    {
-        public ValueTask StartAsync() => call.StartStreamAsync();
-
-        public ValueTask WriteAsync(TResponse message) => call.SendAsync(message);
     }
 }

@@ -56,11 +56,11 @@ internal static class WireProtocols
 
     /// <summary>Whether a method of this kind can be called so: Connect has one content type for unary calls and
     /// another for streams.</summary>
-    internal static bool Fits(WireProtocol protocol, bool isServerStreaming) => protocol switch
+    internal static bool Fits(WireProtocol protocol, RpcMethod method) => protocol switch
     {
         WireProtocol.Grpc => true,
-        WireProtocol.ConnectUnaryJson or WireProtocol.ConnectUnaryProto => !isServerStreaming,
-        WireProtocol.ConnectStreamJson or WireProtocol.ConnectStreamProto => isServerStreaming,
+        WireProtocol.ConnectUnaryJson or WireProtocol.ConnectUnaryProto => method.IsUnary,
+        WireProtocol.ConnectStreamJson or WireProtocol.ConnectStreamProto => !method.IsUnary,
     };
 
     internal static string ResponseContentType(WireProtocol protocol) => protocol switch

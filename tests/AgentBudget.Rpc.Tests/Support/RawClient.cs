@@ -27,6 +27,8 @@ internal sealed class RawClient(TestServer server) : IDisposable
 {
     internal const string EchoPath = "/rpctest.v1.EchoService/Echo";
     internal const string RepeatPath = "/rpctest.v1.EchoService/Repeat";
+    internal const string CollectPath = "/rpctest.v1.TalkService/Collect";
+    internal const string TalkPath = "/rpctest.v1.TalkService/Talk";
 
     private readonly HttpClient _http = new(new SocketsHttpHandler { ActivityHeadersPropagator = null });
 

@@ -17,6 +17,20 @@ internal sealed class TestServerSetup
             await responses.WriteAsync(new EchoResponse { Text = request.Text, Number = i });
     };
 
+    internal ClientStreamingHandler<EchoRequest, EchoResponse> Collect { get; set; } = async (requests, _) =>
+    {
+        EchoResponse response = new();
+        for (; await requests.ReadAsync() is EchoRequest request; response.Number++)
+            response.Text += request.Text;
+        return response;
+    };
+
+    internal DuplexStreamingHandler<EchoRequest, EchoResponse> Talk { get; set; } = async (requests, responses, _) =>
+    {
+        while (await requests.ReadAsync() is EchoRequest request)
+            await responses.WriteAsync(new EchoResponse { Text = request.Text, Payload = request.Payload });
+    };
+
     internal IRpcGuard? Guard { get; set; }
 
     internal RequestDelegate? Fallback { get; set; }
@@ -37,8 +51,13 @@ internal sealed class TestServer : IAsyncDisposable
     internal static readonly ServiceDescriptor Service =
         EchoReflection.Descriptor.Services.Single(service => service.Name == "EchoService");
 
+    internal static readonly ServiceDescriptor TalkService =
+        EchoReflection.Descriptor.Services.Single(service => service.Name == "TalkService");
+
     internal static readonly MethodDescriptor Echo = Service.FindMethodByName("Echo");
     internal static readonly MethodDescriptor Repeat = Service.FindMethodByName("Repeat");
+    internal static readonly MethodDescriptor Collect = TalkService.FindMethodByName("Collect");
+    internal static readonly MethodDescriptor Talk = TalkService.FindMethodByName("Talk");
 
     private readonly TestServerSetup _setup;
 
@@ -48,6 +67,9 @@ internal sealed class TestServer : IAsyncDisposable
         RpcServices services = new RpcServices().Add(Service, builder => builder
             .Unary(nameof(Echo), setup.Echo)
             .ServerStreaming(nameof(Repeat), setup.Repeat));
+        services.Add(TalkService, builder => builder
+            .ClientStreaming(nameof(Collect), setup.Collect)
+            .DuplexStreaming(nameof(Talk), setup.Talk));
         setup.Health.AddTo(services);
         RpcServerOptions options = new()
         {
@@ -93,6 +115,15 @@ internal sealed class TestServer : IAsyncDisposable
         EchoRequest request, RpcCallOptions? options = null, CancellationToken cancellationToken = default) =>
         Channel.ServerStreamingAsync<EchoRequest, EchoResponse>(
             Repeat, request, options ?? RpcCallOptions.None, cancellationToken);
+
+    internal Task<EchoResponse> CollectAsync(
+        IAsyncEnumerable<EchoRequest> requests, RpcCallOptions? options = null) =>
+        Channel.ClientStreamingAsync<EchoRequest, EchoResponse>(
+            Collect, requests, options ?? RpcCallOptions.None, CancellationToken.None);
+
+    internal RpcDuplexCall<EchoRequest, EchoResponse> OpenTalk(
+        RpcCallOptions? options = null, CancellationToken cancellationToken = default) =>
+        Channel.OpenDuplex<EchoRequest, EchoResponse>(Talk, options ?? RpcCallOptions.None, cancellationToken);
 
     internal async Task<RpcException> EchoFailsAsync(string text = "", RpcCallOptions? options = null) =>
         await Assert.ThrowsAsync<RpcException>(() => EchoAsync(text, options));
