@@ -22,7 +22,8 @@ public interface IRpcStreamReader<T>
     /// one group.
     /// </summary>
     /// <param name="message">Owned by the handler.</param>
-    /// <returns>False when nothing whole is there, or nothing more comes: <see cref="ReadAsync"/> tells which.</returns>
+    /// <returns>False when nothing whole is there, or nothing more comes: <see cref="ReadAsync"/> tells which.
+    /// </returns>
     /// <exception cref="RpcException">As with <see cref="ReadAsync"/>.</exception>
     /// <exception cref="OperationCanceledException">As with <see cref="ReadAsync"/>.</exception>
     bool TryRead([NotNullWhen(true)] out T? message);

@@ -30,6 +30,11 @@ public abstract class RpcCall
     /// <summary>Who calls, as the guard found out; null without a guard.</summary>
     public abstract object? User { get; set; }
 
+    /// <summary>Whether large messages are compressed for a caller who takes that, as they are unless a handler says
+    /// otherwise. Of a stream: for the messages that follow. Worth turning off where an outsider's text and a secret
+    /// are in one message, since the length of the compressed one tells of both.</summary>
+    public abstract bool CompressesResponse { get; set; }
+
     /// <summary>The value of a request header, several joined by commas; null when absent.</summary>
     /// <param name="name">Lower-case ASCII.</param>
     public abstract string? GetMetadata(string name);

@@ -14,6 +14,8 @@ public abstract class RpcMethod
         Path = PathOf(descriptor);
         IsClientStreaming = descriptor.IsClientStreaming;
         IsServerStreaming = descriptor.IsServerStreaming;
+        IsQuery = IsUnary
+            && descriptor.GetOptions()?.IdempotencyLevel == MethodOptions.Types.IdempotencyLevel.NoSideEffects;
     }
 
     /// <summary>The method as the proto declares it.</summary>
@@ -36,6 +38,12 @@ public abstract class RpcMethod
 
     /// <summary>One request, one response.</summary>
     internal bool IsUnary => !IsClientStreaming && !IsServerStreaming;
+
+    /// <summary>Whether Connect may call it with GET: the proto says that it has no side effects.</summary>
+    internal bool IsQuery { get; }
+
+    /// <summary>The HTTP methods by which it is called.</summary>
+    internal string Verbs => IsQuery ? "GET, POST" : "POST";
 
     /// <summary>Reads the request of the call, runs the handler and writes its answer. Never fails.</summary>
     internal abstract Task RunAsync(HttpCall call);

@@ -37,7 +37,7 @@ public sealed class RpcDuplexCall<TRequest, TResponse> : IAsyncDisposable
     }
 
     /// <summary>Sends a message; waits while the server takes no more. One write at a time.</summary>
-    /// <param name="message">Serialized before the first wait once the connection is there; the caller keeps it.</param>
+    /// <param name="message">Must not change until the returned task completes; the caller keeps it.</param>
     /// <returns>False when the call has ended meanwhile: what ended it is what <see cref="ReadAsync"/> throws or
     /// returns.</returns>
     /// <exception cref="OperationCanceledException">By the token of the call.</exception>

@@ -17,6 +17,13 @@ internal sealed partial class HttpCall
     private long _arrivalDeadlineTimestamp;
     private volatile bool _isMessageLate;
     private bool _isMessageRead;
+    private ConnectQuery? _query;
+
+    /// <summary>Whether the last message of the request came compressed.</summary>
+    internal bool IsMessageCompressed { get; private set; }
+
+    // The largest message with its prefix as base64, and room for padding here and there.
+    private long TextBytesMax => ((_server.Options.MessageBytesMax + (long)MessageFrame.PrefixBytes) * 4 / 3) + 64;
 
     private enum MessageEncoding
     {
@@ -26,11 +33,12 @@ internal sealed partial class HttpCall
 
     /// <summary>Takes what the headers say: deadline, encoding, protocol version.</summary>
     /// <exception cref="RpcException">They say something wrong.</exception>
-    internal void Begin(RpcMethod method, WireProtocol protocol)
+    internal void Begin(RpcMethod method, WireProtocol protocol, ConnectQuery? query)
     {
         _method = method;
         _protocol = protocol;
-        if (protocol == WireProtocol.Grpc)
+        _query = query;
+        if (WireProtocols.IsGrpcFamily(protocol))
         {
             StringValues timeout = _request.Headers.GrpcTimeout;
             if (timeout.Count > 0)
@@ -121,7 +129,8 @@ internal sealed partial class HttpCall
     private bool TryTakeBody(
         in ReadOnlySequence<byte> buffer, bool isCompleted, [NotNullWhen(true)] ref IMessage? message)
     {
-        if (buffer.Length > _server.Options.MessageBytesMax)
+        bool isText = _protocol == WireProtocol.GrpcWebText;
+        if (buffer.Length > (isText ? TextBytesMax : _server.Options.MessageBytesMax))
             throw Faults.MessageTooLarge(_server.Options.MessageBytesMax);
         if (!isCompleted)
         {
@@ -129,19 +138,37 @@ internal sealed partial class HttpCall
             return false;
         }
 
-        message = Parse(buffer, _encoding == MessageEncoding.Gzip);
+        if (isText)
+            message = ParseText(buffer);
+        else if (_query is not null)
+            message = Parse(new ReadOnlySequence<byte>(_query.Message), _encoding == MessageEncoding.Gzip);
+        else
+            message = Parse(buffer, _encoding == MessageEncoding.Gzip);
         _requestBody.Reader.AdvanceTo(buffer.End);
         return true;
     }
 
+    /// <summary>Parses the text form of gRPC-Web, which is decoded first and holds one frame then.</summary>
+    private IMessage ParseText(in ReadOnlySequence<byte> text)
+    {
+        ReadOnlySequence<byte> buffer = new(GrpcWebAnswer.DecodeText(text));
+        long frameBytes = FrameBytes(buffer, out byte flags);
+        if (frameBytes == 0 || buffer.Length < frameBytes)
+            throw buffer.IsEmpty ? Faults.MessageMissing() : Faults.MessageIncomplete();
+        if (buffer.Length > frameBytes)
+            throw Faults.MoreThanOneMessage();
+        return Parse(buffer.Slice(MessageFrame.PrefixBytes), flags == MessageFrame.Compressed);
+    }
+
     private IMessage Parse(in ReadOnlySequence<byte> payload, bool isCompressed)
     {
+        IsMessageCompressed = isCompressed;
         if (!isCompressed)
             return payload.IsSingleSegment ? ParsePlain(payload.FirstSpan) : ParsePieces(payload);
         if (_encoding == MessageEncoding.Identity)
             throw Faults.CompressionUndeclared();
         RpcStatusCode codeOfBadData =
-            _protocol == WireProtocol.Grpc ? RpcStatusCode.Internal : RpcStatusCode.InvalidArgument;
+            WireProtocols.IsGrpcFamily(_protocol) ? RpcStatusCode.Internal : RpcStatusCode.InvalidArgument;
         (byte[] rented, int length) =
             GzipInflater.Inflate(payload, _server.Options.MessageBytesMax, codeOfBadData);
         try
@@ -210,9 +237,10 @@ internal sealed partial class HttpCall
             SetDeadline(value);
         }
 
-        TakeEncoding(WireProtocols.IsFramed(_protocol)
+        StringValues encoding = WireProtocols.IsFramed(_protocol)
             ? _request.Headers["connect-content-encoding"]
-            : _request.Headers.ContentEncoding);
+            : _request.Headers.ContentEncoding;
+        TakeEncoding(_query is null ? encoding : _query.Compression);
     }
 
     private void TakeEncoding(StringValues encoding)

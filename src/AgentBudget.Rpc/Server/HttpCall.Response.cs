@@ -17,6 +17,7 @@ internal sealed partial class HttpCall
 
     private bool _isStream;
     private bool _hasBodyStarted;
+    private bool _takesGzip;
     private List<KeyValuePair<string, string>>? _handlerTrailers;
 
     /// <summary>Writes the only message and the good end of a unary call. Nothing is flushed here: Kestrel sends
@@ -26,13 +27,24 @@ internal sealed partial class HttpCall
         if (_protocol == WireProtocol.Grpc)
         {
             _response.Headers.ContentType = GrpcContentType;
-            MessageFrame.Write(_responseBody.Writer, message);
+            int length = message.CalculateSize();
+            if (length >= ResponseEncoding.CompressBytesMin && TakesGzip())
+                WriteCompressed(message, length);
+            else
+                MessageFrame.Write(_responseBody.Writer, message, length);
             _hasBodyStarted = true;
             EndGrpc();
             return;
         }
 
-        ConnectAnswer.WriteUnary(_response, _responseBody.Writer, _protocol, message, _handlerTrailers, _server.Json);
+        if (WireProtocols.IsGrpcWeb(_protocol))
+        {
+            EndStream(message);
+            return;
+        }
+
+        ConnectAnswer.WriteUnary(
+            _response, _responseBody.Writer, _protocol, message, _handlerTrailers, _server.Json, TakesGzip());
     }
 
     /// <summary>Sends the response headers of a stream. Starting alone would leave them waiting for the first flush.
@@ -72,6 +84,8 @@ internal sealed partial class HttpCall
             WriteMessage(last);
         if (_protocol == WireProtocol.Grpc)
             EndGrpc();
+        else if (WireProtocols.IsGrpcWeb(_protocol))
+            GrpcWebAnswer.WriteEnd(_responseBody.Writer, _protocol, error: null, _handlerTrailers);
         else
             ConnectAnswer.WriteEndOfStream(_responseBody.Writer, error: null, _handlerTrailers, _server.Json);
     }
@@ -100,6 +114,14 @@ internal sealed partial class HttpCall
 
     /// <summary>Answers a call that never came to its handler: by its headers, or by the guard.</summary>
     internal void Refuse(Exception failure) => AnswerLogged(failure as RpcException ?? BugOf(failure));
+
+    /// <summary>Answers a call whose query is malformed.</summary>
+    internal void RefuseQuery(RpcMethod method, RpcException error)
+    {
+        _method = method;
+        _protocol = WireProtocol.ConnectUnaryJson;
+        AnswerLogged(error);
+    }
 
     /// <summary>Answers a call of a method that is not served.</summary>
     internal void AnswerUnknown(WireProtocol protocol, string path)
@@ -130,6 +152,11 @@ internal sealed partial class HttpCall
         {
             case WireProtocol.Grpc:
                 AnswerGrpc(error);
+                break;
+            case WireProtocol.GrpcWeb:
+            case WireProtocol.GrpcWebText:
+                StartStream();
+                GrpcWebAnswer.WriteEnd(_responseBody.Writer, _protocol, error, _handlerTrailers);
                 break;
             case WireProtocol.ConnectUnaryJson:
             case WireProtocol.ConnectUnaryProto:
@@ -176,15 +203,52 @@ internal sealed partial class HttpCall
         _hasBodyStarted = true;
         PipeWriter writer = _responseBody.Writer;
         if (_protocol == WireProtocol.ConnectStreamJson)
-            MessageFrame.Write(writer, flags: 0, _server.Json.Format(message));
+        {
+            ReadOnlySpan<byte> json = _server.Json.Format(message);
+            bool isCompressed = json.Length >= ResponseEncoding.CompressBytesMin && _takesGzip && CompressesResponse;
+            MessageFrame.Write(
+                writer,
+                isCompressed ? MessageFrame.Compressed : (byte)0,
+                isCompressed ? ResponseEncoding.Compress(json) : json);
+            return;
+        }
+
+        int length = message.CalculateSize();
+        if (length >= ResponseEncoding.CompressBytesMin && _takesGzip && CompressesResponse)
+            WriteCompressed(message, length);
+        else if (_protocol == WireProtocol.GrpcWebText)
+            GrpcWebAnswer.WriteFrame(writer, _protocol, flags: 0, message.ToByteArray());
         else
-            MessageFrame.Write(writer, message);
+            MessageFrame.Write(writer, message, length);
     }
 
+    private void WriteCompressed(IMessage message, int length)
+    {
+        ReadOnlySpan<byte> compressed = ResponseEncoding.Compress(message, length);
+        if (_protocol == WireProtocol.GrpcWebText)
+            GrpcWebAnswer.WriteFrame(_responseBody.Writer, _protocol, MessageFrame.Compressed, compressed);
+        else
+            MessageFrame.Write(_responseBody.Writer, MessageFrame.Compressed, compressed);
+    }
+
+    /// <summary>Whether this answer may hold gzip, which its headers say then.</summary>
+    private bool TakesGzip()
+    {
+        if (!CompressesResponse || !ResponseEncoding.AcceptsGzip(_protocol, _request.Headers))
+            return false;
+        if (_protocol == WireProtocol.Grpc)
+            ResponseEncoding.Announce(_protocol, _response.Headers);
+        return true;
+    }
+
+    /// <summary>Sets the headers of a stream, unless they have left.</summary>
     private void StartStream()
     {
-        if (!_response.HasStarted)
-            _response.Headers.ContentType = WireProtocols.ResponseContentType(_protocol);
+        if (_response.HasStarted || _hasBodyStarted)
+            return;
+        _response.Headers.ContentType = WireProtocols.ResponseContentType(_protocol);
+        if (_takesGzip = ResponseEncoding.AcceptsGzip(_protocol, _request.Headers))
+            ResponseEncoding.Announce(_protocol, _response.Headers);
     }
 
     private ValueTask FlushAsync()

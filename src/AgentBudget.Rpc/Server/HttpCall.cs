@@ -108,6 +108,9 @@ internal sealed partial class HttpCall : RpcCall
     /// <inheritdoc/>
     public override CancellationToken Cancellation => EnsureCancellation().Token;
 
+    /// <inheritdoc/>
+    public override bool CompressesResponse { get; set; } = true;
+
     internal bool IsDeadlinePassed =>
         _deadlineTimestamp != 0 && _server.Time.GetTimestamp() >= _deadlineTimestamp;
 
@@ -211,6 +214,9 @@ internal sealed partial class HttpCall : RpcCall
         _isStream = false;
         _hasBodyStarted = false;
         _encoding = MessageEncoding.Identity;
+        _query = null;
+        _takesGzip = false;
+        CompressesResponse = true;
         _handlerTrailers = null;
     }
 

@@ -26,6 +26,9 @@ internal sealed class RpcApplication(
     private readonly FrozenSet<string> _serviceNames =
         services.Services.Select(service => service.FullName).ToFrozenSet(StringComparer.Ordinal);
 
+    private readonly CrossOriginPolicy? _crossOrigin =
+        server.Options.AllowedOrigins.Count > 0 ? new CrossOriginPolicy(server.Options.AllowedOrigins) : null;
+
     /// <inheritdoc/>
     public HttpCall CreateContext(IFeatureCollection contextFeatures)
     {
@@ -41,8 +44,9 @@ internal sealed class RpcApplication(
         if (method is null)
             return ProcessUnknownAsync(context);
         IHttpRequestFeature request = context.Request;
+        bool isAdmitted = _crossOrigin is not null && _crossOrigin.Admit(request, context.Response);
         if (request.Method != HttpMethods.Post)
-            return Refuse(context.Response, StatusCodes.Status405MethodNotAllowed, "allow", HttpMethods.Post);
+            return ProcessOtherVerb(context, method, isAdmitted);
         StringValues contentType = request.Headers.ContentType;
         if (WireProtocols.Of(contentType) is not WireProtocol protocol
             || !WireProtocols.Fits(protocol, method))
@@ -53,9 +57,43 @@ internal sealed class RpcApplication(
 
         if (protocol == WireProtocol.Grpc && !HttpProtocol.IsHttp2(request.Protocol))
             return Refuse(context.Response, StatusCodes.Status505HttpVersionNotsupported, "upgrade", "h2c");
+        return RunMethod(context, method, protocol, query: null);
+    }
+
+    /// <inheritdoc/>
+    public void DisposeContext(HttpCall context, Exception? exception) => context.Reset();
+
+    /// <summary>A call as a query, or a browser's question whether it may call.</summary>
+    private Task ProcessOtherVerb(HttpCall call, RpcMethod method, bool isAdmitted)
+    {
+        string verb = call.Request.Method;
+        if (isAdmitted && verb == HttpMethods.Options
+            && CrossOriginPolicy.TryAnswerPreflight(call.Request, call.Response, method.Verbs))
+        {
+            return Task.CompletedTask;
+        }
+
+        if (verb != HttpMethods.Get || !method.IsQuery)
+            return Refuse(call.Response, StatusCodes.Status405MethodNotAllowed, "allow", method.Verbs);
         try
         {
-            context.Begin(method, protocol);
+            return ConnectQuery.Parse(call.Request.QueryString) is ConnectQuery query
+                ? RunMethod(call, method, query.Protocol, query)
+                : Refuse(
+                    call.Response, StatusCodes.Status415UnsupportedMediaType, "accept-post", WireProtocols.Accepted);
+        }
+        catch (RpcException malformed)
+        {
+            call.RefuseQuery(method, malformed);
+            return Task.CompletedTask;
+        }
+    }
+
+    private Task RunMethod(HttpCall context, RpcMethod method, WireProtocol protocol, ConnectQuery? query)
+    {
+        try
+        {
+            context.Begin(method, protocol, query);
             if (server.IsDraining)
                 throw Faults.Draining();
             guard?.Authorize(method, context);
@@ -68,9 +106,6 @@ internal sealed class RpcApplication(
 
         return method.RunAsync(context);
     }
-
-    /// <inheritdoc/>
-    public void DisposeContext(HttpCall context, Exception? exception) => context.Reset();
 
     private RpcMethod? FindMethod(HttpCall call)
     {
@@ -88,9 +123,11 @@ internal sealed class RpcApplication(
     {
         string path = call.Request.Path;
         WireProtocol? protocol = WireProtocols.Of(call.Request.Headers.ContentType);
-        if (protocol == WireProtocol.Grpc && HttpProtocol.IsHttp2(call.Request.Protocol))
+        bool isGrpc = protocol == WireProtocol.Grpc && HttpProtocol.IsHttp2(call.Request.Protocol);
+        if (protocol is WireProtocol known && (isGrpc || WireProtocols.IsGrpcWeb(known)))
         {
-            call.AnswerUnknown(WireProtocol.Grpc, path);
+            _crossOrigin?.Admit(call.Request, call.Response);
+            call.AnswerUnknown(known, path);
             return Task.CompletedTask;
         }
 

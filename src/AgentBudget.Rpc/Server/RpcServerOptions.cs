@@ -23,6 +23,10 @@ public sealed class RpcServerOptions
     /// minutes.</summary>
     public TimeSpan DrainGrace { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>The origins, beside the server's own, whose pages may call it from a browser: scheme, host and port
+    /// such as <c>https://budget.example.com</c>, or <c>*</c> for every one. None by default.</summary>
+    public IReadOnlyList<string> AllowedOrigins { get; init; } = [];
+
     internal void Validate()
     {
         if (HttpEndPoint is null && GrpcEndPoint is null)
@@ -33,5 +37,14 @@ public sealed class RpcServerOptions
         ArgumentOutOfRangeException.ThrowIfGreaterThan(MessageArrivalMax, TimeSpan.FromMinutes(10));
         ArgumentOutOfRangeException.ThrowIfLessThan(DrainGrace, TimeSpan.Zero);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(DrainGrace, TimeSpan.FromMinutes(10));
+        ArgumentNullException.ThrowIfNull(AllowedOrigins);
+        foreach (string origin in AllowedOrigins)
+        {
+            if (origin != "*" && (!Uri.TryCreate(origin, UriKind.Absolute, out Uri? uri)
+                    || !origin.Equals(uri.GetLeftPart(UriPartial.Authority), StringComparison.OrdinalIgnoreCase)))
+            {
+                throw new ArgumentException($"The origin '{origin}' is not a scheme, a host and a port alone.");
+            }
+        }
     }
 }

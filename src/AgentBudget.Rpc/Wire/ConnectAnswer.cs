@@ -23,22 +23,28 @@ internal static class ConnectAnswer
         WireProtocol protocol,
         IMessage message,
         Trailers? trailers,
-        JsonMessages json)
+        JsonMessages json,
+        bool takesGzip)
     {
         AddTrailers(response.Headers, trailers);
         response.Headers.ContentType = WireProtocols.ResponseContentType(protocol);
-        if (protocol == WireProtocol.ConnectUnaryJson)
+        byte[]? text = protocol == WireProtocol.ConnectUnaryJson ? json.Format(message) : null;
+        int length = text?.Length ?? message.CalculateSize();
+        if (takesGzip && length >= ResponseEncoding.CompressBytesMin)
         {
-            byte[] text = json.Format(message);
-            response.Headers.ContentLength = text.Length;
-            body.Write(text);
+            ReadOnlySpan<byte> compressed =
+                text is null ? ResponseEncoding.Compress(message, length) : ResponseEncoding.Compress(text);
+            ResponseEncoding.Announce(protocol, response.Headers);
+            response.Headers.ContentLength = compressed.Length;
+            body.Write(compressed);
+            return;
         }
-        else
-        {
-            int length = message.CalculateSize();
-            response.Headers.ContentLength = length;
+
+        response.Headers.ContentLength = length;
+        if (text is null)
             MessageFrame.WriteBare(body, message, length);
-        }
+        else
+            body.Write(text);
     }
 
     internal static void WriteUnaryError(

@@ -42,9 +42,11 @@ internal static class MessageFrame
     }
 
     /// <summary>Writes an uncompressed message straight into the buffer.</summary>
-    internal static void Write(IBufferWriter<byte> output, IMessage message)
+    /// <param name="output">Where to.</param>
+    /// <param name="message">What.</param>
+    /// <param name="length">Its size as it calculates it.</param>
+    internal static void Write(IBufferWriter<byte> output, IMessage message, int length)
     {
-        int length = message.CalculateSize();
         if (length > OneSpanBytesMax)
         {
             WritePrefix(output.GetSpan(PrefixBytes), flags: 0, length);

@@ -4,6 +4,8 @@ namespace AgentBudget.Rpc.Wire;
 internal enum WireProtocol
 {
     Grpc,
+    GrpcWeb,
+    GrpcWebText,
     ConnectUnaryJson,
     ConnectUnaryProto,
     ConnectStreamJson,
@@ -14,11 +16,13 @@ internal static class WireProtocols
 {
     internal const string GrpcContentType = "application/grpc";
     internal const string JsonContentType = "application/json";
+    internal const string ProtoContentType = "application/proto";
 
     /// <summary>What a caller may send, for the <c>accept-post</c> header of a 415.</summary>
     internal const string Accepted =
-        "application/grpc, application/grpc+proto, application/json, application/proto, application/connect+json, "
-        + "application/connect+proto";
+        "application/grpc, application/grpc+proto, application/grpc-web, application/grpc-web+proto, "
+        + "application/grpc-web-text, application/grpc-web-text+proto, application/json, application/proto, "
+        + "application/connect+json, application/connect+proto";
 
     /// <summary>The protocol of a content type, or null when it is none of ours.</summary>
     internal static WireProtocol? Of(string? contentType)
@@ -36,6 +40,8 @@ internal static class WireProtocols
         return lower[..length] switch
         {
             "application/grpc" or "application/grpc+proto" => WireProtocol.Grpc,
+            "application/grpc-web" or "application/grpc-web+proto" => WireProtocol.GrpcWeb,
+            "application/grpc-web-text" or "application/grpc-web-text+proto" => WireProtocol.GrpcWebText,
             "application/json" => WireProtocol.ConnectUnaryJson,
             "application/proto" => WireProtocol.ConnectUnaryProto,
             "application/connect+json" => WireProtocol.ConnectStreamJson,
@@ -47,18 +53,27 @@ internal static class WireProtocols
     internal static bool IsJson(WireProtocol protocol) =>
         protocol is WireProtocol.ConnectUnaryJson or WireProtocol.ConnectStreamJson;
 
-    /// <summary>Whether messages travel in frames with a five byte prefix.</summary>
+    internal static bool IsGrpcWeb(WireProtocol protocol) =>
+        protocol is WireProtocol.GrpcWeb or WireProtocol.GrpcWebText;
+
+    /// <summary>Whether headers and statuses are those of gRPC.</summary>
+    internal static bool IsGrpcFamily(WireProtocol protocol) => protocol == WireProtocol.Grpc || IsGrpcWeb(protocol);
+
+    /// <summary>Whether the request body is frames with a five byte prefix. The text of gRPC-Web holds such frames, but
+    /// only once it is decoded.</summary>
     internal static bool IsFramed(WireProtocol protocol) => protocol switch
     {
-        WireProtocol.Grpc or WireProtocol.ConnectStreamJson or WireProtocol.ConnectStreamProto => true,
-        WireProtocol.ConnectUnaryJson or WireProtocol.ConnectUnaryProto => false,
+        WireProtocol.Grpc or WireProtocol.GrpcWeb => true,
+        WireProtocol.ConnectStreamJson or WireProtocol.ConnectStreamProto => true,
+        WireProtocol.GrpcWebText or WireProtocol.ConnectUnaryJson or WireProtocol.ConnectUnaryProto => false,
     };
 
     /// <summary>Whether a method of this kind can be called so: Connect has one content type for unary calls and
-    /// another for streams.</summary>
+    /// another for streams. The text of gRPC-Web is decoded as a whole, which a stream of requests never is.</summary>
     internal static bool Fits(WireProtocol protocol, RpcMethod method) => protocol switch
     {
-        WireProtocol.Grpc => true,
+        WireProtocol.Grpc or WireProtocol.GrpcWeb => true,
+        WireProtocol.GrpcWebText => !method.IsClientStreaming,
         WireProtocol.ConnectUnaryJson or WireProtocol.ConnectUnaryProto => method.IsUnary,
         WireProtocol.ConnectStreamJson or WireProtocol.ConnectStreamProto => !method.IsUnary,
     };
@@ -66,12 +81,14 @@ internal static class WireProtocols
     internal static string ResponseContentType(WireProtocol protocol) => protocol switch
     {
         WireProtocol.Grpc => GrpcContentType,
+        WireProtocol.GrpcWeb => "application/grpc-web+proto",
+        WireProtocol.GrpcWebText => "application/grpc-web-text+proto",
         WireProtocol.ConnectUnaryJson => JsonContentType,
-        WireProtocol.ConnectUnaryProto => "application/proto",
+        WireProtocol.ConnectUnaryProto => ProtoContentType,
         WireProtocol.ConnectStreamJson => "application/connect+json",
         WireProtocol.ConnectStreamProto => "application/connect+proto",
     };
 
-    // The longest of ours has 25 characters.
+    // The longest of ours has 31 characters.
     private const int MediaTypeCharsMax = 32;
 }

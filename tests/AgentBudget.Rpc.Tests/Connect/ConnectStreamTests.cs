@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Net;
 using System.Text;
 using AgentBudget.Rpc.Tests.Support;
@@ -17,7 +16,7 @@ public sealed class ConnectStreamTests
             RawClient.RepeatPath, JsonFrame("""{"text":"a","count":2}"""), "application/connect+json");
         Assert.Equal(HttpStatusCode.OK, answer.Status);
         Assert.Equal("application/connect+json", answer.ContentType);
-        (byte Flags, byte[] Payload)[] frames = [.. Frames(answer.Body)];
+        (byte Flags, byte[] Payload)[] frames = [.. RawClient.Frames(answer.Body)];
         Assert.Equal([0, 0, 2], frames.Select(frame => frame.Flags));
         Assert.Equal(2, JsonParser.Default.Parse<EchoResponse>(Encoding.UTF8.GetString(frames[1].Payload)).Number);
         Assert.Equal("{}", Encoding.UTF8.GetString(frames[2].Payload));
@@ -29,7 +28,7 @@ public sealed class ConnectStreamTests
         await using TestServer server = await TestServer.StartAsync();
         RawAnswer answer = await server.Raw.ConnectAsync(
             RawClient.RepeatPath, RawClient.Frame(new EchoRequest { Count = 1 }), "application/connect+proto");
-        (byte Flags, byte[] Payload)[] frames = [.. Frames(answer.Body)];
+        (byte Flags, byte[] Payload)[] frames = [.. RawClient.Frames(answer.Body)];
         Assert.Equal(1, EchoResponse.Parser.ParseFrom(frames[0].Payload).Number);
         Assert.Equal("{}", Encoding.UTF8.GetString(frames[1].Payload));
     }
@@ -46,7 +45,7 @@ public sealed class ConnectStreamTests
         RawAnswer answer = await server.Raw.ConnectAsync(
             RawClient.RepeatPath, JsonFrame("{}"), "application/connect+json");
         Assert.Equal(HttpStatusCode.OK, answer.Status);
-        (byte Flags, byte[] Payload) frame = Assert.Single(Frames(answer.Body));
+        (byte Flags, byte[] Payload) frame = Assert.Single(RawClient.Frames(answer.Body));
         Assert.Equal(2, frame.Flags);
         Assert.Equal(
             """{"error":{"code":"not_found","message":"no"},"metadata":{"x-tail":["1","2"]}}""",
@@ -59,19 +58,9 @@ public sealed class ConnectStreamTests
         await using TestServer server = await TestServer.StartAsync();
         RawAnswer answer = await server.Raw.ConnectAsync(
             RawClient.RepeatPath, JsonFrame("{"), "application/connect+json");
-        (byte Flags, byte[] Payload) frame = Assert.Single(Frames(answer.Body));
+        (byte Flags, byte[] Payload) frame = Assert.Single(RawClient.Frames(answer.Body));
         Assert.Contains("invalid_argument", Encoding.UTF8.GetString(frame.Payload), StringComparison.Ordinal);
     }
 
     private static byte[] JsonFrame(string json) => RawClient.Frame(0, Encoding.UTF8.GetBytes(json));
-
-    private static IEnumerable<(byte Flags, byte[] Payload)> Frames(byte[] body)
-    {
-        for (int at = 0; at < body.Length;)
-        {
-            int length = BinaryPrimitives.ReadInt32BigEndian(body.AsSpan(at + 1));
-            yield return (body[at], body[(at + 5)..(at + 5 + length)]);
-            at += 5 + length;
-        }
-    }
 }

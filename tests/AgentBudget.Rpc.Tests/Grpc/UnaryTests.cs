@@ -183,7 +183,7 @@ public sealed class UnaryTests
 
     [Theory]
     [InlineData("text/plain")]
-    [InlineData("application/grpc-web")]
+    [InlineData("application/grpc-web+json")]
     [InlineData("application/grpc+json")]
     [InlineData("application/connect+proto")]
     [InlineData("")]

@@ -28,6 +28,7 @@ internal sealed class RawClient(TestServer server) : IDisposable
     internal const string EchoPath = "/rpctest.v1.EchoService/Echo";
     internal const string RepeatPath = "/rpctest.v1.EchoService/Repeat";
     internal const string CollectPath = "/rpctest.v1.TalkService/Collect";
+    internal const string LookPath = "/rpctest.v1.TalkService/Look";
     internal const string TalkPath = "/rpctest.v1.TalkService/Talk";
 
     private readonly HttpClient _http = new(new SocketsHttpHandler { ActivityHeadersPropagator = null });
@@ -51,6 +52,20 @@ internal sealed class RawClient(TestServer server) : IDisposable
         content.Headers.TryAddWithoutValidation("content-type", "application/grpc");
         return SendAsync(server.GrpcAddress, HttpVersion.Version20, HttpMethod.Post, path, content, headers);
     }
+
+    /// <summary>The frames of a body, without their prefixes.</summary>
+    internal static IEnumerable<(byte Flags, byte[] Payload)> Frames(byte[] body)
+    {
+        for (int at = 0; at < body.Length;)
+        {
+            int length = System.Buffers.Binary.BinaryPrimitives.ReadInt32BigEndian(body.AsSpan(at + 1));
+            yield return (body[at], body[(at + 5)..(at + 5 + length)]);
+            at += 5 + length;
+        }
+    }
+
+    internal Task<RawAnswer> GetAsync(string pathAndQuery, params (string Name, string Value)[] headers) =>
+        SendAsync(server.HttpAddress, HttpVersion.Version11, HttpMethod.Get, pathAndQuery, null, headers);
 
     internal Task<RawAnswer> ConnectAsync(
         byte[] body, string contentType = "application/json", params (string Name, string Value)[] headers) =>

@@ -39,6 +39,8 @@ internal sealed class TestServerSetup
 
     internal HealthService Health { get; } = new();
 
+    internal IReadOnlyList<string> AllowedOrigins { get; set; } = [];
+
     internal bool ExpectsProblems { get; set; }
 }
 
@@ -68,15 +70,18 @@ internal sealed class TestServer : IAsyncDisposable
             .Unary(nameof(Echo), setup.Echo)
             .ServerStreaming(nameof(Repeat), setup.Repeat));
         services.Add(TalkService, builder => builder
+            .Unary("Look", setup.Echo)
             .ClientStreaming(nameof(Collect), setup.Collect)
             .DuplexStreaming(nameof(Talk), setup.Talk));
         setup.Health.AddTo(services);
+        ReflectionService.AddTo(services);
         RpcServerOptions options = new()
         {
             HttpEndPoint = new IPEndPoint(IPAddress.Loopback, 0),
             GrpcEndPoint = new IPEndPoint(IPAddress.Loopback, 0),
             MessageBytesMax = MessageBytesMax,
             DrainGrace = TimeSpan.FromSeconds(20),
+            AllowedOrigins = setup.AllowedOrigins,
         };
         Rpc = new RpcServer(options, services, setup.Guard, setup.Fallback, Log, setup.Time);
     }

@@ -1,0 +1,52 @@
+using System.Net;
+using Google.Protobuf;
+using Google.Protobuf.Reflection;
+using Grpc.Testing;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace AgentBudget.Rpc.Tests.Interop;
+
+/// <summary>
+/// Serves the interoperability cases to clients that are not ours, when this assembly is run as a program: writes the
+/// contract to a file, prints its ports as one line, and ends when its input does.
+/// </summary>
+internal static class InteropServer
+{
+    // The largest message of the cases has 314,159 bytes.
+    private const int MessageBytesMax = 1024 * 1024;
+
+    internal static async Task<int> Main(string[] arguments)
+    {
+        if (arguments.Length != 1)
+        {
+            await Console.Error.WriteLineAsync("Usage: AgentBudget.Rpc.Tests <file for the contract>");
+            return 2;
+        }
+
+        await File.WriteAllBytesAsync(arguments[0], Contract().ToByteArray());
+        RpcServices services = new();
+        InteropService.AddTo(services);
+        ReflectionService.AddTo(services);
+        RpcServerOptions options = new()
+        {
+            HttpEndPoint = new IPEndPoint(IPAddress.Loopback, 0),
+            GrpcEndPoint = new IPEndPoint(IPAddress.Loopback, 0),
+            MessageBytesMax = MessageBytesMax,
+        };
+        await using RpcServer server = new(
+            options, services, guard: null, fallback: null, NullLoggerFactory.Instance, TimeProvider.System);
+        await server.StartAsync(CancellationToken.None);
+        Console.WriteLine($"{server.GrpcEndPoint!.Port} {server.HttpEndPoint!.Port}");
+        await Console.In.ReadToEndAsync();
+        return 0;
+    }
+
+    private static FileDescriptorSet Contract()
+    {
+        FileDescriptor[] files = [EmptyReflection.Descriptor, MessagesReflection.Descriptor, TestReflection.Descriptor];
+        FileDescriptorSet set = new();
+        foreach (FileDescriptor file in files)
+            set.File.Add(FileDescriptorProto.Parser.ParseFrom(file.SerializedData));
+        return set;
+    }
+}
