@@ -35,6 +35,9 @@ internal static class AccessPolicy
 
         ["/agentbudget.v1.ReportService/GetChargeback"] = new(Roles.Admin),
 
+        ["/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"] = new(Roles.Admin),
+        ["/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"] = new(Roles.Admin),
+
         ["/grpc.health.v1.Health/Check"] = new(Roles.None, IsOpen: true),
         ["/grpc.health.v1.Health/Watch"] = new(Roles.None, IsOpen: true),
     }.ToFrozenDictionary(StringComparer.Ordinal);

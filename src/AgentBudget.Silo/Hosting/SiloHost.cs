@@ -123,6 +123,7 @@ internal sealed partial class SiloHost : IAsyncDisposable
         RpcServices services = new();
         api.AddTo(services);
         _health.AddTo(services);
+        ReflectionService.AddTo(services);
         _server = new RpcServer(
             new RpcServerOptions { HttpEndPoint = model.Http, GrpcEndPoint = model.Grpc },
             services,

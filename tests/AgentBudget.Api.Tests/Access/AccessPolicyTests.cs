@@ -7,7 +7,8 @@ namespace AgentBudget.Api.Tests.Access;
 public sealed class AccessPolicyTests
 {
     private static IEnumerable<string> EveryPath =>
-        ApiServices.Descriptors.Append(Rpc.HealthService.Descriptor).SelectMany(service => service.Methods).Select(PathOf);
+        ApiServices.Descriptors.Append(Rpc.HealthService.Descriptor).Concat(Rpc.ReflectionService.Descriptors)
+            .SelectMany(service => service.Methods).Select(PathOf);
 
     [Fact]
     public void Every_method_has_a_line_and_every_line_a_method() =>
