@@ -60,6 +60,13 @@ public sealed class ChainTests
     }
 
     [Fact]
+    public void An_epoch_that_goes_back_is_seen_even_where_the_hashes_fit()
+    {
+        using JournalGroup late = Group(Verify(_groups) with { Epoch = 1 }, epoch: 1, "written by a former owner");
+        AssertDamage(5, [.. _groups, late.ToStored()]);
+    }
+
+    [Fact]
     public void A_missing_a_repeated_and_a_swapped_group_is_seen()
     {
         AssertDamage(2, [_groups[0], _groups[2], _groups[3]]);
