@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using AgentBudget.Grains.Tenants;
 using AgentBudget.Protocol.V1;
 using Google.Protobuf.WellKnownTypes;
@@ -55,6 +56,7 @@ public sealed class MemoryTests(ITestOutputHelper output)
     }
 
     // A method of its own, so that no frame keeps the snapshot's bytes alive.
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static TenantLedger Restart(TenantLedger ledger) => TenantLedger.Restore("acme", ledger.Snapshot());
 
     private TenantLedger WithCatalog()
