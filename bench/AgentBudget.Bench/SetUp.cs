@@ -58,7 +58,7 @@ internal sealed class SetUp : IDisposable
               costPerSession: 100000000.00
               tokensPerSession: 1000000000000
               stepsPerSession: 1000000000
-              openHolds: 1000000
+              openHolds: 10000
               sessionTtl: 12h
               sessionLifetime: 24h
         prices:
