@@ -31,6 +31,7 @@ public sealed partial class RpcServer : IAsyncDisposable
     private readonly ILogger _logger;
     private ListenOptions? _httpListen;
     private ListenOptions? _grpcListen;
+    private ListenOptions? _tlsListen;
     private bool _isStarted;
     private bool _isStopped;
 
@@ -61,7 +62,7 @@ public sealed partial class RpcServer : IAsyncDisposable
         // Kestrel comes from its container: made by hand it lacks what lets it pool, and costs kilobytes a request.
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddSingleton(loggerFactory);
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(ConfigureKestrel);
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(ConfigureKestrel);
         _host = builder.Build();
         _server = _host.Services.GetRequiredService<IServer>();
         _application = new RpcApplication(
@@ -75,6 +76,9 @@ public sealed partial class RpcServer : IAsyncDisposable
     /// <summary>Where gRPC is served, with the real port once started; null when it is not.</summary>
     public IPEndPoint? GrpcEndPoint => _grpcListen?.IPEndPoint;
 
+    /// <summary>Where TLS is served, with the real port once started; null when it is not.</summary>
+    public IPEndPoint? TlsEndPoint => _tlsListen?.IPEndPoint;
+
     /// <summary>Binds and serves from now on.</summary>
     /// <param name="cancellationToken">Gives up binding.</param>
     /// <exception cref="IOException">An address is in use.</exception>
@@ -83,7 +87,7 @@ public sealed partial class RpcServer : IAsyncDisposable
         await _server.StartAsync(_application, cancellationToken);
         _isStarted = true;
         _sweep.Change(SweepInterval, SweepInterval);
-        Log.Started(_logger, HttpEndPoint, GrpcEndPoint);
+        Log.Started(_logger, HttpEndPoint, GrpcEndPoint, TlsEndPoint);
     }
 
     /// <summary>
@@ -150,12 +154,23 @@ public sealed partial class RpcServer : IAsyncDisposable
                 _grpcListen = listen;
             });
         }
+
+        // Over TLS the two sides agree on the protocol while they shake hands, so one port serves both.
+        if (_state.Options.TlsEndPoint is IPEndPoint tls)
+        {
+            kestrel.Listen(tls, listen =>
+            {
+                listen.Protocols = HttpProtocols.Http1AndHttp2;
+                listen.UseHttps(_state.Options.TlsCertificate!);
+                _tlsListen = listen;
+            });
+        }
     }
 
     private static partial class Log
     {
-        [LoggerMessage(10, LogLevel.Information, "Serving HTTP/1.1 at {Http} and gRPC at {Grpc}")]
-        internal static partial void Started(ILogger logger, IPEndPoint? http, IPEndPoint? grpc);
+        [LoggerMessage(10, LogLevel.Information, "Serving HTTP/1.1 at {Http}, gRPC at {Grpc}, TLS at {Tls}")]
+        internal static partial void Started(ILogger logger, IPEndPoint? http, IPEndPoint? grpc, IPEndPoint? tls);
 
         [LoggerMessage(11, LogLevel.Information, "Draining; calls in flight have {Grace}")]
         internal static partial void Draining(ILogger logger, TimeSpan grace);

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 
 namespace AgentBudget.Rpc;
 
@@ -12,6 +13,14 @@ public sealed class RpcServerOptions
     /// <summary>Where HTTP/2 is served in cleartext by prior knowledge: gRPC, and Connect as well. Null: nowhere. Port
     /// 0: any free one.</summary>
     public IPEndPoint? GrpcEndPoint { get; init; }
+
+    /// <summary>Where HTTP/1.1 and HTTP/2 are served over TLS on one port, as the caller asks for: every protocol.
+    /// Null: nowhere. Port 0: any free one.</summary>
+    public IPEndPoint? TlsEndPoint { get; init; }
+
+    /// <summary>The certificate of <see cref="TlsEndPoint"/> with its private key. It stays the caller's and must live
+    /// as long as the server.</summary>
+    public X509Certificate2? TlsCertificate { get; init; }
 
     /// <summary>The largest request message in bytes, after inflation. 1 to 64 MiB.</summary>
     public int MessageBytesMax { get; init; } = 256 * 1024;
@@ -29,8 +38,10 @@ public sealed class RpcServerOptions
 
     internal void Validate()
     {
-        if (HttpEndPoint is null && GrpcEndPoint is null)
-            throw new ArgumentException("A server needs an HTTP or a gRPC endpoint.");
+        if (HttpEndPoint is null && GrpcEndPoint is null && TlsEndPoint is null)
+            throw new ArgumentException("A server needs an HTTP, a gRPC or a TLS endpoint.");
+        if (TlsEndPoint is not null && TlsCertificate is not { HasPrivateKey: true })
+            throw new ArgumentException("A TLS endpoint needs a certificate with its private key.");
         ArgumentOutOfRangeException.ThrowIfLessThan(MessageBytesMax, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(MessageBytesMax, 64 * 1024 * 1024);
         ArgumentOutOfRangeException.ThrowIfLessThan(MessageArrivalMax, TimeSpan.FromSeconds(1));
