@@ -13,7 +13,7 @@ internal sealed record BenchOptions
           --quick              short rounds; ends within a minute
           --json FILE          writes the results as JSON too
           --rounds N           rounds, of which the medians are taken       (7; quick 3; 1 to 100)
-          --seconds S          length of one measurement                    (3; quick 0.7; 0.1 to 60)
+          --seconds S          length of one measurement                    (3; quick 0.5; 0.1 to 60)
           --connections N      HTTP/2 connections                           (4; 1 to 256)
           --streams N          concurrent calls on each                     (100; 1 to 100)
           --sessions N         sessions that spend, per workload            (400; connections to 100000)
@@ -98,7 +98,7 @@ internal sealed record BenchOptions
         return this with
         {
             Rounds = Rounds > 0 ? Rounds : IsQuick ? 3 : 7,
-            Seconds = Seconds > 0 ? Seconds : IsQuick ? 0.7 : 3,
+            Seconds = Seconds > 0 ? Seconds : IsQuick ? 0.5 : 3,
         };
     }
 
