@@ -9,6 +9,9 @@ internal static class ExitCodes
     /// <summary>Bad usage or configuration.</summary>
     internal const int Usage = 64;
 
+    /// <summary>A ledger that was verified is wrong.</summary>
+    internal const int Data = 65;
+
     /// <summary>A bug.</summary>
     internal const int Software = 70;
 

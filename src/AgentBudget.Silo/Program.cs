@@ -1,5 +1,8 @@
 using AgentBudget.Silo.Hosting;
 using AgentBudget.Silo.Options;
+using AgentBudget.Silo.Verify;
 
-return await new SiloCommand(model => SiloProcess.RunAsync(model, Console.Out, Console.Error))
+return await new SiloCommand(model => model.IsVerify
+        ? VerifyProcess.RunAsync(model, Console.Out, Console.Error)
+        : SiloProcess.RunAsync(model, Console.Out, Console.Error))
     .InvokeAsync(args, Console.Error);

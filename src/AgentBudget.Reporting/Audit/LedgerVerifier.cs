@@ -16,7 +16,7 @@ public readonly record struct VerifyProgress(string Tenant, long Events, long Ev
 public static class LedgerVerifier
 {
     // Read at once: large enough that reading is not felt, small enough to be nothing beside the model.
-    private const int PageBytes = 4 * 1024 * 1024;
+    private const int PageBytes = 1024 * 1024;
 
     /// <summary>
     /// Verifies one tenant's journal from its first event to its present head. What is wrong with the journal is in the

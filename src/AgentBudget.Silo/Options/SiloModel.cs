@@ -22,6 +22,9 @@ internal sealed record SiloModel
 
     public required bool IsDemo { get; init; }
 
+    /// <summary>Whether the ledgers are only verified, and nothing is served.</summary>
+    public bool IsVerify { get; init; }
+
     /// <summary>Whether somebody beyond this machine can connect, in cleartext.</summary>
     public bool IsExposed => !IPAddress.IsLoopback(Http.Address) || !IPAddress.IsLoopback(Grpc.Address);
 

@@ -1,0 +1,75 @@
+using AgentBudget.Reporting.Audit;
+using AgentBudget.Silo.Hosting;
+using AgentBudget.Silo.Options;
+using AgentBudget.Storage;
+using AgentBudget.Storage.Snapshots;
+using AgentBudget.Storage.Sqlite;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace AgentBudget.Silo.Verify;
+
+/// <summary>
+/// Verifies the ledger of every tenant in a data folder and says what it found. Takes the store for itself, so no silo
+/// may run on it; reads only, so epochs, events and snapshots stay as they are.
+/// </summary>
+internal static class VerifyProcess
+{
+    /// <summary>
+    /// Answers 0 when every ledger is clean, 65 when anything was found, 74 when the store cannot be opened or read.
+    /// Throws <see cref="OptionsException"/> when there is no ledger.
+    /// </summary>
+    internal static async Task<int> RunAsync(SiloModel model, TextWriter output, TextWriter errors)
+    {
+        string folder = new DataFolder(model.Data).LedgerFolder;
+        if (!Directory.Exists(folder))
+            throw new OptionsException($"There is no ledger in {model.Data}: name a silo's data folder with --data.");
+        try
+        {
+            await using SqliteStore store = SqliteStore.Open(
+                new SqliteStoreOptions { Folder = folder, OnFailed = _ => { } }, NullLoggerFactory.Instance);
+            return await VerifyAsync(store, model, output, errors);
+        }
+        catch (StoreException fault)
+        {
+            await errors.WriteLineAsync($"The ledger cannot be verified: {fault.Message}.");
+            await errors.WriteLineAsync("If a silo runs on this folder, stop it first: it has the ledger for itself.");
+            return ExitCodes.Storage;
+        }
+    }
+
+    private static async Task<int> VerifyAsync(
+        SqliteStore store, SiloModel model, TextWriter output, TextWriter errors)
+    {
+        IReadOnlyList<StoredTenant> tenants = await store.ListTenantsAsync(CancellationToken.None);
+        await output.WriteLineAsync($"Verifying the ledgers of {tenants.Count} tenants in {model.Data}.");
+        int wrong = 0;
+        foreach (StoredTenant tenant in tenants)
+        {
+            AuditReport report = await LedgerVerifier.VerifyAsync(
+                store, tenant.Name, new ProgressLines(errors), CancellationToken.None);
+            VerifyText.Write(output, report);
+            if (!report.IsClean) wrong++;
+        }
+
+        await output.WriteLineAsync(wrong == 0
+            ? "Every ledger is clean."
+            : $"{wrong} of {tenants.Count} ledgers are wrong.");
+        return wrong == 0 ? ExitCodes.Ok : ExitCodes.Data;
+    }
+
+    // A line now and then while a long journal is read; a short one needs none.
+    private sealed class ProgressLines(TextWriter errors) : IProgress<VerifyProgress>
+    {
+        private const long EventsPerLine = 250_000; // About a second each.
+
+        private long _next = EventsPerLine;
+
+        public void Report(VerifyProgress value)
+        {
+            if (value.Events < _next) return;
+            _next = value.Events + EventsPerLine;
+            errors.WriteLine(
+                $"{value.Tenant}: {value.Events:N0} of {value.EventsTotal:N0} events, {value.Findings:N0} findings");
+        }
+    }
+}
