@@ -45,6 +45,7 @@ static async Task<int> MeasureAsync(BenchOptions options, CancellationToken canc
     using var run = new BenchRun(options, silo, firstRequestId);
     var result = await run.RunAsync(cancellationToken);
     Console.Write(result.ToTable());
-    if (options.JsonFile is not null) await File.WriteAllTextAsync(options.JsonFile, result.ToJson(), cancellationToken);
+    if (options.JsonFile is not null)
+        await File.WriteAllTextAsync(options.JsonFile, result.ToJson(), cancellationToken);
     return result.BadCalls == 0 ? 0 : ExitNotMeasured;
 }

@@ -14,8 +14,8 @@ public sealed class SigningKey : IDisposable
     {
         _ecdsa = ecdsa;
 
-        // A factory of its own: the shared one would remember this key's verifier by its name, and hand it out for the same
-        // key loaded again, after this one was disposed of.
+        // A factory of its own: the shared one would remember this key's verifier by its name, and hand it out for the
+        // same key loaded again, after this one was disposed of.
         Key = new ECDsaSecurityKey(ecdsa)
         {
             KeyId = Thumbprint(ecdsa),

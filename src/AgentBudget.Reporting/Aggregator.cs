@@ -40,8 +40,8 @@ public sealed class Aggregator : IDisposable
     public static IReadOnlySet<string> Groupings { get; } = Chargeback.Columns.Keys.ToFrozenSet(StringComparer.Ordinal);
 
     /// <summary>
-    /// Why a file that was there was made anew at <see cref="Open"/>, as a sentence for the log; null when it was taken as it
-    /// is, and at the first start.
+    /// Why a file that was there was made anew at <see cref="Open"/>, as a sentence for the log; null when it was taken
+    /// as it is, and at the first start.
     /// </summary>
     public string? RebuildReason => _store.RebuildReason;
 

@@ -35,7 +35,8 @@ internal sealed class BudgetClient : IDisposable
 
     public Task<ApplyCatalogResponse> ApplyCatalogAsync(string document) =>
         CallAsync<ApplyCatalogRequest, ApplyCatalogResponse>(
-            CatalogServiceReflection.Descriptor, new ApplyCatalogRequest { RequestId = "catalog", Document = document });
+            CatalogServiceReflection.Descriptor,
+            new ApplyCatalogRequest { RequestId = "catalog", Document = document });
 
     public Task<OpenSessionResponse> OpenSessionAsync(OpenSessionRequest request) =>
         CallAsync<OpenSessionRequest, OpenSessionResponse>(SessionServiceReflection.Descriptor, request);
@@ -50,7 +51,8 @@ internal sealed class BudgetClient : IDisposable
         var request = new ListEntriesRequest { PageSize = 1000 };
         do
         {
-            var page = await CallAsync<ListEntriesRequest, ListEntriesResponse>(SpendServiceReflection.Descriptor, request);
+            var page =
+                await CallAsync<ListEntriesRequest, ListEntriesResponse>(SpendServiceReflection.Descriptor, request);
             entries.AddRange(page.Entries);
             request.PageToken = page.NextPageToken;
         }

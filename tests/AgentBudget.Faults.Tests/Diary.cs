@@ -16,8 +16,8 @@ internal sealed record Intent(
 internal sealed record Result(string RequestId, string Reservation, long CostNanos, long OverrunNanos);
 
 /// <summary>
-/// Two files that are only appended to: what was going to be asked, written before the call, and what was answered, written
-/// after it. The verdict is reached from them and from the silo's public API.
+/// Two files that are only appended to: what was going to be asked, written before the call, and what was answered,
+/// written after it. The verdict is reached from them and from the silo's public API.
 /// </summary>
 internal sealed class Diary : IDisposable
 {

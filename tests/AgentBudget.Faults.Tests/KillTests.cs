@@ -4,8 +4,8 @@ using Xunit.Abstractions;
 namespace AgentBudget.Faults.Tests;
 
 /// <summary>
-/// The process dies at random moments under load. AGENTBUDGET_FAULT_KILLS says how often (the script eng/faults/kill.sh sets
-/// it); that the page cache survives such a death is why the disk has tests of its own.
+/// The process dies at random moments under load. AGENTBUDGET_FAULT_KILLS says how often (the script eng/faults/kill.sh
+/// sets it); that the page cache survives such a death is why the disk has tests of its own.
 /// </summary>
 public sealed class KillTests(ITestOutputHelper output)
 {

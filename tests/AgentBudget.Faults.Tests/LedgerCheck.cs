@@ -2,12 +2,16 @@ using AgentBudget.Protocol.V1;
 
 namespace AgentBudget.Faults.Tests;
 
-/// <summary>Compares a ledger with what was asked and answered. Knows nothing of a silo, so that it can be seen to fail.</summary>
+/// <summary>
+/// Compares a ledger with what was asked and answered. Knows nothing of a silo, so that it can be seen to fail.
+/// </summary>
 internal static class LedgerCheck
 {
     /// <summary>A sentence for everything that is wrong.</summary>
     public static IEnumerable<string> Faults(
-        IReadOnlyDictionary<string, Intent> intents, IReadOnlyList<Result> results, IReadOnlyList<LedgerEvent> entries) =>
+        IReadOnlyDictionary<string, Intent> intents,
+        IReadOnlyList<Result> results,
+        IReadOnlyList<LedgerEvent> entries) =>
         [.. OrderFaults(entries), .. AnswerFaults(intents, results, entries), .. UnaskedFaults(intents, entries)];
 
     private static IEnumerable<string> OrderFaults(IReadOnlyList<LedgerEvent> entries)
@@ -24,20 +28,24 @@ internal static class LedgerCheck
         IReadOnlyDictionary<string, Intent> intents, IReadOnlyList<Result> results, IReadOnlyList<LedgerEvent> entries)
     {
         if (results.Count == 0) yield return "nothing was acknowledged";
-        if (results.Count != intents.Count) yield return $"{intents.Count} calls were begun and {results.Count} answered";
+        if (results.Count != intents.Count)
+            yield return $"{intents.Count} calls were begun and {results.Count} answered";
         var entriesById = entries.ToLookup(entry => entry.RequestId);
         foreach (var result in results)
         {
             var found = entriesById[result.RequestId].ToList();
-            if (found.Count != 1) yield return $"{result} is in the ledger {found.Count} times";
-            else if (!Matches(intents[result.RequestId], result, found[0])) yield return $"{result} is in the ledger as {found[0]}";
+            if (found.Count != 1)
+                yield return $"{result} is in the ledger {found.Count} times";
+            else if (!Matches(intents[result.RequestId], result, found[0]))
+                yield return $"{result} is in the ledger as {found[0]}";
         }
     }
 
     private static IEnumerable<string> UnaskedFaults(
         IReadOnlyDictionary<string, Intent> intents, IReadOnlyList<LedgerEvent> entries) =>
         from entry in entries
-        where entry.FactCase is not (LedgerEvent.FactOneofCase.CatalogApplied or LedgerEvent.FactOneofCase.SessionOpened)
+        where entry.FactCase is not LedgerEvent.FactOneofCase.CatalogApplied
+            && entry.FactCase is not LedgerEvent.FactOneofCase.SessionOpened
             && !intents.ContainsKey(entry.RequestId)
         select $"nobody asked for {entry}";
 

@@ -6,8 +6,8 @@ using Google.Rpc;
 namespace AgentBudget.Faults.Tests;
 
 /// <summary>
-/// Clients that reserve, commit and release without pause, each in a session of its own. A call whose outcome is not known is
-/// repeated with the same id and content until it is, over as many restarts as it takes.
+/// Clients that reserve, commit and release without pause, each in a session of its own. A call whose outcome is not
+/// known is repeated with the same id and content until it is, over as many restarts as it takes.
 /// </summary>
 internal sealed class Load : IDisposable
 {
@@ -81,7 +81,8 @@ internal sealed class Load : IDisposable
         catch (TimeoutException)
         {
             lock (_lock)
-                throw new TimeoutException($"nobody was refused for {reason}, only for {string.Join(", ", _refusals.Keys)}");
+                throw new TimeoutException(
+                    $"nobody was refused for {reason}, only for {string.Join(", ", _refusals.Keys)}");
         }
     }
 

@@ -3,8 +3,9 @@ using System.Globalization;
 namespace AgentBudget.Faults.Tests;
 
 /// <summary>
-/// Chance of a run: AGENTBUDGET_FAULT_SEED if it is set, else the clock's. Every verdict names it. What the machine does in
-/// between is not repeated, but the amounts, the order of each client's calls and the moments of the faults are.
+/// Chance of a run: AGENTBUDGET_FAULT_SEED if it is set, else the clock's. Every verdict names it. What the machine
+/// does in between is not repeated, but the amounts, the order of each client's calls and the moments of the faults
+/// are.
 /// </summary>
 internal static class Seed
 {

@@ -6,7 +6,9 @@ using System.Text;
 
 namespace AgentBudget.Faults.Tests;
 
-/// <summary>A silo as its users run it: a process, a data folder, two ports. It can be killed and started again.</summary>
+/// <summary>
+/// A silo as its users run it: a process, a data folder, two ports. It can be killed and started again.
+/// </summary>
 internal sealed class SiloProcess : IAsyncDisposable
 {
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(60);

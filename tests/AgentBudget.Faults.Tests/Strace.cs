@@ -4,7 +4,9 @@ using System.Text;
 
 namespace AgentBudget.Faults.Tests;
 
-/// <summary>Makes system calls of a running process fail, until disposed. Needs strace and the right to trace.</summary>
+/// <summary>
+/// Makes system calls of a running process fail, until disposed. Needs strace and the right to trace.
+/// </summary>
 internal sealed class Strace : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);

@@ -4,8 +4,9 @@ using AgentBudget.Protocol.V1;
 namespace AgentBudget.Faults.Tests;
 
 /// <summary>
-/// Holds a silo that was stopped by whatever means to what its clients wrote down: every acknowledged call is in the ledger once,
-/// nothing is there that nobody asked for, balances and reports equal the naive sum, and a repeated call changes nothing.
+/// Holds a silo that was stopped by whatever means to what its clients wrote down: every acknowledged call is in the
+/// ledger once, nothing is there that nobody asked for, balances and reports equal the naive sum, and a repeated call
+/// changes nothing.
 /// </summary>
 internal sealed class Verdict(BudgetClient client, Load load, Diary diary, string told)
 {

@@ -23,18 +23,18 @@ internal static class Ledgers
 
     public static LedgerEvent Settled(
         long sequence, DateTimeOffset time, long costNanos, string session = "sessions/s2") => new()
-    {
-        Sequence = sequence,
-        Time = Timestamp.FromDateTimeOffset(time),
-        Spender = new Spender
         {
-            Session = session,
-            Agent = "agents/writer",
-            UseCase = "useCases/promo",
-            BusinessUnit = "businessUnits/marketing",
-        },
-        ReservationSettled = new ReservationSettled { CostNanos = costNanos, Model = "haiku" },
-    };
+            Sequence = sequence,
+            Time = Timestamp.FromDateTimeOffset(time),
+            Spender = new Spender
+            {
+                Session = session,
+                Agent = "agents/writer",
+                UseCase = "useCases/promo",
+                BusinessUnit = "businessUnits/marketing",
+            },
+            ReservationSettled = new ReservationSettled { CostNanos = costNanos, Model = "haiku" },
+        };
 
     public static List<LedgerEvent> Random(int seed, int count)
     {

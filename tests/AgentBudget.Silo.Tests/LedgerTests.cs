@@ -100,7 +100,8 @@ public sealed class LedgerTests
             "ListEntries",
             new ListEntriesRequest
             {
-                PageSize = 1000, Filter = new SpendFilter { Kinds = { EventKind.ReservationSettled } },
+                PageSize = 1000,
+                Filter = new SpendFilter { Kinds = { EventKind.ReservationSettled } },
             });
 
         ChargebackRow row = report.Rows.Single(found => found.Cost.Units > 0 || found.Cost.Nanos > 0);
@@ -138,7 +139,8 @@ public sealed class LedgerTests
     {
         await using TestSilo silo = await TestSilo.StartAsync();
         string faulty = Catalogs.Small
-            .Replace("businessUnit: marketing\n    budget:", "businessUnit: sales\n    budget:", StringComparison.Ordinal)
+            .Replace(
+                "businessUnit: marketing\n    budget:", "businessUnit: sales\n    budget:", StringComparison.Ordinal)
             .Replace("limit: 500,", "limit: -5,", StringComparison.Ordinal);
 
         RpcException refused = await Assert.ThrowsAsync<RpcException>(() => silo.ApplyAsync(faulty, "faulty"));
@@ -199,7 +201,10 @@ public sealed class LedgerTests
             "ExtendBudget",
             new ExtendBudgetRequest
             {
-                RequestId = "x", Grain = "useCases/promo", Amount = new Money { Units = 1 }, Reason = "campaign",
+                RequestId = "x",
+                Grain = "useCases/promo",
+                Amount = new Money { Units = 1 },
+                Reason = "campaign",
             });
 
         Assert.Equal((1, 2), (extended.Before.Limit.Units, extended.After.Limit.Units));

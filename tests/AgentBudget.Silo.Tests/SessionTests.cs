@@ -21,7 +21,8 @@ public sealed class SessionTests
                 "EndSession", new EndSessionRequest { RequestId = "e", SessionToken = opened.SessionToken })).Session
             : (await silo.CallAsync<RevokeSessionRequest, RevokeSessionResponse>(
                 "RevokeSession",
-                new RevokeSessionRequest { RequestId = "e", Session = opened.Session.Session_, Reason = "leaked" })).Session;
+                new RevokeSessionRequest { RequestId = "e", Session = opened.Session.Session_, Reason = "leaked" }))
+                .Session;
 
         Assert.Equal(state, stopped.State);
         ReserveTokensResponse denied = await silo.ReserveAsync(opened.SessionToken, "r2");
@@ -68,7 +69,9 @@ public sealed class SessionTests
             "ReserveTokens",
             new ReserveTokensRequest
             {
-                RequestId = "r1", Model = "m", Estimate = new TokenEstimate { InputTokens = 1 },
+                RequestId = "r1",
+                Model = "m",
+                Estimate = new TokenEstimate { InputTokens = 1 },
             },
             bearer);
         Assert.Equal(Decision.Allow, reserved.Decision);
@@ -76,12 +79,18 @@ public sealed class SessionTests
             await silo.CallAsync<GetSessionRequest, GetSessionResponse>("GetSession", new GetSessionRequest(), bearer);
         Assert.Equal(mine.Session.Session_, self.Session.Session_);
 
-        await RefusedAsync(RpcStatusCode.PermissionDenied, () => silo.CallAsync<ListSessionsRequest, ListSessionsResponse>(
-            "ListSessions", new ListSessionsRequest(), bearer));
-        await RefusedAsync(RpcStatusCode.PermissionDenied, () => silo.CallAsync<GetBalanceRequest, GetBalanceResponse>(
-            "GetBalance", new GetBalanceRequest { Grain = "tenants/acme" }, bearer));
-        await RefusedAsync(RpcStatusCode.PermissionDenied, () => silo.CallAsync<GetBalanceRequest, GetBalanceResponse>(
-            "GetBalance", new GetBalanceRequest { SessionToken = other.SessionToken }, bearer));
+        await RefusedAsync(
+            RpcStatusCode.PermissionDenied,
+            () => silo.CallAsync<ListSessionsRequest, ListSessionsResponse>(
+                "ListSessions", new ListSessionsRequest(), bearer));
+        await RefusedAsync(
+            RpcStatusCode.PermissionDenied,
+            () => silo.CallAsync<GetBalanceRequest, GetBalanceResponse>(
+                "GetBalance", new GetBalanceRequest { Grain = "tenants/acme" }, bearer));
+        await RefusedAsync(
+            RpcStatusCode.PermissionDenied,
+            () => silo.CallAsync<GetBalanceRequest, GetBalanceResponse>(
+                "GetBalance", new GetBalanceRequest { SessionToken = other.SessionToken }, bearer));
         RpcException foreign = await RefusedAsync(
             RpcStatusCode.NotFound,
             () => silo.CallAsync<GetSessionRequest, GetSessionResponse>(
@@ -124,8 +133,10 @@ public sealed class SessionTests
         await RefusedAsync(RpcStatusCode.Unauthenticated, () => silo.CommitAsync(forged, "r1", "r1", 1));
         foreach (string bearer in new[] { forged, "abk_" + new string('A', 43), "x", "eyJ" })
         {
-            await RefusedAsync(RpcStatusCode.Unauthenticated, () => silo.CallAsync<GetBalanceRequest, GetBalanceResponse>(
-                "GetBalance", new GetBalanceRequest { SessionToken = token }, bearer));
+            await RefusedAsync(
+                RpcStatusCode.Unauthenticated,
+                () => silo.CallAsync<GetBalanceRequest, GetBalanceResponse>(
+                    "GetBalance", new GetBalanceRequest { SessionToken = token }, bearer));
         }
     }
 

@@ -43,14 +43,21 @@ public sealed class SpendTests
 
         (_, JsonNode opened) = await silo.PostAsync("OpenSession", new JsonObject
         {
-            ["requestId"] = "open", ["agent"] = "agents/writer", ["useCase"] = "useCases/promo", ["unattended"] = true,
-            ["ttl"] = "600s", ["ceilings"] = new JsonObject { ["costPerSession"] = new JsonObject { ["units"] = "2" } },
+            ["requestId"] = "open",
+            ["agent"] = "agents/writer",
+            ["useCase"] = "useCases/promo",
+            ["unattended"] = true,
+            ["ttl"] = "600s",
+            ["ceilings"] = new JsonObject { ["costPerSession"] = new JsonObject { ["units"] = "2" } },
         });
         string token = (string)opened["sessionToken"]!;
         Assert.Equal("STATE_OPEN", (string?)opened["session"]!["state"]);
         (HttpStatusCode status, JsonNode reserved) = await silo.PostAsync("ReserveTokens", new JsonObject
         {
-            ["requestId"] = "r1", ["sessionToken"] = token, ["model"] = "m", ["ttl"] = "60s",
+            ["requestId"] = "r1",
+            ["sessionToken"] = token,
+            ["model"] = "m",
+            ["ttl"] = "60s",
             ["estimate"] = new JsonObject { ["inputTokens"] = "1000", ["maxOutputTokens"] = "1000" },
         });
         Assert.Equal(HttpStatusCode.OK, status);
@@ -58,7 +65,8 @@ public sealed class SpendTests
         Assert.Equal(2_000_000, (int?)reserved["reservation"]!["cost"]!["nanos"]);
         (_, JsonNode committed) = await silo.PostAsync("CommitTokens", new JsonObject
         {
-            ["requestId"] = "c1", ["sessionToken"] = token,
+            ["requestId"] = "c1",
+            ["sessionToken"] = token,
             ["reservationId"] = (string?)reserved["reservation"]!["reservationId"],
             ["usage"] = new JsonObject { ["inputTokens"] = "1000", ["outputTokens"] = "1500" },
         });
@@ -68,10 +76,12 @@ public sealed class SpendTests
         Assert.Equal(2_500_000, (int?)balance["grains"]![0]!["settled"]!["nanos"]);
         (_, JsonNode ended) = await silo.PostAsync("EndSession", new JsonObject
         {
-            ["requestId"] = "e1", ["sessionToken"] = token,
+            ["requestId"] = "e1",
+            ["sessionToken"] = token,
             ["outcome"] = new JsonObject
             {
-                ["status"] = "STATUS_SUCCESS", ["metrics"] = new JsonObject { ["quotesBound"] = 131 },
+                ["status"] = "STATUS_SUCCESS",
+                ["metrics"] = new JsonObject { ["quotesBound"] = 131 },
             },
         });
         Assert.Equal("STATE_ENDED", (string?)ended["session"]!["state"]);
@@ -148,7 +158,8 @@ public sealed class SpendTests
         Assert.All(
             answers.Where(answer => answer.Decision != Decision.Allow),
             answer => Assert.Equal(Reason.UseCaseBudget, answer.Denial.Reason));
-        GrainBalance useCase = (await silo.BalanceAsync(sessions[0].SessionToken)).Single(grain => grain.Grain == Path[1]);
+        GrainBalance useCase =
+            (await silo.BalanceAsync(sessions[0].SessionToken)).Single(grain => grain.Grain == Path[1]);
         Assert.Equal(300 * 3333, useCase.HeldTokens);
         Assert.Equal(300 * 3333_000, useCase.Held.Nanos);
     }

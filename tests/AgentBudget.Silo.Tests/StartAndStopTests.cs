@@ -41,7 +41,8 @@ public sealed class StartAndStopTests
             }
         });
         Task<ReserveTokensResponse>[] calls =
-            [.. Enumerable.Range(0, 200).Select(index => silo.ReserveAsync(opened.SessionToken, $"r{index}", input: 1))];
+            [.. Enumerable.Range(0, 200).Select(
+                index => silo.ReserveAsync(opened.SessionToken, $"r{index}", input: 1))];
 
         await silo.StopAsync();
 

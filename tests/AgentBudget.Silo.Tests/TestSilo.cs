@@ -12,7 +12,9 @@ using Microsoft.Extensions.Logging;
 
 namespace AgentBudget.Silo.Tests;
 
-/// <summary>A silo in this process with real Kestrel and real SQLite, and a client of it. Can be started again.</summary>
+/// <summary>
+/// A silo in this process with real Kestrel and real SQLite, and a client of it. Can be started again.
+/// </summary>
 internal sealed class TestSilo : IAsyncDisposable
 {
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
@@ -129,7 +131,8 @@ internal sealed class TestSilo : IAsyncDisposable
             MethodOf("WatchSpend"), request, OptionsOf(null, null), stopping);
 
     /// <summary>Calls as JSON over HTTP/1.1.</summary>
-    public async Task<(HttpStatusCode Status, JsonNode Body)> PostAsync(string method, JsonObject body, string? bearer = null)
+    public async Task<(HttpStatusCode Status, JsonNode Body)> PostAsync(
+        string method, JsonObject body, string? bearer = null)
     {
         using HttpRequestMessage message = new(
             HttpMethod.Post, $"http://{_host!.Http}/{MethodOf(method).Service.FullName}/{method}");

@@ -111,7 +111,9 @@ internal sealed class SiloCommand
             Grpc = parsed.GetValue(_grpc),
             Catalog = parsed.GetValue(_catalog),
             Store = parsed.GetValue(_store),
-            Demo = parsed.GetResult(_demo) is not { Implicit: false } ? null : parsed.GetValue(_demo) ? "true" : "false",
+            Demo = parsed.GetResult(_demo) is not { Implicit: false }
+                ? null
+                : parsed.GetValue(_demo) ? "true" : "false",
         };
         SiloOptions environment = new()
         {

@@ -36,8 +36,8 @@ public sealed class DenialSentenceTests
         };
 
         Assert.Equal(
-            "useCases/promo has 0.50 USD left of 110.00 USD (100.00 USD settled, 9.50 USD held), and this call asks for "
-            + "0.750000001 USD; its period ends at 2026-12-01T00:00:00Z; claude-haiku-4-5 would fit.",
+            "useCases/promo has 0.50 USD left of 110.00 USD (100.00 USD settled, 9.50 USD held), and this call asks "
+            + "for 0.750000001 USD; its period ends at 2026-12-01T00:00:00Z; claude-haiku-4-5 would fit.",
             DenialSentence.Of(refused, "USD"));
     }
 
@@ -55,7 +55,8 @@ public sealed class DenialSentenceTests
         };
 
         Assert.Equal(
-            "sessions/s1 has 0 steps left of 60 steps (60 steps settled, 0 steps held), and this call asks for 1 steps.",
+            "sessions/s1 has 0 steps left of 60 steps (60 steps settled, 0 steps held), and this call asks "
+            + "for 1 steps.",
             DenialSentence.Of(refused, "USD"));
     }
 
@@ -65,5 +66,6 @@ public sealed class DenialSentenceTests
     [InlineData(15_500_000, "0.0155")]
     [InlineData(12_500_000_000, "12.50")]
     [InlineData(long.MaxValue, "9223372036.854775807")]
-    public void An_amount_is_written_exactly(long nanos, string text) => Assert.Equal(text, DenialSentence.Money(nanos));
+    public void An_amount_is_written_exactly(long nanos, string text) =>
+        Assert.Equal(text, DenialSentence.Money(nanos));
 }

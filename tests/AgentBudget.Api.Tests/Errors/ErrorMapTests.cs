@@ -44,7 +44,8 @@ public sealed class ErrorMapTests
         [TenantFault.Defect] = (RpcStatusCode.Internal, "INTERNAL", false),
     };
 
-    public static TheoryData<Outcome> EveryOutcome() => [.. Enum.GetValues<Outcome>().Where(value => value != Outcome.Done)];
+    public static TheoryData<Outcome> EveryOutcome() =>
+        [.. Enum.GetValues<Outcome>().Where(value => value != Outcome.Done)];
 
     public static TheoryData<TenantFault> EveryFault() => [.. Enum.GetValues<TenantFault>()];
 
@@ -76,7 +77,8 @@ public sealed class ErrorMapTests
     [Fact]
     public void Named_faults_reach_the_caller_in_message_and_details()
     {
-        List<Fault> faults = [new("tags[feature]", "is not declared"), new("tags[environment]", "may be prod or staging.")];
+        List<Fault> faults =
+            [new("tags[feature]", "is not declared"), new("tags[environment]", "may be prod or staging.")];
 
         RpcException error = ErrorMap.Of(Outcome.TagInvalid, faults);
 

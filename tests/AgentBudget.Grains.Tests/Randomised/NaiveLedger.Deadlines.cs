@@ -20,7 +20,8 @@ internal sealed partial class NaiveLedger
             var due = new List<(long Time, Due Kind, long Number, string Name, Action<long> Handle)>();
             foreach (NaiveGrain grain in Grains.Values)
             {
-                if (grain.PeriodEnd is { } end) due.Add((end, Due.PeriodEnd, 0, grain.Name, time => EndPeriod(grain, time)));
+                if (grain.PeriodEnd is { } end)
+                    due.Add((end, Due.PeriodEnd, 0, grain.Name, time => EndPeriod(grain, time)));
                 if (grain.ExtensionEnd is { } over)
                     due.Add((over, Due.ExtensionEnd, 0, grain.Name, time => EndExtension(grain, time)));
             }

@@ -29,7 +29,8 @@ internal sealed partial class NaiveLedger
             if (isAboveSoft && cheaper is not null)
             {
                 model = cheaper;
-                cost = Cost(Rates[model], request.Estimate.InputTokens, request.Estimate.MaxOutputTokens, roundsUp: true);
+                cost =
+                    Cost(Rates[model], request.Estimate.InputTokens, request.Estimate.MaxOutputTokens, roundsUp: true);
             }
             else if (isAboveSoft)
             {
@@ -40,7 +41,8 @@ internal sealed partial class NaiveLedger
             if (refusal is not null && cheaper is not null && model == request.Model)
             {
                 decimal less =
-                    Cost(Rates[cheaper], request.Estimate.InputTokens, request.Estimate.MaxOutputTokens, roundsUp: true);
+                    Cost(
+                        Rates[cheaper], request.Estimate.InputTokens, request.Estimate.MaxOutputTokens, roundsUp: true);
                 if (RefusalOfPath(session, less, tokens, stopsAtSoft: false) is null) suggested = cheaper;
             }
         }
@@ -136,7 +138,8 @@ internal sealed partial class NaiveLedger
         if (session.Steps >= session.Agent.Steps)
             return new Refusal("StepCeiling", own, "Steps", [session.Agent.Steps!.Value, session.Steps, 0, 1]);
         if (request.Tool.Length > 0 && session.ToolCalls >= session.Agent.ToolCalls)
-            return new Refusal("StepCeiling", own, "ToolCalls", [session.Agent.ToolCalls!.Value, session.ToolCalls, 0, 1]);
+            return new Refusal(
+                "StepCeiling", own, "ToolCalls", [session.Agent.ToolCalls!.Value, session.ToolCalls, 0, 1]);
         int open = Holds.Count(hold => hold.Session == session && hold.State == "Held");
         return open >= session.OpenHoldsMax
             ? new Refusal("SessionCeiling", own, "OpenHolds", [session.OpenHoldsMax, 0, open, 1])

@@ -75,10 +75,13 @@ internal sealed partial class NaiveLedger
             Grain = new NaiveGrain($"sessions/s{number}")
             {
                 CatalogNanos = request.Ceilings?.CostPerSession?.Nanos,
-                CatalogTokens = request.Ceilings is { HasTokensPerSession: true } ? request.Ceilings.TokensPerSession : null,
+                CatalogTokens = request.Ceilings is { HasTokensPerSession: true }
+                    ? request.Ceilings.TokensPerSession
+                    : null,
             },
             OpenHoldsMax = Math.Min(
-                agent.OpenHolds ?? 1000, request.Ceilings is { HasOpenHolds: true } ? (int)request.Ceilings.OpenHolds : 1000),
+                agent.OpenHolds ?? 1000,
+                request.Ceilings is { HasOpenHolds: true } ? (int)request.Ceilings.OpenHolds : 1000),
             LifetimeEnd = now + agent.LifetimeNanos,
             Expire = Math.Min(now + Math.Min(asked, agent.TtlNanos), now + agent.LifetimeNanos),
         };
@@ -158,7 +161,8 @@ internal sealed partial class NaiveLedger
 
     private string? Answered(string scope, string requestId, string content, long forgetBefore = long.MinValue)
     {
-        if (!_keys.TryGetValue($"{scope}/{requestId}", out (string Content, long Sequence, long Time) known)) return null;
+        if (!_keys.TryGetValue($"{scope}/{requestId}", out (string Content, long Sequence, long Time) known))
+            return null;
         if (known.Time < forgetBefore) return null;
         return known.Content == content ? $"again {known.Sequence}" : "KeyReused";
     }

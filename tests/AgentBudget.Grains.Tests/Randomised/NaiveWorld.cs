@@ -1,7 +1,8 @@
 
 namespace AgentBudget.Grains.Tests.Randomised;
 
-// What the naive ledger remembers. Nothing is summed as it goes: sums are made anew from the holds and charges each time.
+// What the naive ledger remembers. Nothing is summed as it goes: sums are made anew from the holds and charges each
+// time.
 
 internal sealed class NaiveGrain(string name)
 {

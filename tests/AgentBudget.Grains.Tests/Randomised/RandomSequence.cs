@@ -5,8 +5,8 @@ using Duration = Google.Protobuf.WellKnownTypes.Duration;
 namespace AgentBudget.Grains.Tests.Randomised;
 
 /// <summary>
-/// One seeded sequence of commands, given to a ledger and to the naive one. Each seed draws its own limits, ladders and rates
-/// of commands, so that different seeds press on different rules.
+/// One seeded sequence of commands, given to a ledger and to the naive one. Each seed draws its own limits, ladders and
+/// rates of commands, so that different seeds press on different rules.
 /// </summary>
 internal sealed class RandomSequence
 {
@@ -64,7 +64,8 @@ internal sealed class RandomSequence
         }
 
         bool isRepeated = _sent.Count > 0 && _random.Next(100) < _keyReusePercent / 2;
-        Func<(Command Command, Func<long, string> Expected)> make = isRepeated ? _sent[^_random.Next(1, Math.Min(20, _sent.Count + 1))] : MakeCommand();
+        Func<(Command Command, Func<long, string> Expected)> make =
+            isRepeated ? _sent[^_random.Next(1, Math.Min(20, _sent.Count + 1))] : MakeCommand();
         if (!isRepeated) _sent.Add(make);
         (Command command, Func<long, string> expected) = make();
 
@@ -85,7 +86,7 @@ internal sealed class RandomSequence
         CompareEvents($"{command}");
     }
 
-    private Func<(Command, Func<long, string>)> MakeCommand() => _random.Next(_naive.Sessions.Count == 0 ? 10 : 100) switch
+    private Func<(Command, Func<long, string>)> MakeCommand() => RollOfCommand() switch
     {
         < 10 => MakeOpen(),
         < 60 => MakeReserve(),
@@ -96,6 +97,9 @@ internal sealed class RandomSequence
         < 94 => MakeRevoke(),
         _ => MakeExtend(),
     };
+
+    // Without a session there is nothing but to open one.
+    private int RollOfCommand() => _random.Next(_naive.Sessions.Count == 0 ? 10 : 100);
 
     private Func<(Command, Func<long, string>)> MakeOpen()
     {
@@ -205,7 +209,8 @@ internal sealed class RandomSequence
         var request = new ExtendBudgetRequest
         {
             RequestId = NextId(),
-            Grain = Pick(_naive.Grains.Keys.Where(name => !name.StartsWith("sessions/", StringComparison.Ordinal)).ToList()),
+            Grain = Pick(
+                _naive.Grains.Keys.Where(name => !name.StartsWith("sessions/", StringComparison.Ordinal)).ToList()),
             Reason = "more",
             ExpireTime = _random.Next(2) == 0 ? null : Time(_now + (Pick([0L, 1, 60, 90_000]) * NaiveLedger.Second)),
         };
@@ -240,7 +245,8 @@ internal sealed class RandomSequence
             _naive.Grains[$"agents/{agent.Id}"].CatalogNanos = agent.Budget.Limit.Nanos;
         }
 
-        _naive.Rates = _catalog.Prices.ToDictionary(price => price.Model, price => (price.Rates.Input, price.Rates.Output));
+        _naive.Rates =
+            _catalog.Prices.ToDictionary(price => price.Model, price => (price.Rates.Input, price.Rates.Output));
         foreach (NaiveGrain grain in _naive.Grains.Values) _naive.ForgetNotices(grain);
         _naive.ChangeCatalog(Math.Max(_now, _naive.LogTime));
         _ledger.Handle(
@@ -263,7 +269,8 @@ internal sealed class RandomSequence
 
     private Catalog MakeCatalog()
     {
-        var catalog = new Catalog { Tenant = "acme", Currency = "USD", TimeZone = "UTC", Budget = MakeBudget("tenants/acme") };
+        var catalog =
+            new Catalog { Tenant = "acme", Currency = "USD", TimeZone = "UTC", Budget = MakeBudget("tenants/acme") };
         foreach (string unit in new[] { "north", "south" })
             catalog.BusinessUnits.Add(new BusinessUnit { Id = unit, Budget = MakeBudget($"businessUnits/{unit}") });
         AddUseCase("first", "north", new() { [Big] = Small });
@@ -283,7 +290,8 @@ internal sealed class RandomSequence
             useCase.Budget = MakeBudget($"useCases/{id}", isUseCase: true);
             useCase.Downgrade.Add(downgrade);
             catalog.UseCases.Add(useCase);
-            _naive.UseCases[$"useCases/{id}"] = new NaiveUseCase($"useCases/{id}", $"businessUnits/{unit}", downgrade, allows);
+            _naive.UseCases[$"useCases/{id}"] =
+                new NaiveUseCase($"useCases/{id}", $"businessUnits/{unit}", downgrade, allows);
         }
 
         void AddAgent(string id, string[] models, string[] tools)

@@ -4,7 +4,8 @@ using Xunit.Abstractions;
 namespace AgentBudget.Grains.Tests.Randomised;
 
 /// <summary>
-/// Random commands against the naive ledger: every answer, every event, every balance. AGENTBUDGET_SEED runs one seed again.
+/// Random commands against the naive ledger: every answer, every event, every balance. AGENTBUDGET_SEED runs one seed
+/// again.
 /// </summary>
 public sealed class RandomisedTests(ITestOutputHelper output)
 {

@@ -83,7 +83,8 @@ internal sealed class AuditedLedger
         EffectiveFrom = new DateTime(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc).ToTimestamp(),
         Rates = new Rates
         {
-            Input = (long)(input * MoneyMath.NanosPerUnit), Output = (long)(output * MoneyMath.NanosPerUnit),
+            Input = (long)(input * MoneyMath.NanosPerUnit),
+            Output = (long)(output * MoneyMath.NanosPerUnit),
         },
     };
 
@@ -114,7 +115,10 @@ internal sealed class AuditedLedger
     {
         var request = new OpenSessionRequest
         {
-            RequestId = NextRequestId(), Agent = Writer, UseCase = Promo, OnBehalfOf = "user:kim@acme.test",
+            RequestId = NextRequestId(),
+            Agent = Writer,
+            UseCase = Promo,
+            OnBehalfOf = "user:kim@acme.test",
         };
         change?.Invoke(request);
         return Done(Send(new OpenSessionCommand(request, "admin"))).Sequence;
