@@ -89,7 +89,8 @@ internal sealed class BenchRun : IDisposable
             .Select(connection => sessions.Where((_, i) => i % _runner.Connections == connection).ToArray()),
     ];
 
-    // Twice: the runtime compiles what is hot a second time, with what it saw in the first, and that takes CPU of its own.
+    // Twice: the runtime compiles what is hot a second time, with what it saw in the first, and that takes CPU of its
+    // own.
     private async Task WarmUpAsync(TimeSpan time)
     {
         for (int pass = 0; pass < 2; pass++)
