@@ -43,6 +43,7 @@ internal sealed class BenchRun : IDisposable
     public async Task<BenchResult> RunAsync(CancellationToken cancellationToken)
     {
         await OpenSessionsAsync(cancellationToken);
+        _runner.Connect();
         var time = TimeSpan.FromSeconds(_options.Seconds);
         await WarmUpAsync(TimeSpan.FromSeconds(_options.IsQuick ? 1 : 5));
 

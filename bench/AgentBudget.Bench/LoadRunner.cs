@@ -14,20 +14,30 @@ internal sealed class LoadRunner : IDisposable
     private static readonly TimeSpan RestInterval = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan RestPatience = TimeSpan.FromSeconds(5);
 
-    private readonly LoadConnection[] _connections;
+    private readonly IPEndPoint _address;
+    private readonly int _streams;
     private readonly ServerCpu? _serverCpu;
+    private LoadConnection[] _connections = [];
 
     public LoadRunner(IPEndPoint address, int connections, int streams, int? serverProcessId)
     {
-        _connections = new LoadConnection[connections];
-        for (int i = 0; i < connections; i++) _connections[i] = new LoadConnection(address, streams);
+        _address = address;
+        _streams = streams;
+        Connections = connections;
         _serverCpu = serverProcessId is { } processId ? new ServerCpu(processId) : null;
     }
 
     /// <summary>The measured time.</summary>
     private readonly record struct Window(long StartTicks, long EndTicks);
 
-    public int Connections => _connections.Length;
+    public int Connections { get; }
+
+    /// <summary>
+    /// Opens the connections. Only just before the first measurement: one that rests between two of them answers no pings,
+    /// and the server ends it.
+    /// </summary>
+    public void Connect() =>
+        _connections = [.. Enumerable.Range(0, Connections).Select(_ => new LoadConnection(_address, _streams))];
 
     public void Dispose()
     {
