@@ -47,7 +47,7 @@ public sealed class AdminKey
         Span<byte> bytes = stackalloc byte[CharsMax];
         int count = Encoding.ASCII.GetBytes(presented, bytes);
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
-        SHA256.HashData(bytes[..count], hash);
+        Sha256.Hash(bytes[..count], hash);
         return CryptographicOperations.FixedTimeEquals(hash, _hash);
     }
 

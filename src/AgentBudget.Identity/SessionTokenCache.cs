@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
-using System.Security.Cryptography;
 
 namespace AgentBudget.Identity;
 
@@ -70,7 +69,7 @@ internal readonly record struct TokenHash(ulong First, ulong Second, ulong Third
     internal static TokenHash Of(ReadOnlySpan<byte> token)
     {
         Span<ulong> hash = stackalloc ulong[4];
-        SHA256.HashData(token, MemoryMarshal.AsBytes(hash));
+        Sha256.Hash(token, MemoryMarshal.AsBytes(hash));
         return new TokenHash(hash[0], hash[1], hash[2], hash[3]);
     }
 
