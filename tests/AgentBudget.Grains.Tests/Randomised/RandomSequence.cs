@@ -25,6 +25,7 @@ internal sealed class RandomSequence
     private readonly List<Func<(Command Command, Func<long, string> Expected)>> _sent = [];
     private readonly int _keyReusePercent;
     private readonly int _restartPercent;
+    private readonly long _tokensPerRequest;
     private readonly Catalog _catalog;
     private TenantLedger _ledger = new("acme");
     private long _now = Start;
@@ -39,6 +40,7 @@ internal sealed class RandomSequence
         _random = new Random(seed);
         _keyReusePercent = _random.Next(0, 51);
         _restartPercent = _random.Next(0, 4);
+        _tokensPerRequest = _random.Next(3) == 0 ? 70 : 1_000_000;
         _catalog = MakeCatalog();
         _ledger.Handle(
             new ApplyCatalogCommand(new ApplyCatalogRequest(), _catalog.Clone(), [], "admin"), _now, _journal);
@@ -302,7 +304,7 @@ internal sealed class RandomSequence
             agent.Tools.Add(tools);
             agent.SessionTtl = new Duration { Seconds = 7200 };
             agent.SessionLifetime = new Duration { Seconds = 9000 };
-            agent.Ceilings = new Ceilings { OpenHolds = 6, TokensPerRequest = 70 };
+            agent.Ceilings = new Ceilings { OpenHolds = 6, TokensPerRequest = _tokensPerRequest };
             agent.Ceilings.StepsPerSession = _random.Next(3, 60);
             agent.Ceilings.ToolCallsPerSession = _random.Next(0, 6);
             catalog.Agents.Add(agent);
@@ -310,7 +312,7 @@ internal sealed class RandomSequence
                 new NaiveAgent($"agents/{id}", models, tools, 7200 * NaiveLedger.Second, 9000 * NaiveLedger.Second)
                 {
                     OpenHolds = 6,
-                    TokensPerRequest = 70,
+                    TokensPerRequest = _tokensPerRequest,
                     Steps = (int)agent.Ceilings.StepsPerSession,
                     ToolCalls = (int)agent.Ceilings.ToolCallsPerSession,
                 };
@@ -365,7 +367,7 @@ internal sealed class RandomSequence
             if (tokens is not null && !(tokens >= least)) least = tokens;
         }
 
-        return least < 70 ? (long)least.Value : null;
+        return least < _tokensPerRequest ? (long)least.Value : null;
     }
 
     private void CompareEvents(string command)
