@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Silo.Demo;
 using AgentBudget.Silo.Options;
@@ -13,9 +12,7 @@ internal static partial class SiloProcess
     internal static async Task<int> RunAsync(SiloModel model, TextWriter output, TextWriter errors)
     {
         using ILoggerFactory loggers = MakeLoggers();
-        using CancellationTokenSource stopping = new();
-        using PosixSignalRegistration terminate = OnSignal(PosixSignal.SIGTERM, stopping);
-        using PosixSignalRegistration interrupt = OnSignal(PosixSignal.SIGINT, stopping);
+        using StopSignals signals = new(TimeProvider.System);
         try
         {
             SiloHost silo = await SiloHost.StartAsync(
@@ -23,7 +20,7 @@ internal static partial class SiloProcess
             await using (silo)
             {
                 WriteStart(output, silo, model);
-                await RunUntilAsync(silo, model, output, stopping.Token);
+                await RunUntilAsync(silo, model, output, signals.Stopping);
                 await output.WriteLineAsync("AgentBudget is draining.");
             }
 
@@ -55,16 +52,6 @@ internal static partial class SiloProcess
 
         await Task.Delay(Timeout.Infinite, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
-
-    // The first signal drains; a second one, of an operator who cannot wait, ends the process as it always would.
-    private static PosixSignalRegistration OnSignal(PosixSignal signal, CancellationTokenSource stopping) =>
-        PosixSignalRegistration.Create(signal, context =>
-        {
-            if (stopping.IsCancellationRequested)
-                return;
-            context.Cancel = true;
-            stopping.Cancel();
-        });
 
     // What was being written may or may not be there: no answer may leave, and the next start reads what is true.
     private static void ExitAtOnce(ILoggerFactory loggers, StoreException fault)
