@@ -33,8 +33,8 @@ internal sealed class LoadRunner : IDisposable
     public int Connections { get; }
 
     /// <summary>
-    /// Opens the connections. Only just before the first measurement: one that rests between two of them answers no pings,
-    /// and the server ends it.
+    /// Opens the connections. Only just before the first measurement: one that rests between two of them answers no
+    /// pings, and the server ends it.
     /// </summary>
     public void Connect() =>
         _connections = [.. Enumerable.Range(0, Connections).Select(_ => new LoadConnection(_address, _streams))];

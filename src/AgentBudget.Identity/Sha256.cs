@@ -3,8 +3,8 @@ using System.Security.Cryptography;
 namespace AgentBudget.Identity;
 
 /// <summary>
-/// SHA-256 of what comes with every call. Each thread keeps its own hash: setting one up anew costs as much as hashing a
-/// token does.
+/// SHA-256 of what comes with every call. Each thread keeps its own hash: setting one up anew costs as much as hashing
+/// a token does.
 /// </summary>
 internal static class Sha256
 {

@@ -40,7 +40,8 @@ public sealed class VerifyTests
         await silo.StopAsync();
         JournalHead head = await AppendAsync(silo, last => new LedgerEvent(last)
         {
-            Sequence = last.Sequence + 1, RequestId = "again",
+            Sequence = last.Sequence + 1,
+            RequestId = "again",
         });
 
         (int code, string output, _) = await VerifyAsync(silo);
@@ -108,7 +109,8 @@ public sealed class VerifyTests
     private static SqliteStore Open(TestSilo silo) => SqliteStore.Open(
         new SqliteStoreOptions
         {
-            Folder = new DataFolder(silo.DataFolder).LedgerFolder, OnFailed = fault => throw fault,
+            Folder = new DataFolder(silo.DataFolder).LedgerFolder,
+            OnFailed = fault => throw fault,
         },
         NullLoggerFactory.Instance);
 

@@ -3,8 +3,9 @@ using System.Runtime.InteropServices;
 namespace AgentBudget.Silo.Hosting;
 
 /// <summary>
-/// SIGTERM and SIGINT: the first one drains. A launcher and its process group often both pass one stop on, so repetitions at
-/// once are the same stop; a later signal is an operator who cannot wait, and ends the process as it always would.
+/// SIGTERM and SIGINT: the first one drains. A launcher and its process group often both pass one stop on, so
+/// repetitions at once are the same stop; a later signal is an operator who cannot wait, and ends the process as it
+/// always would.
 /// </summary>
 internal sealed class StopSignals : IDisposable
 {
@@ -35,7 +36,9 @@ internal sealed class StopSignals : IDisposable
         _stopping.Dispose();
     }
 
-    /// <summary>Whether a signal that comes now is the stop that is under way, and not a demand to end at once.</summary>
+    /// <summary>
+    /// Whether a signal that comes now is the stop that is under way, and not a demand to end at once.
+    /// </summary>
     internal bool TakeSignal()
     {
         lock (_lock)
