@@ -183,4 +183,52 @@ public sealed class DeadlineTests
         Assert.Throws<InvariantException>(() => TenantLedger.Restore("acme", [9, .. snapshot[1..]]));
         Assert.ThrowsAny<Exception>(() => TenantLedger.Restore("acme", snapshot.AsSpan(0, snapshot.Length - 1)));
     }
+
+    [Fact]
+    public void A_clock_that_steps_back_skips_no_deadline_that_log_time_has_reached()
+    {
+        var fixture = new LedgerFixture();
+        long first = fixture.Open();
+        long second = fixture.Open();
+        fixture.Hold(first, request => request.Ttl = new() { Seconds = 60 });
+        long late = fixture.Hold(second, request => request.Ttl = new() { Seconds = 60 });
+        for (int i = 0; i < TenantLedger.DeadlinesPerTurnMax / 2; i++)
+        {
+            fixture.Ledger.Handle(Reserve(first, i), fixture.Now, fixture.Journal);
+            fixture.Ledger.Handle(Reserve(second, i), fixture.Now, fixture.Journal);
+        }
+
+        fixture.Ledger.HandleDeadlines(fixture.Now + (60 * LedgerFixture.Second), fixture.Journal);
+        fixture.Now -= LedgerFixture.Second;
+        Answer answer = fixture.Commit(second, late, input: 1, output: 1);
+
+        Assert.True(answer.Event!.ReservationSettled.Late);
+
+        static ReserveCommand Reserve(long session, int number) => new(session, new ReserveTokensRequest
+        {
+            RequestId = $"hold-{number}",
+            Model = LedgerFixture.Haiku,
+            Estimate = new TokenEstimate { InputTokens = 1 },
+            Ttl = new() { Seconds = 60 },
+        });
+    }
+
+    [Fact]
+    public void A_charge_on_expiry_after_a_partial_commit_counts_no_bucket_twice()
+    {
+        var fixture = new LedgerFixture();
+        long session = fixture.Open();
+        long reservation = fixture.Hold(session, request =>
+        {
+            request.Ttl = new() { Seconds = 60 };
+            request.OnExpiry = OnExpiry.Charge;
+        });
+        fixture.Commit(session, reservation, input: 400, output: 400, request => request.Final = false);
+
+        fixture.Advance(60 * LedgerFixture.Second);
+
+        ReservationSettled expired = fixture.Journal[^1].ReservationSettled;
+        Assert.Equal(1200, expired.Tokens);
+        Assert.Equal(new TokenUsage(), expired.Usage);
+    }
 }

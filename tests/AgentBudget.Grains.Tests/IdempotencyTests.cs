@@ -282,4 +282,22 @@ public sealed class IdempotencyTests
             };
         }
     }
+
+    [Fact]
+    public void A_default_that_is_spelled_out_is_the_same_content()
+    {
+        var fixture = new LedgerFixture();
+        long session = fixture.Open();
+        Answer first = fixture.Reserve(session, request => request.RequestId = "same");
+
+        Answer again = fixture.Reserve(session, request =>
+        {
+            request.RequestId = "same";
+            request.OnExpiry = OnExpiry.Refund;
+            request.ServiceTier = ServiceTier.Standard;
+        });
+
+        Assert.Equal(Outcome.Done, again.Outcome);
+        Assert.Same(first.Event, again.Event);
+    }
 }

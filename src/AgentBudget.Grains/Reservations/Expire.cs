@@ -14,7 +14,9 @@ internal static class Expire
         if (reservation.OnExpiry == OnExpiry.Charge)
         {
             Invariant.Holds(reservation.Estimate is not null);
-            TokenUsage usage = Tokens.From(reservation.Estimate!).ToUsage();
+            // After a partial commit nobody knows which buckets the rest would have been: its tokens count, unsorted.
+            Tokens estimate = Tokens.From(reservation.Estimate!);
+            TokenUsage usage = estimate.Total == reservation.HeldTokens ? estimate.ToUsage() : new TokenUsage();
             LedgerEvent settled = Commit.Settled(
                 reservation, reservation.Held, usage, UsageSource.Estimated, isFinal: true, ledger);
             ledger.Emit(settled, session);

@@ -186,9 +186,9 @@ internal static class Reserve
             Model = price.Model,
             Estimate = request.Estimate,
             PriceVersion = ledger.Catalog.Book.Version,
-            ServiceTier = request.ServiceTier == ServiceTier.Unspecified ? ServiceTier.Standard : request.ServiceTier,
+            ServiceTier = ServiceTierOf(request),
             ExpireTime = LogTime.ToTimestamp(ledger.Now + ttlNanos),
-            OnExpiry = request.OnExpiry == OnExpiry.Unspecified ? OnExpiry.Refund : request.OnExpiry,
+            OnExpiry = OnExpiryOf(request),
             Tool = request.Tool,
         };
         if (isDowngraded) held.RequestedModel = request.Model;
@@ -236,13 +236,19 @@ internal static class Reserve
         return new Answer(Outcome.Done, refused);
     }
 
+    private static OnExpiry OnExpiryOf(ReserveTokensRequest request) =>
+        request.OnExpiry == OnExpiry.Unspecified ? OnExpiry.Refund : request.OnExpiry;
+
+    private static ServiceTier ServiceTierOf(ReserveTokensRequest request) =>
+        request.ServiceTier == ServiceTier.Unspecified ? ServiceTier.Standard : request.ServiceTier;
+
     private static ulong FingerprintOf(ReserveTokensRequest request) => new Fingerprint((ulong)Operation.Reserve)
         .Add(request.Model)
         .Add(request.Estimate)
         .Add(request.Tool)
         .Add(request.Tags)
         .Add(request.Ttl)
-        .Add((long)request.OnExpiry)
-        .Add((long)request.ServiceTier)
+        .Add((long)OnExpiryOf(request))
+        .Add((long)ServiceTierOf(request))
         .Value;
 }

@@ -95,7 +95,7 @@ public sealed partial class TenantLedger
     public Answer Handle(Command command, long nowNanos, List<LedgerEvent> events)
     {
         ArgumentNullException.ThrowIfNull(events);
-        while (NextDeadlineNanos <= nowNanos) HandleDeadlines(nowNanos, events);
+        while (NextDeadlineNanos <= Math.Max(nowNanos, LogTimeNanos)) HandleDeadlines(nowNanos, events);
         Begin(nowNanos, events);
         if (!Catalog.IsApplied && command is not ApplyCatalogCommand) return new Answer(Outcome.TenantNotFound);
         return command switch
@@ -125,7 +125,9 @@ public sealed partial class TenantLedger
     public void HandleDeadlines(long nowNanos, List<LedgerEvent> events)
     {
         ArgumentNullException.ThrowIfNull(events);
-        for (int handled = 0; handled < DeadlinesPerTurnMax && _deadlines.NextNanos <= nowNanos; handled++)
+        // A clock that steps back does not take back what log time has reached.
+        long reachedNanos = Math.Max(nowNanos, LogTimeNanos);
+        for (int handled = 0; handled < DeadlinesPerTurnMax && _deadlines.NextNanos <= reachedNanos; handled++)
         {
             Deadline deadline = _deadlines.First;
             Begin(deadline.TimeNanos, events);
