@@ -15,32 +15,33 @@ public sealed class MemoryTests(ITestOutputHelper output)
     private const long BytesMax = 500_000_000;
 
     private readonly List<LedgerEvent> _events = [];
+    private TenantLedger _ledger = new("acme");
     private long _now = LogTime.FromTimestamp(LedgerFixture.Start.ToTimestamp());
 
     [Fact]
     public void A_hundred_thousand_open_sessions_of_one_tenant_take_less_than_500_MB_and_leave_nothing_behind()
     {
         long empty = Bytes();
-        TenantLedger ledger = WithCatalog();
+        ApplyCatalog();
         long[] sessions = new long[Sessions];
-        for (int index = 0; index < Sessions; index++) sessions[index] = Open(ledger, index);
-        Assert.Equal(Sessions, ledger.OpenSessions);
+        for (int index = 0; index < Sessions; index++) sessions[index] = Open(index);
+        Assert.Equal(Sessions, _ledger.OpenSessions);
         long open = Bytes() - empty;
 
-        ledger = Restart(ledger);
-        Assert.Equal(Sessions, ledger.OpenSessions);
+        Restart();
+        Assert.Equal(Sessions, _ledger.OpenSessions);
         long restored = Bytes() - empty;
-        foreach (long session in sessions) Spend(ledger, session);
+        foreach (long session in sessions) Spend(session);
         long busy = Bytes() - empty;
 
-        foreach (long session in sessions) End(ledger, session);
+        foreach (long session in sessions) End(session);
         _now += 30 * LogTime.NanosPerSecond;
-        HandleDeadlines(ledger);
-        Assert.Equal(0, ledger.OpenSessions);
+        HandleDeadlines();
+        Assert.Equal(0, _ledger.OpenSessions);
         _now += LedgerFixture.Day;
-        long last = Open(ledger, Sessions);
-        Assert.Equal(1, ledger.KnownSessions);
-        Assert.Equal(0, ledger.OpenReservations);
+        long last = Open(Sessions);
+        Assert.Equal(1, _ledger.KnownSessions);
+        Assert.Equal(0, _ledger.OpenReservations);
         sessions = [];
         long left = Bytes() - empty;
 
@@ -51,24 +52,22 @@ public sealed class MemoryTests(ITestOutputHelper output)
 
         // Empty tables keep their places for the next day's sessions; the snapshot keeps nothing.
         Assert.InRange(left, 0, BytesMax / 20);
-        Assert.InRange(ledger.Snapshot().Length, 0, 10_000);
+        Assert.InRange(_ledger.Snapshot().Length, 0, 10_000);
         GC.KeepAlive(last);
     }
 
-    // A method of its own, so that no frame keeps the snapshot's bytes alive.
+    // The ledger is a field and this a method of its own, so that no frame keeps what was before alive.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static TenantLedger Restart(TenantLedger ledger) => TenantLedger.Restore("acme", ledger.Snapshot());
+    private void Restart() => _ledger = TenantLedger.Restore("acme", _ledger.Snapshot());
 
-    private TenantLedger WithCatalog()
+    private void ApplyCatalog()
     {
-        var ledger = new TenantLedger("acme");
         Catalog catalog = Catalogs.Acme();
         catalog.UseCases[0].Budget.Limit = Catalogs.Dollars(100_000_000);
-        Send(ledger, new ApplyCatalogCommand(new ApplyCatalogRequest(), catalog, [], "admin"));
-        return ledger;
+        Send(new ApplyCatalogCommand(new ApplyCatalogRequest(), catalog, [], "admin"));
     }
 
-    private long Open(TenantLedger ledger, int index) => Send(ledger, new OpenSessionCommand(
+    private long Open(int index) => Send(new OpenSessionCommand(
         new OpenSessionRequest
         {
             RequestId = $"open-{index}",
@@ -79,16 +78,16 @@ public sealed class MemoryTests(ITestOutputHelper output)
         },
         "admin"));
 
-    private void Spend(TenantLedger ledger, long session)
+    private void Spend(long session)
     {
         long reservation = Reserve("first");
-        Send(ledger, new CommitCommand(
+        Send(new CommitCommand(
             session,
             reservation,
             new CommitTokensRequest { RequestId = "first", Usage = new TokenUsage { InputTokens = 10 } }));
         Reserve("second");
 
-        long Reserve(string requestId) => Send(ledger, new ReserveCommand(
+        long Reserve(string requestId) => Send(new ReserveCommand(
             session,
             new ReserveTokensRequest
             {
@@ -98,23 +97,23 @@ public sealed class MemoryTests(ITestOutputHelper output)
             }));
     }
 
-    private void End(TenantLedger ledger, long session) =>
-        Send(ledger, new EndSessionCommand(session, new EndSessionRequest { RequestId = "end" }, "admin"));
+    private void End(long session) =>
+        Send(new EndSessionCommand(session, new EndSessionRequest { RequestId = "end" }, "admin"));
 
-    private long Send(TenantLedger ledger, Command command)
+    private long Send(Command command)
     {
-        Answer answer = ledger.Handle(command, _now, _events);
+        Answer answer = _ledger.Handle(command, _now, _events);
         _events.Clear();
         Assert.Equal(Outcome.Done, answer.Outcome);
         Assert.Null(answer.Event!.ReservationRefused);
         return answer.Event.Sequence;
     }
 
-    private void HandleDeadlines(TenantLedger ledger)
+    private void HandleDeadlines()
     {
-        while (ledger.NextDeadlineNanos <= _now)
+        while (_ledger.NextDeadlineNanos <= _now)
         {
-            ledger.HandleDeadlines(_now, _events);
+            _ledger.HandleDeadlines(_now, _events);
             _events.Clear();
         }
     }
