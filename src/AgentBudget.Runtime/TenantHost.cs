@@ -42,8 +42,19 @@ public sealed partial class TenantHost : ITenantHost, IAsyncDisposable
     {
     }
 
+    /// <param name="store">Where the ledgers are.</param>
+    /// <param name="options">Bounds.</param>
+    /// <param name="time">Clocks and timers.</param>
+    /// <param name="loggers">Logs.</param>
+    /// <param name="ledgers">Makes ledgers.</param>
+    /// <param name="runStep">Runs slots' steps; the thread pool when null. A test steps a host on one thread.</param>
     internal TenantHost(
-        ILedgerStore store, TenantHostOptions options, TimeProvider time, ILoggerFactory loggers, ITurnLedgers ledgers)
+        ILedgerStore store,
+        TenantHostOptions options,
+        TimeProvider time,
+        ILoggerFactory loggers,
+        ITurnLedgers ledgers,
+        Action<IThreadPoolWorkItem>? runStep = null)
     {
         options.Check();
         ILogger logger = loggers.CreateLogger<TenantHost>();
@@ -56,6 +67,7 @@ public sealed partial class TenantHost : ITenantHost, IAsyncDisposable
             new LogClock(time, logger),
             time,
             options,
+            runStep ?? RunOnPool,
             AddTenant,
             logger);
         _sweep = time.CreateTimer(
@@ -235,6 +247,9 @@ public sealed partial class TenantHost : ITenantHost, IAsyncDisposable
         if (_state == HostState.Stopping) _ = slot.StopAsync();
         return slot;
     }
+
+    private static void RunOnPool(IThreadPoolWorkItem step) =>
+        ThreadPool.UnsafeQueueUserWorkItem(step, preferLocal: false);
 
     private void AddTenant(string tenant)
     {

@@ -75,7 +75,9 @@ public sealed class ProjectTests
             .Select(friend => $"{project.Name} to {friend}")));
 
     // AgentBudget.Storage.Tests test AgentBudget.Storage and what is below it: AgentBudget.Storage.Sqlite.
+    // AgentBudget.Simulation steps the runtime from one thread.
     private static bool IsTestOf(string friend, string project) =>
+        (friend == "AgentBudget.Simulation" && project == "AgentBudget.Runtime") ||
         friend.EndsWith(".Tests", StringComparison.Ordinal)
         && $"{project}.".StartsWith(friend[..^"Tests".Length], StringComparison.Ordinal);
 

@@ -96,7 +96,7 @@ internal sealed partial class TenantSlot : IThreadPoolWorkItem, IAppendCompletio
     {
         // What arrived was published by an interlocked write, so a step that is not seen to have ended will see it.
         if (Volatile.Read(ref _isScheduled) == 0 && Interlocked.Exchange(ref _isScheduled, 1) == 0)
-            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+            _services.RunStep(this);
     }
 
     void IThreadPoolWorkItem.Execute()
@@ -108,7 +108,7 @@ internal sealed partial class TenantSlot : IThreadPoolWorkItem, IAppendCompletio
             if (!HasInput() || Interlocked.Exchange(ref _isScheduled, 1) != 0) return;
         }
 
-        ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        _services.RunStep(this);
     }
 
     private bool HasInput() =>
