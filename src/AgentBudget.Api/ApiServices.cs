@@ -10,6 +10,7 @@ using AgentBudget.Reporting;
 using AgentBudget.Rpc;
 using AgentBudget.Runtime;
 using Google.Protobuf.Reflection;
+using Microsoft.Extensions.Logging;
 
 namespace AgentBudget.Api;
 
@@ -21,16 +22,23 @@ public sealed class ApiServices
     private readonly Aggregator _aggregator;
     private readonly ReportFeed _feed;
     private readonly TimeProvider _time;
+    private readonly ILoggerFactory _loggers;
 
     /// <summary>Everything the services work with stays the caller's to dispose.</summary>
     public ApiServices(
-        ITenantHost host, SessionTokens tokens, Aggregator aggregator, ReportFeed feed, TimeProvider time)
+        ITenantHost host,
+        SessionTokens tokens,
+        Aggregator aggregator,
+        ReportFeed feed,
+        TimeProvider time,
+        ILoggerFactory loggers)
     {
         _context = new ApiContext(host, tokens);
         _applyCatalog = new ApplyCatalog(_context);
         _aggregator = aggregator;
         _feed = feed;
         _time = time;
+        _loggers = loggers;
     }
 
     /// <summary>The descriptors of the services, in the order in which they are added.</summary>
@@ -49,14 +57,17 @@ public sealed class ApiServices
         ArgumentNullException.ThrowIfNull(services);
         ChangeSession changeSession = new(_context);
         ReadSessions readSessions = new(_context);
+        ReserveTokens reserve = new(_context);
+        CommitTokens commit = new(_context);
+        ReleaseTokens release = new(_context);
+        SpendItems spend = new(reserve, commit, release, _loggers.CreateLogger<SpendItems>());
         services
             .Add(Descriptors[0], service => service
                 .Unary<ReserveTokensRequest, ReserveTokensResponse>(
-                    "ReserveTokens", new ReserveTokens(_context).HandleAsync)
-                .Unary<CommitTokensRequest, CommitTokensResponse>(
-                    "CommitTokens", new CommitTokens(_context).HandleAsync)
-                .Unary<ReleaseTokensRequest, ReleaseTokensResponse>(
-                    "ReleaseTokens", new ReleaseTokens(_context).HandleAsync)
+                    "ReserveTokens", reserve.HandleAsync)
+                .Unary<CommitTokensRequest, CommitTokensResponse>("CommitTokens", commit.HandleAsync)
+                .Unary<ReleaseTokensRequest, ReleaseTokensResponse>("ReleaseTokens", release.HandleAsync)
+                .DuplexStreaming<SpendRequest, SpendResponse>("Spend", spend.HandleAsync)
                 .Unary<GetBalanceRequest, GetBalanceResponse>("GetBalance", new GetBalance(_context).HandleAsync))
             .Add(Descriptors[1], service => service
                 .Unary<OpenSessionRequest, OpenSessionResponse>("OpenSession", new OpenSession(_context).HandleAsync)

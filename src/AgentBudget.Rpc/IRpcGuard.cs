@@ -11,4 +11,14 @@ public interface IRpcGuard
     /// <param name="call">Its headers. Valid during this method and then in the handler.</param>
     /// <exception cref="RpcException">The call is refused with this status.</exception>
     void Authorize(RpcMethod method, RpcCall call);
+
+    /// <summary>
+    /// Asked every 2 s about each stream that goes on, so that a stream ends soon after its caller's credential. Called
+    /// concurrently; must not block.
+    /// </summary>
+    /// <param name="method">The method of the stream.</param>
+    /// <param name="authorization">The <c>authorization</c> header that the stream was opened with.</param>
+    /// <param name="user">Who calls, as <see cref="Authorize"/> found out.</param>
+    /// <returns>Null when the stream may go on; otherwise the error that ends it.</returns>
+    ValueTask<RpcException?> ReviewAsync(RpcMethod method, string? authorization, object? user) => default;
 }

@@ -16,7 +16,15 @@ public interface IRpcStreamWriter<in T>
     /// Sends a message and waits until the connection has taken it: a slow reader slows the writer and nobody else.
     /// </summary>
     /// <param name="message">Serialized before the method returns; the caller keeps it.</param>
-    /// <exception cref="OperationCanceledException">The call is over: <see cref="RpcCall.Cancellation"/> fired.
-    /// </exception>
+    /// <exception cref="OperationCanceledException">The call is over: <see cref="RpcCall.Cancellation"/> fired. Where
+    /// the server ends the stream (it drains, or the caller may no longer call), writing goes on for what is left to
+    /// say.</exception>
     ValueTask WriteAsync(T message);
+
+    /// <summary>Sends messages that are there together, with as few writes to the connection as their size takes.
+    /// </summary>
+    /// <param name="messages">Must not change until the returned task completes; the caller keeps it.</param>
+    /// <exception cref="OperationCanceledException">As with <see cref="WriteAsync"/>; some messages may have left.
+    /// </exception>
+    ValueTask WriteAllAsync(IReadOnlyList<T> messages);
 }

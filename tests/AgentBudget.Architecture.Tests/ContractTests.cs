@@ -34,9 +34,16 @@ public sealed class ContractTests
     [MemberData(nameof(Mutations))]
     public void A_mutation_has_a_request_id(string fullName)
     {
-        FieldDescriptor? field = Method(fullName).InputType.FindFieldByNumber(1);
-        Assert.Equal("request_id", field?.Name);
-        Assert.Equal(FieldType.String, field!.FieldType);
+        MethodDescriptor method = Method(fullName);
+        IEnumerable<MessageDescriptor> requests = method.IsClientStreaming
+            ? method.InputType.Oneofs.Single().Fields.Select(item => item.MessageType)
+            : [method.InputType];
+        Assert.All(requests, request =>
+        {
+            FieldDescriptor? field = request.FindFieldByNumber(1);
+            Assert.Equal("request_id", field?.Name);
+            Assert.Equal(FieldType.String, field!.FieldType);
+        });
     }
 
     [Theory]

@@ -130,6 +130,11 @@ internal sealed class TestSilo : IAsyncDisposable
         _channel!.ServerStreamingAsync<WatchSpendRequest, WatchSpendResponse>(
             MethodOf("WatchSpend"), request, OptionsOf(null, null), stopping);
 
+    /// <summary>Opens a gateway's stream, as the operator unless a bearer is named.</summary>
+    public RpcDuplexCall<SpendRequest, SpendResponse> OpenSpend(string? bearer = null) =>
+        _channel!.OpenDuplex<SpendRequest, SpendResponse>(
+            MethodOf("Spend"), OptionsOf(bearer, null), CancellationToken.None);
+
     /// <summary>Calls as JSON over HTTP/1.1.</summary>
     public async Task<(HttpStatusCode Status, JsonNode Body)> PostAsync(
         string method, JsonObject body, string? bearer = null)
@@ -163,7 +168,7 @@ internal sealed class TestSilo : IAsyncDisposable
         public void AssertEmpty()
         {
             lock (_errors)
-                Assert.Empty(_errors);
+                Assert.True(_errors.Count == 0, string.Join("\n", _errors));
         }
 
         public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException();

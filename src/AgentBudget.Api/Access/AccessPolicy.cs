@@ -17,6 +17,8 @@ internal static class AccessPolicy
         ["/agentbudget.v1.BudgetService/ReserveTokens"] = new(Roles.Admin | Roles.Session),
         ["/agentbudget.v1.BudgetService/CommitTokens"] = new(Roles.Admin | Roles.Session, TakesEnded: true),
         ["/agentbudget.v1.BudgetService/ReleaseTokens"] = new(Roles.Admin | Roles.Session, TakesEnded: true),
+        // Opens the stream; each item is held to the line of the method that it stands for.
+        ["/agentbudget.v1.BudgetService/Spend"] = new(Roles.Admin | Roles.Session),
         ["/agentbudget.v1.BudgetService/GetBalance"] = new(Roles.Admin | Roles.Session),
 
         ["/agentbudget.v1.SessionService/OpenSession"] = new(Roles.Admin),
@@ -44,6 +46,9 @@ internal static class AccessPolicy
 
     /// <summary>The methods that have a line.</summary>
     internal static IEnumerable<string> Paths => Rules.Keys;
+
+    /// <summary>The rule of a method that is known to have one.</summary>
+    internal static AccessRule Of(string path) => Rules[path];
 
     /// <summary>The rule of a method by its path; null when it has none.</summary>
     internal static AccessRule? Find(string path) => Rules.GetValueOrDefault(path);

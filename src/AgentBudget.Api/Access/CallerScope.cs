@@ -57,9 +57,18 @@ internal sealed class CallerScope(ITenantHost host, SessionTokens tokens)
     /// The session of a spend: the one whose token the message carries, or the caller itself. A fault when there is
     /// none.
     /// </summary>
-    internal SessionPlace SessionOf(RpcCall call, string sessionToken, ref FieldFaults faults)
+    internal SessionPlace SessionOf(RpcCall call, string sessionToken, ref FieldFaults faults) =>
+        SessionOf(call, AccessPolicy.Of(call.Method.Path), sessionToken, ref faults);
+
+    /// <summary>
+    /// The same by the rule of one method, which on a stream of many methods' items is not that of the call.
+    /// </summary>
+    internal SessionPlace SessionOf(RpcCall call, AccessRule rule, string sessionToken, ref FieldFaults faults)
     {
-        SessionCaller? caller = CallerOf(call) as SessionCaller;
+        Caller who = CallerOf(call);
+        if ((rule.Roles & who.Role) == Roles.None)
+            throw ApiErrors.RoleForbidden();
+        SessionCaller? caller = who as SessionCaller;
         if (sessionToken.Length == 0)
         {
             if (caller is not null)
@@ -68,8 +77,7 @@ internal sealed class CallerScope(ITenantHost host, SessionTokens tokens)
             return default;
         }
 
-        bool takesEnded = AccessPolicy.Find(call.Method.Path) is { TakesEnded: true };
-        if (!tokens.TryRead(sessionToken, takesEnded, out SessionCaller? named))
+        if (!tokens.TryRead(sessionToken, rule.TakesEnded, out SessionCaller? named))
             throw ApiErrors.SessionTokenInvalid();
         if (caller is not null && !IsSame(caller, named))
             throw ApiErrors.RoleForbidden();

@@ -12,11 +12,13 @@ namespace AgentBudget.Api.Budgets;
 /// <summary>CommitTokens: validate, settle, answer what the event says.</summary>
 internal sealed class CommitTokens(ApiContext context)
 {
+    private static readonly AccessRule Rule = AccessPolicy.Of("/agentbudget.v1.BudgetService/CommitTokens");
+
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     internal async ValueTask<CommitTokensResponse> HandleAsync(CommitTokensRequest request, RpcCall call)
     {
         FieldFaults faults = default;
-        SessionPlace place = context.Callers.SessionOf(call, request.SessionToken, ref faults);
+        SessionPlace place = context.Callers.SessionOf(call, Rule, request.SessionToken, ref faults);
         Check(request, ref faults);
         faults.ThrowIfAny();
 

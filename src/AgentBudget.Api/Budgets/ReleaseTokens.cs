@@ -9,10 +9,12 @@ namespace AgentBudget.Api.Budgets;
 /// <summary>ReleaseTokens: validate, give the hold back, answer what the event says.</summary>
 internal sealed class ReleaseTokens(ApiContext context)
 {
+    private static readonly AccessRule Rule = AccessPolicy.Of("/agentbudget.v1.BudgetService/ReleaseTokens");
+
     internal async ValueTask<ReleaseTokensResponse> HandleAsync(ReleaseTokensRequest request, RpcCall call)
     {
         FieldFaults faults = default;
-        SessionPlace place = context.Callers.SessionOf(call, request.SessionToken, ref faults);
+        SessionPlace place = context.Callers.SessionOf(call, Rule, request.SessionToken, ref faults);
         FieldChecks.RequestId(ref faults, request.RequestId);
         FieldChecks.Text(ref faults, "reason", request.Reason);
         if (request.ReservationId.Length == 0)

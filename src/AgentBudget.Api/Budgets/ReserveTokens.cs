@@ -12,13 +12,15 @@ namespace AgentBudget.Api.Budgets;
 /// <summary>ReserveTokens: validate, ask the tenant, answer what its event says.</summary>
 internal sealed class ReserveTokens(ApiContext context)
 {
+    private static readonly AccessRule Rule = AccessPolicy.Of("/agentbudget.v1.BudgetService/ReserveTokens");
+
     private const string TtlDescription = "must be 1 s to 24 h";
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     internal async ValueTask<ReserveTokensResponse> HandleAsync(ReserveTokensRequest request, RpcCall call)
     {
         FieldFaults faults = default;
-        SessionPlace place = context.Callers.SessionOf(call, request.SessionToken, ref faults);
+        SessionPlace place = context.Callers.SessionOf(call, Rule, request.SessionToken, ref faults);
         Check(request, ref faults);
         faults.ThrowIfAny();
 

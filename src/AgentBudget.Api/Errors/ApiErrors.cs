@@ -46,6 +46,11 @@ internal static class ApiErrors
     internal static RpcException RoleForbidden() => Make(
         RpcStatusCode.PermissionDenied, ErrorReason.RoleForbidden, "This credential may not do that.");
 
+    internal static RpcException Defect() => Make(
+        RpcStatusCode.Internal,
+        ErrorReason.Internal,
+        "A defect stopped this call before any effect. A retry with the same request_id is safe.");
+
     internal static RpcException TenantNotFound() => Make(
         RpcStatusCode.NotFound,
         ErrorReason.TenantNotFound,

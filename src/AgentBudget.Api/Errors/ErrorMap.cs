@@ -89,10 +89,7 @@ internal static class ErrorMap
             "The store has no space: reads are served, writes are not. Nothing was changed."),
         TenantFault.JournalDamaged => ApiErrors.Make(
             RpcStatusCode.DataLoss, ErrorReason.JournalDamaged, exception.Message),
-        TenantFault.Defect => ApiErrors.Make(
-            RpcStatusCode.Internal,
-            ErrorReason.Internal,
-            "A defect stopped this call before any effect. A retry with the same request_id is safe."),
+        TenantFault.Defect => ApiErrors.Defect(),
     };
 
     private static RpcException GrainNotFound(string message) =>

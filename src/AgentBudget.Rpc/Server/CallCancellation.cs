@@ -7,6 +7,7 @@ internal enum CancellationCause
     Deadline,
     CallerReset,
     Drain,
+    Refused,
 }
 
 /// <summary>
@@ -48,6 +49,16 @@ internal sealed class CallCancellation : IDisposable
     internal TimeSpan SinceFired => Volatile.Read(ref _firedTimestamp) is var fired && fired == 0
         ? TimeSpan.Zero
         : _time.GetElapsedTime(fired);
+
+    /// <summary>With <see cref="CancellationCause.Refused"/>: the error that the stream ends with.</summary>
+    internal RpcException? Refusal { get; private set; }
+
+    /// <summary>Ends a stream whose caller may no longer call.</summary>
+    internal void Refuse(RpcException refusal)
+    {
+        Refusal = refusal;
+        Fire(CancellationCause.Refused);
+    }
 
     internal void Fire(CancellationCause cause)
     {

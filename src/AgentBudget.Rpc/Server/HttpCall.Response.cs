@@ -12,6 +12,10 @@ internal sealed partial class HttpCall
     // can keep it waiting in a write for ever.
     internal static readonly TimeSpan StreamEndGrace = TimeSpan.FromSeconds(5);
 
+    // A group of messages is flushed as often as this fills: a full window of TLS records, and little to hold for a
+    // reader who takes nothing.
+    private const int UnflushedBytesMax = 64 * 1024;
+
     private static readonly StringValues GrpcContentType = WireProtocols.GrpcContentType;
     private static readonly StringValues GrpcOk = "0";
 
@@ -67,12 +71,30 @@ internal sealed partial class HttpCall
         return FlushAsync();
     }
 
+    /// <summary>Sends messages of a stream with one flush, or several where they are many bytes.</summary>
+    internal async ValueTask SendAllAsync<T>(IReadOnlyList<T> messages)
+        where T : IMessage
+    {
+        int unflushed = 0;
+        for (int i = 0; i < messages.Count; i++)
+        {
+            ThrowIfCancelled();
+            unflushed += WriteMessage(messages[i]);
+            if (unflushed < UnflushedBytesMax)
+                continue;
+            await FlushAsync();
+            unflushed = 0;
+        }
+
+        await FlushAsync();
+    }
+
     /// <summary>Ends a stream whose handler returned: well, or with what cancelled it.</summary>
     /// <param name="last">The only response of a stream of requests, which leaves with the end; null when the handler
     /// wrote the responses itself.</param>
     internal void EndStream(IMessage? last)
     {
-        if (ErrorOf(CancellationCause) is RpcException error)
+        if (CancellationError is RpcException error)
         {
             Answer(error);
             return;
@@ -105,7 +127,7 @@ internal sealed partial class HttpCall
         RpcException error = failure switch
         {
             RpcException known => known,
-            OperationCanceledException when ErrorOf(CancellationCause) is RpcException cause => cause,
+            OperationCanceledException when CancellationError is RpcException cause => cause,
             BadHttpRequestException bad when !_isMessageRead => Faults.MessageMalformed(bad.Message),
             _ => BugOf(failure),
         };
@@ -197,7 +219,9 @@ internal sealed partial class HttpCall
             target.Append(trailer.Key, trailer.Value);
     }
 
-    private void WriteMessage(IMessage message)
+    /// <summary>Writes a message of a stream into the connection's buffer; returns about how many bytes it is there.
+    /// </summary>
+    private int WriteMessage(IMessage message)
     {
         StartStream();
         _hasBodyStarted = true;
@@ -210,7 +234,7 @@ internal sealed partial class HttpCall
                 writer,
                 isCompressed ? MessageFrame.Compressed : (byte)0,
                 isCompressed ? ResponseEncoding.Compress(json) : json);
-            return;
+            return json.Length;
         }
 
         int length = message.CalculateSize();
@@ -220,6 +244,7 @@ internal sealed partial class HttpCall
             GrpcWebAnswer.WriteFrame(writer, _protocol, flags: 0, message.ToByteArray());
         else
             MessageFrame.Write(writer, message, length);
+        return MessageFrame.PrefixBytes + length;
     }
 
     private void WriteCompressed(IMessage message, int length)
@@ -270,19 +295,22 @@ internal sealed partial class HttpCall
         ThrowIfCancelled();
     }
 
+    // The server's own ends leave time for a last word; the caller's leave nobody to hear it.
     private void ThrowIfCancelled()
     {
         CallCancellation cancellation = EnsureCancellation();
-        if (cancellation.Cause != CancellationCause.None)
+        if (cancellation.Cause is CancellationCause.Deadline or CancellationCause.CallerReset)
             throw new OperationCanceledException("The call is over.", cancellation.Token);
     }
 
-    private static RpcException? ErrorOf(CancellationCause cause) => cause switch
+    /// <summary>What fired the cancellation, as an error; null when nothing did.</summary>
+    private RpcException? CancellationError => CancellationCause switch
     {
         CancellationCause.None => null,
         CancellationCause.Deadline => Faults.DeadlinePassed(),
         CancellationCause.CallerReset => Faults.CallerGaveUp(),
         CancellationCause.Drain => Faults.Draining(),
+        CancellationCause.Refused => _cancellation!.Refusal,
     };
 
     private RpcException BugOf(Exception failure)

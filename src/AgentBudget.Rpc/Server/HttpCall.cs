@@ -28,6 +28,7 @@ internal sealed partial class HttpCall : RpcCall
     private long _deadlineTimestamp;
     private CallCancellation? _cancellation;
     private bool _isWatched;
+    private long _reviewTimestamp;
 
     internal HttpCall(IFeatureCollection features, ServerState server)
     {
@@ -168,6 +169,7 @@ internal sealed partial class HttpCall : RpcCall
     {
         EnsureCancellation();
         _isStream = true;
+        _reviewTimestamp = _server.ReviewDue();
         Watch();
         if (_server.IsDraining)
             Drain();
@@ -192,6 +194,12 @@ internal sealed partial class HttpCall : RpcCall
         {
             _isMessageLate = true;
             _requestBody.Reader.CancelPendingRead();
+        }
+
+        if (_isStream && _server.Guard is not null && _server.Time.GetTimestamp() >= _reviewTimestamp)
+        {
+            _reviewTimestamp = _server.ReviewDue();
+            new StreamReview(_server.Guard, _method!, Authorization, User, _cancellation!, _server.Logger).Start();
         }
     }
 

@@ -11,4 +11,7 @@ internal sealed class ResponseStream<TResponse>(HttpCall call) : IRpcStreamWrite
 
     /// <inheritdoc/>
     public ValueTask WriteAsync(TResponse message) => call.SendAsync(message);
+
+    /// <inheritdoc/>
+    public ValueTask WriteAllAsync(IReadOnlyList<TResponse> messages) => call.SendAllAsync(messages);
 }

@@ -16,7 +16,6 @@ namespace AgentBudget.Rpc.Server;
 internal sealed class RpcApplication(
     ServerState server,
     RpcServices services,
-    IRpcGuard? guard,
     RequestDelegate? fallback,
     IServiceScopeFactory scopes) : IHttpApplication<HttpCall>
 {
@@ -96,7 +95,7 @@ internal sealed class RpcApplication(
             context.Begin(method, protocol, query);
             if (server.IsDraining)
                 throw Faults.Draining();
-            guard?.Authorize(method, context);
+            server.Guard?.Authorize(method, context);
         }
         catch (Exception failure)
         {

@@ -57,7 +57,7 @@ public sealed partial class RpcServer : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(time);
         options.Validate();
         _logger = loggerFactory.CreateLogger<RpcServer>();
-        _state = new ServerState(options, new JsonMessages(TypesOf(services)), time, _logger);
+        _state = new ServerState(options, new JsonMessages(TypesOf(services)), guard, time, _logger);
 
         // Kestrel comes from its container: made by hand it lacks what lets it pool, and costs kilobytes a request.
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -66,7 +66,7 @@ public sealed partial class RpcServer : IAsyncDisposable
         _host = builder.Build();
         _server = _host.Services.GetRequiredService<IServer>();
         _application = new RpcApplication(
-            _state, services, guard, fallback, _host.Services.GetRequiredService<IServiceScopeFactory>());
+            _state, services, fallback, _host.Services.GetRequiredService<IServiceScopeFactory>());
         _sweep = time.CreateTimer(OnSweep, this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 

@@ -5,8 +5,11 @@ namespace AgentBudget.Rpc.Server;
 
 /// <summary>What all calls of a server share.</summary>
 internal sealed class ServerState(
-    RpcServerOptions options, JsonMessages json, TimeProvider time, ILogger logger)
+    RpcServerOptions options, JsonMessages json, IRpcGuard? guard, TimeProvider time, ILogger logger)
 {
+    // With the sweep's own second, and one for the answer, a stream ends within 5 s of its caller's credential.
+    private static readonly TimeSpan ReviewInterval = TimeSpan.FromSeconds(2);
+
     private readonly long _arrivalTimestampTicks =
         (long)(options.MessageArrivalMax.TotalSeconds * time.TimestampFrequency);
 
@@ -15,6 +18,8 @@ internal sealed class ServerState(
     internal RpcServerOptions Options { get; } = options;
 
     internal JsonMessages Json { get; } = json;
+
+    internal IRpcGuard? Guard { get; } = guard;
 
     internal TimeProvider Time { get; } = time;
 
@@ -30,4 +35,8 @@ internal sealed class ServerState(
     }
 
     internal long ArrivalDeadline() => Time.GetTimestamp() + _arrivalTimestampTicks;
+
+    /// <summary>When the guard is asked again about a stream.</summary>
+    internal long ReviewDue() =>
+        Time.GetTimestamp() + (long)(ReviewInterval.TotalSeconds * Time.TimestampFrequency);
 }

@@ -114,7 +114,7 @@ internal sealed partial class SiloHost : IAsyncDisposable
         ReportFeed feed = new(_tenants, aggregator, time, loggers.CreateLogger<ReportFeed>());
         _ends.Push(feed.DisposeAsync);
 
-        ApiServices api = new(_tenants, tokens, aggregator, feed, time);
+        ApiServices api = new(_tenants, tokens, aggregator, feed, time, loggers);
         if (catalog is not null)
             CatalogApplied = await ApplyAsync(api, catalog);
         foreach (string tenant in _tenants.Tenants)
@@ -127,7 +127,7 @@ internal sealed partial class SiloHost : IAsyncDisposable
         _server = new RpcServer(
             new RpcServerOptions { HttpEndPoint = model.Http, GrpcEndPoint = model.Grpc },
             services,
-            new AccessGuard(adminKey, tokens),
+            new AccessGuard(adminKey, tokens, _tenants),
             new HealthRoutes(() => _isReady).AnswerAsync,
             loggers,
             time);

@@ -24,7 +24,7 @@ public sealed class AccessPolicyTests
         Assert.Equal(
             [
                 "CommitTokens", "EndSession", "GetBalance", "GetSession", "ReleaseTokens", "RenewSession",
-                "ReserveTokens",
+                "ReserveTokens", "Spend",
             ],
             NamesWhere(rule => rule.Roles.HasFlag(Roles.Session)));
 

@@ -54,6 +54,81 @@ public sealed class GuardTests
         Assert.Single(server.Log.Problems);
     }
 
+    [Fact]
+    public async Task A_stream_ends_within_five_seconds_of_its_callers_credential()
+    {
+        ManualTime time = new();
+        ReviewingGuard guard = new();
+        await using TestServer server = await TestServer.StartAsync(setup =>
+        {
+            setup.Time = time;
+            setup.Guard = guard;
+        });
+        await using RpcDuplexCall<EchoRequest, EchoResponse> talk =
+            server.OpenTalk(new RpcCallOptions { BearerToken = "kim" });
+        await talk.WriteAsync(new EchoRequest { Text = "before" });
+        Assert.Equal("before", (await talk.ReadAsync().AsTask().Within("the first answer"))?.Text);
+        Task<EchoResponse?> reading = talk.ReadAsync().AsTask();
+
+        time.Advance(TimeSpan.FromSeconds(2));
+        await guard.Reviewed.Task.Within("the first review of the stream");
+        Assert.False(reading.IsCompleted);
+        guard.Refusal = new RpcException(RpcStatusCode.Unauthenticated, "Revoked.");
+        for (int second = 0; second < 4; second++)
+            time.Advance(TimeSpan.FromSeconds(1));
+
+        RpcException end = await Assert.ThrowsAsync<RpcException>(() => reading.Within("the end of the stream"));
+        Assert.Equal((RpcStatusCode.Unauthenticated, "Revoked."), (end.StatusCode, end.Status.Message));
+        Assert.Equal(("Bearer kim", "kim"), guard.Asked);
+    }
+
+    [Fact]
+    public async Task A_last_word_still_leaves_a_stream_whose_caller_was_refused()
+    {
+        ManualTime time = new();
+        ReviewingGuard guard = new() { Refusal = new RpcException(RpcStatusCode.Unauthenticated, "Revoked.") };
+        await using TestServer server = await TestServer.StartAsync(setup =>
+        {
+            setup.Time = time;
+            setup.Guard = guard;
+            setup.Talk = async (requests, responses, call) =>
+            {
+                await responses.WriteAsync(new EchoResponse { Text = "first" });
+                await Task.Delay(Timeout.Infinite, call.Cancellation)
+                    .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await responses.WriteAllAsync([new EchoResponse { Text = "last" }, new EchoResponse { Text = "word" }]);
+            };
+        });
+        await using RpcDuplexCall<EchoRequest, EchoResponse> talk = server.OpenTalk();
+        Assert.Equal("first", (await talk.ReadAsync().AsTask().Within("the first word"))?.Text);
+
+        time.Advance(TimeSpan.FromSeconds(2));
+
+        Assert.Equal("last", (await talk.ReadAsync().AsTask().Within("the last word"))?.Text);
+        Assert.Equal("word", (await talk.ReadAsync().AsTask().Within("the rest"))?.Text);
+        RpcException end = await Assert.ThrowsAsync<RpcException>(
+            () => talk.ReadAsync().AsTask().Within("the end of the stream"));
+        Assert.Equal(RpcStatusCode.Unauthenticated, end.StatusCode);
+    }
+
+    private sealed class ReviewingGuard : IRpcGuard
+    {
+        internal volatile RpcException? Refusal;
+
+        internal TaskCompletionSource Reviewed { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        internal (string? Authorization, object? User) Asked { get; private set; }
+
+        public void Authorize(RpcMethod method, RpcCall call) => call.User = "kim";
+
+        public ValueTask<RpcException?> ReviewAsync(RpcMethod method, string? authorization, object? user)
+        {
+            Asked = (authorization, user);
+            Reviewed.TrySetResult();
+            return new(Refusal);
+        }
+    }
+
     private sealed class Guard(Action<RpcMethod, RpcCall> authorize) : IRpcGuard
     {
         public void Authorize(RpcMethod method, RpcCall call) => authorize(method, call);

@@ -1,0 +1,127 @@
+using AgentBudget.Protocol.V1;
+using AgentBudget.Rpc;
+
+namespace AgentBudget.Api.Budgets;
+
+/// <summary>
+/// One gateway's stream: a reader that starts items and a writer that sends what is answered. Neither waits for an
+/// item: the reader takes all that has arrived before it waits for more, and the writer sends all that was answered
+/// meanwhile with one flush, so what turns decide in groups travels in groups too.
+/// </summary>
+internal sealed class SpendStream(
+    SpendItems items, IRpcStreamReader<SpendRequest> requests, IRpcStreamWriter<SpendResponse> responses, RpcCall call)
+{
+    /// <summary>
+    /// Items that were read and whose answers have not been taken by the connection. As many as one group of the
+    /// journal holds: more would only wait, and a caller who reads no answers costs some MiB.
+    /// </summary>
+    internal const int ItemsInFlightMax = 4096;
+
+    private readonly Lock _gate = new();
+    private readonly Wakeup _answered = new();
+    private readonly Wakeup _hasRoom = new();
+    private List<SpendResponse> _answers = [];
+    private List<SpendResponse> _sending = [];
+    private int _inFlight;
+    private volatile bool _isReadToEnd;
+    private volatile bool _isBroken;
+
+    /// <summary>
+    /// Ends when the caller has closed its side and everything is answered, or with what ended the reading: then too
+    /// what was read is answered first, as long as somebody is there to be told.
+    /// </summary>
+    internal async Task RunAsync()
+    {
+        await responses.StartAsync();
+        Task reading = ReadAsync();
+        try
+        {
+            await WriteAsync();
+        }
+        catch (Exception failure)
+        {
+            // What was read runs to its end by itself; only the reader must be gone, and a defect does not wait for it.
+            _isBroken = true;
+            _hasRoom.Set();
+            if (failure is not OperationCanceledException)
+                throw;
+            await reading.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw;
+        }
+
+        await reading;
+    }
+
+    private async Task ReadAsync()
+    {
+        try
+        {
+            while (await requests.ReadAsync() is SpendRequest request)
+            {
+                SpendRequest? next = request;
+                do
+                {
+                    Start(next);
+                    while (Volatile.Read(ref _inFlight) >= ItemsInFlightMax && !_isBroken)
+                        await _hasRoom.WaitAsync();
+                    if (_isBroken)
+                        return;
+                }
+                while (requests.TryRead(out next));
+            }
+        }
+        finally
+        {
+            _isReadToEnd = true;
+            _answered.Set();
+        }
+    }
+
+    private void Start(SpendRequest request)
+    {
+        Interlocked.Increment(ref _inFlight);
+        ValueTask<SpendResponse> answer = items.AnswerAsync(request, call);
+        if (answer.IsCompletedSuccessfully)
+            Add(answer.Result);
+        else
+            _ = AddLaterAsync(answer);
+    }
+
+    private async Task AddLaterAsync(ValueTask<SpendResponse> answer) => Add(await answer);
+
+    private void Add(SpendResponse response)
+    {
+        bool isFirst;
+        lock (_gate)
+        {
+            isFirst = _answers.Count == 0;
+            _answers.Add(response);
+        }
+
+        if (isFirst)
+            _answered.Set();
+    }
+
+    private async Task WriteAsync()
+    {
+        while (true)
+        {
+            // In this order: when nothing is read any more, nothing new can come into flight.
+            bool isReadToEnd = _isReadToEnd;
+            lock (_gate)
+                (_answers, _sending) = (_sending, _answers);
+            if (_sending.Count == 0)
+            {
+                if (isReadToEnd && Volatile.Read(ref _inFlight) == 0)
+                    return;
+                await _answered.WaitAsync();
+                continue;
+            }
+
+            await responses.WriteAllAsync(_sending);
+            Interlocked.Add(ref _inFlight, -_sending.Count);
+            _sending.Clear();
+            _hasRoom.Set();
+        }
+    }
+}
