@@ -60,7 +60,8 @@ public sealed class ApiServices
         ReserveTokens reserve = new(_context);
         CommitTokens commit = new(_context);
         ReleaseTokens release = new(_context);
-        SpendItems spend = new(reserve, commit, release, _loggers.CreateLogger<SpendItems>());
+        AmendReservation amend = new(_context);
+        SpendItems spend = new(reserve, commit, release, amend, _loggers.CreateLogger<SpendItems>());
         services
             .Add(Descriptors[0], service => service
                 .Unary<ReserveTokensRequest, ReserveTokensResponse>(
@@ -68,6 +69,7 @@ public sealed class ApiServices
                 .Unary<CommitTokensRequest, CommitTokensResponse>("CommitTokens", commit.HandleAsync)
                 .Unary<ReleaseTokensRequest, ReleaseTokensResponse>("ReleaseTokens", release.HandleAsync)
                 .DuplexStreaming<SpendRequest, SpendResponse>("Spend", spend.HandleAsync)
+                .Unary<AmendReservationRequest, AmendReservationResponse>("AmendReservation", amend.HandleAsync)
                 .Unary<GetBalanceRequest, GetBalanceResponse>("GetBalance", new GetBalance(_context).HandleAsync))
             .Add(Descriptors[1], service => service
                 .Unary<OpenSessionRequest, OpenSessionResponse>("OpenSession", new OpenSession(_context).HandleAsync)

@@ -25,6 +25,12 @@ public sealed record CommitCommand(long Session, long Reservation, CommitTokensR
 /// <param name="Request">The request.</param>
 public sealed record ReleaseCommand(long Session, long Reservation, ReleaseTokensRequest Request) : Command;
 
+/// <summary>Changes a hold. Answers a ReservationAmended or ReservationRefused event.</summary>
+/// <param name="Session">The session's number.</param>
+/// <param name="Reservation">The reservation's number.</param>
+/// <param name="Request">The request.</param>
+public sealed record AmendCommand(long Session, long Reservation, AmendReservationRequest Request) : Command;
+
 /// <summary>Opens a session. Answers a SessionOpened event.</summary>
 /// <param name="Request">The request.</param>
 /// <param name="Actor">Who asks.</param>

@@ -229,6 +229,6 @@ public sealed class DeadlineTests
 
         ReservationSettled expired = fixture.Journal[^1].ReservationSettled;
         Assert.Equal(1200, expired.Tokens);
-        Assert.Equal(new TokenUsage(), expired.Usage);
+        Assert.Equal(new TokenUsage { InputTokens = 600, OutputTokens = 600 }, expired.Usage);
     }
 }

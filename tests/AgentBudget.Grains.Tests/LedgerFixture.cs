@@ -151,6 +151,13 @@ internal sealed class LedgerFixture
         return Send(new ReleaseCommand(session, reservation, request));
     }
 
+    public Answer Amend(long session, long reservation, Action<AmendReservationRequest> change)
+    {
+        var request = new AmendReservationRequest { RequestId = NextRequestId() };
+        change(request);
+        return Send(new AmendCommand(session, reservation, request));
+    }
+
     public Answer End(long session, Action<EndSessionRequest>? change = null)
     {
         var request = new EndSessionRequest

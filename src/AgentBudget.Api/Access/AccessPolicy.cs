@@ -17,6 +17,7 @@ internal static class AccessPolicy
         ["/agentbudget.v1.BudgetService/ReserveTokens"] = new(Roles.Admin | Roles.Session),
         ["/agentbudget.v1.BudgetService/CommitTokens"] = new(Roles.Admin | Roles.Session, TakesEnded: true),
         ["/agentbudget.v1.BudgetService/ReleaseTokens"] = new(Roles.Admin | Roles.Session, TakesEnded: true),
+        ["/agentbudget.v1.BudgetService/AmendReservation"] = new(Roles.Admin | Roles.Session),
         // Opens the stream; each item is held to the line of the method that it stands for.
         ["/agentbudget.v1.BudgetService/Spend"] = new(Roles.Admin | Roles.Session),
         ["/agentbudget.v1.BudgetService/GetBalance"] = new(Roles.Admin | Roles.Session),

@@ -18,6 +18,37 @@ internal static class ReservationViews
             _ => throw new UnreachableException($"a reserve is not answered by {ledgerEvent.FactCase}"),
         };
 
+    internal static AmendReservationResponse Amended(LedgerEvent ledgerEvent, string currency)
+    {
+        if (ledgerEvent.FactCase == LedgerEvent.FactOneofCase.ReservationRefused)
+        {
+            ReservationRefused refused = ledgerEvent.ReservationRefused;
+            return new AmendReservationResponse
+            {
+                Decision = Decision.Deny,
+                Denial = DenialOf(refused, currency),
+                Balance = BalanceOf(refused.Left, currency),
+            };
+        }
+
+        ReservationAmended amended = ledgerEvent.ReservationAmended
+            ?? throw new UnreachableException($"an amendment is not answered by {ledgerEvent.FactCase}");
+        return new AmendReservationResponse
+        {
+            Decision = amended.RequestedModel.Length > 0 ? Decision.AllowDowngraded : Decision.Allow,
+            Reservation = new Reservation
+            {
+                ReservationId = Names.Reservation(amended.Reservation),
+                Model = amended.Model,
+                Tokens = amended.Tokens,
+                Cost = MoneyMath.ToMoney(amended.CostNanos, currency),
+                ExpireTime = amended.ExpireTime,
+                PriceVersion = amended.PriceVersion,
+            },
+            Balance = BalanceOf(amended.Left, currency),
+        };
+    }
+
     internal static CommitTokensResponse Settled(LedgerEvent ledgerEvent, string currency)
     {
         ReservationSettled settled = ledgerEvent.ReservationSettled
@@ -64,7 +95,14 @@ internal static class ReservationViews
         Balance = BalanceOf(held.Left, currency),
     };
 
-    private static ReserveTokensResponse Refused(ReservationRefused refused, string currency)
+    private static ReserveTokensResponse Refused(ReservationRefused refused, string currency) => new()
+    {
+        Decision = Decision.Deny,
+        Denial = DenialOf(refused, currency),
+        Balance = BalanceOf(refused.Left, currency),
+    };
+
+    private static Denial DenialOf(ReservationRefused refused, string currency)
     {
         Denial denial = new()
         {
@@ -93,12 +131,7 @@ internal static class ReservationViews
             };
         }
 
-        return new ReserveTokensResponse
-        {
-            Decision = Decision.Deny,
-            Denial = denial,
-            Balance = BalanceOf(refused.Left, currency),
-        };
+        return denial;
     }
 
     private static Balance? BalanceOf(Left? left, string currency)

@@ -14,8 +14,6 @@ internal sealed class ReserveTokens(ApiContext context)
 {
     private static readonly AccessRule Rule = AccessPolicy.Of("/agentbudget.v1.BudgetService/ReserveTokens");
 
-    private const string TtlDescription = "must be 1 s to 24 h";
-
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     internal async ValueTask<ReserveTokensResponse> HandleAsync(ReserveTokensRequest request, RpcCall call)
     {
@@ -45,32 +43,14 @@ internal sealed class ReserveTokens(ApiContext context)
         FieldChecks.Model(ref faults, request.Model, isRequired: true);
         FieldChecks.Tool(ref faults, request.Tool);
         FieldChecks.Tags(ref faults, request.Tags);
-        FieldChecks.Ttl(ref faults, request.Ttl, FieldRules.HoldSecondsMax, TtlDescription);
+        FieldChecks.Ttl(ref faults, request.Ttl, FieldRules.HoldSecondsMax, EstimateChecks.TtlDescription);
         if (request.OnExpiry is < OnExpiry.Unspecified or > OnExpiry.Charge)
             FieldChecks.Defined(ref faults, "on_expiry", request.OnExpiry);
         if (request.ServiceTier is < ServiceTier.Unspecified or > ServiceTier.Batch)
             FieldChecks.Defined(ref faults, "service_tier", request.ServiceTier);
         if (request.Estimate is { } estimate)
-            Check(estimate, ref faults);
+            EstimateChecks.Check(estimate, ref faults);
         else
             faults.Add("estimate", "must say what the call can use");
-    }
-
-    private static void Check(TokenEstimate estimate, ref FieldFaults faults)
-    {
-        FieldChecks.Count(ref faults, "estimate.input_tokens", estimate.InputTokens);
-        FieldChecks.Count(ref faults, "estimate.max_output_tokens", estimate.MaxOutputTokens);
-        FieldChecks.Count(ref faults, "estimate.cache_read_tokens", estimate.CacheReadTokens);
-        FieldChecks.Count(ref faults, "estimate.cache_write_5m_tokens", estimate.CacheWrite5MTokens);
-        FieldChecks.Count(ref faults, "estimate.cache_write_1h_tokens", estimate.CacheWrite1HTokens);
-        FieldChecks.Count(ref faults, "estimate.reasoning_tokens", estimate.ReasoningTokens);
-        FieldChecks.Count(ref faults, "estimate.input_audio_tokens", estimate.InputAudioTokens);
-        FieldChecks.Count(ref faults, "estimate.output_audio_tokens", estimate.OutputAudioTokens);
-        FieldChecks.Count(ref faults, "estimate.input_image_tokens", estimate.InputImageTokens);
-        long any = estimate.InputTokens | estimate.MaxOutputTokens | estimate.CacheReadTokens
-            | estimate.CacheWrite5MTokens | estimate.CacheWrite1HTokens | estimate.ReasoningTokens
-            | estimate.InputAudioTokens | estimate.OutputAudioTokens | estimate.InputImageTokens;
-        if (any == 0)
-            faults.Add("estimate", "must be at least one token");
     }
 }

@@ -11,7 +11,11 @@ namespace AgentBudget.Api.Budgets;
 /// Spend: the items of one gateway's stream, each handled by the handler of the method it stands for.
 /// </summary>
 internal sealed partial class SpendItems(
-    ReserveTokens reserve, CommitTokens commit, ReleaseTokens release, ILogger<SpendItems> logger)
+    ReserveTokens reserve,
+    CommitTokens commit,
+    ReleaseTokens release,
+    AmendReservation amend,
+    ILogger<SpendItems> logger)
 {
     internal Task HandleAsync(
         IRpcStreamReader<SpendRequest> requests, IRpcStreamWriter<SpendResponse> responses, RpcCall call) =>
@@ -37,9 +41,12 @@ internal sealed partial class SpendItems(
                 case SpendRequest.ItemOneofCase.Release:
                     response.Release = await release.HandleAsync(request.Release, call);
                     break;
+                case SpendRequest.ItemOneofCase.Amend:
+                    response.Amend = await amend.HandleAsync(request.Amend, call);
+                    break;
                 case SpendRequest.ItemOneofCase.None:
                     FieldFaults faults = default;
-                    faults.Add("item", "must be one of reserve, commit and release");
+                    faults.Add("item", "must be one of reserve, commit, release and amend");
                     throw faults.ToException();
             }
         }

@@ -7,7 +7,7 @@ namespace AgentBudget.Api.Spend;
 internal sealed class EventFilter
 {
     private readonly SpendFilter _filter;
-    private readonly uint _kinds;
+    private readonly ulong _kinds;
     private readonly bool _hasSpender;
 
     /// <param name="filter">Checked by <see cref="Check"/>; null takes every event.</param>
@@ -15,7 +15,7 @@ internal sealed class EventFilter
     {
         _filter = filter ?? new SpendFilter();
         foreach (EventKind kind in _filter.Kinds)
-            _kinds |= 1u << (int)kind;
+            _kinds |= 1UL << (int)kind;
         _hasSpender = _filter.BusinessUnit.Length > 0 || _filter.UseCase.Length > 0 || _filter.Agent.Length > 0
             || _filter.Session.Length > 0;
     }
@@ -43,7 +43,7 @@ internal sealed class EventFilter
 
     internal bool Matches(LedgerEvent ledgerEvent)
     {
-        if (_kinds != 0 && (_kinds & (1u << (int)KindOf(ledgerEvent.FactCase))) == 0)
+        if (_kinds != 0 && (_kinds & (1UL << (int)KindOf(ledgerEvent.FactCase))) == 0)
             return false;
         if (_hasSpender && !Matches(ledgerEvent.Spender))
             return false;
@@ -66,6 +66,7 @@ internal sealed class EventFilter
         LedgerEvent.FactOneofCase.ReservationSettled => EventKind.ReservationSettled,
         LedgerEvent.FactOneofCase.ReservationReleased => EventKind.ReservationReleased,
         LedgerEvent.FactOneofCase.ReservationExpired => EventKind.ReservationExpired,
+        LedgerEvent.FactOneofCase.ReservationAmended => EventKind.ReservationAmended,
     };
 
     private static string ModelOf(LedgerEvent ledgerEvent) => ledgerEvent.FactCase switch
@@ -73,6 +74,7 @@ internal sealed class EventFilter
         LedgerEvent.FactOneofCase.ReservationHeld => ledgerEvent.ReservationHeld.Model,
         LedgerEvent.FactOneofCase.ReservationRefused => ledgerEvent.ReservationRefused.Model,
         LedgerEvent.FactOneofCase.ReservationSettled => ledgerEvent.ReservationSettled.Model,
+        LedgerEvent.FactOneofCase.ReservationAmended => ledgerEvent.ReservationAmended.Model,
         _ => "",
     };
 

@@ -6,7 +6,20 @@ using AgentBudget.Protocol.V1;
 namespace AgentBudget.Grains.Budgets;
 
 /// <summary>An amount that a spend asks of every grain on its path.</summary>
-internal readonly record struct Spend(long CostNanos, long Tokens);
+internal readonly record struct Spend(long CostNanos, long Tokens)
+{
+    /// <summary>
+    /// Stands for an amount that is not asked for at all, so that a grain which is already above its cap agrees: below
+    /// everything that a cap can leave.
+    /// </summary>
+    internal const long NotAsked = long.MinValue;
+
+    /// <summary>What this amount asks beyond another that is held already.</summary>
+    public Spend Beyond(in Spend held) =>
+        new(Growth(CostNanos, held.CostNanos), Growth(Tokens, held.Tokens));
+
+    private static long Growth(long amount, long held) => amount > held ? amount - held : NotAsked;
+}
 
 /// <summary>
 /// The numbers of one grain: what is settled in its period, what is held, and the caps around them. Exposure is settled
@@ -171,6 +184,14 @@ internal sealed class Budget
         HeldTokens -= spend.Tokens;
         Invariant.Holds(HeldNanos >= 0);
         Invariant.Holds(HeldTokens >= 0);
+    }
+
+    /// <summary>Holds one amount in place of another; what it grows by is within the hard cap.</summary>
+    public void Rehold(in Spend before, in Spend after)
+    {
+        Invariant.Holds(IsWithinHardCap(after.Beyond(before)));
+        Unhold(before);
+        RestoreHold(after);
     }
 
     /// <summary>Charges in full; what goes beyond the hold is recorded as overrun and makes no room.</summary>

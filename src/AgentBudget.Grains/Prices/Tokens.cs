@@ -47,6 +47,18 @@ internal readonly record struct Tokens(
     /// <summary>Tokens of the prompt: what a long-context threshold is compared with.</summary>
     public long Prompt => Input + CacheRead + CacheWrite5m + CacheWrite1h + InputAudio + InputImage;
 
+    /// <summary>Bucket by bucket what is above what was used, never negative.</summary>
+    public Tokens Less(in Tokens used) => new(
+        Math.Max(0, Input - used.Input),
+        Math.Max(0, Output - used.Output),
+        Math.Max(0, CacheRead - used.CacheRead),
+        Math.Max(0, CacheWrite5m - used.CacheWrite5m),
+        Math.Max(0, CacheWrite1h - used.CacheWrite1h),
+        Math.Max(0, Reasoning - used.Reasoning),
+        Math.Max(0, InputAudio - used.InputAudio),
+        Math.Max(0, OutputAudio - used.OutputAudio),
+        Math.Max(0, InputImage - used.InputImage));
+
     public bool IsWithinBounds =>
         IsCount(Input) && IsCount(Output) && IsCount(CacheRead) && IsCount(CacheWrite5m) && IsCount(CacheWrite1h)
         && IsCount(Reasoning) && IsCount(InputAudio) && IsCount(OutputAudio) && IsCount(InputImage);
@@ -55,6 +67,19 @@ internal readonly record struct Tokens(
     {
         InputTokens = Input,
         OutputTokens = Output,
+        CacheReadTokens = CacheRead,
+        CacheWrite5MTokens = CacheWrite5m,
+        CacheWrite1HTokens = CacheWrite1h,
+        ReasoningTokens = Reasoning,
+        InputAudioTokens = InputAudio,
+        OutputAudioTokens = OutputAudio,
+        InputImageTokens = InputImage,
+    };
+
+    public TokenEstimate ToEstimate() => new()
+    {
+        InputTokens = Input,
+        MaxOutputTokens = Output,
         CacheReadTokens = CacheRead,
         CacheWrite5MTokens = CacheWrite5m,
         CacheWrite1HTokens = CacheWrite1h,

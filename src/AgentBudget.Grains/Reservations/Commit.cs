@@ -33,7 +33,7 @@ internal static class Commit
         var charge = new Spend(nanos, tokens.Total);
         foreach (Grain grain in session.Path)
         {
-            if (!grain.Budget.CanCount(charge)) return new Answer(Outcome.AmountOverflow);
+            if (!grain.CanCount(charge)) return new Answer(Outcome.AmountOverflow);
         }
 
         // What was spent must be recorded: nothing below may fail.
@@ -90,7 +90,7 @@ internal static class Commit
         var unheld = new Spend(settled.UnheldNanos, settled.UnheldTokens);
         var charge = new Spend(settled.CostNanos, settled.Tokens);
         var overrun = new Spend(settled.OverrunNanos, settled.OverrunTokens);
-        foreach (Grain grain in session.Path) grain.Budget.Settle(unheld, charge, overrun);
+        foreach (Grain grain in session.Path) grain.Settle(unheld, charge, overrun);
         for (int index = 0; index < settled.TiersCrossed.Count; index++)
         {
             TierCrossing crossing = settled.TiersCrossed[index];
@@ -98,7 +98,12 @@ internal static class Commit
         }
 
         reservation.Reduce(unheld);
-        if (!settled.Final) return;
+        if (!settled.Final)
+        {
+            reservation.ReduceEstimate(Tokens.From(settled.Usage));
+            return;
+        }
+
         if (reservation.IsHeld) session.Unlink(reservation);
         ledger.RemoveReservation(reservation);
         session.Requests.Add(

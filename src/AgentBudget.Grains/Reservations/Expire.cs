@@ -14,7 +14,7 @@ internal static class Expire
         if (reservation.OnExpiry == OnExpiry.Charge)
         {
             Invariant.Holds(reservation.Estimate is not null);
-            // After a partial commit nobody knows which buckets the rest would have been: its tokens count, unsorted.
+            // A part that used more of a bucket than was estimated left its tokens in no bucket: they count, unsorted.
             Tokens estimate = Tokens.From(reservation.Estimate!);
             TokenUsage usage = estimate.Total == reservation.HeldTokens ? estimate.ToUsage() : new TokenUsage();
             LedgerEvent settled = Commit.Settled(

@@ -45,7 +45,7 @@ internal static class Release
     public static void GiveBack(TenantLedger ledger, Reservation reservation, Phase phase)
     {
         SessionGrain session = reservation.Session;
-        foreach (Grain grain in session.Path) grain.Budget.Unhold(reservation.Held);
+        foreach (Grain grain in session.Path) grain.Unhold(reservation.Held);
         session.Unlink(reservation);
         ledger.Retire(reservation, phase);
     }

@@ -35,6 +35,9 @@ internal enum Operation
     /// <summary>ExtendBudget.</summary>
     ExtendBudget = 9,
 
+    /// <summary>AmendReservation.</summary>
+    Amend = 10,
+
     /// <summary>Not a request: remembers that a reservation was settled, after it has left memory.</summary>
     Settled = 100,
 }

@@ -10,6 +10,7 @@ namespace AgentBudget.Grains.Reservations;
 /// <summary>
 /// The record of one hold on every grain of its path.
 /// <code>
+/// HELD ◄─► amended
 /// HELD ── final commit, charge on expiry ──► SETTLED (leaves memory; the session's request log remembers it)
 ///   ├──── release, end of grace ──► RELEASED ─┐ a late commit is charged in full, once;
 ///   └──── expiry with refund ─────► EXPIRED ──┘ forgotten after the retention
@@ -37,14 +38,17 @@ internal sealed class Reservation
 
     public ServiceTier ServiceTier { get; private set; }
 
+    /// <summary>When it was priced.</summary>
     public long HeldAtNanos { get; private set; }
 
     public long ExpireNanos { get; private set; }
 
     public OnExpiry OnExpiry { get; private set; }
 
-    /// <summary>Kept only where expiry charges it.</summary>
+    /// <summary>What it was priced with, less what was settled of it; kept while held.</summary>
     public TokenEstimate? Estimate { get; private set; }
+
+    public string Tool { get; private set; } = "";
 
     /// <summary>Expiry while held, end of the retention after.</summary>
     public Deadline Deadline { get; private set; }
@@ -69,7 +73,8 @@ internal sealed class Reservation
         HeldAtNanos = heldAtNanos;
         ExpireNanos = LogTime.FromTimestamp(held.ExpireTime);
         OnExpiry = held.OnExpiry;
-        Estimate = held.OnExpiry == OnExpiry.Charge ? held.Estimate : null;
+        Estimate = held.Estimate;
+        Tool = held.Tool;
         Deadline.Number = number;
     }
 
@@ -80,6 +85,26 @@ internal sealed class Reservation
         HeldTokens -= unheld.Tokens;
         Invariant.Holds(HeldNanos >= 0);
         Invariant.Holds(HeldTokens >= 0);
+    }
+
+    /// <summary>Of a part that was settled, each bucket is no longer to be expected.</summary>
+    public void ReduceEstimate(in Tokens used)
+    {
+        if (Estimate is not null) Estimate = Tokens.From(Estimate).Less(used).ToEstimate();
+    }
+
+    /// <summary>The hold was changed.</summary>
+    public void Amend(ReservationAmended amended, PriceBook book, long amendedAtNanos)
+    {
+        Invariant.Holds(IsHeld);
+        HeldNanos = amended.CostNanos;
+        HeldTokens = amended.Tokens;
+        ExpireNanos = LogTime.FromTimestamp(amended.ExpireTime);
+        if (amended.Estimate is null) return;
+        Model = amended.Model;
+        Estimate = amended.Estimate;
+        Book = book;
+        HeldAtNanos = amendedAtNanos;
     }
 
     /// <summary>Ends the hold without a charge.</summary>
@@ -99,7 +124,7 @@ internal sealed class Reservation
         Session = null!;
         Book = null!;
         Estimate = null;
-        Model = "";
+        Model = Tool = "";
     }
 
     public void Restore(Protocol.Snapshot.V1.ReservationState state, SessionGrain session, PriceBook book)
@@ -116,6 +141,7 @@ internal sealed class Reservation
         ExpireNanos = state.ExpireNanos;
         OnExpiry = state.OnExpiry;
         Estimate = state.Estimate;
+        Tool = state.Tool;
         Deadline = new Deadline(IsHeld ? DeadlineKind.HoldExpiry : DeadlineKind.Retention, this, Number, name: "");
     }
 }

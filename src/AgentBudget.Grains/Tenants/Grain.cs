@@ -21,6 +21,22 @@ internal abstract class Grain(string name, Reason budgetReason)
     /// <summary>Sessions that are not yet forgotten and have it on their path.</summary>
     public int Sessions { get; set; }
 
+    /// <summary>Whether exposure with this spend stays within the soft cap.</summary>
+    public bool IsWithinSoftCap(in Spend spend) => Budget.IsWithinSoftCap(spend);
+
+    /// <summary>Whether sums with this spend would still fit 64 bits.</summary>
+    public bool CanCount(in Spend spend) => Budget.CanCount(spend);
+
+    public void Hold(in Spend spend) => Budget.Hold(spend);
+
+    public void Unhold(in Spend spend) => Budget.Unhold(spend);
+
+    /// <summary>Holds one amount in place of another.</summary>
+    public void Rehold(in Spend before, in Spend after) => Budget.Rehold(before, after);
+
+    /// <summary>Charges in full; what goes beyond the hold is recorded as overrun.</summary>
+    public void Settle(in Spend unheld, in Spend charge, in Spend overrun) => Budget.Settle(unheld, charge, overrun);
+
     /// <summary>
     /// Answers this grain's refusal of a spend, or none: above its hard cap, or above its soft cap when the spend could
     /// not be moved to a cheaper model and the use case refuses that.
@@ -77,6 +93,9 @@ internal readonly record struct Refusal(Reason Reason, string Grain)
 
     /// <summary>What is missing or unknown, where that is the reason.</summary>
     public string? Subject { get; init; }
+
+    /// <summary>A model that would fit, if there is one.</summary>
+    public string? SuggestedModel { get; init; }
 
     public bool IsRefused => Reason != Reason.Unspecified;
 }

@@ -35,8 +35,7 @@ public sealed partial class TenantLedger
                 Reserve.Apply(this, ledgerEvent, session!);
                 return Operation.Reserve;
             case LedgerEvent.FactOneofCase.ReservationRefused:
-                Reserve.ApplyRefused(session!);
-                return Operation.Reserve;
+                return Refuse.Apply(ledgerEvent.ReservationRefused, session!);
             case LedgerEvent.FactOneofCase.ReservationSettled:
                 Commit.Apply(this, ledgerEvent, session!);
                 return Operation.Commit;
@@ -46,6 +45,9 @@ public sealed partial class TenantLedger
             case LedgerEvent.FactOneofCase.ReservationExpired:
                 Expire.Apply(this, ledgerEvent);
                 return Operation.Release;
+            case LedgerEvent.FactOneofCase.ReservationAmended:
+                Amend.Apply(this, ledgerEvent.ReservationAmended, session!);
+                return Operation.Amend;
             case LedgerEvent.FactOneofCase.SessionOpened:
                 Open.Apply(this, ledgerEvent);
                 return Operation.Open;
@@ -135,6 +137,15 @@ public sealed partial class TenantLedger
         EnterBook(book);
         OpenReservations++;
         return reservation;
+    }
+
+    /// <summary>The hold was changed: its deadline and its price book with it.</summary>
+    internal void AmendReservation(Reservation reservation, ReservationAmended amended)
+    {
+        if (amended.Estimate is not null) LeaveBook(reservation.Book);
+        reservation.Amend(amended, BookOf(amended.PriceVersion), LogTimeNanos);
+        if (amended.Estimate is not null) EnterBook(reservation.Book);
+        _deadlines.Set(reservation.Deadline, reservation.ExpireNanos);
     }
 
     /// <summary>The hold is given back; the record stays for a late commit until it is forgotten.</summary>

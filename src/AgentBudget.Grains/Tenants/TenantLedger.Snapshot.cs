@@ -139,6 +139,7 @@ public sealed partial class TenantLedger
         OnExpiry = reservation.OnExpiry,
         Estimate = reservation.Estimate,
         ForgetNanos = reservation.IsHeld ? 0 : reservation.Deadline.TimeNanos,
+        Tool = reservation.Tool,
     };
 
     private void FromState(TenantState state)

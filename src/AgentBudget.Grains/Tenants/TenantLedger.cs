@@ -103,6 +103,7 @@ public sealed partial class TenantLedger
             ReserveCommand reserve => Reserve.Handle(this, reserve),
             CommitCommand commit => Commit.Handle(this, commit),
             ReleaseCommand release => Release.Handle(this, release),
+            AmendCommand amend => Amend.Handle(this, amend),
             OpenSessionCommand open => Open.Handle(this, open),
             RenewSessionCommand renew => Renew.Handle(this, renew),
             EndSessionCommand end => End.Handle(this, end),

@@ -28,12 +28,19 @@ internal readonly record struct AuditAmount(Int128 Nanos, Int128 Tokens)
 /// <summary>Limits of money and tokens; null does not limit.</summary>
 internal readonly record struct AuditLimit(Int128? Nanos, Int128? Tokens)
 {
-    public bool Admits(AuditAmount exposure) =>
-        (Nanos is null || exposure.Nanos <= Nanos) && (Tokens is null || exposure.Tokens <= Tokens);
+    /// <summary>
+    /// Whether an amount may be held on an exposure, in place of one that is in it; what does not grow is not asked.
+    /// </summary>
+    public bool Admits(AuditAmount exposure, AuditAmount amount, AuditAmount? before) =>
+        Admits(Nanos, exposure.Nanos, amount.Nanos, before?.Nanos)
+        && Admits(Tokens, exposure.Tokens, amount.Tokens, before?.Tokens);
 
     /// <summary>The lower of each.</summary>
     public static AuditLimit Min(AuditLimit left, AuditLimit right) =>
         new(AuditNumbers.Min(left.Nanos, right.Nanos), AuditNumbers.Min(left.Tokens, right.Tokens));
+
+    private static bool Admits(Int128? cap, Int128 exposure, Int128 amount, Int128? before) =>
+        cap is null || amount <= before || exposure - (before ?? 0) + amount <= cap;
 
     public override string ToString() =>
         $"{Nanos?.ToString() ?? "unlimited"} nanos and {Tokens?.ToString() ?? "unlimited"} tokens";

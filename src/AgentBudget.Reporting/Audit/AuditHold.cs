@@ -7,21 +7,31 @@ internal sealed class AuditHold(AuditSession session, ReservationHeld held, Audi
 {
     public AuditSession Session => session;
 
-    /// <summary>The price book that was in force, and when.</summary>
-    public AuditPrices Prices => prices;
+    /// <summary>The price book that was in force when it was priced, and when that was.</summary>
+    public AuditPrices Prices { get; private set; } = prices;
 
-    public Int128 AtNanos => atNanos;
+    public Int128 AtNanos { get; private set; } = atNanos;
 
-    public string Model { get; } = held.Model;
+    public string Model { get; private set; } = held.Model;
+
+    public string Tool { get; } = held.Tool;
 
     public ServiceTier ServiceTier { get; } = held.ServiceTier;
 
-    public Int128 ExpireNanos { get; } = held.ExpireTime is null ? 0 : AuditNumbers.NanosOf(held.ExpireTime);
+    public Int128 ExpireNanos { get; set; } = held.ExpireTime is null ? 0 : AuditNumbers.NanosOf(held.ExpireTime);
 
     public OnExpiry OnExpiry { get; } = held.OnExpiry;
 
     /// <summary>What is held of it now.</summary>
     public AuditAmount Held { get; set; } = new(held.CostNanos, held.Tokens);
+
+    /// <summary>It was priced again.</summary>
+    public void Reprice(string model, AuditPrices book, Int128 at)
+    {
+        Model = model;
+        Prices = book;
+        AtNanos = at;
+    }
 
     /// <summary>Neither settled, released nor expired.</summary>
     public bool IsHeld { get; set; } = true;

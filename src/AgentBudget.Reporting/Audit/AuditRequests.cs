@@ -73,4 +73,7 @@ internal enum AuditOperation
 
     /// <summary>ReleaseTokens.</summary>
     Release,
+
+    /// <summary>AmendReservation.</summary>
+    Amend,
 }

@@ -17,25 +17,92 @@ internal static class HoldAudit
         CheckScope(state, session, held);
         if (held.Tags is not null) TagAudit.CheckDeclared(state, held.Tags.Values);
         TagAudit.CheckRequired(state, session, held.Tags?.Values);
-        if (IsPriceRight(state, held, tokens)) CheckSoftCap(state, session, held, amount, tokens);
+        if (IsPriceRight(state, held, tokens)) CheckSoftCap(state, session, held, amount, before: null);
         CheckTime(state, held);
         CheckCeilings(state, session, held);
-        foreach (AuditGrain grain in session.Path)
-        {
-            if (grain.HardCap.Admits(grain.Exposure + amount)) continue;
-            state.Find(
-                AuditRule.GrantCap,
-                $"{grain.Name} has {grain.Exposure} settled and held, and {amount} more pass its hard cap of "
-                + grain.HardCap);
-            break;
-        }
-
+        CheckHardCap(state, session, amount, before: null);
         foreach (AuditGrain grain in session.Path) grain.Hold(amount);
         session.Steps++;
         if (held.Tool.Length > 0) session.ToolCalls++;
         session.OpenHolds.Add(state.Sequence);
         state.Holds[state.Sequence] = new AuditHold(session, held, state.Prices, state.Now);
         state.CheckLeft(held.Left, session);
+    }
+
+    /// <summary>A hold that is changed: granted as a new one is, for what it asks beyond itself.</summary>
+    public static void Amend(AuditState state, AuditSession session, ReservationAmended amended)
+    {
+        if (state.HoldOf(amended.Reservation, session) is not { } hold) return;
+        if (!hold.IsHeld)
+        {
+            state.Find(
+                AuditRule.ReservationTerminal, $"reservation r{amended.Reservation} was given back before");
+            return;
+        }
+
+        var amount = new AuditAmount(amended.CostNanos, amended.Tokens);
+        ReservationHeld held = AsHeld(amended, hold);
+        CheckSession(state, session);
+        state.CheckDeadlines(session);
+        CheckScope(state, session, held);
+        if (hold.ExpireNanos <= state.Now)
+            state.Find(AuditRule.Expiry, $"its hold should have expired at {AuditNumbers.Show(hold.ExpireNanos)}");
+        if (amended.Estimate is null) CheckKept(state, amended, hold, amount);
+        else if (IsPriceRight(state, held, AuditTokens.Of(held.Estimate)))
+            CheckSoftCap(state, session, held, amount, hold.Held);
+        if (amended.Estimate is not null && amended.Tokens > session.Ceilings.TokensPerRequest)
+            state.Find(AuditRule.GrantCeiling, $"{amended.Tokens} tokens are above what a request may ask");
+        CheckTime(state, held);
+        CheckHardCap(state, session, amount, hold.Held);
+
+        foreach (AuditGrain grain in session.Path)
+        {
+            grain.Unhold(hold.Held);
+            grain.Hold(amount);
+        }
+
+        hold.Held = amount;
+        hold.ExpireNanos = AuditNumbers.OptionalNanosOf(amended.ExpireTime) ?? 0;
+        if (amended.Estimate is not null) hold.Reprice(amended.Model, state.Prices, state.Now);
+        state.CheckLeft(amended.Left, session);
+    }
+
+    private static ReservationHeld AsHeld(ReservationAmended amended, AuditHold hold) => new()
+    {
+        CostNanos = amended.CostNanos,
+        Tokens = amended.Tokens,
+        Model = amended.Model,
+        RequestedModel = amended.RequestedModel,
+        Estimate = amended.Estimate,
+        PriceVersion = amended.PriceVersion,
+        ServiceTier = hold.ServiceTier,
+        ExpireTime = amended.ExpireTime,
+        Tool = hold.Tool,
+    };
+
+    // Only its time changed.
+    private static void CheckKept(AuditState state, ReservationAmended amended, AuditHold hold, AuditAmount amount)
+    {
+        if (amount != hold.Held)
+            state.Find(AuditRule.HoldCost, $"{hold.Held} are held, and without a new estimate it holds {amount}");
+        else if (amended.Model != hold.Model || amended.PriceVersion != hold.Prices.Version)
+            state.Find(AuditRule.HoldCost, $"the hold is of {hold.Model} at price version {hold.Prices.Version}");
+        else if (amended.RequestedModel.Length > 0)
+            state.Find(AuditRule.Downgrade, "a hold that is not priced again is not downgraded");
+    }
+
+    private static void CheckHardCap(
+        AuditState state, AuditSession session, AuditAmount amount, AuditAmount? before)
+    {
+        foreach (AuditGrain grain in session.Path)
+        {
+            if (grain.HardCap.Admits(grain.Exposure, amount, before)) continue;
+            state.Find(
+                AuditRule.GrantCap,
+                $"{grain.Name} has {grain.Exposure} settled and held, and {amount} more pass its hard cap of "
+                + grain.HardCap);
+            break;
+        }
     }
 
     private static void CheckSession(AuditState state, AuditSession session)
@@ -89,8 +156,9 @@ internal static class HoldAudit
 
     // Above a soft cap a call runs on the cheaper model, where there is one in scope; without one the use case decides.
     private static void CheckSoftCap(
-        AuditState state, AuditSession session, ReservationHeld held, AuditAmount amount, AuditTokens tokens)
+        AuditState state, AuditSession session, ReservationHeld held, AuditAmount amount, AuditAmount? before)
     {
+        AuditTokens tokens = AuditTokens.Of(held.Estimate);
         bool isDowngraded = held.RequestedModel.Length > 0;
         AuditPrice? asked = state.Prices.Find(isDowngraded ? held.RequestedModel : held.Model, state.Now);
         Int128? askedCost = asked?.CostOfHold(tokens, held.ServiceTier);
@@ -102,7 +170,8 @@ internal static class HoldAudit
         }
 
         AuditAmount askedAmount = amount with { Nanos = askedCost.Value };
-        AuditGrain? above = session.Path.FirstOrDefault(grain => !grain.SoftCap.Admits(grain.Exposure + askedAmount));
+        AuditGrain? above = session.Path.FirstOrDefault(
+            grain => !grain.SoftCap.Admits(grain.Exposure, askedAmount, before));
         string? cheaper = CheaperOf(state, session, asked.Model, tokens, held.ServiceTier);
         if (isDowngraded && above is null)
             state.Find(AuditRule.Downgrade, $"it is moved to {held.Model}, and no soft cap on its path is reached");

@@ -163,6 +163,9 @@ public sealed class LedgerAudit(string tenant)
             case Fact.ReservationReleased:
                 SettlementAudit.Release(_state, session, ledgerEvent.ReservationReleased);
                 break;
+            case Fact.ReservationAmended:
+                HoldAudit.Amend(_state, session, ledgerEvent.ReservationAmended);
+                break;
             case Fact.ReservationExpired:
                 SettlementAudit.Expire(_state, session, ledgerEvent.ReservationExpired);
                 break;
@@ -205,7 +208,11 @@ public sealed class LedgerAudit(string tenant)
             Session.Types.State.Unspecified or Session.Types.State.Open or Session.Types.State.Ended =>
                 AuditOperation.EndSession,
         },
-        Fact.ReservationHeld or Fact.ReservationRefused => AuditOperation.Reserve,
+        Fact.ReservationHeld => AuditOperation.Reserve,
+        Fact.ReservationRefused => ledgerEvent.ReservationRefused.Reservation > 0
+            ? AuditOperation.Amend
+            : AuditOperation.Reserve,
+        Fact.ReservationAmended => AuditOperation.Amend,
         Fact.ReservationSettled => SettlementAudit.IsExpiry(_state, ledgerEvent)
             ? AuditOperation.None
             : AuditOperation.Commit,

@@ -81,6 +81,7 @@ public sealed class SpendStreamTests
             new ReserveTokens(null!),
             new CommitTokens(null!),
             new ReleaseTokens(null!),
+            new AmendReservation(null!),
             NullLogger<SpendItems>.Instance);
         return new SpendStream(items, requests, responses, null!).RunAsync();
     }

@@ -37,6 +37,10 @@ internal static class EventText
             case LedgerEvent.FactOneofCase.ReservationHeld:
                 ReservationHeld held = entry.ReservationHeld;
                 return $"held {session} {held.Model} {held.CostNanos} {held.Tokens} {Nanos(held.ExpireTime)}";
+            case LedgerEvent.FactOneofCase.ReservationAmended:
+                ReservationAmended amended = entry.ReservationAmended;
+                return $"amended r{amended.Reservation} {amended.Model} {amended.CostNanos} {amended.Tokens} "
+                    + $"{Nanos(amended.ExpireTime)} {(amended.RequestedModel.Length > 0 ? "cheaper" : "same")}";
             case LedgerEvent.FactOneofCase.ReservationRefused:
                 ReservationRefused refused = entry.ReservationRefused;
                 return $"refused {session} {refused.Reason} {refused.Grain} {refused.Unit} {refused.Limit} "

@@ -2,10 +2,12 @@ using AgentBudget.Protocol.V1;
 
 namespace AgentBudget.Grains.Tests.Randomised;
 
-// Reserve, commit and release.
+// Reserve, amend, commit and release.
 internal sealed partial class NaiveLedger
 {
     private sealed record Refusal(string Reason, string Grain, string Unit, decimal[] Numbers);
+
+    private sealed record Grant(Refusal? Refusal, string Model, decimal Cost, decimal Tokens, string Suggested);
 
     public string Reserve(long number, ReserveTokensRequest request, long now)
     {
@@ -13,49 +15,10 @@ internal sealed partial class NaiveLedger
         string content = Content(request, request.RequestId);
         if (Answered($"{number}/reserve", request.RequestId, content) is { } again) return again;
 
-        decimal tokens = (decimal)request.Estimate.InputTokens + request.Estimate.MaxOutputTokens
-            + request.Estimate.CacheReadTokens;
-        Refusal? refusal = RefusalOfCall(session, request, tokens);
-        string model = request.Model;
-        string suggested = "";
-        decimal cost = 0;
-        if (refusal is null)
-        {
-            cost = Cost(Rates[model], request.Estimate.InputTokens, request.Estimate.MaxOutputTokens, roundsUp: true);
-            string? cheaper = session.UseCase.Downgrade.GetValueOrDefault(model);
-            if (cheaper is not null && !session.Agent.Models.Contains(cheaper)) cheaper = null;
-            bool isAboveSoft = session.Path.Any(name => !Fits(Grains[name], cost, tokens, isSoft: true));
-            bool stopsAtSoft = false;
-            if (isAboveSoft && cheaper is not null)
-            {
-                model = cheaper;
-                cost =
-                    Cost(Rates[model], request.Estimate.InputTokens, request.Estimate.MaxOutputTokens, roundsUp: true);
-            }
-            else if (isAboveSoft)
-            {
-                stopsAtSoft = !session.UseCase.AllowsWithoutCheaper;
-            }
-
-            refusal = RefusalOfPath(session, cost, tokens, stopsAtSoft);
-            if (refusal is not null && cheaper is not null && model == request.Model)
-            {
-                decimal less =
-                    Cost(
-                        Rates[cheaper], request.Estimate.InputTokens, request.Estimate.MaxOutputTokens, roundsUp: true);
-                if (RefusalOfPath(session, less, tokens, stopsAtSoft: false) is null) suggested = cheaper;
-            }
-        }
-
-        if (refusal is not null)
-        {
-            session.Refused++;
-            Emit(
-                now,
-                $"refused s{number} {refusal.Reason} {refusal.Grain} {refusal.Unit} "
-                    + $"{string.Join(' ', refusal.Numbers)} {suggested}");
-            return Remember($"{number}/reserve", request.RequestId, content, now);
-        }
+        long cached = request.Estimate.CacheReadTokens;
+        (long In, long Out) estimate = (request.Estimate.InputTokens, request.Estimate.MaxOutputTokens);
+        Grant grant = Decide(session, request.Model, request.Tool, estimate, cached, amended: null);
+        if (grant.Refusal is not null) return Refuse(session, grant, "reserve", request.RequestId, content, now);
 
         session.Steps++;
         if (request.Tool.Length > 0) session.ToolCalls++;
@@ -63,16 +26,44 @@ internal sealed partial class NaiveLedger
         {
             Number = Events.Count + 1,
             Session = session,
-            Model = model,
+            Model = grant.Model,
+            Tool = request.Tool,
             Rates = Rates,
+            Estimate = estimate,
             Expire = now + ((request.Ttl?.Seconds ?? 600) * Second),
             IsCharged = request.OnExpiry == OnExpiry.Charge,
-            Nanos = cost,
-            Tokens = tokens,
+            Nanos = grant.Cost,
+            Tokens = grant.Tokens,
         };
         Holds.Add(hold);
-        Emit(now, $"held s{number} {model} {cost} {tokens} {hold.Expire}");
+        Emit(now, $"held s{number} {hold.Model} {hold.Nanos} {hold.Tokens} {hold.Expire}");
         return Remember($"{number}/reserve", request.RequestId, content, now);
+    }
+
+    public string Amend(long number, long reservation, AmendReservationRequest request, long now)
+    {
+        if (Find(number, now) is not { } session) return "SessionNotFound";
+        string content = $"{reservation} {Content(request, request.RequestId)}";
+        if (Answered($"{number}/amend", request.RequestId, content) is { } again) return again;
+        if (FindHold(session, reservation, now, out NaiveHold? hold) is { } missing) return missing;
+        if (hold!.State != "Held") return "ReservationTerminal";
+
+        bool isPricedAgain = request.Model.Length > 0 || request.Estimate is not null;
+        string model = request.Model.Length > 0 ? request.Model : hold.Model;
+        (long In, long Out) estimate = request.Estimate is null
+            ? hold.Estimate
+            : (request.Estimate.InputTokens, request.Estimate.MaxOutputTokens);
+        Grant grant = isPricedAgain
+            ? Decide(session, model, hold.Tool, estimate, request.Estimate?.CacheReadTokens ?? 0, hold)
+            : new Grant(RefusalOfSession(session, model, hold.Tool), hold.Model, hold.Nanos, hold.Tokens, "");
+        if (grant.Refusal is not null) return Refuse(session, grant, "amend", request.RequestId, content, now);
+
+        (hold.Model, hold.Nanos, hold.Tokens) = (grant.Model, grant.Cost, grant.Tokens);
+        if (request.Ttl is not null) hold.Expire = now + (request.Ttl.Seconds * Second);
+        if (isPricedAgain) (hold.Rates, hold.Estimate) = (Rates, estimate);
+        string moved = isPricedAgain && grant.Model != model ? "cheaper" : "same";
+        Emit(now, $"amended r{hold.Number} {hold.Model} {hold.Nanos} {hold.Tokens} {hold.Expire} {moved}");
+        return Remember($"{number}/amend", request.RequestId, content, now);
     }
 
     public string Commit(long number, long reservation, CommitTokensRequest request, long now)
@@ -87,6 +78,10 @@ internal sealed partial class NaiveLedger
         string pricedAs = hold!.Rates.ContainsKey(ran) ? ran : hold.Model;
         decimal cost =
             Cost(hold.Rates[pricedAs], request.Usage.InputTokens, request.Usage.OutputTokens, roundsUp: false);
+        (long In, long Out) left = hold.Estimate;
+        left.In = Math.Max(0, left.In - request.Usage.InputTokens);
+        left.Out = Math.Max(0, left.Out - request.Usage.OutputTokens);
+        hold.Estimate = left;
         Settle(hold, cost, (decimal)request.Usage.InputTokens + request.Usage.OutputTokens, ran, isFinal, now);
         return Remember($"{number}/commit", request.RequestId, content, now);
     }
@@ -103,6 +98,46 @@ internal sealed partial class NaiveLedger
         return Remember($"{number}/release", request.RequestId, content, now);
     }
 
+    private string Refuse(
+        NaiveSession session, Grant grant, string operation, string requestId, string content, long now)
+    {
+        Refusal refusal = grant.Refusal!;
+        session.Refused++;
+        Emit(
+            now,
+            $"refused s{session.Number} {refusal.Reason} {refusal.Grain} {refusal.Unit} "
+                + $"{string.Join(' ', refusal.Numbers)} {grant.Suggested}");
+        return Remember($"{session.Number}/{operation}", requestId, content, now);
+    }
+
+    // A hold that is changed asks for what is beyond itself; what does not grow is not asked for.
+    private Grant Decide(
+        NaiveSession session, string model, string tool, (long In, long Out) estimate, long cached, NaiveHold? amended)
+    {
+        decimal tokens = (decimal)estimate.In + estimate.Out + cached;
+        if (RefusalOfCall(session, model, tool, tokens, cached, isNew: amended is null) is { } early)
+            return new Grant(early, model, 0, tokens, "");
+        decimal cost = CostOf(model);
+        string? cheaper = session.UseCase.Downgrade.GetValueOrDefault(model);
+        if (cheaper is not null && !session.Agent.Models.Contains(cheaper)) cheaper = null;
+        decimal? moreTokens = Beyond(tokens, amended?.Tokens);
+        bool isAboveSoft = session.Path.Any(
+            name => !Fits(Grains[name], Beyond(cost, amended?.Nanos), moreTokens, isSoft: true));
+        bool stopsAtSoft = isAboveSoft && cheaper is null && !session.UseCase.AllowsWithoutCheaper;
+        if (isAboveSoft && cheaper is not null) (model, cost) = (cheaper, CostOf(cheaper));
+        Refusal? refusal = RefusalOfPath(session, Beyond(cost, amended?.Nanos), moreTokens, stopsAtSoft);
+        string suggested = refusal is not null && cheaper is not null && !isAboveSoft
+            && RefusalOfPath(session, Beyond(CostOf(cheaper), amended?.Nanos), moreTokens, stopsAtSoft: false) is null
+                ? cheaper
+                : "";
+        return new Grant(refusal, model, cost, tokens, suggested);
+
+        decimal CostOf(string name) => Cost(Rates[name], estimate.In, estimate.Out, roundsUp: true);
+
+        static decimal? Beyond(decimal amount, decimal? before) =>
+            before is null ? amount : amount > before ? amount - before : null;
+    }
+
     // Half to even for what was used, up for what may be used; per line.
     private static decimal Cost((long In, long Out) rates, long input, long output, bool roundsUp)
     {
@@ -113,7 +148,7 @@ internal sealed partial class NaiveLedger
             : Math.Round(count * rate / 1_000_000, MidpointRounding.ToEven);
     }
 
-    private Refusal? RefusalOfCall(NaiveSession session, ReserveTokensRequest request, decimal tokens)
+    private static Refusal? RefusalOfSession(NaiveSession session, string model, string tool)
     {
         string own = session.Grain.Name;
         if (session.State != "Open")
@@ -127,17 +162,26 @@ internal sealed partial class NaiveLedger
             return new Refusal(reason, own, "Unspecified", [0, 0, 0, 0]);
         }
 
-        if (request.Tool.Length > 0 && !session.Agent.Tools.Contains(request.Tool))
+        if (tool.Length > 0 && !session.Agent.Tools.Contains(tool))
             return new Refusal("ToolOutOfScope", own, "Unspecified", [0, 0, 0, 0]);
-        if (!session.Agent.Models.Contains(request.Model))
-            return new Refusal("ModelOutOfScope", own, "Unspecified", [0, 0, 0, 0]);
-        if (request.Estimate.CacheReadTokens > 0)
+        return session.Agent.Models.Contains(model)
+            ? null
+            : new Refusal("ModelOutOfScope", own, "Unspecified", [0, 0, 0, 0]);
+    }
+
+    private Refusal? RefusalOfCall(
+        NaiveSession session, string model, string tool, decimal tokens, long cached, bool isNew)
+    {
+        string own = session.Grain.Name;
+        if (RefusalOfSession(session, model, tool) is { } early) return early;
+        if (cached > 0)
             return new Refusal("UnknownPrice", "tenants/acme", "Unspecified", [0, 0, 0, 0]);
         if (tokens > session.Agent.TokensPerRequest)
             return new Refusal("RequestCeiling", own, "Tokens", [session.Agent.TokensPerRequest!.Value, 0, 0, tokens]);
+        if (!isNew) return null;
         if (session.Steps >= session.Agent.Steps)
             return new Refusal("StepCeiling", own, "Steps", [session.Agent.Steps!.Value, session.Steps, 0, 1]);
-        if (request.Tool.Length > 0 && session.ToolCalls >= session.Agent.ToolCalls)
+        if (tool.Length > 0 && session.ToolCalls >= session.Agent.ToolCalls)
             return new Refusal(
                 "StepCeiling", own, "ToolCalls", [session.Agent.ToolCalls!.Value, session.ToolCalls, 0, 1]);
         int open = Holds.Count(hold => hold.Session == session && hold.State == "Held");
@@ -146,7 +190,7 @@ internal sealed partial class NaiveLedger
             : null;
     }
 
-    private Refusal? RefusalOfPath(NaiveSession session, decimal cost, decimal tokens, bool stopsAtSoft)
+    private Refusal? RefusalOfPath(NaiveSession session, decimal? cost, decimal? tokens, bool stopsAtSoft)
     {
         string[] reasons = ["SessionCeiling", "AgentBudget", "UseCaseBudget", "BusinessUnitBudget", "TenantBudget"];
         for (int level = 0; level < session.Path.Length; level++)
@@ -156,7 +200,10 @@ internal sealed partial class NaiveLedger
             if (Settled(grain.Name) + Held(grain.Name) + cost > cap)
             {
                 return new Refusal(
-                    reasons[level], grain.Name, "Nanos", [cap!.Value, Settled(grain.Name), Held(grain.Name), cost]);
+                    reasons[level],
+                    grain.Name,
+                    "Nanos",
+                    [cap!.Value, Settled(grain.Name), Held(grain.Name), cost!.Value]);
             }
 
             cap = Cap(grain.LimitTokens, grain, stopsAtSoft);
@@ -166,7 +213,7 @@ internal sealed partial class NaiveLedger
                     reasons[level],
                     grain.Name,
                     "Tokens",
-                    [cap!.Value, SettledTokens(grain.Name), HeldTokens(grain.Name), tokens]);
+                    [cap!.Value, SettledTokens(grain.Name), HeldTokens(grain.Name), tokens!.Value]);
             }
         }
 
@@ -179,7 +226,7 @@ internal sealed partial class NaiveLedger
         return Share(limit, percent);
     }
 
-    private bool Fits(NaiveGrain grain, decimal cost, decimal tokens, bool isSoft)
+    private bool Fits(NaiveGrain grain, decimal? cost, decimal? tokens, bool isSoft)
     {
         if (isSoft && grain.SoftPercent is null) return true;
         int percent = isSoft ? grain.SoftPercent!.Value : grain.HardPercent;

@@ -94,11 +94,16 @@ internal sealed class NaiveHold
 
     public required NaiveSession Session { get; init; }
 
-    public required string Model { get; init; }
+    public required string Model { get; set; }
 
-    public required Dictionary<string, (long In, long Out)> Rates { get; init; }
+    public required string Tool { get; init; }
 
-    public required long Expire { get; init; }
+    public required Dictionary<string, (long In, long Out)> Rates { get; set; }
+
+    public required long Expire { get; set; }
+
+    /// <summary>What it was priced with, less what was settled of it.</summary>
+    public required (long In, long Out) Estimate { get; set; }
 
     public required bool IsCharged { get; init; }
 

@@ -93,10 +93,11 @@ internal sealed class RandomSequence
         < 10 => MakeOpen(),
         < 60 => MakeReserve(),
         < 80 => MakeCommit(),
-        < 86 => MakeRelease(),
-        < 89 => MakeRenew(),
-        < 92 => MakeEnd(),
-        < 94 => MakeRevoke(),
+        < 85 => MakeRelease(),
+        < 88 => MakeRenew(),
+        < 91 => MakeEnd(),
+        < 92 => MakeRevoke(),
+        < 97 => MakeAmend(),
         _ => MakeExtend(),
     };
 
@@ -166,6 +167,19 @@ internal sealed class RandomSequence
         return () => (
             new CommitCommand(session, reservation, request),
             now => _naive.Commit(session, reservation, request, now));
+    }
+
+    private Func<(Command, Func<long, string>)> MakeAmend()
+    {
+        (long session, long reservation) = PickReservation();
+        var request = new AmendReservationRequest { RequestId = NextId() };
+        if (_random.Next(2) == 0) request.Model = Pick([Big, Small, Unit, "nope"]);
+        if (_random.Next(2) == 0)
+            request.Estimate = new TokenEstimate { InputTokens = _random.Next(0, 60), MaxOutputTokens = 1 };
+        if (_random.Next(3) == 0) request.Ttl = new Duration { Seconds = Pick([1L, 60, 86_400]) };
+        return () => (
+            new AmendCommand(session, reservation, request),
+            now => _naive.Amend(session, reservation, request, now));
     }
 
     private Func<(Command, Func<long, string>)> MakeRelease()

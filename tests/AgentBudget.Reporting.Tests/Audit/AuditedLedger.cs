@@ -160,6 +160,13 @@ internal sealed class AuditedLedger
         Done(Send(new CommitCommand(session, reservation, request)));
     }
 
+    public LedgerEvent Amend(long session, long reservation, Action<AmendReservationRequest> change)
+    {
+        var request = new AmendReservationRequest { RequestId = NextRequestId() };
+        change(request);
+        return Done(Send(new AmendCommand(session, reservation, request)));
+    }
+
     public void Release(long session, long reservation) => Done(Send(new ReleaseCommand(
         session, reservation, new ReleaseTokensRequest { RequestId = NextRequestId() })));
 

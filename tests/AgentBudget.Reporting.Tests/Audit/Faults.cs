@@ -10,8 +10,8 @@ internal static partial class Faults
 {
     public static IReadOnlyDictionary<string, Fault> All { get; } = new Dictionary<string, Fault>(
     [
-        .. OfOrder(), .. OfCatalogs(), .. OfBudgets(), .. OfSessions(), .. OfHolds(), .. OfRefusals(),
-        .. OfSettlements(),
+        .. OfOrder(), .. OfCatalogs(), .. OfBudgets(), .. OfSessions(), .. OfHolds(), .. OfAmendments(),
+        .. OfRefusals(), .. OfSettlements(),
     ]);
 
     private static void OneSession(AuditedLedger ledger) => ledger.Open();

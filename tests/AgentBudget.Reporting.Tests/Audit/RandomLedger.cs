@@ -63,8 +63,11 @@ internal sealed class RandomLedger(int seed)
             case < 50:
                 Reserve();
                 break;
-            case < 82:
+            case < 76:
                 Commit();
+                break;
+            case < 82:
+                Amend();
                 break;
             case < 90:
                 Release();
@@ -157,6 +160,18 @@ internal sealed class RandomLedger(int seed)
         };
         if (_random.Next(4) == 0) request.Final = false;
         Send(new CommitCommand(session, number, request));
+    }
+
+    private void Amend()
+    {
+        if (_holds.Count == 0) return;
+        (long session, long number) = AnyHold();
+        var request = new AmendReservationRequest { RequestId = NextId() };
+        if (_random.Next(2) == 0) request.Model = Any(Models);
+        if (_random.Next(2) == 0) request.Estimate = new TokenEstimate { InputTokens = _random.Next(1, 60_000) };
+        if (_random.Next(2) == 0)
+            request.Ttl = Duration.FromTimeSpan(TimeSpan.FromSeconds(_random.Next(1, 86_400)));
+        Send(new AmendCommand(session, number, request));
     }
 
     private void Release()

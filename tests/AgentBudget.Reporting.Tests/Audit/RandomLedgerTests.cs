@@ -51,7 +51,7 @@ public sealed class RandomLedgerTests
             }
         }
 
-        Assert.Equal(13, facts.Count);
+        Assert.Equal(14, facts.Count);
         Assert.Superset(
             new HashSet<Reason>
             {

@@ -1,0 +1,40 @@
+using AgentBudget.Api.Access;
+using AgentBudget.Api.Errors;
+using AgentBudget.Grains;
+using AgentBudget.Protocol.V1;
+using AgentBudget.Rpc;
+
+namespace AgentBudget.Api.Budgets;
+
+/// <summary>AmendReservation: validate, ask the tenant, answer what its event says.</summary>
+internal sealed class AmendReservation(ApiContext context)
+{
+    private static readonly AccessRule Rule = AccessPolicy.Of("/agentbudget.v1.BudgetService/AmendReservation");
+
+    internal async ValueTask<AmendReservationResponse> HandleAsync(AmendReservationRequest request, RpcCall call)
+    {
+        FieldFaults faults = default;
+        SessionPlace place = context.Callers.SessionOf(call, Rule, request.SessionToken, ref faults);
+        Check(request, ref faults);
+        faults.ThrowIfAny();
+
+        if (!Names.TryParseReservation(request.ReservationId, out long reservation))
+            throw ApiErrors.ReservationNotFound();
+        request.SessionToken = "";
+        Answer answer = await context.SubmitAsync(place.Tenant, new AmendCommand(place.Number, reservation, request));
+        return ReservationViews.Amended(answer.Event!, await context.CurrencyOfAsync(place.Tenant));
+    }
+
+    private static void Check(AmendReservationRequest request, ref FieldFaults faults)
+    {
+        FieldChecks.RequestId(ref faults, request.RequestId);
+        FieldChecks.Model(ref faults, request.Model, isRequired: false);
+        FieldChecks.Ttl(ref faults, request.Ttl, FieldRules.HoldSecondsMax, EstimateChecks.TtlDescription);
+        if (request.ReservationId.Length == 0)
+            faults.Add("reservation_id", "must name the reservation to change");
+        if (request.Estimate is { } estimate)
+            EstimateChecks.Check(estimate, ref faults);
+        else if (request.Model.Length == 0 && request.Ttl is null)
+            faults.Add("estimate", "must be given, or a model, or a ttl: nothing would change");
+    }
+}

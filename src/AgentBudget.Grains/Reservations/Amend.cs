@@ -1,0 +1,120 @@
+using AgentBudget.Grains.Budgets;
+using AgentBudget.Grains.Prices;
+using AgentBudget.Grains.Sessions;
+using AgentBudget.Grains.Tenants;
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Grains.Reservations;
+
+/// <summary>
+/// Changes a hold on every grain of its path at once: a fallback to another model, a longer answer, a later expiry.
+/// With a model or an estimate the whole hold is priced again by the price book in force. Refused, the old hold stands.
+/// </summary>
+internal static class Amend
+{
+    public static Answer Handle(TenantLedger ledger, AmendCommand command)
+    {
+        AmendReservationRequest request = command.Request;
+        SessionGrain? session = ledger.FindSession(command.Session);
+        if (session is null) return new Answer(Outcome.SessionNotFound);
+        ulong fingerprint = FingerprintOf(command);
+        if (session.TryAnswer(Operation.Amend, request.RequestId, fingerprint, out Answer again)) return again;
+
+        Outcome found = ledger.FindReservation(session, command.Reservation, out Reservation? reservation);
+        if (found != Outcome.Done) return new Answer(found);
+        if (!reservation!.IsHeld) return new Answer(Outcome.ReservationTerminal);
+
+        bool isPricedAgain = request.Model.Length > 0 || request.Estimate is not null;
+        TokenEstimate? estimate = isPricedAgain ? request.Estimate ?? reservation.Estimate : null;
+        Offer offer = default;
+        Refusal refusal;
+        if (estimate is null)
+        {
+            refusal = Decide.CheckSession(session, reservation.Tool);
+            if (!refusal.IsRefused) refusal = Decide.CheckModel(session, reservation.Model);
+        }
+        else
+        {
+            var call = new Call(
+                request.Model.Length > 0 ? request.Model : reservation.Model,
+                Tokens.From(estimate),
+                reservation.Tool,
+                reservation.ServiceTier,
+                Tags: null,
+                reservation);
+            Verdict verdict = Decide.Ask(ledger, session, call, out offer, out refusal);
+            if (verdict == Verdict.Overflow) return new Answer(Outcome.AmountOverflow);
+        }
+
+        if (refusal.IsRefused) return Refused(ledger, session, request, fingerprint, refusal, reservation);
+
+        // Every grain on the path agrees: nothing below may fail.
+        var amended = new LedgerEvent
+        {
+            RequestId = request.RequestId,
+            RequestFingerprint = fingerprint,
+            Spender = session.Spender,
+            ReservationAmended = Amended(ledger, request, reservation, estimate, offer),
+        };
+        ledger.Emit(amended, session);
+        amended.ReservationAmended.Left = session.Left(default);
+        return new Answer(Outcome.Done, amended);
+    }
+
+    public static void Apply(TenantLedger ledger, ReservationAmended amended, SessionGrain session)
+    {
+        Reservation reservation = ledger.ReservationOf(amended.Reservation);
+        Spend before = reservation.Held;
+        var after = new Spend(amended.CostNanos, amended.Tokens);
+        foreach (Grain grain in session.Path) grain.Rehold(before, after);
+        ledger.AmendReservation(reservation, amended);
+    }
+
+    private static ReservationAmended Amended(
+        TenantLedger ledger,
+        AmendReservationRequest request,
+        Reservation reservation,
+        TokenEstimate? estimate,
+        in Offer offer)
+    {
+        Spend spend = estimate is null ? reservation.Held : offer.Spend;
+        long expireNanos =
+            request.Ttl is null ? reservation.ExpireNanos : ledger.Now + LogTime.FromDuration(request.Ttl);
+        var amended = new ReservationAmended
+        {
+            Reservation = reservation.Number,
+            CostNanos = spend.CostNanos,
+            Tokens = spend.Tokens,
+            Model = estimate is null ? reservation.Model : offer.Price.Model,
+            Estimate = estimate,
+            PriceVersion = estimate is null ? reservation.Book.Version : ledger.Catalog.Book.Version,
+            ExpireTime = LogTime.ToTimestamp(expireNanos),
+        };
+        if (offer.IsDowngraded)
+            amended.RequestedModel = request.Model.Length > 0 ? request.Model : reservation.Model;
+        return amended;
+    }
+
+    private static Answer Refused(
+        TenantLedger ledger,
+        SessionGrain session,
+        AmendReservationRequest request,
+        ulong fingerprint,
+        in Refusal refusal,
+        Reservation reservation)
+    {
+        LedgerEvent refused = Refuse.Event(session, refusal, request.RequestId, fingerprint);
+        refused.ReservationRefused.Reservation = reservation.Number;
+        refused.ReservationRefused.Model = request.Model.Length > 0 ? request.Model : reservation.Model;
+        refused.ReservationRefused.Tool = reservation.Tool;
+        ledger.Emit(refused, session);
+        return new Answer(Outcome.Done, refused);
+    }
+
+    private static ulong FingerprintOf(AmendCommand command) => new Fingerprint((ulong)Operation.Amend)
+        .Add(command.Reservation)
+        .Add(command.Request.Model)
+        .Add(command.Request.Estimate)
+        .Add(command.Request.Ttl)
+        .Value;
+}

@@ -1,0 +1,39 @@
+using AgentBudget.Grains.Sessions;
+using AgentBudget.Grains.Tenants;
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Grains.Reservations;
+
+/// <summary>A refusal is an answer and an event, and changes nothing but the count of refusals.</summary>
+internal static class Refuse
+{
+    /// <summary>The event of a refusal; the caller adds what was asked for.</summary>
+    public static LedgerEvent Event(SessionGrain session, in Refusal refusal, string requestId, ulong fingerprint) =>
+        new()
+        {
+            RequestId = requestId,
+            RequestFingerprint = fingerprint,
+            Spender = session.Spender,
+            ReservationRefused = new ReservationRefused
+            {
+                Reason = refusal.Reason,
+                Grain = refusal.Grain,
+                Unit = refusal.Unit,
+                Limit = refusal.Limit,
+                Settled = refusal.Settled,
+                Held = refusal.Held,
+                Requested = refusal.Requested,
+                ResetTime = LogTime.ToOptionalTimestamp(refusal.ResetNanos),
+                Subject = refusal.Subject ?? "",
+                SuggestedModel = refusal.SuggestedModel ?? "",
+                Left = session.Left(default),
+            },
+        };
+
+    /// <summary>Applies a refusal and answers which request's key its event carries.</summary>
+    public static Operation Apply(ReservationRefused refused, SessionGrain session)
+    {
+        session.CountRefusal();
+        return refused.Reservation > 0 ? Operation.Amend : Operation.Reserve;
+    }
+}
