@@ -23,4 +23,6 @@ public readonly record struct Answer(
 /// <summary>One fault of a request.</summary>
 /// <param name="Field">Where: a field or a path into the catalog such as <c>useCases[1].businessUnit</c>.</param>
 /// <param name="Description">What is wrong and what would be right, one sentence.</param>
-public sealed record Fault(string Field, string Description);
+/// <param name="Left">How many would still fit, where the fault is a ceiling of a run.</param>
+/// <param name="Limit">That ceiling.</param>
+public sealed record Fault(string Field, string Description, long? Left = null, long? Limit = null);

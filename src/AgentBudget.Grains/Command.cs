@@ -34,7 +34,8 @@ public sealed record AmendCommand(long Session, long Reservation, AmendReservati
 /// <summary>Opens a session. Answers a SessionOpened event.</summary>
 /// <param name="Request">The request.</param>
 /// <param name="Actor">Who asks.</param>
-public sealed record OpenSessionCommand(OpenSessionRequest Request, string Actor) : Command;
+/// <param name="Parent">The number of the session that opens it as a subagent; 0 for a root session.</param>
+public sealed record OpenSessionCommand(OpenSessionRequest Request, string Actor, long Parent = 0) : Command;
 
 /// <summary>Moves a session's expiry. Answers a SessionRenewed event.</summary>
 /// <param name="Session">The session's number.</param>

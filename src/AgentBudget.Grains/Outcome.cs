@@ -67,4 +67,10 @@ public enum Outcome
 
     /// <summary>A named bound is reached; the faults name it.</summary>
     BoundReached,
+
+    /// <summary>The user asked for is not the parent session's; the faults name it.</summary>
+    UserOutOfScope,
+
+    /// <summary>A run ceiling leaves room for fewer subagents than planned; the fault says how many.</summary>
+    RunCeilingReached,
 }

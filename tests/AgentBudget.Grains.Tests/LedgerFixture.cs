@@ -102,6 +102,21 @@ internal sealed class LedgerFixture
         return Send(new OpenSessionCommand(request, "admin"));
     }
 
+    /// <summary>Opens a subagent that asks for nothing of its own.</summary>
+    public long OpenBelow(long parent, Action<OpenSessionRequest>? change = null)
+    {
+        Answer answer = TryOpenBelow(parent, change);
+        Assert.Equal(Outcome.Done, answer.Outcome);
+        return answer.Event!.Sequence;
+    }
+
+    public Answer TryOpenBelow(long parent, Action<OpenSessionRequest>? change = null)
+    {
+        var request = new OpenSessionRequest { RequestId = NextRequestId(), Task = "search" };
+        change?.Invoke(request);
+        return Send(new OpenSessionCommand(request, "admin", parent));
+    }
+
     /// <summary>
     /// Asks for a call of 1,000 tokens in and 1,000 out: 6,000,000 nanos with Haiku, 18,000,000 with Sonnet.
     /// </summary>

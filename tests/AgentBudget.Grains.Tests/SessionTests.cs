@@ -202,7 +202,7 @@ public sealed class SessionTests
         fixture.Advance(Hour);
 
         Assert.Equal(
-            [$"sessions/s{ended}", $"sessions/s{revoked}", $"sessions/s{expired}"],
+            [$"sessions/s{revoked}", $"sessions/s{ended}", $"sessions/s{expired}"],
             fixture.Journal.Where(entry => entry.SessionClosed is not null).Select(entry => entry.Spender.Session));
     }
 

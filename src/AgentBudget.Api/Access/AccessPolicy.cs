@@ -22,7 +22,7 @@ internal static class AccessPolicy
         ["/agentbudget.v1.BudgetService/Spend"] = new(Roles.Admin | Roles.Session),
         ["/agentbudget.v1.BudgetService/GetBalance"] = new(Roles.Admin | Roles.Session),
 
-        ["/agentbudget.v1.SessionService/OpenSession"] = new(Roles.Admin),
+        ["/agentbudget.v1.SessionService/OpenSession"] = new(Roles.Admin | Roles.Session),
         ["/agentbudget.v1.SessionService/RenewSession"] = new(Roles.Admin | Roles.Session),
         ["/agentbudget.v1.SessionService/EndSession"] = new(Roles.Admin | Roles.Session, TakesEnded: true),
         ["/agentbudget.v1.SessionService/RevokeSession"] = new(Roles.Admin, TakesEnded: true),

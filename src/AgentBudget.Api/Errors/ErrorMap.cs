@@ -62,6 +62,8 @@ internal static class ErrorMap
                 ErrorReason.AmountOverflow,
                 "A sum would pass 9.2 billion currency units; nothing was changed."),
             Outcome.BoundReached => BoundReached(named),
+            Outcome.UserOutOfScope => ScopeExceeded("A subagent works for its parent's user, or for nobody.", named),
+            Outcome.RunCeilingReached => RunCeiling(named),
         };
     }
 
@@ -131,6 +133,23 @@ internal static class ErrorMap
 
         string message = "The catalog removes what is in use; nothing was changed." + FieldFaults.Sentences(faults);
         return ApiErrors.Make(RpcStatusCode.FailedPrecondition, ErrorReason.CatalogInUse, message, detail);
+    }
+
+    private static RpcException RunCeiling(IReadOnlyList<Fault> faults)
+    {
+        ErrorInfo info = ApiErrors.ErrorInfoOf(ErrorReason.RunCeiling);
+        QuotaFailure detail = new();
+        foreach (Fault fault in faults)
+        {
+            detail.Violations.Add(
+                new QuotaFailure.Types.Violation { Subject = fault.Field, Description = fault.Description });
+            info.Metadata["ceiling"] = fault.Field;
+            info.Metadata["limit"] = $"{fault.Limit}";
+            info.Metadata["left"] = $"{fault.Left}";
+        }
+
+        string message = "A run ceiling is reached; nothing was changed." + FieldFaults.Sentences(faults);
+        return new RpcException(RpcStatusCode.ResourceExhausted, message, [info, detail]);
     }
 
     private static RpcException BoundReached(IReadOnlyList<Fault> faults)

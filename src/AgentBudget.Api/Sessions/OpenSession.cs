@@ -1,5 +1,6 @@
 using AgentBudget.Api.Access;
 using AgentBudget.Grains;
+using AgentBudget.Identity;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Rpc;
 
@@ -11,29 +12,41 @@ internal sealed class OpenSession(ApiContext context)
     internal async ValueTask<OpenSessionResponse> HandleAsync(OpenSessionRequest request, RpcCall call)
     {
         FieldFaults faults = default;
-        Check(request, ref faults);
+        // A session opens nothing but its own subagents.
+        Caller caller = CallerScope.CallerOf(call);
+        bool isSubagent = request.ParentSessionToken.Length > 0 || caller is SessionCaller;
+        Check(request, isSubagent, ref faults);
+        SessionPlace parent =
+            isSubagent ? context.Callers.SessionOf(call, request.ParentSessionToken, ref faults) : default;
         faults.ThrowIfAny();
 
-        string tenant = context.Callers.TenantOf(call);
-        string actor = CallerScope.CallerOf(call).Principal;
-        Answer answer = await context.SubmitAsync(tenant, new OpenSessionCommand(request, actor));
+        // A retry may come with a renewed token, and no token belongs into the ledger.
+        request.ParentSessionToken = "";
+        string tenant = isSubagent ? parent.Tenant : context.Callers.TenantOf(call);
+        Answer answer =
+            await context.SubmitAsync(tenant, new OpenSessionCommand(request, caller.Principal, parent.Number));
         Session session = SessionViews.Opened(answer.Event!, await context.CurrencyOfAsync(tenant));
-        return new OpenSessionResponse
+        OpenSessionResponse response = new()
         {
             Session = session,
             SessionToken = context.Tokens.Mint(SessionViews.CallerOf(session, tenant)),
         };
+        if (answer.Event!.SessionOpened.Delegation is { HasSubagentsLeft: true } delegation)
+            response.SubagentsLeft = delegation.SubagentsLeft;
+        return response;
     }
 
-    private static void Check(OpenSessionRequest request, ref FieldFaults faults)
+    private static void Check(OpenSessionRequest request, bool isSubagent, ref FieldFaults faults)
     {
         FieldChecks.RequestId(ref faults, request.RequestId);
-        FieldChecks.Name(ref faults, "agent", request.Agent, Names.AgentPrefix, isRequired: true);
-        FieldChecks.Name(ref faults, "use_case", request.UseCase, Names.UseCasePrefix, isRequired: true);
+        FieldChecks.Name(ref faults, "agent", request.Agent, Names.AgentPrefix, isRequired: !isSubagent);
+        FieldChecks.Name(ref faults, "use_case", request.UseCase, Names.UseCasePrefix, isRequired: !isSubagent);
         FieldChecks.Text(ref faults, "task", request.Task);
         FieldChecks.Text(ref faults, "on_behalf_of", request.OnBehalfOf);
-        if (request.Unattended == (request.OnBehalfOf.Length > 0))
+        bool isSilent = !request.Unattended && request.OnBehalfOf.Length == 0;
+        if (request.Unattended == (request.OnBehalfOf.Length > 0) && !(isSubagent && isSilent))
             faults.Add("on_behalf_of", "must name the user, or unattended must say that there is none, not both");
+        FieldChecks.Count(ref faults, "subagents_planned", request.SubagentsPlanned);
         SessionChecks.Ttl(ref faults, request.Ttl);
         FieldChecks.Tags(ref faults, request.Tags);
         if (request.Ceilings is { } ceilings)
@@ -63,5 +76,11 @@ internal sealed class OpenSession(ApiContext context)
         FieldChecks.Count(ref faults, "ceilings.steps_per_session", ceilings.StepsPerSession);
         FieldChecks.Count(ref faults, "ceilings.tool_calls_per_session", ceilings.ToolCallsPerSession);
         FieldChecks.Count(ref faults, "ceilings.open_holds", ceilings.OpenHolds);
+        if (ceilings.Run is not { } run)
+            return;
+        FieldChecks.Money(ref faults, "ceilings.run.cost", run.Cost, isZeroRight: true);
+        FieldChecks.Count(ref faults, "ceilings.run.subagents", run.Subagents);
+        FieldChecks.Count(ref faults, "ceilings.run.concurrent_subagents", run.ConcurrentSubagents);
+        FieldChecks.Count(ref faults, "ceilings.run.depth", run.Depth);
     }
 }

@@ -31,6 +31,9 @@ internal static class SessionViews
             Ceilings = opened.Ceilings,
             Settled = ReservationViews.AmountOf(0, 0, currency),
             Held = ReservationViews.AmountOf(0, 0, currency),
+            Parent = spender.Parent,
+            Run = spender.Run.Length > 0 ? spender.Run : spender.Session,
+            Depth = opened.Delegation?.Depth ?? 0,
         };
         session.Tools.AddRange(opened.Tools);
         session.Models.AddRange(opened.Models);

@@ -17,7 +17,7 @@ internal sealed class EventFilter
         foreach (EventKind kind in _filter.Kinds)
             _kinds |= 1UL << (int)kind;
         _hasSpender = _filter.BusinessUnit.Length > 0 || _filter.UseCase.Length > 0 || _filter.Agent.Length > 0
-            || _filter.Session.Length > 0;
+            || _filter.Session.Length > 0 || _filter.Run.Length > 0;
     }
 
     internal static void Check(ref FieldFaults faults, SpendFilter? filter)
@@ -30,6 +30,8 @@ internal sealed class EventFilter
         FieldChecks.Name(ref faults, "filter.agent", filter.Agent, Names.AgentPrefix, isRequired: false);
         if (filter.Session.Length > 0 && !Names.TryParseSession(filter.Session, out _))
             faults.Add("filter.session", "must be a session's name such as sessions/s17");
+        if (filter.Run.Length > 0 && !Names.TryParseSession(filter.Run, out _))
+            faults.Add("filter.run", "must be the name of a run's root session such as sessions/s17");
         if (filter.Model.Length > 0 && !FieldRules.IsWord(filter.Model))
             faults.Add("filter.model", "must be a model's id, printable ASCII without spaces");
         if (filter.Kinds.Count > FieldRules.MapEntriesMax)
@@ -83,5 +85,6 @@ internal sealed class EventFilter
         && (_filter.BusinessUnit.Length == 0 || _filter.BusinessUnit == spender.BusinessUnit)
         && (_filter.UseCase.Length == 0 || _filter.UseCase == spender.UseCase)
         && (_filter.Agent.Length == 0 || _filter.Agent == spender.Agent)
-        && (_filter.Session.Length == 0 || _filter.Session == spender.Session);
+        && (_filter.Session.Length == 0 || _filter.Session == spender.Session)
+        && (_filter.Run.Length == 0 || _filter.Run == spender.Run || _filter.Run == spender.Session);
 }

@@ -78,7 +78,9 @@ internal static class ApplyCatalog
             ledger.DropIfUnused(grain);
         }
 
-        foreach (SessionGrain session in ledger.Sessions.Values) session.NarrowCeilings();
+        // In the order of their opening, so that each finds the ceilings of the one above it as they are now.
+        foreach (SessionGrain session in ledger.Sessions.Values.OrderBy(session => session.Number))
+            session.NarrowCeilings();
     }
 
     private static void Configure(TenantLedger ledger, Catalog catalog, Dictionary<string, long> ends)
@@ -159,7 +161,7 @@ internal static class ApplyCatalog
             if (!session.IsOpen && session.OpenHolds == 0) continue;
             foreach (Grain grain in session.Path[1..])
             {
-                if (kept.Contains(grain.Name)) continue;
+                if (grain is SessionGrain || kept.Contains(grain.Name)) continue;
                 if (!users.TryGetValue(grain.Name, out List<SessionGrain>? sessions)) users[grain.Name] = sessions = [];
                 sessions.Add(session);
             }

@@ -135,10 +135,20 @@ public sealed class CatalogRules
                 $"{path}.toolCallsPerSession", ceilings.HasToolCallsPerSession ? ceilings.ToolCallsPerSession : 0);
             if (ceilings.HasOpenHolds && ceilings.OpenHolds is < 0 or > OpenHoldsMax)
                 Fault($"{path}.openHolds", $"must be between 0 and {OpenHoldsMax}");
+            CheckRun($"{path}.run", ceilings.Run);
         }
 
         CheckDuration($"{path}.sessionTtl", agent.SessionTtl);
         CheckDuration($"{path}.sessionLifetime", agent.SessionLifetime);
+    }
+
+    private void CheckRun(string path, RunCeilings? run)
+    {
+        if (run is null) return;
+        CheckMoney($"{path}.cost", run.Cost);
+        CheckCount($"{path}.subagents", run.HasSubagents ? run.Subagents : 0);
+        CheckCount($"{path}.concurrentSubagents", run.HasConcurrentSubagents ? run.ConcurrentSubagents : 0);
+        CheckCount($"{path}.depth", run.HasDepth ? run.Depth : 0);
     }
 
     private HashSet<string> CheckPrices()

@@ -31,7 +31,7 @@ internal static class Amend
         if (estimate is null)
         {
             refusal = Decide.CheckSession(session, reservation.Tool);
-            if (!refusal.IsRefused) refusal = Decide.CheckModel(session, reservation.Model);
+            if (!refusal.IsRefused) refusal = session.CheckModel(reservation.Model);
         }
         else
         {

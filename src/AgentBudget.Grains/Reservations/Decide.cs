@@ -87,22 +87,10 @@ internal static class Decide
     /// </summary>
     public static Refusal CheckSession(SessionGrain session, string tool)
     {
-        Reason closed = session.CheckState();
-        if (closed != Reason.Unspecified) return new Refusal(closed, session.Name);
+        Refusal refusal = session.CheckOpen();
+        if (refusal.IsRefused) return refusal;
         if (!session.Agent.IsInCatalog) return new Refusal(Reason.AgentDecommissioned, session.Agent.Name);
-        if (tool.Length == 0) return default;
-        if (!session.Tools.Allows(tool)) return new Refusal(Reason.ToolOutOfScope, session.Name) { Subject = tool };
-        return session.Agent.Tools.Allows(tool)
-            ? default
-            : new Refusal(Reason.ToolOutOfScope, session.Agent.Name) { Subject = tool };
-    }
-
-    public static Refusal CheckModel(SessionGrain session, string model)
-    {
-        if (!session.Models.Allows(model)) return new Refusal(Reason.ModelOutOfScope, session.Name) { Subject = model };
-        return session.Agent.Models.Allows(model)
-            ? default
-            : new Refusal(Reason.ModelOutOfScope, session.Agent.Name) { Subject = model };
+        return tool.Length == 0 ? default : session.CheckTool(tool);
     }
 
     // Reasons before any number of tokens or money is looked at.
@@ -111,7 +99,7 @@ internal static class Decide
         Refusal refusal = CheckSession(session, call.Tool);
         if (refusal.IsRefused) return refusal;
         string model = price?.Model ?? call.Model;
-        refusal = CheckModel(session, model);
+        refusal = session.CheckModel(model);
         if (refusal.IsRefused) return refusal;
 
         if (price is null) return new Refusal(Reason.UnknownPrice, ledger.Tenant.Name) { Subject = model };
@@ -128,13 +116,19 @@ internal static class Decide
 
     private static Refusal CheckPath(SessionGrain session, in Spend spend, bool refusesAtSoftCap)
     {
+        // Sessions come first on the path; one that refuses for the run waits for what the others above it say.
+        Refusal ofRun = default;
         foreach (Grain grain in session.Path)
         {
             Refusal refusal = grain.Check(spend, refusesAtSoftCap);
-            if (refusal.IsRefused) return refusal;
+            if (!refusal.IsRefused) continue;
+            if (grain is SessionGrain owner) refusal = owner.NameCeiling(refusal, spend);
+            else if (ofRun.IsRefused) return ofRun;
+            if (refusal.Reason != Reason.RunCeiling) return refusal;
+            if (!ofRun.IsRefused) ofRun = refusal;
         }
 
-        return default;
+        return ofRun;
     }
 
     private static bool IsAboveSoftCap(SessionGrain session, in Spend spend)
@@ -161,7 +155,7 @@ internal static class Decide
     private static Offer? CheaperOffer(TenantLedger ledger, SessionGrain session, in Call call, PriceEntry price)
     {
         if (session.UseCase.CheaperModel(price.Model) is not { } name) return null;
-        if (!session.Models.Allows(name) || !session.Agent.Models.Allows(name)) return null;
+        if (session.CheckModel(name).IsRefused) return null;
         if (ledger.Catalog.Book.Find(name, ledger.Now) is not { } cheaper) return null;
         return cheaper.CardFor(call.Tokens, call.ServiceTier).MissingRate(call.Tokens) is null
             && TryQuote(cheaper, call, out Spend spend)

@@ -7,8 +7,10 @@ using Reservation = AgentBudget.Grains.Reservations.Reservation;
 namespace AgentBudget.Grains.Sessions;
 
 /// <summary>
-/// Ends a session: by its owner, by revocation, or by its expiry. It stops spending at once; holds stay for the grace,
-/// in which a call in flight can still commit, and are then released with the closing record.
+/// Ends a session: by its owner, by revocation, by its expiry, or with a session above it. It stops spending at once;
+/// holds stay for the grace, in which a call in flight can still commit, and are then released with the closing record.
+/// Everything open below it is due to end at the same instant: that takes as many turns of the ledger's own as it
+/// needs, and every command that comes later sees all of it done.
 /// </summary>
 internal static class End
 {
@@ -41,7 +43,10 @@ internal static class End
     public static void HandleDeadline(TenantLedger ledger, SessionGrain session)
     {
         LedgerEvent due = session.IsOpen
-            ? Ended(ledger, session, new SessionEnded { State = Session.Types.State.Expired })
+            ? Ended(
+                ledger,
+                session,
+                session.Ending?.Clone() ?? new SessionEnded { State = Session.Types.State.Expired })
             : new LedgerEvent { Spender = session.Spender, SessionClosed = ClosingRecord(session) };
         ledger.Emit(due, session);
     }
@@ -50,7 +55,10 @@ internal static class End
     {
         SessionEnded ended = ledgerEvent.SessionEnded;
         session.End(ended.State, ledger.LogTimeNanos, ended.Outcome, ended.Reason);
+        session.Leave();
         ledger.EndSession(session);
+        foreach (SessionGrain below in session.EndBelow(ended))
+            ledger.SetDeadline(below.Deadline, ledger.LogTimeNanos);
     }
 
     public static void ApplyClosed(TenantLedger ledger, LedgerEvent ledgerEvent, SessionGrain session)
@@ -98,16 +106,20 @@ internal static class End
     {
         var closed = new SessionClosed
         {
-            ReleasedNanos = session.Budget.HeldNanos,
-            ReleasedTokens = session.Budget.HeldTokens,
             SettledNanos = session.Budget.LifetimeNanos,
             SettledTokens = session.Budget.LifetimeTokens,
             Steps = session.Steps,
             Refused = session.Refused,
             Outcome = session.Outcome,
+            Subagents = session.Subagents,
         };
         for (Reservation? held = session.LastHeld; held is not null; held = held.Older)
+        {
             closed.Released.Add(held.Number);
+            closed.ReleasedNanos += held.HeldNanos;
+            closed.ReleasedTokens += held.HeldTokens;
+        }
+
         return closed;
     }
 }

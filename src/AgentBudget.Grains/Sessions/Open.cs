@@ -9,27 +9,41 @@ using Google.Protobuf.Collections;
 namespace AgentBudget.Grains.Sessions;
 
 /// <summary>
-/// Starts a session of an agent for a use case. Scope that is asked for must be within the agent's; time and ceilings
-/// are narrowed to the agent's.
+/// Starts a session of an agent for a use case, as the root of a run or as a subagent of another session. Scope that is
+/// asked for must be within the agent's and the parent's; time and ceilings are narrowed to theirs.
 /// </summary>
 internal static class Open
 {
     public static Answer Handle(TenantLedger ledger, OpenSessionCommand command)
     {
         OpenSessionRequest request = command.Request;
-        ulong fingerprint = FingerprintOf(request);
+        ulong fingerprint = FingerprintOf(request, command.Parent);
         if (ledger.TryAnswer(Operation.Open, request.RequestId, fingerprint, out Answer again)) return again;
 
-        if (Find<AgentGrain>(ledger, request.Agent) is not { } agent) return new Answer(Outcome.AgentNotFound);
-        if (Find<UseCaseGrain>(ledger, request.UseCase) is not { } useCase) return new Answer(Outcome.UseCaseNotFound);
+        SessionGrain? parent = null;
+        if (command.Parent > 0)
+        {
+            parent = ledger.FindSession(command.Parent);
+            if (parent is null) return new Answer(Outcome.SessionNotFound);
+            if (!parent.IsOpen) return new Answer(Outcome.SessionNotOpen);
+        }
+
+        string agentName = request.Agent.Length == 0 && parent is not null ? parent.Agent.Name : request.Agent;
+        string useCaseName = request.UseCase.Length == 0 && parent is not null ? parent.UseCase.Name : request.UseCase;
+        if (Find<AgentGrain>(ledger, agentName) is not { } agent) return new Answer(Outcome.AgentNotFound);
+        if (Find<UseCaseGrain>(ledger, useCaseName) is not { } useCase) return new Answer(Outcome.UseCaseNotFound);
         if (!agent.WorksFor(useCase.Model.Id)) return new Answer(Outcome.UseCaseOutOfScope);
-        if (Outside(request.Tools, agent.Tools, "tools", agent.Name) is { } tools)
-            return new Answer(Outcome.ToolOutOfScope, Faults: tools);
-        if (Outside(request.Models, agent.Models, "models", agent.Name) is { } models)
-            return new Answer(Outcome.ModelOutOfScope, Faults: models);
-        if (ledger.Catalog.TagFaults(request.Tags) is { } tags) return new Answer(Outcome.TagInvalid, Faults: tags);
-        if (ledger.Catalog.CurrencyFault(request.Ceilings?.CostPerSession, "ceilings.costPerSession") is { } currency)
-            return new Answer(Outcome.CurrencyInvalid, Faults: [currency]);
+        if (CheckAsked(ledger, request, agent, parent) is { } refusal) return refusal;
+
+        long? left = null;
+        if (parent is not null)
+        {
+            RunRoom room = RunRoom.Below(parent);
+            long planned = Math.Max(1, request.SubagentsPlanned);
+            if (room.Left < planned) return new Answer(Outcome.RunCeilingReached, Faults: [room.ToFault(planned)]);
+            left = room.Left - 1;
+        }
+
         if (ledger.KnownSessions >= TenantLedger.SessionsMax)
         {
             string description =
@@ -37,7 +51,8 @@ internal static class Open
             return new Answer(Outcome.BoundReached, Faults: [new Fault("sessions", description)]);
         }
 
-        LedgerEvent opened = Opened(ledger, request, agent, useCase);
+        LedgerEvent opened = Opened(ledger, request, agent, useCase, parent);
+        if (left is not null) opened.SessionOpened.Delegation.SubagentsLeft = left.Value;
         opened.RequestId = request.RequestId;
         opened.RequestFingerprint = fingerprint;
         opened.Actor = command.Actor;
@@ -49,76 +64,140 @@ internal static class Open
     {
         Spender spender = ledgerEvent.Spender;
         Invariant.Holds(spender.Session == Names.Session(ledgerEvent.Sequence));
-        var session = new SessionGrain(
-            ledgerEvent.Sequence,
-            spender,
-            ledgerEvent.SessionOpened,
-            ledger.LogTimeNanos,
-            (AgentGrain)ledger.GrainOf(spender.Agent),
-            (UseCaseGrain)ledger.GrainOf(spender.UseCase),
-            (BusinessUnitGrain)ledger.GrainOf(spender.BusinessUnit),
-            ledger.Tenant);
+        SessionGrain session =
+            NewSession(ledger, ledgerEvent.Sequence, spender, ledgerEvent.SessionOpened, ledger.LogTimeNanos);
+        session.CountAsSubagent();
         ledger.AddSession(session);
         ledger.SetDeadline(session.Deadline, session.ExpireNanos);
     }
 
+    /// <summary>The grain of a session, with the grains that its path names; all of them are known.</summary>
+    public static SessionGrain NewSession(
+        TenantLedger ledger, long number, Spender spender, SessionOpened opened, long openNanos) => new(
+            number,
+            spender,
+            opened,
+            openNanos,
+            spender.Parent.Length == 0 ? null : ledger.SessionOf(spender.Parent),
+            (AgentGrain)ledger.GrainOf(spender.Agent),
+            (UseCaseGrain)ledger.GrainOf(spender.UseCase),
+            (BusinessUnitGrain)ledger.GrainOf(spender.BusinessUnit),
+            ledger.Tenant);
+
     /// <summary>
-    /// How long a session may live from now: what is asked for, within the agent's time and what is left.
+    /// How long a session may live from now: what is asked for, within the agent's time, what is left, and the life of
+    /// the session above it.
     /// </summary>
-    public static long ExpireNanos(long nowNanos, long askedNanos, AgentGrain agent, long lifetimeEndNanos)
+    public static long ExpireNanos(
+        long nowNanos, long askedNanos, AgentGrain agent, long lifetimeEndNanos, SessionGrain? parent)
     {
         long ttlNanos = askedNanos == 0 ? agent.SessionTtlNanos : Math.Min(askedNanos, agent.SessionTtlNanos);
-        return Math.Min(nowNanos + ttlNanos, lifetimeEndNanos);
+        long expireNanos = Math.Min(nowNanos + ttlNanos, lifetimeEndNanos);
+        return parent is null ? expireNanos : Math.Min(expireNanos, parent.ExpireNanos);
+    }
+
+    // What the request asks for beyond what its agent, its parent and the catalog allow; null for nothing.
+    private static Answer? CheckAsked(
+        TenantLedger ledger, OpenSessionRequest request, AgentGrain agent, SessionGrain? parent)
+    {
+        if (Outside(request.Tools, agent.Tools, "tools", agent.Name) is { } tools)
+            return new Answer(Outcome.ToolOutOfScope, Faults: tools);
+        if (Outside(request.Models, agent.Models, "models", agent.Name) is { } models)
+            return new Answer(Outcome.ModelOutOfScope, Faults: models);
+        if (parent is not null)
+        {
+            if (Outside(request.Tools, parent.Tools, "tools", parent.Name) is { } parentTools)
+                return new Answer(Outcome.ToolOutOfScope, Faults: parentTools);
+            if (Outside(request.Models, parent.Models, "models", parent.Name) is { } parentModels)
+                return new Answer(Outcome.ModelOutOfScope, Faults: parentModels);
+            if (request.OnBehalfOf.Length > 0 && request.OnBehalfOf != parent.Spender.OnBehalfOf)
+            {
+                string description = $"must be the user of {parent.Name}, or nobody";
+                return new Answer(Outcome.UserOutOfScope, Faults: [new Fault("on_behalf_of", description)]);
+            }
+        }
+
+        if (ledger.Catalog.TagFaults(request.Tags) is { } tags) return new Answer(Outcome.TagInvalid, Faults: tags);
+        Fault? currency = ledger.Catalog.CurrencyFault(request.Ceilings?.CostPerSession, "ceilings.costPerSession")
+            ?? ledger.Catalog.CurrencyFault(request.Ceilings?.Run?.Cost, "ceilings.run.cost");
+        return currency is null ? null : new Answer(Outcome.CurrencyInvalid, Faults: [currency]);
     }
 
     private static LedgerEvent Opened(
-        TenantLedger ledger, OpenSessionRequest request, AgentGrain agent, UseCaseGrain useCase)
+        TenantLedger ledger,
+        OpenSessionRequest request,
+        AgentGrain agent,
+        UseCaseGrain useCase,
+        SessionGrain? parent)
     {
-        long lifetimeEndNanos = ledger.Now + agent.SessionLifetimeNanos;
+        long lifetimeEndNanos =
+            Math.Min(ledger.Now + agent.SessionLifetimeNanos, parent?.LifetimeEndNanos ?? long.MaxValue);
         long askedNanos = request.Ttl is null ? 0 : LogTime.FromDuration(request.Ttl);
         SessionCeilings ceilings = SessionCeilings.From(request.Ceilings).NarrowedTo(agent.Ceilings);
+        if (parent is not null) ceilings = ceilings.NarrowedToParent(parent.Ceilings);
+        bool inheritsUser = parent is not null && request.OnBehalfOf.Length == 0 && !request.Unattended;
         var opened = new SessionOpened
         {
             Task = request.Task,
-            Unattended = request.Unattended,
-            ExpireTime = LogTime.ToTimestamp(ExpireNanos(ledger.Now, askedNanos, agent, lifetimeEndNanos)),
+            Unattended = inheritsUser ? parent!.Opened.Unattended : request.Unattended,
+            ExpireTime = LogTime.ToTimestamp(ExpireNanos(ledger.Now, askedNanos, agent, lifetimeEndNanos, parent)),
             LifetimeEndTime = LogTime.ToTimestamp(lifetimeEndNanos),
             Ceilings = ceilings.ToMessage(ledger.Catalog.Currency),
         };
-        opened.Tools.Add(request.Tools.Count > 0 ? request.Tools : agent.ToolPatterns);
-        opened.Models.Add(request.Models.Count > 0 ? request.Models : agent.ModelNames);
-        opened.Tags.Add(request.Tags);
-        return new LedgerEvent
+        opened.Tools.Add(ScopeOf(request.Tools, agent.ToolPatterns, agent.Tools, parent?.Opened.Tools, parent?.Tools));
+        opened.Models.Add(
+            ScopeOf(request.Models, agent.ModelNames, agent.Models, parent?.Opened.Models, parent?.Models));
+        if (parent is not null) opened.Tags.Add(parent.Opened.Tags);
+        foreach (KeyValuePair<string, string> tag in request.Tags) opened.Tags[tag.Key] = tag.Value;
+        var spender = new Spender
         {
-            Spender = new Spender
-            {
-                Session = Names.Session(ledger.Sequence + 1),
-                Agent = agent.Name,
-                UseCase = useCase.Name,
-                BusinessUnit = Names.BusinessUnitPrefix + useCase.Model.BusinessUnit,
-                OnBehalfOf = request.OnBehalfOf,
-            },
-            SessionOpened = opened,
+            Session = Names.Session(ledger.Sequence + 1),
+            Agent = agent.Name,
+            UseCase = useCase.Name,
+            BusinessUnit = Names.BusinessUnitPrefix + useCase.Model.BusinessUnit,
+            OnBehalfOf = inheritsUser ? parent!.Spender.OnBehalfOf : request.OnBehalfOf,
         };
+        if (parent is not null)
+        {
+            spender.Parent = parent.Name;
+            spender.Run = parent.Root.Name;
+            opened.Delegation = new Delegation { From = parent.Spender, Depth = parent.Depth + 1 };
+        }
+
+        return new LedgerEvent { Spender = spender, SessionOpened = opened };
+    }
+
+    // What is asked for; without a wish everything that the agent has, and below a parent everything that both have.
+    // Patterns are names or whole namespaces, so one is within the other or they have nothing in common.
+    private static IEnumerable<string> ScopeOf(
+        RepeatedField<string> asked,
+        IReadOnlyList<string> agents,
+        Scope agentScope,
+        RepeatedField<string>? parents,
+        Scope? parentScope)
+    {
+        if (asked.Count > 0) return asked;
+        if (parents is null) return agents;
+        return agents.Where(parentScope!.Covers).Union(parents.Where(agentScope.Covers), StringComparer.Ordinal);
     }
 
     private static TGrain? Find<TGrain>(TenantLedger ledger, string name)
         where TGrain : Grain =>
         ledger.Grains.TryGetValue(name, out Grain? grain) && grain is TGrain { IsInCatalog: true } found ? found : null;
 
-    private static List<Fault>? Outside(RepeatedField<string> asked, Scope scope, string field, string agent)
+    private static List<Fault>? Outside(RepeatedField<string> asked, Scope scope, string field, string owner)
     {
         List<Fault>? faults = null;
         for (int index = 0; index < asked.Count; index++)
         {
             if (scope.Covers(asked[index])) continue;
-            (faults ??= []).Add(new Fault($"{field}[{index}]", $"{asked[index]} is not in the scope of {agent}"));
+            (faults ??= []).Add(new Fault($"{field}[{index}]", $"{asked[index]} is not in the scope of {owner}"));
         }
 
         return faults;
     }
 
-    private static ulong FingerprintOf(OpenSessionRequest request)
+    private static ulong FingerprintOf(OpenSessionRequest request, long parent)
     {
         Fingerprint hash = new Fingerprint((ulong)Operation.Open)
             .Add(request.Agent)
@@ -137,6 +216,12 @@ internal static class Open
             .Add(ceilings.Steps)
             .Add(ceilings.ToolCalls)
             .Add(ceilings.OpenHolds)
+            .Add(ceilings.Run.CostNanos)
+            .Add(ceilings.Run.Subagents)
+            .Add(ceilings.Run.ConcurrentSubagents)
+            .Add(ceilings.Run.Depth)
+            .Add(parent)
+            .Add(request.SubagentsPlanned)
             .Value;
     }
 }

@@ -4,7 +4,7 @@ using AgentBudget.Protocol.V1;
 
 namespace AgentBudget.Grains.Sessions;
 
-/// <summary>Moves an open session's expiry, never past its lifetime.</summary>
+/// <summary>Moves an open session's expiry, never past its lifetime or the expiry of the session above it.</summary>
 internal static class Renew
 {
     public static Answer Handle(TenantLedger ledger, RenewSessionCommand command)
@@ -17,7 +17,8 @@ internal static class Renew
         if (!session.IsOpen) return new Answer(Outcome.SessionNotOpen);
 
         long askedNanos = request.Ttl is null ? 0 : LogTime.FromDuration(request.Ttl);
-        long expireNanos = Open.ExpireNanos(ledger.Now, askedNanos, session.Agent, session.LifetimeEndNanos);
+        long expireNanos = Open.ExpireNanos(
+            ledger.Now, askedNanos, session.Agent, session.LifetimeEndNanos, session.Parent);
         Session view = session.ToMessage(ledger.Catalog.Currency);
         view.ExpireTime = LogTime.ToTimestamp(expireNanos);
         var renewed = new LedgerEvent

@@ -6,7 +6,7 @@ namespace AgentBudget.Grains.Sessions;
 
 /// <summary>Limits of one session; <see cref="Budget.Unlimited"/> where there is none.</summary>
 internal readonly record struct SessionCeilings(
-    long TokensPerRequest, long CostNanos, long Tokens, long Steps, long ToolCalls, long OpenHolds)
+    long TokensPerRequest, long CostNanos, long Tokens, long Steps, long ToolCalls, long OpenHolds, RunLimits Run)
 {
     /// <summary>
     /// Holds that one session may have open at once where its agent's catalog entry is silent: enough for any fan-out,
@@ -16,7 +16,11 @@ internal readonly record struct SessionCeilings(
 
     /// <summary>Limits nothing.</summary>
     public static readonly SessionCeilings None = new(
-        Budget.Unlimited, Budget.Unlimited, Budget.Unlimited, Budget.Unlimited, Budget.Unlimited, Budget.Unlimited);
+        Budget.Unlimited, Budget.Unlimited, Budget.Unlimited, Budget.Unlimited, Budget.Unlimited, Budget.Unlimited,
+        RunLimits.None);
+
+    /// <summary>What the session's budget is limited to: it counts everything below the session too.</summary>
+    public long BudgetNanos => Math.Min(CostNanos, Run.CostNanos);
 
     /// <summary>What a message says; absent fields limit nothing.</summary>
     public static SessionCeilings From(Ceilings? ceilings)
@@ -28,17 +32,26 @@ internal readonly record struct SessionCeilings(
             ceilings.HasTokensPerSession ? ceilings.TokensPerSession : Budget.Unlimited,
             ceilings.HasStepsPerSession ? ceilings.StepsPerSession : Budget.Unlimited,
             ceilings.HasToolCallsPerSession ? ceilings.ToolCallsPerSession : Budget.Unlimited,
-            ceilings.HasOpenHolds ? ceilings.OpenHolds : Budget.Unlimited);
+            ceilings.HasOpenHolds ? ceilings.OpenHolds : Budget.Unlimited,
+            RunLimits.From(ceilings.Run));
     }
 
     /// <summary>The lower of each.</summary>
-    public SessionCeilings NarrowedTo(in SessionCeilings other) => new(
-        Math.Min(TokensPerRequest, other.TokensPerRequest),
-        Math.Min(CostNanos, other.CostNanos),
-        Math.Min(Tokens, other.Tokens),
-        Math.Min(Steps, other.Steps),
-        Math.Min(ToolCalls, other.ToolCalls),
-        Math.Min(OpenHolds, other.OpenHolds));
+    public SessionCeilings NarrowedTo(in SessionCeilings other) =>
+        NarrowedToParent(other) with { Run = Run.NarrowedTo(other.Run) };
+
+    /// <summary>
+    /// The lower of each but the run's: what limits the tree below a parent is asked of the parent itself, so that the
+    /// session that set a limit is the one that refuses.
+    /// </summary>
+    public SessionCeilings NarrowedToParent(in SessionCeilings parent) => new(
+        Math.Min(TokensPerRequest, parent.TokensPerRequest),
+        Math.Min(CostNanos, parent.CostNanos),
+        Math.Min(Tokens, parent.Tokens),
+        Math.Min(Steps, parent.Steps),
+        Math.Min(ToolCalls, parent.ToolCalls),
+        Math.Min(OpenHolds, parent.OpenHolds),
+        Run);
 
     public Ceilings ToMessage(string currency)
     {
@@ -49,6 +62,7 @@ internal readonly record struct SessionCeilings(
         if (Steps != Budget.Unlimited) message.StepsPerSession = Steps;
         if (ToolCalls != Budget.Unlimited) message.ToolCallsPerSession = ToolCalls;
         if (OpenHolds != Budget.Unlimited) message.OpenHolds = OpenHolds;
+        if (Run != RunLimits.None) message.Run = Run.ToMessage(currency);
         return message;
     }
 }

@@ -19,7 +19,7 @@ namespace AgentBudget.Grains.Sessions;
 ///   └──── Revoke ─────► REVOKED ┘
 /// </code>
 /// </summary>
-internal sealed class SessionGrain : Grain
+internal sealed partial class SessionGrain : Grain
 {
     /// <summary>After its end, calls in flight can still commit their holds for this long (30 s).</summary>
     internal const long GraceNanos = 30 * LogTime.NanosPerSecond;
@@ -31,6 +31,7 @@ internal sealed class SessionGrain : Grain
         Spender spender,
         SessionOpened opened,
         long openNanos,
+        SessionGrain? parent,
         AgentGrain agent,
         UseCaseGrain useCase,
         BusinessUnitGrain businessUnit,
@@ -38,6 +39,9 @@ internal sealed class SessionGrain : Grain
         : base(spender.Session, Reason.SessionCeiling)
     {
         Number = number;
+        Parent = parent;
+        Root = parent?.Root ?? this;
+        Depth = parent is null ? 0 : parent.Depth + 1;
         Spender = spender;
         Opened = opened;
         OpenNanos = openNanos;
@@ -48,9 +52,10 @@ internal sealed class SessionGrain : Grain
         Agent = agent;
         UseCase = useCase;
         BusinessUnit = businessUnit;
-        _path = [this, agent, useCase, businessUnit, tenant];
-        Deadline = new Deadline(DeadlineKind.Session, this, number, Name);
-        RetentionDeadline = new Deadline(DeadlineKind.Retention, this, number, Name);
+        _path = PathOf(this, agent, useCase, businessUnit, tenant);
+        // Of one instant, what was opened last comes first: subagents are over before what they were opened by.
+        Deadline = new Deadline(DeadlineKind.Session, this, -number, Name);
+        RetentionDeadline = new Deadline(DeadlineKind.Retention, this, -number, Name);
         NarrowCeilings();
     }
 
@@ -75,7 +80,7 @@ internal sealed class SessionGrain : Grain
 
     public Scope Models { get; }
 
-    /// <summary>Its own, narrowed to what the agent has now.</summary>
+    /// <summary>Its own, narrowed to what the agent and the parent have now.</summary>
     public SessionCeilings Ceilings { get; private set; }
 
     public Session.Types.State State { get; private set; } = Session.Types.State.Open;
@@ -109,7 +114,8 @@ internal sealed class SessionGrain : Grain
     public Reservation? LastHeld { get; private set; }
 
     /// <summary>
-    /// Every grain that a spend of this session is charged to: session, agent, use case, business unit, tenant.
+    /// Every grain that a spend of this session is charged to: session, the sessions above it up to the root of the
+    /// run, agent, use case, business unit, tenant.
     /// </summary>
     public ReadOnlySpan<Grain> Path => _path;
 
@@ -127,6 +133,44 @@ internal sealed class SessionGrain : Grain
     /// <summary>Whether the request was handled before in this session. Its keys live as long as it is known.</summary>
     public bool TryAnswer(Operation operation, string requestId, ulong fingerprint, out Answer answer) =>
         Requests.TryAnswer(operation, requestId, fingerprint, forgetBeforeNanos: long.MinValue, out answer);
+
+    /// <summary>Answers the refusal of the first session, from itself upwards, that may not spend; or none.</summary>
+    public Refusal CheckOpen()
+    {
+        for (SessionGrain? owner = this; owner is not null; owner = owner.Parent)
+        {
+            Reason reason = owner.CheckState();
+            if (reason != Reason.Unspecified) return new Refusal(reason, owner.Name);
+        }
+
+        return default;
+    }
+
+    /// <summary>Answers the refusal of a tool outside the scope of this session or of one above it; or none.</summary>
+    public Refusal CheckTool(string tool)
+    {
+        for (SessionGrain? owner = this; owner is not null; owner = owner.Parent)
+        {
+            if (!owner.Tools.Allows(tool)) return new Refusal(Reason.ToolOutOfScope, owner.Name) { Subject = tool };
+            if (!owner.Agent.Tools.Allows(tool))
+                return new Refusal(Reason.ToolOutOfScope, owner.Agent.Name) { Subject = tool };
+        }
+
+        return default;
+    }
+
+    /// <summary>Answers the refusal of a model outside the scope of this session or of one above it; or none.</summary>
+    public Refusal CheckModel(string model)
+    {
+        for (SessionGrain? owner = this; owner is not null; owner = owner.Parent)
+        {
+            if (!owner.Models.Allows(model)) return new Refusal(Reason.ModelOutOfScope, owner.Name) { Subject = model };
+            if (!owner.Agent.Models.Allows(model))
+                return new Refusal(Reason.ModelOutOfScope, owner.Agent.Name) { Subject = model };
+        }
+
+        return default;
+    }
 
     /// <summary>
     /// Answers the refusal of the session's own counted ceilings, or none; its cost and tokens are a budget.
@@ -163,11 +207,14 @@ internal sealed class SessionGrain : Grain
             Requested = 1,
         };
 
-    /// <summary>Takes the agent's present ceilings into account: a session never has more than its agent.</summary>
+    /// <summary>
+    /// Takes the present ceilings of agent and parent into account: a session never has more than they have.
+    /// </summary>
     public void NarrowCeilings()
     {
         Ceilings = SessionCeilings.From(Opened.Ceilings).NarrowedTo(Agent.Ceilings);
-        Budget.SetLimits(Ceilings.CostNanos, Ceilings.Tokens);
+        if (Parent is not null) Ceilings = Ceilings.NarrowedToParent(Parent.Ceilings);
+        Budget.SetLimits(Ceilings.BudgetNanos, Ceilings.Tokens);
     }
 
     public void CountStep(bool isToolCall)
@@ -184,6 +231,7 @@ internal sealed class SessionGrain : Grain
     {
         Invariant.Holds(IsOpen);
         State = state;
+        Ending = null;
         EndNanos = endNanos;
         GraceEndNanos = endNanos + GraceNanos;
         Outcome = outcome;
@@ -247,6 +295,8 @@ internal sealed class SessionGrain : Grain
         Steps = state.Steps;
         ToolCalls = state.ToolCalls;
         Refused = state.Refused;
+        Subagents = state.Subagents;
+        Ending = state.Ending;
         Budget.Restore(state.Budget);
         Requests.Restore(state.Requests);
     }
@@ -273,6 +323,11 @@ internal sealed class SessionGrain : Grain
             Held = ToAmount(Budget.HeldNanos, Budget.HeldTokens),
             Steps = Steps,
             Reason = EndReason,
+            Parent = Spender.Parent,
+            Run = Root.Name,
+            Depth = Depth,
+            Subagents = Subagents,
+            OpenSubagents = OpenSubagents,
         };
         message.Tools.Add(Opened.Tools);
         message.Models.Add(Opened.Models);

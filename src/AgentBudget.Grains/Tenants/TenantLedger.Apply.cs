@@ -116,7 +116,7 @@ public sealed partial class TenantLedger
         foreach (Grain grain in session.Path[1..])
         {
             grain.Sessions--;
-            DropIfUnused(grain);
+            if (grain is not SessionGrain) DropIfUnused(grain);
         }
     }
 
@@ -187,7 +187,15 @@ public sealed partial class TenantLedger
         return grain!;
     }
 
-    internal Grain GrainOnPath(SessionGrain session, string name) => session.Name == name ? session : GrainOf(name);
+    internal Grain GrainOnPath(SessionGrain session, string name)
+    {
+        foreach (Grain grain in session.Path)
+        {
+            if (grain.Name == name) return grain;
+        }
+
+        return GrainOf(name);
+    }
 
     internal Grain GetOrAdd(string name, Func<string, Grain> create)
     {
@@ -199,7 +207,9 @@ public sealed partial class TenantLedger
     {
         _sessions.Add(session.Number, session);
         foreach (Grain grain in session.Path[1..]) grain.Sessions++;
-        if (session.IsOpen) OpenSessions++;
+        if (!session.IsOpen) return;
+        OpenSessions++;
+        session.Enter();
     }
 
     internal void EndSession(SessionGrain session)

@@ -72,6 +72,9 @@ public sealed partial class TenantLedger
         Invariant.Holds(open == OpenReservations);
         Invariant.Holds(_sessions.Values.Count(session => session.IsOpen) == OpenSessions);
         Invariant.Holds(_sessions.Values.Sum(session => session.OpenHolds) == OpenReservations);
+        Invariant.Holds(
+            _sessions.Values.Sum(session => session.OpenSubagents)
+            == _sessions.Values.Where(session => session.IsOpen).Sum(session => (long)session.Depth));
         foreach (Grain grain in _grains.Values.Concat(_sessions.Values))
         {
             Spend sum = held.GetValueOrDefault(grain);
@@ -122,6 +125,8 @@ public sealed partial class TenantLedger
         ToolCalls = session.ToolCalls,
         Refused = session.Refused,
         Requests = session.Requests.ToState(long.MinValue),
+        Subagents = session.Subagents,
+        Ending = session.Ending,
     };
 
     private static ReservationState ToState(Reservation reservation) => new()
@@ -169,19 +174,12 @@ public sealed partial class TenantLedger
 
     private void Restore(SessionState state)
     {
-        var session = new SessionGrain(
-            state.Number,
-            state.Spender,
-            state.Opened,
-            state.OpenNanos,
-            (AgentGrain)GrainOf(state.Spender.Agent),
-            (UseCaseGrain)GrainOf(state.Spender.UseCase),
-            (BusinessUnitGrain)GrainOf(state.Spender.BusinessUnit),
-            Tenant);
+        SessionGrain session = Open.NewSession(this, state.Number, state.Spender, state.Opened, state.OpenNanos);
         session.Restore(state);
         AddSession(session);
         if (state.ForgetNanos != 0) _retention.Set(session.RetentionDeadline, state.ForgetNanos);
-        else _deadlines.Set(session.Deadline, session.IsOpen ? session.ExpireNanos : session.GraceEndNanos);
+        else if (!session.IsOpen) _deadlines.Set(session.Deadline, session.GraceEndNanos);
+        else _deadlines.Set(session.Deadline, session.Ending is null ? session.ExpireNanos : LogTimeNanos);
     }
 
     private void Restore(ReservationState state, PriceBook book)

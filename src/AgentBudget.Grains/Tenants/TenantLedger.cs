@@ -98,25 +98,10 @@ public sealed partial class TenantLedger
         while (NextDeadlineNanos <= Math.Max(nowNanos, LogTimeNanos)) HandleDeadlines(nowNanos, events);
         Begin(nowNanos, events);
         if (!Catalog.IsApplied && command is not ApplyCatalogCommand) return new Answer(Outcome.TenantNotFound);
-        return command switch
-        {
-            ReserveCommand reserve => Reserve.Handle(this, reserve),
-            CommitCommand commit => Commit.Handle(this, commit),
-            ReleaseCommand release => Release.Handle(this, release),
-            AmendCommand amend => Amend.Handle(this, amend),
-            OpenSessionCommand open => Open.Handle(this, open),
-            RenewSessionCommand renew => Renew.Handle(this, renew),
-            EndSessionCommand end => End.Handle(this, end),
-            RevokeSessionCommand revoke => End.Handle(this, revoke),
-            ApplyCatalogCommand apply => ApplyCatalog.Handle(this, apply),
-            ExtendBudgetCommand extend => Extend.Handle(this, extend),
-            BalanceQuery balance => Queries.Balance(this, balance),
-            SessionQuery session => Queries.Session(this, session),
-            SessionsQuery sessions => Queries.Sessions(this, sessions),
-            CatalogQuery => Queries.Catalog(this),
-            SpendSnapshotQuery snapshot => Queries.SpendSnapshot(this, snapshot),
-            _ => throw new ArgumentException($"no handler for {command.GetType().Name}", nameof(command)),
-        };
+        Answer answer = Dispatch(command);
+        // What the command made due at once, such as the end of everything below a session, belongs to its turn.
+        if (NextDeadlineNanos <= Now) HandleDeadlines(Now, events);
+        return answer;
     }
 
     /// <summary>
@@ -165,11 +150,7 @@ public sealed partial class TenantLedger
         ArgumentNullException.ThrowIfNull(ledgerEvent);
         SessionGrain? session = null;
         if (ledgerEvent.Spender is not null && ledgerEvent.FactCase != LedgerEvent.FactOneofCase.SessionOpened)
-        {
-            bool isKnown = Names.TryParseSession(ledgerEvent.Spender.Session, out long number)
-                && _sessions.TryGetValue(number, out session);
-            Invariant.Holds(isKnown);
-        }
+            session = SessionOf(ledgerEvent.Spender.Session);
 
         ApplyCore(ledgerEvent, session);
     }
@@ -206,6 +187,35 @@ public sealed partial class TenantLedger
 
         bool wasSettled = session.Requests.Find(RequestKey.For(Operation.Settled, number), long.MinValue, out _) > 0;
         return wasSettled ? Outcome.ReservationTerminal : Outcome.ReservationNotFound;
+    }
+
+    private Answer Dispatch(Command command) => command switch
+    {
+        ReserveCommand reserve => Reserve.Handle(this, reserve),
+        CommitCommand commit => Commit.Handle(this, commit),
+        ReleaseCommand release => Release.Handle(this, release),
+        AmendCommand amend => Amend.Handle(this, amend),
+        OpenSessionCommand open => Open.Handle(this, open),
+        RenewSessionCommand renew => Renew.Handle(this, renew),
+        EndSessionCommand end => End.Handle(this, end),
+        RevokeSessionCommand revoke => End.Handle(this, revoke),
+        ApplyCatalogCommand apply => ApplyCatalog.Handle(this, apply),
+        ExtendBudgetCommand extend => Extend.Handle(this, extend),
+        BalanceQuery balance => Queries.Balance(this, balance),
+        SessionQuery session => Queries.Session(this, session),
+        SessionsQuery sessions => Queries.Sessions(this, sessions),
+        CatalogQuery => Queries.Catalog(this),
+        SpendSnapshotQuery snapshot => Queries.SpendSnapshot(this, snapshot),
+        _ => throw new ArgumentException($"no handler for {command.GetType().Name}", nameof(command)),
+    };
+
+    /// <summary>The session that a name on a path refers to.</summary>
+    internal SessionGrain SessionOf(string name)
+    {
+        SessionGrain? session = null;
+        bool isKnown = Names.TryParseSession(name, out long number) && _sessions.TryGetValue(number, out session);
+        Invariant.Holds(isKnown);
+        return session!;
     }
 
     private bool IsForgotten(Deadline retention) =>

@@ -71,6 +71,15 @@ public sealed record AuditRule(string Id, string Fact)
         "session.time",
         "A session's expiry is within its agent's times and its own lifetime, and happens at its time.");
 
+    /// <summary>Delegation shrinks.</summary>
+    public static readonly AuditRule Delegation = new(
+        "session.delegation",
+        "A subagent's scope, ceilings, times and user are within its parent's, and its run has room for it.");
+
+    /// <summary>Ends cascade.</summary>
+    public static readonly AuditRule Cascade = new(
+        "session.cascade", "What ends takes everything open below it along before anything else happens.");
+
     /// <summary>Nothing after the end.</summary>
     public static readonly AuditRule SessionOver = new(
         "session.over", "A session that has ended holds nothing more, and ends, is renewed and is closed in order.");
@@ -159,9 +168,9 @@ public sealed record AuditRule(string Id, string Fact)
     public static IReadOnlyList<AuditRule> All { get; } =
     [
         Chain, Format, Sequence, Time, RequestOnce, RequestAsked, CatalogIdentity, CatalogPrices, CatalogInUse,
-        Extension, PeriodEnd, PeriodSettled, SessionKnown, SessionPath, SessionScope, SessionTime, SessionOver,
-        SessionTotals, SessionReleased, Tags, HoldScope, HoldCost, HoldTime, Downgrade, GrantCeiling, GrantCap, Left,
-        Refusal, ReservationKnown, ReservationTerminal, ReservationSum, Expiry, SettleCost, SettlePrice, SettleOverrun,
-        SettleLate, Tiers,
+        Extension, PeriodEnd, PeriodSettled, SessionKnown, SessionPath, SessionScope, SessionTime, Delegation,
+        Cascade, SessionOver, SessionTotals, SessionReleased, Tags, HoldScope, HoldCost, HoldTime, Downgrade,
+        GrantCeiling, GrantCap, Left, Refusal, ReservationKnown, ReservationTerminal, ReservationSum, Expiry,
+        SettleCost, SettlePrice, SettleOverrun, SettleLate, Tiers,
     ];
 }

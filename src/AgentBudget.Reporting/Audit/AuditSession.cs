@@ -5,13 +5,21 @@ namespace AgentBudget.Reporting.Audit;
 
 /// <summary>Ceilings of a session; null does not limit.</summary>
 internal sealed record AuditCeilings(
-    Int128? TokensPerRequest, AuditLimit Budget, Int128? Steps, Int128? ToolCalls, Int128? OpenHolds)
+    Int128? TokensPerRequest,
+    AuditLimit Budget,
+    Int128? Steps,
+    Int128? ToolCalls,
+    Int128? OpenHolds,
+    Int128? RunCost,
+    Int128? Subagents,
+    Int128? ConcurrentSubagents,
+    Int128? Depth)
 {
     /// <summary>Open holds of one session where its agent's catalog entry says nothing.</summary>
     public const long OpenHoldsOtherwise = 1000;
 
     public static AuditCeilings From(Ceilings? ceilings) => ceilings is null
-        ? new AuditCeilings(null, default, null, null, null)
+        ? new AuditCeilings(null, default, null, null, null, null, null, null, null)
         : new AuditCeilings(
             ceilings.HasTokensPerRequest ? ceilings.TokensPerRequest : null,
             new AuditLimit(
@@ -19,7 +27,11 @@ internal sealed record AuditCeilings(
                 ceilings.HasTokensPerSession ? ceilings.TokensPerSession : null),
             ceilings.HasStepsPerSession ? ceilings.StepsPerSession : null,
             ceilings.HasToolCallsPerSession ? ceilings.ToolCallsPerSession : null,
-            ceilings.HasOpenHolds ? ceilings.OpenHolds : null);
+            ceilings.HasOpenHolds ? ceilings.OpenHolds : null,
+            AuditNumbers.OptionalNanosOf(ceilings.Run?.Cost),
+            ceilings.Run is { HasSubagents: true } ? ceilings.Run.Subagents : null,
+            ceilings.Run is { HasConcurrentSubagents: true } ? ceilings.Run.ConcurrentSubagents : null,
+            ceilings.Run is { HasDepth: true } ? ceilings.Run.Depth : null);
 
     public static AuditCeilings OfAgent(Ceilings? ceilings)
     {
@@ -33,7 +45,15 @@ internal sealed record AuditCeilings(
         AuditLimit.Min(left.Budget, right.Budget),
         AuditNumbers.Min(left.Steps, right.Steps),
         AuditNumbers.Min(left.ToolCalls, right.ToolCalls),
-        AuditNumbers.Min(left.OpenHolds, right.OpenHolds));
+        AuditNumbers.Min(left.OpenHolds, right.OpenHolds),
+        AuditNumbers.Min(left.RunCost, right.RunCost),
+        AuditNumbers.Min(left.Subagents, right.Subagents),
+        AuditNumbers.Min(left.ConcurrentSubagents, right.ConcurrentSubagents),
+        AuditNumbers.Min(left.Depth, right.Depth));
+
+    /// <summary>The same without the ceilings of the tree below.</summary>
+    public AuditCeilings WithoutRun() =>
+        this with { RunCost = null, Subagents = null, ConcurrentSubagents = null, Depth = null };
 }
 
 /// <summary>A session that may still be named by an event.</summary>
@@ -41,14 +61,21 @@ internal sealed class AuditSession
 {
     private readonly AuditCeilings _asked;
 
-    public AuditSession(Spender spender, SessionOpened opened, AuditAgent agent, UseCase useCase, AuditGrain[] above)
+    public AuditSession(
+        Spender spender,
+        SessionOpened opened,
+        AuditSession? parent,
+        AuditAgent agent,
+        UseCase useCase,
+        AuditGrain[] above)
     {
         Spender = spender;
         Opened = opened;
         Agent = agent;
         UseCase = useCase;
         Own = new AuditGrain(spender.Session) { IsInCatalog = true };
-        Path = [Own, .. above];
+        Lineage = parent is null ? [this] : [this, .. parent.Lineage];
+        Path = [.. Lineage.Select(session => session.Own), .. above];
         Tools = new AuditScope(opened.Tools);
         Models = new AuditScope(opened.Models);
         ExpireNanos = opened.ExpireTime is null ? 0 : AuditNumbers.NanosOf(opened.ExpireTime);
@@ -69,8 +96,36 @@ internal sealed class AuditSession
 
     public AuditGrain Own { get; }
 
-    /// <summary>Itself, agent, use case, business unit, tenant.</summary>
+    /// <summary>Itself, its parent, and so on to the root of the run.</summary>
+    public IReadOnlyList<AuditSession> Lineage { get; }
+
+    public AuditSession? Parent => Lineage.Count > 1 ? Lineage[1] : null;
+
+    public int Depth => Lineage.Count - 1;
+
+    /// <summary>Its lineage, then agent, use case, business unit, tenant.</summary>
     public IReadOnlyList<AuditGrain> Path { get; }
+
+    public AuditGrain AgentGrain => Path[^4];
+
+    public AuditGrain UseCaseGrain => Path[^3];
+
+    public AuditGrain BusinessUnitGrain => Path[^2];
+
+    public AuditGrain TenantGrain => Path[^1];
+
+    /// <summary>Open sessions that it opened itself.</summary>
+    public HashSet<AuditSession> OpenChildren { get; } = [];
+
+    /// <summary>Sessions that were opened below it, and those of them that are open.</summary>
+    public long Subagents { get; set; }
+
+    public long OpenSubagents { get; set; }
+
+    /// <summary>
+    /// The session above it whose end is to take it along before anything else happens, and how that ended.
+    /// </summary>
+    public AuditSession? EndsWith { get; set; }
 
     public AuditScope Tools { get; }
 
@@ -106,12 +161,21 @@ internal sealed class AuditSession
 
     public bool IsOpen => State == State.Open;
 
-    /// <summary>A session never has more than its agent has at the time.</summary>
+    /// <summary>A session never has more than its agent and its parent have at the time.</summary>
     public void Narrow()
     {
         Ceilings = AuditCeilings.Min(_asked, Agent.Ceilings);
-        Own.SetLimit(Ceilings.Budget);
+        if (Parent is not null) Ceilings = AuditCeilings.Min(Ceilings, Parent.Ceilings.WithoutRun());
+        Own.SetLimit(Ceilings.Budget with { Nanos = AuditNumbers.Min(Ceilings.Budget.Nanos, Ceilings.RunCost) });
     }
+
+    /// <summary>Whether this session and all above it may use a tool.</summary>
+    public bool AllowsTool(string tool) =>
+        Lineage.All(session => session.Tools.Allows(tool) && session.Agent.Tools.Allows(tool));
+
+    /// <summary>Whether this session and all above it may use a model.</summary>
+    public bool AllowsModel(string model) =>
+        Lineage.All(session => session.Models.Allows(model) && session.Agent.Models.Allows(model));
 }
 
 /// <summary>An agent as a catalog describes it.</summary>

@@ -53,6 +53,11 @@ internal sealed class AuditState
     /// <summary>A grain may have become one that nobody refers to.</summary>
     public bool MayForgetGrains { get; set; }
 
+    /// <summary>Sessions that are to end with one above them, and since when.</summary>
+    public long EndsDue { get; set; }
+
+    public Int128 EndsDueSince { get; set; }
+
     public long FindingsFound { get; private set; }
 
     public IReadOnlyList<AuditFinding> Findings => _findings;

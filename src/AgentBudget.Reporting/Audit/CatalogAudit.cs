@@ -41,7 +41,9 @@ internal static class CatalogAudit
         state.MayForgetGrains = true;
         foreach (Agent agent in catalog.Agents) state.Agents["agents/" + agent.Id] = new AuditAgent(agent);
         foreach (UseCase useCase in catalog.UseCases) state.UseCases["useCases/" + useCase.Id] = useCase;
-        foreach (AuditSession session in state.Sessions.Values) Refresh(state, session);
+        // A session is limited by those above it, as they are now.
+        foreach (AuditSession session in state.Sessions.Values.OrderBy(session => session.Depth))
+            Refresh(state, session);
     }
 
     private static void Refresh(AuditState state, AuditSession session)
@@ -79,7 +81,7 @@ internal static class CatalogAudit
         foreach (AuditSession session in state.Sessions.Values)
         {
             if (!session.IsOpen && session.OpenHolds.Count == 0) continue;
-            foreach (AuditGrain grain in session.Path.Skip(1))
+            foreach (AuditGrain grain in session.Path.Skip(session.Lineage.Count))
             {
                 if (!kept.Contains(grain.Name) && missed.Add(grain.Name))
                     state.Find(

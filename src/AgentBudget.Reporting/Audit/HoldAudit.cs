@@ -119,14 +119,11 @@ internal static class HoldAudit
 
     private static void CheckScope(AuditState state, AuditSession session, ReservationHeld held)
     {
-        if (held.Tool.Length > 0 && !(session.Tools.Allows(held.Tool) && session.Agent.Tools.Allows(held.Tool)))
+        if (held.Tool.Length > 0 && !session.AllowsTool(held.Tool))
             state.Find(AuditRule.HoldScope, $"tool '{held.Tool}' is out of scope");
-        if (!IsModelInScope(session, held.Model))
+        if (!session.AllowsModel(held.Model))
             state.Find(AuditRule.HoldScope, $"model '{held.Model}' is out of scope");
     }
-
-    private static bool IsModelInScope(AuditSession session, string model) =>
-        session.Models.Allows(model) && session.Agent.Models.Allows(model);
 
     private static bool IsPriceRight(AuditState state, ReservationHeld held, AuditTokens tokens)
     {
@@ -188,7 +185,7 @@ internal static class HoldAudit
         AuditState state, AuditSession session, string model, AuditTokens tokens, ServiceTier tier)
     {
         if (!session.UseCase.Downgrade.TryGetValue(model, out string? name)) return null;
-        if (!IsModelInScope(session, name)) return null;
+        if (!session.AllowsModel(name)) return null;
         AuditPrice? price = state.Prices.Find(name, state.Now);
         return price?.CostOfHold(tokens, tier) is null ? null : price.Model;
     }

@@ -43,6 +43,7 @@ public sealed class LedgerAudit(string tenant)
         _state.BeginEvent();
         CheckOrder(ledgerEvent);
         _state.Forget();
+        RunAudit.CheckDue(_state, ledgerEvent);
         CheckFact(ledgerEvent);
         _state.ForgetGrains();
     }
@@ -201,6 +202,7 @@ public sealed class LedgerAudit(string tenant)
     private AuditOperation OperationOf(LedgerEvent ledgerEvent) => ledgerEvent.FactCase switch
     {
         Fact.SessionRenewed => AuditOperation.RenewSession,
+        Fact.SessionEnded when ledgerEvent.SessionEnded.EndedWith.Length > 0 => AuditOperation.None,
         Fact.SessionEnded => ledgerEvent.SessionEnded.State switch
         {
             Session.Types.State.Expired => AuditOperation.None,

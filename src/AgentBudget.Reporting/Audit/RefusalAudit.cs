@@ -23,9 +23,9 @@ internal static class RefusalAudit
             Reason.SessionClosed => session.State == State.Ended ? null : $"the session is {session.State}",
             Reason.SessionExpired => session.State == State.Expired ? null : $"the session is {session.State}",
             Reason.SessionRevoked => session.State == State.Revoked ? null : $"the session is {session.State}",
-            Reason.AgentDecommissioned => session.Path[1].IsInCatalog ? "the agent is in the catalog" : null,
-            Reason.ToolOutOfScope => FaultOfScope(session.Tools, session.Agent.Tools, refused.Subject),
-            Reason.ModelOutOfScope => FaultOfScope(session.Models, session.Agent.Models, refused.Subject),
+            Reason.AgentDecommissioned => session.AgentGrain.IsInCatalog ? "the agent is in the catalog" : null,
+            Reason.ToolOutOfScope => session.AllowsTool(refused.Subject) ? $"'{refused.Subject}' is in scope" : null,
+            Reason.ModelOutOfScope => session.AllowsModel(refused.Subject) ? $"'{refused.Subject}' is in scope" : null,
             Reason.UnknownPrice => state.Prices.Find(refused.Subject, state.Now) is null ? null : "it has a price",
             Reason.MissingTag => FaultOfTag(state, session, refused.Subject),
             Reason.RequestCeiling => FaultOfCount(refused, session.Ceilings.TokensPerRequest, 0, 0),
@@ -34,16 +34,28 @@ internal static class RefusalAudit
                 : FaultOfCount(refused, session.Ceilings.ToolCalls, session.ToolCalls, 0),
             Reason.SessionCeiling => refused.Unit == Unit.OpenHolds
                 ? FaultOfCount(refused, session.Ceilings.OpenHolds, 0, session.OpenHolds.Count)
-                : FaultOfBudget(session.Own, refused),
-            Reason.AgentBudget => FaultOfBudget(session.Path[1], refused),
-            Reason.UseCaseBudget => FaultOfBudget(session.Path[2], refused),
-            Reason.BusinessUnitBudget => FaultOfBudget(session.Path[3], refused),
-            Reason.TenantBudget => FaultOfBudget(session.Path[4], refused),
-            Reason.SessionSuspended or Reason.AgentSuspended or Reason.RunCeiling or Reason.Rate => null,
+                : FaultOfLineage(session, refused, isOfRun: false),
+            Reason.RunCeiling => FaultOfLineage(session, refused, isOfRun: true),
+            Reason.AgentBudget => FaultOfBudget(session.AgentGrain, refused),
+            Reason.UseCaseBudget => FaultOfBudget(session.UseCaseGrain, refused),
+            Reason.BusinessUnitBudget => FaultOfBudget(session.BusinessUnitGrain, refused),
+            Reason.TenantBudget => FaultOfBudget(session.TenantGrain, refused),
+            Reason.SessionSuspended or Reason.AgentSuspended or Reason.Rate => null,
         };
 
-    private static string? FaultOfScope(AuditScope session, AuditScope agent, string name) =>
-        session.Allows(name) && agent.Allows(name) ? $"'{name}' is in scope" : null;
+    // A session's ceiling or its run's: of the session that spends or of one above it.
+    private static string? FaultOfLineage(AuditSession session, ReservationRefused refused, bool isOfRun)
+    {
+        if (session.Lineage.FirstOrDefault(owner => owner.Spender.Session == refused.Grain) is not { } owner)
+            return $"{refused.Grain} is not above it";
+        Int128? limit = owner.Ceilings.Budget.Nanos;
+        if (isOfRun) limit = owner.Ceilings.RunCost;
+        else if (refused.Unit == Unit.Tokens) limit = owner.Ceilings.Budget.Tokens;
+        if (refused.Limit != limit) return $"{owner.Spender.Session} is limited to {limit}: {Said(refused)}";
+        return refused.Unit == Unit.Tokens
+            ? FaultOfCount(refused, limit, owner.Own.Settled.Tokens, owner.Own.Held.Tokens)
+            : FaultOfCount(refused, limit, owner.Own.Settled.Nanos, owner.Own.Held.Nanos);
+    }
 
     private static string? FaultOfTag(AuditState state, AuditSession session, string tag) =>
         state.RequiredTags.Contains(tag) && !session.Opened.Tags.ContainsKey(tag)

@@ -25,10 +25,14 @@ internal static class SessionAudit
         ];
         CheckPath(state, spender, above, agent, useCase);
         agent ??= new AuditAgent(new Agent());
+        AuditSession? parent = RunAudit.ParentOf(state, spender, opened);
         CheckScope(state, opened, agent);
         CheckTimes(state, opened, agent);
-        TagAudit.CheckDeclared(state, opened.Tags);
-        state.Add(new AuditSession(spender, opened, agent, useCase ?? new UseCase(), above));
+        if (parent is null) TagAudit.CheckDeclared(state, opened.Tags);
+        var session = new AuditSession(spender, opened, parent, agent, useCase ?? new UseCase(), above);
+        if (parent is not null) RunAudit.Open(state, parent, spender, opened);
+        RunAudit.Count(session);
+        state.Add(session);
     }
 
     public static void Renew(AuditState state, AuditSession session, SessionRenewed renewed)
@@ -45,6 +49,7 @@ internal static class SessionAudit
                 + $"ends at {AuditNumbers.Show(session.LifetimeEndNanos)}");
         }
 
+        RunAudit.CheckExpiry(state, session.Parent, expire);
         CheckView(state, session, renewed.Session);
         session.ExpireNanos = expire;
     }
@@ -55,7 +60,7 @@ internal static class SessionAudit
         bool isDue = state.Now >= session.ExpireNanos;
         if (ended.State is State.Unspecified or State.Open)
             state.Find(AuditRule.SessionOver, $"{ended.State} is no end of a session");
-        else if (isDue != (ended.State == State.Expired))
+        else if (!RunAudit.EndsFromAbove(state, session, ended) && isDue != (ended.State == State.Expired))
         {
             state.Find(
                 AuditRule.SessionTime,
@@ -68,6 +73,7 @@ internal static class SessionAudit
             state.Find(
                 AuditRule.SessionTime, $"its grace ends at {AuditNumbers.Show(graceEnd)} and should end after 30 s");
         CheckView(state, session, ended.Session);
+        RunAudit.End(state, session);
         session.State = ended.State == State.Open ? State.Ended : ended.State;
         session.GraceEndNanos = graceEnd ?? state.Now;
         session.Outcome = ended.Outcome;
@@ -100,6 +106,7 @@ internal static class SessionAudit
             ("settled tokens", session.Own.Lifetime.Tokens, closed.SettledTokens),
             ("steps", session.Steps, closed.Steps),
             ("refused calls", session.Refused, closed.Refused),
+            ("subagents", session.Subagents, closed.Subagents),
         ];
         CheckNumbers(state, session, totals);
         if (!Equals(closed.Outcome, session.Outcome))
@@ -149,7 +156,8 @@ internal static class SessionAudit
 
     private static void CheckReleased(AuditState state, AuditSession session, SessionClosed closed)
     {
-        AuditAmount held = session.Own.Held;
+        AuditAmount held = default;
+        foreach (long number in session.OpenHolds) held += state.Holds[number].Held;
         var released = new AuditAmount(closed.ReleasedNanos, closed.ReleasedTokens);
         bool areAll = closed.Released.Count == session.OpenHolds.Count && session.OpenHolds.SetEquals(closed.Released);
         if (!areAll)

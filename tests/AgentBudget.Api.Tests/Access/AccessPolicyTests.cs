@@ -23,8 +23,8 @@ public sealed class AccessPolicyTests
     public void A_session_speaks_for_itself_and_for_nothing_else() =>
         Assert.Equal(
             [
-                "AmendReservation", "CommitTokens", "EndSession", "GetBalance", "GetSession", "ReleaseTokens",
-                "RenewSession", "ReserveTokens", "Spend",
+                "AmendReservation", "CommitTokens", "EndSession", "GetBalance", "GetSession", "OpenSession",
+                "ReleaseTokens", "RenewSession", "ReserveTokens", "Spend",
             ],
             NamesWhere(rule => rule.Roles.HasFlag(Roles.Session)));
 

@@ -37,6 +37,8 @@ public sealed class CatalogReaderTests
         Assert.Equal(8 * 3600, catalog.Agents[0].SessionLifetime.Seconds);
         Assert.Equal(100, catalog.Agents[0].Ceilings.OpenHolds);
         Assert.Equal(18_750_000_000, catalog.Prices[0].Rates.CacheWrite5M * 5);
+        RunCeilings run = catalog.Agents[0].Ceilings.Run;
+        Assert.Equal((5, 20, 8, 3), (run.Cost.Units, run.Subagents, run.ConcurrentSubagents, run.Depth));
         Assert.Equal(500_000, catalog.Prices[0].BatchMultiplierPpm);
         Assert.Equal(25_000_000, catalog.Prices[2].Rates.CacheRead);
         Assert.False(catalog.Prices[2].Rates.HasCacheWrite5M);
@@ -49,9 +51,8 @@ public sealed class CatalogReaderTests
     {
         CatalogReading reading = CatalogReader.Read(File.ReadAllText("demo-catalog.yaml"), CatalogFormat.Yaml);
 
-        Assert.Equal(6, reading.Notices.Count);
+        Assert.Equal(5, reading.Notices.Count);
         Assert.Contains(reading.Notices, notice => notice.StartsWith("breakers are kept", StringComparison.Ordinal));
-        Assert.Contains(reading.Notices, notice => notice.StartsWith("run ceilings", StringComparison.Ordinal));
         Assert.All(reading.Notices, notice => Assert.Matches(@"\(lines? \d+.*\)\.$", notice));
     }
 

@@ -32,6 +32,8 @@ public sealed class ErrorMapTests
         [Outcome.CatalogInUse] = (RpcStatusCode.FailedPrecondition, "CATALOG_IN_USE"),
         [Outcome.AmountOverflow] = (RpcStatusCode.OutOfRange, "AMOUNT_OVERFLOW"),
         [Outcome.BoundReached] = (RpcStatusCode.ResourceExhausted, "BOUND_REACHED"),
+        [Outcome.UserOutOfScope] = (RpcStatusCode.PermissionDenied, "SCOPE_EXCEEDED"),
+        [Outcome.RunCeilingReached] = (RpcStatusCode.ResourceExhausted, "RUN_CEILING"),
     };
 
     private static readonly Dictionary<TenantFault, (RpcStatusCode Code, string Reason, bool IsRetried)> Faults = new()

@@ -16,11 +16,15 @@ internal static class EventText
             case LedgerEvent.FactOneofCase.CatalogApplied:
                 return "catalog";
             case LedgerEvent.FactOneofCase.SessionOpened:
-                return $"opened {Nanos(entry.SessionOpened.ExpireTime)} {Nanos(entry.SessionOpened.LifetimeEndTime)}";
+                string below = entry.Spender!.Parent.Length == 0
+                    ? ""
+                    : $"below {entry.Spender.Parent.Split('/')[1]} {entry.Spender.Run.Split("/s")[1]}";
+                return $"opened {Nanos(entry.SessionOpened.ExpireTime)} {Nanos(entry.SessionOpened.LifetimeEndTime)} "
+                    + below;
             case LedgerEvent.FactOneofCase.SessionRenewed:
                 return $"renewed {session} {Nanos(entry.SessionRenewed.ExpireTime)}";
             case LedgerEvent.FactOneofCase.SessionEnded:
-                return $"ended {session} {entry.SessionEnded.State}";
+                return $"ended {session} {entry.SessionEnded.State} {entry.SessionEnded.EndedWith}";
             case LedgerEvent.FactOneofCase.SessionClosed:
                 SessionClosed closed = entry.SessionClosed;
                 return $"closed {session} [{string.Join(',', closed.Released.Order())}] {closed.ReleasedNanos} "

@@ -31,7 +31,7 @@ internal sealed partial class NaiveLedger
             foreach (NaiveSession session in Sessions.Where(session => session.Forget is null))
             {
                 long time = session.State == "Open" ? session.Expire : session.GraceEnd!.Value;
-                due.Add((time, Due.Session, session.Number, "", at => EndOrClose(session, at)));
+                due.Add((time, Due.Session, -session.Number, "", at => EndOrClose(session, at)));
             }
 
             due.RemoveAll(deadline => deadline.Time > now);

@@ -119,7 +119,8 @@ internal sealed partial class NaiveLedger
             return new Grant(early, model, 0, tokens, "");
         decimal cost = CostOf(model);
         string? cheaper = session.UseCase.Downgrade.GetValueOrDefault(model);
-        if (cheaper is not null && !session.Agent.Models.Contains(cheaper)) cheaper = null;
+        NaiveSession[] lineage = [session, .. session.Above];
+        if (cheaper is not null && lineage.Any(owner => !owner.Agent.Models.Contains(cheaper))) cheaper = null;
         decimal? moreTokens = Beyond(tokens, amended?.Tokens);
         bool isAboveSoft = session.Path.Any(
             name => !Fits(Grains[name], Beyond(cost, amended?.Nanos), moreTokens, isSoft: true));
@@ -162,9 +163,10 @@ internal sealed partial class NaiveLedger
             return new Refusal(reason, own, "Unspecified", [0, 0, 0, 0]);
         }
 
-        if (tool.Length > 0 && !session.Agent.Tools.Contains(tool))
+        NaiveSession[] lineage = [session, .. session.Above];
+        if (tool.Length > 0 && lineage.Any(owner => !owner.Agent.Tools.Contains(tool)))
             return new Refusal("ToolOutOfScope", own, "Unspecified", [0, 0, 0, 0]);
-        return session.Agent.Models.Contains(model)
+        return lineage.All(owner => owner.Agent.Models.Contains(model))
             ? null
             : new Refusal("ModelOutOfScope", own, "Unspecified", [0, 0, 0, 0]);
     }
@@ -179,11 +181,11 @@ internal sealed partial class NaiveLedger
         if (tokens > session.Agent.TokensPerRequest)
             return new Refusal("RequestCeiling", own, "Tokens", [session.Agent.TokensPerRequest!.Value, 0, 0, tokens]);
         if (!isNew) return null;
-        if (session.Steps >= session.Agent.Steps)
-            return new Refusal("StepCeiling", own, "Steps", [session.Agent.Steps!.Value, session.Steps, 0, 1]);
-        if (tool.Length > 0 && session.ToolCalls >= session.Agent.ToolCalls)
+        if (session.Steps >= session.StepsMax)
+            return new Refusal("StepCeiling", own, "Steps", [session.StepsMax!.Value, session.Steps, 0, 1]);
+        if (tool.Length > 0 && session.ToolCalls >= session.ToolCallsMax)
             return new Refusal(
-                "StepCeiling", own, "ToolCalls", [session.Agent.ToolCalls!.Value, session.ToolCalls, 0, 1]);
+                "StepCeiling", own, "ToolCalls", [session.ToolCallsMax!.Value, session.ToolCalls, 0, 1]);
         int open = Holds.Count(hold => hold.Session == session && hold.State == "Held");
         return open >= session.OpenHoldsMax
             ? new Refusal("SessionCeiling", own, "OpenHolds", [session.OpenHoldsMax, 0, open, 1])
@@ -192,10 +194,31 @@ internal sealed partial class NaiveLedger
 
     private Refusal? RefusalOfPath(NaiveSession session, decimal? cost, decimal? tokens, bool stopsAtSoft)
     {
-        string[] reasons = ["SessionCeiling", "AgentBudget", "UseCaseBudget", "BusinessUnitBudget", "TenantBudget"];
-        for (int level = 0; level < session.Path.Length; level++)
+        // First what sessions limit themselves to, then what they limit their runs to, then the budgets.
+        NaiveSession[] lineage = [session, .. session.Above];
+        foreach (string reason in new[] { "SessionCeiling", "RunCeiling" })
         {
-            NaiveGrain grain = Grains[session.Path[level]];
+            foreach (NaiveSession owner in lineage)
+            {
+                string name = owner.Grain.Name;
+                decimal? limit = reason == "RunCeiling" ? owner.Agent.RunCost : owner.CostMax;
+                if (Settled(name) + Held(name) + cost > limit)
+                    return new Refusal(reason, name, "Nanos", [limit!.Value, Settled(name), Held(name), cost!.Value]);
+                if (reason == "RunCeiling") continue;
+                limit = owner.Grain.CatalogTokens;
+                if (SettledTokens(name) + HeldTokens(name) + tokens > limit)
+                    return new Refusal(
+                        reason,
+                        name,
+                        "Tokens",
+                        [limit!.Value, SettledTokens(name), HeldTokens(name), tokens!.Value]);
+            }
+        }
+
+        string[] reasons = ["AgentBudget", "UseCaseBudget", "BusinessUnitBudget", "TenantBudget"];
+        for (int level = 0; level < reasons.Length; level++)
+        {
+            NaiveGrain grain = Grains[session.Path[lineage.Length + level]];
             decimal? cap = Cap(grain.LimitNanos, grain, stopsAtSoft);
             if (Settled(grain.Name) + Held(grain.Name) + cost > cap)
             {

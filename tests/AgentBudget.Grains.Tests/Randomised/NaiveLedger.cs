@@ -58,36 +58,63 @@ internal sealed partial class NaiveLedger
     public NaiveSession? Find(long number, long now) =>
         Sessions.SingleOrDefault(session => session.Number == number && !(session.Forget <= now));
 
-    public string Open(OpenSessionRequest request, long now)
+    public string Open(OpenSessionRequest request, long parentNumber, long now)
     {
-        string content = Content(request, request.RequestId);
+        string content = $"{Content(request, request.RequestId)} {parentNumber}";
         if (Answered("tenant/open", request.RequestId, content, now - Day) is { } again) return again;
+        NaiveSession? parent = null;
+        if (parentNumber > 0)
+        {
+            parent = Find(parentNumber, now);
+            if (parent is null) return "SessionNotFound";
+            if (parent.State != "Open") return "SessionNotOpen";
+        }
+
         NaiveAgent agent = Agents[request.Agent];
         NaiveUseCase useCase = UseCases[request.UseCase];
+        NaiveSession[] above = parent is null ? [] : [parent, .. parent.Above];
+        if (above.Any(owner => IsFull(owner, parent!))) return "RunCeilingReached";
         long number = Events.Count + 1;
         long asked = request.Ttl is null ? agent.TtlNanos : request.Ttl.Seconds * Second;
+        long lifetimeEnd = Math.Min(now + agent.LifetimeNanos, parent?.LifetimeEnd ?? long.MaxValue);
+        decimal?[] costs = [request.Ceilings?.CostPerSession?.Nanos, .. above.Select(owner => owner.CostMax)];
+        decimal?[] tokens =
+        [
+            request.Ceilings is { HasTokensPerSession: true } ? request.Ceilings.TokensPerSession : null,
+            .. above.Select(owner => owner.Grain.CatalogTokens),
+        ];
         var session = new NaiveSession
         {
             Number = number,
             Agent = agent,
             UseCase = useCase,
-            Path = [$"sessions/s{number}", agent.Name, useCase.Name, useCase.BusinessUnit, "tenants/acme"],
+            Above = above,
+            Path =
+            [
+                $"sessions/s{number}", .. above.Select(owner => owner.Grain.Name), agent.Name, useCase.Name,
+                useCase.BusinessUnit, "tenants/acme",
+            ],
+            CostMax = costs.Min(),
             Grain = new NaiveGrain($"sessions/s{number}")
             {
-                CatalogNanos = request.Ceilings?.CostPerSession?.Nanos,
-                CatalogTokens = request.Ceilings is { HasTokensPerSession: true }
-                    ? request.Ceilings.TokensPerSession
-                    : null,
+                CatalogNanos = new[] { costs.Min(), agent.RunCost }.Min(),
+                CatalogTokens = tokens.Min(),
             },
-            OpenHoldsMax = Math.Min(
+            OpenHoldsMax = new[]
+            {
                 agent.OpenHolds ?? 1000,
-                request.Ceilings is { HasOpenHolds: true } ? (int)request.Ceilings.OpenHolds : 1000),
-            LifetimeEnd = now + agent.LifetimeNanos,
-            Expire = Math.Min(now + Math.Min(asked, agent.TtlNanos), now + agent.LifetimeNanos),
+                request.Ceilings is { HasOpenHolds: true } ? (int)request.Ceilings.OpenHolds : 1000,
+                parent?.OpenHoldsMax ?? 1000,
+            }.Min(),
+            StepsMax = new[] { agent.Steps, parent?.StepsMax }.Min(),
+            ToolCallsMax = new[] { agent.ToolCalls, parent?.ToolCallsMax }.Min(),
+            LifetimeEnd = lifetimeEnd,
+            Expire = Expiry(now, asked, agent, lifetimeEnd, parent),
         };
         Grains.Add(session.Grain.Name, session.Grain);
         Sessions.Add(session);
-        Emit(now, $"opened {session.Expire} {session.LifetimeEnd}");
+        string of = parent is null ? "" : $"below s{parent.Number} {above[^1].Number}";
+        Emit(now, $"opened {session.Expire} {session.LifetimeEnd} {of}");
         return Remember("tenant/open", request.RequestId, content, now);
     }
 
@@ -98,7 +125,8 @@ internal sealed partial class NaiveLedger
         if (Answered($"{number}/renew", request.RequestId, content) is { } again) return again;
         if (session.State != "Open") return "SessionNotOpen";
         long asked = request.Ttl is null ? session.Agent.TtlNanos : request.Ttl.Seconds * Second;
-        session.Expire = Math.Min(now + Math.Min(asked, session.Agent.TtlNanos), session.LifetimeEnd);
+        session.Expire =
+            Expiry(now, asked, session.Agent, session.LifetimeEnd, session.Above.FirstOrDefault());
         Emit(now, $"renewed s{number} {session.Expire}");
         return Remember($"{number}/renew", request.RequestId, content, now);
     }
@@ -108,8 +136,9 @@ internal sealed partial class NaiveLedger
         if (Find(number, now) is not { } session) return "SessionNotFound";
         if (Answered($"{number}/{state}", requestId, content) is { } again) return again;
         if (session.State != "Open") return "SessionNotOpen";
+        long sequence = Events.Count + 1;
         End(session, state, now);
-        return Remember($"{number}/{state}", requestId, content, now);
+        return Remember($"{number}/{state}", requestId, content, now, sequence);
     }
 
     public string Extend(ExtendBudgetRequest request, long now)
@@ -152,11 +181,32 @@ internal sealed partial class NaiveLedger
     private IEnumerable<NaiveCharge> ChargesOf(string grain) =>
         Charges.Skip(Grains[grain].FirstCharge).Where(charge => charge.Path.Contains(grain));
 
+    // Whoever is open below goes with it, the newest first.
     private void End(NaiveSession session, string state, long now)
+    {
+        End(session, state, "", now);
+        foreach (NaiveSession below in Sessions.Where(below => below.Above.Contains(session)).Reverse())
+        {
+            if (below.State == "Open") End(below, state, session.Grain.Name, now);
+        }
+    }
+
+    private void End(NaiveSession session, string state, string endedWith, long now)
     {
         session.State = state;
         session.GraceEnd = now + (30 * Second);
-        Emit(now, $"ended s{session.Number} {state}");
+        Emit(now, $"ended s{session.Number} {state} {endedWith}");
+    }
+
+    private static long Expiry(long now, long asked, NaiveAgent agent, long lifetimeEnd, NaiveSession? parent) =>
+        new[] { now + Math.Min(asked, agent.TtlNanos), lifetimeEnd, parent?.Expire ?? long.MaxValue }.Min();
+
+    private bool IsFull(NaiveSession owner, NaiveSession parent)
+    {
+        NaiveSession[] below = [.. Sessions.Where(session => session.Above.Contains(owner))];
+        return below.Length >= owner.Agent.Subagents
+            || below.Count(session => session.State == "Open") >= owner.Agent.ConcurrentSubagents
+            || parent.Above.Length - owner.Above.Length >= owner.Agent.Depth;
     }
 
     private string? Answered(string scope, string requestId, string content, long forgetBefore = long.MinValue)
@@ -167,10 +217,10 @@ internal sealed partial class NaiveLedger
         return known.Content == content ? $"again {known.Sequence}" : "KeyReused";
     }
 
-    private string Remember(string scope, string requestId, string content, long now)
+    private string Remember(string scope, string requestId, string content, long now, long? sequence = null)
     {
-        _keys[$"{scope}/{requestId}"] = (content, Events.Count, now);
-        return $"event {Events.Count}";
+        _keys[$"{scope}/{requestId}"] = (content, sequence ?? Events.Count, now);
+        return $"event {sequence ?? Events.Count}";
     }
 
     private void Emit(long now, string fact)

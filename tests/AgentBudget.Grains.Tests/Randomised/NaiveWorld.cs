@@ -52,6 +52,14 @@ internal sealed record NaiveAgent(string Name, string[] Models, string[] Tools, 
     public int? Steps { get; init; }
 
     public int? ToolCalls { get; init; }
+
+    public decimal? RunCost { get; init; }
+
+    public int? Subagents { get; init; }
+
+    public int? ConcurrentSubagents { get; init; }
+
+    public int? Depth { get; init; }
 }
 
 internal sealed record NaiveUseCase(
@@ -66,6 +74,16 @@ internal sealed class NaiveSession
     public required NaiveUseCase UseCase { get; init; }
 
     public required string[] Path { get; init; }
+
+    /// <summary>Its parent, and so on to the root.</summary>
+    public required NaiveSession[] Above { get; init; }
+
+    /// <summary>Its own ceiling, without its run's.</summary>
+    public required decimal? CostMax { get; init; }
+
+    public required int? StepsMax { get; init; }
+
+    public required int? ToolCallsMax { get; init; }
 
     public required NaiveGrain Grain { get; init; }
 

@@ -122,7 +122,8 @@ internal sealed class RandomSequence
             if (_random.Next(2) == 0) request.Ceilings.OpenHolds = _random.Next(0, 4);
         }
 
-        return () => (new OpenSessionCommand(request, "admin"), now => _naive.Open(request, now));
+        long parent = _naive.Sessions.Count > 0 && _random.Next(2) == 0 ? PickSession() : 0;
+        return () => (new OpenSessionCommand(request, "admin", parent), now => _naive.Open(request, parent, now));
     }
 
     private Func<(Command, Func<long, string>)> MakeReserve()
@@ -321,6 +322,7 @@ internal sealed class RandomSequence
             agent.Ceilings = new Ceilings { OpenHolds = 6, TokensPerRequest = _tokensPerRequest };
             agent.Ceilings.StepsPerSession = _random.Next(3, 60);
             agent.Ceilings.ToolCallsPerSession = _random.Next(0, 6);
+            agent.Ceilings.Run = MakeRun();
             catalog.Agents.Add(agent);
             _naive.Agents[$"agents/{id}"] =
                 new NaiveAgent($"agents/{id}", models, tools, 7200 * NaiveLedger.Second, 9000 * NaiveLedger.Second)
@@ -329,6 +331,12 @@ internal sealed class RandomSequence
                     TokensPerRequest = _tokensPerRequest,
                     Steps = (int)agent.Ceilings.StepsPerSession,
                     ToolCalls = (int)agent.Ceilings.ToolCallsPerSession,
+                    RunCost = agent.Ceilings.Run.Cost?.Nanos,
+                    Subagents = agent.Ceilings.Run.HasSubagents ? (int)agent.Ceilings.Run.Subagents : null,
+                    ConcurrentSubagents = agent.Ceilings.Run.HasConcurrentSubagents
+                        ? (int)agent.Ceilings.Run.ConcurrentSubagents
+                        : null,
+                    Depth = agent.Ceilings.Run.HasDepth ? (int)agent.Ceilings.Run.Depth : null,
                 };
         }
 
@@ -342,6 +350,16 @@ internal sealed class RandomSequence
             });
             _naive.Rates[model] = (input, output);
         }
+    }
+
+    private RunCeilings MakeRun()
+    {
+        var run = new RunCeilings();
+        if (_random.Next(3) == 0) run.Cost = Nanos(_random.Next(0, 200_000));
+        if (_random.Next(3) == 0) run.Subagents = _random.Next(1, 6);
+        if (_random.Next(3) == 0) run.ConcurrentSubagents = _random.Next(1, 4);
+        if (_random.Next(3) == 0) run.Depth = _random.Next(0, 4);
+        return run;
     }
 
     private Protocol.V1.Budget? MakeBudget(string name, bool isUseCase = false)
@@ -401,6 +419,7 @@ internal sealed class RandomSequence
     private static string KindOf(string[] words) => words[2] switch
     {
         "ended" or "refused" => $"{words[2]} {words[4]}",
+        "opened" when words[5] == "below" => "opened below",
         "settled" => $"settled {words[10]} {words[11]}",
         _ => words[2],
     };

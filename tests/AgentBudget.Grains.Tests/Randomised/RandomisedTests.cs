@@ -21,7 +21,8 @@ public sealed class RandomisedTests(ITestOutputHelper output)
         "settled late part", "settled timely final", "settled timely part", "refused SessionClosed",
         "refused SessionExpired", "refused SessionRevoked", "refused ToolOutOfScope", "refused ModelOutOfScope",
         "refused UnknownPrice", "refused RequestCeiling", "refused StepCeiling", "refused SessionCeiling",
-        "refused AgentBudget", "refused UseCaseBudget", "refused BusinessUnitBudget", "refused TenantBudget",
+        "refused RunCeiling", "RunCeilingReached", "refused AgentBudget", "refused UseCaseBudget",
+        "refused BusinessUnitBudget", "refused TenantBudget", "opened below",
     ];
 
     [Fact]

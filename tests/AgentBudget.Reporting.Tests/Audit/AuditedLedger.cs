@@ -124,6 +124,9 @@ internal sealed class AuditedLedger
         return Done(Send(new OpenSessionCommand(request, "admin"))).Sequence;
     }
 
+    public long OpenBelow(long parent) => Done(Send(new OpenSessionCommand(
+        new OpenSessionRequest { RequestId = NextRequestId() }, "admin", parent))).Sequence;
+
     /// <summary>Asks for 1,000 tokens in and 1,000 out: 6,000,000 nanos with Haiku.</summary>
     public LedgerEvent Reserve(long session, Action<ReserveTokensRequest>? change = null)
     {

@@ -10,7 +10,7 @@ internal static partial class Faults
 {
     public static IReadOnlyDictionary<string, Fault> All { get; } = new Dictionary<string, Fault>(
     [
-        .. OfOrder(), .. OfCatalogs(), .. OfBudgets(), .. OfSessions(), .. OfHolds(), .. OfAmendments(),
+        .. OfOrder(), .. OfCatalogs(), .. OfBudgets(), .. OfSessions(), .. OfRuns(), .. OfHolds(), .. OfAmendments(),
         .. OfRefusals(), .. OfSettlements(),
     ]);
 

@@ -114,7 +114,8 @@ internal sealed class RandomLedger(int seed)
             };
         }
 
-        Answer answer = Send(new OpenSessionCommand(request, "admin"));
+        long parent = _sessions.Count > 0 && _random.Next(2) == 0 ? AnySession() : 0;
+        Answer answer = Send(new OpenSessionCommand(request, "admin", parent));
         if (answer.Event?.SessionOpened is not null) _sessions.Add(answer.Event.Sequence);
     }
 
@@ -247,6 +248,9 @@ internal sealed class RandomLedger(int seed)
         Agent other = catalog.Agents[0].Clone();
         other.Id = "other";
         other.Ceilings = new Ceilings { StepsPerSession = random.Next(1, 40), OpenHolds = random.Next(1, 8) };
+        other.Ceilings.Run = new RunCeilings { ConcurrentSubagents = random.Next(1, 8), Depth = random.Next(0, 4) };
+        if (random.Next(2) == 0) other.Ceilings.Run.Cost = Dollars(random.Next(1, 30) / 100m);
+        if (random.Next(2) == 0) other.Ceilings.Run.Subagents = random.Next(1, 12);
         if (random.Next(4) > 0) catalog.Agents.Add(other);
         catalog.BusinessUnits[0].Budget = random.Next(2) == 0 ? null : BudgetOf(random, 300);
         catalog.Budget = random.Next(2) == 0 ? null : BudgetOf(random, 400);

@@ -57,7 +57,7 @@ public sealed class RandomLedgerTests
             {
                 Reason.SessionClosed, Reason.SessionExpired, Reason.SessionRevoked, Reason.ToolOutOfScope,
                 Reason.ModelOutOfScope, Reason.UnknownPrice, Reason.MissingTag, Reason.RequestCeiling,
-                Reason.StepCeiling, Reason.SessionCeiling, Reason.AgentBudget, Reason.UseCaseBudget,
+                Reason.StepCeiling, Reason.SessionCeiling, Reason.RunCeiling, Reason.AgentBudget, Reason.UseCaseBudget,
                 Reason.BusinessUnitBudget, Reason.TenantBudget,
             },
             reasons);

@@ -8,7 +8,6 @@ internal enum CatalogNotice
 {
     Notify,
     Outcomes,
-    RunCeilings,
     Breakers,
     ToolCosts,
     Skus,
@@ -43,7 +42,6 @@ internal sealed class CatalogNotices
         CatalogNotice.Notify
             => "notify addresses are kept and nothing is sent to them yet: tiers show in the ledger and its stream",
         CatalogNotice.Outcomes => "outcomes are kept and unit costs are not reported yet",
-        CatalogNotice.RunCeilings => "run ceilings are kept in the document and not enforced yet",
         CatalogNotice.Breakers => "breakers are kept in the document and neither observe nor enforce yet",
         CatalogNotice.ToolCosts => "costs of tool calls are kept and not charged yet",
         CatalogNotice.Skus => "prices of what is not tokens are kept and not charged yet",

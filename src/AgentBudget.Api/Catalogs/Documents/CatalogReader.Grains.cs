@@ -154,19 +154,21 @@ public static partial class CatalogReader
             agent.SessionLifetime = map.Find("sessionLifetime")?.Duration();
             if (agent.SessionTtl is { } ttl && agent.SessionLifetime is { } lifetime && ttl.Seconds > lifetime.Seconds)
                 map.Find("sessionTtl")!.Value.Fault("must not be longer than sessionLifetime.");
-            ReadRun(map.Find("run"));
+            ceilings.Run = ReadRun(map.Find("run"));
         }
 
-        // Checked in full, so that a document that is accepted now stays right when runs are enforced.
-        private void ReadRun(DocumentCursor? cursor)
+        private RunCeilings? ReadRun(DocumentCursor? cursor)
         {
             if (cursor?.Map("cost", "subagents", "concurrentSubagents", "depth") is not { } map)
-                return;
-            Notices.Add(CatalogNotice.RunCeilings, cursor.Value.Line);
-            map.Find("cost")?.Money(_currency);
-            map.Find("subagents")?.Count(max: RunSubagentsMax);
-            map.Find("concurrentSubagents")?.Count(max: RunSubagentsMax);
-            map.Find("depth")?.Count(max: DepthMax);
+                return null;
+            RunCeilings run = new() { Cost = map.Find("cost")?.Money(_currency) };
+            if (map.Find("subagents")?.Count(max: RunSubagentsMax) is { } subagents)
+                run.Subagents = subagents;
+            if (map.Find("concurrentSubagents")?.Count(max: RunSubagentsMax) is { } concurrent)
+                run.ConcurrentSubagents = concurrent;
+            if (map.Find("depth")?.Count(max: DepthMax) is { } depth)
+                run.Depth = depth;
+            return run;
         }
 
         private void ReadBreakers(DocumentCursor? cursor)
