@@ -6,7 +6,8 @@ using System.Text.Json;
 namespace AgentBudget.Bench;
 
 /// <summary>
-/// What a run found: medians of the rounds, and ratios of each round to the no-op measured just before it.
+/// What a run found: medians of the rounds, and ratios of each round to the no-op measured just before it, of a
+/// stream to the same work as calls.
 /// </summary>
 internal sealed class BenchResult
 {
@@ -19,11 +20,14 @@ internal sealed class BenchResult
     private readonly BenchOptions _options;
     private readonly List<Line> _lines = [];
 
-    public BenchResult(BenchOptions options, List<Measurement[]> rounds, List<Measurement> halfLoad)
+    public BenchResult(
+        BenchOptions options, List<Measurement[]> rounds, List<Measurement[]> streams, List<Measurement> halfLoad)
     {
         _options = options;
         _lines.Add(LineOf([.. rounds.Select(pair => pair[0])], []));
         foreach (var group in rounds.GroupBy(pair => pair[1].Workload))
+            _lines.Add(LineOf([.. group.Select(pair => pair[1])], [.. group.Select(pair => pair[0])]));
+        foreach (var group in streams.GroupBy(pair => pair[1].Workload))
             _lines.Add(LineOf([.. group.Select(pair => pair[1])], [.. group.Select(pair => pair[0])]));
         foreach (var group in halfLoad.GroupBy(measurement => measurement.Workload)) _lines.Add(LineOf([.. group], []));
     }
@@ -31,7 +35,9 @@ internal sealed class BenchResult
     /// <summary>Calls that were denied or failed.</summary>
     public long BadCalls => _lines.Sum(line => line.Denied + line.Failed);
 
-    /// <summary>One line of the table. Ratios are to the no-op; null where there is none.</summary>
+    /// <summary>
+    /// One line of the table. Ratios are to the no-op, of a stream to the same work as calls; null where there is none.
+    /// </summary>
     internal sealed record Line(
         string Workload,
         double CallsPerSecond,
@@ -95,12 +101,12 @@ internal sealed class BenchResult
         },
         JsonOptions);
 
-    private static Line LineOf(Measurement[] rounds, Measurement[] noOps)
+    private static Line LineOf(Measurement[] rounds, Measurement[] bases)
     {
         double?[] cpuRatios =
         [
             .. rounds.Zip(
-                noOps, (round, noOp) => round.ServerCpuMicrosecondsPerCall / noOp.ServerCpuMicrosecondsPerCall),
+                bases, (round, other) => round.ServerCpuMicrosecondsPerCall / other.ServerCpuMicrosecondsPerCall),
         ];
         return new Line(
             rounds[0].Workload,
@@ -109,9 +115,9 @@ internal sealed class BenchResult
             Median(rounds.Select(round => round.P99Milliseconds)),
             MedianOrNull(rounds.Select(round => round.ServerCpuMicrosecondsPerCall)),
             Median(rounds.Select(round => round.GeneratorCpuMicrosecondsPerCall)),
-            noOps.Length == 0
+            bases.Length == 0
                 ? null
-                : Median(rounds.Zip(noOps, (round, noOp) => round.CallsPerSecond / noOp.CallsPerSecond)),
+                : Median(rounds.Zip(bases, (round, other) => round.CallsPerSecond / other.CallsPerSecond)),
             MedianOrNull(cpuRatios),
             rounds.Sum(round => round.Calls),
             rounds.Sum(round => round.Denied),

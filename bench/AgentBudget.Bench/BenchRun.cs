@@ -17,6 +17,9 @@ internal sealed class BenchRun : IDisposable
     // Ids of one workload on one connection: more than a minute of calls, and fewer than its time counts ids up.
     private const ulong IdsPerWorkload = 1UL << 24;
 
+    /// <summary>Suffix of the work through one Spend stream.</summary>
+    public const string OneStream = ", Spend";
+
     private static readonly TimeSpan ReleaseTime = TimeSpan.FromSeconds(60);
 
     private readonly BenchOptions _options;
@@ -48,6 +51,7 @@ internal sealed class BenchRun : IDisposable
         await WarmUpAsync(TimeSpan.FromSeconds(_options.IsQuick ? 1 : 5));
 
         var rounds = new List<Measurement[]>();
+        var streams = new List<Measurement[]>();
         for (int i = 0; i < _options.Rounds; i++)
         {
             foreach (var scenario in _scenarios)
@@ -57,10 +61,11 @@ internal sealed class BenchRun : IDisposable
                 rounds.Add([noOp, work]);
                 Console.Error.WriteLine(
                     $"round {i + 1}: {scenario.Name} {work.CallsPerSecond:N0}/s, no-op {noOp.CallsPerSecond:N0}/s");
+                if (scenario.IsHot) streams.Add([work, await StreamAsync(scenario, time)]);
                 cancellationToken.ThrowIfCancellationRequested();
             }
         }
-        return new BenchResult(_options, rounds, await HalfLoadAsync(rounds, time));
+        return new BenchResult(_options, rounds, streams, await HalfLoadAsync(rounds, time));
     }
 
     private async Task OpenSessionsAsync(CancellationToken cancellationToken)
@@ -98,6 +103,7 @@ internal sealed class BenchRun : IDisposable
         {
             await NoOpAsync(time);
             foreach (var scenario in _scenarios) await BusyAsync(scenario, time);
+            foreach (var scenario in _scenarios.Where(scenario => scenario.IsHot)) await StreamAsync(scenario, time);
         }
     }
 
@@ -109,6 +115,18 @@ internal sealed class BenchRun : IDisposable
         var open = NewOpenHolds();
         var workloads = WorkloadsOf(scenario, open);
         var measurement = await _runner.RunBusyAsync(scenario.Name, time, connection => workloads[connection]);
+        await ReleaseAsync(scenario, open);
+        return measurement;
+    }
+
+    // The same work, sessions and calls in flight as just before over all connections, through one stream.
+    private async Task<Measurement> StreamAsync(Scenario scenario, TimeSpan time)
+    {
+        var open = NewOpenHolds();
+        var workload = new BudgetWorkload(
+            scenario.Sequence, _headers, scenario.Sessions[0], TakeIds(), open[0]);
+        var measurement = await _runner.RunStreamAsync(
+            scenario.Name + OneStream, time, _headers.Of(_headers.Spend, tenant: null), workload);
         await ReleaseAsync(scenario, open);
         return measurement;
     }

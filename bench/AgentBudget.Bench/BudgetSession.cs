@@ -27,6 +27,8 @@ internal sealed class CallHeaders(string authority, string adminKey)
 
     public Header Release { get; } = Path("agentbudget.v1.BudgetService/ReleaseTokens");
 
+    public Header Spend { get; } = Path("agentbudget.v1.BudgetService/Spend");
+
     /// <summary>The headers of a method for a tenant.</summary>
     public Header[] Of(Header path, Header? tenant) => tenant is null
         ? [path, _authority, _contentType, _te, _authorization]

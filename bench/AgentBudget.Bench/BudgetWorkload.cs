@@ -62,14 +62,17 @@ internal sealed class BudgetWorkload : Workload
         ? _templates[slot.Session].WriteCommit(destination, _requestId++, slot.Reservation)
         : _templates[slot.Session].WriteReserve(destination, _requestId++);
 
+    public override int ItemField(Slot slot) =>
+        slot.Step == CommitStep ? SpendRequest.CommitFieldNumber : SpendRequest.ReserveFieldNumber;
+
     public override Verdict Judge(Slot slot, ReadOnlySpan<byte> message)
     {
         if (slot.Step == CommitStep)
         {
             slot.Reservation = 0;
             return AnswerReader.HasField(message, CommitTokensResponse.SettledFieldNumber)
-            ? Verdict.Good
-            : Verdict.Failed;
+                ? Verdict.Good
+                : Verdict.Failed;
         }
         var decision = AnswerReader.ReadReserve(message, out long reservation);
         slot.Reservation = reservation;

@@ -62,15 +62,29 @@ internal sealed class LoadRunner : IDisposable
                 workloadOf(index), new Pace(start, window.EndTicks, callsPerSecond / _connections.Length), tally);
         });
 
+    /// <summary>
+    /// One connection with one stream that holds as many items in flight as all the others have calls.
+    /// </summary>
+    public async Task<Measurement> RunStreamAsync(string name, TimeSpan time, Header[] headers, Workload workload)
+    {
+        using var connection = new ItemConnection(_address, headers, Connections * _streams);
+        return await MeasureAsync(
+            name, time, threads: 1, (_, window, tally) => connection.RunBusy(workload, window.EndTicks, tally));
+    }
+
+    private Task<Measurement> MeasureAsync(
+        string name, TimeSpan time, Action<LoadConnection, int, Window, Tally> run) => MeasureAsync(
+            name, time, _connections.Length, (index, window, tally) => run(_connections[index], index, window, tally));
+
     private async Task<Measurement> MeasureAsync(
-        string name, TimeSpan time, Action<LoadConnection, int, Window, Tally> run)
+        string name, TimeSpan time, int threads, Action<int, Window, Tally> run)
     {
         var total = new Tally();
         long serverBefore = _serverCpu?.ReadMicroseconds() ?? 0; // Every measurement ends at rest.
         var generatorBefore = GeneratorCpu();
         long start = Stopwatch.GetTimestamp();
         long end = start + (long)(time.TotalSeconds * Stopwatch.Frequency);
-        foreach (var tally in RunThreads(run, new Window(start, end))) total.Merge(tally);
+        foreach (var tally in RunThreads(threads, run, new Window(start, end))) total.Merge(tally);
         double elapsed = Math.Min(time.TotalSeconds, Stopwatch.GetElapsedTime(start).TotalSeconds);
         var generatorCpu = GeneratorCpu() - generatorBefore;
         long serverAfter = await RestAsync();
@@ -79,11 +93,11 @@ internal sealed class LoadRunner : IDisposable
             generatorCpu.TotalMicroseconds);
     }
 
-    private Tally[] RunThreads(Action<LoadConnection, int, Window, Tally> run, Window window)
+    private static Tally[] RunThreads(int count, Action<int, Window, Tally> run, Window window)
     {
-        var tallies = new Tally[_connections.Length];
-        var threads = new Thread[_connections.Length];
-        var failures = new Exception?[_connections.Length];
+        var tallies = new Tally[count];
+        var threads = new Thread[count];
+        var failures = new Exception?[count];
         for (int i = 0; i < threads.Length; i++)
         {
             int index = i;
@@ -92,7 +106,7 @@ internal sealed class LoadRunner : IDisposable
             {
                 try
                 {
-                    run(_connections[index], index, window, tallies[index]);
+                    run(index, window, tallies[index]);
                 }
                 catch (Exception exception)
                 {

@@ -22,6 +22,9 @@ internal sealed class FakeBudgetServer : IAsyncDisposable
             .Unary<ReserveTokensRequest, ReserveTokensResponse>("ReserveTokens", Reserve)
             .Unary<CommitTokensRequest, CommitTokensResponse>("CommitTokens", Commit)
             .Unary<ReleaseTokensRequest, ReleaseTokensResponse>("ReleaseTokens", Release)
+            .Unary<AmendReservationRequest, AmendReservationResponse>(
+                "AmendReservation", (_, _) => new(new AmendReservationResponse()))
+            .DuplexStreaming<SpendRequest, SpendResponse>("Spend", SpendAsync)
             .Unary<GetBalanceRequest, GetBalanceResponse>("GetBalance", (_, _) => new(new GetBalanceResponse())));
         _server = new RpcServer(
             new RpcServerOptions { GrpcEndPoint = new IPEndPoint(IPAddress.Loopback, 0) },
@@ -90,11 +93,41 @@ internal sealed class FakeBudgetServer : IAsyncDisposable
         return new(new ReleaseTokensResponse { Released = new Amount { Tokens = 2000 } });
     }
 
+    // Backwards in every group, because answers come in any order.
+    private async Task SpendAsync(
+        IRpcStreamReader<SpendRequest> requests, IRpcStreamWriter<SpendResponse> responses, RpcCall call)
+    {
+        await responses.StartAsync();
+        while (await requests.ReadAsync() is { } request)
+        {
+            List<SpendResponse> answers = [];
+            for (var next = request; next is not null; next = requests.TryRead(out var more) ? more : null)
+                answers.Insert(0, await AnswerAsync(next, call));
+            await responses.WriteAllAsync(answers);
+        }
+    }
+
+    private async Task<SpendResponse> AnswerAsync(SpendRequest request, RpcCall call)
+    {
+        var answer = new SpendResponse { CorrelationId = request.CorrelationId };
+        try
+        {
+            if (request.Reserve is { } reserve) answer.Reserve = await Reserve(reserve, call);
+            if (request.Commit is { } commit) answer.Commit = await Commit(commit, call);
+        }
+        catch (RpcException failure)
+        {
+            answer.Status = new Protocol.Rpc.Status { Code = (int)failure.StatusCode };
+        }
+        return answer;
+    }
+
     private void Check(string requestId, RpcCall call)
     {
         RequestIds.AddOrUpdate(requestId, 1, (_, count) => count + 1);
         if (call.Authorization != "Bearer abk_test") Faults.Enqueue($"bearer {call.Authorization}");
-        if (call.GetMetadata("agentbudget-tenant") != "acme") Faults.Enqueue("tenant");
+        // The sessions of a stream may be of many tenants.
+        if (call.Method.Name != "Spend" && call.GetMetadata("agentbudget-tenant") != "acme") Faults.Enqueue("tenant");
     }
 
     private void Close(string reservation, string sessionToken)

@@ -83,6 +83,25 @@ public sealed class LoadTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task A_stream_keeps_its_items_apart_whatever_order_they_are_answered_in()
+    {
+        var measurement = await StreamAsync(CallSequence.ReserveCommit);
+        AssertAllGood(measurement);
+        Assert.True(measurement.Calls >= Connections * Streams, $"{measurement.Calls} calls");
+        Assert.Equal(measurement.Calls, _server.RequestIds.Count);
+        Assert.InRange(_server.Open.Count, 0, Connections * Streams);
+    }
+
+    [Fact]
+    public async Task A_failed_item_is_counted_with_its_status()
+    {
+        _server.IsFailing = true;
+        var measurement = await StreamAsync(CallSequence.Reserve);
+        Assert.Equal(measurement.Calls, measurement.Failed);
+        Assert.Equal(14, measurement.LastFailedStatus);
+    }
+
+    [Fact]
     public async Task A_paced_run_makes_no_more_calls_than_its_rate()
     {
         const double CallsPerSecond = 1000;
@@ -94,6 +113,9 @@ public sealed class LoadTests : IAsyncLifetime, IDisposable
 
     private Task<Measurement> RunAsync(CallSequence sequence, List<OpenHold>[] open) => _runner.RunBusyAsync(
         "work", Time, connection => WorkloadOf(sequence, connection, open));
+
+    private Task<Measurement> StreamAsync(CallSequence sequence) => _runner.RunStreamAsync(
+        "stream", Time, _headers.Of(_headers.Spend, tenant: null), WorkloadOf(sequence, 0, []));
 
     private BudgetWorkload WorkloadOf(CallSequence sequence, int connection, List<OpenHold>[] open) => new(
         sequence, _headers, _sessions, (ulong)connection << 40, open.Length > 0 ? open[connection] : []);

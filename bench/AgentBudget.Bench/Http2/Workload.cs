@@ -28,6 +28,9 @@ internal abstract class Workload
     /// <summary>Writes the call's message and returns its length.</summary>
     public abstract int WriteMessage(Slot slot, Span<byte> destination);
 
+    /// <summary>The call as an item of a Spend stream: the arm's field number, in request and response.</summary>
+    public virtual int ItemField(Slot slot) => throw new NotSupportedException("this work is no item of a stream");
+
     /// <summary>Looks at an answer with status OK.</summary>
     public abstract Verdict Judge(Slot slot, ReadOnlySpan<byte> message);
 }
