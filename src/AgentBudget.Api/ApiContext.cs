@@ -10,7 +10,7 @@ using Outcome = AgentBudget.Grains.Outcome;
 namespace AgentBudget.Api;
 
 /// <summary>What every service works with.</summary>
-internal sealed class ApiContext(ITenantHost host, SessionTokens tokens)
+internal sealed class ApiContext(ITenantHost host, SessionTokens tokens, CredentialFeed credentials)
 {
     // A tenant's currency never changes, so what was read once stays true. As many entries as tenants.
     private readonly ConcurrentDictionary<string, string> _currencies = new(StringComparer.Ordinal);
@@ -18,6 +18,8 @@ internal sealed class ApiContext(ITenantHost host, SessionTokens tokens)
     internal ITenantHost Host => host;
 
     internal SessionTokens Tokens => tokens;
+
+    internal CredentialFeed Credentials => credentials;
 
     internal CallerScope Callers { get; } = new(host, tokens);
 
@@ -37,14 +39,45 @@ internal sealed class ApiContext(ITenantHost host, SessionTokens tokens)
         }
     }
 
+    /// <summary>
+    /// Hands a command about a session to its tenant, if the session is within its caller's reach; otherwise it is one
+    /// that does not exist. Whose a session is never changes, so looking before acting is exact.
+    /// </summary>
+    internal async ValueTask<Answer> SubmitAsync(SessionPlace place, Command command)
+    {
+        if (place.Owner is { } owner)
+        {
+            Answer found = await SubmitAsync(place.Tenant, new SessionQuery(place.Number));
+            Session session = ((GetSessionResponse)found.View!).Session;
+            if (!owner.Owns(session.Agent, session.UseCase, session.BusinessUnit))
+                throw ApiErrors.SessionNotFound();
+        }
+
+        return await SubmitAsync(place.Tenant, command);
+    }
+
+    /// <summary>
+    /// Hands over a command that changes who may call, and completes once the next call sees the change.
+    /// </summary>
+    internal async ValueTask<Answer> SubmitIdentityAsync(string tenant, Command command)
+    {
+        Answer answer = await SubmitAsync(tenant, command);
+        if (answer.Event is { } ledgerEvent)
+            await credentials.WaitForAsync(tenant, ledgerEvent.Sequence);
+        return answer;
+    }
+
+    /// <summary>The catalog of a tenant, as it is now.</summary>
+    internal async ValueTask<Catalog> CatalogOfAsync(string tenant) =>
+        ((GetCatalogResponse)(await SubmitAsync(tenant, new CatalogQuery())).View!).Catalog;
+
     /// <summary>The currency of a tenant that has a catalog.</summary>
     internal ValueTask<string> CurrencyOfAsync(string tenant) =>
         _currencies.TryGetValue(tenant, out string? currency) ? new(currency) : ReadCurrencyAsync(tenant);
 
     private async ValueTask<string> ReadCurrencyAsync(string tenant)
     {
-        Answer answer = await SubmitAsync(tenant, new CatalogQuery());
-        string currency = ((GetCatalogResponse)answer.View!).Catalog.Currency;
+        string currency = (await CatalogOfAsync(tenant)).Currency;
         _currencies[tenant] = currency;
         return currency;
     }

@@ -1,6 +1,8 @@
+using AgentBudget.Api.Access;
 using AgentBudget.Api.Budgets;
 using AgentBudget.Api.Catalogs;
 using AgentBudget.Api.Catalogs.Documents;
+using AgentBudget.Api.Identities;
 using AgentBudget.Api.Reports;
 using AgentBudget.Api.Sessions;
 using AgentBudget.Api.Spend;
@@ -28,12 +30,13 @@ public sealed class ApiServices
     public ApiServices(
         ITenantHost host,
         SessionTokens tokens,
+        CredentialFeed credentials,
         Aggregator aggregator,
         ReportFeed feed,
         TimeProvider time,
         ILoggerFactory loggers)
     {
-        _context = new ApiContext(host, tokens);
+        _context = new ApiContext(host, tokens, credentials);
         _applyCatalog = new ApplyCatalog(_context);
         _aggregator = aggregator;
         _feed = feed;
@@ -49,6 +52,7 @@ public sealed class ApiServices
         CatalogServiceReflection.Descriptor.Services[0],
         SpendServiceReflection.Descriptor.Services[0],
         ReportServiceReflection.Descriptor.Services[0],
+        IdentityServiceReflection.Descriptor.Services[0],
     ];
 
     /// <summary>Registers every method.</summary>
@@ -57,6 +61,7 @@ public sealed class ApiServices
         ArgumentNullException.ThrowIfNull(services);
         ChangeSession changeSession = new(_context);
         ReadSessions readSessions = new(_context);
+        ChangeAgent changeAgent = new(_context);
         ReserveTokens reserve = new(_context);
         CommitTokens commit = new(_context);
         ReleaseTokens release = new(_context);
@@ -70,7 +75,9 @@ public sealed class ApiServices
                 .Unary<ReleaseTokensRequest, ReleaseTokensResponse>("ReleaseTokens", release.HandleAsync)
                 .DuplexStreaming<SpendRequest, SpendResponse>("Spend", spend.HandleAsync)
                 .Unary<AmendReservationRequest, AmendReservationResponse>("AmendReservation", amend.HandleAsync)
-                .Unary<GetBalanceRequest, GetBalanceResponse>("GetBalance", new GetBalance(_context).HandleAsync))
+                .Unary<GetBalanceRequest, GetBalanceResponse>("GetBalance", new GetBalance(_context).HandleAsync)
+                .Unary<AuthorizeToolRequest, AuthorizeToolResponse>(
+                    "AuthorizeTool", new AuthorizeTool(_context).HandleAsync))
             .Add(Descriptors[1], service => service
                 .Unary<OpenSessionRequest, OpenSessionResponse>("OpenSession", new OpenSession(_context).HandleAsync)
                 .Unary<RenewSessionRequest, RenewSessionResponse>("RenewSession", changeSession.RenewAsync)
@@ -82,14 +89,25 @@ public sealed class ApiServices
                 .Unary<ApplyCatalogRequest, ApplyCatalogResponse>("ApplyCatalog", _applyCatalog.HandleAsync)
                 .Unary<GetCatalogRequest, GetCatalogResponse>("GetCatalog", new GetCatalog(_context).HandleAsync)
                 .Unary<ExtendBudgetRequest, ExtendBudgetResponse>(
-                    "ExtendBudget", new ExtendBudget(_context).HandleAsync))
+                    "ExtendBudget", new ExtendBudget(_context).HandleAsync)
+                .Unary<SuspendAgentRequest, SuspendAgentResponse>("SuspendAgent", changeAgent.SuspendAsync)
+                .Unary<ResumeAgentRequest, ResumeAgentResponse>("ResumeAgent", changeAgent.ResumeAsync)
+                .Unary<DecommissionAgentRequest, DecommissionAgentResponse>(
+                    "DecommissionAgent", changeAgent.DecommissionAsync))
             .Add(Descriptors[3], service => service
                 .ServerStreaming<WatchSpendRequest, WatchSpendResponse>(
                     "WatchSpend", new WatchSpend(_context, _time).HandleAsync)
                 .Unary<ListEntriesRequest, ListEntriesResponse>("ListEntries", new ListEntries(_context).HandleAsync))
             .Add(Descriptors[4], service => service
                 .Unary<GetChargebackRequest, GetChargebackResponse>(
-                    "GetChargeback", new GetChargeback(_context, _aggregator, _feed, _time).HandleAsync));
+                    "GetChargeback", new GetChargeback(_context, _aggregator, _feed, _time).HandleAsync))
+            .Add(Descriptors[5], service => service
+                .Unary<CreateCredentialRequest, CreateCredentialResponse>(
+                    "CreateCredential", new CreateCredential(_context).HandleAsync)
+                .Unary<RevokeCredentialRequest, RevokeCredentialResponse>(
+                    "RevokeCredential", new RevokeCredential(_context).HandleAsync)
+                .Unary<ListCredentialsRequest, ListCredentialsResponse>(
+                    "ListCredentials", new ListCredentials(_context).HandleAsync));
     }
 
     /// <summary>

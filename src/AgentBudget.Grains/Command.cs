@@ -1,4 +1,5 @@
 using AgentBudget.Protocol.V1;
+using Google.Protobuf;
 
 namespace AgentBudget.Grains;
 
@@ -70,6 +71,55 @@ public sealed record ApplyCatalogCommand(
 /// <param name="Actor">Who asks.</param>
 public sealed record ExtendBudgetCommand(ExtendBudgetRequest Request, string Actor) : Command;
 
+/// <summary>Asks for a tool call. Answers a ToolAuthorized or ReservationRefused event.</summary>
+/// <param name="Session">The session's number.</param>
+/// <param name="Request">The request.</param>
+public sealed record AuthorizeToolCommand(long Session, AuthorizeToolRequest Request) : Command;
+
+/// <summary>Gives a principal a credential. Answers a CredentialCreated event.</summary>
+/// <param name="Request">The request.</param>
+/// <param name="SecretSha256">SHA-256 of the secret's random part; empty for a public key.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record CreateCredentialCommand(CreateCredentialRequest Request, ByteString SecretSha256, string Actor)
+    : Command;
+
+/// <summary>
+/// Ends a credential. Answers a CredentialRevoked event, or none for one that has ended already.
+/// </summary>
+/// <param name="Credential">The credential's number.</param>
+/// <param name="Request">The request.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record RevokeCredentialCommand(long Credential, RevokeCredentialRequest Request, string Actor) : Command;
+
+/// <summary>Stops an agent. Answers an AgentSuspended event, or none for one that is suspended already.</summary>
+/// <param name="Request">The request.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record SuspendAgentCommand(SuspendAgentRequest Request, string Actor) : Command;
+
+/// <summary>Lets an agent go on. Answers an AgentResumed event, or none for one that is active.</summary>
+/// <param name="Request">The request.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record ResumeAgentCommand(ResumeAgentRequest Request, string Actor) : Command;
+
+/// <summary>Ends an agent with its sessions and credentials. Answers an AgentDecommissioned event.</summary>
+/// <param name="Request">The request.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record DecommissionAgentCommand(DecommissionAgentRequest Request, string Actor) : Command;
+
+/// <summary>Asks for one credential. Answers a <see cref="Credential"/> view.</summary>
+/// <param name="Credential">The credential's number.</param>
+public sealed record CredentialQuery(long Credential) : Command;
+
+/// <summary>Asks for credentials. Answers a <see cref="ListCredentialsResponse"/> view.</summary>
+/// <param name="Request">The request; its page token is a credential's number, listed ones have greater ones.</param>
+public sealed record CredentialsQuery(ListCredentialsRequest Request) : Command;
+
+/// <summary>
+/// Asks for everything that authenticating needs. Answers a <see cref="Protocol.Snapshot.V1.CredentialBookState"/>
+/// view.
+/// </summary>
+public sealed record CredentialBookQuery : Command;
+
 /// <summary>Asks for balances. Answers a <see cref="GetBalanceResponse"/> view, session first, tenant last.</summary>
 /// <param name="Session">All grains on this session's path, when above 0.</param>
 /// <param name="Grain">Otherwise this grain.</param>
@@ -81,7 +131,9 @@ public sealed record SessionQuery(long Session) : Command;
 
 /// <summary>Asks for sessions. Answers a <see cref="ListSessionsResponse"/> view.</summary>
 /// <param name="Request">The request; its page token is a session's number, listed sessions have smaller ones.</param>
-public sealed record SessionsQuery(ListSessionsRequest Request) : Command;
+/// <param name="Owns">Which to list, by agent, use case and business unit; null for all.</param>
+public sealed record SessionsQuery(ListSessionsRequest Request, Func<string, string, string, bool>? Owns = null)
+    : Command;
 
 /// <summary>Asks for the catalog. Answers a <see cref="GetCatalogResponse"/> view.</summary>
 public sealed record CatalogQuery : Command;

@@ -20,6 +20,10 @@ public static class Names
     /// <summary>Prefix of agents.</summary>
     public const string AgentPrefix = "agents/";
 
+    /// <summary>What stands between the tenant and the number of a key id.</summary>
+    public const string KeyIdSeparator = ".c";
+
+    private const string CredentialPrefix = "credentials/c";
     private const string SessionPrefix = "sessions/s";
     private const string ReservationPrefix = "r";
 
@@ -30,6 +34,18 @@ public static class Names
     /// <summary>The name of the reservation with this number: <c>r1042</c>.</summary>
     public static string Reservation(long number) =>
         string.Create(CultureInfo.InvariantCulture, $"{ReservationPrefix}{number}");
+
+    /// <summary>The name of the credential with this number: <c>credentials/c17</c>.</summary>
+    public static string Credential(long number) =>
+        string.Create(CultureInfo.InvariantCulture, $"{CredentialPrefix}{number}");
+
+    /// <summary>The public part of a credential's secret, which any silo finds it by: <c>acme.c17</c>.</summary>
+    public static string KeyId(string tenant, long number) =>
+        string.Create(CultureInfo.InvariantCulture, $"{tenant}{KeyIdSeparator}{number}");
+
+    /// <summary>Reads a credential's name; false unless it is exactly as <see cref="Credential"/> writes it.</summary>
+    public static bool TryParseCredential(string? name, out long number) =>
+        TryParse(name, CredentialPrefix, out number);
 
     /// <summary>Reads a session's name; false unless it is exactly as <see cref="Session"/> writes it.</summary>
     public static bool TryParseSession(string? name, out long number) => TryParse(name, SessionPrefix, out number);

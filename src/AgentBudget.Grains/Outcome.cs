@@ -29,6 +29,12 @@ public enum Outcome
     /// <summary>The catalog has no such use case.</summary>
     UseCaseNotFound,
 
+    /// <summary>No such credential.</summary>
+    CredentialNotFound,
+
+    /// <summary>The agent is suspended or decommissioned.</summary>
+    AgentNotActive,
+
     /// <summary>The reservation is settled, released or expired and cannot change again.</summary>
     ReservationTerminal,
 

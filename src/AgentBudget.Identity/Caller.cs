@@ -1,17 +1,50 @@
+using AgentBudget.Protocol.V1;
+
 namespace AgentBudget.Identity;
 
-/// <summary>What a caller may be.</summary>
+/// <summary>What a caller may be. On whose data follows from it: see <see cref="Reach"/>.</summary>
 [Flags]
 public enum Roles
 {
     /// <summary>Nobody.</summary>
     None = 0,
 
-    /// <summary>The operator.</summary>
+    /// <summary>The operator, on any tenant; or an administrator, on its own.</summary>
     Admin = 1,
 
-    /// <summary>A session, by its own token.</summary>
+    /// <summary>A session, by its own token: on itself.</summary>
     Session = 2,
+
+    /// <summary>An agent, on its own sessions.</summary>
+    Agent = 4,
+
+    /// <summary>A gateway, on the sessions whose tokens it is shown.</summary>
+    Gateway = 8,
+
+    /// <summary>An orchestrator, on every session of its tenant.</summary>
+    Orchestrator = 16,
+
+    /// <summary>An owner, on its use cases.</summary>
+    Owner = 32,
+
+    /// <summary>Finance, on its tenant.</summary>
+    Finance = 64,
+
+    /// <summary>An auditor, on its tenant.</summary>
+    Auditor = 128,
+}
+
+/// <summary>How far a caller sees within its tenant. What is beyond looks as if it were not there.</summary>
+public enum Reach
+{
+    /// <summary>The session whose token is shown.</summary>
+    Token,
+
+    /// <summary>What is its own: an agent's sessions, an owner's use cases.</summary>
+    Own,
+
+    /// <summary>The whole tenant.</summary>
+    Tenant,
 }
 
 /// <summary>Who calls, as authenticated.</summary>
@@ -20,8 +53,19 @@ public abstract record Caller
     /// <summary>The one role that the caller has.</summary>
     public abstract Roles Role { get; }
 
-    /// <summary>The principal as it is written into the ledger.</summary>
+    /// <summary>
+    /// The principal as it is written into the ledger and, after a space, the credential that it used.
+    /// </summary>
     public abstract string Principal { get; }
+
+    /// <summary>How far it sees.</summary>
+    public Reach Reach => Role switch
+    {
+        Roles.Session or Roles.Gateway => Reach.Token,
+        Roles.Agent or Roles.Owner => Reach.Own,
+        Roles.Admin or Roles.Orchestrator or Roles.Finance or Roles.Auditor => Reach.Tenant,
+        _ => Reach.Token,
+    };
 }
 
 /// <summary>The operator, by the admin key.</summary>
@@ -35,6 +79,62 @@ public sealed record AdminCaller : Caller
 
     /// <inheritdoc/>
     public override string Principal => "admin";
+}
+
+/// <summary>The holder of a credential of one tenant.</summary>
+public sealed record CredentialCaller : Caller
+{
+    internal CredentialCaller(LiveCredential credential)
+    {
+        Credential = credential;
+        Role = RoleOf(credential.Role);
+        Principal = $"{credential.Holder} {credential.Name}";
+        SecretPrefix = CredentialSecret.PrefixOf(credential.Role);
+    }
+
+    /// <summary>The credential.</summary>
+    public LiveCredential Credential { get; }
+
+    /// <inheritdoc/>
+    public override Roles Role { get; }
+
+    /// <inheritdoc/>
+    public override string Principal { get; }
+
+    /// <summary>The tenant's id.</summary>
+    public string Tenant => Credential.Tenant;
+
+    /// <summary>Whose: "agents/promo-writer", or a name.</summary>
+    public string Holder => Credential.Holder;
+
+    /// <summary>What its secrets begin with.</summary>
+    internal string SecretPrefix { get; }
+
+    /// <summary>Whether a session of this agent, for this use case and business unit, is its own.</summary>
+    public bool Owns(string agent, string useCase, string businessUnit)
+    {
+        if (Role == Roles.Agent)
+            return agent == Holder;
+        foreach (string grain in Credential.Grains)
+        {
+            if (grain == useCase || grain == businessUnit)
+                return true;
+        }
+
+        return false;
+    }
+
+    private static Roles RoleOf(Role role) => role switch
+    {
+        Protocol.V1.Role.Unspecified => Roles.None,
+        Protocol.V1.Role.Agent => Roles.Agent,
+        Protocol.V1.Role.Gateway => Roles.Gateway,
+        Protocol.V1.Role.Orchestrator => Roles.Orchestrator,
+        Protocol.V1.Role.Owner => Roles.Owner,
+        Protocol.V1.Role.Finance => Roles.Finance,
+        Protocol.V1.Role.Auditor => Roles.Auditor,
+        Protocol.V1.Role.Admin => Roles.Admin,
+    };
 }
 
 /// <summary>

@@ -4,39 +4,62 @@ using AgentBudget.Identity;
 namespace AgentBudget.Api.Access;
 
 /// <summary>Who may call a method.</summary>
-/// <param name="Roles">The roles; <see cref="Roles.None"/> with <paramref name="IsOpen"/> for everyone.</param>
+/// <param name="Roles">The roles; none with <paramref name="IsOpen"/> for everyone.</param>
 /// <param name="TakesEnded">Whether a session token past its expiry still speaks for its session.</param>
 /// <param name="IsOpen">No credential is asked for.</param>
 internal sealed record AccessRule(Roles Roles, bool TakesEnded = false, bool IsOpen = false);
 
-/// <summary>One line for each method. What has no line is refused.</summary>
-internal static class AccessPolicy
+/// <summary>
+/// One line for each method: who may call it. On whose data follows from who it is (<see cref="Reach"/>). What has no
+/// line is refused, and not even served.
+/// </summary>
+public static class AccessPolicy
 {
+    // Who spends in a session, each within its reach.
+    private const Roles Spenders = Roles.Admin | Roles.Session | Roles.Agent | Roles.Gateway | Roles.Orchestrator;
+
+    // Who works with whole sessions.
+    private const Roles Keepers = Roles.Admin | Roles.Session | Roles.Agent | Roles.Orchestrator;
+
+    // Who reads what was spent.
+    private const Roles Readers = Roles.Admin | Roles.Owner | Roles.Finance | Roles.Auditor;
+
     private static readonly FrozenDictionary<string, AccessRule> Rules = new Dictionary<string, AccessRule>
     {
-        ["/agentbudget.v1.BudgetService/ReserveTokens"] = new(Roles.Admin | Roles.Session),
-        ["/agentbudget.v1.BudgetService/CommitTokens"] = new(Roles.Admin | Roles.Session, TakesEnded: true),
-        ["/agentbudget.v1.BudgetService/ReleaseTokens"] = new(Roles.Admin | Roles.Session, TakesEnded: true),
-        ["/agentbudget.v1.BudgetService/AmendReservation"] = new(Roles.Admin | Roles.Session),
+        ["/agentbudget.v1.BudgetService/ReserveTokens"] = new(Spenders),
+        ["/agentbudget.v1.BudgetService/CommitTokens"] = new(Spenders, TakesEnded: true),
+        ["/agentbudget.v1.BudgetService/ReleaseTokens"] = new(Spenders, TakesEnded: true),
+        ["/agentbudget.v1.BudgetService/AmendReservation"] = new(Spenders),
         // Opens the stream; each item is held to the line of the method that it stands for.
-        ["/agentbudget.v1.BudgetService/Spend"] = new(Roles.Admin | Roles.Session),
-        ["/agentbudget.v1.BudgetService/GetBalance"] = new(Roles.Admin | Roles.Session),
+        ["/agentbudget.v1.BudgetService/Spend"] = new(Spenders),
+        ["/agentbudget.v1.BudgetService/AuthorizeTool"] = new(Spenders),
+        ["/agentbudget.v1.BudgetService/GetBalance"] = new(Spenders | Readers),
 
-        ["/agentbudget.v1.SessionService/OpenSession"] = new(Roles.Admin | Roles.Session),
-        ["/agentbudget.v1.SessionService/RenewSession"] = new(Roles.Admin | Roles.Session),
-        ["/agentbudget.v1.SessionService/EndSession"] = new(Roles.Admin | Roles.Session, TakesEnded: true),
-        ["/agentbudget.v1.SessionService/RevokeSession"] = new(Roles.Admin, TakesEnded: true),
-        ["/agentbudget.v1.SessionService/GetSession"] = new(Roles.Admin | Roles.Session, TakesEnded: true),
-        ["/agentbudget.v1.SessionService/ListSessions"] = new(Roles.Admin),
+        ["/agentbudget.v1.SessionService/OpenSession"] = new(Keepers),
+        ["/agentbudget.v1.SessionService/RenewSession"] = new(Keepers),
+        ["/agentbudget.v1.SessionService/EndSession"] = new(Keepers, TakesEnded: true),
+        ["/agentbudget.v1.SessionService/RevokeSession"] =
+            new(Roles.Admin | Roles.Agent | Roles.Orchestrator | Roles.Owner, TakesEnded: true),
+        ["/agentbudget.v1.SessionService/GetSession"] =
+            new(Keepers | Roles.Gateway | Roles.Owner | Roles.Auditor, TakesEnded: true),
+        ["/agentbudget.v1.SessionService/ListSessions"] =
+            new(Roles.Admin | Roles.Agent | Roles.Orchestrator | Roles.Owner | Roles.Auditor),
 
         ["/agentbudget.v1.CatalogService/ApplyCatalog"] = new(Roles.Admin),
-        ["/agentbudget.v1.CatalogService/GetCatalog"] = new(Roles.Admin),
-        ["/agentbudget.v1.CatalogService/ExtendBudget"] = new(Roles.Admin),
+        ["/agentbudget.v1.CatalogService/GetCatalog"] = new(Roles.Admin | Roles.Finance | Roles.Auditor),
+        ["/agentbudget.v1.CatalogService/ExtendBudget"] = new(Roles.Admin | Roles.Finance),
+        ["/agentbudget.v1.CatalogService/SuspendAgent"] = new(Roles.Admin),
+        ["/agentbudget.v1.CatalogService/ResumeAgent"] = new(Roles.Admin),
+        ["/agentbudget.v1.CatalogService/DecommissionAgent"] = new(Roles.Admin),
 
-        ["/agentbudget.v1.SpendService/WatchSpend"] = new(Roles.Admin),
-        ["/agentbudget.v1.SpendService/ListEntries"] = new(Roles.Admin),
+        ["/agentbudget.v1.IdentityService/CreateCredential"] = new(Roles.Admin),
+        ["/agentbudget.v1.IdentityService/RevokeCredential"] = new(Roles.Admin),
+        ["/agentbudget.v1.IdentityService/ListCredentials"] = new(Roles.Admin | Roles.Auditor),
 
-        ["/agentbudget.v1.ReportService/GetChargeback"] = new(Roles.Admin),
+        ["/agentbudget.v1.SpendService/WatchSpend"] = new(Readers),
+        ["/agentbudget.v1.SpendService/ListEntries"] = new(Readers),
+
+        ["/agentbudget.v1.ReportService/GetChargeback"] = new(Readers),
 
         ["/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"] = new(Roles.Admin),
         ["/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"] = new(Roles.Admin),
@@ -44,6 +67,17 @@ internal static class AccessPolicy
         ["/grpc.health.v1.Health/Check"] = new(Roles.None, IsOpen: true),
         ["/grpc.health.v1.Health/Watch"] = new(Roles.None, IsOpen: true),
     }.ToFrozenDictionary(StringComparer.Ordinal);
+
+    /// <summary>
+    /// Holds what is served to what has a line: a method without one stops the start. Throws
+    /// <see cref="InvalidOperationException"/> that names each.
+    /// </summary>
+    public static void RequireLines(IEnumerable<string> paths)
+    {
+        string[] without = [.. paths.Where(path => !Rules.ContainsKey(path)).Order(StringComparer.Ordinal)];
+        if (without.Length > 0)
+            throw new InvalidOperationException("No line of policy says who may call " + string.Join(", ", without));
+    }
 
     /// <summary>The methods that have a line.</summary>
     internal static IEnumerable<string> Paths => Rules.Keys;

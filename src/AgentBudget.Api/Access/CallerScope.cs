@@ -7,7 +7,13 @@ using AgentBudget.Runtime;
 namespace AgentBudget.Api.Access;
 
 /// <summary>A session that a call speaks of: whose it is and its number there.</summary>
-internal readonly record struct SessionPlace(string Tenant, long Number)
+/// <param name="Tenant">The tenant's id.</param>
+/// <param name="Number">The session's number.</param>
+/// <param name="Owner">
+/// Who named it without its token, and sees only what is its own: the session is looked at before anything is done to
+/// it.
+/// </param>
+internal readonly record struct SessionPlace(string Tenant, long Number, CredentialCaller? Owner = null)
 {
     /// <summary>Nothing was named.</summary>
     internal bool IsNone => Number == 0;
@@ -22,11 +28,22 @@ internal sealed class CallerScope(ITenantHost host, SessionTokens tokens)
     /// <summary>Who calls. The guard has seen to it that there is somebody.</summary>
     internal static Caller CallerOf(RpcCall call) => call.User as Caller ?? throw ApiErrors.CredentialInvalid();
 
-    /// <summary>The tenant that the operator acts on: the one named, or the only one.</summary>
+    /// <summary>
+    /// The tenant that a call is about: its caller's own; for the operator the one named, or the only one. Another than
+    /// its own is for a caller like one that is not there.
+    /// </summary>
     internal string TenantOf(RpcCall call)
     {
-        if (CallerOf(call) is SessionCaller session)
-            return session.Tenant;
+        switch (CallerOf(call))
+        {
+            case SessionCaller session:
+                return session.Tenant;
+            case CredentialCaller holder:
+                return TenantNamedBy(call) is { } foreign && foreign != holder.Tenant
+                    ? throw ApiErrors.TenantNotFound()
+                    : holder.Tenant;
+        }
+
         if (TenantNamedBy(call) is { } named)
             return named;
         IReadOnlyList<string> tenants = host.Tenants;
@@ -81,6 +98,8 @@ internal sealed class CallerScope(ITenantHost host, SessionTokens tokens)
             throw ApiErrors.SessionTokenInvalid();
         if (caller is not null && !IsSame(caller, named))
             throw ApiErrors.RoleForbidden();
+        if (who is CredentialCaller holder && !MaySpeakFor(holder, named))
+            throw ApiErrors.SessionNotFound();
         return PlaceOf(named);
     }
 
@@ -100,10 +119,29 @@ internal sealed class CallerScope(ITenantHost host, SessionTokens tokens)
         // A name that no session can have is a session that does not exist, and one of somebody else is no different.
         if (!Names.TryParseSession(session, out long number))
             throw ApiErrors.SessionNotFound();
-        if (CallerOf(call) is SessionCaller caller && caller.Session != session)
-            throw ApiErrors.SessionNotFound();
-        return new SessionPlace(TenantOf(call), number);
+        Caller caller = CallerOf(call);
+        switch (caller.Reach)
+        {
+            case Reach.Token when caller is not SessionCaller own || own.Session != session:
+                throw ApiErrors.SessionNotFound();
+            case Reach.Own:
+                return new SessionPlace(TenantOf(call), number, (CredentialCaller)caller);
+            default:
+                return new SessionPlace(TenantOf(call), number);
+        }
     }
+
+    // A shown token is the right to speak for its session, within the caller's tenant; an agent and an owner speak for
+    // their own only. What is beyond is a session that does not exist.
+    private static bool MaySpeakFor(CredentialCaller holder, SessionCaller named) =>
+        named.Tenant == holder.Tenant
+        && holder.Role switch
+        {
+            Roles.Agent => named.Agent == holder.Holder,
+            // Its business unit is not in the token: an owner names sessions by name.
+            Roles.Owner => holder.Owns(named.Agent, named.UseCase, businessUnit: ""),
+            _ => true,
+        };
 
     private static bool IsSame(SessionCaller caller, SessionCaller named) =>
         ReferenceEquals(caller, named) || (caller.Tenant == named.Tenant && caller.Session == named.Session);

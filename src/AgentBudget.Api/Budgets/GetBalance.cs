@@ -4,6 +4,7 @@ using AgentBudget.Grains;
 using AgentBudget.Identity;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Rpc;
+using Outcome = AgentBudget.Grains.Outcome;
 
 namespace AgentBudget.Api.Budgets;
 
@@ -23,7 +24,7 @@ internal sealed class GetBalance(ApiContext context)
         }
         else
         {
-            if (CallerScope.CallerOf(call) is not AdminCaller)
+            if (CallerScope.CallerOf(call).Reach == Reach.Token)
                 throw ApiErrors.RoleForbidden();
             if (request.SessionToken.Length > 0)
                 faults.Add("grain", "must be empty when session_token is given");
@@ -31,10 +32,21 @@ internal sealed class GetBalance(ApiContext context)
             faults.ThrowIfAny();
             tenant = context.Callers.TenantOf(call);
             query = new BalanceQuery(0, request.Grain);
+            if (OwnScope.Of(call) is { } own && !await IsOwnAsync(own, tenant, request.Grain))
+                throw ErrorMap.Of(Outcome.GrainNotFound);
         }
 
         faults.ThrowIfAny();
         Answer answer = await context.SubmitAsync(tenant, query);
         return (GetBalanceResponse)answer.View!;
+    }
+
+    private async ValueTask<bool> IsOwnAsync(OwnScope own, string tenant, string grain)
+    {
+        if (!Names.TryParseSession(grain, out long number))
+            return own.Owns(grain, await context.CatalogOfAsync(tenant));
+        Answer found = await context.Host.SubmitAsync(tenant, new SessionQuery(number));
+        return found.View is GetSessionResponse { Session: { } session }
+            && own.Owns(session.Agent, session.UseCase, session.BusinessUnit);
     }
 }

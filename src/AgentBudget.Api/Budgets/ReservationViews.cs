@@ -76,6 +76,18 @@ internal static class ReservationViews
         };
     }
 
+    internal static AuthorizeToolResponse Authorized(LedgerEvent ledgerEvent, string currency) =>
+        ledgerEvent.FactCase switch
+        {
+            LedgerEvent.FactOneofCase.ToolAuthorized => new AuthorizeToolResponse { Decision = Decision.Allow },
+            LedgerEvent.FactOneofCase.ReservationRefused => new AuthorizeToolResponse
+            {
+                Decision = Decision.Deny,
+                Denial = Refused(ledgerEvent.ReservationRefused, currency).Denial,
+            },
+            _ => throw new UnreachableException($"a tool call is not answered by {ledgerEvent.FactCase}"),
+        };
+
     internal static Amount AmountOf(long tokens, long nanos, string currency) =>
         new() { Tokens = tokens, Cost = MoneyMath.ToMoney(nanos, currency) };
 

@@ -2,6 +2,7 @@ using AgentBudget.Api.Access;
 using AgentBudget.Api.Catalogs.Documents;
 using AgentBudget.Api.Errors;
 using AgentBudget.Grains;
+using AgentBudget.Identity;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Rpc;
 using AgentBudget.Runtime;
@@ -22,11 +23,13 @@ internal sealed class ApplyCatalog(ApiContext context)
         faults.ThrowIfAny();
 
         CatalogReading reading = CatalogReader.Read(request.Document, request.Format);
-        string? tenant = CallerScope.TenantNamedBy(call);
+        string? tenant = CallerScope.CallerOf(call) is CredentialCaller
+            ? context.Callers.TenantOf(call)
+            : CallerScope.TenantNamedBy(call);
         if (tenant is not null && reading.Catalog.Tenant.Length > 0 && reading.Catalog.Tenant != tenant)
         {
             faults.Add(
-                "tenant", $"line {reading.LineOf("tenant")}: must be {tenant}, which {CallerScope.TenantHeader} names");
+                "tenant", $"line {reading.LineOf("tenant")}: must be {tenant}, the tenant that the call is about");
         }
 
         foreach (DocumentFault fault in reading.Faults)

@@ -59,6 +59,9 @@ internal static class ApiErrors
     internal static RpcException SessionNotFound() => Make(
         RpcStatusCode.NotFound, ErrorReason.SessionNotFound, "There is no such session.");
 
+    internal static RpcException CredentialNotFound() => Make(
+        RpcStatusCode.NotFound, ErrorReason.CredentialNotFound, "There is no such credential.");
+
     internal static RpcException ReservationNotFound() => Make(
         RpcStatusCode.NotFound, ErrorReason.ReservationNotFound, "There is no such reservation in this session.");
 }

@@ -37,6 +37,11 @@ internal static class ErrorMap
             Outcome.GrainNotFound => GrainNotFound("The catalog has no such grain."),
             Outcome.AgentNotFound => GrainNotFound("The catalog has no such agent."),
             Outcome.UseCaseNotFound => GrainNotFound("The catalog has no such use case."),
+            Outcome.CredentialNotFound => ApiErrors.CredentialNotFound(),
+            Outcome.AgentNotActive => ApiErrors.Make(
+                RpcStatusCode.FailedPrecondition,
+                ErrorReason.AgentNotActive,
+                "The agent is suspended or decommissioned; nothing was changed."),
             Outcome.ReservationTerminal => ApiErrors.Make(
                 RpcStatusCode.FailedPrecondition,
                 ErrorReason.ReservationTerminal,

@@ -1,3 +1,4 @@
+using AgentBudget.Api.Access;
 using AgentBudget.Api.Errors;
 using AgentBudget.Grains;
 using AgentBudget.Protocol.V1;
@@ -25,6 +26,12 @@ internal sealed class GetChargeback(ApiContext context, Aggregator aggregator, R
 
         string tenant = context.Callers.TenantOf(call);
         await context.CurrencyOfAsync(tenant); // A tenant without a catalog is not found.
+        if (OwnScope.Of(call) is { } own)
+        {
+            request.Filter = own.Narrow(request.Filter, await context.CatalogOfAsync(tenant), ref faults);
+            faults.ThrowIfAny();
+        }
+
         await CatchUpAsync(tenant, call.Cancellation);
         try
         {

@@ -18,7 +18,7 @@ internal sealed class ChangeSession(ApiContext context)
 
         request.SessionToken = "";
         string actor = CallerScope.CallerOf(call).Principal;
-        Answer answer = await context.SubmitAsync(place.Tenant, new RenewSessionCommand(place.Number, request, actor));
+        Answer answer = await context.SubmitAsync(place, new RenewSessionCommand(place.Number, request, actor));
         Session session = SessionViews.Renewed(answer.Event!);
         return new RenewSessionResponse
         {
@@ -37,7 +37,7 @@ internal sealed class ChangeSession(ApiContext context)
 
         request.SessionToken = "";
         string actor = CallerScope.CallerOf(call).Principal;
-        Answer answer = await context.SubmitAsync(place.Tenant, new EndSessionCommand(place.Number, request, actor));
+        Answer answer = await context.SubmitAsync(place, new EndSessionCommand(place.Number, request, actor));
         return new EndSessionResponse { Session = SessionViews.Ended(answer.Event!) };
     }
 
@@ -51,7 +51,7 @@ internal sealed class ChangeSession(ApiContext context)
 
         request.SessionToken = "";
         string actor = CallerScope.CallerOf(call).Principal;
-        Answer answer = await context.SubmitAsync(place.Tenant, new RevokeSessionCommand(place.Number, request, actor));
+        Answer answer = await context.SubmitAsync(place, new RevokeSessionCommand(place.Number, request, actor));
         return new RevokeSessionResponse { Session = SessionViews.Ended(answer.Event!) };
     }
 }

@@ -1,8 +1,10 @@
 using AgentBudget.Api.Access;
+using AgentBudget.Api.Errors;
 using AgentBudget.Grains;
 using AgentBudget.Identity;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Rpc;
+using Outcome = AgentBudget.Grains.Outcome;
 
 namespace AgentBudget.Api.Sessions;
 
@@ -15,10 +17,16 @@ internal sealed class OpenSession(ApiContext context)
         // A session opens nothing but its own subagents.
         Caller caller = CallerScope.CallerOf(call);
         bool isSubagent = request.ParentSessionToken.Length > 0 || caller is SessionCaller;
+        string? self = isSubagent ? null : OwnScope.Of(call)?.Agent;
+        if (request.Agent.Length == 0 && self is not null)
+            request.Agent = self;
         Check(request, isSubagent, ref faults);
         SessionPlace parent =
             isSubagent ? context.Callers.SessionOf(call, request.ParentSessionToken, ref faults) : default;
         faults.ThrowIfAny();
+        // Another agent is for an agent like one that is not there.
+        if (self is not null && request.Agent != self)
+            throw ErrorMap.Of(Outcome.AgentNotFound);
 
         // A retry may come with a renewed token, and no token belongs into the ledger.
         request.ParentSessionToken = "";

@@ -14,7 +14,7 @@ internal sealed class ReadSessions(ApiContext context)
         FieldFaults faults = default;
         SessionPlace place = context.Callers.SessionOf(call, request.SessionToken, request.Session, ref faults);
         faults.ThrowIfAny();
-        Answer answer = await context.SubmitAsync(place.Tenant, new SessionQuery(place.Number));
+        Answer answer = await context.SubmitAsync(place, new SessionQuery(place.Number));
         return (GetSessionResponse)answer.View!;
     }
 
@@ -31,7 +31,17 @@ internal sealed class ReadSessions(ApiContext context)
 
         if (request.PageSize == 0)
             request.PageSize = FieldRules.PageSizeDefault;
-        Answer answer = await context.SubmitAsync(context.Callers.TenantOf(call), new SessionsQuery(request));
+        OwnScope? own = OwnScope.Of(call);
+        if (own is { Agent: { } agent })
+        {
+            // Another agent's sessions are as many as those of an agent that is not there.
+            if (request.Agent.Length > 0 && request.Agent != agent)
+                return new ListSessionsResponse();
+            request.Agent = agent;
+        }
+
+        Func<string, string, string, bool>? owns = own is null ? null : own.Owns;
+        Answer answer = await context.SubmitAsync(context.Callers.TenantOf(call), new SessionsQuery(request, owns));
         return (ListSessionsResponse)answer.View!;
     }
 

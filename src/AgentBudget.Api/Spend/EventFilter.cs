@@ -1,3 +1,4 @@
+using AgentBudget.Api.Access;
 using AgentBudget.Grains;
 using AgentBudget.Protocol.V1;
 
@@ -7,13 +8,16 @@ namespace AgentBudget.Api.Spend;
 internal sealed class EventFilter
 {
     private readonly SpendFilter _filter;
+    private readonly OwnScope? _own;
     private readonly ulong _kinds;
     private readonly bool _hasSpender;
 
     /// <param name="filter">Checked by <see cref="Check"/>; null takes every event.</param>
-    internal EventFilter(SpendFilter? filter)
+    /// <param name="own">What the reader sees; null for the whole tenant.</param>
+    internal EventFilter(SpendFilter? filter, OwnScope? own)
     {
         _filter = filter ?? new SpendFilter();
+        _own = own;
         foreach (EventKind kind in _filter.Kinds)
             _kinds |= 1UL << (int)kind;
         _hasSpender = _filter.BusinessUnit.Length > 0 || _filter.UseCase.Length > 0 || _filter.Agent.Length > 0
@@ -45,6 +49,8 @@ internal sealed class EventFilter
 
     internal bool Matches(LedgerEvent ledgerEvent)
     {
+        if (_own is not null && !_own.Owns(ledgerEvent.Spender))
+            return false;
         if (_kinds != 0 && (_kinds & (1UL << (int)KindOf(ledgerEvent.FactCase))) == 0)
             return false;
         if (_hasSpender && !Matches(ledgerEvent.Spender))
@@ -69,6 +75,12 @@ internal sealed class EventFilter
         LedgerEvent.FactOneofCase.ReservationReleased => EventKind.ReservationReleased,
         LedgerEvent.FactOneofCase.ReservationExpired => EventKind.ReservationExpired,
         LedgerEvent.FactOneofCase.ReservationAmended => EventKind.ReservationAmended,
+        LedgerEvent.FactOneofCase.CredentialCreated => EventKind.CredentialCreated,
+        LedgerEvent.FactOneofCase.CredentialRevoked => EventKind.CredentialRevoked,
+        LedgerEvent.FactOneofCase.AgentSuspended => EventKind.AgentSuspended,
+        LedgerEvent.FactOneofCase.AgentResumed => EventKind.AgentResumed,
+        LedgerEvent.FactOneofCase.AgentDecommissioned => EventKind.AgentDecommissioned,
+        LedgerEvent.FactOneofCase.ToolAuthorized => EventKind.ToolAuthorized,
     };
 
     private static string ModelOf(LedgerEvent ledgerEvent) => ledgerEvent.FactCase switch

@@ -1,4 +1,5 @@
 using System.Globalization;
+using AgentBudget.Api.Access;
 using AgentBudget.Api.Errors;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Rpc;
@@ -41,7 +42,8 @@ internal sealed class ListEntries(ApiContext context)
         int pageSize = request.PageSize == 0 ? FieldRules.PageSizeDefault : request.PageSize;
         try
         {
-            return await ReadAsync(tenant, next, pageSize, new EventFilter(request.Filter), call.Cancellation);
+            EventFilter filter = new(request.Filter, OwnScope.Of(call));
+            return await ReadAsync(tenant, next, pageSize, filter, call.Cancellation);
         }
         catch (TenantException fault)
         {

@@ -1,3 +1,4 @@
+using AgentBudget.Api.Access;
 using AgentBudget.Api.Errors;
 using AgentBudget.Grains;
 using AgentBudget.Protocol.V1;
@@ -29,13 +30,14 @@ internal sealed class WatchSpend(ApiContext context, TimeProvider time)
 
         string tenant = context.Callers.TenantOf(call);
         string currency = await context.CurrencyOfAsync(tenant);
-        Stream stream = new(responses, new EventFilter(request.Filter), new StreamTotals(currency));
+        OwnScope? own = OwnScope.Of(call);
+        Stream stream = new(responses, new EventFilter(request.Filter, own), new StreamTotals(currency));
         try
         {
             long fromSequence = request.FromSequence;
             if (request.Snapshot)
             {
-                long snapshotSequence = await SendSnapshotAsync(tenant, request.Filter, stream);
+                long snapshotSequence = await SendSnapshotAsync(tenant, request.Filter, own, stream);
                 if (fromSequence == 0)
                     fromSequence = snapshotSequence + 1;
             }
@@ -54,10 +56,19 @@ internal sealed class WatchSpend(ApiContext context, TimeProvider time)
         throw ErrorMap.Of(new TenantException(TenantFault.NotReady, "the service is stopping"));
     }
 
-    private async ValueTask<long> SendSnapshotAsync(string tenant, SpendFilter? filter, Stream stream)
+    private async ValueTask<long> SendSnapshotAsync(
+        string tenant, SpendFilter? filter, OwnScope? own, Stream stream)
     {
         Answer answer = await context.SubmitAsync(tenant, new SpendSnapshotQuery(filter ?? new SpendFilter()));
         SpendSnapshot snapshot = (SpendSnapshot)answer.View!;
+        if (own is not null)
+        {
+            Catalog catalog = await context.CatalogOfAsync(tenant);
+            SpendSnapshot narrowed = new() { Sequence = snapshot.Sequence };
+            narrowed.Grains.AddRange(snapshot.Grains.Where(balance => own.Owns(balance.Grain, catalog)));
+            snapshot = narrowed;
+        }
+
         await stream.SendAsync(new WatchSpendResponse { Snapshot = snapshot });
         return snapshot.Sequence;
     }

@@ -34,6 +34,17 @@ internal sealed class AgentGrain(string name) : Grain(name, Reason.AgentBudget)
 
     public IReadOnlyList<string> ModelNames => _model.Models;
 
+    /// <summary>Where it stands. Kept as long as the ledger: an agent's end is not undone by a catalog.</summary>
+    public Standing Standing { get; set; }
+
+    /// <summary>Answers why this agent may do nothing at all, or none.</summary>
+    public Reason CheckStanding() => Standing switch
+    {
+        Standing.Active => IsInCatalog ? Reason.Unspecified : Reason.AgentDecommissioned,
+        Standing.Suspended => Reason.AgentSuspended,
+        Standing.Decommissioned => Reason.AgentDecommissioned,
+    };
+
     /// <summary>Sets what the catalog says.</summary>
     public void Configure(Agent model)
     {

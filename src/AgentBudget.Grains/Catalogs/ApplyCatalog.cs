@@ -167,8 +167,21 @@ internal static class ApplyCatalog
             }
         }
 
-        return [.. users.Select(user => InUse(user.Key, user.Value))];
+        return [.. users.Select(user => InUse(user.Key, user.Value)), .. FindWithCredentials(ledger, kept)];
     }
+
+    // Who leaves takes the keys along: an agent is decommissioned first, an owner's credential revoked.
+    private static IEnumerable<Fault> FindWithCredentials(TenantLedger ledger, HashSet<string> kept) =>
+        ledger.Credentials.All
+            .Where(credential => credential.IsLive(ledger.Now))
+            .SelectMany(credential => credential.Holds.Select(grain => (Grain: grain, credential.Number)))
+            .Where(held => !kept.Contains(held.Grain))
+            .GroupBy(held => held.Grain, held => held.Number, StringComparer.Ordinal)
+            .OrderBy(held => held.Key, StringComparer.Ordinal)
+            .Select(held => new Fault(
+                held.Key,
+                $"is removed, but {held.Count()} live credentials refer to it ({Names.Credential(held.Min())} first): "
+                + "decommission the agent, or revoke them"));
 
     private static Fault InUse(string grain, List<SessionGrain> sessions)
     {

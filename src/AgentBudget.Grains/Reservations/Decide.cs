@@ -89,7 +89,8 @@ internal static class Decide
     {
         Refusal refusal = session.CheckOpen();
         if (refusal.IsRefused) return refusal;
-        if (!session.Agent.IsInCatalog) return new Refusal(Reason.AgentDecommissioned, session.Agent.Name);
+        Reason stopped = session.Agent.CheckStanding();
+        if (stopped != Reason.Unspecified) return new Refusal(stopped, session.Agent.Name);
         return tool.Length == 0 ? default : session.CheckTool(tool);
     }
 

@@ -34,6 +34,7 @@ internal static class Refuse
     public static Operation Apply(ReservationRefused refused, SessionGrain session)
     {
         session.CountRefusal();
+        if (refused.ToolOnly) return Operation.AuthorizeTool;
         return refused.Reservation > 0 ? Operation.Amend : Operation.Reserve;
     }
 }

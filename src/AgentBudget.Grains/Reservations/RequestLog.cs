@@ -38,6 +38,24 @@ internal enum Operation
     /// <summary>AmendReservation.</summary>
     Amend = 10,
 
+    /// <summary>CreateCredential.</summary>
+    CreateCredential = 50,
+
+    /// <summary>RevokeCredential.</summary>
+    RevokeCredential = 51,
+
+    /// <summary>SuspendAgent.</summary>
+    SuspendAgent = 52,
+
+    /// <summary>ResumeAgent.</summary>
+    ResumeAgent = 53,
+
+    /// <summary>DecommissionAgent.</summary>
+    DecommissionAgent = 54,
+
+    /// <summary>AuthorizeTool.</summary>
+    AuthorizeTool = 55,
+
     /// <summary>Not a request: remembers that a reservation was settled, after it has left memory.</summary>
     Settled = 100,
 }

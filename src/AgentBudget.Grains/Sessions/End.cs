@@ -42,19 +42,25 @@ internal static class End
     /// <summary>An open session expires; an ended one's grace is over.</summary>
     public static void HandleDeadline(TenantLedger ledger, SessionGrain session)
     {
-        LedgerEvent due = session.IsOpen
-            ? Ended(
-                ledger,
-                session,
-                session.Ending?.Clone() ?? new SessionEnded { State = Session.Types.State.Expired })
-            : new LedgerEvent { Spender = session.Spender, SessionClosed = ClosingRecord(session) };
-        ledger.Emit(due, session);
+        if (session.IsOpen)
+        {
+            SessionEnded ended = session.Ending?.Clone() ?? new SessionEnded { State = Session.Types.State.Expired };
+            ledger.Emit(Ended(ledger, session, ended), session);
+            if (session.GraceEndNanos > ledger.Now) return;
+        }
+
+        ledger.Emit(new LedgerEvent { Spender = session.Spender, SessionClosed = ClosingRecord(session) }, session);
     }
 
     public static void Apply(TenantLedger ledger, LedgerEvent ledgerEvent, SessionGrain session)
     {
         SessionEnded ended = ledgerEvent.SessionEnded;
-        session.End(ended.State, ledger.LogTimeNanos, ended.Outcome, ended.Reason);
+        session.End(
+            ended.State,
+            ledger.LogTimeNanos,
+            LogTime.FromTimestamp(ended.GraceEndTime),
+            ended.Outcome,
+            ended.Reason);
         session.Leave();
         ledger.EndSession(session);
         foreach (SessionGrain below in session.EndBelow(ended))
@@ -98,7 +104,9 @@ internal static class End
         view.Outcome = ended.Outcome;
         view.Reason = ended.Reason;
         ended.Session = view;
-        ended.GraceEndTime = LogTime.ToTimestamp(ledger.Now + SessionGrain.GraceNanos);
+        // What ends with its agent has no grace: a commit in flight is late and charged all the same.
+        bool endsWithAgent = ended.EndedWith.StartsWith(Names.AgentPrefix, StringComparison.Ordinal);
+        ended.GraceEndTime = LogTime.ToTimestamp(ledger.Now + (endsWithAgent ? 0 : SessionGrain.GraceNanos));
         return new LedgerEvent { Spender = session.Spender, SessionEnded = ended };
     }
 

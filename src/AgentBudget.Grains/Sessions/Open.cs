@@ -30,8 +30,10 @@ internal static class Open
 
         string agentName = request.Agent.Length == 0 && parent is not null ? parent.Agent.Name : request.Agent;
         string useCaseName = request.UseCase.Length == 0 && parent is not null ? parent.UseCase.Name : request.UseCase;
-        if (Find<AgentGrain>(ledger, agentName) is not { } agent) return new Answer(Outcome.AgentNotFound);
-        if (Find<UseCaseGrain>(ledger, useCaseName) is not { } useCase) return new Answer(Outcome.UseCaseNotFound);
+        if (ledger.FindInCatalog<AgentGrain>(agentName) is not { } agent) return new Answer(Outcome.AgentNotFound);
+        if (ledger.FindInCatalog<UseCaseGrain>(useCaseName) is not { } useCase)
+            return new Answer(Outcome.UseCaseNotFound);
+        if (agent.Standing != Standing.Active) return new Answer(Outcome.AgentNotActive);
         if (!agent.WorksFor(useCase.Model.Id)) return new Answer(Outcome.UseCaseOutOfScope);
         if (CheckAsked(ledger, request, agent, parent) is { } refusal) return refusal;
 
@@ -180,10 +182,6 @@ internal static class Open
         if (parents is null) return agents;
         return agents.Where(parentScope!.Covers).Union(parents.Where(agentScope.Covers), StringComparer.Ordinal);
     }
-
-    private static TGrain? Find<TGrain>(TenantLedger ledger, string name)
-        where TGrain : Grain =>
-        ledger.Grains.TryGetValue(name, out Grain? grain) && grain is TGrain { IsInCatalog: true } found ? found : null;
 
     private static List<Fault>? Outside(RepeatedField<string> asked, Scope scope, string field, string owner)
     {

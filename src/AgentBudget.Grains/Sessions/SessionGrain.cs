@@ -188,13 +188,13 @@ internal sealed partial class SessionGrain : Grain
     public Refusal CheckStep(bool isToolCall)
     {
         if (Steps >= Ceilings.Steps) return Counted(ReservationRefused.Types.Unit.Steps, Ceilings.Steps, Steps);
-        return isToolCall && ToolCalls >= Ceilings.ToolCalls
-            ? Counted(ReservationRefused.Types.Unit.ToolCalls, Ceilings.ToolCalls, ToolCalls)
-            : default;
-
-        Refusal Counted(ReservationRefused.Types.Unit unit, long limit, long count) =>
-            new(Reason.StepCeiling, Name) { Unit = unit, Limit = limit, Settled = count, Requested = 1 };
+        return isToolCall ? CheckToolCall() : default;
     }
+
+    /// <summary>Answers the refusal of one more tool call, or none.</summary>
+    public Refusal CheckToolCall() => ToolCalls >= Ceilings.ToolCalls
+        ? Counted(ReservationRefused.Types.Unit.ToolCalls, Ceilings.ToolCalls, ToolCalls)
+        : default;
 
     /// <summary>Answers the refusal of one more open hold, or none.</summary>
     public Refusal CheckOpenHolds() => OpenHolds < Ceilings.OpenHolds
@@ -223,17 +223,21 @@ internal sealed partial class SessionGrain : Grain
         if (isToolCall) ToolCalls++;
     }
 
+    public void CountToolCall() => ToolCalls++;
+
     public void CountRefusal() => Refused++;
 
     public void Renew(long expireNanos) => ExpireNanos = expireNanos;
 
-    public void End(Session.Types.State state, long endNanos, SessionOutcome? outcome, string reason)
+    public void End(
+        Session.Types.State state, long endNanos, long graceEndNanos, SessionOutcome? outcome, string reason)
     {
         Invariant.Holds(IsOpen);
+        Invariant.Holds(graceEndNanos >= endNanos);
         State = state;
         Ending = null;
         EndNanos = endNanos;
-        GraceEndNanos = endNanos + GraceNanos;
+        GraceEndNanos = graceEndNanos;
         Outcome = outcome;
         EndReason = reason;
     }
@@ -282,6 +286,9 @@ internal sealed partial class SessionGrain : Grain
         if (tokens != Budgets.Budget.Unlimited) left.Tokens = Math.Max(0, tokens - spend.Tokens);
         return left;
     }
+
+    private Refusal Counted(ReservationRefused.Types.Unit unit, long limit, long count) =>
+        new(Reason.StepCeiling, Name) { Unit = unit, Limit = limit, Settled = count, Requested = 1 };
 
     /// <summary>Takes counters back from a snapshot.</summary>
     public void Restore(Protocol.Snapshot.V1.SessionState state)

@@ -1,3 +1,4 @@
+using AgentBudget.Grains.Credentials;
 using AgentBudget.Grains.Prices;
 using AgentBudget.Grains.Sessions;
 using AgentBudget.Protocol.V1;
@@ -46,6 +47,8 @@ internal static class Queries
             .Where(session => request.Agent.Length == 0 || session.Agent.Name == request.Agent)
             .Where(session => request.UseCase.Length == 0 || session.UseCase.Name == request.UseCase)
             .Where(session => request.State == default || session.State == request.State)
+            .Where(session => query.Owns is null
+                || query.Owns(session.Agent.Name, session.UseCase.Name, session.BusinessUnit.Name))
             .OrderByDescending(session => session.Number)
             .Take(pageSize + 1)
             .ToArray();
@@ -55,6 +58,35 @@ internal static class Queries
         if (page.Length > pageSize) response.NextPageToken = $"{page[pageSize - 1].Number}";
         return new Answer(Outcome.Done, View: response);
     }
+
+    public static Answer Credential(TenantLedger ledger, CredentialQuery query) =>
+        ledger.Credentials.Find(query.Credential, ledger.Now) is { } credential
+            ? new Answer(Outcome.Done, View: credential.ToMessage(ledger.TenantId, ledger.Now))
+            : new Answer(Outcome.CredentialNotFound);
+
+    public static Answer Credentials(TenantLedger ledger, CredentialsQuery query)
+    {
+        ListCredentialsRequest request = query.Request;
+        int pageSize = request.PageSize == 0 ? PageSizeDefault : Math.Min(request.PageSize, PageSizeMax);
+        long above = request.PageToken.Length == 0 ? 0 : long.Parse(request.PageToken);
+        CredentialRecord[] page = ledger.Credentials.All
+            .Where(credential => credential.Number > above)
+            .Where(credential => ledger.Credentials.Find(credential.Number, ledger.Now) is not null)
+            .Where(credential => request.Principal.Length == 0 || credential.Principal == request.Principal)
+            .Where(credential => request.State == default || credential.StateAt(ledger.Now) == request.State)
+            .Take(pageSize + 1)
+            .ToArray();
+        var response = new ListCredentialsResponse();
+        foreach (CredentialRecord credential in page.Take(pageSize))
+            response.Credentials.Add(credential.ToMessage(ledger.TenantId, ledger.Now));
+        if (page.Length > pageSize) response.NextPageToken = $"{page[pageSize - 1].Number}";
+        return new Answer(Outcome.Done, View: response);
+    }
+
+    public static Answer CredentialBook(TenantLedger ledger) => new(
+        Outcome.Done,
+        View: ledger.Credentials.ToState(ledger.Sequence)
+            ?? new Protocol.Snapshot.V1.CredentialBookState { Sequence = ledger.Sequence });
 
     public static Answer Catalog(TenantLedger ledger)
     {

@@ -1,5 +1,7 @@
+using AgentBudget.Grains.Agents;
 using AgentBudget.Grains.Budgets;
 using AgentBudget.Grains.Catalogs;
+using AgentBudget.Grains.Credentials;
 using AgentBudget.Grains.Prices;
 using AgentBudget.Grains.Reservations;
 using AgentBudget.Grains.Sessions;
@@ -36,6 +38,9 @@ public sealed partial class TenantLedger
                 return Operation.Reserve;
             case LedgerEvent.FactOneofCase.ReservationRefused:
                 return Refuse.Apply(ledgerEvent.ReservationRefused, session!);
+            case LedgerEvent.FactOneofCase.ToolAuthorized:
+                AuthorizeTool.Apply(session!);
+                return Operation.AuthorizeTool;
             case LedgerEvent.FactOneofCase.ReservationSettled:
                 Commit.Apply(this, ledgerEvent, session!);
                 return Operation.Commit;
@@ -72,6 +77,31 @@ public sealed partial class TenantLedger
             case LedgerEvent.FactOneofCase.PeriodEnded:
                 Periods.Apply(this, ledgerEvent.PeriodEnded);
                 return Operation.ExtendBudget;
+            default:
+                return ApplyIdentityFact(ledgerEvent);
+        }
+    }
+
+    // Who may call, and which agents may act.
+    private Operation ApplyIdentityFact(LedgerEvent ledgerEvent)
+    {
+        switch (ledgerEvent.FactCase)
+        {
+            case LedgerEvent.FactOneofCase.CredentialCreated:
+                CreateCredential.Apply(this, ledgerEvent);
+                return Operation.CreateCredential;
+            case LedgerEvent.FactOneofCase.CredentialRevoked:
+                RevokeCredential.Apply(this, ledgerEvent.CredentialRevoked);
+                return Operation.RevokeCredential;
+            case LedgerEvent.FactOneofCase.AgentSuspended:
+                ChangeAgent.Apply(this, ledgerEvent.AgentSuspended);
+                return Operation.SuspendAgent;
+            case LedgerEvent.FactOneofCase.AgentResumed:
+                ChangeAgent.Apply(this, ledgerEvent.AgentResumed);
+                return Operation.ResumeAgent;
+            case LedgerEvent.FactOneofCase.AgentDecommissioned:
+                ChangeAgent.Apply(this, ledgerEvent.AgentDecommissioned);
+                return Operation.DecommissionAgent;
             case LedgerEvent.FactOneofCase.None:
             default:
                 throw new InvariantException(
@@ -99,6 +129,7 @@ public sealed partial class TenantLedger
             Deadline due = _retention.First;
             _retention.Remove(due);
             if (due.Owner is Reservation reservation) Drop(reservation);
+            else if (due.Owner is CredentialRecord credential) Credentials.Remove(credential);
             else Drop((SessionGrain)due.Owner);
         }
     }
@@ -122,7 +153,7 @@ public sealed partial class TenantLedger
 
     internal void DropIfUnused(Grain grain)
     {
-        if (grain.IsInCatalog || grain.Sessions > 0) return;
+        if (grain.IsInCatalog || grain.Sessions > 0 || grain is AgentGrain { Standing: not Standing.Active }) return;
         _deadlines.Remove(grain.Budget.PeriodEndDeadline);
         _deadlines.Remove(grain.Budget.ExtensionDeadline);
         _grains.Remove(grain.Name);
@@ -223,6 +254,26 @@ public sealed partial class TenantLedger
         session.Close();
         _deadlines.Remove(session.Deadline);
         _retention.Set(session.RetentionDeadline, LogTimeNanos + RequestLog.RetentionNanos);
+    }
+
+    internal void Add(CredentialRecord credential)
+    {
+        Credentials.Add(credential);
+        if (credential.EndNanos < long.MaxValue) Retain(credential);
+    }
+
+    internal void Revoke(long credential, string reason)
+    {
+        CredentialRecord revoked = Credentials.Of(credential);
+        revoked.Revoke(LogTimeNanos, reason);
+        Retain(revoked);
+    }
+
+    // An end beyond what log time can count is none.
+    private void Retain(CredentialRecord credential)
+    {
+        if (credential.EndNanos <= long.MaxValue - RequestLog.RetentionNanos)
+            _retention.Set(credential.RetentionDeadline, credential.EndNanos + RequestLog.RetentionNanos);
     }
 
     internal void SetDeadline(Deadline deadline, long timeNanos)

@@ -2,6 +2,7 @@ using AgentBudget.Grains.Agents;
 using AgentBudget.Grains.Budgets;
 using AgentBudget.Grains.BusinessUnits;
 using AgentBudget.Grains.Catalogs;
+using AgentBudget.Grains.Credentials;
 using AgentBudget.Grains.Prices;
 using AgentBudget.Grains.Reservations;
 using AgentBudget.Grains.Sessions;
@@ -94,12 +95,18 @@ public sealed partial class TenantLedger
             LogTimeNanos = LogTimeNanos,
             Catalog = Catalog.IsApplied ? Catalog.Applied : null,
             Requests = Requests.ToState(LogTimeNanos - RequestLog.RetentionNanos),
+            Credentials = Credentials.ToState(Sequence),
         };
         IEnumerable<PriceBook> books = _olderBooks.Values.Select(inUse => inUse.Book).Append(Catalog.Book);
         foreach (PriceBook book in books.OrderBy(book => book.Version))
             state.PriceBooks.Add(new PriceBookState { Version = book.Version, Prices = { book.Prices } });
         foreach (Grain grain in _grains.Values.OrderBy(grain => grain.Name, StringComparer.Ordinal))
+        {
             state.Grains.Add(grain.Budget.ToState());
+            if (grain is AgentGrain { Standing: not Standing.Active } agent)
+                state.Agents.Add(new AgentState { Agent = agent.Name, Standing = StandingOf(agent.Standing) });
+        }
+
         foreach (SessionGrain session in _sessions.Values.OrderBy(session => session.Number))
             state.Sessions.Add(ToState(session));
         foreach (Reservation reservation in _reservations.Values.OrderBy(reservation => reservation.Number))
@@ -167,6 +174,13 @@ public sealed partial class TenantLedger
             SetBudgetDeadlines(grain.Budget);
         }
 
+        foreach (AgentState agent in state.Agents)
+            ((AgentGrain)GrainOf(agent.Agent)).Standing = StandingOf(agent.Standing);
+        if (state.Credentials is not null)
+        {
+            foreach (CredentialState credential in state.Credentials.Credentials) Add(new CredentialRecord(credential));
+        }
+
         foreach (SessionState session in state.Sessions) Restore(session);
         foreach (ReservationState reservation in state.Reservations)
             Restore(reservation, books[reservation.PriceVersion]);
@@ -207,6 +221,20 @@ public sealed partial class TenantLedger
         session!.Link(reservation);
         foreach (Grain grain in session.Path) grain.Budget.RestoreHold(reservation.Held);
     }
+
+    private static AgentState.Types.Standing StandingOf(Standing standing) => standing switch
+    {
+        Standing.Active => AgentState.Types.Standing.Unspecified,
+        Standing.Suspended => AgentState.Types.Standing.Suspended,
+        Standing.Decommissioned => AgentState.Types.Standing.Decommissioned,
+    };
+
+    private static Standing StandingOf(AgentState.Types.Standing standing) => standing switch
+    {
+        AgentState.Types.Standing.Unspecified => Standing.Active,
+        AgentState.Types.Standing.Suspended => Standing.Suspended,
+        AgentState.Types.Standing.Decommissioned => Standing.Decommissioned,
+    };
 
     private static Grain NewGrain(string name)
     {

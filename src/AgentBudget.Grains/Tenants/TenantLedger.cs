@@ -1,5 +1,7 @@
+using AgentBudget.Grains.Agents;
 using AgentBudget.Grains.Budgets;
 using AgentBudget.Grains.Catalogs;
+using AgentBudget.Grains.Credentials;
 using AgentBudget.Grains.Prices;
 using AgentBudget.Grains.Reservations;
 using AgentBudget.Grains.Sessions;
@@ -81,6 +83,8 @@ public sealed partial class TenantLedger
     internal long Now { get; private set; }
 
     internal RequestLog Requests { get; } = new();
+
+    internal CredentialBook Credentials { get; } = new();
 
     internal CatalogModel Catalog { get; private set; } = CatalogModel.None;
 
@@ -168,6 +172,11 @@ public sealed partial class TenantLedger
     internal bool TryAnswer(Operation operation, string requestId, ulong fingerprint, out Answer answer) =>
         Requests.TryAnswer(operation, requestId, fingerprint, Now - RequestLog.RetentionNanos, out answer);
 
+    /// <summary>The grain of this kind and name; null unless the catalog names it.</summary>
+    internal TGrain? FindInCatalog<TGrain>(string name)
+        where TGrain : Grain =>
+        _grains.TryGetValue(name, out Grain? grain) && grain is TGrain { IsInCatalog: true } found ? found : null;
+
     /// <summary>The session with this number; null if it never was or was forgotten.</summary>
     internal SessionGrain? FindSession(long number) =>
         _sessions.TryGetValue(number, out SessionGrain? session) && IsKnown(session) ? session : null;
@@ -201,6 +210,15 @@ public sealed partial class TenantLedger
         RevokeSessionCommand revoke => End.Handle(this, revoke),
         ApplyCatalogCommand apply => ApplyCatalog.Handle(this, apply),
         ExtendBudgetCommand extend => Extend.Handle(this, extend),
+        AuthorizeToolCommand tool => AuthorizeTool.Handle(this, tool),
+        CreateCredentialCommand create => CreateCredential.Handle(this, create),
+        RevokeCredentialCommand revoke => RevokeCredential.Handle(this, revoke),
+        SuspendAgentCommand suspend => ChangeAgent.Handle(this, suspend),
+        ResumeAgentCommand resume => ChangeAgent.Handle(this, resume),
+        DecommissionAgentCommand decommission => ChangeAgent.Handle(this, decommission),
+        CredentialQuery credential => Queries.Credential(this, credential),
+        CredentialsQuery credentials => Queries.Credentials(this, credentials),
+        CredentialBookQuery => Queries.CredentialBook(this),
         BalanceQuery balance => Queries.Balance(this, balance),
         SessionQuery session => Queries.Session(this, session),
         SessionsQuery sessions => Queries.Sessions(this, sessions),

@@ -76,4 +76,22 @@ internal enum AuditOperation
 
     /// <summary>AmendReservation.</summary>
     Amend,
+
+    /// <summary>AuthorizeTool.</summary>
+    AuthorizeTool,
+
+    /// <summary>CreateCredential.</summary>
+    CreateCredential,
+
+    /// <summary>RevokeCredential.</summary>
+    RevokeCredential,
+
+    /// <summary>SuspendAgent.</summary>
+    SuspendAgent,
+
+    /// <summary>ResumeAgent.</summary>
+    ResumeAgent,
+
+    /// <summary>DecommissionAgent.</summary>
+    DecommissionAgent,
 }

@@ -164,6 +164,15 @@ public sealed record AuditRule(string Id, string Fact)
     public static readonly AuditRule Tiers = new(
         "tiers", "Settled spend that reaches a tier notifies it once a period, and again only after it was below.");
 
+    /// <summary>Credentials.</summary>
+    public static readonly AuditRule Credential = new(
+        "credential", "A credential is of an agent of the catalog or a named principal, has one key, and ends once.");
+
+    /// <summary>Agents that may not act.</summary>
+    public static readonly AuditRule AgentStanding = new(
+        "agent.standing",
+        "An agent that is suspended or decommissioned is granted nothing, and with its end all that is its own ends.");
+
     /// <summary>Every rule, in the order of this file.</summary>
     public static IReadOnlyList<AuditRule> All { get; } =
     [
@@ -171,6 +180,7 @@ public sealed record AuditRule(string Id, string Fact)
         Extension, PeriodEnd, PeriodSettled, SessionKnown, SessionPath, SessionScope, SessionTime, Delegation,
         Cascade, SessionOver, SessionTotals, SessionReleased, Tags, HoldScope, HoldCost, HoldTime, Downgrade,
         GrantCeiling, GrantCap, Left, Refusal, ReservationKnown, ReservationTerminal, ReservationSum, Expiry,
-        SettleCost, SettlePrice, SettleOverrun, SettleLate, Tiers,
+        SettleCost, SettlePrice, SettleOverrun, SettleLate, Tiers, Credential,
+        AgentStanding,
     ];
 }

@@ -127,6 +127,9 @@ internal sealed class AuditSession
     /// </summary>
     public AuditSession? EndsWith { get; set; }
 
+    /// <summary>Its agent, whose end it is due to end with.</summary>
+    public string EndsWithAgent { get; set; } = "";
+
     public AuditScope Tools { get; }
 
     public AuditScope Models { get; }

@@ -37,6 +37,15 @@ internal sealed class AuditState
 
     public AuditRequests Requests { get; } = new();
 
+    /// <summary>Credentials that were made and not revoked, by number.</summary>
+    public Dictionary<long, AuditCredential> Credentials { get; } = [];
+
+    /// <summary>Agents that are suspended.</summary>
+    public HashSet<string> Suspended { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Agents that are decommissioned.</summary>
+    public HashSet<string> Decommissioned { get; } = new(StringComparer.Ordinal);
+
     public Catalog Catalog { get; set; } = new();
 
     public AuditPrices Prices { get; set; } = new(0, []);
@@ -148,7 +157,9 @@ internal sealed class AuditState
         MayForgetGrains = false;
         foreach (AuditGrain grain in Grains.Values.ToArray())
         {
-            if (!grain.IsInCatalog && grain.Sessions == 0 && !ReferenceEquals(grain, Tenant)) Grains.Remove(grain.Name);
+            bool isKept = grain.IsInCatalog || grain.Sessions > 0 || ReferenceEquals(grain, Tenant)
+                || Suspended.Contains(grain.Name) || Decommissioned.Contains(grain.Name);
+            if (!isKept) Grains.Remove(grain.Name);
         }
     }
 

@@ -105,8 +105,10 @@ internal static class HoldAudit
         }
     }
 
-    private static void CheckSession(AuditState state, AuditSession session)
+    /// <summary>The session may spend, and so may its agent.</summary>
+    public static void CheckSession(AuditState state, AuditSession session)
     {
+        IdentityAudit.CheckActive(state, session.Spender.Agent, isSuspendedRight: false);
         if (!session.IsOpen)
             state.Find(AuditRule.SessionOver, $"{session.Spender.Session} is {session.State} and holds more");
         else if (session.ExpireNanos <= state.Now)

@@ -130,8 +130,39 @@ public sealed class LedgerAudit(string tenant)
                 _state.Find(AuditRule.Format, "it states no fact that this release knows");
                 break;
             default:
+                if (CheckIdentityFact(ledgerEvent)) break;
                 if (_state.SessionOf(ledgerEvent) is { } session) CheckSessionFact(ledgerEvent, session);
                 break;
+        }
+    }
+
+    // Answers whether it is one of these.
+    private bool CheckIdentityFact(LedgerEvent ledgerEvent)
+    {
+        switch (ledgerEvent.FactCase)
+        {
+            case Fact.CredentialCreated:
+                OfTenant(ledgerEvent, AuditOperation.CreateCredential);
+                IdentityAudit.Create(_state, ledgerEvent.CredentialCreated);
+                return true;
+            case Fact.CredentialRevoked:
+                OfTenant(ledgerEvent, AuditOperation.RevokeCredential);
+                IdentityAudit.Revoke(_state, ledgerEvent.CredentialRevoked);
+                return true;
+            case Fact.AgentSuspended:
+                OfTenant(ledgerEvent, AuditOperation.SuspendAgent);
+                IdentityAudit.Suspend(_state, ledgerEvent.AgentSuspended);
+                return true;
+            case Fact.AgentResumed:
+                OfTenant(ledgerEvent, AuditOperation.ResumeAgent);
+                IdentityAudit.Resume(_state, ledgerEvent.AgentResumed);
+                return true;
+            case Fact.AgentDecommissioned:
+                OfTenant(ledgerEvent, AuditOperation.DecommissionAgent);
+                IdentityAudit.Decommission(_state, ledgerEvent.AgentDecommissioned);
+                return true;
+            default:
+                return false;
         }
     }
 
@@ -152,6 +183,9 @@ public sealed class LedgerAudit(string tenant)
             case Fact.ReservationHeld:
                 _counts.Granted++;
                 HoldAudit.Hold(_state, session, ledgerEvent.ReservationHeld);
+                break;
+            case Fact.ToolAuthorized:
+                IdentityAudit.Authorize(_state, session, ledgerEvent.ToolAuthorized);
                 break;
             case Fact.ReservationRefused:
                 _counts.Refused++;
@@ -211,16 +245,22 @@ public sealed class LedgerAudit(string tenant)
                 AuditOperation.EndSession,
         },
         Fact.ReservationHeld => AuditOperation.Reserve,
-        Fact.ReservationRefused => ledgerEvent.ReservationRefused.Reservation > 0
-            ? AuditOperation.Amend
-            : AuditOperation.Reserve,
+        Fact.ReservationRefused => ledgerEvent.ReservationRefused switch
+        {
+            { ToolOnly: true } => AuditOperation.AuthorizeTool,
+            { Reservation: > 0 } => AuditOperation.Amend,
+            _ => AuditOperation.Reserve,
+        },
         Fact.ReservationAmended => AuditOperation.Amend,
+        Fact.ToolAuthorized => AuditOperation.AuthorizeTool,
         Fact.ReservationSettled => SettlementAudit.IsExpiry(_state, ledgerEvent)
             ? AuditOperation.None
             : AuditOperation.Commit,
         Fact.ReservationReleased => AuditOperation.Release,
         Fact.None or Fact.CatalogApplied or Fact.BudgetExtended or Fact.ExtensionExpired or Fact.PeriodEnded
-            or Fact.SessionOpened or Fact.SessionClosed or Fact.ReservationExpired => AuditOperation.None,
+            or Fact.SessionOpened or Fact.SessionClosed or Fact.ReservationExpired or Fact.CredentialCreated
+            or Fact.CredentialRevoked or Fact.AgentSuspended or Fact.AgentResumed or Fact.AgentDecommissioned =>
+            AuditOperation.None,
     };
 
     private void CheckOverdue()

@@ -15,7 +15,8 @@ internal static class RefusalAudit
         state.CheckLeft(refused.Left, session);
     }
 
-    // Answers what is wrong, or null. Suspension, run ceilings and rates leave no trace in the facts of this release.
+    // Answers what is wrong, or null. Suspended sessions, run ceilings and rates leave no trace in the facts of this
+    // release.
     private static string? FaultOf(AuditState state, AuditSession session, ReservationRefused refused) =>
         refused.Reason switch
         {
@@ -23,7 +24,12 @@ internal static class RefusalAudit
             Reason.SessionClosed => session.State == State.Ended ? null : $"the session is {session.State}",
             Reason.SessionExpired => session.State == State.Expired ? null : $"the session is {session.State}",
             Reason.SessionRevoked => session.State == State.Revoked ? null : $"the session is {session.State}",
-            Reason.AgentDecommissioned => session.AgentGrain.IsInCatalog ? "the agent is in the catalog" : null,
+            Reason.AgentSuspended =>
+                state.Suspended.Contains(session.Spender.Agent) ? null : "the agent is not suspended",
+            Reason.AgentDecommissioned =>
+                session.AgentGrain.IsInCatalog && !state.Decommissioned.Contains(session.Spender.Agent)
+                    ? "the agent is in the catalog"
+                    : null,
             Reason.ToolOutOfScope => session.AllowsTool(refused.Subject) ? $"'{refused.Subject}' is in scope" : null,
             Reason.ModelOutOfScope => session.AllowsModel(refused.Subject) ? $"'{refused.Subject}' is in scope" : null,
             Reason.UnknownPrice => state.Prices.Find(refused.Subject, state.Now) is null ? null : "it has a price",
@@ -40,7 +46,7 @@ internal static class RefusalAudit
             Reason.UseCaseBudget => FaultOfBudget(session.UseCaseGrain, refused),
             Reason.BusinessUnitBudget => FaultOfBudget(session.BusinessUnitGrain, refused),
             Reason.TenantBudget => FaultOfBudget(session.TenantGrain, refused),
-            Reason.SessionSuspended or Reason.AgentSuspended or Reason.Rate => null,
+            Reason.SessionSuspended or Reason.Rate => null,
         };
 
     // A session's ceiling or its run's: of the session that spends or of one above it.

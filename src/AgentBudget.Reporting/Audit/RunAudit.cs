@@ -76,9 +76,10 @@ internal static class RunAudit
     /// </summary>
     public static bool EndsFromAbove(AuditState state, AuditSession session, SessionEnded ended)
     {
-        string due = session.EndsWith?.Spender.Session ?? "";
-        bool isRight = ended.EndedWith == due
-            && (session.EndsWith is null || session.EndsWith.State == ended.State);
+        bool isWithAgent = session.EndsWithAgent.Length > 0;
+        string due = isWithAgent ? session.EndsWithAgent : session.EndsWith?.Spender.Session ?? "";
+        Session.Types.State? dueState = isWithAgent ? Session.Types.State.Revoked : session.EndsWith?.State;
+        bool isRight = ended.EndedWith == due && (dueState is null || dueState == ended.State);
         if (!isRight)
             state.Find(
                 AuditRule.Cascade,
@@ -91,7 +92,7 @@ internal static class RunAudit
     public static void End(AuditState state, AuditSession session)
     {
         session.Parent?.OpenChildren.Remove(session);
-        if (session.EndsWith is not null) state.EndsDue--;
+        if (session.EndsWith is not null || session.EndsWithAgent.Length > 0) state.EndsDue--;
         if (session.IsOpen)
         {
             foreach (AuditSession above in session.Lineage.Skip(1)) above.OpenSubagents--;
@@ -101,7 +102,7 @@ internal static class RunAudit
 
         void Mark(AuditSession above)
         {
-            foreach (AuditSession child in above.OpenChildren.Where(child => child.EndsWith is null))
+            foreach (AuditSession child in above.OpenChildren.Where(IsFree))
             {
                 child.EndsWith = session;
                 state.EndsDue++;
@@ -110,6 +111,9 @@ internal static class RunAudit
             }
         }
     }
+
+    private static bool IsFree(AuditSession session) =>
+        session.EndsWith is null && session.EndsWithAgent.Length == 0;
 
     /// <summary>Nothing is asked for, and no time passes, between an end and the ends of everything below it.</summary>
     public static void CheckDue(AuditState state, LedgerEvent ledgerEvent)

@@ -24,6 +24,7 @@ internal static class SessionAudit
             state.GetOrAddGrain(spender.BusinessUnit), state.Tenant,
         ];
         CheckPath(state, spender, above, agent, useCase);
+        IdentityAudit.CheckActive(state, spender.Agent, isSuspendedRight: false);
         agent ??= new AuditAgent(new Agent());
         AuditSession? parent = RunAudit.ParentOf(state, spender, opened);
         CheckScope(state, opened, agent);
@@ -68,10 +69,16 @@ internal static class SessionAudit
                 + ended.State);
         }
 
+        bool isWithAgent = session.EndsWithAgent.Length > 0;
         Int128? graceEnd = AuditNumbers.OptionalNanosOf(ended.GraceEndTime);
-        if (graceEnd != state.Now + Grace)
+        if (graceEnd != state.Now + (isWithAgent ? 0 : Grace))
+        {
             state.Find(
-                AuditRule.SessionTime, $"its grace ends at {AuditNumbers.Show(graceEnd)} and should end after 30 s");
+                AuditRule.SessionTime,
+                $"its grace ends at {AuditNumbers.Show(graceEnd)} and should end "
+                + (isWithAgent ? "at once" : "after 30 s"));
+        }
+
         CheckView(state, session, ended.Session);
         RunAudit.End(state, session);
         session.State = ended.State == State.Open ? State.Ended : ended.State;

@@ -95,7 +95,9 @@ internal sealed class RpcApplication(
             context.Begin(method, protocol, query);
             if (server.IsDraining)
                 throw Faults.Draining();
-            server.Guard?.Authorize(method, context);
+            Task authorized = server.Guard?.AuthorizeAsync(method, context) ?? Task.CompletedTask;
+            if (!authorized.IsCompletedSuccessfully)
+                return RunWhenAuthorizedAsync(authorized, context, method);
         }
         catch (Exception failure)
         {
@@ -104,6 +106,21 @@ internal sealed class RpcApplication(
         }
 
         return method.RunAsync(context);
+    }
+
+    private static async Task RunWhenAuthorizedAsync(Task authorized, HttpCall context, RpcMethod method)
+    {
+        try
+        {
+            await authorized;
+        }
+        catch (Exception failure)
+        {
+            context.Refuse(failure);
+            return;
+        }
+
+        await method.RunAsync(context);
     }
 
     private RpcMethod? FindMethod(HttpCall call)

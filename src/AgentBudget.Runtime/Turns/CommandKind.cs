@@ -23,7 +23,8 @@ internal static class CommandKinds
     public static CommandKind Of(Command command) => command switch
     {
         CommitCommand or ReleaseCommand => CommandKind.Settlement,
-        BalanceQuery or SessionQuery or SessionsQuery or CatalogQuery or SpendSnapshotQuery => CommandKind.Query,
+        BalanceQuery or SessionQuery or SessionsQuery or CatalogQuery or SpendSnapshotQuery or CredentialQuery
+            or CredentialsQuery or CredentialBookQuery => CommandKind.Query,
         _ => CommandKind.Decision,
     };
 }

@@ -114,7 +114,10 @@ internal sealed partial class SiloHost : IAsyncDisposable
         ReportFeed feed = new(_tenants, aggregator, time, loggers.CreateLogger<ReportFeed>());
         _ends.Push(feed.DisposeAsync);
 
-        ApiServices api = new(_tenants, tokens, aggregator, feed, time, loggers);
+        CredentialFeed credentials = new(
+            _tenants, new CredentialDirectory(time), loggers.CreateLogger<CredentialFeed>());
+        _ends.Push(credentials.DisposeAsync);
+        ApiServices api = new(_tenants, tokens, credentials, aggregator, feed, time, loggers);
         if (catalog is not null)
             CatalogApplied = await ApplyAsync(api, catalog);
         foreach (string tenant in _tenants.Tenants)
@@ -124,10 +127,11 @@ internal sealed partial class SiloHost : IAsyncDisposable
         api.AddTo(services);
         _health.AddTo(services);
         ReflectionService.AddTo(services);
+        AccessPolicy.RequireLines(services.Methods.Select(method => method.Path));
         _server = new RpcServer(
             new RpcServerOptions { HttpEndPoint = model.Http, GrpcEndPoint = model.Grpc },
             services,
-            new AccessGuard(adminKey, tokens, _tenants),
+            new AccessGuard(adminKey, tokens, credentials, _tenants),
             new HealthRoutes(() => _isReady).AnswerAsync,
             loggers,
             time);

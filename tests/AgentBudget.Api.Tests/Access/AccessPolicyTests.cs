@@ -19,14 +19,77 @@ public sealed class AccessPolicyTests
         Assert.All(AccessPolicy.Paths, path => Assert.Equal(
             path.StartsWith("/grpc.health.v1.", StringComparison.Ordinal), AccessPolicy.Find(path)!.IsOpen));
 
-    [Fact]
-    public void A_session_speaks_for_itself_and_for_nothing_else() =>
-        Assert.Equal(
+    public static TheoryData<string, string[]> Lines => new()
+    {
+        {
+            nameof(Roles.Session),
             [
-                "AmendReservation", "CommitTokens", "EndSession", "GetBalance", "GetSession", "OpenSession",
-                "ReleaseTokens", "RenewSession", "ReserveTokens", "Spend",
-            ],
-            NamesWhere(rule => rule.Roles.HasFlag(Roles.Session)));
+                "AmendReservation", "AuthorizeTool", "CommitTokens", "EndSession", "GetBalance", "GetSession",
+                "OpenSession", "ReleaseTokens", "RenewSession", "ReserveTokens", "Spend",
+            ]
+        },
+        {
+            nameof(Roles.Gateway),
+            [
+                "AmendReservation", "AuthorizeTool", "CommitTokens", "GetBalance", "GetSession", "ReleaseTokens",
+                "ReserveTokens", "Spend",
+            ]
+        },
+        {
+            nameof(Roles.Agent),
+            [
+                "AmendReservation", "AuthorizeTool", "CommitTokens", "EndSession", "GetBalance", "GetSession",
+                "ListSessions", "OpenSession", "ReleaseTokens", "RenewSession", "ReserveTokens", "RevokeSession",
+                "Spend",
+            ]
+        },
+        {
+            nameof(Roles.Orchestrator),
+            [
+                "AmendReservation", "AuthorizeTool", "CommitTokens", "EndSession", "GetBalance", "GetSession",
+                "ListSessions", "OpenSession", "ReleaseTokens", "RenewSession", "ReserveTokens", "RevokeSession",
+                "Spend",
+            ]
+        },
+        {
+            nameof(Roles.Owner),
+            [
+                "GetBalance", "GetChargeback", "GetSession", "ListEntries", "ListSessions", "RevokeSession",
+                "WatchSpend",
+            ]
+        },
+        {
+            nameof(Roles.Finance),
+            ["ExtendBudget", "GetBalance", "GetCatalog", "GetChargeback", "ListEntries", "WatchSpend"]
+        },
+        {
+            nameof(Roles.Auditor),
+            [
+                "GetBalance", "GetCatalog", "GetChargeback", "GetSession", "ListCredentials", "ListEntries",
+                "ListSessions", "WatchSpend",
+            ]
+        },
+    };
+
+    [Theory]
+    [MemberData(nameof(Lines))]
+    public void A_role_may_call_these_methods_and_no_others(string role, string[] methods) =>
+        Assert.Equal(methods, NamesWhere(rule => rule.Roles.HasFlag(Enum.Parse<Roles>(role))));
+
+    [Fact]
+    public void Every_role_but_the_operators_has_its_lines_here() =>
+        Assert.Equal(
+            Enum.GetNames<Roles>().Except([nameof(Roles.None), nameof(Roles.Admin)]).Order(),
+            Lines.Select(line => (string)line[0]).Order());
+
+    [Fact]
+    public void An_auditor_changes_nothing()
+    {
+        string[] reading = ["Get", "List", "Watch", "Verify", "Export"];
+        Assert.All(
+            NamesWhere(rule => rule.Roles.HasFlag(Roles.Auditor)),
+            name => Assert.Contains(reading, verb => name.StartsWith(verb, StringComparison.Ordinal)));
+    }
 
     [Fact]
     public void A_token_past_its_expiry_counts_where_something_is_recorded_or_ended() =>
@@ -38,7 +101,18 @@ public sealed class AccessPolicyTests
     public void The_operator_may_call_everything() =>
         Assert.All(
             AccessPolicy.Paths,
-            path => Assert.True(AccessPolicy.Find(path) is { IsOpen: true } or { Roles: not Roles.Session }, path));
+            path => Assert.True(
+                AccessPolicy.Find(path) is { IsOpen: true } || AccessPolicy.Find(path)!.Roles.HasFlag(Roles.Admin),
+                path));
+
+    [Fact]
+    public void A_method_that_is_served_without_a_line_stops_the_start()
+    {
+        AccessPolicy.RequireLines(EveryPath);
+        InvalidOperationException refused = Assert.Throws<InvalidOperationException>(
+            () => AccessPolicy.RequireLines(["/agentbudget.v1.BudgetService/Unheard"]));
+        Assert.Contains("/agentbudget.v1.BudgetService/Unheard", refused.Message, StringComparison.Ordinal);
+    }
 
     [Fact]
     public void A_method_without_a_line_has_no_rule() =>

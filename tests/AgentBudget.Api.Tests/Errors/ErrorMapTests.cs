@@ -19,6 +19,8 @@ public sealed class ErrorMapTests
         [Outcome.GrainNotFound] = (RpcStatusCode.NotFound, "GRAIN_NOT_FOUND"),
         [Outcome.AgentNotFound] = (RpcStatusCode.NotFound, "GRAIN_NOT_FOUND"),
         [Outcome.UseCaseNotFound] = (RpcStatusCode.NotFound, "GRAIN_NOT_FOUND"),
+        [Outcome.CredentialNotFound] = (RpcStatusCode.NotFound, "CREDENTIAL_NOT_FOUND"),
+        [Outcome.AgentNotActive] = (RpcStatusCode.FailedPrecondition, "AGENT_NOT_ACTIVE"),
         [Outcome.ReservationTerminal] = (RpcStatusCode.FailedPrecondition, "RESERVATION_TERMINAL"),
         [Outcome.SessionNotOpen] = (RpcStatusCode.FailedPrecondition, "SESSION_NOT_OPEN"),
         [Outcome.UseCaseOutOfScope] = (RpcStatusCode.PermissionDenied, "SCOPE_EXCEEDED"),

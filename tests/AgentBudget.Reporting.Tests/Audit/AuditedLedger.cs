@@ -188,6 +188,32 @@ internal sealed class AuditedLedger
     public void Revoke(long session) => Done(Send(new RevokeSessionCommand(
         session, new RevokeSessionRequest { RequestId = NextRequestId(), Reason = "leaked" }, "admin")));
 
+    public long Create(string principal = Writer, TimeSpan? until = null) => Done(Send(new CreateCredentialCommand(
+        new CreateCredentialRequest
+        {
+            RequestId = NextRequestId(),
+            Principal = principal,
+            Role = Role.Agent,
+            ExpireTime = until is null ? null : LogTime.ToTimestamp(Now + (until.Value.Ticks * LogTime.NanosPerTick)),
+        },
+        ByteString.CopyFrom(new byte[32]),
+        "admin"))).Sequence;
+
+    public void RevokeCredential(long number) => Done(Send(new RevokeCredentialCommand(
+        number, new RevokeCredentialRequest { RequestId = NextRequestId(), Reason = "leaked" }, "admin")));
+
+    public void Suspend(string agent = Writer) => Done(Send(new SuspendAgentCommand(
+        new SuspendAgentRequest { RequestId = NextRequestId(), Agent = agent, Reason = "odd" }, "admin")));
+
+    public void Resume(string agent = Writer) => Done(Send(new ResumeAgentCommand(
+        new ResumeAgentRequest { RequestId = NextRequestId(), Agent = agent, Reason = "fine" }, "admin")));
+
+    public void Decommission(string agent = Writer) => Done(Send(new DecommissionAgentCommand(
+        new DecommissionAgentRequest { RequestId = NextRequestId(), Agent = agent, Reason = "gone" }, "admin")));
+
+    public LedgerEvent Authorize(long session, string tool) => Done(Send(new AuthorizeToolCommand(
+        session, new AuthorizeToolRequest { RequestId = NextRequestId(), Tool = tool })));
+
     public void Extend(string grain, decimal amount, TimeSpan? until = null) => Done(Send(new ExtendBudgetCommand(
         new ExtendBudgetRequest
         {

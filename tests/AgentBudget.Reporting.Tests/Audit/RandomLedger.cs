@@ -1,6 +1,7 @@
 using AgentBudget.Grains;
 using AgentBudget.Grains.Tenants;
 using AgentBudget.Protocol.V1;
+using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using static AgentBudget.Reporting.Tests.Audit.AuditedLedger;
 using Outcome = AgentBudget.Grains.Outcome;
@@ -23,6 +24,7 @@ internal sealed class RandomLedger(int seed)
 
     private readonly Random _random = new(seed);
     private readonly List<long> _sessions = [];
+    private readonly List<long> _credentials = [];
     private readonly List<(long Session, long Number)> _holds = [];
 
     public AuditedLedger Ledger { get; } = new(catalog => Vary(catalog, new Random(seed)));
@@ -82,11 +84,49 @@ internal sealed class RandomLedger(int seed)
                 Send(new RevokeSessionCommand(
                     AnySession(), new RevokeSessionRequest { RequestId = NextId(), Reason = "leaked" }, "admin"));
                 break;
-            case < 98:
+            case < 97:
                 Extend();
+                break;
+            case < 98:
+                ActOnIdentity();
                 break;
             default:
                 Apply();
+                break;
+        }
+    }
+
+    // The agent "spare" is there to be ended: it would take the others' sessions with it.
+    private void ActOnIdentity()
+    {
+        string agent = Any(["agents/writer", "agents/other", "agents/spare"]);
+        switch (_random.Next(12))
+        {
+            case < 4:
+                var create = new CreateCredentialRequest { RequestId = NextId(), Principal = agent, Role = Role.Agent };
+                if (_random.Next(3) == 0) create.ExpireTime = LogTime.ToTimestamp(Ledger.Now + LogTime.NanosPerSecond);
+                Answer created = Send(new CreateCredentialCommand(create, ByteString.CopyFrom(new byte[32]), "admin"));
+                if (created.Event?.CredentialCreated is not null) _credentials.Add(created.Event.Sequence);
+                break;
+            case < 6 when _credentials.Count > 0:
+                Send(new RevokeCredentialCommand(
+                    Any([.. _credentials]),
+                    new RevokeCredentialRequest { RequestId = NextId(), Reason = "old" },
+                    "admin"));
+                break;
+            case < 7:
+                Send(new SuspendAgentCommand(
+                    new SuspendAgentRequest { RequestId = NextId(), Agent = agent, Reason = "odd" }, "admin"));
+                break;
+            case < 11:
+                foreach (string suspended in (string[])["agents/writer", "agents/other"])
+                    Send(new ResumeAgentCommand(
+                        new ResumeAgentRequest { RequestId = NextId(), Agent = suspended, Reason = "fine" }, "admin"));
+                break;
+            default:
+                Send(new DecommissionAgentCommand(
+                    new DecommissionAgentRequest { RequestId = NextId(), Agent = "agents/spare", Reason = "gone" },
+                    "admin"));
                 break;
         }
     }
@@ -96,7 +136,7 @@ internal sealed class RandomLedger(int seed)
         var request = new OpenSessionRequest
         {
             RequestId = NextId(),
-            Agent = Any(["agents/writer", "agents/other"]),
+            Agent = Any(["agents/writer", "agents/other", "agents/spare"]),
             UseCase = Any(["useCases/promo", "useCases/plan"]),
             Unattended = true,
         };
@@ -121,6 +161,13 @@ internal sealed class RandomLedger(int seed)
 
     private void Reserve()
     {
+        if (_random.Next(10) == 0)
+        {
+            Send(new AuthorizeToolCommand(
+                AnySession(), new AuthorizeToolRequest { RequestId = NextId(), Tool = Any(Tools[2..]) }));
+            return;
+        }
+
         var request = new ReserveTokensRequest
         {
             RequestId = NextId(),
@@ -252,6 +299,9 @@ internal sealed class RandomLedger(int seed)
         if (random.Next(2) == 0) other.Ceilings.Run.Cost = Dollars(random.Next(1, 30) / 100m);
         if (random.Next(2) == 0) other.Ceilings.Run.Subagents = random.Next(1, 12);
         if (random.Next(4) > 0) catalog.Agents.Add(other);
+        Agent spare = catalog.Agents[0].Clone();
+        spare.Id = "spare";
+        catalog.Agents.Add(spare);
         catalog.BusinessUnits[0].Budget = random.Next(2) == 0 ? null : BudgetOf(random, 300);
         catalog.Budget = random.Next(2) == 0 ? null : BudgetOf(random, 400);
         catalog.Tags["customer"].Required = random.Next(6) == 0;

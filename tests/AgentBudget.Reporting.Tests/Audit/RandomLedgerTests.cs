@@ -51,11 +51,12 @@ public sealed class RandomLedgerTests
             }
         }
 
-        Assert.Equal(14, facts.Count);
+        Assert.Equal(20, facts.Count);
         Assert.Superset(
             new HashSet<Reason>
             {
-                Reason.SessionClosed, Reason.SessionExpired, Reason.SessionRevoked, Reason.ToolOutOfScope,
+                Reason.SessionClosed, Reason.SessionExpired, Reason.SessionRevoked, Reason.AgentSuspended,
+                Reason.ToolOutOfScope,
                 Reason.ModelOutOfScope, Reason.UnknownPrice, Reason.MissingTag, Reason.RequestCeiling,
                 Reason.StepCeiling, Reason.SessionCeiling, Reason.RunCeiling, Reason.AgentBudget, Reason.UseCaseBudget,
                 Reason.BusinessUnitBudget, Reason.TenantBudget,

@@ -322,7 +322,7 @@ public sealed class ConnectUnaryTests
 
     private sealed class Closed : IRpcGuard
     {
-        public void Authorize(RpcMethod method, RpcCall call) =>
+        public Task AuthorizeAsync(RpcMethod method, RpcCall call) =>
             throw new RpcException(RpcStatusCode.PermissionDenied, "closed");
     }
 }

@@ -55,6 +55,28 @@ public sealed class GuardTests
     }
 
     [Fact]
+    public async Task A_guard_that_takes_its_time_lets_the_call_proceed_or_refuses_it_then()
+    {
+        TaskCompletionSource known = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using TestServer server = await TestServer.StartAsync(setup => setup.Guard = new SlowGuard(known.Task));
+        Task<EchoResponse> admitted = server.EchoAsync("late", new RpcCallOptions { BearerToken = "kim" });
+        Task<RpcException> refused = server.EchoFailsAsync();
+        known.SetResult();
+        Assert.Equal("late", (await admitted).Text);
+        Assert.Equal(RpcStatusCode.Unauthenticated, (await refused).StatusCode);
+    }
+
+    private sealed class SlowGuard(Task known) : IRpcGuard
+    {
+        public async Task AuthorizeAsync(RpcMethod method, RpcCall call)
+        {
+            await known;
+            if (call.Authorization is null)
+                throw new RpcException(RpcStatusCode.Unauthenticated, "Who are you?");
+        }
+    }
+
+    [Fact]
     public async Task A_stream_ends_within_five_seconds_of_its_callers_credential()
     {
         ManualTime time = new();
@@ -119,7 +141,11 @@ public sealed class GuardTests
 
         internal (string? Authorization, object? User) Asked { get; private set; }
 
-        public void Authorize(RpcMethod method, RpcCall call) => call.User = "kim";
+        public Task AuthorizeAsync(RpcMethod method, RpcCall call)
+        {
+            call.User = "kim";
+            return Task.CompletedTask;
+        }
 
         public ValueTask<RpcException?> ReviewAsync(RpcMethod method, string? authorization, object? user)
         {
@@ -131,6 +157,10 @@ public sealed class GuardTests
 
     private sealed class Guard(Action<RpcMethod, RpcCall> authorize) : IRpcGuard
     {
-        public void Authorize(RpcMethod method, RpcCall call) => authorize(method, call);
+        public Task AuthorizeAsync(RpcMethod method, RpcCall call)
+        {
+            authorize(method, call);
+            return Task.CompletedTask;
+        }
     }
 }

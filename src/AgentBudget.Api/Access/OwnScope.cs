@@ -1,0 +1,71 @@
+using AgentBudget.Grains;
+using AgentBudget.Identity;
+using AgentBudget.Protocol.V1;
+using AgentBudget.Rpc;
+
+namespace AgentBudget.Api.Access;
+
+/// <summary>
+/// What a caller with <see cref="Reach.Own"/> sees of its tenant: an agent itself, an owner its use cases. Everything
+/// else is left out of what it is answered, as if it were not there.
+/// </summary>
+internal sealed class OwnScope
+{
+    private readonly CredentialCaller _holder;
+
+    private OwnScope(CredentialCaller holder) => _holder = holder;
+
+    /// <summary>The scope of a call's caller; null for one that sees its whole tenant.</summary>
+    internal static OwnScope? Of(RpcCall call) =>
+        CallerScope.CallerOf(call) is CredentialCaller { Reach: Reach.Own } holder ? new OwnScope(holder) : null;
+
+    /// <summary>The agent that it is, or null.</summary>
+    internal string? Agent => _holder.Role == Roles.Agent ? _holder.Holder : null;
+
+    /// <summary>Whether a session with this path is its own.</summary>
+    internal bool Owns(string agent, string useCase, string businessUnit) =>
+        _holder.Owns(agent, useCase, businessUnit);
+
+    internal bool Owns(Spender? spender) =>
+        spender is not null && Owns(spender.Agent, spender.UseCase, spender.BusinessUnit);
+
+    /// <summary>
+    /// Whether a grain is its own: itself, what its credential names, and the use cases of a business unit that it
+    /// names.
+    /// </summary>
+    internal bool Owns(string grain, Catalog catalog)
+    {
+        if (grain == Agent || _holder.Credential.Grains.Contains(grain))
+            return true;
+        UseCase? useCase = catalog.UseCases.FirstOrDefault(candidate => Names.UseCasePrefix + candidate.Id == grain);
+        return useCase is not null
+            && _holder.Credential.Grains.Contains(Names.BusinessUnitPrefix + useCase.BusinessUnit);
+    }
+
+    /// <summary>
+    /// The filter of a report, held to what is its own: a use case or a business unit of its own as asked for; its only
+    /// grain when none was asked for; what is not there when it asked for another's.
+    /// </summary>
+    internal ReportFilter Narrow(ReportFilter? asked, Catalog catalog, ref FieldFaults faults)
+    {
+        ReportFilter filter = asked?.Clone() ?? new ReportFilter();
+        if (filter.UseCase.Length == 0 && filter.BusinessUnit.Length == 0)
+        {
+            if (_holder.Credential.Grains.Count != 1)
+            {
+                faults.Add("filter.use_case", "must be one of your use cases, or business_unit one of your units");
+                return filter;
+            }
+
+            if (_holder.Credential.Grains[0].StartsWith(Names.UseCasePrefix, StringComparison.Ordinal))
+                filter.UseCase = _holder.Credential.Grains[0];
+            else
+                filter.BusinessUnit = _holder.Credential.Grains[0];
+        }
+
+        bool isOwn = filter.UseCase.Length > 0 ? Owns(filter.UseCase, catalog) : Owns(filter.BusinessUnit, catalog);
+        if (!isOwn)
+            filter.Session = Names.Session(long.MaxValue); // One that never is: nothing matches.
+        return filter;
+    }
+}

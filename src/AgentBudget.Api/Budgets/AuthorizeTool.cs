@@ -1,0 +1,25 @@
+using AgentBudget.Api.Access;
+using AgentBudget.Grains;
+using AgentBudget.Protocol.V1;
+using AgentBudget.Rpc;
+
+namespace AgentBudget.Api.Budgets;
+
+/// <summary>AuthorizeTool: validate, ask the tenant, answer what its event says.</summary>
+internal sealed class AuthorizeTool(ApiContext context)
+{
+    internal async ValueTask<AuthorizeToolResponse> HandleAsync(AuthorizeToolRequest request, RpcCall call)
+    {
+        FieldFaults faults = default;
+        SessionPlace place = context.Callers.SessionOf(call, request.SessionToken, ref faults);
+        FieldChecks.RequestId(ref faults, request.RequestId);
+        if (request.Tool.Length == 0)
+            faults.Add("tool", "must be the tool to call, such as crm.read");
+        FieldChecks.Tool(ref faults, request.Tool);
+        faults.ThrowIfAny();
+
+        request.SessionToken = "";
+        Answer answer = await context.SubmitAsync(place, new AuthorizeToolCommand(place.Number, request));
+        return ReservationViews.Authorized(answer.Event!, await context.CurrencyOfAsync(place.Tenant));
+    }
+}

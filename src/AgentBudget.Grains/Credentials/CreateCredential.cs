@@ -1,0 +1,91 @@
+using AgentBudget.Grains.Agents;
+using AgentBudget.Grains.BusinessUnits;
+using AgentBudget.Grains.Reservations;
+using AgentBudget.Grains.Tenants;
+using AgentBudget.Grains.UseCases;
+using AgentBudget.Protocol.Snapshot.V1;
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Grains.Credentials;
+
+/// <summary>
+/// Gives a principal a credential. An agent's belongs to an agent of the catalog that is not at its end.
+/// </summary>
+internal static class CreateCredential
+{
+    public static Answer Handle(TenantLedger ledger, CreateCredentialCommand command)
+    {
+        CreateCredentialRequest request = command.Request;
+        ulong fingerprint = FingerprintOf(request);
+        if (ledger.TryAnswer(Operation.CreateCredential, request.RequestId, fingerprint, out Answer again))
+            return again;
+
+        if (request.Role == Role.Agent)
+        {
+            if (ledger.FindInCatalog<AgentGrain>(request.Principal) is not { } agent)
+                return new Answer(Outcome.AgentNotFound);
+            if (agent.Standing == Standing.Decommissioned) return new Answer(Outcome.AgentNotActive);
+        }
+
+        if (request.Grains.Any(grain => !IsOwned(ledger, grain))) return new Answer(Outcome.GrainNotFound);
+        bool isTimely = request.ExpireTime is null
+            || (LogTime.TryFromTimestamp(request.ExpireTime, out long expireNanos) && expireNanos > ledger.Now);
+        if (!isTimely) return new Answer(Outcome.TimeInvalid);
+        if (ledger.Credentials.Count >= CredentialBook.CredentialsMax)
+        {
+            string description = $"the tenant has {CredentialBook.CredentialsMax} credentials, ended ones of 24 hours";
+            return new Answer(Outcome.BoundReached, Faults: [new Fault("credentials", description)]);
+        }
+
+        var created = new CredentialCreated
+        {
+            Principal = request.Principal,
+            Role = request.Role,
+            SecretSha256 = command.SecretSha256,
+            PublicJwk = request.PublicJwk,
+            ExpireTime = request.ExpireTime,
+        };
+        created.Grains.Add(request.Grains);
+        var ledgerEvent = new LedgerEvent
+        {
+            RequestId = request.RequestId,
+            RequestFingerprint = fingerprint,
+            Actor = command.Actor,
+            CredentialCreated = created,
+        };
+        ledger.Emit(ledgerEvent);
+        return new Answer(Outcome.Done, ledgerEvent);
+    }
+
+    public static void Apply(TenantLedger ledger, LedgerEvent ledgerEvent)
+    {
+        CredentialCreated created = ledgerEvent.CredentialCreated;
+        var state = new CredentialState
+        {
+            Number = ledgerEvent.Sequence,
+            Principal = created.Principal,
+            Role = created.Role,
+            SecretSha256 = created.SecretSha256,
+            PublicJwk = created.PublicJwk,
+            CreateNanos = ledger.LogTimeNanos,
+            ExpireNanos = LogTime.FromOptionalTimestamp(created.ExpireTime),
+            Creator = ledgerEvent.Actor,
+        };
+        state.Grains.Add(created.Grains);
+        ledger.Add(new CredentialRecord(state));
+    }
+
+    private static bool IsOwned(TenantLedger ledger, string grain) =>
+        ledger.FindInCatalog<UseCaseGrain>(grain) is not null
+        || ledger.FindInCatalog<BusinessUnitGrain>(grain) is not null;
+
+    // Without the secret: every request draws its own, and a repeated one is answered with the first.
+    private static ulong FingerprintOf(CreateCredentialRequest request) =>
+        new Fingerprint((ulong)Operation.CreateCredential)
+            .Add(request.Principal)
+            .Add((long)request.Role)
+            .Add(request.Grains)
+            .Add(request.PublicJwk)
+            .Add(request.ExpireTime)
+            .Value;
+}

@@ -1,0 +1,48 @@
+using AgentBudget.Grains.Tenants;
+using AgentBudget.Protocol.Snapshot.V1;
+
+namespace AgentBudget.Grains.Credentials;
+
+/// <summary>A tenant's credentials that are live or not yet forgotten, by number.</summary>
+internal sealed class CredentialBook
+{
+    /// <summary>
+    /// Credentials of a tenant that are live or ended within the retention; each takes well below a KiB of memory.
+    /// </summary>
+    internal const int CredentialsMax = 100_000;
+
+    private readonly SortedDictionary<long, CredentialRecord> _credentials = [];
+
+    public int Count => _credentials.Count;
+
+    /// <summary>By number, ascending.</summary>
+    public IEnumerable<CredentialRecord> All => _credentials.Values;
+
+    /// <summary>The credential with this number; null if it never was or may be forgotten.</summary>
+    public CredentialRecord? Find(long number, long nowNanos)
+    {
+        bool isThere = _credentials.TryGetValue(number, out CredentialRecord? found);
+        if (!isThere) return null;
+        Deadline retention = found!.RetentionDeadline;
+        return retention.Place != Deadline.NotQueued && retention.TimeNanos <= nowNanos ? null : found;
+    }
+
+    public CredentialRecord Of(long number)
+    {
+        bool isThere = _credentials.TryGetValue(number, out CredentialRecord? found);
+        Invariant.Holds(isThere);
+        return found!;
+    }
+
+    public void Add(CredentialRecord credential) => _credentials.Add(credential.Number, credential);
+
+    public void Remove(CredentialRecord credential) => _credentials.Remove(credential.Number);
+
+    public CredentialBookState? ToState(long sequence)
+    {
+        if (_credentials.Count == 0) return null;
+        var state = new CredentialBookState { Sequence = sequence };
+        foreach (CredentialRecord credential in _credentials.Values) state.Credentials.Add(credential.ToState());
+        return state;
+    }
+}

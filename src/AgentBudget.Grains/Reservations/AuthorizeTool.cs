@@ -1,0 +1,41 @@
+using AgentBudget.Grains.Sessions;
+using AgentBudget.Grains.Tenants;
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Grains.Reservations;
+
+/// <summary>
+/// Decides whether a session may call a tool, without holding anything: the same reasons in the same order as for a
+/// spend, as far as they concern a tool, and the same record. An allowed call counts as one of the session's tool
+/// calls.
+/// </summary>
+internal static class AuthorizeTool
+{
+    public static Answer Handle(TenantLedger ledger, AuthorizeToolCommand command)
+    {
+        AuthorizeToolRequest request = command.Request;
+        SessionGrain? session = ledger.FindSession(command.Session);
+        if (session is null) return new Answer(Outcome.SessionNotFound);
+        ulong fingerprint = new Fingerprint((ulong)Operation.AuthorizeTool).Add(request.Tool).Value;
+        if (session.TryAnswer(Operation.AuthorizeTool, request.RequestId, fingerprint, out Answer again)) return again;
+
+        Refusal refusal = Decide.CheckSession(session, request.Tool);
+        if (!refusal.IsRefused) refusal = session.CheckToolCall();
+        LedgerEvent decided = refusal.IsRefused
+            ? Refuse.Event(session, refusal, request.RequestId, fingerprint)
+            : Allowed(session, request, fingerprint);
+        if (decided.ReservationRefused is { } refused) (refused.Tool, refused.ToolOnly) = (request.Tool, true);
+        ledger.Emit(decided, session);
+        return new Answer(Outcome.Done, decided);
+    }
+
+    public static void Apply(SessionGrain session) => session.CountToolCall();
+
+    private static LedgerEvent Allowed(SessionGrain session, AuthorizeToolRequest request, ulong fingerprint) => new()
+    {
+        RequestId = request.RequestId,
+        RequestFingerprint = fingerprint,
+        Spender = session.Spender,
+        ToolAuthorized = new ToolAuthorized { Tool = request.Tool },
+    };
+}

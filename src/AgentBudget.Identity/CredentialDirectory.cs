@@ -1,0 +1,175 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
+using AgentBudget.Protocol.Snapshot.V1;
+using AgentBudget.Protocol.V1;
+using Google.Protobuf.WellKnownTypes;
+
+namespace AgentBudget.Identity;
+
+/// <summary>How looking a presented credential up ended.</summary>
+public enum CredentialLookup
+{
+    /// <summary>It is live; the caller is known.</summary>
+    Live,
+
+    /// <summary>It is none, or not live; nothing says which.</summary>
+    Refused,
+
+    /// <summary>Its tenant's credentials are not in memory: load them and look again.</summary>
+    TenantNotLoaded,
+}
+
+/// <summary>
+/// The live credentials of the tenants that this process was asked about, kept from their ledgers' events: a call is
+/// authenticated without asking the tenant. Safe for any thread.
+/// </summary>
+/// <param name="time">The clock of expiries.</param>
+public sealed class CredentialDirectory(TimeProvider time)
+{
+    private readonly ConcurrentDictionary<string, TenantCredentials> _tenants = new(StringComparer.Ordinal);
+
+    /// <summary>Whether a text may be a credential: it then names its tenant.</summary>
+    public static bool TryGetTenant(ReadOnlySpan<char> presented, [NotNullWhen(true)] out string? tenant)
+    {
+        bool isCredential = CredentialSecret.TryParse(presented, out PresentedSecret parsed);
+        tenant = isCredential ? parsed.Tenant.ToString() : null;
+        return isCredential;
+    }
+
+    /// <summary>Authenticates a presented credential. One hash; allocates nothing.</summary>
+    public CredentialLookup Find(ReadOnlySpan<char> presented, out CredentialCaller? caller)
+    {
+        caller = null;
+        if (!CredentialSecret.TryParse(presented, out PresentedSecret parsed))
+            return CredentialLookup.Refused;
+        if (!_tenants.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(
+            parsed.Tenant, out TenantCredentials? credentials))
+        {
+            return CredentialLookup.TenantNotLoaded;
+        }
+
+        DateTimeOffset now = time.GetUtcNow();
+        if (!credentials.Live.TryGetValue(parsed.Number, out LiveCredential? found)
+            || !parsed.Prefix.SequenceEqual(found.Caller.SecretPrefix)
+            || !found.Matches(parsed.Secret)
+            || !found.IsLive(now))
+        {
+            return CredentialLookup.Refused;
+        }
+
+        found.NoteUse(now);
+        caller = found.Caller;
+        return CredentialLookup.Live;
+    }
+
+    /// <summary>
+    /// The credential with this key id, whatever is presented for it: for a client that proves its key otherwise.
+    /// </summary>
+    public CredentialLookup FindByKeyId(ReadOnlySpan<char> keyId, out LiveCredential? credential)
+    {
+        credential = null;
+        if (!CredentialSecret.TryParseKeyId(keyId, out ReadOnlySpan<char> tenant, out long number))
+            return CredentialLookup.Refused;
+        if (!_tenants.TryGetValue(tenant.ToString(), out TenantCredentials? credentials))
+            return CredentialLookup.TenantNotLoaded;
+        if (!credentials.Live.TryGetValue(number, out LiveCredential? found) || !found.IsLive(time.GetUtcNow()))
+            return CredentialLookup.Refused;
+        credential = found;
+        return CredentialLookup.Live;
+    }
+
+    /// <summary>When a credential was last used, in seconds since 1970; 0 for not since the start.</summary>
+    public long LastUseSeconds(string tenant, long number) =>
+        _tenants.TryGetValue(tenant, out TenantCredentials? credentials)
+        && credentials.Live.TryGetValue(number, out LiveCredential? found)
+            ? found.LastUseSeconds
+            : 0;
+
+    /// <summary>The last event that is in the tenant's credentials; null when they are not loaded.</summary>
+    public long? Position(string tenant) =>
+        _tenants.TryGetValue(tenant, out TenantCredentials? credentials) ? credentials.Position : null;
+
+    /// <summary>Takes a tenant's credentials as they are after an event.</summary>
+    public void Load(string tenant, CredentialBookState book)
+    {
+        ArgumentNullException.ThrowIfNull(book);
+        TenantCredentials loaded = new() { Position = book.Sequence };
+        foreach (CredentialState state in book.Credentials)
+        {
+            if (state.RevokeNanos == 0)
+                loaded.Live[state.Number] = new LiveCredential(tenant, state);
+        }
+
+        _tenants[tenant] = loaded;
+    }
+
+    /// <summary>Forgets a tenant: the next call with one of its credentials loads it again.</summary>
+    public void Unload(string tenant) => _tenants.TryRemove(tenant, out _);
+
+    /// <summary>Follows the events of a loaded tenant, in order. The events are not kept.</summary>
+    public void Apply(string tenant, IReadOnlyList<LedgerEvent> events)
+    {
+        ArgumentNullException.ThrowIfNull(events);
+        if (!_tenants.TryGetValue(tenant, out TenantCredentials? credentials))
+            return;
+        for (int index = 0; index < events.Count; index++)
+            Apply(tenant, credentials, events[index]);
+        credentials.Position = events[^1].Sequence;
+    }
+
+    private static void Apply(string tenant, TenantCredentials credentials, LedgerEvent ledgerEvent)
+    {
+        switch (ledgerEvent.FactCase)
+        {
+            case LedgerEvent.FactOneofCase.CredentialCreated:
+                credentials.Live[ledgerEvent.Sequence] = new LiveCredential(tenant, StateOf(ledgerEvent));
+                break;
+            case LedgerEvent.FactOneofCase.CredentialRevoked:
+                credentials.Revoke(ledgerEvent.CredentialRevoked.Credential);
+                break;
+            case LedgerEvent.FactOneofCase.AgentDecommissioned:
+                foreach (long credential in ledgerEvent.AgentDecommissioned.Credentials)
+                    credentials.Revoke(credential);
+                break;
+            default:
+                break; // Nothing else makes or ends a credential.
+        }
+    }
+
+    private static CredentialState StateOf(LedgerEvent ledgerEvent)
+    {
+        CredentialCreated created = ledgerEvent.CredentialCreated;
+        CredentialState state = new()
+        {
+            Number = ledgerEvent.Sequence,
+            Principal = created.Principal,
+            Role = created.Role,
+            SecretSha256 = created.SecretSha256,
+            PublicJwk = created.PublicJwk,
+            ExpireNanos = NanosOf(created.ExpireTime),
+        };
+        state.Grains.Add(created.Grains);
+        return state;
+    }
+
+    private static long NanosOf(Timestamp? time) => time is null ? 0 : (time.Seconds * 1_000_000_000) + time.Nanos;
+
+    private sealed class TenantCredentials
+    {
+        private long _position;
+
+        public ConcurrentDictionary<long, LiveCredential> Live { get; } = new();
+
+        public long Position
+        {
+            get => Volatile.Read(ref _position);
+            set => Volatile.Write(ref _position, value);
+        }
+
+        public void Revoke(long number)
+        {
+            if (Live.TryRemove(number, out LiveCredential? revoked))
+                revoked.Revoke();
+        }
+    }
+}

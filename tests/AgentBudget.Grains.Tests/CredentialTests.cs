@@ -1,0 +1,181 @@
+using AgentBudget.Grains.Tenants;
+using AgentBudget.Protocol.Snapshot.V1;
+using AgentBudget.Protocol.V1;
+using Google.Protobuf;
+
+namespace AgentBudget.Grains.Tests;
+
+public sealed class CredentialTests
+{
+    private static readonly ByteString Hash = ByteString.CopyFrom(Enumerable.Repeat((byte)7, 32).ToArray());
+
+    [Fact]
+    public void A_credential_is_an_event_with_the_hash_of_its_secret_and_who_made_it()
+    {
+        var ledger = new LedgerFixture();
+
+        Answer answer = Create(ledger);
+
+        CredentialCreated created = answer.Event!.CredentialCreated;
+        Assert.Equal(("agents/writer", Role.Agent, Hash), (created.Principal, created.Role, created.SecretSha256));
+        Assert.Equal("admin", answer.Event.Actor);
+        Credential credential = Get(ledger, answer.Event.Sequence);
+        Assert.Equal($"credentials/c{answer.Event.Sequence}", credential.Credential_);
+        Assert.Equal($"acme.c{answer.Event.Sequence}", credential.KeyId);
+        Assert.Equal(Credential.Types.State.Live, credential.State);
+    }
+
+    [Fact]
+    public void An_agent_has_many_credentials_and_a_credential_one_agent()
+    {
+        var ledger = new LedgerFixture();
+        long first = Create(ledger).Event!.Sequence;
+        long second = Create(ledger).Event!.Sequence;
+
+        ListCredentialsResponse listed = List(ledger, request => request.Principal = "agents/writer");
+
+        Assert.Equal(
+            [$"credentials/c{first}", $"credentials/c{second}"], listed.Credentials.Select(one => one.Credential_));
+        Assert.Equal(Outcome.AgentNotFound, Create(ledger, request => request.Principal = "agents/nobody").Outcome);
+    }
+
+    [Fact]
+    public void A_repeated_creation_answers_the_first_whatever_secret_it_drew()
+    {
+        var ledger = new LedgerFixture();
+        var request = new CreateCredentialRequest { RequestId = "k", Principal = "agents/writer", Role = Role.Agent };
+        Answer first = ledger.Send(new CreateCredentialCommand(request, Hash, "admin"));
+
+        Answer again = ledger.Send(new CreateCredentialCommand(request, ByteString.CopyFrom(new byte[32]), "admin"));
+
+        Assert.Equal(first.Event!.Sequence, again.DuplicateOf);
+        Assert.Equal(Hash, again.Event!.CredentialCreated.SecretSha256);
+        request = request.Clone();
+        request.Role = Role.Gateway;
+        Assert.Equal(Outcome.KeyReused, ledger.Send(new CreateCredentialCommand(request, Hash, "admin")).Outcome);
+    }
+
+    [Fact]
+    public void Revoking_ends_a_credential_and_repeated_changes_nothing()
+    {
+        var ledger = new LedgerFixture();
+        long number = Create(ledger).Event!.Sequence;
+
+        Answer revoked = Revoke(ledger, number);
+        Answer again = Revoke(ledger, number);
+
+        CredentialRevoked end = revoked.Event!.CredentialRevoked;
+        Assert.Equal((number, "leaked"), (end.Credential, end.Reason));
+        Assert.Equal((Outcome.Done, null), (again.Outcome, again.Event));
+        Assert.Equal(Credential.Types.State.Revoked, Get(ledger, number).State);
+        Assert.Equal(Outcome.CredentialNotFound, Revoke(ledger, 999).Outcome);
+    }
+
+    [Fact]
+    public void A_credential_expires_at_its_time_and_is_forgotten_24_hours_later()
+    {
+        var ledger = new LedgerFixture();
+        long end = ledger.Now + LedgerFixture.Second;
+        long number = Create(ledger, request => request.ExpireTime = LogTime.ToTimestamp(end)).Event!.Sequence;
+        ledger.Sleep(LedgerFixture.Second - 1);
+        Assert.Equal(Credential.Types.State.Live, Get(ledger, number).State);
+        ledger.Sleep(1);
+        Assert.Equal(Credential.Types.State.Expired, Get(ledger, number).State);
+
+        ledger.Sleep(LedgerFixture.Day);
+
+        Assert.Equal(Outcome.CredentialNotFound, ledger.Send(new CredentialQuery(number)).Outcome);
+        Assert.Empty(List(ledger).Credentials);
+        ledger.Open();
+        Assert.Empty(Book(ledger).Credentials);
+    }
+
+    [Fact]
+    public void A_credential_that_would_expire_at_once_is_refused()
+    {
+        var ledger = new LedgerFixture();
+        Assert.Equal(
+            Outcome.TimeInvalid,
+            Create(ledger, request => request.ExpireTime = LogTime.ToTimestamp(ledger.Now)).Outcome);
+    }
+
+    [Fact]
+    public void An_owners_credential_names_use_cases_and_business_units_of_the_catalog()
+    {
+        var ledger = new LedgerFixture();
+        Answer Owner(string grain) => Create(ledger, request =>
+        {
+            request.Principal = "kim";
+            request.Role = Role.Owner;
+            request.Grains.Add(grain);
+        });
+
+        Assert.Equal(Outcome.Done, Owner("useCases/promo").Outcome);
+        Assert.Equal(Outcome.Done, Owner("businessUnits/marketing").Outcome);
+        Assert.Equal(Outcome.GrainNotFound, Owner("useCases/nothing").Outcome);
+        Assert.Equal(Outcome.GrainNotFound, Owner("agents/writer").Outcome);
+    }
+
+    [Fact]
+    public void An_agent_with_a_live_credential_stays_in_the_catalog()
+    {
+        var ledger = new LedgerFixture();
+        long number = Create(ledger).Event!.Sequence;
+        Answer RemoveAgents() => ledger.Change(catalog => catalog.Agents.Clear());
+
+        Answer refused = RemoveAgents();
+        Revoke(ledger, number);
+
+        Assert.Equal(Outcome.CatalogInUse, refused.Outcome);
+        Assert.Contains("agents/writer", refused.Faults!.Select(fault => fault.Field));
+        Assert.Equal(Outcome.Done, RemoveAgents().Outcome);
+    }
+
+    [Fact]
+    public void What_authenticating_needs_is_read_with_the_event_that_it_is_true_at()
+    {
+        var ledger = new LedgerFixture();
+        long number = Create(ledger).Event!.Sequence;
+
+        CredentialBookState book = Book(ledger);
+
+        Assert.Equal(ledger.Ledger.Sequence, book.Sequence);
+        CredentialState state = Assert.Single(book.Credentials);
+        Assert.Equal((number, Hash, "admin"), (state.Number, state.SecretSha256, state.Creator));
+    }
+
+    internal static Answer Create(LedgerFixture ledger, Action<CreateCredentialRequest>? change = null)
+    {
+        var request = new CreateCredentialRequest
+        {
+            RequestId = ledger.NextRequestId(),
+            Principal = "agents/writer",
+            Role = Role.Agent,
+        };
+        change?.Invoke(request);
+        return ledger.Send(new CreateCredentialCommand(request, Hash, "admin"));
+    }
+
+    internal static Credential Get(LedgerFixture ledger, long number) =>
+        (Credential)ledger.Send(new CredentialQuery(number)).View!;
+
+    private static CredentialBookState Book(LedgerFixture ledger) =>
+        (CredentialBookState)ledger.Send(new CredentialBookQuery()).View!;
+
+    private static Answer Revoke(LedgerFixture ledger, long number) => ledger.Send(new RevokeCredentialCommand(
+        number,
+        new RevokeCredentialRequest
+        {
+            RequestId = ledger.NextRequestId(),
+            Credential = Names.Credential(number),
+            Reason = "leaked",
+        },
+        "admin"));
+
+    private static ListCredentialsResponse List(LedgerFixture ledger, Action<ListCredentialsRequest>? change = null)
+    {
+        var request = new ListCredentialsRequest();
+        change?.Invoke(request);
+        return (ListCredentialsResponse)ledger.Send(new CredentialsQuery(request)).View!;
+    }
+}

@@ -1,0 +1,158 @@
+using AgentBudget.Protocol.Snapshot.V1;
+using AgentBudget.Protocol.V1;
+using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
+
+namespace AgentBudget.Identity.Tests;
+
+public sealed class CredentialDirectoryTests
+{
+    private static readonly DateTimeOffset Start = new TestClock().GetUtcNow();
+
+    private readonly TestClock _clock = new();
+    private readonly string _secret = CredentialSecret.NewSecret();
+
+    [Fact]
+    public void A_secret_has_256_bits_and_is_another_each_time()
+    {
+        string[] drawn = [.. Enumerable.Range(0, 100).Select(_ => CredentialSecret.NewSecret())];
+        Assert.All(drawn, secret => Assert.Equal(43, secret.Length));
+        Assert.Equal(100, drawn.Distinct(StringComparer.Ordinal).Count());
+    }
+
+    [Fact]
+    public void A_credential_is_known_by_its_key_id_and_secret()
+    {
+        CredentialDirectory directory = Loaded();
+        CredentialLookup found = directory.Find(Text(), out CredentialCaller? caller);
+        Assert.Equal(CredentialLookup.Live, found);
+        Assert.Equal(
+            ("acme", "edge", "edge credentials/c17", Roles.Gateway),
+            (caller!.Tenant, caller.Holder, caller.Principal, caller.Role));
+    }
+
+    [Fact]
+    public void A_tenant_that_is_not_loaded_is_told_from_a_wrong_credential()
+    {
+        CredentialDirectory directory = new(_clock);
+        Assert.Equal(CredentialLookup.TenantNotLoaded, directory.Find(Text(), out _));
+        Assert.True(CredentialDirectory.TryGetTenant(Text(), out string? tenant));
+        Assert.Equal("acme", tenant);
+        Assert.Equal(CredentialLookup.Refused, directory.Find("abg_" + _secret, out _));
+    }
+
+    [Fact]
+    public void Another_role_number_tenant_or_secret_is_refused()
+    {
+        CredentialDirectory directory = Loaded();
+        directory.Load("other", new CredentialBookState());
+        string[] wrong =
+        [
+            "abu_acme.c17." + _secret, "abg_acme.c18." + _secret, "abg_other.c17." + _secret,
+            "abg_acme.c17." + CredentialSecret.NewSecret(), "abg_acme.c017." + _secret, "abg_acme.c17" + _secret,
+            "ABG_acme.c17." + _secret, Text() + "=", "", new string('a', 10_000),
+        ];
+        Assert.All(wrong, text => Assert.Equal(CredentialLookup.Refused, directory.Find(text, out _)));
+    }
+
+    [Fact]
+    public void A_credential_ends_at_its_expiry()
+    {
+        CredentialDirectory directory = Loaded(expiresAt: Start.AddSeconds(60));
+        _clock.Advance(TimeSpan.FromMilliseconds(59_999));
+        Assert.Equal(CredentialLookup.Live, directory.Find(Text(), out _));
+        _clock.Advance(TimeSpan.FromMilliseconds(1));
+        Assert.Equal(CredentialLookup.Refused, directory.Find(Text(), out _));
+    }
+
+    [Fact]
+    public void What_the_ledger_says_is_followed()
+    {
+        CredentialDirectory directory = new(_clock);
+        directory.Load("acme", new CredentialBookState { Sequence = 16 });
+        LedgerEvent created = new()
+        {
+            Sequence = 17,
+            CredentialCreated = new CredentialCreated
+            {
+                Principal = "edge",
+                Role = Role.Gateway,
+                SecretSha256 = ByteString.CopyFrom(CredentialSecret.HashOf(_secret)),
+                ExpireTime = Start.AddDays(1).ToTimestamp(),
+            },
+        };
+
+        directory.Apply("acme", [created]);
+        Assert.Equal(CredentialLookup.Live, directory.Find(Text(), out CredentialCaller? caller));
+        Assert.Equal(17, directory.Position("acme"));
+
+        directory.Apply(
+            "acme",
+            [new LedgerEvent { Sequence = 18, CredentialRevoked = new CredentialRevoked { Credential = 17 } }]);
+        Assert.Equal(CredentialLookup.Refused, directory.Find(Text(), out _));
+        Assert.False(caller!.Credential.IsLive(_clock.GetUtcNow()));
+    }
+
+    [Fact]
+    public void The_end_of_an_agent_ends_the_credentials_that_it_names()
+    {
+        CredentialDirectory directory = Loaded();
+        AgentDecommissioned end = new() { Agent = "agents/writer", Credentials = { 17 } };
+        directory.Apply("acme", [new LedgerEvent { Sequence = 20, AgentDecommissioned = end }]);
+        Assert.Equal(CredentialLookup.Refused, directory.Find(Text(), out _));
+    }
+
+    [Fact]
+    public void The_last_use_is_known_to_the_minute()
+    {
+        CredentialDirectory directory = Loaded();
+        Assert.Equal(0, directory.LastUseSeconds("acme", 17));
+        _clock.Advance(TimeSpan.FromSeconds(90));
+        directory.Find(Text(), out _);
+        Assert.Equal(Start.AddSeconds(60).ToUnixTimeSeconds(), directory.LastUseSeconds("acme", 17));
+    }
+
+    [Fact]
+    public void Authenticating_allocates_nothing()
+    {
+        CredentialDirectory directory = Loaded();
+        string text = Text();
+        directory.Find(text, out _);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int call = 0; call < 1000; call++)
+            directory.Find(text, out _);
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    [Theory]
+    [InlineData("""{"kty":"EC","crv":"P-384","x":"AAAA","y":"AAAA"}""")]
+    [InlineData("""{"kty":"oct","k":"AAAA"}""")]
+    [InlineData("""{"kty":"RSA","e":"AQAB","n":"AAAA"}""")]
+    [InlineData("not json")]
+    [InlineData("")]
+    public void A_key_that_is_not_a_public_one_of_the_kinds_that_are_taken_is_none(string jwk) =>
+        Assert.False(PublicKeys.IsPublicJwk(jwk));
+
+    private string Text() => CredentialSecret.Compose(Role.Gateway, "acme.c17", _secret);
+
+    private CredentialDirectory Loaded(DateTimeOffset? expiresAt = null)
+    {
+        CredentialDirectory directory = new(_clock);
+        directory.Load("acme", new CredentialBookState
+        {
+            Sequence = 20,
+            Credentials =
+            {
+                new CredentialState
+                {
+                    Number = 17,
+                    Principal = "edge",
+                    Role = Role.Gateway,
+                    SecretSha256 = ByteString.CopyFrom(CredentialSecret.HashOf(_secret)),
+                    ExpireNanos = expiresAt is { } end ? end.ToUnixTimeMilliseconds() * 1_000_000 : 0,
+                },
+            },
+        });
+        return directory;
+    }
+}
