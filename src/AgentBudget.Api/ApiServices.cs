@@ -66,7 +66,8 @@ public sealed class ApiServices
         CommitTokens commit = new(_context);
         ReleaseTokens release = new(_context);
         AmendReservation amend = new(_context);
-        SpendItems spend = new(reserve, commit, release, amend, _loggers.CreateLogger<SpendItems>());
+        RecordCost recordCost = new(_context);
+        SpendItems spend = new(reserve, commit, release, amend, recordCost, _loggers.CreateLogger<SpendItems>());
         services
             .Add(Descriptors[0], service => service
                 .Unary<ReserveTokensRequest, ReserveTokensResponse>(
@@ -75,6 +76,7 @@ public sealed class ApiServices
                 .Unary<ReleaseTokensRequest, ReleaseTokensResponse>("ReleaseTokens", release.HandleAsync)
                 .DuplexStreaming<SpendRequest, SpendResponse>("Spend", spend.HandleAsync)
                 .Unary<AmendReservationRequest, AmendReservationResponse>("AmendReservation", amend.HandleAsync)
+                .Unary<RecordCostRequest, RecordCostResponse>("RecordCost", recordCost.HandleAsync)
                 .Unary<GetBalanceRequest, GetBalanceResponse>("GetBalance", new GetBalance(_context).HandleAsync)
                 .Unary<AuthorizeToolRequest, AuthorizeToolResponse>(
                     "AuthorizeTool", new AuthorizeTool(_context).HandleAsync))

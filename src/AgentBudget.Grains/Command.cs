@@ -32,6 +32,11 @@ public sealed record ReleaseCommand(long Session, long Reservation, ReleaseToken
 /// <param name="Request">The request.</param>
 public sealed record AmendCommand(long Session, long Reservation, AmendReservationRequest Request) : Command;
 
+/// <summary>Charges a cost that is not tokens. Answers a CostRecorded or ReservationRefused event.</summary>
+/// <param name="Session">The session's number.</param>
+/// <param name="Request">The request; its quantity is readable by <see cref="Prices.QuantityMath"/>.</param>
+public sealed record RecordCostCommand(long Session, RecordCostRequest Request) : Command;
+
 /// <summary>Opens a session. Answers a SessionOpened event.</summary>
 /// <param name="Request">The request.</param>
 /// <param name="Actor">Who asks.</param>

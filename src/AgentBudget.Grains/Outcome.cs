@@ -38,6 +38,11 @@ public enum Outcome
     /// <summary>The reservation is settled, released or expired and cannot change again.</summary>
     ReservationTerminal,
 
+    /// <summary>
+    /// Tokens were used on a hold of counted items alone, and the commit names no model that the price book knows.
+    /// </summary>
+    ModelMissing,
+
     /// <summary>The session has ended, expired or been revoked.</summary>
     SessionNotOpen,
 

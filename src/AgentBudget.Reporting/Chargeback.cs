@@ -9,11 +9,12 @@ namespace AgentBudget.Reporting;
 internal sealed class Chargeback
 {
     private const long NanosPerUnit = 1_000_000_000;
+    private const double PartsPerUnit = 1_000_000;
 
     private const string Sums = """
         sum(cost), sum(overrun), sum(calls), sum(refused), count(DISTINCT session),
         sum(input), sum(output), sum(cache_read), sum(cache_write_5m), sum(cache_write_1h),
-        sum(reasoning), sum(input_audio), sum(output_audio), sum(input_image)
+        sum(reasoning), sum(input_audio), sum(output_audio), sum(input_image), sum(quantity)
         """;
 
     private const string From = "FROM spend WHERE tenant = $tenant AND quarter >= $start AND quarter < $end";
@@ -43,6 +44,8 @@ internal sealed class Chargeback
             ["use_case"] = "use_case",
             ["agent"] = "agent",
             ["model"] = "model",
+            ["tool"] = "tool",
+            ["sku"] = "sku",
             ["session"] = "session",
             ["hour"] = "utc_hour(quarter)",
             ["day"] = "local_day(quarter)",
@@ -127,6 +130,8 @@ internal sealed class Chargeback
         if (filter.Agent.Length > 0) yield return ("agent", filter.Agent);
         if (filter.Session.Length > 0) yield return ("session", filter.Session);
         if (filter.Model.Length > 0) yield return ("model", filter.Model);
+        if (filter.Tool.Length > 0) yield return ("tool", filter.Tool);
+        if (filter.Sku.Length > 0) yield return ("sku", filter.Sku);
     }
 
     private static ChargebackRow ReadRow(SqliteDataReader reader, string currency, string[] groupings)
@@ -141,6 +146,7 @@ internal sealed class Chargeback
             Calls = Number(2),
             Refused = Number(3),
             Sessions = Number(4),
+            Quantity = Number(14) / PartsPerUnit,
             Tokens = new TokenUsage
             {
                 InputTokens = Number(5),
@@ -154,7 +160,7 @@ internal sealed class Chargeback
                 InputImageTokens = Number(13),
             },
         };
-        for (int i = 0; i < groupings.Length; i++) row.Keys.Add(groupings[i], reader.GetString(14 + i));
+        for (int i = 0; i < groupings.Length; i++) row.Keys.Add(groupings[i], reader.GetString(15 + i));
         return row;
     }
 

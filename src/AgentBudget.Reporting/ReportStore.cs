@@ -11,7 +11,7 @@ namespace AgentBudget.Reporting;
 internal sealed class ReportStore : IDisposable
 {
     // Raise it with every change of the tables or of what is counted; a file of another format is made anew.
-    private const long Format = 1;
+    private const long Format = 2;
 
     private const string Settings = """
         PRAGMA locking_mode = EXCLUSIVE;
@@ -26,26 +26,28 @@ internal sealed class ReportStore : IDisposable
         ) STRICT, WITHOUT ROWID;
         CREATE TABLE spend (
           tenant TEXT NOT NULL, quarter INTEGER NOT NULL, session TEXT NOT NULL, model TEXT NOT NULL,
-          agent TEXT NOT NULL, use_case TEXT NOT NULL, business_unit TEXT NOT NULL,
+          tool TEXT NOT NULL, sku TEXT NOT NULL, agent TEXT NOT NULL, use_case TEXT NOT NULL,
+          business_unit TEXT NOT NULL,
           cost INTEGER NOT NULL, overrun INTEGER NOT NULL, calls INTEGER NOT NULL, refused INTEGER NOT NULL,
           input INTEGER NOT NULL, output INTEGER NOT NULL, cache_read INTEGER NOT NULL,
           cache_write_5m INTEGER NOT NULL, cache_write_1h INTEGER NOT NULL, reasoning INTEGER NOT NULL,
           input_audio INTEGER NOT NULL, output_audio INTEGER NOT NULL, input_image INTEGER NOT NULL,
-          PRIMARY KEY (tenant, quarter, session, model, agent, use_case, business_unit)
+          quantity INTEGER NOT NULL,
+          PRIMARY KEY (tenant, quarter, session, model, tool, sku, agent, use_case, business_unit)
         ) STRICT, WITHOUT ROWID;
         """;
 
     private const string AddSpend = """
-        INSERT INTO spend VALUES ($tenant, $quarter, $session, $model, $agent, $use_case, $business_unit,
+        INSERT INTO spend VALUES ($tenant, $quarter, $session, $model, $tool, $sku, $agent, $use_case, $business_unit,
           $cost, $overrun, $calls, $refused, $input, $output, $cache_read, $cache_write_5m, $cache_write_1h,
-          $reasoning, $input_audio, $output_audio, $input_image)
+          $reasoning, $input_audio, $output_audio, $input_image, $quantity)
         ON CONFLICT DO UPDATE SET cost = cost + excluded.cost, overrun = overrun + excluded.overrun,
           calls = calls + excluded.calls, refused = refused + excluded.refused,
           input = input + excluded.input, output = output + excluded.output,
           cache_read = cache_read + excluded.cache_read, cache_write_5m = cache_write_5m + excluded.cache_write_5m,
           cache_write_1h = cache_write_1h + excluded.cache_write_1h, reasoning = reasoning + excluded.reasoning,
           input_audio = input_audio + excluded.input_audio, output_audio = output_audio + excluded.output_audio,
-          input_image = input_image + excluded.input_image
+          input_image = input_image + excluded.input_image, quantity = quantity + excluded.quantity
         """;
 
     private const string SetTenant = """
@@ -61,9 +63,10 @@ internal sealed class ReportStore : IDisposable
 
     private static readonly string[] SpendParameters =
     [
-        "$tenant", "$quarter", "$session", "$model", "$agent", "$use_case", "$business_unit",
+        "$tenant", "$quarter", "$session", "$model", "$tool", "$sku", "$agent", "$use_case",
+        "$business_unit",
         "$cost", "$overrun", "$calls", "$refused", "$input", "$output", "$cache_read", "$cache_write_5m",
-        "$cache_write_1h", "$reasoning", "$input_audio", "$output_audio", "$input_image",
+        "$cache_write_1h", "$reasoning", "$input_audio", "$output_audio", "$input_image", "$quantity",
     ];
 
     private readonly SqliteConnection _connection;
@@ -167,16 +170,19 @@ internal sealed class ReportStore : IDisposable
         parameters[1].Value = key.Quarter;
         parameters[2].Value = key.Session;
         parameters[3].Value = key.Model;
-        parameters[4].Value = key.Agent;
-        parameters[5].Value = key.UseCase;
-        parameters[6].Value = key.BusinessUnit;
+        parameters[4].Value = key.Tool;
+        parameters[5].Value = key.Sku;
+        parameters[6].Value = key.Agent;
+        parameters[7].Value = key.UseCase;
+        parameters[8].Value = key.BusinessUnit;
         ReadOnlySpan<long> values =
         [
             sums.CostNanos, sums.OverrunNanos, sums.Calls, sums.Refused, sums.InputTokens, sums.OutputTokens,
             sums.CacheReadTokens, sums.CacheWrite5mTokens, sums.CacheWrite1hTokens, sums.ReasoningTokens,
             sums.InputAudioTokens, sums.OutputAudioTokens, sums.InputImageTokens,
+            sums.QuantityMillionths,
         ];
-        for (int i = 0; i < values.Length; i++) parameters[7 + i].Value = values[i];
+        for (int i = 0; i < values.Length; i++) parameters[9 + i].Value = values[i];
         command.ExecuteNonQuery();
     }
 

@@ -2,7 +2,14 @@ namespace AgentBudget.Reporting;
 
 /// <summary>What spend is summed by: a quarter of an hour and everything a report can group by.</summary>
 internal readonly record struct SpendKey(
-    long Quarter, string BusinessUnit, string UseCase, string Agent, string Session, string Model)
+    long Quarter,
+    string BusinessUnit,
+    string UseCase,
+    string Agent,
+    string Session,
+    string Model,
+    string Tool,
+    string Sku)
 {
     /// <summary>
     /// Seconds of one bucket. A quarter of an hour, because every time zone's offset is a multiple of it: local days
@@ -24,6 +31,7 @@ internal readonly record struct SpendKey(
         public int GetHashCode(SpendKey key) => HashCode.Combine(
             key.Quarter,
             string.GetHashCode(key.Session, StringComparison.Ordinal),
-            string.GetHashCode(key.Model, StringComparison.Ordinal));
+            string.GetHashCode(key.Model, StringComparison.Ordinal),
+            string.GetHashCode(key.Sku, StringComparison.Ordinal));
     }
 }

@@ -19,12 +19,27 @@ internal struct SpendSums
     public long OutputAudioTokens;
     public long InputImageTokens;
 
-    /// <summary>Adds what was charged. Throws <see cref="OverflowException"/>.</summary>
-    public void Add(ReservationSettled settled)
+    /// <summary>Of a SKU, in millionths of its unit.</summary>
+    public long QuantityMillionths;
+
+    /// <summary>Adds what was charged for one SKU. Throws <see cref="OverflowException"/>.</summary>
+    public void Add(long costNanos, long quantityMillionths)
     {
         checked
         {
-            CostNanos += settled.CostNanos;
+            CostNanos += costNanos;
+            QuantityMillionths += quantityMillionths;
+        }
+    }
+
+    /// <summary>Adds what was charged for tokens. Throws <see cref="OverflowException"/>.</summary>
+    /// <param name="settled">The charge.</param>
+    /// <param name="itemsNanos">What of it was for counted items.</param>
+    public void Add(ReservationSettled settled, long itemsNanos)
+    {
+        checked
+        {
+            CostNanos += settled.CostNanos - itemsNanos;
             OverrunNanos += settled.OverrunNanos;
             if (settled.Usage is not { } usage) return;
             InputTokens += usage.InputTokens;

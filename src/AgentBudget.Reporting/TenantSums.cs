@@ -6,6 +6,9 @@ namespace AgentBudget.Reporting;
 /// <summary>One tenant's position, its currency and time zone, and the sums that are not yet written.</summary>
 internal sealed class TenantSums(string tenant)
 {
+    // Quantities are summed in millionths of a unit.
+    private const long PartsPerUnit = 1_000_000;
+
     private readonly PriorityQueue<TaskCompletionSource, long> _waits = new();
 
     public string Tenant { get; } = tenant;
@@ -33,13 +36,23 @@ internal sealed class TenantSums(string tenant)
         switch (ledgerEvent.FactCase)
         {
             case LedgerEvent.FactOneofCase.ReservationHeld:
-                checked { SumsOf(ledgerEvent, ledgerEvent.ReservationHeld.Model).Calls++; }
+                ReservationHeld held = ledgerEvent.ReservationHeld;
+                string item = held.Model.Length == 0 ? held.Estimate.Items[0].Sku : "";
+                string tool = held.Tool.Length == 0 && held.ToolCalls > 0 ? item : held.Tool;
+                checked { SumsOf(ledgerEvent, held.Model, tool, item).Calls++; }
                 break;
             case LedgerEvent.FactOneofCase.ReservationRefused:
-                checked { SumsOf(ledgerEvent, ledgerEvent.ReservationRefused.Model).Refused++; }
+                ReservationRefused refused = ledgerEvent.ReservationRefused;
+                checked { SumsOf(ledgerEvent, refused.Model, refused.Tool, refused.Sku).Refused++; }
                 break;
             case LedgerEvent.FactOneofCase.ReservationSettled:
-                SumsOf(ledgerEvent, ledgerEvent.ReservationSettled.Model).Add(ledgerEvent.ReservationSettled);
+                Fold(ledgerEvent, ledgerEvent.ReservationSettled);
+                break;
+            case LedgerEvent.FactOneofCase.CostRecorded:
+                CostRecorded cost = ledgerEvent.CostRecorded;
+                ref SpendSums sums = ref SumsOf(ledgerEvent, "", cost.ToolCalls > 0 ? cost.Sku : "", cost.Sku);
+                sums.Add(cost.CostNanos, cost.QuantityMillionths);
+                checked { sums.Calls++; }
                 break;
             case LedgerEvent.FactOneofCase.CatalogApplied:
                 Currency = ledgerEvent.CatalogApplied.Catalog.Currency;
@@ -81,12 +94,30 @@ internal sealed class TenantSums(string tenant)
         while (_waits.TryDequeue(out var wait, out _)) wait.SetCanceled();
     }
 
-    private ref SpendSums SumsOf(LedgerEvent ledgerEvent, string model)
+    // A counted item is a row of its own: its SKU, and where it is a call of a tool, that tool.
+    private void Fold(LedgerEvent ledgerEvent, ReservationSettled settled)
+    {
+        long itemsNanos = 0;
+        foreach (ItemCost item in settled.ItemCosts?.Items ?? [])
+        {
+            string tool = item.Tool ? item.Sku : settled.Tool;
+            checked
+            {
+                itemsNanos += item.CostNanos;
+                SumsOf(ledgerEvent, settled.Model, tool, item.Sku).Add(item.CostNanos, item.Count * PartsPerUnit);
+            }
+        }
+
+        bool isOfItemsAlone = settled.Model.Length == 0 && itemsNanos == settled.CostNanos && settled.OverrunNanos == 0;
+        if (!isOfItemsAlone) SumsOf(ledgerEvent, settled.Model, settled.Tool).Add(settled, itemsNanos);
+    }
+
+    private ref SpendSums SumsOf(LedgerEvent ledgerEvent, string model, string tool, string sku = "")
     {
         var spender = ledgerEvent.Spender;
         var key = new SpendKey(
             ledgerEvent.Time.Seconds / SpendKey.QuarterSeconds,
-            spender.BusinessUnit, spender.UseCase, spender.Agent, spender.Session, model);
+            spender.BusinessUnit, spender.UseCase, spender.Agent, spender.Session, model, tool, sku);
         return ref CollectionsMarshal.GetValueRefOrAddDefault(Pending, key, out _);
     }
 }

@@ -8,9 +8,12 @@ public sealed class ContractTests
 {
     private static readonly string[] ReadingVerbs = ["Get", "List", "Watch", "Verify", "Export"];
 
-    // Named results of a task and what they are compared with: quantities of the caller's, never money.
+    // Named results of a task, what they are compared with, and how many of a unit: quantities, never money.
     private static readonly string[] Quantities =
-        ["agentbudget.v1.Outcome.MetricsEntry.value", "agentbudget.v1.OutcomeRule.baseline"];
+    [
+        "agentbudget.v1.Outcome.MetricsEntry.value", "agentbudget.v1.OutcomeRule.baseline",
+        "agentbudget.v1.RecordCostRequest.quantity", "agentbudget.v1.ChargebackRow.quantity",
+    ];
 
     private static readonly IReadOnlyList<FileDescriptor> Files = [.. typeof(LedgerEvent).Assembly.GetTypes()
         .Where(type => type.Name.EndsWith("Reflection", StringComparison.Ordinal))

@@ -26,7 +26,7 @@ public sealed class ChargebackTests : IDisposable
         var events = Ledgers.Random(Seed, 1_500);
         _aggregator.Fold(Ledgers.Tenant, events);
         string[] names = [.. Aggregator.Groupings.Order()];
-        Assert.Equal(8, names.Length);
+        Assert.Equal(10, names.Length);
         for (int mask = 0; mask < 1 << names.Length; mask++)
         {
             var request = new GetChargebackRequest { Filter = RandomFilter(random), Period = RandomPeriod(random) };

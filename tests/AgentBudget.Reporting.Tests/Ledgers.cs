@@ -65,20 +65,41 @@ internal static class Ledgers
             },
         };
         string model = $"model-{random.Next(0, 3)}";
-        switch (random.Next(0, 6))
+        string tool = random.Next(0, 4) == 0 ? $"tool.{random.Next(0, 2)}" : "";
+        switch (random.Next(0, 8))
         {
             case 0 or 1:
                 ledgerEvent.ReservationHeld =
-                    new ReservationHeld { Model = model, RequestedModel = "other", CostNanos = 7 };
+                    new ReservationHeld { Model = model, RequestedModel = "other", CostNanos = 7, Tool = tool };
                 break;
             case 2:
-                ledgerEvent.ReservationRefused = new ReservationRefused { Model = model, Requested = 9 };
+                ledgerEvent.ReservationRefused = new ReservationRefused { Model = model, Requested = 9, Tool = tool };
                 break;
             case 3:
                 ledgerEvent.ReservationReleased = new ReservationReleased { ReleasedNanos = 5 };
                 break;
+            case 4:
+                ledgerEvent.CostRecorded = new CostRecorded
+                {
+                    Sku = $"sku-{random.Next(0, 2)}",
+                    CostNanos = random.Next(0, 1000),
+                    QuantityMillionths = random.Next(1, 5_000_000),
+                    ToolCalls = random.Next(0, 2),
+                };
+                break;
             default:
                 ledgerEvent.ReservationSettled = RandomSettled(random, model);
+                ledgerEvent.ReservationSettled.Tool = tool;
+                if (random.Next(0, 3) > 0) break;
+                var item = new ItemCost
+                {
+                    Sku = "web_search",
+                    Count = random.Next(1, 9),
+                    CostNanos = random.Next(0, 9),
+                    Tool = random.Next(0, 2) == 0,
+                };
+                ledgerEvent.ReservationSettled.CostNanos += item.CostNanos;
+                ledgerEvent.ReservationSettled.ItemCosts = new ItemCosts { Items = { item } };
                 break;
         }
         return ledgerEvent;

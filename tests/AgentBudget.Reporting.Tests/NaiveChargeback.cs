@@ -7,9 +7,20 @@ namespace AgentBudget.Reporting.Tests;
 /// <summary>The report, the slow and obvious way: every event looked at, sums without bounds, keys as text.</summary>
 internal static class NaiveChargeback
 {
+    private sealed record Part(
+        string Model,
+        string Tool,
+        string Sku,
+        long Cost = 0,
+        long Overrun = 0,
+        int Calls = 0,
+        int Refused = 0,
+        long Quantity = 0,
+        TokenUsage? Usage = null);
+
     private sealed class Group
     {
-        public readonly BigInteger[] Numbers = new BigInteger[13];
+        public readonly BigInteger[] Numbers = new BigInteger[14];
         public readonly HashSet<string> Sessions = [];
     }
 
@@ -21,12 +32,14 @@ internal static class NaiveChargeback
         var total = new Group();
         foreach (var ledgerEvent in events)
         {
-            if (!Counts(ledgerEvent, request, out string model)) continue;
-            string keys = string.Join(
-                ';', request.GroupBy.Order().Select(name => $"{name}={Key(ledgerEvent, model, name, zone)}"));
-            if (!groups.TryGetValue(keys, out var group)) groups.Add(keys, group = new Group());
-            Add(group, ledgerEvent);
-            Add(total, ledgerEvent);
+            foreach (var part in PartsOf(ledgerEvent).Where(part => Counts(ledgerEvent, request, part)))
+            {
+                string keys = string.Join(
+                    ';', request.GroupBy.Order().Select(name => $"{name}={Key(ledgerEvent, part, name, zone)}"));
+                if (!groups.TryGetValue(keys, out var group)) groups.Add(keys, group = new Group());
+                Add(group, ledgerEvent, part);
+                Add(total, ledgerEvent, part);
+            }
         }
         return [.. groups.Select(pair => Line(pair.Key, pair.Value)).Order(), Line("total", total)];
     }
@@ -41,11 +54,32 @@ internal static class NaiveChargeback
     private static string KeysOf(ChargebackRow row) =>
         string.Join(';', row.Keys.OrderBy(pair => pair.Key).Select(pair => $"{pair.Key}={pair.Value}"));
 
-    private static bool Counts(LedgerEvent ledgerEvent, GetChargebackRequest request, out string model)
+    // What one event is about: one part for its model, and one for each counted item of it.
+    private static IEnumerable<Part> PartsOf(LedgerEvent ledgerEvent)
     {
-        model = ledgerEvent.ReservationHeld?.Model ?? ledgerEvent.ReservationRefused?.Model
-            ?? ledgerEvent.ReservationSettled?.Model ?? "";
-        if (model.Length == 0) return false;
+        if (ledgerEvent.ReservationHeld is { } held) yield return new Part(held.Model, held.Tool, "", Calls: 1);
+        if (ledgerEvent.ReservationRefused is { } refused)
+            yield return new Part(refused.Model, refused.Tool, refused.Sku, Refused: 1);
+        if (ledgerEvent.CostRecorded is { } cost)
+        {
+            string tool = cost.ToolCalls > 0 ? cost.Sku : "";
+            yield return new Part("", tool, cost.Sku, cost.CostNanos, 0, Calls: 1, Quantity: cost.QuantityMillionths);
+        }
+
+        if (ledgerEvent.ReservationSettled is not { } settled) yield break;
+        long rest = settled.CostNanos;
+        foreach (var item in settled.ItemCosts?.Items ?? [])
+        {
+            rest -= item.CostNanos;
+            string tool = item.Tool ? item.Sku : settled.Tool;
+            yield return new Part(
+                settled.Model, tool, item.Sku, item.CostNanos, Quantity: item.Count * 1_000_000);
+        }
+        yield return new Part(settled.Model, settled.Tool, "", rest, settled.OverrunNanos, Usage: settled.Usage);
+    }
+
+    private static bool Counts(LedgerEvent ledgerEvent, GetChargebackRequest request, Part part)
+    {
         if (request.Period?.StartTime is { } start)
         {
             var first = start.ToDateTimeOffset();
@@ -65,10 +99,12 @@ internal static class NaiveChargeback
             && (filter.UseCase.Length == 0 || filter.UseCase == spender.UseCase)
             && (filter.Agent.Length == 0 || filter.Agent == spender.Agent)
             && (filter.Session.Length == 0 || filter.Session == spender.Session)
-            && (filter.Model.Length == 0 || filter.Model == model);
+            && (filter.Model.Length == 0 || filter.Model == part.Model)
+            && (filter.Tool.Length == 0 || filter.Tool == part.Tool)
+            && (filter.Sku.Length == 0 || filter.Sku == part.Sku);
     }
 
-    private static string Key(LedgerEvent ledgerEvent, string model, string grouping, TimeZoneInfo zone)
+    private static string Key(LedgerEvent ledgerEvent, Part part, string grouping, TimeZoneInfo zone)
     {
         var time = ledgerEvent.Time.ToDateTimeOffset();
         var local = TimeZoneInfo.ConvertTime(time, zone);
@@ -78,7 +114,9 @@ internal static class NaiveChargeback
             "use_case" => ledgerEvent.Spender.UseCase,
             "agent" => ledgerEvent.Spender.Agent,
             "session" => ledgerEvent.Spender.Session,
-            "model" => model,
+            "model" => part.Model,
+            "tool" => part.Tool,
+            "sku" => part.Sku,
             "hour" => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH", CultureInfo.InvariantCulture) + ":00:00Z",
             "day" => local.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
             "month" => local.ToString("yyyy-MM", CultureInfo.InvariantCulture),
@@ -86,17 +124,17 @@ internal static class NaiveChargeback
         };
     }
 
-    private static void Add(Group group, LedgerEvent ledgerEvent)
+    private static void Add(Group group, LedgerEvent ledgerEvent, Part part)
     {
         group.Sessions.Add(ledgerEvent.Spender.Session);
         var numbers = group.Numbers;
-        if (ledgerEvent.ReservationHeld is not null) numbers[2]++;
-        if (ledgerEvent.ReservationRefused is not null) numbers[3]++;
-        if (ledgerEvent.ReservationSettled is not { } settled) return;
-        numbers[0] += settled.CostNanos;
-        numbers[1] += settled.OverrunNanos;
-        long[] tokens = Tokens(settled.Usage);
+        numbers[0] += part.Cost;
+        numbers[1] += part.Overrun;
+        numbers[2] += part.Calls;
+        numbers[3] += part.Refused;
+        long[] tokens = part.Usage is null ? [] : Tokens(part.Usage);
         for (int i = 0; i < tokens.Length; i++) numbers[4 + i] += tokens[i];
+        numbers[13] += part.Quantity;
     }
 
     private static long[] Tokens(TokenUsage usage) =>
@@ -114,7 +152,7 @@ internal static class NaiveChargeback
         BigInteger[] numbers =
         [
             Nanos(row.Cost), Nanos(row.Overrun), row.Calls, row.Refused,
-            .. Tokens(row.Tokens).Select(count => (BigInteger)count),
+            .. Tokens(row.Tokens).Select(count => (BigInteger)count), (BigInteger)Math.Round(row.Quantity * 1_000_000),
         ];
         Assert.All([row.Cost, row.Overrun], money => Assert.Equal("USD", money.CurrencyCode));
         return $"{keys}: {string.Join(',', numbers)} in {row.Sessions}";

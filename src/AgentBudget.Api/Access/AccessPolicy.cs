@@ -30,6 +30,7 @@ public static class AccessPolicy
         ["/agentbudget.v1.BudgetService/CommitTokens"] = new(Spenders, TakesEnded: true),
         ["/agentbudget.v1.BudgetService/ReleaseTokens"] = new(Spenders, TakesEnded: true),
         ["/agentbudget.v1.BudgetService/AmendReservation"] = new(Spenders),
+        ["/agentbudget.v1.BudgetService/RecordCost"] = new(Spenders),
         // Opens the stream; each item is held to the line of the method that it stands for.
         ["/agentbudget.v1.BudgetService/Spend"] = new(Spenders),
         ["/agentbudget.v1.BudgetService/AuthorizeTool"] = new(Spenders),

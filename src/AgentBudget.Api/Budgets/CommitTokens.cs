@@ -65,5 +65,6 @@ internal sealed class CommitTokens(ApiContext context)
         FieldChecks.Count(ref faults, "usage.input_audio_tokens", usage.InputAudioTokens);
         FieldChecks.Count(ref faults, "usage.output_audio_tokens", usage.OutputAudioTokens);
         FieldChecks.Count(ref faults, "usage.input_image_tokens", usage.InputImageTokens);
+        EstimateChecks.Check("usage.items", usage.Items, ref faults);
     }
 }

@@ -60,9 +60,12 @@ internal static class DenialSentence
         Reason.SessionSuspended => $"{refused.Grain} is suspended until its owner resumes it",
         Reason.AgentSuspended => $"{refused.Grain} is suspended until its owner resumes it",
         Reason.AgentDecommissioned => $"{refused.Grain} is no longer in the catalog",
-        Reason.ToolOutOfScope => $"the tool {refused.Tool} is not in the scope of {refused.Grain}",
+        Reason.ToolOutOfScope
+            => $"the tool {Named(refused.Subject, refused.Tool)} is not in the scope of {refused.Grain}",
         Reason.ModelOutOfScope => $"the model {refused.Model} is not in the scope of {refused.Grain}",
-        Reason.UnknownPrice => $"the price book has no {Named(refused.Subject, "price")} for {refused.Model}",
+        Reason.UnknownPrice when refused.Model.Length > 0
+            => $"the price book has no {Named(refused.Subject, "price")} for {refused.Model}",
+        Reason.UnknownPrice => $"the price book has no price for {refused.Subject}",
         Reason.MissingTag => $"the tag {Named(refused.Subject, "that the catalog requires")} is missing",
         Reason.RequestCeiling
             => $"{refused.Grain} may ask for {refused.Limit} tokens at once; this call asks for {refused.Requested}",

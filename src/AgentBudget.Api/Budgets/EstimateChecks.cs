@@ -1,4 +1,5 @@
 using AgentBudget.Protocol.V1;
+using Google.Protobuf.Collections;
 
 namespace AgentBudget.Api.Budgets;
 
@@ -18,10 +19,36 @@ internal static class EstimateChecks
         FieldChecks.Count(ref faults, "estimate.input_audio_tokens", estimate.InputAudioTokens);
         FieldChecks.Count(ref faults, "estimate.output_audio_tokens", estimate.OutputAudioTokens);
         FieldChecks.Count(ref faults, "estimate.input_image_tokens", estimate.InputImageTokens);
-        long any = estimate.InputTokens | estimate.MaxOutputTokens | estimate.CacheReadTokens
-            | estimate.CacheWrite5MTokens | estimate.CacheWrite1HTokens | estimate.ReasoningTokens
-            | estimate.InputAudioTokens | estimate.OutputAudioTokens | estimate.InputImageTokens;
-        if (any == 0)
-            faults.Add("estimate", "must be at least one token");
+        if (AnyTokens(estimate) == 0 && estimate.Items.Count == 0)
+            faults.Add("estimate", "must be at least one token or one item");
+        Check("estimate.items", estimate.Items, ref faults);
     }
+
+    /// <summary>Whether an estimate is of counted items alone, which need no model.</summary>
+    internal static bool IsOfItemsAlone(TokenEstimate? estimate) =>
+        estimate is { Items.Count: > 0 } && AnyTokens(estimate) == 0;
+
+    internal static void Check(string field, RepeatedField<CountedItem> items, ref FieldFaults faults)
+    {
+        if (items.Count == 0)
+            return;
+        if (items.Count > FieldRules.ItemsMax)
+            faults.Add(field, "must be at most 16");
+        HashSet<string> seen = new(StringComparer.Ordinal);
+        foreach (CountedItem item in items)
+        {
+            if (!FieldRules.IsWord(item.Sku))
+                faults.Add(field, "must name SKUs or tools, 1 to 128 printable ASCII characters without spaces");
+            else if (!seen.Add(item.Sku))
+                faults.Add(field, $"has {item.Sku} twice");
+            if (item.Count is < 1 or > FieldRules.CountMax)
+                faults.Add(field, "must have counts of 1 to 1,000,000,000,000");
+        }
+    }
+
+    // Not their sum, which could overflow before the counts are found too large.
+    private static long AnyTokens(TokenEstimate estimate) =>
+        estimate.InputTokens | estimate.MaxOutputTokens | estimate.CacheReadTokens | estimate.CacheWrite5MTokens
+        | estimate.CacheWrite1HTokens | estimate.ReasoningTokens | estimate.InputAudioTokens
+        | estimate.OutputAudioTokens | estimate.InputImageTokens;
 }

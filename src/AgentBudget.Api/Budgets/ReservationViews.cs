@@ -66,6 +66,30 @@ internal static class ReservationViews
         return response;
     }
 
+    internal static RecordCostResponse Recorded(LedgerEvent ledgerEvent, string currency)
+    {
+        if (ledgerEvent.FactCase == LedgerEvent.FactOneofCase.ReservationRefused)
+        {
+            ReservationRefused refused = ledgerEvent.ReservationRefused;
+            return new RecordCostResponse
+            {
+                Decision = Decision.Deny,
+                Denial = DenialOf(refused, currency),
+                Balance = BalanceOf(refused.Left, currency),
+            };
+        }
+
+        CostRecorded recorded = ledgerEvent.CostRecorded
+            ?? throw new UnreachableException($"a cost is not answered by {ledgerEvent.FactCase}");
+        return new RecordCostResponse
+        {
+            Decision = Decision.Allow,
+            Cost = MoneyMath.ToMoney(recorded.CostNanos, currency),
+            Balance = BalanceOf(recorded.Left, currency),
+            TiersCrossed = { recorded.TiersCrossed },
+        };
+    }
+
     internal static ReleaseTokensResponse Released(LedgerEvent ledgerEvent, string currency)
     {
         ReservationReleased released = ledgerEvent.ReservationReleased

@@ -40,14 +40,17 @@ internal sealed class ReserveTokens(ApiContext context)
     private static void Check(ReserveTokensRequest request, ref FieldFaults faults)
     {
         FieldChecks.RequestId(ref faults, request.RequestId);
-        FieldChecks.Model(ref faults, request.Model, isRequired: true);
+        bool isModelCall = !EstimateChecks.IsOfItemsAlone(request.Estimate);
+        FieldChecks.Model(ref faults, request.Model, isRequired: isModelCall);
         FieldChecks.Tool(ref faults, request.Tool);
         FieldChecks.Tags(ref faults, request.Tags);
         FieldChecks.Ttl(ref faults, request.Ttl, FieldRules.HoldSecondsMax, EstimateChecks.TtlDescription);
         if (request.OnExpiry is < OnExpiry.Unspecified or > OnExpiry.Charge)
             FieldChecks.Defined(ref faults, "on_expiry", request.OnExpiry);
-        if (request.ServiceTier is < ServiceTier.Unspecified or > ServiceTier.Batch)
+        if (request.ServiceTier is < ServiceTier.Unspecified or > ServiceTier.Flex)
             FieldChecks.Defined(ref faults, "service_tier", request.ServiceTier);
+        if (request.Region.Length > 0)
+            FieldChecks.Region(ref faults, request.Region);
         if (request.Estimate is { } estimate)
             EstimateChecks.Check(estimate, ref faults);
         else

@@ -15,6 +15,7 @@ internal sealed partial class SpendItems(
     CommitTokens commit,
     ReleaseTokens release,
     AmendReservation amend,
+    RecordCost recordCost,
     ILogger<SpendItems> logger)
 {
     internal Task HandleAsync(
@@ -44,9 +45,12 @@ internal sealed partial class SpendItems(
                 case SpendRequest.ItemOneofCase.Amend:
                     response.Amend = await amend.HandleAsync(request.Amend, call);
                     break;
+                case SpendRequest.ItemOneofCase.RecordCost:
+                    response.RecordCost = await recordCost.HandleAsync(request.RecordCost, call);
+                    break;
                 case SpendRequest.ItemOneofCase.None:
                     FieldFaults faults = default;
-                    faults.Add("item", "must be one of reserve, commit, release and amend");
+                    faults.Add("item", "must be one of reserve, commit, release, amend and record_cost");
                     throw faults.ToException();
             }
         }

@@ -46,6 +46,8 @@ internal static class ErrorMap
                 RpcStatusCode.FailedPrecondition,
                 ErrorReason.ReservationTerminal,
                 "The reservation was settled, released or expired and cannot change again."),
+            Outcome.ModelMissing => InvalidField(
+                "model", "must name a model of the price book: the reservation holds no model's tokens", named),
             Outcome.SessionNotOpen => ApiErrors.Make(
                 RpcStatusCode.FailedPrecondition,
                 ErrorReason.SessionNotOpen,

@@ -23,6 +23,12 @@ internal static class FieldChecks
             faults.Add("model", "must be a model's id or alias, 1 to 128 printable ASCII characters without spaces");
     }
 
+    internal static void Region(ref FieldFaults faults, string region)
+    {
+        if (region.Length > FieldRules.IdCharsMax || !FieldRules.IsWord(region))
+            faults.Add("region", "must be at most 64 printable ASCII characters without spaces");
+    }
+
     internal static void Tool(ref FieldFaults faults, string tool)
     {
         if (tool.Length > 0 && (!FieldRules.IsWord(tool) || tool.Contains('*', StringComparison.Ordinal)))

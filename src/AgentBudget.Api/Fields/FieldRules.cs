@@ -26,6 +26,9 @@ internal static class FieldRules
     /// <summary>Tools and models of one session: a message holds at most 1,000 items.</summary>
     internal const int ScopeItemsMax = 500;
 
+    /// <summary>Counted items of one call: kinds of things beside tokens that providers and tools bill.</summary>
+    internal const int ItemsMax = 16;
+
     /// <summary>Tokens of one bucket, steps and other counts of one request.</summary>
     internal const long CountMax = 1_000_000_000_000;
 

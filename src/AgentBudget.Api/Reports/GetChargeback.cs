@@ -101,6 +101,9 @@ internal sealed class GetChargeback(ApiContext context, Aggregator aggregator, R
         if (filter.Session.Length > 0 && !Names.TryParseSession(filter.Session, out _))
             faults.Add("filter.session", "must be a session's name such as sessions/s17");
         FieldChecks.Model(ref faults, filter.Model, isRequired: false);
+        FieldChecks.Tool(ref faults, filter.Tool);
+        if (filter.Sku.Length > 0 && !FieldRules.IsWord(filter.Sku))
+            faults.Add("filter.sku", "must be a SKU's id, at most 128 printable ASCII characters without spaces");
     }
 
     private static void CheckGroupings(GetChargebackRequest request, ref FieldFaults faults)

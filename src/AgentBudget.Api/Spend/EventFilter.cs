@@ -75,6 +75,7 @@ internal sealed class EventFilter
         LedgerEvent.FactOneofCase.ReservationReleased => EventKind.ReservationReleased,
         LedgerEvent.FactOneofCase.ReservationExpired => EventKind.ReservationExpired,
         LedgerEvent.FactOneofCase.ReservationAmended => EventKind.ReservationAmended,
+        LedgerEvent.FactOneofCase.CostRecorded => EventKind.CostRecorded,
         LedgerEvent.FactOneofCase.CredentialCreated => EventKind.CredentialCreated,
         LedgerEvent.FactOneofCase.CredentialRevoked => EventKind.CredentialRevoked,
         LedgerEvent.FactOneofCase.AgentSuspended => EventKind.AgentSuspended,

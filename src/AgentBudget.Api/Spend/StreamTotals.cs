@@ -25,6 +25,10 @@ internal sealed class StreamTotals(string currency)
                 _settledNanos = checked(_settledNanos + ledgerEvent.ReservationSettled.CostNanos);
                 _settledTokens = checked(_settledTokens + ledgerEvent.ReservationSettled.Tokens);
                 break;
+            case LedgerEvent.FactOneofCase.CostRecorded:
+                _calls++;
+                _settledNanos = checked(_settledNanos + ledgerEvent.CostRecorded.CostNanos);
+                break;
             default:
                 break;
         }

@@ -208,6 +208,13 @@ internal sealed class Budget
         OverrunTokens += overrun.Tokens;
     }
 
+    /// <summary>Charges what was never held, within the hard cap.</summary>
+    public void Charge(in Spend charge)
+    {
+        Hold(charge);
+        Settle(charge, charge, overrun: default);
+    }
+
     public void MarkNotified(int percent) => NotifiedPercent = Math.Max(NotifiedPercent, percent);
 
     /// <summary>Starts the next period: settled spend is zero again, holds stay.</summary>

@@ -46,7 +46,7 @@ internal static class ApplyCatalog
         };
         applied.Changes.Add(CatalogDiff.Between(ledger.Catalog.Source, command.Catalog));
         applied.Notices.Add(command.Notices);
-        if (!command.Catalog.Prices.Equals(ledger.Catalog.Source.Prices)) applied.PriceVersion++;
+        if (!HasSamePrices(command.Catalog, ledger.Catalog.Source)) applied.PriceVersion++;
         AddPeriodEnds(ledger, applied);
         var ledgerEvent = new LedgerEvent
         {
@@ -66,7 +66,7 @@ internal static class ApplyCatalog
             end => end.Grain, end => LogTime.FromTimestamp(end.EndTime), StringComparer.Ordinal);
         PriceBook book = applied.PriceVersion == ledger.Catalog.Book.Version
             ? ledger.Catalog.Book
-            : new PriceBook(applied.PriceVersion, catalog.Prices);
+            : new PriceBook(applied.PriceVersion, catalog.Prices, catalog.Skus, catalog.Tools);
         ledger.SetCatalog(new CatalogModel(applied, book));
         foreach (Grain grain in ledger.Grains.Values) grain.IsInCatalog = false;
         Configure(ledger, catalog, ends);
@@ -82,6 +82,9 @@ internal static class ApplyCatalog
         foreach (SessionGrain session in ledger.Sessions.Values.OrderBy(session => session.Number))
             session.NarrowCeilings();
     }
+
+    private static bool HasSamePrices(Catalog next, Catalog present) =>
+        next.Prices.Equals(present.Prices) && next.Skus.Equals(present.Skus) && next.Tools.Equals(present.Tools);
 
     private static void Configure(TenantLedger ledger, Catalog catalog, Dictionary<string, long> ends)
     {

@@ -43,8 +43,15 @@ internal static class CatalogDiff
         return items;
     }
 
-    // Prices of one model differ by the time from which they are in force.
-    private static string PriceItem(Price price) => $"prices/{price.Model}@{price.EffectiveFrom.ToString().Trim('"')}";
+    // Prices of one model differ by region, by service tier, and by the time from which they are in force.
+    private static string PriceItem(Price price)
+    {
+        string region = price.Region.Length > 0 ? $"/{price.Region}" : "";
+        string tier = price.ServiceTier is ServiceTier.Unspecified or ServiceTier.Standard
+            ? ""
+            : $"/{price.ServiceTier}";
+        return $"prices/{price.Model}{region}{tier}@{price.EffectiveFrom.ToString().Trim('"')}";
+    }
 
     private static Catalog TenantOf(Catalog catalog) => new()
     {

@@ -155,7 +155,7 @@ public sealed class CatalogRules
     {
         CheckItems("prices", _catalog.Prices.Count);
         var models = new HashSet<string>(_catalog.Prices.Select(price => price.Model), StringComparer.Ordinal);
-        var seen = new HashSet<(string, long)>();
+        var seen = new HashSet<(string, string, ServiceTier, long)>();
         var ownerOfAlias = new Dictionary<string, string>(StringComparer.Ordinal);
         for (int index = 0; index < _catalog.Prices.Count; index++)
         {
@@ -165,8 +165,9 @@ public sealed class CatalogRules
             if (price.EffectiveFrom is null) Fault($"{path}.effectiveFrom", "is missing");
             else if (!LogTime.TryFromTimestamp(price.EffectiveFrom, out long fromNanos))
                 Fault($"{path}.effectiveFrom", "must be before the year 2262");
-            else if (!seen.Add((price.Model, fromNanos)))
+            else if (!seen.Add((price.Model, price.Region, TierOf(price), fromNanos)))
                 Fault($"{path}.effectiveFrom", $"there is another price of {price.Model} from the same time on");
+            if (price.Region.Length > 0) CheckName($"{path}.region", price.Region);
             foreach (string alias in price.Aliases)
             {
                 CheckName($"{path}.aliases", alias);
@@ -184,11 +185,29 @@ public sealed class CatalogRules
                     CheckRates($"{path}.longContext.rates", price.LongContext.Rates);
             }
 
-            if (price.HasBatchMultiplierPpm && price.BatchMultiplierPpm is < 0 or > MultiplierPpmMax)
-                Fault($"{path}.batch.multiplier", "must be between 0 and 10");
+            CheckMultipliers(path, price);
         }
 
         return models;
+    }
+
+    private static ServiceTier TierOf(Price price) =>
+        price.ServiceTier == ServiceTier.Unspecified ? ServiceTier.Standard : price.ServiceTier;
+
+    private void CheckMultipliers(string path, Price price)
+    {
+        Check("batch", price.HasBatchMultiplierPpm, price.BatchMultiplierPpm);
+        Check("priority", price.HasPriorityMultiplierPpm, price.PriorityMultiplierPpm);
+        Check("flex", price.HasFlexMultiplierPpm, price.FlexMultiplierPpm);
+
+        void Check(string tier, bool isGiven, long multiplierPpm)
+        {
+            if (!isGiven) return;
+            if (multiplierPpm is < 0 or > MultiplierPpmMax)
+                Fault($"{path}.{tier}.multiplier", "must be between 0 and 10");
+            else if (TierOf(price) != ServiceTier.Standard)
+                Fault($"{path}.{tier}.multiplier", "belongs to an entry of the standard tier");
+        }
     }
 
     private void CheckRates(string path, Rates rates)
@@ -212,7 +231,7 @@ public sealed class CatalogRules
 
     private void CheckToolsAndSkus()
     {
-        CheckUnique("tools", _catalog.Tools.Select(tool => tool.Id));
+        HashSet<string> tools = CheckUnique("tools", _catalog.Tools.Select(tool => tool.Id));
         CheckUnique("skus", _catalog.Skus.Select(sku => sku.Id));
         for (int index = 0; index < _catalog.Tools.Count; index++)
         {
@@ -223,7 +242,10 @@ public sealed class CatalogRules
         for (int index = 0; index < _catalog.Skus.Count; index++)
         {
             CheckName($"skus[{index}].id", _catalog.Skus[index].Id);
+            if (_catalog.Skus[index].Cost is null) Fault($"skus[{index}].cost", "is missing");
             CheckMoney($"skus[{index}].cost", _catalog.Skus[index].Cost);
+            if (tools.Contains(_catalog.Skus[index].Id))
+                Fault($"skus[{index}].id", "already names a tool, whose calls have a cost of their own");
         }
     }
 

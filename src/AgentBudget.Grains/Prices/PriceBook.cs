@@ -1,44 +1,8 @@
 using System.Collections.Frozen;
-using AgentBudget.Grains.Tenants;
 using AgentBudget.Protocol.V1;
+using Google.Protobuf.Collections;
 
 namespace AgentBudget.Grains.Prices;
-
-/// <summary>Prices of one model from a time on.</summary>
-internal sealed class PriceEntry
-{
-    private const long WholePpm = 1_000_000;
-
-    private readonly RateCard _standard;
-    private readonly RateCard _standardLong;
-    private readonly RateCard _batch;
-    private readonly RateCard _batchLong;
-    private readonly long _longContextAbove;
-
-    public PriceEntry(Price price)
-    {
-        Model = price.Model;
-        EffectiveFromNanos = LogTime.FromTimestamp(price.EffectiveFrom);
-        long batchPpm = price.HasBatchMultiplierPpm ? price.BatchMultiplierPpm : WholePpm;
-        _standard = new RateCard(price.Rates, fallback: null, WholePpm);
-        _batch = new RateCard(price.Rates, fallback: null, batchPpm);
-        _longContextAbove = price.LongContext?.AboveTokens ?? long.MaxValue;
-        _standardLong = new RateCard(price.LongContext?.Rates, _standard, WholePpm);
-        _batchLong = new RateCard(price.LongContext?.Rates, _batch, batchPpm);
-    }
-
-    public string Model { get; }
-
-    public long EffectiveFromNanos { get; }
-
-    /// <summary>The rates that a whole request of these tokens is billed by.</summary>
-    public RateCard CardFor(in Tokens tokens, ServiceTier tier)
-    {
-        bool isLong = tokens.Prompt > _longContextAbove;
-        if (tier == ServiceTier.Batch) return isLong ? _batchLong : _batch;
-        return isLong ? _standardLong : _standard;
-    }
-}
 
 /// <summary>
 /// All prices of one version. Immutable: a hold keeps the book that it was priced with, and is settled with it.
@@ -46,11 +10,16 @@ internal sealed class PriceEntry
 internal sealed class PriceBook
 {
     private readonly FrozenDictionary<string, PriceEntry[]> _entriesByName;
+    private readonly FrozenDictionary<string, SkuPrice> _skus;
+    private readonly SkuPrice? _dearestSku;
 
-    public PriceBook(long version, IReadOnlyList<Price> prices)
+    public PriceBook(
+        long version, IReadOnlyList<Price> prices, IReadOnlyList<Sku> skus, IReadOnlyList<Tool> tools)
     {
         Version = version;
         Prices = prices;
+        Skus = skus;
+        Tools = tools;
         var byName = new Dictionary<string, List<PriceEntry>>(StringComparer.Ordinal);
         foreach (Price price in prices)
         {
@@ -68,21 +37,110 @@ internal sealed class PriceBook
             pair => pair.Key,
             pair => pair.Value.OrderByDescending(entry => entry.EffectiveFromNanos).ToArray(),
             StringComparer.Ordinal);
+        SkuPrice[] all =
+        [
+            .. skus.Select(sku => new SkuPrice(sku.Id, MoneyMath.ToNanos(sku.Cost), IsTool: false)),
+            .. tools.Where(tool => tool.CostPerCall is not null)
+                .Select(tool => new SkuPrice(tool.Id, MoneyMath.ToNanos(tool.CostPerCall), IsTool: true)),
+        ];
+        _skus = all.ToFrozenDictionary(sku => sku.Id, StringComparer.Ordinal);
+        _dearestSku = all.MaxBy(sku => sku.CostNanos);
     }
 
     public long Version { get; }
 
     public IReadOnlyList<Price> Prices { get; }
 
-    /// <summary>The price in force for a model or alias at a time; null if it is unknown then.</summary>
-    public PriceEntry? Find(string nameOrAlias, long atNanos)
+    public IReadOnlyList<Sku> Skus { get; }
+
+    public IReadOnlyList<Tool> Tools { get; }
+
+    /// <summary>
+    /// The price in force for a model or alias at a time; null if it is unknown then. The call's region wins over every
+    /// region, then its service tier over the ordinary list, then the later price.
+    /// </summary>
+    public PriceEntry? Find(string nameOrAlias, string region, ServiceTier tier, long atNanos)
     {
         if (!_entriesByName.TryGetValue(nameOrAlias, out PriceEntry[]? entries)) return null;
+        PriceEntry? best = null;
+        int bestRank = -1;
         foreach (PriceEntry entry in entries)
         {
-            if (entry.EffectiveFromNanos <= atNanos) return entry;
+            if (entry.EffectiveFromNanos > atNanos) continue;
+            bool isOfRegion = entry.Region.Length > 0;
+            bool isOfTier = entry.Tier != ServiceTier.Standard;
+            if ((isOfRegion && entry.Region != region) || (isOfTier && entry.Tier != tier)) continue;
+            int rank = (isOfRegion ? 2 : 0) + (isOfTier ? 1 : 0);
+            if (rank > bestRank) (best, bestRank) = (entry, rank);
+        }
+
+        return best;
+    }
+
+    /// <summary>Of counted items the first that the book does not know; null if it knows them all.</summary>
+    public string? FirstUnknown(RepeatedField<CountedItem> items)
+    {
+        for (int index = 0; index < items.Count; index++)
+        {
+            if (FindSku(items[index].Sku) is null) return items[index].Sku;
         }
 
         return null;
+    }
+
+    /// <summary>Calls of tools among counted items.</summary>
+    public long ToolCallsOf(RepeatedField<CountedItem> items)
+    {
+        long calls = 0;
+        for (int index = 0; index < items.Count; index++)
+        {
+            if (FindSku(items[index].Sku) is { IsTool: true }) calls += items[index].Count;
+        }
+
+        return calls;
+    }
+
+    /// <summary>The price of a SKU, or of a tool's call; null if the book has none.</summary>
+    public SkuPrice? FindSku(string id) => _skus.GetValueOrDefault(id);
+
+    /// <summary>
+    /// What counted items cost. One that the book does not know pays the dearest, because what was used is never free;
+    /// holds look for unknown ones first. False if the sum does not fit 64 bits of nanos.
+    /// </summary>
+    public bool TryPrice(RepeatedField<CountedItem> items, ref long sumNanos)
+    {
+        for (int index = 0; index < items.Count; index++)
+        {
+            if (!TryPrice(items[index], out long nanos) || nanos > long.MaxValue - sumNanos) return false;
+            sumNanos += nanos;
+        }
+
+        return true;
+    }
+
+    /// <summary>
+    /// The costs of counted items one by one, as parts of a charge; null for none, or where they are no part of it: the
+    /// rest of a hold that was settled in parts can be less than its items.
+    /// </summary>
+    public ItemCosts? CostsOf(RepeatedField<CountedItem> items, long chargeNanos)
+    {
+        long sumNanos = 0;
+        if (items.Count == 0 || !TryPrice(items, ref sumNanos) || sumNanos > chargeNanos) return null;
+        var costs = new ItemCosts();
+        foreach (CountedItem item in items)
+        {
+            bool fits = TryPrice(item, out long nanos);
+            Invariant.Holds(fits);
+            bool isTool = FindSku(item.Sku) is { IsTool: true };
+            costs.Items.Add(new ItemCost { Sku = item.Sku, Count = item.Count, CostNanos = nanos, Tool = isTool });
+        }
+
+        return costs;
+    }
+
+    private bool TryPrice(CountedItem item, out long nanos)
+    {
+        long costNanos = (FindSku(item.Sku) ?? _dearestSku)?.CostNanos ?? 0;
+        return SkuPrice.TryMultiply(costNanos, item.Count, out nanos);
     }
 }

@@ -31,15 +31,17 @@ internal static class Amend
         if (estimate is null)
         {
             refusal = Decide.CheckSession(session, reservation.Tool);
-            if (!refusal.IsRefused) refusal = session.CheckModel(reservation.Model);
+            if (!refusal.IsRefused && reservation.Model.Length > 0) refusal = session.CheckModel(reservation.Model);
         }
         else
         {
             var call = new Call(
                 request.Model.Length > 0 ? request.Model : reservation.Model,
                 Tokens.From(estimate),
+                estimate.Items,
                 reservation.Tool,
                 reservation.ServiceTier,
+                reservation.Region,
                 Tags: null,
                 reservation);
             Verdict verdict = Decide.Ask(ledger, session, call, out offer, out refusal);
@@ -85,7 +87,7 @@ internal static class Amend
             Reservation = reservation.Number,
             CostNanos = spend.CostNanos,
             Tokens = spend.Tokens,
-            Model = estimate is null ? reservation.Model : offer.Price.Model,
+            Model = estimate is null ? reservation.Model : offer.Model,
             Estimate = estimate,
             PriceVersion = estimate is null ? reservation.Book.Version : ledger.Catalog.Book.Version,
             ExpireTime = LogTime.ToTimestamp(expireNanos),

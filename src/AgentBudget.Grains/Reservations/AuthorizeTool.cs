@@ -20,7 +20,7 @@ internal static class AuthorizeTool
         if (session.TryAnswer(Operation.AuthorizeTool, request.RequestId, fingerprint, out Answer again)) return again;
 
         Refusal refusal = Decide.CheckSession(session, request.Tool);
-        if (!refusal.IsRefused) refusal = session.CheckToolCall();
+        if (!refusal.IsRefused) refusal = session.CheckToolCalls(1);
         LedgerEvent decided = refusal.IsRefused
             ? Refuse.Event(session, refusal, request.RequestId, fingerprint)
             : Allowed(session, request, fingerprint);

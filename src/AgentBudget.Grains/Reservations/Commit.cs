@@ -26,10 +26,10 @@ internal static class Commit
 
         bool isFinal = !request.HasFinal || request.Final;
         Tokens tokens = Tokens.From(request.Usage);
-        PriceEntry price = PriceOf(reservation!, request.Model, out string model, out string pricedAs);
-        bool isPriced =
-            price.CardFor(tokens, reservation!.ServiceTier).TryPrice(tokens, Rounding.HalfToEven, out long nanos);
-        if (!isPriced) return new Answer(Outcome.AmountOverflow);
+        PriceEntry? price = PriceOf(reservation!, request.Model, out string model, out string pricedAs);
+        if (price is null && tokens.Total > 0) return new Answer(Outcome.ModelMissing);
+        if (!TryPrice(reservation!, price, tokens, request.Usage, out long nanos))
+            return new Answer(Outcome.AmountOverflow);
         var charge = new Spend(nanos, tokens.Total);
         foreach (Grain grain in session.Path)
         {
@@ -39,7 +39,7 @@ internal static class Commit
         // What was spent must be recorded: nothing below may fail.
         UsageSource source =
             request.UsageSource == UsageSource.Unspecified ? UsageSource.Provider : request.UsageSource;
-        LedgerEvent settled = Settled(reservation, charge, request.Usage, source, isFinal, ledger);
+        LedgerEvent settled = Settled(reservation!, charge, request.Usage, source, isFinal, ledger);
         settled.RequestId = request.RequestId;
         settled.RequestFingerprint = fingerprint;
         settled.ReservationSettled.Model = model;
@@ -78,6 +78,8 @@ internal static class Commit
             UsageSource = source,
             Late = !reservation.IsHeld || !session.IsOpen,
             Final = isFinal,
+            Tool = reservation.Tool,
+            ItemCosts = reservation.Book.CostsOf(usage.Items, charge.CostNanos),
         };
         foreach (Grain grain in session.Path) grain.Budget.AddCrossings(charge, settled.TiersCrossed);
         return new LedgerEvent { Spender = session.Spender, ReservationSettled = settled };
@@ -91,16 +93,11 @@ internal static class Commit
         var charge = new Spend(settled.CostNanos, settled.Tokens);
         var overrun = new Spend(settled.OverrunNanos, settled.OverrunTokens);
         foreach (Grain grain in session.Path) grain.Settle(unheld, charge, overrun);
-        for (int index = 0; index < settled.TiersCrossed.Count; index++)
-        {
-            TierCrossing crossing = settled.TiersCrossed[index];
-            ledger.GrainOnPath(session, crossing.Grain).Budget.MarkNotified(crossing.AtPercent);
-        }
-
+        ledger.MarkNotified(session, settled.TiersCrossed);
         reservation.Reduce(unheld);
         if (!settled.Final)
         {
-            reservation.ReduceEstimate(Tokens.From(settled.Usage));
+            reservation.ReduceEstimate(settled.Usage);
             return;
         }
 
@@ -116,14 +113,15 @@ internal static class Commit
     }
 
     // The price of the model that ran, from the hold's own book at the hold's own time. A model that this book does not
-    // know pays the held model's price: never free, and never left unrecorded.
-    private static PriceEntry PriceOf(Reservation reservation, string ranModel, out string model, out string pricedAs)
+    // know pays the held model's price: never free, and never left unrecorded. Null for items that were held without a
+    // model, where the commit names none that is known.
+    private static PriceEntry? PriceOf(Reservation reservation, string ranModel, out string model, out string pricedAs)
     {
         pricedAs = "";
         model = reservation.Model;
         if (ranModel.Length > 0 && ranModel != reservation.Model)
         {
-            PriceEntry? ran = reservation.Book.Find(ranModel, reservation.HeldAtNanos);
+            PriceEntry? ran = Find(reservation, ranModel);
             if (ran is not null)
             {
                 model = ran.Model;
@@ -134,9 +132,21 @@ internal static class Commit
             pricedAs = reservation.Model;
         }
 
-        PriceEntry? held = reservation.Book.Find(reservation.Model, reservation.HeldAtNanos);
-        Invariant.Holds(held is not null);
-        return held!;
+        PriceEntry? held = Find(reservation, reservation.Model);
+        Invariant.Holds(held is not null || reservation.Model.Length == 0);
+        return held;
+    }
+
+    private static PriceEntry? Find(Reservation reservation, string model) =>
+        reservation.Book.Find(model, reservation.Region, reservation.ServiceTier, reservation.HeldAtNanos);
+
+    private static bool TryPrice(
+        Reservation reservation, PriceEntry? price, in Tokens tokens, TokenUsage usage, out long nanos)
+    {
+        nanos = 0;
+        bool fits = price is null
+            || price.CardFor(tokens, reservation.ServiceTier).TryPrice(tokens, Rounding.HalfToEven, out nanos);
+        return fits && reservation.Book.TryPrice(usage.Items, ref nanos);
     }
 
     private static ulong FingerprintOf(CommitCommand command) => new Fingerprint((ulong)Operation.Commit)

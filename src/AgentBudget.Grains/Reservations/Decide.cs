@@ -8,22 +8,26 @@ using Google.Protobuf.Collections;
 namespace AgentBudget.Grains.Reservations;
 
 /// <summary>A call that is to be held for.</summary>
-/// <param name="Model">The model asked for, or an alias.</param>
-/// <param name="Tokens">The most it can use.</param>
+/// <param name="Model">The model asked for, or an alias; empty for counted items alone.</param>
+/// <param name="Tokens">The most tokens it can use.</param>
+/// <param name="Items">The most counted items it can use.</param>
 /// <param name="Tool">The tool on whose behalf it is made; empty for none.</param>
 /// <param name="ServiceTier">The price list.</param>
+/// <param name="Region">Where it is served; empty where that is not said.</param>
 /// <param name="Tags">Its tags; null for a change of a hold, whose tags were taken.</param>
 /// <param name="Amended">The hold that it changes; null for a new one.</param>
 internal readonly record struct Call(
     string Model,
     Tokens Tokens,
+    RepeatedField<CountedItem> Items,
     string Tool,
     ServiceTier ServiceTier,
+    string Region,
     MapField<string, string>? Tags,
     Reservation? Amended);
 
-/// <summary>What a call is granted: the price of the model to call, and the amount to hold.</summary>
-internal readonly record struct Offer(PriceEntry Price, Spend Spend, bool IsDowngraded);
+/// <summary>What a call is granted: the model to call, and the amount to hold.</summary>
+internal readonly record struct Offer(string Model, Spend Spend, long ToolCalls, bool IsDowngraded);
 
 /// <summary>How a call was decided.</summary>
 internal enum Verdict
@@ -49,32 +53,34 @@ internal static class Decide
         TenantLedger ledger, SessionGrain session, in Call call, out Offer offer, out Refusal refusal)
     {
         offer = default;
-        PriceEntry? price = ledger.Catalog.Book.Find(call.Model, ledger.Now);
+        PriceBook book = ledger.Catalog.Book;
+        PriceEntry? price = book.Find(call.Model, call.Region, call.ServiceTier, ledger.Now);
         refusal = CheckCall(ledger, session, call, price);
         if (refusal.IsRefused) return Verdict.Refused;
 
-        Invariant.Holds(price is not null);
-        if (!TryQuote(price!, call, out Spend asked)) return Verdict.Overflow;
+        if (!TryQuote(book, price, call, out Spend asked)) return Verdict.Overflow;
 
+        long toolCalls = Math.Max(call.Tool.Length > 0 ? 1 : 0, book.ToolCallsOf(call.Items));
         refusal = session.CheckRequest(asked);
         if (!refusal.IsRefused && call.Amended is null)
         {
-            refusal = session.CheckStep(isToolCall: call.Tool.Length > 0);
+            refusal = session.CheckStep(isStep: price is not null, toolCalls);
             if (!refusal.IsRefused) refusal = session.CheckOpenHolds();
         }
 
         if (refusal.IsRefused) return Verdict.Refused;
 
         bool isAboveSoftCap = IsAboveSoftCap(session, Beyond(asked, call));
-        Offer? cheaper = isAboveSoftCap ? CheaperOffer(ledger, session, call, price!) : null;
-        offer = cheaper ?? new Offer(price!, asked, IsDowngraded: false);
+        Offer? cheaper = isAboveSoftCap ? CheaperOffer(ledger, session, call, price) : null;
+        offer = cheaper ?? new Offer(price?.Model ?? "", asked, toolCalls, IsDowngraded: false);
+        offer = offer with { ToolCalls = toolCalls };
         bool refusesAtSoftCap = isAboveSoftCap && cheaper is null && session.UseCase.RefusesWithoutCheaperModel;
 
         Spend beyond = Beyond(offer.Spend, call);
         refusal = CheckPath(session, beyond, refusesAtSoftCap);
         if (refusal.IsRefused)
         {
-            string? fitting = isAboveSoftCap ? null : FittingModel(ledger, session, call, price!);
+            string? fitting = isAboveSoftCap ? null : FittingModel(ledger, session, call, price);
             refusal = refusal with { SuggestedModel = fitting };
             return Verdict.Refused;
         }
@@ -99,13 +105,25 @@ internal static class Decide
     {
         Refusal refusal = CheckSession(session, call.Tool);
         if (refusal.IsRefused) return refusal;
+        PriceBook book = ledger.Catalog.Book;
+        for (int index = 0; index < call.Items.Count; index++)
+        {
+            if (book.FindSku(call.Items[index].Sku) is not { IsTool: true } tool) continue;
+            refusal = session.CheckTool(tool.Id);
+            if (refusal.IsRefused) return refusal;
+        }
+
         string model = price?.Model ?? call.Model;
-        refusal = session.CheckModel(model);
+        refusal = model.Length == 0 ? default : session.CheckModel(model);
         if (refusal.IsRefused) return refusal;
 
-        if (price is null) return new Refusal(Reason.UnknownPrice, ledger.Tenant.Name) { Subject = model };
-        if (price.CardFor(call.Tokens, call.ServiceTier).MissingRate(call.Tokens) is { } bucket)
-            return new Refusal(Reason.UnknownPrice, ledger.Tenant.Name) { Subject = bucket };
+        // Items alone need no model; tokens do.
+        string? unknown = price is not null ? price.MissingRate(call.Tokens, call.ServiceTier)
+            : model.Length > 0 ? model
+            : call.Tokens.Total > 0 ? "model"
+            : null;
+        unknown ??= book.FirstUnknown(call.Items);
+        if (unknown is not null) return new Refusal(Reason.UnknownPrice, ledger.Tenant.Name) { Subject = unknown };
 
         return call.Tags is not null && ledger.Catalog.MissingTag(session.Opened.Tags, call.Tags) is { } tag
             ? new Refusal(Reason.MissingTag, ledger.Tenant.Name) { Subject = tag }
@@ -115,7 +133,7 @@ internal static class Decide
     private static Spend Beyond(in Spend spend, in Call call) =>
         call.Amended is null ? spend : spend.Beyond(call.Amended.Held);
 
-    private static Refusal CheckPath(SessionGrain session, in Spend spend, bool refusesAtSoftCap)
+    public static Refusal CheckPath(SessionGrain session, in Spend spend, bool refusesAtSoftCap)
     {
         // Sessions come first on the path; one that refuses for the run waits for what the others above it say.
         Refusal ofRun = default;
@@ -132,7 +150,7 @@ internal static class Decide
         return ofRun;
     }
 
-    private static bool IsAboveSoftCap(SessionGrain session, in Spend spend)
+    public static bool IsAboveSoftCap(SessionGrain session, in Spend spend)
     {
         foreach (Grain grain in session.Path)
         {
@@ -142,7 +160,7 @@ internal static class Decide
         return false;
     }
 
-    private static bool CanCount(SessionGrain session, in Spend spend)
+    public static bool CanCount(SessionGrain session, in Spend spend)
     {
         foreach (Grain grain in session.Path)
         {
@@ -153,26 +171,30 @@ internal static class Decide
     }
 
     // The call on the use case's cheaper model; null where there is none in scope and priced for these tokens.
-    private static Offer? CheaperOffer(TenantLedger ledger, SessionGrain session, in Call call, PriceEntry price)
+    private static Offer? CheaperOffer(TenantLedger ledger, SessionGrain session, in Call call, PriceEntry? price)
     {
-        if (session.UseCase.CheaperModel(price.Model) is not { } name) return null;
+        if (price is null || session.UseCase.CheaperModel(price.Model) is not { } name) return null;
         if (session.CheckModel(name).IsRefused) return null;
-        if (ledger.Catalog.Book.Find(name, ledger.Now) is not { } cheaper) return null;
-        return cheaper.CardFor(call.Tokens, call.ServiceTier).MissingRate(call.Tokens) is null
-            && TryQuote(cheaper, call, out Spend spend)
-            ? new Offer(cheaper, spend, IsDowngraded: true)
+        PriceBook book = ledger.Catalog.Book;
+        if (book.Find(name, call.Region, call.ServiceTier, ledger.Now) is not { } cheaper) return null;
+        return cheaper.MissingRate(call.Tokens, call.ServiceTier) is null
+            && TryQuote(book, cheaper, call, out Spend spend)
+            ? new Offer(cheaper.Model, spend, ToolCalls: 0, IsDowngraded: true)
             : null;
     }
 
-    private static string? FittingModel(TenantLedger ledger, SessionGrain session, in Call call, PriceEntry price) =>
+    private static string? FittingModel(TenantLedger ledger, SessionGrain session, in Call call, PriceEntry? price) =>
         CheaperOffer(ledger, session, call, price) is { } offer
         && !CheckPath(session, Beyond(offer.Spend, call), refusesAtSoftCap: false).IsRefused
-            ? offer.Price.Model
+            ? offer.Model
             : null;
 
-    private static bool TryQuote(PriceEntry price, in Call call, out Spend spend)
+    private static bool TryQuote(PriceBook book, PriceEntry? price, in Call call, out Spend spend)
     {
-        bool fits = price.CardFor(call.Tokens, call.ServiceTier).TryPrice(call.Tokens, Rounding.Up, out long nanos);
+        long nanos = 0;
+        bool fits = price is null
+            || price.CardFor(call.Tokens, call.ServiceTier).TryPrice(call.Tokens, Rounding.Up, out nanos);
+        fits = fits && book.TryPrice(call.Items, ref nanos);
         spend = new Spend(nanos, call.Tokens.Total);
         return fits;
     }

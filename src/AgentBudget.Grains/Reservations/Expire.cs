@@ -17,6 +17,7 @@ internal static class Expire
             // A part that used more of a bucket than was estimated left its tokens in no bucket: they count, unsorted.
             Tokens estimate = Tokens.From(reservation.Estimate!);
             TokenUsage usage = estimate.Total == reservation.HeldTokens ? estimate.ToUsage() : new TokenUsage();
+            usage.Items.Add(reservation.Estimate!.Items);
             LedgerEvent settled = Commit.Settled(
                 reservation, reservation.Held, usage, UsageSource.Estimated, isFinal: true, ledger);
             ledger.Emit(settled, session);

@@ -35,6 +35,7 @@ internal static class Refuse
     {
         session.CountRefusal();
         if (refused.ToolOnly) return Operation.AuthorizeTool;
+        if (refused.Sku.Length > 0) return Operation.RecordCost;
         return refused.Reservation > 0 ? Operation.Amend : Operation.Reserve;
     }
 }

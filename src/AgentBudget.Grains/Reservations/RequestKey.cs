@@ -88,15 +88,25 @@ internal readonly struct Fingerprint
     public Fingerprint Add(TokenEstimate? estimate)
     {
         if (estimate is null) return Add(-1L);
-        return Add(estimate.InputTokens).Add(estimate.MaxOutputTokens).Add(estimate.CacheReadTokens)
+        return Add(estimate.Items).Add(estimate.InputTokens).Add(estimate.MaxOutputTokens).Add(estimate.CacheReadTokens)
             .Add(estimate.CacheWrite5MTokens).Add(estimate.CacheWrite1HTokens).Add(estimate.ReasoningTokens)
             .Add(estimate.InputAudioTokens).Add(estimate.OutputAudioTokens).Add(estimate.InputImageTokens);
+    }
+
+    /// <summary>Items in any order give the same hash; without any, it is as if they were not asked about.</summary>
+    public Fingerprint Add(RepeatedField<CountedItem> items)
+    {
+        if (items.Count == 0) return this;
+        ulong sum = 0;
+        for (int index = 0; index < items.Count; index++)
+            sum += new Fingerprint(Increment).Add(items[index].Sku).Add(items[index].Count).Value;
+        return Add((long)items.Count).Add((long)sum);
     }
 
     public Fingerprint Add(TokenUsage? usage)
     {
         if (usage is null) return Add(-1L);
-        return Add(usage.InputTokens).Add(usage.OutputTokens).Add(usage.CacheReadTokens)
+        return Add(usage.Items).Add(usage.InputTokens).Add(usage.OutputTokens).Add(usage.CacheReadTokens)
             .Add(usage.CacheWrite5MTokens).Add(usage.CacheWrite1HTokens).Add(usage.ReasoningTokens)
             .Add(usage.InputAudioTokens).Add(usage.OutputAudioTokens).Add(usage.InputImageTokens);
     }

@@ -38,6 +38,8 @@ internal enum Operation
     /// <summary>AmendReservation.</summary>
     Amend = 10,
 
+    /// <summary>RecordCost.</summary>
+    RecordCost = 11,
     /// <summary>CreateCredential.</summary>
     CreateCredential = 50,
 

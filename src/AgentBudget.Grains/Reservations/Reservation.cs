@@ -50,6 +50,8 @@ internal sealed class Reservation
 
     public string Tool { get; private set; } = "";
 
+    public string Region { get; private set; } = "";
+
     /// <summary>Expiry while held, end of the retention after.</summary>
     public Deadline Deadline { get; private set; }
 
@@ -75,6 +77,7 @@ internal sealed class Reservation
         OnExpiry = held.OnExpiry;
         Estimate = held.Estimate;
         Tool = held.Tool;
+        Region = held.Region;
         Deadline.Number = number;
     }
 
@@ -87,10 +90,18 @@ internal sealed class Reservation
         Invariant.Holds(HeldTokens >= 0);
     }
 
-    /// <summary>Of a part that was settled, each bucket is no longer to be expected.</summary>
-    public void ReduceEstimate(in Tokens used)
+    /// <summary>Of a part that was settled, no bucket and no item is to be expected again.</summary>
+    public void ReduceEstimate(TokenUsage used)
     {
-        if (Estimate is not null) Estimate = Tokens.From(Estimate).Less(used).ToEstimate();
+        if (Estimate is null) return;
+        TokenEstimate rest = Tokens.From(Estimate).Less(Tokens.From(used)).ToEstimate();
+        foreach (CountedItem item in Estimate.Items)
+        {
+            long count = item.Count - (used.Items.FirstOrDefault(other => other.Sku == item.Sku)?.Count ?? 0);
+            if (count > 0) rest.Items.Add(new CountedItem { Sku = item.Sku, Count = count });
+        }
+
+        Estimate = rest;
     }
 
     /// <summary>The hold was changed.</summary>
@@ -124,7 +135,7 @@ internal sealed class Reservation
         Session = null!;
         Book = null!;
         Estimate = null;
-        Model = Tool = "";
+        Model = Tool = Region = "";
     }
 
     public void Restore(Protocol.Snapshot.V1.ReservationState state, SessionGrain session, PriceBook book)
@@ -142,6 +153,7 @@ internal sealed class Reservation
         OnExpiry = state.OnExpiry;
         Estimate = state.Estimate;
         Tool = state.Tool;
+        Region = state.Region;
         Deadline = new Deadline(IsHeld ? DeadlineKind.HoldExpiry : DeadlineKind.Retention, this, Number, name: "");
     }
 }

@@ -32,8 +32,10 @@ internal static class Reserve
         var call = new Call(
             request.Model,
             Tokens.From(request.Estimate),
+            request.Estimate.Items,
             request.Tool,
             request.ServiceTier,
+            request.Region,
             request.Tags,
             Amended: null);
         Verdict verdict = Decide.Ask(ledger, session, call, out Offer offer, out Refusal refusal);
@@ -58,7 +60,7 @@ internal static class Reserve
         ReservationHeld held = ledgerEvent.ReservationHeld;
         var spend = new Spend(held.CostNanos, held.Tokens);
         foreach (Grain grain in session.Path) grain.Hold(spend);
-        session.CountStep(isToolCall: held.Tool.Length > 0);
+        session.CountStep(isStep: held.Model.Length > 0, held.ToolCalls);
         Reservation reservation = ledger.AddReservation(
             ledgerEvent.Sequence, session, ledger.BookOf(held.PriceVersion), held);
         session.Link(reservation);
@@ -76,13 +78,15 @@ internal static class Reserve
         {
             CostNanos = offer.Spend.CostNanos,
             Tokens = offer.Spend.Tokens,
-            Model = offer.Price.Model,
+            Model = offer.Model,
             Estimate = request.Estimate,
             PriceVersion = ledger.Catalog.Book.Version,
             ServiceTier = ServiceTierOf(request),
             ExpireTime = LogTime.ToTimestamp(ledger.Now + ttlNanos),
             OnExpiry = OnExpiryOf(request),
             Tool = request.Tool,
+            ToolCalls = offer.ToolCalls,
+            Region = request.Region,
         };
         if (offer.IsDowngraded) held.RequestedModel = request.Model;
         if (request.Tags.Count > 0) held.Tags = new Tags { Values = { request.Tags } };
@@ -123,5 +127,6 @@ internal static class Reserve
         .Add(request.Ttl)
         .Add((long)OnExpiryOf(request))
         .Add((long)ServiceTierOf(request))
+        .Add(request.Region)
         .Value;
 }

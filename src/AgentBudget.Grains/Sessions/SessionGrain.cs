@@ -184,16 +184,17 @@ internal sealed partial class SessionGrain : Grain
         }
         : default;
 
-    /// <summary>Answers the refusal of one more step, or none.</summary>
-    public Refusal CheckStep(bool isToolCall)
+    /// <summary>Answers the refusal of one more step, if it is one, or of so many tool calls, or none.</summary>
+    public Refusal CheckStep(bool isStep, long toolCalls)
     {
-        if (Steps >= Ceilings.Steps) return Counted(ReservationRefused.Types.Unit.Steps, Ceilings.Steps, Steps);
-        return isToolCall ? CheckToolCall() : default;
+        if (isStep && Steps >= Ceilings.Steps)
+            return Counted(ReservationRefused.Types.Unit.Steps, Ceilings.Steps, Steps);
+        return toolCalls > 0 ? CheckToolCalls(toolCalls) : default;
     }
 
-    /// <summary>Answers the refusal of one more tool call, or none.</summary>
-    public Refusal CheckToolCall() => ToolCalls >= Ceilings.ToolCalls
-        ? Counted(ReservationRefused.Types.Unit.ToolCalls, Ceilings.ToolCalls, ToolCalls)
+    /// <summary>Answers the refusal of so many more tool calls, or none.</summary>
+    public Refusal CheckToolCalls(long toolCalls) => toolCalls > Ceilings.ToolCalls - ToolCalls
+        ? Counted(ReservationRefused.Types.Unit.ToolCalls, Ceilings.ToolCalls, ToolCalls, toolCalls)
         : default;
 
     /// <summary>Answers the refusal of one more open hold, or none.</summary>
@@ -217,10 +218,10 @@ internal sealed partial class SessionGrain : Grain
         Budget.SetLimits(Ceilings.BudgetNanos, Ceilings.Tokens);
     }
 
-    public void CountStep(bool isToolCall)
+    public void CountStep(bool isStep, long toolCalls)
     {
-        Steps++;
-        if (isToolCall) ToolCalls++;
+        if (isStep) Steps++;
+        ToolCalls += toolCalls;
     }
 
     public void CountToolCall() => ToolCalls++;
@@ -287,8 +288,8 @@ internal sealed partial class SessionGrain : Grain
         return left;
     }
 
-    private Refusal Counted(ReservationRefused.Types.Unit unit, long limit, long count) =>
-        new(Reason.StepCeiling, Name) { Unit = unit, Limit = limit, Settled = count, Requested = 1 };
+    private Refusal Counted(ReservationRefused.Types.Unit unit, long limit, long count, long requested = 1) =>
+        new(Reason.StepCeiling, Name) { Unit = unit, Limit = limit, Settled = count, Requested = requested };
 
     /// <summary>Takes counters back from a snapshot.</summary>
     public void Restore(Protocol.Snapshot.V1.SessionState state)

@@ -34,6 +34,9 @@ internal abstract class Grain(string name, Reason budgetReason)
     /// <summary>Holds one amount in place of another.</summary>
     public void Rehold(in Spend before, in Spend after) => Budget.Rehold(before, after);
 
+    /// <summary>Charges what was never held, within the hard cap.</summary>
+    public void Charge(in Spend charge) => Budget.Charge(charge);
+
     /// <summary>Charges in full; what goes beyond the hold is recorded as overrun.</summary>
     public void Settle(in Spend unheld, in Spend charge, in Spend overrun) => Budget.Settle(unheld, charge, overrun);
 

@@ -7,6 +7,7 @@ using AgentBudget.Grains.Reservations;
 using AgentBudget.Grains.Sessions;
 using AgentBudget.Grains.Tenants;
 using AgentBudget.Protocol.V1;
+using Google.Protobuf.Collections;
 using Budget = AgentBudget.Grains.Budgets.Budget;
 using Phase = AgentBudget.Protocol.Snapshot.V1.ReservationState.Types.Phase;
 using Reservation = AgentBudget.Grains.Reservations.Reservation;
@@ -53,6 +54,9 @@ public sealed partial class TenantLedger
             case LedgerEvent.FactOneofCase.ReservationAmended:
                 Amend.Apply(this, ledgerEvent.ReservationAmended, session!);
                 return Operation.Amend;
+            case LedgerEvent.FactOneofCase.CostRecorded:
+                RecordCost.Apply(this, ledgerEvent.CostRecorded, session!);
+                return Operation.RecordCost;
             case LedgerEvent.FactOneofCase.SessionOpened:
                 Open.Apply(this, ledgerEvent);
                 return Operation.Open;
@@ -226,6 +230,16 @@ public sealed partial class TenantLedger
         }
 
         return GrainOf(name);
+    }
+
+    /// <summary>The owners of these tiers are told with the event; they are not told again.</summary>
+    internal void MarkNotified(SessionGrain session, RepeatedField<TierCrossing> crossings)
+    {
+        for (int index = 0; index < crossings.Count; index++)
+        {
+            TierCrossing crossing = crossings[index];
+            GrainOnPath(session, crossing.Grain).Budget.MarkNotified(crossing.AtPercent);
+        }
     }
 
     internal Grain GetOrAdd(string name, Func<string, Grain> create)

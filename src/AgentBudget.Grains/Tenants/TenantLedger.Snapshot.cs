@@ -99,7 +99,16 @@ public sealed partial class TenantLedger
         };
         IEnumerable<PriceBook> books = _olderBooks.Values.Select(inUse => inUse.Book).Append(Catalog.Book);
         foreach (PriceBook book in books.OrderBy(book => book.Version))
-            state.PriceBooks.Add(new PriceBookState { Version = book.Version, Prices = { book.Prices } });
+        {
+            state.PriceBooks.Add(new PriceBookState
+            {
+                Version = book.Version,
+                Prices = { book.Prices },
+                Skus = { book.Skus },
+                Tools = { book.Tools },
+            });
+        }
+
         foreach (Grain grain in _grains.Values.OrderBy(grain => grain.Name, StringComparer.Ordinal))
         {
             state.Grains.Add(grain.Budget.ToState());
@@ -152,6 +161,7 @@ public sealed partial class TenantLedger
         Estimate = reservation.Estimate,
         ForgetNanos = reservation.IsHeld ? 0 : reservation.Deadline.TimeNanos,
         Tool = reservation.Tool,
+        Region = reservation.Region,
     };
 
     private void FromState(TenantState state)
@@ -160,7 +170,8 @@ public sealed partial class TenantLedger
         LogTimeNanos = state.LogTimeNanos;
         Requests.Restore(state.Requests);
         var books =
-            state.PriceBooks.ToDictionary(book => book.Version, book => new PriceBook(book.Version, book.Prices));
+            state.PriceBooks.ToDictionary(
+                book => book.Version, book => new PriceBook(book.Version, book.Prices, book.Skus, book.Tools));
         if (state.Catalog is not null)
         {
             Catalog = new CatalogModel(state.Catalog, books[state.Catalog.PriceVersion]);

@@ -204,6 +204,7 @@ public sealed partial class TenantLedger
         CommitCommand commit => Commit.Handle(this, commit),
         ReleaseCommand release => Release.Handle(this, release),
         AmendCommand amend => Amend.Handle(this, amend),
+        RecordCostCommand cost => RecordCost.Handle(this, cost),
         OpenSessionCommand open => Open.Handle(this, open),
         RenewSessionCommand renew => Renew.Handle(this, renew),
         EndSessionCommand end => End.Handle(this, end),

@@ -16,6 +16,8 @@ internal sealed class AuditHold(AuditSession session, ReservationHeld held, Audi
 
     public string Tool { get; } = held.Tool;
 
+    public string Region { get; } = held.Region;
+
     public ServiceTier ServiceTier { get; } = held.ServiceTier;
 
     public Int128 ExpireNanos { get; set; } = held.ExpireTime is null ? 0 : AuditNumbers.NanosOf(held.ExpireTime);

@@ -6,11 +6,20 @@ namespace AgentBudget.Reporting.Audit;
 internal sealed class AuditPrices
 {
     private readonly Dictionary<string, List<AuditPrice>> _byName = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Int128> _units = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _tools = new(StringComparer.Ordinal);
 
-    public AuditPrices(long version, IEnumerable<Price> prices)
+    public AuditPrices(long version, Catalog catalog)
     {
         Version = version;
-        foreach (IGrouping<string, Price> model in prices.GroupBy(price => price.Model, StringComparer.Ordinal))
+        foreach (Sku sku in catalog.Skus) _units[sku.Id] = AuditNumbers.OptionalNanosOf(sku.Cost) ?? 0;
+        foreach (Tool tool in catalog.Tools.Where(tool => tool.CostPerCall is not null))
+        {
+            _units[tool.Id] = AuditNumbers.NanosOf(tool.CostPerCall);
+            _tools.Add(tool.Id);
+        }
+
+        foreach (IGrouping<string, Price> model in catalog.Prices.GroupBy(price => price.Model, StringComparer.Ordinal))
         {
             // An alias names the model, whichever of its prices declares it.
             List<AuditPrice> entries = [.. model.Select(price => new AuditPrice(price))];
@@ -21,16 +30,37 @@ internal sealed class AuditPrices
 
     public long Version { get; }
 
-    /// <summary>The latest price of a model or alias that is in force at a time; null if there is none.</summary>
-    public AuditPrice? Find(string name, Int128 at)
+    /// <summary>
+    /// The price of a model or alias that is in force at a time: of the region before of all, of the tier before the
+    /// standard one, the latest; null if there is none.
+    /// </summary>
+    public AuditPrice? Find(string name, string region, ServiceTier tier, Int128 at) =>
+        (_byName.GetValueOrDefault(name) ?? [])
+            .Where(price => price.From <= at && (price.Region.Length == 0 || price.Region == region))
+            .Where(price => price.Tier is ServiceTier.Standard || price.Tier == tier)
+            .OrderByDescending(price => price.Region.Length > 0)
+            .ThenByDescending(price => price.Tier != ServiceTier.Standard)
+            .ThenByDescending(price => price.From)
+            .FirstOrDefault();
+
+    public bool IsTool(string sku) => _tools.Contains(sku);
+
+    /// <summary>Money for one of a SKU, or one call of a tool; null where the book has none.</summary>
+    public Int128? UnitOf(string sku) => _units.TryGetValue(sku, out Int128 unit) ? unit : null;
+
+    /// <summary>What one of an item is charged: what is not in the book pays the dearest of it.</summary>
+    public Int128 ChargedUnitOf(string sku) => UnitOf(sku) ?? _units.Values.DefaultIfEmpty().Max();
+
+    /// <summary>Calls of tools among items.</summary>
+    public Int128 ToolCallsOf(IEnumerable<CountedItem>? items)
     {
-        AuditPrice? latest = null;
-        foreach (AuditPrice price in _byName.GetValueOrDefault(name) ?? [])
+        Int128 calls = 0;
+        foreach (CountedItem item in items ?? [])
         {
-            if (price.From <= at && (latest is null || price.From > latest.From)) latest = price;
+            if (IsTool(item.Sku)) calls += item.Count;
         }
 
-        return latest;
+        return calls;
     }
 }
 
@@ -45,12 +75,19 @@ internal sealed class AuditPrice(Price price)
 
     public string Model => price.Model;
 
+    public string Region => price.Region;
+
+    /// <summary>The service tier that it is for.</summary>
+    public ServiceTier Tier =>
+        price.ServiceTier == ServiceTier.Unspecified ? ServiceTier.Standard : price.ServiceTier;
+
     public Int128 From { get; } = price.EffectiveFrom is null ? 0 : AuditNumbers.NanosOf(price.EffectiveFrom);
 
     /// <summary>What a hold of these tokens costs, each bucket rounded up; null where a rate is missing.</summary>
     public Int128? CostOfHold(AuditTokens tokens, ServiceTier tier)
     {
         Int128 sum = 0;
+        if (tier == ServiceTier.Priority && Tier != tier && !price.HasPriorityMultiplierPpm) return null;
         for (int bucket = 0; bucket < BucketsCount; bucket++)
         {
             long count = tokens.Buckets[bucket];
@@ -80,15 +117,21 @@ internal sealed class AuditPrice(Price price)
         return sum;
     }
 
-    // A long context re-prices the whole request; a batch multiplies each rate, rounded to a whole one.
+    // A long context re-prices the whole request; a tier's multiplier makes each rate, rounded to a whole one.
     private Int128? RateOf(int bucket, AuditTokens tokens, ServiceTier tier)
     {
         bool isLong = price.LongContext is not null && tokens.Prompt > price.LongContext.AboveTokens;
         Int128? rate = isLong ? _ofLongContext[bucket] ?? _ordinary[bucket] : _ordinary[bucket];
-        return tier == ServiceTier.Batch && price.HasBatchMultiplierPpm && rate is not null
-            ? HalfToEven(rate.Value * price.BatchMultiplierPpm)
-            : rate;
+        return MultiplierOf(tier) is { } multiplier && rate is not null ? HalfToEven(rate.Value * multiplier) : rate;
     }
+
+    private long? MultiplierOf(ServiceTier tier) => tier switch
+    {
+        ServiceTier.Unspecified or ServiceTier.Standard => null,
+        ServiceTier.Batch => price.HasBatchMultiplierPpm ? price.BatchMultiplierPpm : null,
+        ServiceTier.Priority => price.HasPriorityMultiplierPpm ? price.PriorityMultiplierPpm : null,
+        ServiceTier.Flex => price.HasFlexMultiplierPpm ? price.FlexMultiplierPpm : null,
+    };
 
     private Int128? HighestRate(AuditTokens tokens, ServiceTier tier) =>
         Enumerable.Range(0, BucketsCount).Select(bucket => RateOf(bucket, tokens, tier)).Max();

@@ -77,6 +77,8 @@ internal enum AuditOperation
     /// <summary>AmendReservation.</summary>
     Amend,
 
+    /// <summary>RecordCost.</summary>
+    RecordCost,
     /// <summary>AuthorizeTool.</summary>
     AuthorizeTool,
 

@@ -148,6 +148,10 @@ public sealed record AuditRule(string Id, string Fact)
     public static readonly AuditRule SettleCost = new(
         "settle.cost", "A charge is its usage at the hold's frozen prices, each bucket rounded half to even.");
 
+    /// <summary>Price of a cost that is not tokens.</summary>
+    public static readonly AuditRule RecordedCost = new(
+        "cost.price", "A recorded cost is its quantity at the price in force, rounded half to even.");
+
     /// <summary>Which prices a settlement uses.</summary>
     public static readonly AuditRule SettlePrice = new(
         "settle.price", "A charge uses the hold's price book, and the held model's price for a model unknown there.");
@@ -180,7 +184,7 @@ public sealed record AuditRule(string Id, string Fact)
         Extension, PeriodEnd, PeriodSettled, SessionKnown, SessionPath, SessionScope, SessionTime, Delegation,
         Cascade, SessionOver, SessionTotals, SessionReleased, Tags, HoldScope, HoldCost, HoldTime, Downgrade,
         GrantCeiling, GrantCap, Left, Refusal, ReservationKnown, ReservationTerminal, ReservationSum, Expiry,
-        SettleCost, SettlePrice, SettleOverrun, SettleLate, Tiers, Credential,
+        SettleCost, SettlePrice, SettleOverrun, SettleLate, RecordedCost, Tiers, Credential,
         AgentStanding,
     ];
 }

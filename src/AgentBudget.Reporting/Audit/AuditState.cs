@@ -48,7 +48,7 @@ internal sealed class AuditState
 
     public Catalog Catalog { get; set; } = new();
 
-    public AuditPrices Prices { get; set; } = new(0, []);
+    public AuditPrices Prices { get; set; } = new(0, new Catalog());
 
     public IReadOnlyList<string> RequiredTags { get; set; } = [];
 

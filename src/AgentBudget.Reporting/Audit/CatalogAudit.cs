@@ -13,7 +13,7 @@ internal static class CatalogAudit
         CheckInUse(state, catalog);
         bool keepsZone = catalog.TimeZone == state.Catalog.TimeZone;
         if (applied.PriceVersion != state.Prices.Version)
-            state.Prices = new AuditPrices(applied.PriceVersion, catalog.Prices);
+            state.Prices = new AuditPrices(applied.PriceVersion, catalog);
         state.Catalog = catalog;
         state.RequiredTags = [.. catalog.Tags.Where(tag => tag.Value.Required).Select(tag => tag.Key)];
 
@@ -67,7 +67,8 @@ internal static class CatalogAudit
 
     private static void CheckPrices(AuditState state, CatalogApplied applied, Catalog catalog)
     {
-        bool arePricesKept = catalog.Prices.Equals(state.Catalog.Prices);
+        bool arePricesKept = catalog.Prices.Equals(state.Catalog.Prices)
+            && catalog.Skus.Equals(state.Catalog.Skus) && catalog.Tools.Equals(state.Catalog.Tools);
         long expected = arePricesKept ? state.Prices.Version : state.Prices.Version + 1;
         if (applied.PriceVersion != expected)
             state.Find(

@@ -22,8 +22,8 @@ internal static class HoldAudit
         CheckCeilings(state, session, held);
         CheckHardCap(state, session, amount, before: null);
         foreach (AuditGrain grain in session.Path) grain.Hold(amount);
-        session.Steps++;
-        if (held.Tool.Length > 0) session.ToolCalls++;
+        if (held.Model.Length > 0) session.Steps++;
+        session.ToolCalls += held.ToolCalls;
         session.OpenHolds.Add(state.Sequence);
         state.Holds[state.Sequence] = new AuditHold(session, held, state.Prices, state.Now);
         state.CheckLeft(held.Left, session);
@@ -78,6 +78,7 @@ internal static class HoldAudit
         ServiceTier = hold.ServiceTier,
         ExpireTime = amended.ExpireTime,
         Tool = hold.Tool,
+        Region = hold.Region,
     };
 
     // Only its time changed.
@@ -91,7 +92,7 @@ internal static class HoldAudit
             state.Find(AuditRule.Downgrade, "a hold that is not priced again is not downgraded");
     }
 
-    private static void CheckHardCap(
+    public static void CheckHardCap(
         AuditState state, AuditSession session, AuditAmount amount, AuditAmount? before)
     {
         foreach (AuditGrain grain in session.Path)
@@ -123,14 +124,19 @@ internal static class HoldAudit
     {
         if (held.Tool.Length > 0 && !session.AllowsTool(held.Tool))
             state.Find(AuditRule.HoldScope, $"tool '{held.Tool}' is out of scope");
-        if (!session.AllowsModel(held.Model))
+        if (held.Model.Length > 0 && !session.AllowsModel(held.Model))
             state.Find(AuditRule.HoldScope, $"model '{held.Model}' is out of scope");
+        foreach (CountedItem item in held.Estimate?.Items ?? [])
+        {
+            if (state.Prices.IsTool(item.Sku) && !session.AllowsTool(item.Sku))
+                state.Find(AuditRule.HoldScope, $"tool '{item.Sku}' is out of scope");
+        }
     }
 
     private static bool IsPriceRight(AuditState state, ReservationHeld held, AuditTokens tokens)
     {
-        AuditPrice? price = state.Prices.Find(held.Model, state.Now);
-        Int128? cost = tokens.AreCounts ? price?.CostOfHold(tokens, held.ServiceTier) : null;
+        AuditPrice? price = state.Prices.Find(held.Model, held.Region, held.ServiceTier, state.Now);
+        Int128? cost = CostOf(state, price, tokens, held);
         if (held.PriceVersion != state.Prices.Version)
         {
             state.Find(
@@ -139,7 +145,7 @@ internal static class HoldAudit
             return false;
         }
 
-        if (price is null || price.Model != held.Model || cost is null)
+        if ((price?.Model ?? "") != held.Model || cost is null)
         {
             state.Find(AuditRule.HoldCost, $"model '{held.Model}' has no price for its estimate");
             return false;
@@ -159,9 +165,10 @@ internal static class HoldAudit
     {
         AuditTokens tokens = AuditTokens.Of(held.Estimate);
         bool isDowngraded = held.RequestedModel.Length > 0;
-        AuditPrice? asked = state.Prices.Find(isDowngraded ? held.RequestedModel : held.Model, state.Now);
-        Int128? askedCost = asked?.CostOfHold(tokens, held.ServiceTier);
-        if (asked is null || askedCost is null)
+        AuditPrice? asked = state.Prices.Find(
+            isDowngraded ? held.RequestedModel : held.Model, held.Region, held.ServiceTier, state.Now);
+        Int128? askedCost = CostOf(state, asked, tokens, held);
+        if (askedCost is null)
         {
             state.Find(
                 AuditRule.Downgrade, $"the model asked for, '{held.RequestedModel}', has no price for its estimate");
@@ -171,12 +178,12 @@ internal static class HoldAudit
         AuditAmount askedAmount = amount with { Nanos = askedCost.Value };
         AuditGrain? above = session.Path.FirstOrDefault(
             grain => !grain.SoftCap.Admits(grain.Exposure, askedAmount, before));
-        string? cheaper = CheaperOf(state, session, asked.Model, tokens, held.ServiceTier);
+        string? cheaper = asked is null ? null : CheaperOf(state, session, asked.Model, tokens, held);
         if (isDowngraded && above is null)
             state.Find(AuditRule.Downgrade, $"it is moved to {held.Model}, and no soft cap on its path is reached");
         else if (isDowngraded && held.Model != cheaper)
             state.Find(
-                AuditRule.Downgrade, $"{asked.Model} is moved to {held.Model}, and the cheaper model is '{cheaper}'");
+                AuditRule.Downgrade, $"{asked?.Model} is moved to {held.Model}, and the cheaper model is '{cheaper}'");
         else if (!isDowngraded && above is not null && cheaper is not null)
             state.Find(AuditRule.Downgrade, $"it is above the soft cap of {above.Name} and should run on {cheaper}");
         else if (!isDowngraded && above is not null && !session.UseCase.AllowWithoutCheaperModel)
@@ -184,12 +191,20 @@ internal static class HoldAudit
     }
 
     private static string? CheaperOf(
-        AuditState state, AuditSession session, string model, AuditTokens tokens, ServiceTier tier)
+        AuditState state, AuditSession session, string model, AuditTokens tokens, ReservationHeld held)
     {
         if (!session.UseCase.Downgrade.TryGetValue(model, out string? name)) return null;
         if (!session.AllowsModel(name)) return null;
-        AuditPrice? price = state.Prices.Find(name, state.Now);
-        return price?.CostOfHold(tokens, tier) is null ? null : price.Model;
+        AuditPrice? price = state.Prices.Find(name, held.Region, held.ServiceTier, state.Now);
+        return price?.CostOfHold(tokens, held.ServiceTier) is null ? null : price.Model;
+    }
+
+    // Tokens at the model's rates and items at theirs; null where something has no price.
+    private static Int128? CostOf(AuditState state, AuditPrice? price, AuditTokens tokens, ReservationHeld held)
+    {
+        Int128? cost = tokens.AreCounts && tokens.Total > 0 ? price?.CostOfHold(tokens, held.ServiceTier) : 0;
+        foreach (CountedItem item in held.Estimate?.Items ?? []) cost += state.Prices.UnitOf(item.Sku) * item.Count;
+        return cost;
     }
 
     private static void CheckTime(AuditState state, ReservationHeld held)
@@ -204,9 +219,13 @@ internal static class HoldAudit
         AuditCeilings ceilings = session.Ceilings;
         if (held.Tokens > ceilings.TokensPerRequest)
             state.Find(AuditRule.GrantCeiling, $"{held.Tokens} tokens are above {ceilings.TokensPerRequest} a request");
-        if (session.Steps >= ceilings.Steps)
+        if (held.Model.Length > 0 && session.Steps >= ceilings.Steps)
             state.Find(AuditRule.GrantCeiling, $"all {ceilings.Steps} steps were made");
-        if (held.Tool.Length > 0 && session.ToolCalls >= ceilings.ToolCalls)
+        Int128 toolCalls =
+            Int128.Max(held.Tool.Length > 0 ? 1 : 0, state.Prices.ToolCallsOf(held.Estimate?.Items));
+        if (held.ToolCalls != toolCalls)
+            state.Find(AuditRule.GrantCeiling, $"it makes {toolCalls} tool calls, and it says {held.ToolCalls}");
+        else if (toolCalls > 0 && session.ToolCalls + toolCalls > ceilings.ToolCalls)
             state.Find(AuditRule.GrantCeiling, $"all {ceilings.ToolCalls} tool calls were made");
         if (session.OpenHolds.Count >= ceilings.OpenHolds)
             state.Find(AuditRule.GrantCeiling, $"all {ceilings.OpenHolds} holds were open");

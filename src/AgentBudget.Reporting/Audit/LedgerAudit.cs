@@ -201,6 +201,9 @@ public sealed class LedgerAudit(string tenant)
             case Fact.ReservationAmended:
                 HoldAudit.Amend(_state, session, ledgerEvent.ReservationAmended);
                 break;
+            case Fact.CostRecorded:
+                CostAudit.Record(_state, session, ledgerEvent.CostRecorded);
+                break;
             case Fact.ReservationExpired:
                 SettlementAudit.Expire(_state, session, ledgerEvent.ReservationExpired);
                 break;
@@ -247,10 +250,12 @@ public sealed class LedgerAudit(string tenant)
         Fact.ReservationHeld => AuditOperation.Reserve,
         Fact.ReservationRefused => ledgerEvent.ReservationRefused switch
         {
+            { Sku.Length: > 0 } => AuditOperation.RecordCost,
             { ToolOnly: true } => AuditOperation.AuthorizeTool,
             { Reservation: > 0 } => AuditOperation.Amend,
             _ => AuditOperation.Reserve,
         },
+        Fact.CostRecorded => AuditOperation.RecordCost,
         Fact.ReservationAmended => AuditOperation.Amend,
         Fact.ToolAuthorized => AuditOperation.AuthorizeTool,
         Fact.ReservationSettled => SettlementAudit.IsExpiry(_state, ledgerEvent)

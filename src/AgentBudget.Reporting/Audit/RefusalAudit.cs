@@ -32,7 +32,7 @@ internal static class RefusalAudit
                     : null,
             Reason.ToolOutOfScope => session.AllowsTool(refused.Subject) ? $"'{refused.Subject}' is in scope" : null,
             Reason.ModelOutOfScope => session.AllowsModel(refused.Subject) ? $"'{refused.Subject}' is in scope" : null,
-            Reason.UnknownPrice => state.Prices.Find(refused.Subject, state.Now) is null ? null : "it has a price",
+            Reason.UnknownPrice => HasPrice(state, refused.Subject) ? "it has a price" : null,
             Reason.MissingTag => FaultOfTag(state, session, refused.Subject),
             Reason.RequestCeiling => FaultOfCount(refused, session.Ceilings.TokensPerRequest, 0, 0),
             Reason.StepCeiling => refused.Unit == Unit.Steps
@@ -62,6 +62,10 @@ internal static class RefusalAudit
             ? FaultOfCount(refused, limit, owner.Own.Settled.Tokens, owner.Own.Held.Tokens)
             : FaultOfCount(refused, limit, owner.Own.Settled.Nanos, owner.Own.Held.Nanos);
     }
+
+    private static bool HasPrice(AuditState state, string subject) =>
+        state.Prices.UnitOf(subject) is not null
+        || state.Prices.Find(subject, region: "", ServiceTier.Standard, state.Now) is not null;
 
     private static string? FaultOfTag(AuditState state, AuditSession session, string tag) =>
         state.RequiredTags.Contains(tag) && !session.Opened.Tags.ContainsKey(tag)

@@ -19,7 +19,9 @@ internal static class SettlementAudit
         if (IsExpiry(state, ledgerEvent)) CheckExpiryCharge(state, hold, settled, charge);
         else CheckCommit(state, hold, settled, charge);
         CheckRest(state, hold, settled, charge);
-        TierAudit.Check(state, session, settled, charge);
+        if (settled.Tool != hold.Tool)
+            state.Find(AuditRule.SettlePrice, $"the hold is for tool '{hold.Tool}', and it says '{settled.Tool}'");
+        TierAudit.Check(state, session, settled.TiersCrossed, charge);
 
         var unheld = new AuditAmount(settled.UnheldNanos, settled.UnheldTokens);
         var overrun = new AuditAmount(settled.OverrunNanos, settled.OverrunTokens);
@@ -89,39 +91,64 @@ internal static class SettlementAudit
     {
         if (hold.IsHeld && hold.ExpireNanos <= state.Now) FindOverdue(state, hold);
         AuditTokens tokens = AuditTokens.Of(settled.Usage);
-        if (PriceOf(state, hold, settled) is not { } price) return;
-        if (!tokens.AreCounts || price.CostOfCharge(tokens, hold.ServiceTier) is not { } cost)
+        if (!IsPriceNamed(state, hold, settled, out AuditPrice? price)) return;
+        if (!tokens.AreCounts || CostOf(hold, price, tokens) is not { } cost)
         {
-            state.Find(AuditRule.SettleCost, $"{price.Model} has no price for its usage");
+            state.Find(AuditRule.SettleCost, $"{price?.Model} has no price for its usage");
             return;
         }
 
+        foreach (CountedItem item in settled.Usage?.Items ?? [])
+            cost += hold.Prices.ChargedUnitOf(item.Sku) * item.Count;
+        CheckItems(state, hold, settled);
         var should = new AuditAmount(cost, tokens.Total);
         if (should != charge) state.Find(AuditRule.SettleCost, $"its usage is {should}, and it charges {charge}");
     }
 
-    // The hold's own book at the hold's own time. A model that is unknown there pays the held model's price, and it
-    // is said.
-    private static AuditPrice? PriceOf(AuditState state, AuditHold hold, ReservationSettled settled)
+    private static Int128? CostOf(AuditHold hold, AuditPrice? price, AuditTokens tokens) =>
+        tokens.Total > 0 ? price?.CostOfCharge(tokens, hold.ServiceTier) : 0;
+
+    // What it says that the items cost is what they cost.
+    private static void CheckItems(AuditState state, AuditHold hold, ReservationSettled settled)
     {
-        AuditPrice? ran = hold.Prices.Find(settled.Model, hold.AtNanos);
-        bool isUnknown = ran is null;
-        AuditPrice? price = isUnknown ? hold.Prices.Find(hold.Model, hold.AtNanos) : ran;
+        IEnumerable<ItemCost> should = (settled.Usage?.Items ?? []).Select(item => new ItemCost
+        {
+            Sku = item.Sku,
+            Count = item.Count,
+            CostNanos = (long)(hold.Prices.ChargedUnitOf(item.Sku) * item.Count),
+            Tool = hold.Prices.IsTool(item.Sku),
+        });
+        if (!should.SequenceEqual(settled.ItemCosts?.Items ?? []))
+            state.Find(AuditRule.SettleCost, $"its items do not cost what it says: {settled.ItemCosts}");
+    }
+
+    // The hold's own book at the hold's own time. A model that is unknown there pays the held model's price, and it
+    // is said. Items that were held without a model have none.
+    private static bool IsPriceNamed(
+        AuditState state, AuditHold hold, ReservationSettled settled, out AuditPrice? price)
+    {
+        AuditPrice? ran = Find(settled.Model);
+        bool isUnknown = ran is null && settled.Model != hold.Model;
+        price = ran ?? Find(hold.Model);
         string pricedAs = isUnknown ? hold.Model : "";
         if (settled.PriceVersion != hold.Prices.Version)
         {
             state.Find(
                 AuditRule.SettlePrice,
                 $"the hold has price version {hold.Prices.Version}, and it is charged by {settled.PriceVersion}");
-            return null;
+            return false;
         }
 
-        bool isNamed = isUnknown || price?.Model == settled.Model;
-        if (price is not null && settled.PricedAs == pricedAs && isNamed) return price;
+        bool isNamed = isUnknown || (price?.Model ?? "") == settled.Model;
+        bool isKnown = price is not null || hold.Model.Length == 0;
+        if (isKnown && settled.PricedAs == pricedAs && isNamed) return true;
         state.Find(
             AuditRule.SettlePrice,
             $"'{settled.Model}' pays the price of '{pricedAs}', and it says '{settled.PricedAs}'");
-        return null;
+        return false;
+
+        AuditPrice? Find(string model) =>
+            hold.Prices.Find(model, hold.Region, hold.ServiceTier, hold.AtNanos);
     }
 
     // What the charge leaves of the hold, and what it is above it.

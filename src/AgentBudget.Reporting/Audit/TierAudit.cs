@@ -5,10 +5,11 @@ namespace AgentBudget.Reporting.Audit;
 /// <summary>Tiers that a charge reaches.</summary>
 internal static class TierAudit
 {
-    public static void Check(AuditState state, AuditSession session, ReservationSettled settled, AuditAmount charge)
+    public static void Check(
+        AuditState state, AuditSession session, IReadOnlyList<TierCrossing> crossed, AuditAmount charge)
     {
         if (!state.IsEventClean) return;
-        foreach (TierCrossing crossing in settled.TiersCrossed)
+        foreach (TierCrossing crossing in crossed)
         {
             bool isOnPath = session.Path.Any(grain => grain.Name == crossing.Grain);
             if (!isOnPath) state.Find(AuditRule.Tiers, $"{crossing.Grain} is not on its path");
@@ -16,15 +17,16 @@ internal static class TierAudit
 
         foreach (AuditGrain grain in session.Path)
         {
-            if (grain.Steps.Count > 0) Check(state, grain, settled, charge);
+            if (grain.Steps.Count > 0) Check(state, grain, crossed, charge);
         }
     }
 
-    private static void Check(AuditState state, AuditGrain grain, ReservationSettled settled, AuditAmount charge)
+    private static void Check(
+        AuditState state, AuditGrain grain, IReadOnlyList<TierCrossing> crossed, AuditAmount charge)
     {
         AuditAmount after = grain.Settled + charge;
         int told = grain.ToldPercent;
-        foreach (TierCrossing crossing in settled.TiersCrossed)
+        foreach (TierCrossing crossing in crossed)
         {
             if (crossing.Grain != grain.Name) continue;
             bool isTier = grain.Steps.Any(step => step.IsNotified && step.Percent == crossing.AtPercent);

@@ -25,30 +25,30 @@ public sealed class AccessPolicyTests
             nameof(Roles.Session),
             [
                 "AmendReservation", "AuthorizeTool", "CommitTokens", "EndSession", "GetBalance", "GetSession",
-                "OpenSession", "ReleaseTokens", "RenewSession", "ReserveTokens", "Spend",
+                "OpenSession", "RecordCost", "ReleaseTokens", "RenewSession", "ReserveTokens", "Spend",
             ]
         },
         {
             nameof(Roles.Gateway),
             [
-                "AmendReservation", "AuthorizeTool", "CommitTokens", "GetBalance", "GetSession", "ReleaseTokens",
-                "ReserveTokens", "Spend",
+                "AmendReservation", "AuthorizeTool", "CommitTokens", "GetBalance", "GetSession", "RecordCost",
+                "ReleaseTokens", "ReserveTokens", "Spend",
             ]
         },
         {
             nameof(Roles.Agent),
             [
                 "AmendReservation", "AuthorizeTool", "CommitTokens", "EndSession", "GetBalance", "GetSession",
-                "ListSessions", "OpenSession", "ReleaseTokens", "RenewSession", "ReserveTokens", "RevokeSession",
-                "Spend",
+                "ListSessions", "OpenSession", "RecordCost", "ReleaseTokens", "RenewSession", "ReserveTokens",
+                "RevokeSession", "Spend",
             ]
         },
         {
             nameof(Roles.Orchestrator),
             [
                 "AmendReservation", "AuthorizeTool", "CommitTokens", "EndSession", "GetBalance", "GetSession",
-                "ListSessions", "OpenSession", "ReleaseTokens", "RenewSession", "ReserveTokens", "RevokeSession",
-                "Spend",
+                "ListSessions", "OpenSession", "RecordCost", "ReleaseTokens", "RenewSession", "ReserveTokens",
+                "RevokeSession", "Spend",
             ]
         },
         {

@@ -82,6 +82,7 @@ public sealed class SpendStreamTests
             new CommitTokens(null!),
             new ReleaseTokens(null!),
             new AmendReservation(null!),
+            new RecordCost(null!),
             NullLogger<SpendItems>.Instance);
         return new SpendStream(items, requests, responses, null!).RunAsync();
     }

@@ -51,7 +51,7 @@ public sealed class CatalogReaderTests
     {
         CatalogReading reading = CatalogReader.Read(File.ReadAllText("demo-catalog.yaml"), CatalogFormat.Yaml);
 
-        Assert.Equal(5, reading.Notices.Count);
+        Assert.Equal(3, reading.Notices.Count);
         Assert.Contains(reading.Notices, notice => notice.StartsWith("breakers are kept", StringComparison.Ordinal));
         Assert.All(reading.Notices, notice => Assert.Matches(@"\(lines? \d+.*\)\.$", notice));
     }

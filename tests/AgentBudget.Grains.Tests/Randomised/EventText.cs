@@ -41,6 +41,12 @@ internal static class EventText
             case LedgerEvent.FactOneofCase.ReservationHeld:
                 ReservationHeld held = entry.ReservationHeld;
                 return $"held {session} {held.Model} {held.CostNanos} {held.Tokens} {Nanos(held.ExpireTime)}";
+            case LedgerEvent.FactOneofCase.CostRecorded:
+                CostRecorded cost = entry.CostRecorded;
+                IEnumerable<string> told = cost.TiersCrossed.Select(
+                    tier => $"{tier.Grain}@{tier.AtPercent}:{string.Join('+', tier.Notify)}");
+                return $"cost {session} {cost.Sku} {cost.QuantityMillionths} {cost.CostNanos} {cost.ToolCalls} "
+                    + string.Join(',', told);
             case LedgerEvent.FactOneofCase.ReservationAmended:
                 ReservationAmended amended = entry.ReservationAmended;
                 return $"amended r{amended.Reservation} {amended.Model} {amended.CostNanos} {amended.Tokens} "

@@ -98,6 +98,40 @@ internal sealed partial class NaiveLedger
         return Remember($"{number}/release", request.RequestId, content, now);
     }
 
+    public string Record(long number, RecordCostRequest request, long now)
+    {
+        if (Find(number, now) is not { } session) return "SessionNotFound";
+        string content = Content(request, request.RequestId);
+        if (Answered($"{number}/cost", request.RequestId, content) is { } again) return again;
+
+        bool isKnown = Units.TryGetValue(request.Sku, out (long Unit, bool IsTool) price);
+        decimal quantity = (decimal)request.Quantity;
+        decimal cost = Math.Round(quantity * price.Unit, MidpointRounding.ToEven);
+        int calls = price.IsTool ? (int)Math.Ceiling(quantity) : 0;
+        Refusal? refusal = RefusalOfSession(session, model: "", price.IsTool ? request.Sku : "");
+        if (refusal is null && !isKnown)
+            refusal = new Refusal("UnknownPrice", "tenants/acme", "Unspecified", [0, 0, 0, 0]);
+        if (refusal is null && calls > 0 && session.ToolCalls + calls > session.Agent.ToolCalls)
+        {
+            refusal = new Refusal(
+                "StepCeiling",
+                session.Grain.Name,
+                "ToolCalls",
+                [session.Agent.ToolCalls.Value, session.ToolCalls, 0, calls]);
+        }
+
+        bool stopsAtSoft = !session.UseCase.AllowsWithoutCheaper
+            && session.Path.Any(name => !Fits(Grains[name], cost, 0, isSoft: true));
+        refusal ??= RefusalOfPath(session, cost, 0, stopsAtSoft);
+        if (refusal is not null)
+            return Refuse(session, new Grant(refusal, "", 0, 0, ""), "cost", request.RequestId, content, now);
+
+        session.ToolCalls += calls;
+        string crossed = Charge(session, cost, 0, overrun: 0);
+        Emit(now, $"cost s{number} {request.Sku} {quantity * 1_000_000:0} {cost} {calls} {crossed}");
+        return Remember($"{number}/cost", request.RequestId, content, now);
+    }
+
     private string Refuse(
         NaiveSession session, Grant grant, string operation, string requestId, string content, long now)
     {
@@ -166,7 +200,7 @@ internal sealed partial class NaiveLedger
         NaiveSession[] lineage = [session, .. session.Above];
         if (tool.Length > 0 && lineage.Any(owner => !owner.Agent.Tools.Contains(tool)))
             return new Refusal("ToolOutOfScope", own, "Unspecified", [0, 0, 0, 0]);
-        return lineage.All(owner => owner.Agent.Models.Contains(model))
+        return model.Length == 0 || lineage.All(owner => owner.Agent.Models.Contains(model))
             ? null
             : new Refusal("ModelOutOfScope", own, "Unspecified", [0, 0, 0, 0]);
     }
@@ -272,6 +306,19 @@ internal sealed partial class NaiveLedger
         decimal unheldTokens = isFinal ? hold.Tokens : Math.Min(hold.Tokens, tokens);
         decimal overrun = Math.Max(0, cost - hold.Nanos);
         bool isLate = hold.State != "Held" || session.State != "Open";
+        string crossed = Charge(session, cost, tokens, overrun);
+        hold.Nanos -= unheld;
+        hold.Tokens -= unheldTokens;
+        if (isFinal) hold.State = "Settled";
+        Emit(
+            now,
+            $"settled r{hold.Number} {cost} {tokens} {unheld} {unheldTokens} {overrun} {model} "
+                + $"{(isLate ? "late" : "timely")} {(isFinal ? "final" : "part")} {crossed}");
+    }
+
+    // Answers the tiers that are to be told.
+    private string Charge(NaiveSession session, decimal cost, decimal tokens, decimal overrun)
+    {
         Charges.Add(new NaiveCharge(session.Path, cost, tokens, overrun));
         var crossed = new List<string>();
         foreach (NaiveGrain grain in session.Path.Select(name => Grains[name]))
@@ -285,13 +332,7 @@ internal sealed partial class NaiveLedger
             }
         }
 
-        hold.Nanos -= unheld;
-        hold.Tokens -= unheldTokens;
-        if (isFinal) hold.State = "Settled";
-        Emit(
-            now,
-            $"settled r{hold.Number} {cost} {tokens} {unheld} {unheldTokens} {overrun} {model} "
-                + $"{(isLate ? "late" : "timely")} {(isFinal ? "final" : "part")} {string.Join(',', crossed)}");
+        return string.Join(',', crossed);
     }
 
     private static void GiveBack(NaiveHold hold, string state, long now)

@@ -21,6 +21,9 @@ internal sealed partial class NaiveLedger
 
     public Dictionary<string, (long In, long Out)> Rates { get; set; } = [];
 
+    /// <summary>Nanos for one of what is not tokens, and whether it is a tool.</summary>
+    public Dictionary<string, (long Unit, bool IsTool)> Units { get; } = [];
+
     public List<NaiveSession> Sessions { get; } = [];
 
     public List<NaiveHold> Holds { get; } = [];

@@ -91,7 +91,8 @@ internal sealed class RandomSequence
     private Func<(Command, Func<long, string>)> MakeCommand() => RollOfCommand() switch
     {
         < 10 => MakeOpen(),
-        < 60 => MakeReserve(),
+        < 55 => MakeReserve(),
+        < 60 => MakeCost(),
         < 80 => MakeCommit(),
         < 85 => MakeRelease(),
         < 88 => MakeRenew(),
@@ -146,6 +147,18 @@ internal sealed class RandomSequence
         }
 
         return () => (new ReserveCommand(session, request), now => _naive.Reserve(session, request, now));
+    }
+
+    private Func<(Command, Func<long, string>)> MakeCost()
+    {
+        long session = PickSession();
+        var request = new RecordCostRequest
+        {
+            RequestId = NextId(),
+            Sku = Pick(["minute", "minute", "crm.read", "billing.pay", "nothing"]),
+            Quantity = _random.Next(1, 4_000_000) / 1_000_000d,
+        };
+        return () => (new RecordCostCommand(session, request), now => _naive.Record(session, request, now));
     }
 
     private Func<(Command, Func<long, string>)> MakeCommit()
@@ -298,6 +311,11 @@ internal sealed class RandomSequence
         AddPrice(Big, 3_000_000_001, 15_000_000_007);
         AddPrice(Small, 1_000_500_000, 5_000_500_000);
         AddPrice(Unit, 1_000_000, 1_000_000);
+        catalog.Skus.Add(new Sku { Id = "minute", Cost = Nanos(20_001) });
+        catalog.Tools.Add(new Tool { Id = "crm.read", CostPerCall = Nanos(3001) });
+        catalog.Tools.Add(new Tool { Id = "billing.pay", CostPerCall = Nanos(1) });
+        foreach (Sku sku in catalog.Skus) _naive.Units[sku.Id] = (sku.Cost.Nanos, false);
+        foreach (Tool tool in catalog.Tools) _naive.Units[tool.Id] = (tool.CostPerCall.Nanos, true);
         return catalog;
 
         void AddUseCase(string id, string unit, Dictionary<string, string> downgrade)

@@ -17,7 +17,8 @@ public sealed class RandomisedTests(ITestOutputHelper output)
     [
         "again", "KeyReused", "SessionNotFound", "SessionNotOpen", "ReservationNotFound", "ReservationTerminal",
         "NoBudget", "TimeInvalid", "catalog", "opened", "renewed", "ended Ended", "ended Expired", "ended Revoked",
-        "closed", "amended", "extended", "extension", "period", "held", "released", "expired", "settled late final",
+        "closed", "amended", "cost",
+        "extended", "extension", "period", "held", "released", "expired", "settled late final",
         "settled late part", "settled timely final", "settled timely part", "refused SessionClosed",
         "refused SessionExpired", "refused SessionRevoked", "refused ToolOutOfScope", "refused ModelOutOfScope",
         "refused UnknownPrice", "refused RequestCeiling", "refused StepCeiling", "refused SessionCeiling",

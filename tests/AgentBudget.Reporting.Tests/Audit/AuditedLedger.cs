@@ -19,6 +19,8 @@ internal sealed class AuditedLedger
     public const string Sonnet = "sonnet";
     public const string Writer = "agents/writer";
     public const string Promo = "useCases/promo";
+    public const string Minute = "sandbox.minute";
+    public const string Search = "search.web";
 
     public static readonly DateTime Start = new(2026, 11, 18, 10, 0, 0, DateTimeKind.Utc);
 
@@ -51,7 +53,10 @@ internal sealed class AuditedLedger
 
     public static Money Dollars(decimal amount) => MoneyMath.ToMoney((long)(amount * MoneyMath.NanosPerUnit), "USD");
 
-    /// <summary>Haiku costs 1 in and 5 out, Sonnet three times that; the use case is limited to 1.00 a month.</summary>
+    /// <summary>
+    /// Haiku costs 1 in and 5 out, Sonnet three times that, a sandbox minute 0.004, a search 0.01; the use case is
+    /// limited to 1.00 a month.
+    /// </summary>
     public static Catalog Catalog()
     {
         var catalog = new Catalog { Tenant = Tenant, Currency = "USD", TimeZone = "Europe/Berlin" };
@@ -74,6 +79,8 @@ internal sealed class AuditedLedger
         });
         catalog.Prices.Add(Price(Sonnet, input: 3, output: 15));
         catalog.Prices.Add(Price(Haiku, input: 1, output: 5));
+        catalog.Skus.Add(new Sku { Id = Minute, Unit = "minute", Cost = Dollars(0.004m) });
+        catalog.Tools.Add(new Tool { Id = Search, CostPerCall = Dollars(0.01m) });
         return catalog;
     }
 
@@ -169,6 +176,9 @@ internal sealed class AuditedLedger
         change(request);
         return Done(Send(new AmendCommand(session, reservation, request)));
     }
+
+    public LedgerEvent Record(long session, string sku, double quantity) => Done(Send(new RecordCostCommand(
+        session, new RecordCostRequest { RequestId = NextRequestId(), Sku = sku, Quantity = quantity })));
 
     public void Release(long session, long reservation) => Done(Send(new ReleaseCommand(
         session, reservation, new ReleaseTokensRequest { RequestId = NextRequestId() })));

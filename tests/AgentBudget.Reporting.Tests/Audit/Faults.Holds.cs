@@ -22,7 +22,13 @@ internal static partial class Faults
             Last(e => e.ReservationHeld.Tags.Values["customer"] = "k2"),
             catalog => catalog.Tags["customer"].Values.Add("k1")),
         ["a call's tool out of scope"] = new(
-            AuditRule.HoldScope, OneHold, Last(e => e.ReservationHeld.Tool = "billing.pay")),
+            AuditRule.HoldScope,
+            OneHold,
+            Last(e =>
+            {
+                e.ReservationHeld.Tool = "billing.pay";
+                e.ReservationHeld.ToolCalls = 1;
+            })),
         ["a model out of the session's scope"] = new(
             AuditRule.HoldScope, OneHold, journal => journal.First(Is.Opened).SessionOpened.Models.Remove(Haiku)),
         ["a hold of a nano more"] = new(AuditRule.HoldCost, OneHold, Last(e => e.ReservationHeld.CostNanos++)),

@@ -11,7 +11,7 @@ internal static partial class Faults
     public static IReadOnlyDictionary<string, Fault> All { get; } = new Dictionary<string, Fault>(
     [
         .. OfOrder(), .. OfCatalogs(), .. OfBudgets(), .. OfSessions(), .. OfRuns(), .. OfHolds(), .. OfAmendments(),
-        .. OfRefusals(), .. OfSettlements(), .. OfIdentity(),
+        .. OfCosts(), .. OfRefusals(), .. OfSettlements(), .. OfIdentity(),
     ]);
 
     private static void OneSession(AuditedLedger ledger) => ledger.Open();

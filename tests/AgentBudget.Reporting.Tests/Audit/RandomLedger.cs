@@ -2,6 +2,7 @@ using AgentBudget.Grains;
 using AgentBudget.Grains.Tenants;
 using AgentBudget.Protocol.V1;
 using Google.Protobuf;
+using Google.Protobuf.Collections;
 using Google.Protobuf.WellKnownTypes;
 using static AgentBudget.Reporting.Tests.Audit.AuditedLedger;
 using Outcome = AgentBudget.Grains.Outcome;
@@ -62,8 +63,11 @@ internal sealed class RandomLedger(int seed)
             case < 6:
                 Open();
                 break;
-            case < 50:
+            case < 44:
                 Reserve();
+                break;
+            case < 50:
+                Record();
                 break;
             case < 76:
                 Commit();
@@ -182,10 +186,18 @@ internal sealed class RandomLedger(int seed)
             },
             Ttl = _random.Next(2) == 0 ? null : Duration.FromTimeSpan(TimeSpan.FromSeconds(_random.Next(1, 3600))),
             OnExpiry = (OnExpiry)_random.Next(0, 3),
-            ServiceTier = (ServiceTier)_random.Next(0, 3),
+            ServiceTier = (ServiceTier)_random.Next(0, 5),
+            Region = _random.Next(4) == 0 ? "eu" : "",
             DryRun = _random.Next(20) == 0,
         };
         if (_random.Next(3) == 0) request.Tags.Add("customer", Any(["k1", "k2", "k3"]));
+        AddItems(request.Estimate.Items);
+        if (request.Estimate.Items.Count > 0 && _random.Next(3) == 0)
+        {
+            var items = new TokenEstimate { Items = { request.Estimate.Items } };
+            (request.Model, request.Estimate) = ("", items);
+        }
+
         long session = AnySession();
         Answer answer = Send(new ReserveCommand(session, request));
         if (answer.Event is { ReservationHeld: not null, Sequence: > 0 }) _holds.Add((session, answer.Event.Sequence));
@@ -207,7 +219,24 @@ internal sealed class RandomLedger(int seed)
             Model = _random.Next(3) == 0 ? Any(Models) : "",
         };
         if (_random.Next(4) == 0) request.Final = false;
+        AddItems(request.Usage.Items);
+        if (_random.Next(9) == 0) request.Usage = new TokenUsage { Items = { request.Usage.Items } };
         Send(new CommitCommand(session, number, request));
+    }
+
+    private void Record()
+    {
+        var request = new RecordCostRequest { RequestId = NextId(), Sku = Any([Minute, Search, "nothing"]) };
+        if (_random.Next(3) > 0) request.Quantity = _random.Next(1, 40_000_000) / 1_000_000d;
+        if (_random.Next(3) == 0) request.Tags.Add("customer", Any(["k1", "k2", "k3"]));
+        Send(new RecordCostCommand(AnySession(), request));
+    }
+
+    private void AddItems(RepeatedField<CountedItem> items)
+    {
+        if (_random.Next(5) > 0) return;
+        items.Add(new CountedItem { Sku = Any([Minute, Search]), Count = _random.Next(1, 9) });
+        if (_random.Next(9) == 0) items.Add(new CountedItem { Sku = "nothing", Count = 1 });
     }
 
     private void Amend()
@@ -317,6 +346,17 @@ internal sealed class RandomLedger(int seed)
         sonnet.Aliases.Add("sonnet-latest");
         sonnet.Rates.CacheRead = random.Next(1, 1_000_000_000);
         sonnet.BatchMultiplierPpm = random.Next(1, 1_000_000);
+        if (random.Next(2) == 0) sonnet.PriorityMultiplierPpm = random.Next(1_000_000, 3_000_000);
+        if (random.Next(2) == 0) sonnet.FlexMultiplierPpm = random.Next(1, 1_000_000);
+        Price european = sonnet.Clone();
+        european.Region = "eu";
+        if (random.Next(2) == 0) european.ServiceTier = (ServiceTier)random.Next(1, 5);
+        european.ClearBatchMultiplierPpm();
+        european.ClearPriorityMultiplierPpm();
+        european.ClearFlexMultiplierPpm();
+        european.Rates.Input += random.Next(1, 1000);
+        catalog.Prices.Add(european);
+        catalog.Skus[0].Cost.Nanos += random.Next(0, 1000);
         var dearer = new Rates { Input = random.Next(1, 2_000_000_000) };
         sonnet.LongContext = new LongContext { AboveTokens = 20_000, Rates = dearer };
         Price later = sonnet.Clone();

@@ -51,7 +51,7 @@ public sealed class RandomLedgerTests
             }
         }
 
-        Assert.Equal(20, facts.Count);
+        Assert.Equal(21, facts.Count);
         Assert.Superset(
             new HashSet<Reason>
             {

@@ -9,8 +9,6 @@ internal enum CatalogNotice
     Notify,
     Outcomes,
     Breakers,
-    ToolCosts,
-    Skus,
 }
 
 /// <summary>The notices of one document: a sentence for each kind, with the lines that it speaks of.</summary>
@@ -43,8 +41,6 @@ internal sealed class CatalogNotices
             => "notify addresses are kept and nothing is sent to them yet: tiers show in the ledger and its stream",
         CatalogNotice.Outcomes => "outcomes are kept and unit costs are not reported yet",
         CatalogNotice.Breakers => "breakers are kept in the document and neither observe nor enforce yet",
-        CatalogNotice.ToolCosts => "costs of tool calls are kept and not charged yet",
-        CatalogNotice.Skus => "prices of what is not tokens are kept and not charged yet",
     };
 
     private static string LinesOf(List<int> lines)

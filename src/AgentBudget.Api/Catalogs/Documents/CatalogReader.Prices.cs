@@ -16,11 +16,14 @@ public static partial class CatalogReader
         private static Price ReadPrice(DocumentCursor item)
         {
             DocumentMap map = item.Map(
-                "model", "aliases", "provider", "effectiveFrom", "rates", "longContext", "batch");
+                "model", "aliases", "provider", "region", "serviceTier", "effectiveFrom", "rates", "longContext",
+                "batch", "priority", "flex");
             Price price = new()
             {
                 Model = map.Require("model")?.Word() ?? "",
                 Provider = map.Find("provider")?.Word() ?? "",
+                Region = map.Find("region")?.Text(FieldRules.IdCharsMax) ?? "",
+                ServiceTier = ReadServiceTier(map.Find("serviceTier")),
                 EffectiveFrom = map.Find("effectiveFrom")?.Time() ?? new Timestamp(),
                 Rates = map.Require("rates") is { } rates ? ReadRates(rates) : new Rates(),
             };
@@ -35,13 +38,31 @@ public static partial class CatalogReader
                 };
             }
 
-            if (map.Find("batch")?.Map("multiplier") is { } batch
-                && batch.Require("multiplier")?.MultiplierPpm() is { } ppm)
-            {
-                price.BatchMultiplierPpm = ppm;
-            }
-
+            if (ReadMultiplier(map.Find("batch")) is { } batchPpm)
+                price.BatchMultiplierPpm = batchPpm;
+            if (ReadMultiplier(map.Find("priority")) is { } priorityPpm)
+                price.PriorityMultiplierPpm = priorityPpm;
+            if (ReadMultiplier(map.Find("flex")) is { } flexPpm)
+                price.FlexMultiplierPpm = flexPpm;
             return price;
+        }
+
+        private static long? ReadMultiplier(DocumentCursor? cursor) =>
+            cursor?.Map("multiplier").Require("multiplier")?.MultiplierPpm();
+
+        private static ServiceTier ReadServiceTier(DocumentCursor? cursor)
+        {
+            switch (cursor?.Text(FieldRules.IdCharsMax))
+            {
+                case null: return ServiceTier.Unspecified;
+                case "standard": return ServiceTier.Standard;
+                case "batch": return ServiceTier.Batch;
+                case "priority": return ServiceTier.Priority;
+                case "flex": return ServiceTier.Flex;
+                default:
+                    cursor.Value.Fault("must be standard, batch, priority or flex.");
+                    return ServiceTier.Unspecified;
+            }
         }
 
         private static Rates ReadRates(DocumentCursor cursor)
@@ -75,10 +96,7 @@ public static partial class CatalogReader
             DocumentMap map = item.Map("id", "cost");
             Tool tool = new() { Id = map.Require("id")?.Word() ?? "" };
             if (map.Find("cost") is { } cost)
-            {
                 tool.CostPerCall = cost.Map("perCall").Require("perCall")?.Money(_currency);
-                Notices.Add(CatalogNotice.ToolCosts, cost.Line);
-            }
 
             return tool;
         }
@@ -86,7 +104,6 @@ public static partial class CatalogReader
         private Sku ReadSku(DocumentCursor item)
         {
             DocumentMap map = item.Map("id", "unit", "cost");
-            Notices.Add(CatalogNotice.Skus, item.Line);
             return new Sku
             {
                 Id = map.Require("id")?.Word() ?? "",
