@@ -18,6 +18,7 @@ internal sealed record BenchOptions
           --streams N          concurrent calls on each                     (100; 1 to 100)
           --sessions N         sessions that spend, per workload            (400; connections to 100000)
           --tenants N          tenants of the many-tenants workload         (8; 1 to 1000)
+          --only TEXT          measures only work whose name holds the text, such as "reserve, one"
           --no-build           starts the silo as it was last built
           --silo-log           shows what the started silo prints
 
@@ -45,6 +46,8 @@ internal sealed record BenchOptions
     public int Sessions { get; private init; } = 400;
 
     public int Tenants { get; private init; } = 8;
+
+    public string Only { get; private init; } = "";
 
     public bool SkipsBuild { get; private init; }
 
@@ -77,6 +80,7 @@ internal sealed record BenchOptions
                 "--streams" => options with { Streams = Integer(name, Value(), 1, 100) },
                 "--sessions" => options with { Sessions = Integer(name, Value(), 1, 100_000) },
                 "--tenants" => options with { Tenants = Integer(name, Value(), 1, 1000) },
+                "--only" => options with { Only = Value() },
                 "--no-build" => options with { SkipsBuild = true },
                 "--silo-log" => options with { ShowsSiloLog = true },
                 "--grpc" => options with { Grpc = Value() },

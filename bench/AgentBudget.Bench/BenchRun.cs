@@ -87,6 +87,9 @@ internal sealed class BenchRun : IDisposable
             _scenarios.Add(new Scenario($"reserve, {name}", CallSequence.Reserve, isHot, shares));
             _scenarios.Add(new Scenario($"reserve+commit, {name}", CallSequence.ReserveCommit, isHot, shares));
         }
+        if (_scenarios.RemoveAll(scenario => !scenario.Name.Contains(_options.Only, StringComparison.Ordinal)) > 0
+            && _scenarios.Count == 0)
+            throw new FormatException($"no work has '{_options.Only}' in its name");
     }
 
     private BudgetSession[][] Share(BudgetSession[] sessions) =>
