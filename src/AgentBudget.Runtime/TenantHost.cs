@@ -166,6 +166,7 @@ public sealed partial class TenantHost : ITenantHost, IAsyncDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(fromSequence, 1);
         TenantSlot slot = TryAddSlot(tenant)
             ?? throw new TenantException(TenantFault.Busy, "this host has too many tenants");
+        using EventReader reader = slot.Hub.AddReader(fromSequence);
         long next = fromSequence;
         while (await IsThereAsync(slot, next, cancellationToken))
         {
@@ -181,6 +182,7 @@ public sealed partial class TenantHost : ITenantHost, IAsyncDisposable
 
             yield return batch;
             next += batch.Count;
+            reader.NextSequence = next;
         }
     }
 

@@ -4,14 +4,21 @@ namespace AgentBudget.Runtime.Events;
 
 /// <summary>
 /// A tenant's durable events as they become so: a bounded ring of recent batches, and a signal for those who wait. One
-/// writer, any number of readers, no lock: publishing costs the turn the same whoever reads, and a reader that falls
+/// writer, any number of readers: publishing never waits for them. The ring keeps what a reader close behind has still
+/// to read and lets go of the rest, because events that live long cost the garbage collector most; a reader that falls
 /// behind the ring goes to the journal.
 /// </summary>
 internal sealed class EventHub
 {
+    /// <summary>Events that are kept though every reader has them: a retry of what was just answered finds its answer.
+    /// </summary>
+    internal const int EventsKeptMin = 512;
+
     private const int BatchesMax = 1024; // A power of two; a reader a few hundred commits behind is still live.
     private readonly Batch?[] _ring = new Batch?[BatchesMax];
+    private readonly Lock _readersGate = new();
     private readonly int _eventsMax;
+    private volatile EventReader[] _readers = [];
     private TaskCompletionSource? _signal;
     private long _durableSequence;
     private long _published; // Batches ever published; batch n is in slot n % BatchesMax.
@@ -19,7 +26,7 @@ internal sealed class EventHub
     private int _events;
     private volatile bool _isCompleted;
 
-    /// <param name="eventsMax">Events that the ring keeps; the newest batch is kept whatever its size.</param>
+    /// <param name="eventsMax">Events that the ring keeps for readers; the newest batch is kept whatever its size.</param>
     public EventHub(int eventsMax) => _eventsMax = eventsMax;
 
     /// <summary>Sequence of the last durable event.</summary>
@@ -42,7 +49,7 @@ internal sealed class EventHub
         Volatile.Write(ref _ring[_published % BatchesMax], new Batch(_published, events));
         _published++;
         _events += events.Length;
-        while (_kept < _published - 1 && _events > _eventsMax) LetGo();
+        LetGoOfWhatIsRead();
         Volatile.Write(ref _durableSequence, events[^1].Sequence);
         Wake();
     }
@@ -92,6 +99,19 @@ internal sealed class EventHub
         return false;
     }
 
+    /// <summary>Announces a reader, for whom the ring keeps what it has still to read. Disposed when it is done.</summary>
+    public EventReader AddReader(long nextSequence)
+    {
+        var reader = new EventReader(this, nextSequence);
+        lock (_readersGate) _readers = [.. _readers, reader];
+        return reader;
+    }
+
+    internal void Remove(EventReader reader)
+    {
+        lock (_readersGate) _readers = [.. _readers.Where(other => !ReferenceEquals(other, reader))];
+    }
+
     /// <summary>Completes once there are durable events after this one; false when none will come.</summary>
     public async ValueTask<bool> WaitAsync(long afterSequence, CancellationToken cancellationToken)
     {
@@ -114,6 +134,26 @@ internal sealed class EventHub
 
     // The exchange is a full fence: whoever armed the signal too late for it sees the new sequence.
     private void Wake() => Interlocked.Exchange(ref _signal, null)?.TrySetResult();
+
+    private void LetGoOfWhatIsRead()
+    {
+        // Who reads from before the ring reads the journal, and would keep the ring full for nothing.
+        long oldest = _ring[_kept % BatchesMax]!.First;
+        long unread = long.MaxValue;
+        foreach (EventReader reader in _readers)
+        {
+            long next = reader.NextSequence;
+            if (next >= oldest) unread = Math.Min(unread, next);
+        }
+
+        while (_kept < _published - 1)
+        {
+            Batch batch = _ring[_kept % BatchesMax]!;
+            bool isRead = batch.First + batch.Events.Length <= unread && _events > EventsKeptMin;
+            if (!isRead && _events <= _eventsMax) return;
+            LetGo();
+        }
+    }
 
     private void LetGo()
     {

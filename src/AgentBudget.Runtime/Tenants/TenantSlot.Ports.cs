@@ -12,7 +12,20 @@ namespace AgentBudget.Runtime.Tenants;
 // What comes out of the turn loop, on the slot's step.
 internal sealed partial class TenantSlot : ITurnPorts
 {
-    void ITurnPorts.BeginAppend(JournalGroup group) => _services.Store.BeginAppend(group, this);
+    bool ITurnPorts.IsMoreComing()
+    {
+        // What waits is asked for again by the step that handles what is coming.
+        if (!HasInput()) return false;
+        long now = _services.Time.GetTimestamp();
+        if (_heldBackSince == 0) _heldBackSince = now;
+        return _services.Time.GetElapsedTime(_heldBackSince, now) < HoldBackMax;
+    }
+
+    void ITurnPorts.BeginAppend(JournalGroup group)
+    {
+        _heldBackSince = 0;
+        _services.Store.BeginAppend(group, this);
+    }
 
     void ITurnPorts.BeginResolve()
     {

@@ -23,8 +23,11 @@ internal sealed partial class TenantSlot : IThreadPoolWorkItem, IAppendCompletio
     /// <summary>Turns between two looks at what else arrived: a group is on its way within a millisecond.</summary>
     private const int TurnsPerStep = 256;
 
-    /// <summary>Steps before other tenants' work gets its turn on the pool.</summary>
-    private const int StepsPerWorkItem = 16;
+    /// <summary>
+    /// A group waits at most this long for commands that are arriving. A silo that is full answers more calls with
+    /// larger groups, and sooner; one that is not finds nothing arriving and does not wait.
+    /// </summary>
+    private static readonly TimeSpan HoldBackMax = TimeSpan.FromMilliseconds(5);
 
     private const int NoOutcome = 0; // Otherwise the outcome's number plus one.
 
@@ -39,6 +42,7 @@ internal sealed partial class TenantSlot : IThreadPoolWorkItem, IAppendCompletio
     private int _waitingSettlements;
     private CommandList _backlog;
     private long _armedFor = long.MaxValue;
+    private long _heldBackSince;
 
     /// <param name="tenant">Whose.</param>
     /// <param name="services">What all tenants share.</param>
@@ -101,9 +105,9 @@ internal sealed partial class TenantSlot : IThreadPoolWorkItem, IAppendCompletio
 
     void IThreadPoolWorkItem.Execute()
     {
-        for (int i = 0; i < StepsPerWorkItem; i++)
+        // One step at a time: behind it in the pool's queue wait the calls that will fill the next.
+        if (!Step())
         {
-            if (Step()) continue;
             Interlocked.Exchange(ref _isScheduled, 0);
             if (!HasInput() || Interlocked.Exchange(ref _isScheduled, 1) != 0) return;
         }

@@ -7,6 +7,9 @@ namespace AgentBudget.Runtime.Turns;
 /// <summary>What leaves a turn loop. Called on the loop's own thread, never waited for.</summary>
 internal interface ITurnPorts
 {
+    /// <summary>Whether more commands are arriving, so that it pays to let a group grow a little longer.</summary>
+    bool IsMoreComing();
+
     /// <summary>Hands a group to the journal; <see cref="TurnLoop.AppendCompleted"/> says how it ended.</summary>
     void BeginAppend(JournalGroup group);
 

@@ -142,10 +142,11 @@ internal sealed class TurnLoop : IDisposable
         return false;
     }
 
-    /// <summary>Sends what was decided, if nothing is in flight.</summary>
+    /// <summary>Sends what was decided, if nothing is in flight and no more is coming to go with it.</summary>
     public void Send()
     {
         if (_inFlight is not null || State is not (TurnLoopState.Running or TurnLoopState.Draining)) return;
+        if (HasRoom && _ports.IsMoreComing()) return;
         if (_open.Events.Count > 0)
         {
             _open.Group.Seal(Head, Epoch);
