@@ -47,14 +47,15 @@ public sealed partial class TenantHost : ITenantHost, IAsyncDisposable
     /// <param name="time">Clocks and timers.</param>
     /// <param name="loggers">Logs.</param>
     /// <param name="ledgers">Makes ledgers.</param>
-    /// <param name="runStep">Runs slots' steps; the thread pool when null. A test steps a host on one thread.</param>
+    /// <param name="runSoon">Runs slots' steps and answers; the thread pool when null. A test steps a host on one thread.
+    /// </param>
     internal TenantHost(
         ILedgerStore store,
         TenantHostOptions options,
         TimeProvider time,
         ILoggerFactory loggers,
         ITurnLedgers ledgers,
-        Action<IThreadPoolWorkItem>? runStep = null)
+        Action<IThreadPoolWorkItem>? runSoon = null)
     {
         options.Check();
         ILogger logger = loggers.CreateLogger<TenantHost>();
@@ -67,7 +68,7 @@ public sealed partial class TenantHost : ITenantHost, IAsyncDisposable
             new LogClock(time, logger),
             time,
             options,
-            runStep ?? RunOnPool,
+            runSoon ?? RunOnPool,
             AddTenant,
             logger);
         _sweep = time.CreateTimer(
@@ -250,8 +251,8 @@ public sealed partial class TenantHost : ITenantHost, IAsyncDisposable
         return slot;
     }
 
-    private static void RunOnPool(IThreadPoolWorkItem step) =>
-        ThreadPool.UnsafeQueueUserWorkItem(step, preferLocal: false);
+    private static void RunOnPool(IThreadPoolWorkItem work) =>
+        ThreadPool.UnsafeQueueUserWorkItem(work, preferLocal: false);
 
     private void AddTenant(string tenant)
     {

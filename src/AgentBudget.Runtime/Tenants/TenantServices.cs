@@ -13,7 +13,8 @@ namespace AgentBudget.Runtime.Tenants;
 /// <param name="Clock">Log time.</param>
 /// <param name="Time">Timers.</param>
 /// <param name="Options">Bounds.</param>
-/// <param name="RunStep">Runs a slot's steps soon, elsewhere than in the call; once for each call.</param>
+/// <param name="RunSoon">Runs a slot's steps, and its answers, soon and elsewhere than in the call; once for each call.
+/// </param>
 /// <param name="OnFirstEvent">Told when a tenant is seen to have a ledger; more than once does no harm.</param>
 /// <param name="Logger">The host's log.</param>
 internal sealed record TenantServices(
@@ -25,6 +26,6 @@ internal sealed record TenantServices(
     LogClock Clock,
     TimeProvider Time,
     TenantHostOptions Options,
-    Action<IThreadPoolWorkItem> RunStep,
+    Action<IThreadPoolWorkItem> RunSoon,
     Action<string> OnFirstEvent,
     ILogger Logger);

@@ -42,20 +42,18 @@ internal sealed partial class TenantSlot : ITurnPorts
     void ITurnPorts.Answer(PendingCommand command)
     {
         long original = command.Decided.DuplicateOf;
-        if (original == 0)
+        if (original != 0)
         {
-            Leave(command.Kind);
-            command.Complete(command.Decided);
+            if (!Hub.TryRead(original, out ReadOnlyMemory<LedgerEvent> events))
+            {
+                _ = AnswerFromJournalAsync(command, original);
+                return;
+            }
+
+            command.Decided = new Answer(Outcome.Done, events.Span[0]);
         }
-        else if (Hub.TryRead(original, out ReadOnlyMemory<LedgerEvent> events))
-        {
-            Leave(command.Kind);
-            command.Complete(new Answer(Outcome.Done, events.Span[0]));
-        }
-        else
-        {
-            _ = AnswerFromJournalAsync(command, original);
-        }
+
+        Deliver(command);
     }
 
     void ITurnPorts.Fail(PendingCommand command, TenantFault fault, string message) => Fail(command, fault, message);
@@ -69,8 +67,24 @@ internal sealed partial class TenantSlot : ITurnPorts
 
     private void Fail(PendingCommand command, TenantFault fault, string message)
     {
+        command.Failure = new TenantException(fault, message);
+        Deliver(command);
+    }
+
+    private void Deliver(PendingCommand command)
+    {
         Leave(command.Kind);
-        command.Fail(new TenantException(fault, message));
+        _answers ??= new AnswerBatch();
+        _answers.Add(command);
+        if (_answers.IsFull) SendAnswers();
+    }
+
+    /// <summary>Whoever waits goes on elsewhere; the step does not wait for them.</summary>
+    private void SendAnswers()
+    {
+        if (_answers is null) return;
+        _services.RunSoon(_answers);
+        _answers = null;
     }
 
     /// <summary>The epoch first, the head after it: only then is what is not there never going to be.</summary>
@@ -98,14 +112,17 @@ internal sealed partial class TenantSlot : ITurnPorts
         {
             List<LedgerEvent> events = await JournalReader.ReadAsync(
                 _services.Store, Tenant, original, original, eventsMax: 1, CancellationToken.None);
-            Leave(command.Kind);
-            command.Complete(new Answer(Outcome.Done, events[0]));
+            command.Decided = new Answer(Outcome.Done, events[0]);
         }
         catch (Exception exception)
         {
             Log.OriginalUnreadable(_services.Logger, Tenant, original, exception);
-            Fail(command, TenantFault.OutcomeUnknown, "the answer to the first request could not be read");
+            command.Failure = new TenantException(
+                TenantFault.OutcomeUnknown, "the answer to the first request could not be read");
         }
+
+        Leave(command.Kind);
+        command.Complete();
     }
 
     private static partial class Log

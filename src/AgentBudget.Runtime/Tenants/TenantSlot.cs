@@ -41,6 +41,7 @@ internal sealed partial class TenantSlot : IThreadPoolWorkItem, IAppendCompletio
     private int _waitingCommands;
     private int _waitingSettlements;
     private CommandList _backlog;
+    private AnswerBatch? _answers;
     private long _armedFor = long.MaxValue;
     private long _heldBackSince;
 
@@ -100,7 +101,7 @@ internal sealed partial class TenantSlot : IThreadPoolWorkItem, IAppendCompletio
     {
         // What arrived was published by an interlocked write, so a step that is not seen to have ended will see it.
         if (Volatile.Read(ref _isScheduled) == 0 && Interlocked.Exchange(ref _isScheduled, 1) == 0)
-            _services.RunStep(this);
+            _services.RunSoon(this);
     }
 
     void IThreadPoolWorkItem.Execute()
@@ -112,7 +113,7 @@ internal sealed partial class TenantSlot : IThreadPoolWorkItem, IAppendCompletio
             if (!HasInput() || Interlocked.Exchange(ref _isScheduled, 1) != 0) return;
         }
 
-        _services.RunStep(this);
+        _services.RunSoon(this);
     }
 
     private bool HasInput() =>
@@ -158,10 +159,12 @@ internal sealed partial class TenantSlot : IThreadPoolWorkItem, IAppendCompletio
         if (Interlocked.Exchange(ref _tick, 0) != 0) _armedFor = long.MaxValue;
         int outcome = Interlocked.Exchange(ref _appendOutcome, NoOutcome);
         if (outcome != NoOutcome) _loop!.AppendCompleted((AppendOutcome)(outcome - 1));
+        SendAnswers();
         TakeIntake();
         long now = _services.Clock.NowNanos();
         bool hasMore = StepState(now);
         if (_isStopping) StepStop();
+        SendAnswers();
         ArmTimer(now);
         return hasMore;
     }

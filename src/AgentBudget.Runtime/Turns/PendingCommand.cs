@@ -14,7 +14,7 @@ internal sealed class PendingCommand : IValueTaskSource<Answer>
     [ThreadStatic]
     private static Stack<PendingCommand>? _pool;
 
-    private ManualResetValueTaskSourceCore<Answer> _core = new() { RunContinuationsAsynchronously = true };
+    private ManualResetValueTaskSourceCore<Answer> _core;
     private Command? _command;
 
     public Command Command => _command!;
@@ -23,6 +23,9 @@ internal sealed class PendingCommand : IValueTaskSource<Answer>
 
     /// <summary>What the turn decided; it leaves when its group is durable.</summary>
     public Answer Decided { get; set; }
+
+    /// <summary>What is said instead of an answer, if anything.</summary>
+    public TenantException? Failure { get; set; }
 
     /// <summary>The next in whatever list it is in.</summary>
     public PendingCommand? Next { get; set; }
@@ -37,9 +40,14 @@ internal sealed class PendingCommand : IValueTaskSource<Answer>
         return pending;
     }
 
-    public void Complete(Answer answer) => _core.SetResult(answer);
-
-    public void Fail(Exception exception) => _core.SetException(exception);
+    /// <summary>
+    /// Says what was decided, or the failure. What the caller does next runs inside: never call it from a step.
+    /// </summary>
+    public void Complete()
+    {
+        if (Failure is null) _core.SetResult(Decided);
+        else _core.SetException(Failure);
+    }
 
     public Answer GetResult(short token)
     {
@@ -64,6 +72,7 @@ internal sealed class PendingCommand : IValueTaskSource<Answer>
         _core.Reset();
         _command = null;
         Decided = default;
+        Failure = null;
         Next = null;
         Stack<PendingCommand> pool = _pool ??= new Stack<PendingCommand>();
         if (pool.Count < PooledPerThreadMax) pool.Push(this);
