@@ -8,7 +8,7 @@ using Phase = AgentBudget.Protocol.Snapshot.V1.ReservationState.Types.Phase;
 namespace AgentBudget.Grains.Reservations;
 
 /// <summary>
-/// The record of one hold on every grain of its path.
+/// The record of one hold on every grain of its path, and its deadline: expiry while held, end of the retention after.
 /// <code>
 /// HELD ◄─► amended
 /// HELD ── final commit, charge on expiry ──► SETTLED (leaves memory; the session's request log remembers it)
@@ -16,12 +16,8 @@ namespace AgentBudget.Grains.Reservations;
 ///   └──── expiry with refund ─────► EXPIRED ──┘ forgotten after the retention
 /// </code>
 /// </summary>
-internal sealed class Reservation
+internal sealed class Reservation() : Deadline(DeadlineKind.HoldExpiry, owner: null, number: 0, name: "")
 {
-    public Reservation() => Deadline = new Deadline(DeadlineKind.HoldExpiry, this, number: 0, name: "");
-
-    public long Number { get; private set; }
-
     public SessionGrain Session { get; private set; } = null!;
 
     public Phase Phase { get; private set; }
@@ -52,9 +48,6 @@ internal sealed class Reservation
 
     public string Region { get; private set; } = "";
 
-    /// <summary>Expiry while held, end of the retention after.</summary>
-    public Deadline Deadline { get; private set; }
-
     public Reservation? Newer { get; set; }
 
     public Reservation? Older { get; set; }
@@ -64,6 +57,7 @@ internal sealed class Reservation
     /// <summary>Starts a hold. Records are reused, so a hold allocates nothing.</summary>
     public void Start(long number, SessionGrain session, PriceBook book, ReservationHeld held, long heldAtNanos)
     {
+        Kind = DeadlineKind.HoldExpiry;
         Number = number;
         Session = session;
         Phase = Phase.Held;
@@ -78,7 +72,6 @@ internal sealed class Reservation
         Estimate = held.Estimate;
         Tool = held.Tool;
         Region = held.Region;
-        Deadline.Number = number;
     }
 
     /// <summary>A part of the hold was settled.</summary>
@@ -125,13 +118,13 @@ internal sealed class Reservation
         Phase = phase;
         HeldNanos = HeldTokens = 0;
         Estimate = null;
-        Deadline = new Deadline(DeadlineKind.Retention, this, Number, name: "");
+        Kind = DeadlineKind.Retention;
     }
 
     /// <summary>Drops what it refers to, before the record is reused.</summary>
     public void Clear()
     {
-        Invariant.Holds(Deadline.Place == Deadline.NotQueued);
+        Invariant.Holds(Place == NotQueued);
         Session = null!;
         Book = null!;
         Estimate = null;
@@ -140,6 +133,7 @@ internal sealed class Reservation
 
     public void Restore(Protocol.Snapshot.V1.ReservationState state, SessionGrain session, PriceBook book)
     {
+        Kind = state.Phase == Phase.Held ? DeadlineKind.HoldExpiry : DeadlineKind.Retention;
         Number = state.Number;
         Session = session;
         Phase = state.Phase;
@@ -154,6 +148,5 @@ internal sealed class Reservation
         Estimate = state.Estimate;
         Tool = state.Tool;
         Region = state.Region;
-        Deadline = new Deadline(IsHeld ? DeadlineKind.HoldExpiry : DeadlineKind.Retention, this, Number, name: "");
     }
 }

@@ -20,19 +20,20 @@ internal enum DeadlineKind
 }
 
 /// <summary>
-/// One deadline; sits in at most one queue and knows its place there, so it is moved or removed at once.
+/// One deadline; sits in at most one queue and knows its place there, so it is moved or removed at once. What there are
+/// most of, holds, are deadlines themselves and not owners of one: half as many objects that live long.
 /// </summary>
-internal sealed class Deadline(DeadlineKind kind, object owner, long number, string name)
+internal class Deadline(DeadlineKind kind, object? owner, long number, string name)
 {
     internal int Place = NotQueued;
     internal const int NotQueued = -1;
 
-    public DeadlineKind Kind { get; } = kind;
+    public DeadlineKind Kind { get; protected set; } = kind;
 
-    public object Owner { get; } = owner;
+    public object Owner => owner ?? this;
 
     /// <summary>Orders deadlines of one instant and kind.</summary>
-    public long Number { get; set; } = number;
+    public long Number { get; protected set; } = number;
 
     public long TimeNanos { get; internal set; }
 

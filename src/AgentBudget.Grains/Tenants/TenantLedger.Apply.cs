@@ -168,7 +168,7 @@ public sealed partial class TenantLedger
         Reservation reservation = _spareReservations.TryPop(out Reservation? spare) ? spare : new Reservation();
         reservation.Start(number, session, book, held, LogTimeNanos);
         _reservations.Add(number, reservation);
-        _deadlines.Set(reservation.Deadline, reservation.ExpireNanos);
+        _deadlines.Set(reservation, reservation.ExpireNanos);
         EnterBook(book);
         OpenReservations++;
         return reservation;
@@ -180,22 +180,22 @@ public sealed partial class TenantLedger
         if (amended.Estimate is not null) LeaveBook(reservation.Book);
         reservation.Amend(amended, BookOf(amended.PriceVersion), LogTimeNanos);
         if (amended.Estimate is not null) EnterBook(reservation.Book);
-        _deadlines.Set(reservation.Deadline, reservation.ExpireNanos);
+        _deadlines.Set(reservation, reservation.ExpireNanos);
     }
 
     /// <summary>The hold is given back; the record stays for a late commit until it is forgotten.</summary>
     internal void Retire(Reservation reservation, Phase phase)
     {
-        _deadlines.Remove(reservation.Deadline);
+        _deadlines.Remove(reservation);
         reservation.End(phase);
-        _retention.Set(reservation.Deadline, LogTimeNanos + RequestLog.RetentionNanos);
+        _retention.Set(reservation, LogTimeNanos + RequestLog.RetentionNanos);
         OpenReservations--;
     }
 
     /// <summary>The reservation is settled; nothing of it stays.</summary>
     internal void RemoveReservation(Reservation reservation)
     {
-        (reservation.IsHeld ? _deadlines : _retention).Remove(reservation.Deadline);
+        (reservation.IsHeld ? _deadlines : _retention).Remove(reservation);
         if (reservation.IsHeld) OpenReservations--;
         Drop(reservation);
     }
@@ -203,9 +203,8 @@ public sealed partial class TenantLedger
     /// <summary>Keeps a settled record for the next hold.</summary>
     internal void Reuse(Reservation reservation)
     {
-        bool isFresh = reservation.Deadline.Kind == DeadlineKind.HoldExpiry;
         reservation.Clear();
-        if (isFresh && _spareReservations.Count < SpareReservationsMax) _spareReservations.Push(reservation);
+        if (_spareReservations.Count < SpareReservationsMax) _spareReservations.Push(reservation);
     }
 
     internal Reservation ReservationOf(long number)

@@ -159,7 +159,7 @@ public sealed partial class TenantLedger
         ExpireNanos = reservation.ExpireNanos,
         OnExpiry = reservation.OnExpiry,
         Estimate = reservation.Estimate,
-        ForgetNanos = reservation.IsHeld ? 0 : reservation.Deadline.TimeNanos,
+        ForgetNanos = reservation.IsHeld ? 0 : reservation.TimeNanos,
         Tool = reservation.Tool,
         Region = reservation.Region,
     };
@@ -223,12 +223,12 @@ public sealed partial class TenantLedger
 
         if (!reservation.IsHeld)
         {
-            _retention.Set(reservation.Deadline, state.ForgetNanos);
+            _retention.Set(reservation, state.ForgetNanos);
             return;
         }
 
         OpenReservations++;
-        _deadlines.Set(reservation.Deadline, reservation.ExpireNanos);
+        _deadlines.Set(reservation, reservation.ExpireNanos);
         session!.Link(reservation);
         foreach (Grain grain in session.Path) grain.Budget.RestoreHold(reservation.Held);
     }

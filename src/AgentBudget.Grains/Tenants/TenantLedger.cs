@@ -189,7 +189,7 @@ public sealed partial class TenantLedger
     {
         if (_reservations.TryGetValue(number, out reservation)
             && ReferenceEquals(reservation.Session, session)
-            && (reservation.IsHeld || !IsForgotten(reservation.Deadline)))
+            && (reservation.IsHeld || !IsForgotten(reservation)))
         {
             return Outcome.Done;
         }

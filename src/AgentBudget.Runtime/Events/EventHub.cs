@@ -26,7 +26,9 @@ internal sealed class EventHub
     private int _events;
     private volatile bool _isCompleted;
 
-    /// <param name="eventsMax">Events that the ring keeps for readers; the newest batch is kept whatever its size.</param>
+    /// <param name="eventsMax">
+    /// Events that the ring keeps for readers; the newest batch is kept whatever its size.
+    /// </param>
     public EventHub(int eventsMax) => _eventsMax = eventsMax;
 
     /// <summary>Sequence of the last durable event.</summary>
@@ -99,7 +101,9 @@ internal sealed class EventHub
         return false;
     }
 
-    /// <summary>Announces a reader, for whom the ring keeps what it has still to read. Disposed when it is done.</summary>
+    /// <summary>
+    /// Announces a reader, for whom the ring keeps what it has still to read. Disposed when it is done.
+    /// </summary>
     public EventReader AddReader(long nextSequence)
     {
         var reader = new EventReader(this, nextSequence);
