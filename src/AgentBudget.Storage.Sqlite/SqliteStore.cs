@@ -41,7 +41,7 @@ public sealed class SqliteStore : ILedgerStore
         _snapshots = new SnapshotTable(engine, tenants);
         _probe = engine.Prepare("INSERT OR REPLACE INTO probe (id, body) VALUES (1, zeroblob(?1))");
         _unprobe = engine.Prepare("DELETE FROM probe");
-        _thread = new StoreThread(engine, journal, marker, folder, options.OnFailed, logger);
+        _thread = new StoreThread(engine, journal, marker, options.OnFailed, logger);
     }
 
     /// <summary>

@@ -18,9 +18,10 @@ internal sealed partial class StoreThread : IDisposable
     private const long BytesPerCommitMax = 8 * 1024 * 1024;
 
     /// <summary>
-    /// Length of the log at which it is moved into the database. Longer ones pause longer, shorter ones more often.
+    /// Pages in the log at which it is moved into the database (4 KiB each): a pause of some milliseconds. More would
+    /// pause longer, fewer more often.
     /// </summary>
-    private const long CheckpointBytes = 4 * 1024 * 1024;
+    private const int CheckpointPages = 512;
 
     private readonly Lock _gate = new();
     private readonly ManualResetEventSlim _work = new(initialState: false, spinCount: 0);
@@ -32,10 +33,9 @@ internal sealed partial class StoreThread : IDisposable
     private readonly SqliteEngine _engine;
     private readonly JournalTable _journal;
     private readonly CompletenessMarker _marker;
-    private readonly FileInfo _log;
     private readonly Action<StoreException> _onFailed;
     private readonly ILogger _logger;
-    private long _nextCheckpointBytes = CheckpointBytes;
+    private long _nextCheckpointPages = CheckpointPages;
     private bool _isStopping;
     private StoreException? _failure;
 
@@ -43,14 +43,12 @@ internal sealed partial class StoreThread : IDisposable
         SqliteEngine engine,
         JournalTable journal,
         CompletenessMarker marker,
-        StoreFolder folder,
         Action<StoreException> onFailed,
         ILogger logger)
     {
         _engine = engine;
         _journal = journal;
         _marker = marker;
-        _log = new FileInfo(folder.WriteAheadLog);
         _onFailed = onFailed;
         _logger = logger;
         new Thread(Run) { Name = "agentbudget-store", IsBackground = true }.Start();
@@ -277,19 +275,18 @@ internal sealed partial class StoreThread : IDisposable
     private void CheckpointIfDue()
     {
         if (_failure is not null) return;
-        _log.Refresh();
-        long length = _log.Exists ? _log.Length : 0;
-        if (length < _nextCheckpointBytes) return;
+        long pages = _engine.CountLoggedPages();
+        if (pages < _nextCheckpointPages) return;
         try
         {
             _engine.Checkpoint();
-            _nextCheckpointBytes = CheckpointBytes;
+            _nextCheckpointPages = CheckpointPages;
         }
         catch (SqliteFaultException exception) when (exception.WriteFault == WriteFault.NoSpace)
         {
             // The log has everything; it grows until there is space in the database.
-            _nextCheckpointBytes = length + CheckpointBytes;
-            Log.CheckpointPutOff(_logger, length);
+            _nextCheckpointPages = pages + CheckpointPages;
+            Log.CheckpointPutOff(_logger, pages);
         }
         catch (SqliteFaultException exception)
         {
@@ -316,8 +313,8 @@ internal sealed partial class StoreThread : IDisposable
         [LoggerMessage(2002, LogLevel.Warning, "The ledger's store has no space; {Groups} groups were not written")]
         public static partial void NoSpace(ILogger logger, int groups);
 
-        [LoggerMessage(2003, LogLevel.Warning, "There is no space to move the log of {Bytes} bytes into the database")]
-        public static partial void CheckpointPutOff(ILogger logger, long bytes);
+        [LoggerMessage(2003, LogLevel.Warning, "There is no space to move the log of {Pages} pages into the database")]
+        public static partial void CheckpointPutOff(ILogger logger, long pages);
 
         [LoggerMessage(2004, LogLevel.Error, "A transaction could not be undone")]
         public static partial void RollbackFailed(ILogger logger, Exception exception);

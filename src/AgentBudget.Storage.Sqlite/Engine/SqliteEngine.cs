@@ -19,6 +19,7 @@ internal sealed class SqliteEngine : IDisposable
         PRAGMA journal_mode = WAL;
         PRAGMA synchronous = FULL;
         PRAGMA wal_autocheckpoint = 0;
+        PRAGMA journal_size_limit = 16777216;
         PRAGMA cache_spill = OFF;
         PRAGMA temp_store = MEMORY;
         PRAGMA trusted_schema = OFF;
@@ -46,6 +47,7 @@ internal sealed class SqliteEngine : IDisposable
     private readonly SqliteStatement _begin;
     private readonly SqliteStatement _commit;
     private readonly SqliteStatement _rollback;
+    private long _loggedPages;
 
     private SqliteEngine(SqliteConnection connection)
     {
@@ -106,9 +108,24 @@ internal sealed class SqliteEngine : IDisposable
         if (raw.sqlite3_get_autocommit(Database) == 0) _rollback.Execute();
     }
 
-    /// <summary>Moves the log into the database and empties it.</summary>
-    public void Checkpoint() => SqliteStatement.Check(
-        Database, raw.sqlite3_wal_checkpoint_v2(Database, "main", raw.SQLITE_CHECKPOINT_TRUNCATE, out _, out _));
+    /// <summary>Pages that were written to the log since the last checkpoint.</summary>
+    public long CountLoggedPages()
+    {
+        SqliteStatement.Check(Database, raw.sqlite3_db_status(
+            Database, raw.SQLITE_DBSTATUS_CACHE_WRITE, out int pages, out _, resetFlg: 1));
+        return _loggedPages += pages;
+    }
+
+    /// <summary>
+    /// Moves the log into the database. With one connection nobody reads the log then, so the next write begins it
+    /// anew; the file keeps its length, because writing over what is there is cheaper than growing.
+    /// </summary>
+    public void Checkpoint()
+    {
+        SqliteStatement.Check(
+            Database, raw.sqlite3_wal_checkpoint_v2(Database, "main", raw.SQLITE_CHECKPOINT_PASSIVE, out _, out _));
+        _loggedPages = 0;
+    }
 
     public void Dispose()
     {
