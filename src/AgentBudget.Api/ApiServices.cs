@@ -109,7 +109,8 @@ public sealed class ApiServices
                 .Unary<RevokeCredentialRequest, RevokeCredentialResponse>(
                     "RevokeCredential", new RevokeCredential(_context).HandleAsync)
                 .Unary<ListCredentialsRequest, ListCredentialsResponse>(
-                    "ListCredentials", new ListCredentials(_context).HandleAsync));
+                    "ListCredentials", new ListCredentials(_context).HandleAsync))
+            .ShareText("session_token");
     }
 
     /// <summary>

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 using System.Text;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
@@ -38,10 +39,14 @@ public sealed class SessionTokens
     /// <summary>What we mint fits here; clearing more stack at each call would cost more than the hash.</summary>
     private const int StackCharsMax = 1024;
 
+    /// <summary>Tokens that are known again as the same string, without a hash.</summary>
+    private const int RecentTokensMax = 4096; // A power of two.
+
     private readonly JsonWebTokenHandler _handler =
         new() { SetDefaultTimesOnTokenCreation = false, MaximumTokenSizeInBytes = TokenCharsMax };
 
     private readonly SessionTokenCache _cache = new(SessionTokenCache.GenerationEntriesMax);
+    private readonly RecentToken?[] _recent = new RecentToken?[RecentTokensMax];
     private readonly TimeProvider _time;
     private readonly SigningCredentials _credentials;
     private readonly TokenValidationParameters _parameters;
@@ -128,9 +133,33 @@ public sealed class SessionTokens
             _cache.Add(hash, session);
         }
 
-        return takesEnded
-            || _time.GetUtcNow().ToUnixTimeSeconds() - ClockSkewSeconds < session.ExpiresAtSeconds;
+        return takesEnded || !IsPast(session);
     }
+
+    /// <summary>
+    /// The same for a string that comes again as the same object, as one that calls share does: then it is known without
+    /// being hashed.
+    /// </summary>
+    /// <inheritdoc cref="TryRead(ReadOnlySpan{char}, bool, out SessionCaller?)"/>
+    public bool TryReadShared(string token, bool takesEnded, [NotNullWhen(true)] out SessionCaller? session)
+    {
+        ArgumentNullException.ThrowIfNull(token);
+        ref RecentToken? place = ref _recent[RuntimeHelpers.GetHashCode(token) & (RecentTokensMax - 1)];
+        RecentToken? recent = Volatile.Read(ref place);
+        if (recent is not null && ReferenceEquals(recent.Token, token))
+        {
+            session = recent.Session;
+            return takesEnded || !IsPast(session);
+        }
+
+        if (!TryRead(token, takesEnded, out session))
+            return false;
+        Volatile.Write(ref place, new RecentToken(token, session));
+        return true;
+    }
+
+    private bool IsPast(SessionCaller session) =>
+        _time.GetUtcNow().ToUnixTimeSeconds() - ClockSkewSeconds >= session.ExpiresAtSeconds;
 
     private static TokenHash HashOf(ReadOnlySpan<char> token)
     {
@@ -138,6 +167,8 @@ public sealed class SessionTokens
         int count = Encoding.ASCII.GetBytes(token, bytes);
         return TokenHash.Of(bytes[..count]);
     }
+
+    private sealed record RecentToken(string Token, SessionCaller Session);
 
     private SessionCaller? Check(string token)
     {

@@ -1,4 +1,5 @@
 using AgentBudget.Rpc.Server;
+using AgentBudget.Rpc.Wire;
 using Google.Protobuf.Reflection;
 
 namespace AgentBudget.Rpc;
@@ -41,6 +42,9 @@ public abstract class RpcMethod
 
     /// <summary>Whether Connect may call it with GET: the proto says that it has no side effects.</summary>
     internal bool IsQuery { get; }
+
+    /// <summary>The field of its request that many calls repeat; null for none.</summary>
+    internal SharedField? SharedField { get; set; }
 
     /// <summary>The HTTP methods by which it is called.</summary>
     internal string Verbs => IsQuery ? "GET, POST" : "POST";

@@ -64,6 +64,23 @@ public sealed class SessionTokenTests : IDisposable
     }
 
     [Fact]
+    public void A_token_that_comes_again_as_the_same_object_is_held_to_its_expiry()
+    {
+        string token = _tokens.Mint(Session());
+        Assert.True(_tokens.TryReadShared(token, takesEnded: false, out SessionCaller? first));
+        Assert.True(_tokens.TryReadShared(token, takesEnded: false, out SessionCaller? again));
+        Assert.Same(first, again);
+
+        _clock.Advance(TimeSpan.FromSeconds(606));
+
+        Assert.False(_tokens.TryReadShared(token, takesEnded: false, out _));
+        Assert.True(_tokens.TryReadShared(token, takesEnded: true, out _));
+        string forged = token[..^2] + (token[^2] == 'A' ? "BA" : "AA");
+        Assert.False(_tokens.TryReadShared(forged, takesEnded: true, out _));
+        Assert.False(_tokens.TryReadShared(forged, takesEnded: true, out _));
+    }
+
+    [Fact]
     public void A_token_counts_until_five_seconds_after_its_expiry()
     {
         string token = _tokens.Mint(Session());

@@ -26,6 +26,9 @@ internal sealed class ScriptedLedgers : ITurnLedgers, IDisposable
     /// <summary>Asked before each restore; what it answers is thrown.</summary>
     public Func<Exception?>? OnRestore { get; set; }
 
+    /// <summary>Runs inside each turn of a note, on the step.</summary>
+    public Action? OnNote { get; set; }
+
     public bool DeadlinesFail
     {
         get => Volatile.Read(ref _deadlinesFail);
@@ -87,6 +90,7 @@ internal sealed class ScriptedLedgers : ITurnLedgers, IDisposable
             switch (command)
             {
                 case NoteCommand note:
+                    script.OnNote?.Invoke();
                     return Record(note.Id, new string('x', note.Bytes), nowNanos, events);
                 case DeadlineCommand deadline:
                     return Record(

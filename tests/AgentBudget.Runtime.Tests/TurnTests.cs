@@ -122,6 +122,45 @@ public sealed class TurnTests
     }
 
     [Fact]
+    public async Task A_group_waits_for_commands_that_are_arriving()
+    {
+        await using Fixture fixture = await StartAsync();
+        await WithinAsync(Task.WhenAll(NoteInChain(fixture, notes: 5, TimeSpan.Zero)), "the answers");
+        Assert.Equal([1, 5], (await fixture.GroupsAsync()).Select(group => group.Events));
+    }
+
+    [Fact]
+    public async Task A_group_waits_no_longer_than_its_bound()
+    {
+        await using Fixture fixture = await StartAsync();
+        await WithinAsync(Task.WhenAll(NoteInChain(fixture, 12, TimeSpan.FromMilliseconds(3))), "the answers");
+        Assert.All(await fixture.GroupsAsync(), group => Assert.InRange(group.Events, 1, 4));
+    }
+
+    /// <summary>Notes, of which each arrives while the one before is handled, so long after it.</summary>
+    private static Task<Answer>[] NoteInChain(Fixture fixture, int notes, TimeSpan apart)
+    {
+        var answers = new TaskCompletionSource<Answer>[notes];
+        for (int i = 0; i < notes; i++) answers[i] = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        int sent = 0;
+        fixture.Ledgers.OnNote = () =>
+        {
+            fixture.Time.Advance(apart);
+            Send();
+        };
+        Send();
+        return [.. answers.Select(answer => answer.Task)];
+
+        void Send()
+        {
+            if (sent == notes) return;
+            TaskCompletionSource<Answer> answer = answers[sent++];
+            _ = fixture.NoteAsync().ContinueWith(
+                note => answer.SetFromTask(note), TaskScheduler.Default);
+        }
+    }
+
+    [Fact]
     public async Task A_group_is_bounded_by_events_and_by_bytes()
     {
         await using Fixture fixture = await StartAsync();

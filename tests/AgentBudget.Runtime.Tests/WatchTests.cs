@@ -123,7 +123,13 @@ public sealed class WatchTests
     public void The_ring_wraps_around_many_times()
     {
         var hub = new EventHub(eventsMax: 1_000_000);
-        for (int i = 1; i <= 5000; i++) Publish(hub, i, 1);
+        using EventReader reader = hub.AddReader(1);
+        for (int i = 1; i <= 5000; i++)
+        {
+            Publish(hub, i, 1);
+            reader.NextSequence = Math.Max(1, i - 1022);
+        }
+
         Assert.False(hub.TryRead(5000 - 1024, out _));
         for (int i = 5000 - 1023; i <= 5000; i++)
         {
@@ -135,6 +141,34 @@ public sealed class WatchTests
         Assert.False(hub.TryRead(5000, out _));
         Publish(hub, 5001, 1);
         Assert.True(hub.TryRead(5001, out _));
+    }
+
+    [Fact]
+    public void The_ring_keeps_for_its_readers_and_lets_go_of_what_they_have()
+    {
+        var hub = new EventHub(eventsMax: 10_000);
+        EventReader reader = hub.AddReader(1);
+        for (int i = 0; i < 20; i++) Publish(hub, 1 + (100 * i), 100);
+        Assert.True(hub.TryRead(1, out _));
+        reader.NextSequence = 1001;
+        Publish(hub, 2001, 100);
+        Assert.False(hub.TryRead(1000, out _));
+        Assert.True(hub.TryRead(1001, out _));
+
+        reader.Dispose();
+        Publish(hub, 2101, 100);
+        Assert.False(hub.TryRead(2201 - EventHub.EventsKeptMin - 100, out _));
+        Assert.True(hub.TryRead(2201 - EventHub.EventsKeptMin, out _));
+    }
+
+    [Fact]
+    public void A_reader_that_fell_behind_the_ring_does_not_keep_it_full()
+    {
+        var hub = new EventHub(eventsMax: 1000);
+        using EventReader reader = hub.AddReader(1);
+        for (int i = 0; i < 20; i++) Publish(hub, 1 + (100 * i), 100);
+        Assert.False(hub.TryRead(2001 - EventHub.EventsKeptMin - 100, out _));
+        Assert.True(hub.TryRead(2001 - EventHub.EventsKeptMin, out _));
     }
 
     [Fact]

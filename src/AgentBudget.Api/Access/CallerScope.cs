@@ -94,7 +94,7 @@ internal sealed class CallerScope(ITenantHost host, SessionTokens tokens)
             return default;
         }
 
-        if (!tokens.TryRead(sessionToken, rule.TakesEnded, out SessionCaller? named))
+        if (!tokens.TryReadShared(sessionToken, rule.TakesEnded, out SessionCaller? named))
             throw ApiErrors.SessionTokenInvalid();
         if (caller is not null && !IsSame(caller, named))
             throw ApiErrors.RoleForbidden();

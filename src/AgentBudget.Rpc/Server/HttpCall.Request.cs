@@ -187,7 +187,9 @@ internal sealed partial class HttpCall
             return ParseJson(payload);
         try
         {
-            return _method!.Descriptor.InputType.Parser.ParseFrom(payload);
+            return _method!.SharedField is { } shared
+                ? shared.Parse(payload)
+                : _method.Descriptor.InputType.Parser.ParseFrom(payload);
         }
         catch (InvalidProtocolBufferException failure)
         {

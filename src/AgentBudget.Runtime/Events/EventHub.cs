@@ -153,7 +153,8 @@ internal sealed class EventHub
         while (_kept < _published - 1)
         {
             Batch batch = _ring[_kept % BatchesMax]!;
-            bool isRead = batch.First + batch.Events.Length <= unread && _events > EventsKeptMin;
+            bool isRead = batch.First + batch.Events.Length <= unread
+                && _events - batch.Events.Length >= EventsKeptMin;
             if (!isRead && _events <= _eventsMax) return;
             LetGo();
         }

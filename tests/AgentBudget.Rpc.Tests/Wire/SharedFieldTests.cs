@@ -1,0 +1,82 @@
+using AgentBudget.Rpc.Wire;
+using Google.Protobuf;
+using RpcTest.V1;
+
+namespace AgentBudget.Rpc.Tests.Wire;
+
+public sealed class SharedFieldTests
+{
+    private static readonly string Text = string.Concat(Enumerable.Repeat("a text that calls repeat, ", 10));
+
+    private readonly SharedField _shared = new(EchoRequest.Descriptor.FindFieldByName("text"));
+
+    [Fact]
+    public void Messages_share_one_string_and_are_otherwise_as_parsed()
+    {
+        EchoRequest first = new() { Text = Text, Count = 7, Nested = new EchoRequest { Text = "inner" } };
+        EchoRequest second = new() { Text = Text, Payload = ByteString.CopyFromUtf8("bytes") };
+
+        var firstRead = (EchoRequest)_shared.Parse(first.ToByteArray());
+        var secondRead = (EchoRequest)_shared.Parse(second.ToByteArray());
+
+        Assert.Equal(first, firstRead);
+        Assert.Equal(second, secondRead);
+        Assert.Same(firstRead.Text, secondRead.Text);
+    }
+
+    [Fact]
+    public void The_field_may_stand_anywhere_in_the_message()
+    {
+        byte[] text = new EchoRequest { Text = Text }.ToByteArray();
+        byte[] rest = new EchoRequest { Count = 3, Payload = ByteString.CopyFromUtf8("p") }.ToByteArray();
+        EchoRequest expected = new() { Text = Text, Count = 3, Payload = ByteString.CopyFromUtf8("p") };
+
+        Assert.Equal(expected, _shared.Parse([.. rest, .. text]));
+        Assert.Equal(expected, _shared.Parse([.. text, .. rest]));
+    }
+
+    [Fact]
+    public void Of_a_field_that_is_there_twice_the_last_counts()
+    {
+        byte[] twice =
+            [.. new EchoRequest { Text = Text }.ToByteArray(), .. new EchoRequest { Text = "last" }.ToByteArray()];
+
+        Assert.Equal("last", ((EchoRequest)_shared.Parse(twice)).Text);
+    }
+
+    [Fact]
+    public void Texts_that_end_alike_are_told_apart()
+    {
+        string other = "b" + Text[1..];
+        Assert.Equal(Text, ((EchoRequest)_shared.Parse(new EchoRequest { Text = Text }.ToByteArray())).Text);
+        Assert.Equal(other, ((EchoRequest)_shared.Parse(new EchoRequest { Text = other }.ToByteArray())).Text);
+        Assert.Equal(Text, ((EchoRequest)_shared.Parse(new EchoRequest { Text = Text }.ToByteArray())).Text);
+    }
+
+    [Fact]
+    public void What_is_malformed_is_refused_like_without_sharing()
+    {
+        byte[] good = new EchoRequest { Text = Text, Count = 7 }.ToByteArray();
+        for (int length = 1; length < good.Length; length++)
+        {
+            byte[] cut = good[..length];
+            Assert.Equal(Outcome(() => EchoRequest.Parser.ParseFrom(cut)), Outcome(() => _shared.Parse(cut)));
+        }
+
+        byte[] badText = [.. good];
+        badText[10] = 0xff;
+        Assert.Equal(Outcome(() => EchoRequest.Parser.ParseFrom(badText)), Outcome(() => _shared.Parse(badText)));
+    }
+
+    private static string Outcome(Func<IMessage> parse)
+    {
+        try
+        {
+            return parse().ToString()!;
+        }
+        catch (InvalidProtocolBufferException failure)
+        {
+            return failure.GetType().Name;
+        }
+    }
+}
