@@ -137,8 +137,8 @@ public sealed class SessionTokens
     }
 
     /// <summary>
-    /// The same for a string that comes again as the same object, as one that calls share does: then it is known without
-    /// being hashed.
+    /// The same for a string that comes again as the same object, as one that calls share does: then it is known
+    /// without being hashed.
     /// </summary>
     /// <inheritdoc cref="TryRead(ReadOnlySpan{char}, bool, out SessionCaller?)"/>
     public bool TryReadShared(string token, bool takesEnded, [NotNullWhen(true)] out SessionCaller? session)

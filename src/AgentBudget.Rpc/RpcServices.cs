@@ -38,8 +38,8 @@ public sealed class RpcServices
     }
 
     /// <summary>
-    /// Says that requests carry a long text again and again, such as a token: requests of methods added before then share
-    /// one string of it. It changes no meaning, only what a call costs.
+    /// Says that requests carry a long text again and again, such as a token: requests of methods added before then
+    /// share one string of it. It changes no meaning, only what a call costs.
     /// </summary>
     /// <param name="field">The name of the field, at the top of whichever request has one of type string.</param>
     public RpcServices ShareText(string field)
