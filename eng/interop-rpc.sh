@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the standard interoperability cases of gRPC against our protocol edge, by clients that are not ours: grpc-js, the
-# C core by way of Python, and buf curl, which learns the contract by reflection. Prints a table and ends with a line
-# "N passed, N failed".
+# C core by way of Python, the Connect clients for node and for browsers, and buf curl, which learns the contract by
+# reflection. Prints tables and ends with a line "N passed, N failed".
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -13,6 +13,7 @@ CLIENT_SECONDS_MAX=180  # A client that takes this long hangs; its missing cases
 
 passed=0
 failed=0
+cell_width=10
 
 eng/setup.sh || exit 1
 [[ -s $ASSEMBLY ]] || dotnet build "$PROJECT" --configuration Release -verbosity:quiet || exit 1
@@ -29,10 +30,16 @@ for _ in {1..300}; do
   kill -0 "$server" 2>/dev/null || break
   sleep 0.1
 done
-read -r grpc_port _ <"$work/ports" || { echo "interop: the server did not start" >&2; exit 1; }
+read -r grpc_port http_port <"$work/ports" || { echo "interop: the server did not start" >&2; exit 1; }
 
 timeout "$CLIENT_SECONDS_MAX" node eng/interop-rpc/client.mjs "$grpc_port" "$PROJECT/Protos" >"$work/grpc-js" 3>&-
 timeout "$CLIENT_SECONDS_MAX" "$PYTHON" eng/interop-rpc/client.py "$grpc_port" "$work/contract" >"$work/c-core" 3>&-
+
+GRPC_TOOLS=$(grep -oP 'Include="Grpc.Tools" Version="\K[^"]+' Directory.Packages.props)
+PROTOC=${NUGET_PACKAGES:-$HOME/.nuget/packages}/grpc.tools/$GRPC_TOOLS/tools/linux_x64/protoc
+"$PROTOC" -I "$PROJECT/Protos" --include_imports --descriptor_set_out="$work/contract-with-json" grpc/testing/test.proto
+timeout "$CLIENT_SECONDS_MAX" node eng/interop-rpc/connect.mjs "$http_port" "$grpc_port" "$work/contract-with-json" \
+  >"$work/connect" 3>&-
 
 # The result of a case in a client's output; a case that a client never came to has none.
 result_of() {
@@ -48,7 +55,9 @@ row() {
   while [[ $# -gt 0 ]]; do
     client=$1 result=$2
     shift 2
-    if [[ $result == ok ]]; then
+    if [[ $result == - ]]; then
+      cells+=(-)
+    elif [[ $result == ok ]]; then
       passed=$((passed + 1))
       cells+=(ok)
     else
@@ -58,7 +67,7 @@ row() {
     fi
   done
   printf '%-32s' "$name"
-  printf '%-10s' "${cells[@]}"
+  printf "%-${cell_width}s" "${cells[@]}"
   printf '\n'
   if [[ ${#notes[@]} -gt 0 ]]; then printf '%s\n' "${notes[@]}"; fi
 }
@@ -67,6 +76,25 @@ printf '%-32s%-10s%-10s\n' case grpc-js "C core"
 for name in $(cut -f 1 "$work/grpc-js" "$work/c-core" | awk '!seen[$0]++'); do
   row "$name" grpc-js "$(result_of grpc-js "$name")" "C core" "$(result_of c-core "$name")"
 done
+
+# The Connect clients: each protocol of theirs is a column, and a dash where the client cannot.
+mapfile -t columns < <(cut -f 1 "$work/connect" | awk '!seen[$0]++')
+printf '\n%-32s' "connect-node, connect-web"
+printf '%-14s' "${columns[@]}"
+printf '\n'
+cell_width=14
+for name in $(cut -f 2 "$work/connect" | awk '!seen[$0]++'); do
+  results=()
+  for column in "${columns[@]}"; do
+    results+=("$column" "$(awk -F '\t' -v c="$column" -v n="$name" '$1 == c && $2 == n { print $3 }' "$work/connect")")
+  done
+  row "$name" "${results[@]}"
+done
+if [[ ${#columns[@]} -lt 6 ]]; then
+  failed=$((failed + 1))
+  echo "    the Connect clients ended early"
+fi
+cell_width=10
 
 # Calls a method by what reflection tells of it and compares the answer without its spaces.
 buf_curl() {
