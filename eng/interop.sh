@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Independent gRPC clients (grpc-js and the C core by way of Python) reserve, commit and watch on a silo of their own.
-# Ends with a line "N passed, N failed". Installs the npm packages it needs; Debian's come with eng/setup.sh.
+# Independent clients (grpc-js, the C core by way of Python, and a page in a browser with generated connect-web code)
+# reserve, commit and watch on a silo of their own. Ends with a line "N passed, N failed". Installs the npm packages it
+# needs; the others and Debian's come with eng/setup.sh.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -31,8 +32,10 @@ start_silo() {
   dotnet build src/AgentBudget.Silo -c Release --verbosity quiet
   http=$(free_address)
   grpc=$(free_address)
+  page=$(free_address)
   dotnet artifacts/bin/AgentBudget.Silo/release/AgentBudget.Silo.dll \
-    --data "$folder/data" --http "$http" --grpc "$grpc" --catalog tests/interop/catalog.yaml >"$folder/silo.log" 2>&1 &
+    --data "$folder/data" --http "$http" --grpc "$grpc" --catalog tests/interop/catalog.yaml \
+    --origins "http://$page" >"$folder/silo.log" 2>&1 &
   silo=$!
   local waited
   for ((waited = 0; waited < READY_SECONDS_MAX * 10; waited++)); do
@@ -59,6 +62,7 @@ run_client() {
   if [[ $status -ne 0 && $line != *" failed" || -z $line ]]; then failed=$((failed + 1)); fi
 }
 
+eng/setup.sh
 if ! cmp -s tests/interop/package-lock.json tests/interop/node_modules/.lock-installed; then
   npm ci --prefix tests/interop --no-audit --no-fund --loglevel=error
   cp tests/interop/package-lock.json tests/interop/node_modules/.lock-installed
@@ -69,6 +73,10 @@ start_silo
 run_client node tests/interop/client.mjs --grpc "$grpc" --key "$folder/data/admin.key" --protos protos
 run_client "$PYTHON" tests/interop/client.py --grpc "$grpc" --key "$folder/data/admin.key" \
   --descriptors "$folder/descriptors"
+PATH=eng/interop-rpc/node_modules/.bin:$PATH "$PROTOC" -I protos -I "$PROTOC_INCLUDES" --es_out="$folder" \
+  --es_opt=target=js protos/agentbudget/v1/*.proto protos/google/rpc/status.proto
+run_client node eng/interop-rpc/browser.mjs --page "$page" --silo "http://$http" --key "$folder/data/admin.key" \
+  --generated "$folder"
 if [[ $failed -gt 0 ]]; then cat "$folder/silo.log"; fi
 echo "$passed passed, $failed failed"
 [[ $failed -eq 0 && $passed -gt 0 ]]

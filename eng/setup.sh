@@ -7,8 +7,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 DOTNET_MAJOR_MIN=10
 NODE_MAJOR_MIN=20
 
-# Debian packages: strace injects store faults; python3-grpcio is the C-core gRPC client of the interop check.
-DEBIAN_PACKAGES=(curl strace python3 python3-grpcio python3-protobuf)
+# Debian packages: strace injects store faults; python3-grpcio is the C-core gRPC client of the interop check, chromium
+# its browser.
+DEBIAN_PACKAGES=(chromium curl strace python3 python3-grpcio python3-protobuf)
 
 fail() {
   echo "setup: $*" >&2

@@ -24,6 +24,7 @@ internal sealed class FakeBudgetServer : IAsyncDisposable
             .Unary<ReleaseTokensRequest, ReleaseTokensResponse>("ReleaseTokens", Release)
             .Unary<AmendReservationRequest, AmendReservationResponse>(
                 "AmendReservation", (_, _) => new(new AmendReservationResponse()))
+            .Unary<RecordCostRequest, RecordCostResponse>("RecordCost", (_, _) => new(new RecordCostResponse()))
             .DuplexStreaming<SpendRequest, SpendResponse>("Spend", SpendAsync)
             .Unary<GetBalanceRequest, GetBalanceResponse>("GetBalance", (_, _) => new(new GetBalanceResponse())));
         _server = new RpcServer(

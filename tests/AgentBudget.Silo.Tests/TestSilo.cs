@@ -33,24 +33,27 @@ internal sealed class TestSilo : IAsyncDisposable
 
     public string DataFolder => Path.Combine(_folder.FullName, "data");
 
-    public static async Task<TestSilo> StartAsync(string? catalog = Catalogs.Small)
+    public static async Task<TestSilo> StartAsync(string? catalog = Catalogs.Small, SiloOptions? more = null)
     {
         TestSilo silo = new();
-        await silo.StartAgainAsync();
+        await silo.StartAgainAsync(catalogPath: null, more);
         if (catalog is not null)
             await silo.ApplyAsync(catalog);
         return silo;
     }
 
-    public async Task StartAgainAsync(string? catalogPath = null)
+    /// <param name="catalogPath">A catalog to apply at the start.</param>
+    /// <param name="more">What these tests do not set themselves.</param>
+    public async Task StartAgainAsync(string? catalogPath = null, SiloOptions? more = null)
     {
-        SiloModel model = SiloModel.From(new SiloOptions
+        SiloOptions options = new()
         {
             Data = DataFolder,
             Http = "127.0.0.1:0",
             Grpc = "127.0.0.1:0",
             Catalog = catalogPath,
-        });
+        };
+        SiloModel model = SiloModel.From(options.Over(more ?? new SiloOptions()));
         _host = await SiloHost.StartAsync(model, TimeProvider.System, _log, fault => _log.Add(fault.Message));
         AdminKey = (await File.ReadAllTextAsync(_host.Folder.AdminKeyFile)).Trim();
         _channel = new RpcChannel(new Uri($"http://{_host.Grpc}"), TimeProvider.System);

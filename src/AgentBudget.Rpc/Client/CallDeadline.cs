@@ -7,6 +7,7 @@ namespace AgentBudget.Rpc.Client;
 internal sealed class CallDeadline : IDisposable
 {
     private readonly CancellationToken _caller;
+    private readonly TimeProvider _time;
     private readonly CancellationTokenSource? _timeout;
     private readonly CancellationTokenSource? _either;
 
@@ -18,6 +19,7 @@ internal sealed class CallDeadline : IDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         _caller = caller;
+        _time = time;
         Token = caller;
         if (options.Timeout is not TimeSpan timeout)
         {
@@ -39,6 +41,21 @@ internal sealed class CallDeadline : IDisposable
     internal CancellationToken Token { get; }
 
     internal bool IsCancelledByCaller => _caller.IsCancellationRequested;
+
+    /// <summary>Waits before the call is sent again; ends with the caller's patience.</summary>
+    /// <exception cref="RpcException">DEADLINE_EXCEEDED.</exception>
+    /// <exception cref="OperationCanceledException">By the caller's token.</exception>
+    internal async Task WaitAsync(TimeSpan delay)
+    {
+        try
+        {
+            await Task.Delay(delay, _time, Token);
+        }
+        catch (OperationCanceledException) when (!_caller.IsCancellationRequested)
+        {
+            throw Faults.DeadlinePassed();
+        }
+    }
 
     /// <summary>Gives up for a caller who wants no more.</summary>
     internal void Cancel() => _either?.Cancel();

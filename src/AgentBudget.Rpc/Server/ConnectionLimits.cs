@@ -25,12 +25,29 @@ internal static class ConnectionLimits
     private static readonly TimeSpan PingDelay = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan PingTimeout = TimeSpan.FromSeconds(10);
 
+    // A head is one packet; a dripped one is cut, HTTP/1.1 and HTTP/2 alike.
+    private static readonly TimeSpan HeadersTimeout = TimeSpan.FromSeconds(30);
+
+    // Longer than common proxies keep an idle connection, so that they close it and no request meets a closing one. An
+    // HTTP/2 connection that never opens a stream has as long.
+    private static readonly TimeSpan IdleTimeout = TimeSpan.FromSeconds(130);
+
+    // A message in a query, as long as Kestrel's own default.
+    private const int RequestLineBytesMax = 8 * 1024;
+
+    // A request has a dozen headers.
+    private const int HeadersMax = 100;
+
     internal static void Apply(KestrelServerOptions kestrel, int messageBytesMax)
     {
         kestrel.AddServerHeader = false;
         KestrelServerLimits limits = kestrel.Limits;
         limits.MaxConcurrentConnections = ConnectionsMax;
         limits.MaxRequestHeadersTotalSize = HeadersBytesMax;
+        limits.MaxRequestHeaderCount = HeadersMax;
+        limits.MaxRequestLineSize = RequestLineBytesMax;
+        limits.RequestHeadersTimeout = HeadersTimeout;
+        limits.KeepAliveTimeout = IdleTimeout;
 
         // Both count over a whole stream, however long it lives, and break its connection with all other calls on it.
         // Messages are bounded by their prefix and by their arrival time instead.

@@ -161,7 +161,7 @@ public sealed partial class RpcServer : IAsyncDisposable
             kestrel.Listen(tls, listen =>
             {
                 listen.Protocols = HttpProtocols.Http1AndHttp2;
-                listen.UseHttps(_state.Options.TlsCertificate!);
+                listen.UseHttps(https => TlsSetup.Apply(https, _state.Options));
                 _tlsListen = listen;
             });
         }

@@ -22,6 +22,17 @@ public sealed class RpcServerOptions
     /// as long as the server.</summary>
     public X509Certificate2? TlsCertificate { get; init; }
 
+    /// <summary>What leads from <see cref="TlsCertificate"/> to an authority that callers know, sent along with it.
+    /// Empty where the authority signed it itself.</summary>
+    public X509Certificate2Collection TlsIntermediates { get; init; } = [];
+
+    /// <summary>Whether callers over TLS show a certificate of their own.</summary>
+    public ClientCertificates ClientCertificates { get; init; }
+
+    /// <summary>The authorities that callers' certificates must lead to: these alone, not those of the machine. Needed
+    /// when certificates are asked for.</summary>
+    public X509Certificate2Collection ClientAuthorities { get; init; } = [];
+
     /// <summary>The largest request message in bytes, after inflation. 1 to 64 MiB.</summary>
     public int MessageBytesMax { get; init; } = 256 * 1024;
 
@@ -42,6 +53,8 @@ public sealed class RpcServerOptions
             throw new ArgumentException("A server needs an HTTP, a gRPC or a TLS endpoint.");
         if (TlsEndPoint is not null && TlsCertificate is not { HasPrivateKey: true })
             throw new ArgumentException("A TLS endpoint needs a certificate with its private key.");
+        if (ClientCertificates != ClientCertificates.None && (TlsEndPoint is null || ClientAuthorities.Count == 0))
+            throw new ArgumentException("Client certificates need a TLS endpoint and the authorities to trust.");
         ArgumentOutOfRangeException.ThrowIfLessThan(MessageBytesMax, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(MessageBytesMax, 64 * 1024 * 1024);
         ArgumentOutOfRangeException.ThrowIfLessThan(MessageArrivalMax, TimeSpan.FromSeconds(1));

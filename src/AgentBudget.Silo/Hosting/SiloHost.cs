@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using AgentBudget.Api;
 using AgentBudget.Api.Access;
 using AgentBudget.Api.Reports;
@@ -47,6 +48,9 @@ internal sealed partial class SiloHost : IAsyncDisposable
     internal IPEndPoint Http => _server!.HttpEndPoint!;
 
     internal IPEndPoint Grpc => _server!.GrpcEndPoint!;
+
+    /// <summary>Where TLS is served; null where it is not.</summary>
+    internal IPEndPoint? Tls => _server!.TlsEndPoint;
 
     internal IReadOnlyList<string> Tenants => _tenants!.Tenants;
 
@@ -129,7 +133,7 @@ internal sealed partial class SiloHost : IAsyncDisposable
         ReflectionService.AddTo(services);
         AccessPolicy.RequireLines(services.Methods.Select(method => method.Path));
         _server = new RpcServer(
-            new RpcServerOptions { HttpEndPoint = model.Http, GrpcEndPoint = model.Grpc },
+            ServerOptionsOf(model),
             services,
             new AccessGuard(adminKey, tokens, credentials, _tenants),
             new HealthRoutes(() => _isReady).AnswerAsync,
@@ -138,6 +142,33 @@ internal sealed partial class SiloHost : IAsyncDisposable
         _ends.Push(StopServerAsync);
         await ListenAsync(model);
         SetReady(isReady: true);
+    }
+
+    private RpcServerOptions ServerOptionsOf(SiloModel model)
+    {
+        if (model.Tls is not TlsModel tls)
+        {
+            return new RpcServerOptions
+            {
+                HttpEndPoint = model.Http,
+                GrpcEndPoint = model.Grpc,
+                AllowedOrigins = model.Origins,
+            };
+        }
+
+        (X509Certificate2 certificate, X509Certificate2Collection intermediates) = tls.LoadCertificate();
+        _ends.Push(() => Ended(certificate.Dispose));
+        return new RpcServerOptions
+        {
+            HttpEndPoint = model.Http,
+            GrpcEndPoint = model.Grpc,
+            TlsEndPoint = tls.EndPoint,
+            TlsCertificate = certificate,
+            TlsIntermediates = intermediates,
+            ClientCertificates = tls.Clients,
+            ClientAuthorities = tls.LoadClientAuthorities(),
+            AllowedOrigins = model.Origins,
+        };
     }
 
     private (AdminKey AdminKey, SessionTokens Tokens) LoadKeys(TimeProvider time)
@@ -180,9 +211,12 @@ internal sealed partial class SiloHost : IAsyncDisposable
         }
         catch (Exception fault) when (fault is IOException or System.Net.Sockets.SocketException)
         {
-            throw new OptionsException($"Cannot listen at {model.Http} and {model.Grpc}: {fault.Message}");
+            throw new OptionsException(
+                $"Cannot listen at {model.Http}, {model.Grpc}{TlsSuffix(model)}: {fault.Message}");
         }
     }
+
+    private static string TlsSuffix(SiloModel model) => model.Tls is null ? "" : $", {model.Tls.EndPoint}";
 
     private void SetReady(bool isReady)
     {

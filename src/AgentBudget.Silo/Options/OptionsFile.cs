@@ -6,7 +6,7 @@ namespace AgentBudget.Silo.Options;
 /// <summary>Reads a silo's file: YAML, one line for each option, named as on the command line.</summary>
 internal static class OptionsFile
 {
-    /// <summary>Six options with comments; anything larger is another file.</summary>
+    /// <summary>A dozen options with comments; anything larger is another file.</summary>
     private const long BytesMax = 64 * 1024;
 
     /// <summary>Throws <see cref="OptionsException"/>.</summary>
@@ -57,7 +57,8 @@ internal static class OptionsFile
             options = With(options, key.Value, value.Value)
                 ?? throw new OptionsException(
                     $"{path}, line {key.Start.Line}: {key.Value} is not an option; "
-                    + "the options are data, http, grpc, catalog, store, demo.");
+                    + "the options are data, http, grpc, catalog, store, demo, "
+                    + "tls, tls-certificate, tls-key, tls-clients, tls-client-ca, origins.");
         }
 
         return options;
@@ -71,6 +72,12 @@ internal static class OptionsFile
         "catalog" => options with { Catalog = value },
         "store" => options with { Store = value },
         "demo" => options with { Demo = value },
+        "tls" => options with { Tls = value },
+        "tls-certificate" => options with { TlsCertificate = value },
+        "tls-key" => options with { TlsKey = value },
+        "tls-clients" => options with { TlsClients = value },
+        "tls-client-ca" => options with { TlsClientCa = value },
+        "origins" => options with { Origins = value },
         _ => null,
     };
 }

@@ -46,6 +46,42 @@ internal sealed class SiloCommand
         HelpName = "STORE",
     };
 
+    private readonly Option<string> _tls = new("--tls")
+    {
+        Description = "Where everything is served over TLS on one port. [default: nowhere]",
+        HelpName = "HOST:PORT",
+    };
+
+    private readonly Option<string> _tlsCertificate = new("--tls-certificate")
+    {
+        Description = "The certificate of --tls in PEM, followed by its intermediates.",
+        HelpName = "FILE",
+    };
+
+    private readonly Option<string> _tlsKey = new("--tls-key")
+    {
+        Description = "The private key of the certificate in PEM.",
+        HelpName = "FILE",
+    };
+
+    private readonly Option<string> _tlsClients = new("--tls-clients")
+    {
+        Description = "Whether callers over TLS show a certificate: none, optional or required. [default: none]",
+        HelpName = "MODE",
+    };
+
+    private readonly Option<string> _tlsClientCa = new("--tls-client-ca")
+    {
+        Description = "The authorities in PEM that callers' certificates must lead to.",
+        HelpName = "FILE",
+    };
+
+    private readonly Option<string> _origins = new("--origins")
+    {
+        Description = "Origins whose pages may call from a browser, separated by commas. [default: none]",
+        HelpName = "ORIGINS",
+    };
+
     private readonly Option<bool> _demo = new("--demo")
     {
         Description = "Drives sample traffic through the public API, a runaway agent among it, and prints it.",
@@ -65,7 +101,8 @@ internal sealed class SiloCommand
         _root = new RootCommand(
             "AgentBudget: decides before a call is made whether an agent may spend, and keeps the ledger.")
         {
-            _config, _data, _http, _grpc, _catalog, _store, _demo, _verify,
+            _config, _data, _http, _grpc, _tls, _tlsCertificate, _tlsKey, _tlsClients, _tlsClientCa, _origins, _catalog,
+            _store, _demo, _verify,
         };
         _root.SetAction((parsed, _) => run(ModelOf(parsed)));
     }
@@ -111,6 +148,12 @@ internal sealed class SiloCommand
             Grpc = parsed.GetValue(_grpc),
             Catalog = parsed.GetValue(_catalog),
             Store = parsed.GetValue(_store),
+            Tls = parsed.GetValue(_tls),
+            TlsCertificate = parsed.GetValue(_tlsCertificate),
+            TlsKey = parsed.GetValue(_tlsKey),
+            TlsClients = parsed.GetValue(_tlsClients),
+            TlsClientCa = parsed.GetValue(_tlsClientCa),
+            Origins = parsed.GetValue(_origins),
             Demo = parsed.GetResult(_demo) is not { Implicit: false }
                 ? null
                 : parsed.GetValue(_demo) ? "true" : "false",
@@ -123,6 +166,12 @@ internal sealed class SiloCommand
             Catalog = Variable("CATALOG"),
             Store = Variable("STORE"),
             Demo = Variable("DEMO"),
+            Tls = Variable("TLS"),
+            TlsCertificate = Variable("TLS_CERTIFICATE"),
+            TlsKey = Variable("TLS_KEY"),
+            TlsClients = Variable("TLS_CLIENTS"),
+            TlsClientCa = Variable("TLS_CLIENT_CA"),
+            Origins = Variable("ORIGINS"),
         };
         string? config = parsed.GetValue(_config) ?? Variable("CONFIG");
         SiloOptions file = config is null ? new SiloOptions() : OptionsFile.Read(config);

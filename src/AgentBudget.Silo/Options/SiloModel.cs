@@ -25,6 +25,12 @@ internal sealed record SiloModel
     /// <summary>Whether the ledgers are only verified, and nothing is served.</summary>
     public bool IsVerify { get; init; }
 
+    /// <summary>Where and how TLS is spoken, or null.</summary>
+    public required TlsModel? Tls { get; init; }
+
+    /// <summary>Origins whose pages may call from a browser.</summary>
+    public required IReadOnlyList<string> Origins { get; init; }
+
     /// <summary>Whether somebody beyond this machine can connect, in cleartext.</summary>
     public bool IsExposed => !IPAddress.IsLoopback(Http.Address) || !IPAddress.IsLoopback(Grpc.Address);
 
@@ -43,6 +49,8 @@ internal sealed record SiloModel
             Grpc = EndPointOf("grpc", options.Grpc ?? GrpcDefault),
             CatalogPath = options.Catalog is null ? null : PathOf("catalog", options.Catalog),
             IsDemo = FlagOf("demo", options.Demo ?? "false"),
+            Tls = TlsModel.From(options),
+            Origins = OriginsOf(options.Origins ?? ""),
         };
         if (model.Http.Port != 0 && model.Http.Port == model.Grpc.Port)
         {
@@ -50,12 +58,14 @@ internal sealed record SiloModel
                 $"http and grpc need a port each, and both are {model.Http.Port}: cleartext gRPC has its own.");
         }
 
+        if (model.Tls is { EndPoint.Port: not 0 and int port } && (port == model.Http.Port || port == model.Grpc.Port))
+            throw new OptionsException($"tls needs a port of its own, and http or grpc has {port} too.");
         if (model.CatalogPath is { } catalog && !File.Exists(catalog))
             throw new OptionsException($"The catalog {catalog} does not exist.");
         return model;
     }
 
-    private static string PathOf(string option, string value) =>
+    internal static string PathOf(string option, string value) =>
         value.Length > 0 && !value.Contains('\0', StringComparison.Ordinal)
             ? Path.GetFullPath(value)
             : throw new OptionsException($"The option {option} must be a path.");
@@ -67,7 +77,26 @@ internal sealed record SiloModel
         _ => throw new OptionsException($"The option {option} must be true or false, not {value}."),
     };
 
-    private static IPEndPoint EndPointOf(string option, string value)
+    private static string[] OriginsOf(string value)
+    {
+        if (value.Length == 0)
+            return [];
+        string[] origins = value.Split(',', StringSplitOptions.TrimEntries);
+        foreach (string origin in origins)
+        {
+            if (origin != "*" && (!Uri.TryCreate(origin, UriKind.Absolute, out Uri? uri)
+                    || !origin.Equals(uri.GetLeftPart(UriPartial.Authority), StringComparison.OrdinalIgnoreCase)))
+            {
+                throw new OptionsException(
+                    "The option origins must be schemes, hosts and ports such as https://budget.example.com, "
+                    + $"not {origin}.");
+            }
+        }
+
+        return origins;
+    }
+
+    internal static IPEndPoint EndPointOf(string option, string value)
     {
         int colon = value.LastIndexOf(':');
         string host = colon < 0 ? "" : value[..colon];

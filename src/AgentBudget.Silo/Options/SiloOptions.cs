@@ -15,6 +15,18 @@ internal sealed record SiloOptions
 
     public string? Demo { get; init; }
 
+    public string? Tls { get; init; }
+
+    public string? TlsCertificate { get; init; }
+
+    public string? TlsKey { get; init; }
+
+    public string? TlsClients { get; init; }
+
+    public string? TlsClientCa { get; init; }
+
+    public string? Origins { get; init; }
+
     /// <summary>These options, with those of <paramref name="below"/> where nothing was written.</summary>
     public SiloOptions Over(SiloOptions below) => new()
     {
@@ -24,6 +36,12 @@ internal sealed record SiloOptions
         Catalog = Catalog ?? below.Catalog,
         Store = Store ?? below.Store,
         Demo = Demo ?? below.Demo,
+        Tls = Tls ?? below.Tls,
+        TlsCertificate = TlsCertificate ?? below.TlsCertificate,
+        TlsKey = TlsKey ?? below.TlsKey,
+        TlsClients = TlsClients ?? below.TlsClients,
+        TlsClientCa = TlsClientCa ?? below.TlsClientCa,
+        Origins = Origins ?? below.Origins,
     };
 }
 

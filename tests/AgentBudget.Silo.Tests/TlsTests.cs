@@ -1,0 +1,138 @@
+using System.Net;
+using System.Security.Cryptography.X509Certificates;
+using AgentBudget.Protocol.V1;
+using AgentBudget.Rpc;
+using AgentBudget.Rpc.Tests.Support;
+using AgentBudget.Silo.Options;
+
+namespace AgentBudget.Silo.Tests;
+
+public sealed class TlsTests : IDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("agentbudget-tls-");
+    private readonly TestCertificates _certificates = new();
+
+    [Fact]
+    public async Task The_tls_file_serves_callers_whose_certificate_leads_to_its_authorities()
+    {
+        await using TestSilo silo = await TestSilo.StartAsync(more: TlsFile());
+        using RpcChannel known = Channel(silo, _certificates.Client);
+        using TestCertificates others = new();
+
+        GetBalanceResponse balance = await CallAsync(silo, known);
+        using RpcChannel nobody = Channel(silo, client: null);
+        using RpcChannel stranger = Channel(silo, others.Client);
+        using RpcChannel server = Channel(silo, _certificates.Server);
+
+        Assert.Equal("tenants/acme", Assert.Single(balance.Grains).Grain);
+        foreach (RpcChannel refused in (RpcChannel[])[nobody, stranger, server])
+        {
+            RpcException fault = await Assert.ThrowsAsync<RpcException>(() => CallAsync(silo, refused));
+            Assert.Equal(RpcStatusCode.Unavailable, fault.StatusCode);
+        }
+    }
+
+    [Fact]
+    public async Task Where_certificates_are_optional_the_bearer_alone_will_do_but_a_strangers_will_not()
+    {
+        SiloOptions options = TlsFile() with { TlsClients = "optional" };
+        await using TestSilo silo = await TestSilo.StartAsync(more: options);
+        using TestCertificates others = new();
+        using RpcChannel nobody = Channel(silo, client: null);
+        using RpcChannel stranger = Channel(silo, others.Client);
+
+        Assert.Single((await CallAsync(silo, nobody)).Grains);
+        await Assert.ThrowsAsync<RpcException>(() => CallAsync(silo, stranger));
+    }
+
+    [Fact]
+    public async Task The_same_port_serves_health_checks_and_browsers_over_http_1()
+    {
+        SiloOptions options = TlsFile() with { TlsClients = null, TlsClientCa = null };
+        await using TestSilo silo = await TestSilo.StartAsync(more: options);
+        using HttpClient http = new(new SocketsHttpHandler
+        {
+            SslOptions =
+            {
+                CertificateChainPolicy = new X509ChainPolicy
+                {
+                    TrustMode = X509ChainTrustMode.CustomRootTrust,
+                    RevocationMode = X509RevocationMode.NoCheck,
+                    CustomTrustStore = { _certificates.Authority },
+                },
+            },
+        });
+
+        Assert.Equal("ready\n", await http.GetStringAsync(new Uri($"https://{silo.Host.Tls}/readyz")));
+        using HttpRequestMessage preflight = new(
+            HttpMethod.Options, $"https://{silo.Host.Tls}/agentbudget.v1.BudgetService/ReserveTokens");
+        preflight.Headers.Add("Origin", "https://budget.example.com");
+        preflight.Headers.Add("Access-Control-Request-Method", "POST");
+        using HttpResponseMessage allowed = await http.SendAsync(preflight);
+        Assert.Equal(HttpStatusCode.NoContent, allowed.StatusCode);
+        Assert.Equal(["https://budget.example.com"], allowed.Headers.GetValues("access-control-allow-origin"));
+    }
+
+    [Theory]
+    [InlineData("silo.key", "not a key", "cannot be used")]
+    [InlineData("silo.crt", "", "cannot be used")]
+    [InlineData("clients.crt", "", "holds no certificate")]
+    public async Task A_file_that_is_no_certificate_stops_the_start(string file, string text, string sentence)
+    {
+        SiloOptions options = TlsFile();
+        await File.WriteAllTextAsync(Path.Combine(_folder.FullName, file), text);
+
+        OptionsException fault = await Assert.ThrowsAsync<OptionsException>(
+            () => TestSilo.StartAsync(more: options));
+
+        Assert.Contains(sentence, fault.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("not a key", fault.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("tls-certificate: a.crt", "need the option tls")]
+    [InlineData("tls: 127.0.0.1:0", "tls-certificate must name a file")]
+    [InlineData("tls: nowhere", "tls must be HOST:PORT")]
+    [InlineData("tls: 127.0.0.1:0\ntls-clients: required", "go together")]
+    [InlineData("tls: 127.0.0.1:0\ntls-client-ca: a.crt", "go together")]
+    [InlineData("tls: 127.0.0.1:0\ntls-clients: maybe", "none, optional or required")]
+    [InlineData("tls: 127.0.0.1:0\ntls-certificate: missing.crt", "does not exist")]
+    [InlineData("origins: budget.example.com", "schemes, hosts and ports")]
+    public void A_bad_option_is_a_sentence(string lines, string sentence)
+    {
+        string file = Path.Combine(_folder.FullName, "silo.yaml");
+        File.WriteAllText(file, lines);
+
+        OptionsException fault = Assert.Throws<OptionsException>(() => SiloModel.From(OptionsFile.Read(file)));
+
+        Assert.Contains(sentence, fault.Message, StringComparison.Ordinal);
+    }
+
+    public void Dispose()
+    {
+        _certificates.Dispose();
+        _folder.Delete(recursive: true);
+    }
+
+    /// <summary>The file as it is delivered, but with certificates of the test and a free port.</summary>
+    private SiloOptions TlsFile()
+    {
+        _certificates.WriteTo(_folder.FullName);
+        string delivered = File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "silo-config", "tls.yaml"));
+        string file = Path.Combine(_folder.FullName, "tls.yaml");
+        File.WriteAllText(file, delivered
+            .Replace("./tls/", _folder.FullName + "/", StringComparison.Ordinal)
+            .Replace("0.0.0.0:7443", "127.0.0.1:0", StringComparison.Ordinal));
+        return OptionsFile.Read(file);
+    }
+
+    private RpcChannel Channel(TestSilo silo, X509Certificate2? client) =>
+        new(new Uri($"https://{silo.Host.Tls}"), TimeProvider.System, _certificates.ChannelOptions(client));
+
+    private static Task<GetBalanceResponse> CallAsync(TestSilo silo, RpcChannel channel) =>
+        channel.UnaryAsync<GetBalanceRequest, GetBalanceResponse>(
+            TestSilo.MethodOf("GetBalance"),
+            new GetBalanceRequest { Grain = "tenants/acme" },
+            new RpcCallOptions { BearerToken = silo.AdminKey },
+            CancellationToken.None).WaitAsync(TestSilo.Patience);
+}
