@@ -85,6 +85,8 @@ public sealed class ApiServices
                 .Unary<RenewSessionRequest, RenewSessionResponse>("RenewSession", changeSession.RenewAsync)
                 .Unary<EndSessionRequest, EndSessionResponse>("EndSession", changeSession.EndAsync)
                 .Unary<RevokeSessionRequest, RevokeSessionResponse>("RevokeSession", changeSession.RevokeAsync)
+                .Unary<SuspendSessionRequest, SuspendSessionResponse>("SuspendSession", changeSession.SuspendAsync)
+                .Unary<ResumeSessionRequest, ResumeSessionResponse>("ResumeSession", changeSession.ResumeAsync)
                 .Unary<GetSessionRequest, GetSessionResponse>("GetSession", readSessions.GetAsync)
                 .Unary<ListSessionsRequest, ListSessionsResponse>("ListSessions", readSessions.ListAsync))
             .Add(Descriptors[2], service => service
@@ -92,6 +94,8 @@ public sealed class ApiServices
                 .Unary<GetCatalogRequest, GetCatalogResponse>("GetCatalog", new GetCatalog(_context).HandleAsync)
                 .Unary<ExtendBudgetRequest, ExtendBudgetResponse>(
                     "ExtendBudget", new ExtendBudget(_context).HandleAsync)
+                .Unary<ResetBreakerRequest, ResetBreakerResponse>(
+                    "ResetBreaker", new ResetBreaker(_context).HandleAsync)
                 .Unary<SuspendAgentRequest, SuspendAgentResponse>("SuspendAgent", changeAgent.SuspendAsync)
                 .Unary<ResumeAgentRequest, ResumeAgentResponse>("ResumeAgent", changeAgent.ResumeAsync)
                 .Unary<DecommissionAgentRequest, DecommissionAgentResponse>(

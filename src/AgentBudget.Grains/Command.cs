@@ -61,6 +61,23 @@ public sealed record EndSessionCommand(long Session, EndSessionRequest Request, 
 /// <param name="Actor">Who asks.</param>
 public sealed record RevokeSessionCommand(long Session, RevokeSessionRequest Request, string Actor) : Command;
 
+/// <summary>Suspends a session. Answers a SessionSuspended event.</summary>
+/// <param name="Session">The session's number.</param>
+/// <param name="Request">The request.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record SuspendSessionCommand(long Session, SuspendSessionRequest Request, string Actor) : Command;
+
+/// <summary>Resumes a session. Answers a SessionResumed event.</summary>
+/// <param name="Session">The session's number.</param>
+/// <param name="Request">The request.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record ResumeSessionCommand(long Session, ResumeSessionRequest Request, string Actor) : Command;
+
+/// <summary>Resets a session's breakers. Answers a BreakerReset event.</summary>
+/// <param name="Request">The request.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record ResetBreakerCommand(ResetBreakerRequest Request, string Actor) : Command;
+
 /// <summary>
 /// Applies a catalog. Answers a CatalogApplied event; with no changes, one that is not recorded (its sequence is 0).
 /// </summary>

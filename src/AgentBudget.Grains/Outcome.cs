@@ -84,4 +84,10 @@ public enum Outcome
 
     /// <summary>A run ceiling leaves room for fewer subagents than planned; the fault says how many.</summary>
     RunCeilingReached,
+
+    /// <summary>The session, or one above it, is suspended.</summary>
+    SessionSuspended,
+
+    /// <summary>The session to resume is not suspended.</summary>
+    SessionNotSuspended,
 }

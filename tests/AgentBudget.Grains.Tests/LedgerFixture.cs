@@ -191,6 +191,32 @@ internal sealed class LedgerFixture
         return Send(new RevokeSessionCommand(session, request, "admin"));
     }
 
+    public Answer Suspend(long session, Action<SuspendSessionRequest>? change = null)
+    {
+        var request = new SuspendSessionRequest { RequestId = NextRequestId(), Reason = "odd" };
+        change?.Invoke(request);
+        return Send(new SuspendSessionCommand(session, request, "owner"));
+    }
+
+    public Answer Resume(long session, Action<ResumeSessionRequest>? change = null)
+    {
+        var request = new ResumeSessionRequest { RequestId = NextRequestId(), Reason = "fine" };
+        change?.Invoke(request);
+        return Send(new ResumeSessionCommand(session, request, "owner"));
+    }
+
+    public Answer ResetBreaker(long session, Action<ResetBreakerRequest>? change = null)
+    {
+        var request = new ResetBreakerRequest
+        {
+            RequestId = NextRequestId(),
+            Grain = $"sessions/s{session}",
+            Reason = "mended",
+        };
+        change?.Invoke(request);
+        return Send(new ResetBreakerCommand(request, "owner"));
+    }
+
     public Answer Renew(long session, long ttlSeconds = 0, Action<RenewSessionRequest>? change = null)
     {
         var request = new RenewSessionRequest

@@ -41,6 +41,8 @@ public static class AccessPolicy
         ["/agentbudget.v1.SessionService/EndSession"] = new(Keepers, TakesEnded: true),
         ["/agentbudget.v1.SessionService/RevokeSession"] =
             new(Roles.Admin | Roles.Agent | Roles.Orchestrator | Roles.Owner, TakesEnded: true),
+        ["/agentbudget.v1.SessionService/SuspendSession"] = new(Roles.Admin | Roles.Orchestrator | Roles.Owner),
+        ["/agentbudget.v1.SessionService/ResumeSession"] = new(Roles.Admin | Roles.Owner),
         ["/agentbudget.v1.SessionService/GetSession"] =
             new(Keepers | Roles.Gateway | Roles.Owner | Roles.Auditor, TakesEnded: true),
         ["/agentbudget.v1.SessionService/ListSessions"] =
@@ -49,6 +51,7 @@ public static class AccessPolicy
         ["/agentbudget.v1.CatalogService/ApplyCatalog"] = new(Roles.Admin),
         ["/agentbudget.v1.CatalogService/GetCatalog"] = new(Roles.Admin | Roles.Finance | Roles.Auditor),
         ["/agentbudget.v1.CatalogService/ExtendBudget"] = new(Roles.Admin | Roles.Finance),
+        ["/agentbudget.v1.CatalogService/ResetBreaker"] = new(Roles.Admin | Roles.Owner),
         ["/agentbudget.v1.CatalogService/SuspendAgent"] = new(Roles.Admin),
         ["/agentbudget.v1.CatalogService/ResumeAgent"] = new(Roles.Admin),
         ["/agentbudget.v1.CatalogService/DecommissionAgent"] = new(Roles.Admin),

@@ -71,6 +71,14 @@ internal static class ErrorMap
             Outcome.BoundReached => BoundReached(named),
             Outcome.UserOutOfScope => ScopeExceeded("A subagent works for its parent's user, or for nobody.", named),
             Outcome.RunCeilingReached => RunCeiling(named),
+            Outcome.SessionSuspended => ApiErrors.Make(
+                RpcStatusCode.FailedPrecondition,
+                ErrorReason.SessionSuspended,
+                "The session, or one above it, is suspended: have it resumed."),
+            Outcome.SessionNotSuspended => ApiErrors.Make(
+                RpcStatusCode.FailedPrecondition,
+                ErrorReason.SessionNotSuspended,
+                "The session is not suspended; there is nothing to resume."),
         };
     }
 

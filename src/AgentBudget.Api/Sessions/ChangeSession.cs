@@ -1,11 +1,12 @@
 using AgentBudget.Api.Access;
+using AgentBudget.Api.Errors;
 using AgentBudget.Grains;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Rpc;
 
 namespace AgentBudget.Api.Sessions;
 
-/// <summary>RenewSession, EndSession and RevokeSession: what moves an open session.</summary>
+/// <summary>Renew-, End-, Revoke-, Suspend- and ResumeSession: what moves an open session.</summary>
 internal sealed class ChangeSession(ApiContext context)
 {
     internal async ValueTask<RenewSessionResponse> RenewAsync(RenewSessionRequest request, RpcCall call)
@@ -53,5 +54,45 @@ internal sealed class ChangeSession(ApiContext context)
         string actor = CallerScope.CallerOf(call).Principal;
         Answer answer = await context.SubmitAsync(place, new RevokeSessionCommand(place.Number, request, actor));
         return new RevokeSessionResponse { Session = SessionViews.Ended(answer.Event!) };
+    }
+
+    internal async ValueTask<SuspendSessionResponse> SuspendAsync(SuspendSessionRequest request, RpcCall call)
+    {
+        FieldFaults faults = default;
+        SessionPlace place = context.Callers.SessionOf(call, request.SessionToken, request.Session, ref faults);
+        FieldChecks.RequestId(ref faults, request.RequestId);
+        FieldChecks.Text(ref faults, "reason", request.Reason, charsMin: 1);
+        faults.ThrowIfAny();
+
+        request.SessionToken = "";
+        string actor = CallerScope.CallerOf(call).Principal;
+        if (request.WholeRun)
+            place = await RunOfAsync(place);
+        Answer answer = await context.SubmitAsync(place, new SuspendSessionCommand(place.Number, request, actor));
+        return new SuspendSessionResponse { Session = SessionViews.Suspended(answer.Event!) };
+    }
+
+    internal async ValueTask<ResumeSessionResponse> ResumeAsync(ResumeSessionRequest request, RpcCall call)
+    {
+        FieldFaults faults = default;
+        SessionPlace place = context.Callers.SessionOf(call, request.SessionToken, request.Session, ref faults);
+        FieldChecks.RequestId(ref faults, request.RequestId);
+        FieldChecks.Text(ref faults, "reason", request.Reason, charsMin: 1);
+        faults.ThrowIfAny();
+
+        request.SessionToken = "";
+        string actor = CallerScope.CallerOf(call).Principal;
+        if (request.WholeRun)
+            place = await RunOfAsync(place);
+        Answer answer = await context.SubmitAsync(place, new ResumeSessionCommand(place.Number, request, actor));
+        return new ResumeSessionResponse { Session = SessionViews.Resumed(answer.Event!) };
+    }
+
+    // The root of a session's run, which has to be within its caller's reach too.
+    private async ValueTask<SessionPlace> RunOfAsync(SessionPlace place)
+    {
+        Answer found = await context.SubmitAsync(place, new SessionQuery(place.Number));
+        bool isName = Names.TryParseSession(((GetSessionResponse)found.View!).Session.Run, out long root);
+        return isName ? place with { Number = root } : throw ApiErrors.SessionNotFound();
     }
 }

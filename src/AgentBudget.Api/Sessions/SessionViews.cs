@@ -47,6 +47,12 @@ internal static class SessionViews
     internal static Session Ended(LedgerEvent ledgerEvent) => ledgerEvent.SessionEnded?.Session
         ?? throw new UnreachableException($"an end is not answered by {ledgerEvent.FactCase}");
 
+    internal static Session Suspended(LedgerEvent ledgerEvent) => ledgerEvent.SessionSuspended?.Session
+        ?? throw new UnreachableException($"a suspension is not answered by {ledgerEvent.FactCase}");
+
+    internal static Session Resumed(LedgerEvent ledgerEvent) => ledgerEvent.SessionResumed?.Session
+        ?? throw new UnreachableException($"a resumption is not answered by {ledgerEvent.FactCase}");
+
     /// <summary>What the session's token says.</summary>
     internal static SessionCaller CallerOf(Session session, string tenant) => new()
     {

@@ -26,6 +26,9 @@ internal sealed class AgentGrain(string name) : Grain(name, Reason.AgentBudget)
 
     public SessionCeilings Ceilings { get; private set; } = SessionCeilings.None;
 
+    /// <summary>What watches its sessions; null for nothing.</summary>
+    public BreakerRules? Breakers { get; private set; }
+
     public long SessionTtlNanos { get; private set; } = SessionTtlDefaultNanos;
 
     public long SessionLifetimeNanos { get; private set; } = SessionLifetimeDefaultNanos;
@@ -54,6 +57,7 @@ internal sealed class AgentGrain(string name) : Grain(name, Reason.AgentBudget)
         Ceilings = SessionCeilings.From(model.Ceilings);
         if (model.Ceilings is not { HasOpenHolds: true })
             Ceilings = Ceilings with { OpenHolds = SessionCeilings.OpenHoldsDefault };
+        Breakers = BreakerRules.From(model.Breakers);
         SessionLifetimeNanos =
             model.SessionLifetime is null ? SessionLifetimeDefaultNanos : LogTime.FromDuration(model.SessionLifetime);
         long ttlNanos = model.SessionTtl is null ? SessionTtlDefaultNanos : LogTime.FromDuration(model.SessionTtl);

@@ -120,6 +120,7 @@ public sealed class CatalogRules
                 CheckToolPattern($"{path}.tools[{item}]", agent.Tools[item]);
             CheckBudget($"{path}.budget", agent.Budget);
             CheckCeilings($"{path}.ceilings", agent);
+            CheckBreakers($"{path}.breakers", agent.Breakers);
         }
     }
 
@@ -140,6 +141,23 @@ public sealed class CatalogRules
 
         CheckDuration($"{path}.sessionTtl", agent.SessionTtl);
         CheckDuration($"{path}.sessionLifetime", agent.SessionLifetime);
+    }
+
+    private void CheckBreakers(string path, Breakers? breakers)
+    {
+        if (breakers is null) return;
+        CheckTimes("sameToolCall", breakers.SameToolCall);
+        CheckTimes("stepsWithoutOutcome", breakers.StepsWithoutOutcome);
+        CheckTimes("refusals", breakers.Refusals);
+        if (breakers.BurnRate is null) return;
+        if (breakers.BurnRate.CostPerMinute is null) Fault($"{path}.burnRate.costPerMinute", "is missing");
+        else CheckMoney($"{path}.burnRate.costPerMinute", breakers.BurnRate.CostPerMinute);
+
+        void CheckTimes(string name, CountBreaker? breaker)
+        {
+            if (breaker is { Times: < 1 or > CountMax })
+                Fault($"{path}.{name}.times", $"must be between 1 and {CountMax}");
+        }
     }
 
     private void CheckRun(string path, RunCeilings? run)

@@ -93,6 +93,7 @@ internal static class Commit
         var charge = new Spend(settled.CostNanos, settled.Tokens);
         var overrun = new Spend(settled.OverrunNanos, settled.OverrunTokens);
         foreach (Grain grain in session.Path) grain.Settle(unheld, charge, overrun);
+        session.CountCharge(charge.CostNanos, ledger.LogTimeNanos);
         ledger.MarkNotified(session, settled.TiersCrossed);
         reservation.Reduce(unheld);
         if (!settled.Final)

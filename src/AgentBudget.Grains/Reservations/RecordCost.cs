@@ -74,6 +74,8 @@ internal static class RecordCost
         foreach (Grain grain in session.Path) grain.Charge(charge);
         ledger.MarkNotified(session, recorded.TiersCrossed);
         session.CountStep(isStep: false, recorded.ToolCalls);
+        session.CountCall(isStep: false, tool: "", argumentsDigest: "");
+        session.CountCharge(recorded.CostNanos, ledger.LogTimeNanos);
     }
 
     // Reasons before any number of money is looked at.

@@ -33,7 +33,7 @@ internal static class Refuse
     /// <summary>Applies a refusal and answers which request's key its event carries.</summary>
     public static Operation Apply(ReservationRefused refused, SessionGrain session)
     {
-        session.CountRefusal();
+        session.CountRefusals(1);
         if (refused.ToolOnly) return Operation.AuthorizeTool;
         if (refused.Sku.Length > 0) return Operation.RecordCost;
         return refused.Reservation > 0 ? Operation.Amend : Operation.Reserve;

@@ -40,6 +40,16 @@ internal enum Operation
 
     /// <summary>RecordCost.</summary>
     RecordCost = 11,
+
+    /// <summary>SuspendSession.</summary>
+    Suspend = 40,
+
+    /// <summary>ResumeSession.</summary>
+    Resume = 41,
+
+    /// <summary>ResetBreaker.</summary>
+    ResetBreaker = 42,
+
     /// <summary>CreateCredential.</summary>
     CreateCredential = 50,
 

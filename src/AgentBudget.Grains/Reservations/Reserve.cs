@@ -61,6 +61,7 @@ internal static class Reserve
         var spend = new Spend(held.CostNanos, held.Tokens);
         foreach (Grain grain in session.Path) grain.Hold(spend);
         session.CountStep(isStep: held.Model.Length > 0, held.ToolCalls);
+        session.CountCall(isStep: held.Model.Length > 0, held.Tool, held.ToolArgumentsDigest);
         Reservation reservation = ledger.AddReservation(
             ledgerEvent.Sequence, session, ledger.BookOf(held.PriceVersion), held);
         session.Link(reservation);
@@ -87,6 +88,7 @@ internal static class Reserve
             Tool = request.Tool,
             ToolCalls = offer.ToolCalls,
             Region = request.Region,
+            ToolArgumentsDigest = request.ToolArgumentsDigest,
         };
         if (offer.IsDowngraded) held.RequestedModel = request.Model;
         if (request.Tags.Count > 0) held.Tags = new Tags { Values = { request.Tags } };
@@ -128,5 +130,6 @@ internal static class Reserve
         .Add((long)OnExpiryOf(request))
         .Add((long)ServiceTierOf(request))
         .Add(request.Region)
+        .Add(request.ToolArgumentsDigest)
         .Value;
 }

@@ -103,6 +103,7 @@ internal static class End
         view.EndTime = LogTime.ToTimestamp(ledger.Now);
         view.Outcome = ended.Outcome;
         view.Reason = ended.Reason;
+        view.SuspendedBy = "";
         ended.Session = view;
         // What ends with its agent has no grace: a commit in flight is late and charged all the same.
         bool endsWithAgent = ended.EndedWith.StartsWith(Names.AgentPrefix, StringComparison.Ordinal);

@@ -26,6 +26,7 @@ internal static class Open
             parent = ledger.FindSession(command.Parent);
             if (parent is null) return new Answer(Outcome.SessionNotFound);
             if (!parent.IsOpen) return new Answer(Outcome.SessionNotOpen);
+            if (parent.CheckOpen().IsRefused) return new Answer(Outcome.SessionSuspended);
         }
 
         string agentName = request.Agent.Length == 0 && parent is not null ? parent.Agent.Name : request.Agent;

@@ -15,8 +15,10 @@ namespace AgentBudget.Grains.Sessions;
 /// One task of one agent, from its start to its end.
 /// <code>
 /// OPEN ── EndSession ──► ENDED ─┐
-///   ├──── expiry ─────► EXPIRED ┼── grace ──► closed (holds released) ── retention ──► forgotten
-///   └──── Revoke ─────► REVOKED ┘
+///  ▲ ├─── expiry ─────► EXPIRED ┼── grace ──► closed (holds released) ── retention ──► forgotten
+///  │ ├─── Revoke ─────► REVOKED ┘
+///  │ └─── Suspend, breaker ──► SUSPENDED (ends like an open one)
+///  └───── Resume, reset ───────────┘
 /// </code>
 /// </summary>
 internal sealed partial class SessionGrain : Grain
@@ -119,7 +121,8 @@ internal sealed partial class SessionGrain : Grain
     /// </summary>
     public ReadOnlySpan<Grain> Path => _path;
 
-    public bool IsOpen => State == Session.Types.State.Open;
+    /// <summary>Neither ended, expired nor revoked; it may be suspended.</summary>
+    public bool IsOpen => State is Session.Types.State.Open or Session.Types.State.Suspended;
 
     /// <summary>Answers why this session may not spend at all, or none.</summary>
     public Reason CheckState() => State switch
@@ -128,6 +131,7 @@ internal sealed partial class SessionGrain : Grain
         Session.Types.State.Unspecified or Session.Types.State.Ended => Reason.SessionClosed,
         Session.Types.State.Expired => Reason.SessionExpired,
         Session.Types.State.Revoked => Reason.SessionRevoked,
+        Session.Types.State.Suspended => Reason.SessionSuspended,
     };
 
     /// <summary>Whether the request was handled before in this session. Its keys live as long as it is known.</summary>
@@ -226,8 +230,6 @@ internal sealed partial class SessionGrain : Grain
 
     public void CountToolCall() => ToolCalls++;
 
-    public void CountRefusal() => Refused++;
-
     public void Renew(long expireNanos) => ExpireNanos = expireNanos;
 
     public void End(
@@ -237,6 +239,7 @@ internal sealed partial class SessionGrain : Grain
         Invariant.Holds(graceEndNanos >= endNanos);
         State = state;
         Ending = null;
+        SuspendedBy = 0;
         EndNanos = endNanos;
         GraceEndNanos = graceEndNanos;
         Outcome = outcome;
@@ -305,6 +308,8 @@ internal sealed partial class SessionGrain : Grain
         Refused = state.Refused;
         Subagents = state.Subagents;
         Ending = state.Ending;
+        SuspendedBy = state.SuspendedBy;
+        BreakerCounts = state.Breakers is null ? null : BreakerCounts.Restore(state.Breakers);
         Budget.Restore(state.Budget);
         Requests.Restore(state.Requests);
     }
@@ -336,6 +341,7 @@ internal sealed partial class SessionGrain : Grain
             Depth = Depth,
             Subagents = Subagents,
             OpenSubagents = OpenSubagents,
+            SuspendedBy = SuspendedBy == 0 ? "" : Names.Session(SuspendedBy),
         };
         message.Tools.Add(Opened.Tools);
         message.Models.Add(Opened.Models);

@@ -69,6 +69,18 @@ public sealed partial class TenantLedger
             case LedgerEvent.FactOneofCase.SessionClosed:
                 End.ApplyClosed(this, ledgerEvent, session!);
                 return Operation.End;
+            case LedgerEvent.FactOneofCase.SessionSuspended:
+                Suspend.Apply(ledgerEvent.SessionSuspended, session!);
+                return Operation.Suspend;
+            case LedgerEvent.FactOneofCase.SessionResumed:
+                Suspend.Resume(this, session!);
+                return Operation.Resume;
+            case LedgerEvent.FactOneofCase.BreakerTripped:
+                Trip.Apply(this, ledgerEvent.BreakerTripped, session!);
+                return Operation.ResetBreaker;
+            case LedgerEvent.FactOneofCase.BreakerReset:
+                Trip.Apply(this, ledgerEvent.BreakerReset, session!);
+                return Operation.ResetBreaker;
             case LedgerEvent.FactOneofCase.CatalogApplied:
                 ApplyCatalog.Apply(this, ledgerEvent.CatalogApplied);
                 return Operation.ApplyCatalog;

@@ -143,6 +143,8 @@ public sealed partial class TenantLedger
         Requests = session.Requests.ToState(long.MinValue),
         Subagents = session.Subagents,
         Ending = session.Ending,
+        SuspendedBy = session.SuspendedBy,
+        Breakers = session.BreakerCounts?.ToState(),
     };
 
     private static ReservationState ToState(Reservation reservation) => new()

@@ -159,13 +159,16 @@ public sealed partial class TenantLedger
         ApplyCore(ledgerEvent, session);
     }
 
-    /// <summary>Numbers an event, applies it, and adds it to the turn's events.</summary>
+    /// <summary>
+    /// Numbers an event, applies it, and adds it to the turn's events; then those of breakers that it made trip.
+    /// </summary>
     internal void Emit(LedgerEvent ledgerEvent, SessionGrain? session = null)
     {
         ledgerEvent.Sequence = Sequence + 1;
         ledgerEvent.Time = LogTime.ToTimestamp(Now);
         ApplyCore(ledgerEvent, session);
         _events.Add(ledgerEvent);
+        if (session is not null) Trip.After(this, session);
     }
 
     /// <summary>Whether the request was handled before on the tenant itself. Its keys live for the retention.</summary>
@@ -209,6 +212,9 @@ public sealed partial class TenantLedger
         RenewSessionCommand renew => Renew.Handle(this, renew),
         EndSessionCommand end => End.Handle(this, end),
         RevokeSessionCommand revoke => End.Handle(this, revoke),
+        SuspendSessionCommand suspend => Suspend.Handle(this, suspend),
+        ResumeSessionCommand resume => Suspend.Handle(this, resume),
+        ResetBreakerCommand reset => Trip.Handle(this, reset),
         ApplyCatalogCommand apply => ApplyCatalog.Handle(this, apply),
         ExtendBudgetCommand extend => Extend.Handle(this, extend),
         AuthorizeToolCommand tool => AuthorizeTool.Handle(this, tool),

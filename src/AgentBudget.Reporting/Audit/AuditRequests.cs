@@ -96,4 +96,13 @@ internal enum AuditOperation
 
     /// <summary>DecommissionAgent.</summary>
     DecommissionAgent,
+
+    /// <summary>SuspendSession.</summary>
+    SuspendSession,
+
+    /// <summary>ResumeSession.</summary>
+    ResumeSession,
+
+    /// <summary>ResetBreaker.</summary>
+    ResetBreaker,
 }

@@ -80,6 +80,15 @@ public sealed record AuditRule(string Id, string Fact)
     public static readonly AuditRule Cascade = new(
         "session.cascade", "What ends takes everything open below it along before anything else happens.");
 
+    /// <summary>Suspension.</summary>
+    public static readonly AuditRule Suspended = new(
+        "session.suspended", "What is suspended, and what is below it, holds nothing more until it is resumed.");
+
+    /// <summary>Breakers.</summary>
+    public static readonly AuditRule Breaker = new(
+        "session.breaker",
+        "A breaker is told where its count passes its limit, with its numbers, and suspends what the catalog says.");
+
     /// <summary>Nothing after the end.</summary>
     public static readonly AuditRule SessionOver = new(
         "session.over", "A session that has ended holds nothing more, and ends, is renewed and is closed in order.");
@@ -182,9 +191,9 @@ public sealed record AuditRule(string Id, string Fact)
     [
         Chain, Format, Sequence, Time, RequestOnce, RequestAsked, CatalogIdentity, CatalogPrices, CatalogInUse,
         Extension, PeriodEnd, PeriodSettled, SessionKnown, SessionPath, SessionScope, SessionTime, Delegation,
-        Cascade, SessionOver, SessionTotals, SessionReleased, Tags, HoldScope, HoldCost, HoldTime, Downgrade,
-        GrantCeiling, GrantCap, Left, Refusal, ReservationKnown, ReservationTerminal, ReservationSum, Expiry,
-        SettleCost, SettlePrice, SettleOverrun, SettleLate, RecordedCost, Tiers, Credential,
+        Cascade, Suspended, Breaker, SessionOver, SessionTotals, SessionReleased, Tags, HoldScope, HoldCost,
+        HoldTime, Downgrade, GrantCeiling, GrantCap, Left, Refusal, ReservationKnown, ReservationTerminal,
+        ReservationSum, Expiry, SettleCost, SettlePrice, SettleOverrun, SettleLate, RecordedCost, Tiers, Credential,
         AgentStanding,
     ];
 }

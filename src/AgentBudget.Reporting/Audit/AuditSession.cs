@@ -162,7 +162,13 @@ internal sealed class AuditSession
 
     public AuditRequests Requests { get; } = new();
 
-    public bool IsOpen => State == State.Open;
+    public bool IsOpen => State is State.Open or State.Suspended;
+
+    /// <summary>The session whose breaker suspended it; null for none.</summary>
+    public AuditSession? SuspendedBy { get; set; }
+
+    /// <summary>What its agent's breakers see of it.</summary>
+    public AuditWatch Watch { get; } = new();
 
     /// <summary>A session never has more than its agent and its parent have at the time.</summary>
     public void Narrow()
@@ -199,6 +205,9 @@ internal sealed class AuditAgent(Agent agent)
 
     public Int128 LifetimeNanos { get; } =
         agent.SessionLifetime is null ? LifetimeOtherwise : AuditNumbers.NanosOf(agent.SessionLifetime);
+
+    /// <summary>What watches its sessions; null for nothing.</summary>
+    public Breakers? Breakers => agent.Breakers;
 
     public bool WorksFor(string useCase) => agent.UseCases.Contains(useCase);
 }

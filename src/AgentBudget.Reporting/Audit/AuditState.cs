@@ -67,6 +67,9 @@ internal sealed class AuditState
 
     public Int128 EndsDueSince { get; set; }
 
+    /// <summary>A breaker that the next event must tell.</summary>
+    public AuditTrip? TripDue { get; set; }
+
     public long FindingsFound { get; private set; }
 
     public IReadOnlyList<AuditFinding> Findings => _findings;

@@ -24,6 +24,8 @@ internal static class CostAudit
         foreach (TierCrossing crossing in recorded.TiersCrossed)
             session.Path.FirstOrDefault(grain => grain.Name == crossing.Grain)?.Tell(crossing.AtPercent);
         session.ToolCalls += recorded.ToolCalls;
+        BreakerAudit.CountCall(session, isStep: false, tool: "", digest: "");
+        BreakerAudit.CountCharge(session, charge.Nanos, state.Now);
         state.CheckLeft(recorded.Left, session);
     }
 

@@ -24,6 +24,7 @@ internal static class HoldAudit
         foreach (AuditGrain grain in session.Path) grain.Hold(amount);
         if (held.Model.Length > 0) session.Steps++;
         session.ToolCalls += held.ToolCalls;
+        BreakerAudit.CountCall(session, isStep: held.Model.Length > 0, held.Tool, held.ToolArgumentsDigest);
         session.OpenHolds.Add(state.Sequence);
         state.Holds[state.Sequence] = new AuditHold(session, held, state.Prices, state.Now);
         state.CheckLeft(held.Left, session);
@@ -112,6 +113,8 @@ internal static class HoldAudit
         IdentityAudit.CheckActive(state, session.Spender.Agent, isSuspendedRight: false);
         if (!session.IsOpen)
             state.Find(AuditRule.SessionOver, $"{session.Spender.Session} is {session.State} and holds more");
+        else if (session.Lineage.Any(owner => owner.State == Session.Types.State.Suspended))
+            state.Find(AuditRule.Suspended, $"{session.Spender.Session} or one above it is suspended and holds more");
         else if (session.ExpireNanos <= state.Now)
         {
             state.Find(

@@ -44,6 +44,7 @@ public sealed class LedgerAudit(string tenant)
         CheckOrder(ledgerEvent);
         _state.Forget();
         RunAudit.CheckDue(_state, ledgerEvent);
+        BreakerAudit.CheckDue(_state, ledgerEvent);
         CheckFact(ledgerEvent);
         _state.ForgetGrains();
     }
@@ -177,6 +178,18 @@ public sealed class LedgerAudit(string tenant)
             case Fact.SessionEnded:
                 SessionAudit.End(_state, session, ledgerEvent.SessionEnded);
                 break;
+            case Fact.SessionSuspended:
+                SessionAudit.Suspend(_state, session, ledgerEvent.SessionSuspended);
+                break;
+            case Fact.SessionResumed:
+                SessionAudit.Resume(_state, session, ledgerEvent.SessionResumed);
+                break;
+            case Fact.BreakerReset:
+                SessionAudit.ResetBreaker(_state, session, ledgerEvent.BreakerReset);
+                break;
+            case Fact.BreakerTripped:
+                BreakerAudit.Trip(_state, session, ledgerEvent.BreakerTripped);
+                break;
             case Fact.SessionClosed:
                 SessionAudit.Close(_state, session, ledgerEvent.SessionClosed);
                 break;
@@ -208,6 +221,8 @@ public sealed class LedgerAudit(string tenant)
                 SettlementAudit.Expire(_state, session, ledgerEvent.ReservationExpired);
                 break;
         }
+
+        BreakerAudit.FindDue(_state, session);
     }
 
     private void OfTenant(LedgerEvent ledgerEvent, AuditOperation operation)
@@ -244,7 +259,8 @@ public sealed class LedgerAudit(string tenant)
         {
             Session.Types.State.Expired => AuditOperation.None,
             Session.Types.State.Revoked => AuditOperation.RevokeSession,
-            Session.Types.State.Unspecified or Session.Types.State.Open or Session.Types.State.Ended =>
+            Session.Types.State.Unspecified or Session.Types.State.Open or Session.Types.State.Suspended
+                or Session.Types.State.Ended =>
                 AuditOperation.EndSession,
         },
         Fact.ReservationHeld => AuditOperation.Reserve,
@@ -262,10 +278,13 @@ public sealed class LedgerAudit(string tenant)
             ? AuditOperation.None
             : AuditOperation.Commit,
         Fact.ReservationReleased => AuditOperation.Release,
+        Fact.SessionSuspended => AuditOperation.SuspendSession,
+        Fact.SessionResumed => AuditOperation.ResumeSession,
+        Fact.BreakerReset => AuditOperation.ResetBreaker,
         Fact.None or Fact.CatalogApplied or Fact.BudgetExtended or Fact.ExtensionExpired or Fact.PeriodEnded
             or Fact.SessionOpened or Fact.SessionClosed or Fact.ReservationExpired or Fact.CredentialCreated
-            or Fact.CredentialRevoked or Fact.AgentSuspended or Fact.AgentResumed or Fact.AgentDecommissioned =>
-            AuditOperation.None,
+            or Fact.CredentialRevoked or Fact.AgentSuspended or Fact.AgentResumed or Fact.AgentDecommissioned
+            or Fact.BreakerTripped => AuditOperation.None,
     };
 
     private void CheckOverdue()

@@ -12,11 +12,11 @@ internal static class RefusalAudit
         state.CheckDeadlines(session);
         if (FaultOf(state, session, refused) is { } fault) state.Find(AuditRule.Refusal, $"{refused.Reason}: {fault}");
         session.Refused++;
+        BreakerAudit.CountRefusals(session, 1);
         state.CheckLeft(refused.Left, session);
     }
 
-    // Answers what is wrong, or null. Suspended sessions, run ceilings and rates leave no trace in the facts of this
-    // release.
+    // Answers what is wrong, or null. Rates leave no trace in the facts of this release.
     private static string? FaultOf(AuditState state, AuditSession session, ReservationRefused refused) =>
         refused.Reason switch
         {
@@ -46,7 +46,8 @@ internal static class RefusalAudit
             Reason.UseCaseBudget => FaultOfBudget(session.UseCaseGrain, refused),
             Reason.BusinessUnitBudget => FaultOfBudget(session.BusinessUnitGrain, refused),
             Reason.TenantBudget => FaultOfBudget(session.TenantGrain, refused),
-            Reason.SessionSuspended or Reason.Rate => null,
+            Reason.SessionSuspended => FaultOfSuspension(session, refused.Grain),
+            Reason.Rate => null,
         };
 
     // A session's ceiling or its run's: of the session that spends or of one above it.
@@ -66,6 +67,11 @@ internal static class RefusalAudit
     private static bool HasPrice(AuditState state, string subject) =>
         state.Prices.UnitOf(subject) is not null
         || state.Prices.Find(subject, region: "", ServiceTier.Standard, state.Now) is not null;
+
+    private static string? FaultOfSuspension(AuditSession session, string grain) =>
+        session.Lineage.Any(owner => owner.Spender.Session == grain && owner.State == State.Suspended)
+            ? null
+            : $"{grain} is not suspended or not above it";
 
     private static string? FaultOfTag(AuditState state, AuditSession session, string tag) =>
         state.RequiredTags.Contains(tag) && !session.Opened.Tags.ContainsKey(tag)

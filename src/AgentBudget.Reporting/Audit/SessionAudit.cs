@@ -59,7 +59,7 @@ internal static class SessionAudit
     {
         CheckOpen(state, session);
         bool isDue = state.Now >= session.ExpireNanos;
-        if (ended.State is State.Unspecified or State.Open)
+        if (ended.State is State.Unspecified or State.Open or State.Suspended)
             state.Find(AuditRule.SessionOver, $"{ended.State} is no end of a session");
         else if (!RunAudit.EndsFromAbove(state, session, ended) && isDue != (ended.State == State.Expired))
         {
@@ -81,9 +81,27 @@ internal static class SessionAudit
 
         CheckView(state, session, ended.Session);
         RunAudit.End(state, session);
-        session.State = ended.State == State.Open ? State.Ended : ended.State;
+        session.State = ended.State is State.Open or State.Suspended ? State.Ended : ended.State;
         session.GraceEndNanos = graceEnd ?? state.Now;
         session.Outcome = ended.Outcome;
+    }
+
+    public static void Suspend(AuditState state, AuditSession session, SessionSuspended suspended)
+    {
+        CheckView(state, session, suspended.Session);
+        BreakerAudit.Suspend(state, session);
+    }
+
+    public static void Resume(AuditState state, AuditSession session, SessionResumed resumed)
+    {
+        CheckView(state, session, resumed.Session);
+        BreakerAudit.Resume(state, session);
+    }
+
+    public static void ResetBreaker(AuditState state, AuditSession session, BreakerReset reset)
+    {
+        CheckView(state, session, reset.Session);
+        BreakerAudit.Reset(state, session, reset);
     }
 
     public static void Close(AuditState state, AuditSession session, SessionClosed closed)

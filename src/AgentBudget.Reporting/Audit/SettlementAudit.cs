@@ -31,6 +31,8 @@ internal static class SettlementAudit
             grain.Charge(charge, overrun);
         }
 
+        BreakerAudit.CountCharge(session, charge.Nanos, state.Now);
+
         foreach (TierCrossing crossing in settled.TiersCrossed)
             session.Path.FirstOrDefault(grain => grain.Name == crossing.Grain)?.Tell(crossing.AtPercent);
         hold.Held -= unheld;

@@ -48,14 +48,14 @@ public sealed class AccessPolicyTests
             [
                 "AmendReservation", "AuthorizeTool", "CommitTokens", "EndSession", "GetBalance", "GetSession",
                 "ListSessions", "OpenSession", "RecordCost", "ReleaseTokens", "RenewSession", "ReserveTokens",
-                "RevokeSession", "Spend",
+                "RevokeSession", "Spend", "SuspendSession",
             ]
         },
         {
             nameof(Roles.Owner),
             [
-                "GetBalance", "GetChargeback", "GetSession", "ListEntries", "ListSessions", "RevokeSession",
-                "WatchSpend",
+                "GetBalance", "GetChargeback", "GetSession", "ListEntries", "ListSessions", "ResetBreaker",
+                "ResumeSession", "RevokeSession", "SuspendSession", "WatchSpend",
             ]
         },
         {

@@ -39,6 +39,12 @@ public sealed class CatalogReaderTests
         Assert.Equal(18_750_000_000, catalog.Prices[0].Rates.CacheWrite5M * 5);
         RunCeilings run = catalog.Agents[0].Ceilings.Run;
         Assert.Equal((5, 20, 8, 3), (run.Cost.Units, run.Subagents, run.ConcurrentSubagents, run.Depth));
+        Breakers breakers = catalog.Agents[0].Breakers;
+        Assert.Equal((5, BreakerMode.Enforce), (breakers.SameToolCall.Times, breakers.SameToolCall.Mode));
+        Assert.Equal((1, 500_000_000), (breakers.BurnRate.CostPerMinute.Units, breakers.BurnRate.CostPerMinute.Nanos));
+        CountBreaker steps = breakers.StepsWithoutOutcome;
+        Assert.Equal((40, BreakerMode.Observe), (steps.Times, steps.Mode));
+        Assert.Equal((20, BreakerReach.Run), (breakers.Refusals.Times, breakers.Refusals.Suspends));
         Assert.Equal(500_000, catalog.Prices[0].BatchMultiplierPpm);
         Assert.Equal(25_000_000, catalog.Prices[2].Rates.CacheRead);
         Assert.False(catalog.Prices[2].Rates.HasCacheWrite5M);
@@ -51,8 +57,8 @@ public sealed class CatalogReaderTests
     {
         CatalogReading reading = CatalogReader.Read(File.ReadAllText("demo-catalog.yaml"), CatalogFormat.Yaml);
 
-        Assert.Equal(3, reading.Notices.Count);
-        Assert.Contains(reading.Notices, notice => notice.StartsWith("breakers are kept", StringComparison.Ordinal));
+        Assert.Equal(2, reading.Notices.Count);
+        Assert.Contains(reading.Notices, notice => notice.StartsWith("outcomes are kept", StringComparison.Ordinal));
         Assert.All(reading.Notices, notice => Assert.Matches(@"\(lines? \d+.*\)\.$", notice));
     }
 

@@ -36,6 +36,8 @@ public sealed class ErrorMapTests
         [Outcome.AmountOverflow] = (RpcStatusCode.OutOfRange, "AMOUNT_OVERFLOW"),
         [Outcome.BoundReached] = (RpcStatusCode.ResourceExhausted, "BOUND_REACHED"),
         [Outcome.UserOutOfScope] = (RpcStatusCode.PermissionDenied, "SCOPE_EXCEEDED"),
+        [Outcome.SessionSuspended] = (RpcStatusCode.FailedPrecondition, "SESSION_SUSPENDED"),
+        [Outcome.SessionNotSuspended] = (RpcStatusCode.FailedPrecondition, "SESSION_NOT_SUSPENDED"),
         [Outcome.RunCeilingReached] = (RpcStatusCode.ResourceExhausted, "RUN_CEILING"),
     };
 

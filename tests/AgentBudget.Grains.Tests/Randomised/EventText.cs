@@ -25,6 +25,15 @@ internal static class EventText
                 return $"renewed {session} {Nanos(entry.SessionRenewed.ExpireTime)}";
             case LedgerEvent.FactOneofCase.SessionEnded:
                 return $"ended {session} {entry.SessionEnded.State} {entry.SessionEnded.EndedWith}";
+            case LedgerEvent.FactOneofCase.SessionSuspended:
+                return $"suspended {session} {entry.SessionSuspended.Reason}";
+            case LedgerEvent.FactOneofCase.SessionResumed:
+                return $"resumed {session} {entry.SessionResumed.Reason}";
+            case LedgerEvent.FactOneofCase.BreakerReset:
+                return $"reset {session} {entry.BreakerReset.Resumed}";
+            case LedgerEvent.FactOneofCase.BreakerTripped:
+                BreakerTripped tripped = entry.BreakerTripped;
+                return $"tripped {session} {tripped.Breaker} {tripped.Count} {tripped.Limit} {tripped.Suspended}";
             case LedgerEvent.FactOneofCase.SessionClosed:
                 SessionClosed closed = entry.SessionClosed;
                 return $"closed {session} [{string.Join(',', closed.Released.Order())}] {closed.ReleasedNanos} "

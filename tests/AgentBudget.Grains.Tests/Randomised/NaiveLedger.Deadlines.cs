@@ -30,7 +30,7 @@ internal sealed partial class NaiveLedger
                 due.Add((hold.Expire, Due.HoldExpiry, hold.Number, "", time => Expire(hold, time)));
             foreach (NaiveSession session in Sessions.Where(session => session.Forget is null))
             {
-                long time = session.State == "Open" ? session.Expire : session.GraceEnd!.Value;
+                long time = session.IsOpen ? session.Expire : session.GraceEnd!.Value;
                 due.Add((time, Due.Session, -session.Number, "", at => EndOrClose(session, at)));
             }
 
@@ -49,7 +49,7 @@ internal sealed partial class NaiveLedger
         Grains.Values.Any(grain => grain.PeriodEnd <= now || grain.ExtensionEnd <= now)
         || Holds.Any(hold => hold.State == "Held" && hold.Expire <= now)
         || Sessions.Any(session => session.Forget is null
-            && (session.State == "Open" ? session.Expire : session.GraceEnd) <= now);
+            && (session.IsOpen ? session.Expire : session.GraceEnd) <= now);
 
     private void EndPeriod(NaiveGrain grain, long now)
     {
@@ -77,13 +77,13 @@ internal sealed partial class NaiveLedger
             return;
         }
 
-        Emit(now, $"expired r{hold.Number} {hold.Nanos} {hold.Tokens}");
+        Emit(now, $"expired r{hold.Number} {hold.Nanos} {hold.Tokens}", hold.Session);
         GiveBack(hold, "Expired", now);
     }
 
     private void EndOrClose(NaiveSession session, long now)
     {
-        if (session.State == "Open")
+        if (session.IsOpen)
         {
             End(session, "Expired", now);
             return;
@@ -94,7 +94,8 @@ internal sealed partial class NaiveLedger
         Emit(
             now,
             $"closed s{session.Number} [{released}] {open.Sum(hold => hold.Nanos)} "
-                + $"{open.Sum(hold => hold.Tokens)} {Settled(session.Grain.Name)} {session.Steps} {session.Refused}");
+                + $"{open.Sum(hold => hold.Tokens)} {Settled(session.Grain.Name)} {session.Steps} {session.Refused}",
+            session);
         foreach (NaiveHold hold in open) GiveBack(hold, "Released", now);
         session.Forget = now + Day;
     }

@@ -22,6 +22,7 @@ internal sealed partial class NaiveLedger
 
         session.Steps++;
         if (request.Tool.Length > 0) session.ToolCalls++;
+        session.Watch?.CountCall(isStep: request.Model.Length > 0, request.Tool, request.ToolArgumentsDigest);
         var hold = new NaiveHold
         {
             Number = Events.Count + 1,
@@ -36,7 +37,7 @@ internal sealed partial class NaiveLedger
             Tokens = grant.Tokens,
         };
         Holds.Add(hold);
-        Emit(now, $"held s{number} {hold.Model} {hold.Nanos} {hold.Tokens} {hold.Expire}");
+        Emit(now, $"held s{number} {hold.Model} {hold.Nanos} {hold.Tokens} {hold.Expire}", session);
         return Remember($"{number}/reserve", request.RequestId, content, now);
     }
 
@@ -62,7 +63,7 @@ internal sealed partial class NaiveLedger
         if (request.Ttl is not null) hold.Expire = now + (request.Ttl.Seconds * Second);
         if (isPricedAgain) (hold.Rates, hold.Estimate) = (Rates, estimate);
         string moved = isPricedAgain && grant.Model != model ? "cheaper" : "same";
-        Emit(now, $"amended r{hold.Number} {hold.Model} {hold.Nanos} {hold.Tokens} {hold.Expire} {moved}");
+        Emit(now, $"amended r{hold.Number} {hold.Model} {hold.Nanos} {hold.Tokens} {hold.Expire} {moved}", session);
         return Remember($"{number}/amend", request.RequestId, content, now);
     }
 
@@ -93,7 +94,7 @@ internal sealed partial class NaiveLedger
         if (Answered($"{number}/release", request.RequestId, content) is { } again) return again;
         if (FindHold(session, reservation, now, out NaiveHold? hold) is { } missing) return missing;
         if (hold!.State != "Held") return "ReservationTerminal";
-        Emit(now, $"released r{hold.Number} {hold.Nanos} {hold.Tokens}");
+        Emit(now, $"released r{hold.Number} {hold.Nanos} {hold.Tokens}", session);
         GiveBack(hold, "Released", now);
         return Remember($"{number}/release", request.RequestId, content, now);
     }
@@ -111,13 +112,13 @@ internal sealed partial class NaiveLedger
         Refusal? refusal = RefusalOfSession(session, model: "", price.IsTool ? request.Sku : "");
         if (refusal is null && !isKnown)
             refusal = new Refusal("UnknownPrice", "tenants/acme", "Unspecified", [0, 0, 0, 0]);
-        if (refusal is null && calls > 0 && session.ToolCalls + calls > session.Agent.ToolCalls)
+        if (refusal is null && calls > 0 && session.ToolCalls + calls > session.ToolCallsMax)
         {
             refusal = new Refusal(
                 "StepCeiling",
                 session.Grain.Name,
                 "ToolCalls",
-                [session.Agent.ToolCalls.Value, session.ToolCalls, 0, calls]);
+                [session.ToolCallsMax.Value, session.ToolCalls, 0, calls]);
         }
 
         bool stopsAtSoft = !session.UseCase.AllowsWithoutCheaper
@@ -127,8 +128,9 @@ internal sealed partial class NaiveLedger
             return Refuse(session, new Grant(refusal, "", 0, 0, ""), "cost", request.RequestId, content, now);
 
         session.ToolCalls += calls;
-        string crossed = Charge(session, cost, 0, overrun: 0);
-        Emit(now, $"cost s{number} {request.Sku} {quantity * 1_000_000:0} {cost} {calls} {crossed}");
+        session.Watch?.CountCall(isStep: false, tool: "", digest: "");
+        string crossed = Charge(session, cost, 0, overrun: 0, now);
+        Emit(now, $"cost s{number} {request.Sku} {quantity * 1_000_000:0} {cost} {calls} {crossed}", session);
         return Remember($"{number}/cost", request.RequestId, content, now);
     }
 
@@ -137,10 +139,12 @@ internal sealed partial class NaiveLedger
     {
         Refusal refusal = grant.Refusal!;
         session.Refused++;
+        if (session.Watch is not null) session.Watch.Refusals++;
         Emit(
             now,
             $"refused s{session.Number} {refusal.Reason} {refusal.Grain} {refusal.Unit} "
-                + $"{string.Join(' ', refusal.Numbers)} {grant.Suggested}");
+                + $"{string.Join(' ', refusal.Numbers)} {grant.Suggested}",
+            session);
         return Remember($"{session.Number}/{operation}", requestId, content, now);
     }
 
@@ -186,15 +190,16 @@ internal sealed partial class NaiveLedger
     private static Refusal? RefusalOfSession(NaiveSession session, string model, string tool)
     {
         string own = session.Grain.Name;
-        if (session.State != "Open")
+        if (session.Lineage.FirstOrDefault(owner => owner.State != "Open") is { } stopped)
         {
-            string reason = session.State switch
+            string reason = stopped.State switch
             {
                 "Ended" => "SessionClosed",
                 "Expired" => "SessionExpired",
+                "Suspended" => "SessionSuspended",
                 _ => "SessionRevoked",
             };
-            return new Refusal(reason, own, "Unspecified", [0, 0, 0, 0]);
+            return new Refusal(reason, stopped.Grain.Name, "Unspecified", [0, 0, 0, 0]);
         }
 
         NaiveSession[] lineage = [session, .. session.Above];
@@ -305,21 +310,23 @@ internal sealed partial class NaiveLedger
         decimal unheld = isFinal ? hold.Nanos : Math.Min(hold.Nanos, cost);
         decimal unheldTokens = isFinal ? hold.Tokens : Math.Min(hold.Tokens, tokens);
         decimal overrun = Math.Max(0, cost - hold.Nanos);
-        bool isLate = hold.State != "Held" || session.State != "Open";
-        string crossed = Charge(session, cost, tokens, overrun);
+        bool isLate = hold.State != "Held" || !session.IsOpen;
+        string crossed = Charge(session, cost, tokens, overrun, now);
         hold.Nanos -= unheld;
         hold.Tokens -= unheldTokens;
         if (isFinal) hold.State = "Settled";
         Emit(
             now,
             $"settled r{hold.Number} {cost} {tokens} {unheld} {unheldTokens} {overrun} {model} "
-                + $"{(isLate ? "late" : "timely")} {(isFinal ? "final" : "part")} {crossed}");
+                + $"{(isLate ? "late" : "timely")} {(isFinal ? "final" : "part")} {crossed}",
+            session);
     }
 
     // Answers the tiers that are to be told.
-    private string Charge(NaiveSession session, decimal cost, decimal tokens, decimal overrun)
+    private string Charge(NaiveSession session, decimal cost, decimal tokens, decimal overrun, long now)
     {
         Charges.Add(new NaiveCharge(session.Path, cost, tokens, overrun));
+        foreach (NaiveSession owner in session.Lineage) owner.Watch?.CountCharge(now, cost);
         var crossed = new List<string>();
         foreach (NaiveGrain grain in session.Path.Select(name => Grains[name]))
         {

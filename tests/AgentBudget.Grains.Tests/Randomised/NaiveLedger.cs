@@ -13,6 +13,8 @@ internal sealed partial class NaiveLedger
 
     private readonly Dictionary<string, (string Content, long Sequence, long Time)> _keys = [];
 
+    private long _asked;
+
     public Dictionary<string, NaiveGrain> Grains { get; } = [];
 
     public Dictionary<string, NaiveAgent> Agents { get; } = [];
@@ -70,12 +72,13 @@ internal sealed partial class NaiveLedger
         {
             parent = Find(parentNumber, now);
             if (parent is null) return "SessionNotFound";
-            if (parent.State != "Open") return "SessionNotOpen";
+            if (!parent.IsOpen) return "SessionNotOpen";
+            if (parent.Lineage.Any(owner => owner.State == "Suspended")) return "SessionSuspended";
         }
 
         NaiveAgent agent = Agents[request.Agent];
         NaiveUseCase useCase = UseCases[request.UseCase];
-        NaiveSession[] above = parent is null ? [] : [parent, .. parent.Above];
+        NaiveSession[] above = parent is null ? [] : parent.Lineage;
         if (above.Any(owner => IsFull(owner, parent!))) return "RunCeilingReached";
         long number = Events.Count + 1;
         long asked = request.Ttl is null ? agent.TtlNanos : request.Ttl.Seconds * Second;
@@ -92,6 +95,7 @@ internal sealed partial class NaiveLedger
             Agent = agent,
             UseCase = useCase,
             Above = above,
+            Watch = agent.Breakers is null ? null : new NaiveWatch(agent.Breakers),
             Path =
             [
                 $"sessions/s{number}", .. above.Select(owner => owner.Grain.Name), agent.Name, useCase.Name,
@@ -126,11 +130,11 @@ internal sealed partial class NaiveLedger
         if (Find(number, now) is not { } session) return "SessionNotFound";
         string content = Content(request, request.RequestId);
         if (Answered($"{number}/renew", request.RequestId, content) is { } again) return again;
-        if (session.State != "Open") return "SessionNotOpen";
+        if (!session.IsOpen) return "SessionNotOpen";
         long asked = request.Ttl is null ? session.Agent.TtlNanos : request.Ttl.Seconds * Second;
         session.Expire =
             Expiry(now, asked, session.Agent, session.LifetimeEnd, session.Above.FirstOrDefault());
-        Emit(now, $"renewed s{number} {session.Expire}");
+        Emit(now, $"renewed s{number} {session.Expire}", session);
         return Remember($"{number}/renew", request.RequestId, content, now);
     }
 
@@ -138,7 +142,7 @@ internal sealed partial class NaiveLedger
     {
         if (Find(number, now) is not { } session) return "SessionNotFound";
         if (Answered($"{number}/{state}", requestId, content) is { } again) return again;
-        if (session.State != "Open") return "SessionNotOpen";
+        if (!session.IsOpen) return "SessionNotOpen";
         long sequence = Events.Count + 1;
         End(session, state, now);
         return Remember($"{number}/{state}", requestId, content, now, sequence);
@@ -190,15 +194,16 @@ internal sealed partial class NaiveLedger
         End(session, state, "", now);
         foreach (NaiveSession below in Sessions.Where(below => below.Above.Contains(session)).Reverse())
         {
-            if (below.State == "Open") End(below, state, session.Grain.Name, now);
+            if (below.IsOpen) End(below, state, session.Grain.Name, now);
         }
     }
 
     private void End(NaiveSession session, string state, string endedWith, long now)
     {
         session.State = state;
+        session.SuspendedBy = null;
         session.GraceEnd = now + (30 * Second);
-        Emit(now, $"ended s{session.Number} {state} {endedWith}");
+        Emit(now, $"ended s{session.Number} {state} {endedWith}", session);
     }
 
     private static long Expiry(long now, long asked, NaiveAgent agent, long lifetimeEnd, NaiveSession? parent) =>
@@ -208,7 +213,7 @@ internal sealed partial class NaiveLedger
     {
         NaiveSession[] below = [.. Sessions.Where(session => session.Above.Contains(owner))];
         return below.Length >= owner.Agent.Subagents
-            || below.Count(session => session.State == "Open") >= owner.Agent.ConcurrentSubagents
+            || below.Count(session => session.IsOpen) >= owner.Agent.ConcurrentSubagents
             || parent.Above.Length - owner.Above.Length >= owner.Agent.Depth;
     }
 
@@ -222,13 +227,19 @@ internal sealed partial class NaiveLedger
 
     private string Remember(string scope, string requestId, string content, long now, long? sequence = null)
     {
-        _keys[$"{scope}/{requestId}"] = (content, sequence ?? Events.Count, now);
-        return $"event {sequence ?? Events.Count}";
+        _keys[$"{scope}/{requestId}"] = (content, sequence ?? _asked, now);
+        return $"event {sequence ?? _asked}";
     }
 
-    private void Emit(long now, string fact)
+    // What is asked for, and then what it made trip.
+    private void Emit(long now, string fact, NaiveSession? session = null)
     {
         LogTime = now;
         Events.Add($"{Events.Count + 1} {now} {fact}");
+        _asked = Events.Count;
+        long asked = _asked;
+        while (session is not null && Trip(session) is { } tripped)
+            Events.Add($"{Events.Count + 1} {now} {tripped}");
+        _asked = asked;
     }
 }

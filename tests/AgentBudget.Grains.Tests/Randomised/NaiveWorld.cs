@@ -60,6 +60,8 @@ internal sealed record NaiveAgent(string Name, string[] Models, string[] Tools, 
     public int? ConcurrentSubagents { get; init; }
 
     public int? Depth { get; init; }
+
+    public NaiveBreakers? Breakers { get; init; }
 }
 
 internal sealed record NaiveUseCase(
@@ -77,6 +79,17 @@ internal sealed class NaiveSession
 
     /// <summary>Its parent, and so on to the root.</summary>
     public required NaiveSession[] Above { get; init; }
+
+    /// <summary>Itself and everything above it.</summary>
+    public NaiveSession[] Lineage => [this, .. Above];
+
+    /// <summary>Null where its agent has no breakers.</summary>
+    public required NaiveWatch? Watch { get; init; }
+
+    /// <summary>Whose breaker suspended it.</summary>
+    public NaiveSession? SuspendedBy { get; set; }
+
+    public bool IsOpen => State is "Open" or "Suspended";
 
     /// <summary>Its own ceiling, without its run's.</summary>
     public required decimal? CostMax { get; init; }

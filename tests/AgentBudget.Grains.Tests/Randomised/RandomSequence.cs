@@ -8,7 +8,7 @@ namespace AgentBudget.Grains.Tests.Randomised;
 /// One seeded sequence of commands, given to a ledger and to the naive one. Each seed draws its own limits, ladders and
 /// rates of commands, so that different seeds press on different rules.
 /// </summary>
-internal sealed class RandomSequence
+internal sealed partial class RandomSequence
 {
     /// <summary>One nano a token, so that money can be asked for to the nano.</summary>
     private const string Unit = "unit";
@@ -98,7 +98,8 @@ internal sealed class RandomSequence
         < 88 => MakeRenew(),
         < 91 => MakeEnd(),
         < 92 => MakeRevoke(),
-        < 97 => MakeAmend(),
+        < 95 => MakeAmend(),
+        < 98 => MakeSuspension(),
         _ => MakeExtend(),
     };
 
@@ -121,6 +122,8 @@ internal sealed class RandomSequence
             if (_random.Next(2) == 0) request.Ceilings.CostPerSession = Nanos(_random.Next(0, 200_000));
             if (_random.Next(2) == 0) request.Ceilings.TokensPerSession = _random.Next(0, 500);
             if (_random.Next(2) == 0) request.Ceilings.OpenHolds = _random.Next(0, 4);
+            // Ceilings without a ceiling are as good as none.
+            if (request.Ceilings.Equals(new Ceilings())) request.Ceilings = null;
         }
 
         long parent = _naive.Sessions.Count > 0 && _random.Next(2) == 0 ? PickSession() : 0;
@@ -135,7 +138,8 @@ internal sealed class RandomSequence
             RequestId = NextId(),
             Model = Pick([Big, Big, Small, Small, Unit, Unit, Unit, _random.Next(10) == 0 ? "nope" : Unit]),
             Estimate = new TokenEstimate { InputTokens = _random.Next(0, 40), MaxOutputTokens = _random.Next(1, 40) },
-            Tool = _random.Next(5) == 0 ? Pick(["crm.read", "billing.pay"]) : "",
+            Tool = _random.Next(5) == 0 ? Pick(["crm.read", "crm.read", "billing.pay"]) : "",
+            ToolArgumentsDigest = Pick(["", "a", "a", "a", "b"]),
             Ttl = _random.Next(2) == 0 ? null : new Duration { Seconds = Pick([1L, 60, 86_400]) },
             OnExpiry = _random.Next(4) == 0 ? OnExpiry.Charge : OnExpiry.Unspecified,
         };
@@ -234,6 +238,30 @@ internal sealed class RandomSequence
             now => _naive.End(session, "Revoked", request.RequestId, request.Reason, now));
     }
 
+    private Func<(Command, Func<long, string>)> MakeSuspension()
+    {
+        long session = PickSession();
+        string id = NextId();
+        string reason = Pick(["odd", "fine"]);
+        bool isWholeRun = _random.Next(3) == 0;
+        switch (_random.Next(4))
+        {
+            case 0:
+                var suspend = new SuspendSessionRequest { RequestId = id, Reason = reason, WholeRun = isWholeRun };
+                return () => (
+                    new SuspendSessionCommand(session, suspend, "admin"),
+                    now => _naive.Suspend(session, suspend, now));
+            case 1:
+                var reset = new ResetBreakerRequest { RequestId = id, Reason = reason, Grain = $"sessions/s{session}" };
+                return () => (new ResetBreakerCommand(reset, "admin"), now => _naive.Reset(reset, now));
+            default:
+                var resume = new ResumeSessionRequest { RequestId = id, Reason = reason, WholeRun = isWholeRun };
+                return () => (
+                    new ResumeSessionCommand(session, resume, "admin"),
+                    now => _naive.Resume(session, resume, now));
+        }
+    }
+
     private Func<(Command, Func<long, string>)> MakeExtend()
     {
         var request = new ExtendBudgetRequest
@@ -297,111 +325,6 @@ internal sealed class RandomSequence
         _ => NaiveLedger.Day + _random.Next(-1, 2),
     };
 
-    private Catalog MakeCatalog()
-    {
-        var catalog =
-            new Catalog { Tenant = "acme", Currency = "USD", TimeZone = "UTC", Budget = MakeBudget("tenants/acme") };
-        foreach (string unit in new[] { "north", "south" })
-            catalog.BusinessUnits.Add(new BusinessUnit { Id = unit, Budget = MakeBudget($"businessUnits/{unit}") });
-        AddUseCase("first", "north", new() { [Big] = Small });
-        AddUseCase("second", "south", []);
-        AddUseCase("third", "north", new() { [Big] = Unit, [Small] = Unit });
-        AddAgent("all", [Big, Small, Unit], ["crm.read"]);
-        AddAgent("few", [Big, Unit], []);
-        AddPrice(Big, 3_000_000_001, 15_000_000_007);
-        AddPrice(Small, 1_000_500_000, 5_000_500_000);
-        AddPrice(Unit, 1_000_000, 1_000_000);
-        catalog.Skus.Add(new Sku { Id = "minute", Cost = Nanos(20_001) });
-        catalog.Tools.Add(new Tool { Id = "crm.read", CostPerCall = Nanos(3001) });
-        catalog.Tools.Add(new Tool { Id = "billing.pay", CostPerCall = Nanos(1) });
-        foreach (Sku sku in catalog.Skus) _naive.Units[sku.Id] = (sku.Cost.Nanos, false);
-        foreach (Tool tool in catalog.Tools) _naive.Units[tool.Id] = (tool.CostPerCall.Nanos, true);
-        return catalog;
-
-        void AddUseCase(string id, string unit, Dictionary<string, string> downgrade)
-        {
-            bool allows = _random.Next(2) == 0;
-            var useCase = new UseCase { Id = id, BusinessUnit = unit, AllowWithoutCheaperModel = allows };
-            useCase.Budget = MakeBudget($"useCases/{id}", isUseCase: true);
-            useCase.Downgrade.Add(downgrade);
-            catalog.UseCases.Add(useCase);
-            _naive.UseCases[$"useCases/{id}"] =
-                new NaiveUseCase($"useCases/{id}", $"businessUnits/{unit}", downgrade, allows);
-        }
-
-        void AddAgent(string id, string[] models, string[] tools)
-        {
-            var agent = new Agent { Id = id, BusinessUnit = "north", Budget = MakeBudget($"agents/{id}") };
-            agent.UseCases.Add(["first", "second", "third"]);
-            agent.Models.Add(models);
-            agent.Tools.Add(tools);
-            agent.SessionTtl = new Duration { Seconds = 7200 };
-            agent.SessionLifetime = new Duration { Seconds = 9000 };
-            agent.Ceilings = new Ceilings { OpenHolds = 6, TokensPerRequest = _tokensPerRequest };
-            agent.Ceilings.StepsPerSession = _random.Next(3, 60);
-            agent.Ceilings.ToolCallsPerSession = _random.Next(0, 6);
-            agent.Ceilings.Run = MakeRun();
-            catalog.Agents.Add(agent);
-            _naive.Agents[$"agents/{id}"] =
-                new NaiveAgent($"agents/{id}", models, tools, 7200 * NaiveLedger.Second, 9000 * NaiveLedger.Second)
-                {
-                    OpenHolds = 6,
-                    TokensPerRequest = _tokensPerRequest,
-                    Steps = (int)agent.Ceilings.StepsPerSession,
-                    ToolCalls = (int)agent.Ceilings.ToolCallsPerSession,
-                    RunCost = agent.Ceilings.Run.Cost?.Nanos,
-                    Subagents = agent.Ceilings.Run.HasSubagents ? (int)agent.Ceilings.Run.Subagents : null,
-                    ConcurrentSubagents = agent.Ceilings.Run.HasConcurrentSubagents
-                        ? (int)agent.Ceilings.Run.ConcurrentSubagents
-                        : null,
-                    Depth = agent.Ceilings.Run.HasDepth ? (int)agent.Ceilings.Run.Depth : null,
-                };
-        }
-
-        void AddPrice(string model, long input, long output)
-        {
-            catalog.Prices.Add(new Price
-            {
-                Model = model,
-                EffectiveFrom = new Timestamp(),
-                Rates = new Rates { Input = input, Output = output },
-            });
-            _naive.Rates[model] = (input, output);
-        }
-    }
-
-    private RunCeilings MakeRun()
-    {
-        var run = new RunCeilings();
-        if (_random.Next(3) == 0) run.Cost = Nanos(_random.Next(0, 200_000));
-        if (_random.Next(3) == 0) run.Subagents = _random.Next(1, 6);
-        if (_random.Next(3) == 0) run.ConcurrentSubagents = _random.Next(1, 4);
-        if (_random.Next(3) == 0) run.Depth = _random.Next(0, 4);
-        return run;
-    }
-
-    private Protocol.V1.Budget? MakeBudget(string name, bool isUseCase = false)
-    {
-        var grain = new NaiveGrain(name);
-        _naive.Grains.Add(name, grain);
-        if (_random.Next(3) == 0) return null;
-        var budget = new Protocol.V1.Budget { Period = _random.Next(2) == 0 ? Period.Day : Period.None };
-        if (_random.Next(3) > 0) budget.Limit = Nanos(_random.Next(0, 600_000));
-        if (_random.Next(3) > 0 || budget.Limit is null) budget.Tokens = _random.Next(0, 1200);
-        grain.CatalogNanos = budget.Limit?.Nanos;
-        grain.CatalogTokens = budget.HasTokens ? budget.Tokens : null;
-        grain.IsDaily = budget.Period == Period.Day;
-        grain.Tiers = [(50, ["owner"]), (80, ["owner", "finance"])];
-        if (isUseCase) (grain.SoftPercent, grain.HardPercent) = (100, 110);
-        if (_random.Next(3) > 0) return budget;
-        budget.Tiers.Add(new Tier { AtPercent = 30, Notify = { "owner" } });
-        budget.Tiers.Add(new Tier { AtPercent = 60, Action = TierAction.Downgrade });
-        budget.Tiers.Add(new Tier { AtPercent = 95, Action = TierAction.Refuse, Notify = { "finance" } });
-        grain.Tiers = [(30, ["owner"]), (60, []), (95, ["finance"])];
-        (grain.SoftPercent, grain.HardPercent) = (60, 95);
-        return budget;
-    }
-
     // What the tightest hard cap on the session's path leaves, in nanos or tokens; a unit call asks for exactly that.
     private long? Left(long number)
     {
@@ -437,6 +360,7 @@ internal sealed class RandomSequence
     private static string KindOf(string[] words) => words[2] switch
     {
         "ended" or "refused" => $"{words[2]} {words[4]}",
+        "tripped" => $"tripped {words[4]}",
         "opened" when words[5] == "below" => "opened below",
         "settled" => $"settled {words[10]} {words[11]}",
         _ => words[2],

@@ -24,6 +24,8 @@ public sealed class RandomisedTests(ITestOutputHelper output)
         "refused UnknownPrice", "refused RequestCeiling", "refused StepCeiling", "refused SessionCeiling",
         "refused RunCeiling", "RunCeilingReached", "refused AgentBudget", "refused UseCaseBudget",
         "refused BusinessUnitBudget", "refused TenantBudget", "opened below",
+        "suspended", "resumed", "reset", "SessionSuspended", "SessionNotSuspended", "refused SessionSuspended",
+        "tripped SameToolCall", "tripped BurnRate", "tripped StepsWithoutOutcome", "tripped Refusals",
     ];
 
     [Fact]

@@ -224,6 +224,16 @@ internal sealed class AuditedLedger
     public LedgerEvent Authorize(long session, string tool) => Done(Send(new AuthorizeToolCommand(
         session, new AuthorizeToolRequest { RequestId = NextRequestId(), Tool = tool })));
 
+    public void SuspendSession(long session) => Done(Send(new SuspendSessionCommand(
+        session, new SuspendSessionRequest { RequestId = NextRequestId(), Reason = "odd" }, "owner")));
+
+    public void ResumeSession(long session) => Done(Send(new ResumeSessionCommand(
+        session, new ResumeSessionRequest { RequestId = NextRequestId(), Reason = "fine" }, "owner")));
+
+    public void ResetBreaker(long session) => Done(Send(new ResetBreakerCommand(
+        new ResetBreakerRequest { RequestId = NextRequestId(), Grain = $"sessions/s{session}", Reason = "mended" },
+        "owner")));
+
     public void Extend(string grain, decimal amount, TimeSpan? until = null) => Done(Send(new ExtendBudgetCommand(
         new ExtendBudgetRequest
         {

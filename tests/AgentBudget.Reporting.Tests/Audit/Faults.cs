@@ -10,8 +10,8 @@ internal static partial class Faults
 {
     public static IReadOnlyDictionary<string, Fault> All { get; } = new Dictionary<string, Fault>(
     [
-        .. OfOrder(), .. OfCatalogs(), .. OfBudgets(), .. OfSessions(), .. OfRuns(), .. OfHolds(), .. OfAmendments(),
-        .. OfCosts(), .. OfRefusals(), .. OfSettlements(), .. OfIdentity(),
+        .. OfOrder(), .. OfCatalogs(), .. OfBudgets(), .. OfSessions(), .. OfRuns(), .. OfSuspensions(),
+        .. OfHolds(), .. OfAmendments(), .. OfCosts(), .. OfRefusals(), .. OfSettlements(), .. OfIdentity(),
     ]);
 
     private static void OneSession(AuditedLedger ledger) => ledger.Open();

@@ -88,6 +88,9 @@ internal sealed class RandomLedger(int seed)
                 Send(new RevokeSessionCommand(
                     AnySession(), new RevokeSessionRequest { RequestId = NextId(), Reason = "leaked" }, "admin"));
                 break;
+            case < 96:
+                Suspend();
+                break;
             case < 97:
                 Extend();
                 break;
@@ -177,6 +180,7 @@ internal sealed class RandomLedger(int seed)
             RequestId = NextId(),
             Model = Any(Models),
             Tool = Any(Tools),
+            ToolArgumentsDigest = Any(["", "a", "a", "b"]),
             Estimate = new TokenEstimate
             {
                 InputTokens = _random.Next(1, 30_000),
@@ -258,6 +262,27 @@ internal sealed class RandomLedger(int seed)
         Send(new ReleaseCommand(session, number, new ReleaseTokensRequest { RequestId = NextId() }));
     }
 
+    private void Suspend()
+    {
+        long session = AnySession();
+        string id = NextId();
+        bool isWholeRun = _random.Next(3) == 0;
+        Send(_random.Next(4) switch
+        {
+            0 => new SuspendSessionCommand(
+                session,
+                new SuspendSessionRequest { RequestId = id, Reason = "odd", WholeRun = isWholeRun },
+                "owner"),
+            1 => new ResetBreakerCommand(
+                new ResetBreakerRequest { RequestId = id, Grain = $"sessions/s{session}", Reason = "mended" },
+                "owner"),
+            _ => new ResumeSessionCommand(
+                session,
+                new ResumeSessionRequest { RequestId = id, Reason = "fine", WholeRun = isWholeRun },
+                "owner"),
+        });
+    }
+
     private void Extend()
     {
         var request = new ExtendBudgetRequest
@@ -327,6 +352,7 @@ internal sealed class RandomLedger(int seed)
         other.Ceilings.Run = new RunCeilings { ConcurrentSubagents = random.Next(1, 8), Depth = random.Next(0, 4) };
         if (random.Next(2) == 0) other.Ceilings.Run.Cost = Dollars(random.Next(1, 30) / 100m);
         if (random.Next(2) == 0) other.Ceilings.Run.Subagents = random.Next(1, 12);
+        other.Breakers = BreakersOf(random);
         if (random.Next(4) > 0) catalog.Agents.Add(other);
         Agent spare = catalog.Agents[0].Clone();
         spare.Id = "spare";
@@ -336,6 +362,29 @@ internal sealed class RandomLedger(int seed)
         catalog.Tags["customer"].Required = random.Next(6) == 0;
         if (random.Next(2) == 0) catalog.Tags["customer"].Values.Add(["k1", "k2"]);
         VaryPrices(catalog, random);
+    }
+
+    private static Breakers BreakersOf(Random random)
+    {
+        var breakers = new Breakers
+        {
+            SameToolCall = Counting(5),
+            StepsWithoutOutcome = Counting(40),
+            Refusals = Counting(12),
+        };
+        if (random.Next(2) > 0) return breakers;
+        breakers.BurnRate = new BurnBreaker { CostPerMinute = Dollars(random.Next(1, 20) / 100m) };
+        if (random.Next(2) > 0) breakers.BurnRate.Mode = BreakerMode.Observe;
+        return breakers;
+
+        CountBreaker? Counting(int timesMax) => random.Next(2) == 0
+            ? null
+            : new CountBreaker
+            {
+                Times = random.Next(2, timesMax),
+                Mode = (BreakerMode)random.Next(0, 3),
+                Suspends = (BreakerReach)random.Next(0, 3),
+            };
     }
 
     private static void VaryPrices(Catalog catalog, Random random)

@@ -51,11 +51,12 @@ public sealed class RandomLedgerTests
             }
         }
 
-        Assert.Equal(21, facts.Count);
+        Assert.Equal(25, facts.Count);
         Assert.Superset(
             new HashSet<Reason>
             {
-                Reason.SessionClosed, Reason.SessionExpired, Reason.SessionRevoked, Reason.AgentSuspended,
+                Reason.SessionClosed, Reason.SessionExpired, Reason.SessionRevoked, Reason.SessionSuspended,
+                Reason.AgentSuspended,
                 Reason.ToolOutOfScope,
                 Reason.ModelOutOfScope, Reason.UnknownPrice, Reason.MissingTag, Reason.RequestCeiling,
                 Reason.StepCeiling, Reason.SessionCeiling, Reason.RunCeiling, Reason.AgentBudget, Reason.UseCaseBudget,

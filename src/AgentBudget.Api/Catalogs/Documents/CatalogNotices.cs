@@ -8,7 +8,6 @@ internal enum CatalogNotice
 {
     Notify,
     Outcomes,
-    Breakers,
 }
 
 /// <summary>The notices of one document: a sentence for each kind, with the lines that it speaks of.</summary>
@@ -40,7 +39,6 @@ internal sealed class CatalogNotices
         CatalogNotice.Notify
             => "notify addresses are kept and nothing is sent to them yet: tiers show in the ledger and its stream",
         CatalogNotice.Outcomes => "outcomes are kept and unit costs are not reported yet",
-        CatalogNotice.Breakers => "breakers are kept in the document and neither observe nor enforce yet",
     };
 
     private static string LinesOf(List<int> lines)

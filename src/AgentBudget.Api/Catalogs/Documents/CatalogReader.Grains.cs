@@ -116,7 +116,7 @@ public static partial class CatalogReader
             foreach (DocumentCursor value in Items(map.Find("models"), ScopeItemsMax))
                 agent.Models.Add(value.Word() ?? "");
             ReadCeilings(map.Find("ceilings"), agent);
-            ReadBreakers(map.Find("breakers"));
+            agent.Breakers = ReadBreakers(map.Find("breakers"));
             return agent;
         }
 
@@ -171,31 +171,57 @@ public static partial class CatalogReader
             return run;
         }
 
-        private void ReadBreakers(DocumentCursor? cursor)
+        private Breakers? ReadBreakers(DocumentCursor? cursor)
         {
             if (cursor?.Map("sameToolCall", "burnRate", "stepsWithoutOutcome", "refusals") is not { } map)
-                return;
-            Notices.Add(CatalogNotice.Breakers, cursor.Value.Line);
-            foreach (string name in new[] { "sameToolCall", "stepsWithoutOutcome", "refusals" })
+                return null;
+            Breakers breakers = new()
             {
-                if (map.Find(name)?.Map("times", "mode") is { } breaker)
+                SameToolCall = ReadBreaker(map.Find("sameToolCall"), "times"),
+                StepsWithoutOutcome = ReadBreaker(map.Find("stepsWithoutOutcome"), "steps"),
+                Refusals = ReadBreaker(map.Find("refusals"), "times"),
+            };
+            if (map.Find("burnRate")?.Map("costPerMinute", "mode", "suspends") is { } burnRate)
+            {
+                breakers.BurnRate = new BurnBreaker
                 {
-                    breaker.Require("times")?.Count(min: 1);
-                    ReadMode(breaker.Find("mode"));
-                }
+                    CostPerMinute = burnRate.Require("costPerMinute")?.Money(_currency),
+                    Mode = ReadMode(burnRate.Find("mode")),
+                    Suspends = ReadReach(burnRate.Find("suspends")),
+                };
             }
 
-            if (map.Find("burnRate")?.Map("costPerMinute", "mode") is { } burnRate)
-            {
-                burnRate.Require("costPerMinute")?.Money(_currency);
-                ReadMode(burnRate.Find("mode"));
-            }
+            return breakers;
         }
 
-        private static void ReadMode(DocumentCursor? cursor)
+        private static CountBreaker? ReadBreaker(DocumentCursor? cursor, string count)
         {
-            if (cursor?.Text(FieldRules.IdCharsMax) is not (null or "observe" or "enforce"))
+            if (cursor?.Map(count, "times", "mode", "suspends") is not { } map)
+                return null;
+            // Steps may be called times, as the others are.
+            DocumentCursor? times = map.Find("times") ?? map.Require(count);
+            return new CountBreaker
+            {
+                Times = times?.Count(min: 1) ?? 0,
+                Mode = ReadMode(map.Find("mode")),
+                Suspends = ReadReach(map.Find("suspends")),
+            };
+        }
+
+        private static BreakerMode ReadMode(DocumentCursor? cursor)
+        {
+            string? text = cursor?.Text(FieldRules.IdCharsMax);
+            if (text is not (null or "observe" or "enforce"))
                 cursor!.Value.Fault("must be observe or enforce.");
+            return text == "observe" ? BreakerMode.Observe : BreakerMode.Enforce;
+        }
+
+        private static BreakerReach ReadReach(DocumentCursor? cursor)
+        {
+            string? text = cursor?.Text(FieldRules.IdCharsMax);
+            if (text is not (null or "session" or "run"))
+                cursor!.Value.Fault("must be session or run.");
+            return text == "run" ? BreakerReach.Run : BreakerReach.Session;
         }
 
         private Budget? ReadBudget(DocumentCursor? cursor)

@@ -1,0 +1,57 @@
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Grains.Sessions;
+
+// Suspension, and the breakers that bring it about.
+internal sealed partial class SessionGrain
+{
+    /// <summary>What its agent's breakers count of it; null while nothing was counted.</summary>
+    public BreakerCounts? BreakerCounts { get; private set; }
+
+    /// <summary>The number of the session whose breaker suspended it; 0 where nothing or a person did.</summary>
+    public long SuspendedBy { get; private set; }
+
+    public bool IsSuspended => State == Session.Types.State.Suspended;
+
+    /// <summary>A call was granted.</summary>
+    public void CountCall(bool isStep, string tool, string argumentsDigest)
+    {
+        if (Agent.Breakers is not null) (BreakerCounts ??= new()).CountCall(isStep, tool, argumentsDigest);
+    }
+
+    /// <summary>Calls were refused.</summary>
+    public void CountRefusals(long refusals)
+    {
+        Refused += refusals;
+        if (Agent.Breakers is not null) (BreakerCounts ??= new()).CountRefusals(refusals);
+    }
+
+    /// <summary>Money was charged to it, and so to everything above it.</summary>
+    public void CountCharge(long nanos, long nowNanos)
+    {
+        for (SessionGrain? owner = this; owner is not null; owner = owner.Parent)
+        {
+            if (owner.Agent.Breakers is { } rules)
+                (owner.BreakerCounts ??= new()).CountCharge(nanos, nowNanos, rules.BurnRate.Limit);
+        }
+    }
+
+    /// <summary>Stops spending here and below. By a breaker of a session, or by a person.</summary>
+    public void Suspend(string reason, long suspendedBy)
+    {
+        Invariant.Holds(State == Session.Types.State.Open);
+        State = Session.Types.State.Suspended;
+        EndReason = reason;
+        SuspendedBy = suspendedBy;
+    }
+
+    /// <summary>Spends again; its breakers count from zero.</summary>
+    public void Resume()
+    {
+        Invariant.Holds(IsSuspended);
+        BreakerCounts?.Reset();
+        State = Session.Types.State.Open;
+        EndReason = "";
+        SuspendedBy = 0;
+    }
+}

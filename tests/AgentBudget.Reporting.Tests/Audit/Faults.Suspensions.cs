@@ -1,0 +1,85 @@
+using AgentBudget.Protocol.V1;
+using AgentBudget.Reporting.Audit;
+
+namespace AgentBudget.Reporting.Tests.Audit;
+
+// Suspension and breakers.
+internal static partial class Faults
+{
+    private static Dictionary<string, Fault> OfSuspensions() => new()
+    {
+        ["a hold while suspended"] = new(AuditRule.Suspended, SuspendedWithHold, Again(Is.Held)),
+        ["a hold below a suspended session"] = new(
+            AuditRule.Suspended,
+            ledger =>
+            {
+                long root = ledger.Open();
+                ledger.Hold(ledger.OpenBelow(root));
+                ledger.SuspendSession(root);
+            },
+            Again(Is.Held)),
+        ["a suspension of what is suspended"] = new(
+            AuditRule.Suspended, SuspendedWithHold, Again(e => e.SessionSuspended is not null)),
+        ["a resumption of what is not suspended"] = new(
+            AuditRule.Suspended,
+            ledger =>
+            {
+                SuspendedWithHold(ledger);
+                ledger.ResumeSession(ledger.Journal.First(Is.Opened).Sequence);
+            },
+            journal => Drop(journal, e => e.SessionSuspended is not null)),
+        ["another sum in the record of a suspension"] = new(
+            AuditRule.SessionTotals, SuspendedWithHold, Last(e => e.SessionSuspended.Session.Held.Tokens++)),
+        ["a refusal for a suspension that is none"] = new(
+            AuditRule.Refusal,
+            ledger =>
+            {
+                SuspendedWithHold(ledger);
+                ledger.Reserve(ledger.Journal.First(Is.Opened).Sequence);
+            },
+            journal => Drop(journal, e => e.SessionSuspended is not null)),
+        ["a breaker that trips untold"] = new(
+            AuditRule.Breaker,
+            ledger =>
+            {
+                long other = ledger.Open();
+                OneTrip(ledger);
+                ledger.Hold(other);
+            },
+            journal => Drop(journal, e => e.BreakerTripped is not null),
+            Watched),
+        ["a breaker that trips before its time"] = new(
+            AuditRule.Breaker, OneTrip, journal => Drop(journal, e => e.ReservationRefused is not null), Watched),
+        ["another count of a breaker"] = new(
+            AuditRule.Breaker, OneTrip, Last(e => e.BreakerTripped.Count++), Watched),
+        ["another limit of a breaker"] = new(
+            AuditRule.Breaker, OneTrip, Last(e => e.BreakerTripped.Limit++), Watched),
+        ["a breaker that suspends nothing"] = new(
+            AuditRule.Breaker, OneTrip, Last(e => e.BreakerTripped.Suspended = ""), Watched),
+        ["another breaker"] = new(
+            AuditRule.Breaker, OneTrip, Last(e => e.BreakerTripped.Breaker = Breaker.BurnRate), Watched),
+        ["a reset that resumes what no breaker suspended"] = new(
+            AuditRule.Breaker,
+            ledger =>
+            {
+                ledger.ResetBreaker(ledger.Open());
+            },
+            Last(e => e.BreakerReset.Resumed = e.Spender.Session)),
+    };
+
+    private static void SuspendedWithHold(AuditedLedger ledger)
+    {
+        long session = ledger.Open();
+        ledger.Hold(session);
+        ledger.SuspendSession(session);
+    }
+
+    private static void OneTrip(AuditedLedger ledger)
+    {
+        long session = ledger.Open();
+        Twice(() => ledger.Reserve(session, request => request.Estimate.CacheReadTokens = 1));
+    }
+
+    private static void Watched(Catalog catalog) =>
+        catalog.Agents[0].Breakers = new Breakers { Refusals = new CountBreaker { Times = 1 } };
+}
