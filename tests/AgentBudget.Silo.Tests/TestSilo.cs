@@ -27,6 +27,9 @@ internal sealed class TestSilo : IAsyncDisposable
 
     public string AdminKey { get; private set; } = "";
 
+    /// <summary>Where it serves gRPC.</summary>
+    public System.Net.IPEndPoint Grpc => _host!.Grpc;
+
     public HttpClient Http { get; } = new();
 
     public SiloHost Host => _host!;

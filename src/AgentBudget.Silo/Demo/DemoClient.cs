@@ -59,6 +59,21 @@ internal sealed class DemoClient : IDisposable
         CallAsync<EndSessionRequest, EndSessionResponse>(
             SessionServiceReflection.Descriptor, "EndSession", request, stopping);
 
+    internal Task<GetSessionResponse> GetSessionAsync(string session, CancellationToken stopping) =>
+        CallAsync<GetSessionRequest, GetSessionResponse>(
+            SessionServiceReflection.Descriptor, "GetSession", new GetSessionRequest { Session = session }, stopping);
+
+    /// <summary>What the ledger says that breakers did to a session.</summary>
+    internal Task<ListEntriesResponse> ListTripsAsync(string session, CancellationToken stopping) =>
+        CallAsync<ListEntriesRequest, ListEntriesResponse>(
+            SpendServiceReflection.Descriptor,
+            "ListEntries",
+            new ListEntriesRequest
+            {
+                Filter = new SpendFilter { Session = session, Kinds = { EventKind.BreakerTripped } },
+            },
+            stopping);
+
     internal Task<ReserveTokensResponse> ReserveAsync(ReserveTokensRequest request, CancellationToken stopping) =>
         CallAsync<ReserveTokensRequest, ReserveTokensResponse>(
             BudgetServiceReflection.Descriptor, "ReserveTokens", request, stopping);

@@ -5,21 +5,22 @@ using Google.Protobuf.WellKnownTypes;
 namespace AgentBudget.Silo.Demo;
 
 /// <summary>
-/// Sample traffic: agents that work within their means, and one in a loop that never commits to being done, until its
-/// session's cap refuses it. It then starts over, so that there is always something to see.
+/// Sample traffic: agents that work within their means, and one in a tight loop, at 0.18 a call. Its session's ceiling
+/// of 1.00 refuses the sixth call; it asks on and on, until a breaker suspends its session. It then starts over in a
+/// new one, so that there is always something to see.
 /// </summary>
 internal sealed class DemoTraffic(DemoClient client, DemoTable table, TimeProvider time)
 {
     private static readonly TimeSpan WorkPace = TimeSpan.FromSeconds(1.5);
-    private static readonly TimeSpan LoopPace = TimeSpan.FromMilliseconds(400);
+    private static readonly TimeSpan LoopPace = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan RetryPace = TimeSpan.FromSeconds(2);
 
     /// <summary>Model calls of one task of an agent that behaves.</summary>
     private const int CallsPerTask = 8;
 
-    /// <summary>Refusals after which even the runaway agent is taken off.</summary>
-    private const int RefusalsMax = 3;
+    /// <summary>Calls after which the loop is given up, on a tenant whose catalog has no breaker for it.</summary>
+    private const int LoopCallsMax = 40;
 
     /// <summary>Runs until cancelled.</summary>
     internal async Task RunAsync(CancellationToken stopping)
@@ -97,9 +98,13 @@ internal sealed class DemoTraffic(DemoClient client, DemoTable table, TimeProvid
             stopping);
         string session = opened.Session.Session_;
         table.Line(session, worker.Agent, "open", note: worker.IsRunaway ? "this one will not stop by itself" : "");
-        bool isDone = worker.IsRunaway
-            ? await LoopAsync(worker, opened, stopping)
-            : await WorkAsync(worker, opened, random, stopping);
+        if (worker.IsRunaway)
+        {
+            await LoopAsync(worker, opened, stopping);
+            return;
+        }
+
+        bool isDone = await WorkAsync(worker, opened, random, stopping);
         await client.EndAsync(
             new EndSessionRequest
             {
@@ -133,17 +138,33 @@ internal sealed class DemoTraffic(DemoClient client, DemoTable table, TimeProvid
         return true;
     }
 
-    private async Task<bool> LoopAsync(Worker worker, OpenSessionResponse opened, CancellationToken stopping)
+    private async Task LoopAsync(Worker worker, OpenSessionResponse opened, CancellationToken stopping)
     {
-        int refusals = 0;
-        while (refusals < RefusalsMax)
+        string session = opened.Session.Session_;
+        Session now = opened.Session;
+        for (int call = 0; call < LoopCallsMax && now.State == Session.Types.State.Open; call++)
         {
-            if (!await CallAsync(worker, opened, 40_000, 12_000, usedShare: 1, stopping))
-                refusals++;
+            await CallAsync(worker, opened, 40_000, 28_000, usedShare: 1, stopping);
+            now = (await client.GetSessionAsync(session, stopping)).Session;
             await Task.Delay(LoopPace, time, stopping);
         }
 
-        return false;
+        // Why it stopped is in the ledger, for whoever watches.
+        ListEntriesResponse trips = await client.ListTripsAsync(session, stopping);
+        foreach (LedgerEvent entry in trips.Entries) table.Line(session, worker.Agent, "BREAKER", note: TextOf(entry));
+        table.Line(
+            session,
+            worker.Agent,
+            now.State.ToString().ToUpperInvariant(),
+            cost: now.Settled.Cost,
+            note: $"settled in all, of a ceiling of {DemoTable.Text(now.Ceilings.CostPerSession)}");
+    }
+
+    private static string TextOf(LedgerEvent entry)
+    {
+        BreakerTripped tripped = entry.BreakerTripped;
+        string what = tripped.Suspended.Length > 0 ? $"{tripped.Suspended} is suspended" : "it only observes";
+        return $"{tripped.Breaker} counts {tripped.Count}, above {tripped.Limit}: {what}";
     }
 
     /// <summary>One model call: reserve, make believe, commit. False when it was refused.</summary>
