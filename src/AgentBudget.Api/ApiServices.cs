@@ -20,6 +20,7 @@ namespace AgentBudget.Api;
 public sealed class ApiServices
 {
     private readonly ApiContext _context;
+    private readonly KeyRing _keys;
     private readonly ApplyCatalog _applyCatalog;
     private readonly Aggregator _aggregator;
     private readonly ReportFeed _feed;
@@ -31,12 +32,14 @@ public sealed class ApiServices
         ITenantHost host,
         SessionTokens tokens,
         CredentialFeed credentials,
+        KeyRing keys,
         Aggregator aggregator,
         ReportFeed feed,
         TimeProvider time,
         ILoggerFactory loggers)
     {
         _context = new ApiContext(host, tokens, credentials);
+        _keys = keys;
         _applyCatalog = new ApplyCatalog(_context);
         _aggregator = aggregator;
         _feed = feed;
@@ -54,6 +57,8 @@ public sealed class ApiServices
         ReportServiceReflection.Descriptor.Services[0],
         IdentityServiceReflection.Descriptor.Services[0],
     ];
+
+    internal ApiContext Context => _context;
 
     /// <summary>Registers every method.</summary>
     public void AddTo(RpcServices services)
@@ -113,7 +118,9 @@ public sealed class ApiServices
                 .Unary<RevokeCredentialRequest, RevokeCredentialResponse>(
                     "RevokeCredential", new RevokeCredential(_context).HandleAsync)
                 .Unary<ListCredentialsRequest, ListCredentialsResponse>(
-                    "ListCredentials", new ListCredentials(_context).HandleAsync))
+                    "ListCredentials", new ListCredentials(_context).HandleAsync)
+                .Unary<RotateSigningKeyRequest, RotateSigningKeyResponse>(
+                    "RotateSigningKey", new RotateSigningKey(_context, _keys, _time).HandleAsync))
             .ShareText("session_token");
     }
 

@@ -128,6 +128,18 @@ public sealed record ResumeAgentCommand(ResumeAgentRequest Request, string Actor
 /// <param name="Actor">Who asks.</param>
 public sealed record DecommissionAgentCommand(DecommissionAgentRequest Request, string Actor) : Command;
 
+/// <summary>Ends an access token before its time. Answers an AccessTokenRevoked event.</summary>
+/// <param name="RequestId">The request; a repeated one has no further effect.</param>
+/// <param name="Revoked">What is recorded.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record RevokeAccessTokenCommand(string RequestId, AccessTokenRevoked Revoked, string Actor) : Command;
+
+/// <summary>Records that another key signs tokens. Answers a SigningKeyRotated event.</summary>
+/// <param name="RequestId">The request; a repeated one has no further effect.</param>
+/// <param name="Rotated">What is recorded.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record RecordKeyRotationCommand(string RequestId, SigningKeyRotated Rotated, string Actor) : Command;
+
 /// <summary>Asks for one credential. Answers a <see cref="Credential"/> view.</summary>
 /// <param name="Credential">The credential's number.</param>
 public sealed record CredentialQuery(long Credential) : Command;

@@ -9,7 +9,7 @@ public enum Roles
     /// <summary>Nobody.</summary>
     None = 0,
 
-    /// <summary>The operator, on any tenant; or an administrator, on its own.</summary>
+    /// <summary>An administrator, on its tenant; the operator is one too, on any.</summary>
     Admin = 1,
 
     /// <summary>A session, by its own token: on itself.</summary>
@@ -32,6 +32,9 @@ public enum Roles
 
     /// <summary>An auditor, on its tenant.</summary>
     Auditor = 128,
+
+    /// <summary>The operator, on what all tenants share.</summary>
+    Operator = 256,
 }
 
 /// <summary>How far a caller sees within its tenant. What is beyond looks as if it were not there.</summary>
@@ -50,7 +53,7 @@ public enum Reach
 /// <summary>Who calls, as authenticated.</summary>
 public abstract record Caller
 {
-    /// <summary>The one role that the caller has.</summary>
+    /// <summary>What the caller is: one role, but the operator is an administrator too.</summary>
     public abstract Roles Role { get; }
 
     /// <summary>
@@ -64,6 +67,7 @@ public abstract record Caller
         Roles.Session or Roles.Gateway => Reach.Token,
         Roles.Agent or Roles.Owner => Reach.Own,
         Roles.Admin or Roles.Orchestrator or Roles.Finance or Roles.Auditor => Reach.Tenant,
+        Roles.Admin | Roles.Operator => Reach.Tenant,
         _ => Reach.Token,
     };
 }
@@ -75,7 +79,7 @@ public sealed record AdminCaller : Caller
     public static AdminCaller Instance { get; } = new();
 
     /// <inheritdoc/>
-    public override Roles Role => Roles.Admin;
+    public override Roles Role => Roles.Admin | Roles.Operator;
 
     /// <inheritdoc/>
     public override string Principal => "admin";
@@ -100,6 +104,11 @@ public sealed record CredentialCaller : Caller
 
     /// <inheritdoc/>
     public override string Principal { get; }
+
+    /// <summary>
+    /// The user that an access token was exchanged for; empty for a caller that speaks for itself.
+    /// </summary>
+    public string OnBehalfOf { get; init; } = "";
 
     /// <summary>The tenant's id.</summary>
     public string Tenant => Credential.Tenant;

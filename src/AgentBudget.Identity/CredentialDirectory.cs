@@ -78,6 +78,15 @@ public sealed class CredentialDirectory(TimeProvider time)
         return CredentialLookup.Live;
     }
 
+    /// <summary>Whether an access token was ended before its time, as far as its tenant is loaded.</summary>
+    public bool IsRevoked(string tenant, string tokenId) =>
+        _tenants.TryGetValue(tenant, out TenantCredentials? credentials)
+        && credentials.RevokedTokens.ContainsKey(tokenId);
+
+    /// <summary>The tenant of a key id such as <c>acme.c17</c>, not checked; null for a text that is none.</summary>
+    public static string? TenantOfKeyId(string keyId) =>
+        CredentialSecret.TryParseKeyId(keyId, out ReadOnlySpan<char> tenant, out _) ? tenant.ToString() : null;
+
     /// <summary>When a credential was last used, in seconds since 1970; 0 for not since the start.</summary>
     public long LastUseSeconds(string tenant, long number) =>
         _tenants.TryGetValue(tenant, out TenantCredentials? credentials)
@@ -100,6 +109,8 @@ public sealed class CredentialDirectory(TimeProvider time)
                 loaded.Live[state.Number] = new LiveCredential(tenant, state);
         }
 
+        foreach (RevokedTokenState token in book.RevokedTokens)
+            loaded.RevokedTokens[token.TokenId] = token.ExpireNanos;
         _tenants[tenant] = loaded;
     }
 
@@ -131,8 +142,12 @@ public sealed class CredentialDirectory(TimeProvider time)
                 foreach (long credential in ledgerEvent.AgentDecommissioned.Credentials)
                     credentials.Revoke(credential);
                 break;
+            case LedgerEvent.FactOneofCase.AccessTokenRevoked:
+                AccessTokenRevoked revoked = ledgerEvent.AccessTokenRevoked;
+                credentials.Revoke(revoked.TokenId, NanosOf(revoked.ExpireTime), NanosOf(ledgerEvent.Time));
+                break;
             default:
-                break; // Nothing else makes or ends a credential.
+                break; // Nothing else makes or ends what a caller presents.
         }
     }
 
@@ -160,10 +175,24 @@ public sealed class CredentialDirectory(TimeProvider time)
 
         public ConcurrentDictionary<long, LiveCredential> Live { get; } = new();
 
+        /// <summary>By id, when each would have expired.</summary>
+        public ConcurrentDictionary<string, long> RevokedTokens { get; } = new(StringComparer.Ordinal);
+
         public long Position
         {
             get => Volatile.Read(ref _position);
             set => Volatile.Write(ref _position, value);
+        }
+
+        public void Revoke(string tokenId, long expireNanos, long nowNanos)
+        {
+            RevokedTokens[tokenId] = expireNanos;
+            // Rare, so what is past leaves with the next that comes.
+            foreach ((string id, long end) in RevokedTokens)
+            {
+                if (end <= nowNanos)
+                    RevokedTokens.TryRemove(id, out _);
+            }
         }
 
         public void Revoke(long number)

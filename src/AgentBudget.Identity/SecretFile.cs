@@ -27,7 +27,13 @@ internal static class SecretFile
         return content;
     }
 
-    private static void Create(string path, string content)
+    /// <summary>Writes a file, mode 0600, over the one that was there: complete or not at all.</summary>
+    /// <exception cref="IOException">The file cannot be written; the old one is as it was.</exception>
+    internal static void Replace(string path, string content) => Write(path, content, overwrite: true);
+
+    private static void Create(string path, string content) => Write(path, content, overwrite: false);
+
+    private static void Write(string path, string content, bool overwrite)
     {
         // Written beside and moved, so that a crash leaves no half key behind that would be taken for a whole one.
         string unfinished = path + ".new";
@@ -42,6 +48,6 @@ internal static class SecretFile
             file.Flush(flushToDisk: true);
         }
 
-        File.Move(unfinished, path, overwrite: false);
+        File.Move(unfinished, path, overwrite);
     }
 }

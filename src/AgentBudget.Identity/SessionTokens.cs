@@ -1,16 +1,13 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
-using System.Text;
 using Microsoft.IdentityModel.JsonWebTokens;
-using Microsoft.IdentityModel.Tokens;
 
 namespace AgentBudget.Identity;
 
 /// <summary>
-/// Session tokens: JSON Web Tokens signed with ES256 (RFC 7519, RFC 7515), checked where they arrive. A token that was
-/// checked once is known again by its hash; only its expiry is looked at each time.
+/// Session tokens: checked where they arrive. Whether the session still spends is the ledger's to say.
 /// </summary>
-public sealed class SessionTokens
+public sealed class SessionTokens : SignedTokens<SessionCaller>
 {
     /// <summary>
     /// The <c>typ</c> of the header (RFC 8725 §3.11): no other kind of token passes for one of these.
@@ -24,53 +21,25 @@ public sealed class SessionTokens
     public const string Audience = "agentbudget.v1";
 
     /// <summary>
-    /// A token is at most this long, in characters: ten times what we mint, and no work for an attacker.
-    /// </summary>
-    public const int TokenCharsMax = 8 * 1024;
-
-    /// <summary>How far clocks may differ before an expiry counts, in seconds.</summary>
-    public const int ClockSkewSeconds = 5;
-
-    /// <summary>
     /// A longer scope is left out of the token, so that a session with many tools still gets a usable one.
     /// </summary>
     private const int ScopeCharsMax = 1024;
 
-    /// <summary>What we mint fits here; clearing more stack at each call would cost more than the hash.</summary>
-    private const int StackCharsMax = 1024;
-
     /// <summary>Tokens that are known again as the same string, without a hash.</summary>
     private const int RecentTokensMax = 4096; // A power of two.
 
-    private readonly JsonWebTokenHandler _handler =
-        new() { SetDefaultTimesOnTokenCreation = false, MaximumTokenSizeInBytes = TokenCharsMax };
-
-    private readonly SessionTokenCache _cache = new(SessionTokenCache.GenerationEntriesMax);
     private readonly RecentToken?[] _recent = new RecentToken?[RecentTokensMax];
-    private readonly TimeProvider _time;
-    private readonly SigningCredentials _credentials;
-    private readonly TokenValidationParameters _parameters;
+
+    /// <summary>Mints and checks tokens of the keys of a ring.</summary>
+    public SessionTokens(KeyRing keys, TimeProvider time)
+        : base(keys, time, TokenType, static () => Issuer, static () => Audience)
+    {
+    }
 
     /// <summary>Mints and checks tokens of one signing key.</summary>
-    public SessionTokens(SigningKey signingKey, TimeProvider time)
+    internal SessionTokens(SigningKey signingKey, TimeProvider time)
+        : this(KeyRing.Of(signingKey), time)
     {
-        ArgumentNullException.ThrowIfNull(signingKey);
-        ArgumentNullException.ThrowIfNull(time);
-        _time = time;
-        _credentials = new SigningCredentials(signingKey.Key, SecurityAlgorithms.EcdsaSha256);
-        _parameters = new TokenValidationParameters
-        {
-            ValidAlgorithms = [SecurityAlgorithms.EcdsaSha256],
-            ValidTypes = [TokenType],
-            ValidIssuer = Issuer,
-            ValidAudience = Audience,
-            IssuerSigningKey = signingKey.Key,
-            TryAllIssuerSigningKeys = false,
-            RequireSignedTokens = true,
-            // The expiry is compared in Read, at every use and by the injected clock; here it need only be there.
-            RequireExpirationTime = true,
-            ValidateLifetime = false,
-        };
     }
 
     /// <summary>Signs a token for a session, expiring with it.</summary>
@@ -84,7 +53,7 @@ public sealed class SessionTokens
             ["agent"] = session.Agent,
             ["use_case"] = session.UseCase,
             ["exp"] = session.ExpiresAtSeconds,
-            ["iat"] = _time.GetUtcNow().ToUnixTimeSeconds(),
+            ["iat"] = NowSeconds,
         };
 
         // RFC 8693 §4.1: the subject is who the work is for, the actor who does it.
@@ -100,14 +69,7 @@ public sealed class SessionTokens
 
         if (session.Scope.Length is > 0 and <= ScopeCharsMax)
             claims["scope"] = session.Scope;
-        return _handler.CreateToken(new SecurityTokenDescriptor
-        {
-            TokenType = TokenType,
-            Issuer = Issuer,
-            Audience = Audience,
-            Claims = claims,
-            SigningCredentials = _credentials,
-        });
+        return Sign(claims, Audience);
     }
 
     /// <summary>
@@ -121,72 +83,40 @@ public sealed class SessionTokens
     /// <param name="session">Whom it names. Shared: known again at the next use.</param>
     public bool TryRead(ReadOnlySpan<char> token, bool takesEnded, [NotNullWhen(true)] out SessionCaller? session)
     {
-        session = null;
-        if (token.Length is 0 or > TokenCharsMax || !Ascii.IsValid(token))
-            return false;
-        TokenHash hash = HashOf(token);
-        if (!_cache.TryGet(hash, out session))
-        {
-            session = Check(token.ToString());
-            if (session is null)
-                return false;
-            _cache.Add(hash, session);
-        }
-
-        return takesEnded || !IsPast(session);
+        long nowSeconds = NowSeconds;
+        return TryReadContent(token, nowSeconds, out session) && (takesEnded || !IsPast(session, nowSeconds));
     }
 
     /// <summary>
     /// The same for a string that comes again as the same object, as one that calls share does: then it is known
-    /// without being hashed.
+    /// without being hashed, for as long as the same keys count.
     /// </summary>
     /// <inheritdoc cref="TryRead(ReadOnlySpan{char}, bool, out SessionCaller?)"/>
     public bool TryReadShared(string token, bool takesEnded, [NotNullWhen(true)] out SessionCaller? session)
     {
         ArgumentNullException.ThrowIfNull(token);
+        long nowSeconds = NowSeconds;
+        int version = KeysVersionAt(nowSeconds);
         ref RecentToken? place = ref _recent[RuntimeHelpers.GetHashCode(token) & (RecentTokensMax - 1)];
         RecentToken? recent = Volatile.Read(ref place);
-        if (recent is not null && ReferenceEquals(recent.Token, token))
+        if (recent is not null && ReferenceEquals(recent.Token, token) && recent.KeysVersion == version)
         {
             session = recent.Session;
-            return takesEnded || !IsPast(session);
+            return takesEnded || !IsPast(session, nowSeconds);
         }
 
         if (!TryRead(token, takesEnded, out session))
             return false;
-        Volatile.Write(ref place, new RecentToken(token, session));
+        Volatile.Write(ref place, new RecentToken(token, session, version));
         return true;
     }
 
-    private bool IsPast(SessionCaller session) =>
-        _time.GetUtcNow().ToUnixTimeSeconds() - ClockSkewSeconds >= session.ExpiresAtSeconds;
+    private static bool IsPast(SessionCaller session, long nowSeconds) =>
+        nowSeconds - ClockSkewSeconds >= session.ExpiresAtSeconds;
 
-    private static TokenHash HashOf(ReadOnlySpan<char> token)
-    {
-        Span<byte> bytes = token.Length <= StackCharsMax ? stackalloc byte[StackCharsMax] : new byte[token.Length];
-        int count = Encoding.ASCII.GetBytes(token, bytes);
-        return TokenHash.Of(bytes[..count]);
-    }
+    private sealed record RecentToken(string Token, SessionCaller Session, int KeysVersion);
 
-    private sealed record RecentToken(string Token, SessionCaller Session);
-
-    private SessionCaller? Check(string token)
-    {
-        TokenValidationResult result;
-        try
-        {
-            // Completes at once: the key is at hand and nothing is fetched.
-            result = _handler.ValidateTokenAsync(token, _parameters).GetAwaiter().GetResult();
-        }
-        catch (Exception fault) when (fault is ArgumentException or SecurityTokenException or FormatException)
-        {
-            return null;
-        }
-
-        return result.IsValid && result.SecurityToken is JsonWebToken read ? Read(read) : null;
-    }
-
-    private static SessionCaller? Read(JsonWebToken token)
+    private protected override SessionCaller? Read(JsonWebToken token)
     {
         if (!token.TryGetPayloadValue("tenant", out string tenant)
             || !token.TryGetPayloadValue("session", out string session)

@@ -26,6 +26,25 @@ public sealed class SigningKey : IDisposable
     /// <summary>Names the key in a token's header: its thumbprint (RFC 7638).</summary>
     public string KeyId => Key.KeyId;
 
+    /// <summary>Its public part as JSON Web Key (RFC 7517), as the key set shows it.</summary>
+    internal Dictionary<string, string> PublicJwk
+    {
+        get
+        {
+            ECPoint point = _ecdsa.ExportParameters(includePrivateParameters: false).Q;
+            return new Dictionary<string, string>
+            {
+                ["kty"] = "EC",
+                ["crv"] = "P-256",
+                ["x"] = Base64Url.EncodeToString(point.X),
+                ["y"] = Base64Url.EncodeToString(point.Y),
+                ["kid"] = KeyId,
+                ["use"] = "sig",
+                ["alg"] = "ES256",
+            };
+        }
+    }
+
     /// <summary>The key itself.</summary>
     internal ECDsaSecurityKey Key { get; }
 
@@ -57,6 +76,13 @@ public sealed class SigningKey : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _ecdsa.Dispose();
+
+    /// <summary>Puts a fresh key into the file, whole or not at all, and answers it.</summary>
+    internal static SigningKey Replace(string path)
+    {
+        SecretFile.Replace(path, NewPem());
+        return LoadOrCreate(path);
+    }
 
     private static string NewPem()
     {

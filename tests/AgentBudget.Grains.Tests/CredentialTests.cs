@@ -144,6 +144,40 @@ public sealed class CredentialTests
         Assert.Equal((number, Hash, "admin"), (state.Number, state.SecretSha256, state.Creator));
     }
 
+    [Fact]
+    public void An_access_token_that_was_ended_is_remembered_until_it_would_have_expired()
+    {
+        var ledger = new LedgerFixture();
+        long end = ledger.Now + (10 * LedgerFixture.Second);
+        Answer Revoke(string requestId) => ledger.Send(new RevokeAccessTokenCommand(
+            requestId,
+            new AccessTokenRevoked { TokenId = "t1", Credential = 2, ExpireTime = LogTime.ToTimestamp(end) },
+            "agents/writer credentials/c2"));
+
+        Assert.Equal("t1", Revoke("r1").Event!.AccessTokenRevoked.TokenId);
+        Assert.Null(Revoke("r2").Event);
+        ledger.Restart();
+        Assert.Equal("t1", Assert.Single(Book(ledger).RevokedTokens).TokenId);
+        ledger.Sleep(10 * LedgerFixture.Second);
+        ledger.Open();
+        Assert.Empty(Book(ledger).RevokedTokens);
+        Assert.Null(Revoke("r3").Event);
+    }
+
+    [Fact]
+    public void A_change_of_the_signing_key_is_recorded_once_for_each_request()
+    {
+        var ledger = new LedgerFixture();
+        Answer Record(string key) => ledger.Send(new RecordKeyRotationCommand(
+            "r1", new SigningKeyRotated { KeyId = key, RetiredKeyId = "old", Reason = "yearly" }, "admin"));
+
+        Answer first = Record("new");
+
+        Assert.Equal("new", first.Event!.SigningKeyRotated.KeyId);
+        Assert.Equal(first.Event.Sequence, Record("new").DuplicateOf);
+        Assert.Equal(Outcome.KeyReused, Record("other").Outcome);
+    }
+
     internal static Answer Create(LedgerFixture ledger, Action<CreateCredentialRequest>? change = null)
     {
         var request = new CreateCredentialRequest

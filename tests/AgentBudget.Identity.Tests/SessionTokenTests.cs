@@ -256,7 +256,7 @@ public sealed class SessionTokenTests : IDisposable
     [Fact]
     public void The_cache_forgets_what_is_not_used_and_never_grows_past_its_bound()
     {
-        SessionTokenCache cache = new(generationEntriesMax: 10);
+        TokenCache<SessionCaller> cache = new(generationEntriesMax: 10);
         TokenHash used = TokenHash.Of("used"u8);
         TokenHash unused = TokenHash.Of("unused"u8);
         cache.Add(used, Session());

@@ -8,21 +8,37 @@ using Outcome = AgentBudget.Grains.Outcome;
 
 namespace AgentBudget.Api.Access;
 
+/// <summary>Everything that tells who calls.</summary>
+/// <param name="AdminKey">The operator's key.</param>
+/// <param name="Sessions">Session tokens.</param>
+/// <param name="AccessTokens">Access tokens.</param>
+/// <param name="Proofs">Proofs of the keys that access tokens are bound to.</param>
+/// <param name="Credentials">Credentials of the tenants.</param>
+public sealed record Authenticators(
+    AdminKey AdminKey,
+    SessionTokens Sessions,
+    AccessTokens AccessTokens,
+    DpopProofs Proofs,
+    CredentialFeed Credentials);
+
 /// <summary>Authenticates a call by its headers and holds it to the policy, before its message is read.</summary>
-/// <param name="adminKey">The operator's key.</param>
-/// <param name="tokens">Session tokens.</param>
-/// <param name="credentials">Credentials of the tenants.</param>
+/// <param name="by">What tells who calls.</param>
 /// <param name="tenants">Where the sessions are.</param>
-public sealed class AccessGuard(
-    AdminKey adminKey, SessionTokens tokens, CredentialFeed credentials, ITenantHost tenants) : IRpcGuard
+public sealed class AccessGuard(Authenticators by, ITenantHost tenants) : IRpcGuard
 {
-    private const string Scheme = "Bearer ";
+    private const string BearerScheme = "Bearer ";
+    private const string ProofScheme = "DPoP ";
+    private const string ProofHeader = "dpop";
 
     /// <summary>Every credential begins so, whatever its role.</summary>
     private const string CredentialStart = "ab";
 
     /// <summary>Every JSON Web Token begins so: it is the base64url of <c>{"</c>.</summary>
     private const string JsonWebTokenStart = "eyJ";
+
+    // What a request shows of its caller.
+    private readonly record struct Presented(
+        string? Authorization, string? Proof, string Verb, string Path, bool TakesEnded, bool IsReview = false);
 
     /// <inheritdoc/>
     public Task AuthorizeAsync(RpcMethod method, RpcCall call)
@@ -33,36 +49,15 @@ public sealed class AccessGuard(
         if (rule.IsOpen)
             return Task.CompletedTask;
         string? authorization = call.Authorization;
-        if (TryAuthenticate(authorization, rule.TakesEnded, out Caller? caller) == CredentialLookup.TenantNotLoaded)
-            return AuthorizeSlowlyAsync(rule, authorization!, call);
+        bool hasProof =
+            authorization is not null && authorization.StartsWith(ProofScheme, StringComparison.OrdinalIgnoreCase);
+        Presented presented = new(
+            authorization, hasProof ? call.GetMetadata(ProofHeader) : null, "POST", method.Path, rule.TakesEnded);
+        Caller? caller = TryAuthenticate(presented, out string? tenant);
+        if (tenant is not null)
+            return AuthorizeSlowlyAsync(rule, presented, tenant, call);
         Admit(rule, caller, call);
         return Task.CompletedTask;
-    }
-
-    /// <summary>Authenticates a request of an ordinary route; throws what a call would be refused with.</summary>
-    internal async ValueTask<Caller> AuthenticateAsync(string? authorization, bool takesEnded)
-    {
-        CredentialLookup found = TryAuthenticate(authorization, takesEnded, out Caller? caller);
-        if (found == CredentialLookup.TenantNotLoaded)
-        {
-            await LoadAsync(authorization!);
-            TryAuthenticate(authorization, takesEnded, out caller);
-        }
-
-        return caller ?? throw ApiErrors.CredentialInvalid();
-    }
-
-    // The first call of a tenant since the start: its credentials are fetched, and everything is looked at again.
-    private async Task AuthorizeSlowlyAsync(AccessRule rule, string authorization, RpcCall call) =>
-        Admit(rule, await AuthenticateAsync(authorization, rule.TakesEnded), call);
-
-    private static void Admit(AccessRule rule, Caller? caller, RpcCall call)
-    {
-        if (caller is null)
-            throw ApiErrors.CredentialInvalid();
-        if ((rule.Roles & caller.Role) == Roles.None)
-            throw ApiErrors.RoleForbidden();
-        call.User = caller;
     }
 
     /// <inheritdoc/>
@@ -74,7 +69,8 @@ public sealed class AccessGuard(
             return null;
         try
         {
-            Caller caller = await AuthenticateAsync(authorization, rule.TakesEnded);
+            Caller caller = await AuthenticateAsync(
+                new Presented(authorization, null, "POST", method.Path, rule.TakesEnded, IsReview: true));
             bool isOver = caller is SessionCaller session && await IsOverAsync(session);
             return isOver ? ApiErrors.SessionTokenInvalid() : null;
         }
@@ -85,6 +81,52 @@ public sealed class AccessGuard(
         catch (RpcException)
         {
             return null; // Its tenant cannot say now. The next review asks again.
+        }
+    }
+
+    /// <summary>Authenticates a request of an ordinary route; throws what a call would be refused with.</summary>
+    internal ValueTask<Caller> AuthenticateAsync(string? authorization, string? proof, string verb, string path) =>
+        AuthenticateAsync(new Presented(authorization, proof, verb, path, TakesEnded: false));
+
+    private async ValueTask<Caller> AuthenticateAsync(Presented presented)
+    {
+        Caller? caller = TryAuthenticate(presented, out string? tenant);
+        if (tenant is not null)
+        {
+            await LoadAsync(tenant);
+            caller = TryAuthenticate(presented, out _);
+        }
+
+        return caller ?? throw ApiErrors.CredentialInvalid();
+    }
+
+    // The first call of a tenant since the start: its credentials are fetched, and everything is looked at again.
+    private async Task AuthorizeSlowlyAsync(AccessRule rule, Presented presented, string tenant, RpcCall call)
+    {
+        await LoadAsync(tenant);
+        Admit(rule, TryAuthenticate(presented, out _), call);
+    }
+
+    private static void Admit(AccessRule rule, Caller? caller, RpcCall call)
+    {
+        if (caller is null)
+            throw ApiErrors.CredentialInvalid();
+        if ((rule.Roles & caller.Role) == Roles.None)
+            throw ApiErrors.RoleForbidden();
+        call.User = caller;
+    }
+
+    private async ValueTask LoadAsync(string tenant)
+    {
+        if (!FieldRules.IsId(tenant))
+            throw ApiErrors.CredentialInvalid();
+        try
+        {
+            await by.Credentials.LoadAsync(tenant);
+        }
+        catch (TenantException fault)
+        {
+            throw ErrorMap.Of(fault);
         }
     }
 
@@ -108,47 +150,64 @@ public sealed class AccessGuard(
         }
     }
 
-    private async ValueTask LoadAsync(string authorization)
+    // Who calls, or null; and the tenant to load before that can be said.
+    private Caller? TryAuthenticate(in Presented presented, out string? tenant)
     {
-        bool isNamed = CredentialDirectory.TryGetTenant(CredentialOf(authorization), out string? tenant);
-        if (!isNamed || !FieldRules.IsId(tenant))
-            throw ApiErrors.CredentialInvalid();
-        try
+        tenant = null;
+        string authorization = presented.Authorization ?? throw ApiErrors.CredentialInvalid();
+        if (authorization.StartsWith(ProofScheme, StringComparison.OrdinalIgnoreCase))
         {
-            await credentials.LoadAsync(tenant!);
+            ReadOnlySpan<char> bound = authorization.AsSpan(ProofScheme.Length).Trim(' ');
+            return TryAccessToken(bound, presented, isProven: true, out tenant);
         }
-        catch (TenantException fault)
-        {
-            throw ErrorMap.Of(fault);
-        }
-    }
 
-    private CredentialLookup TryAuthenticate(string? authorization, bool takesEnded, out Caller? caller)
-    {
-        caller = null;
-        if (authorization is null || !authorization.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
+        if (!authorization.StartsWith(BearerScheme, StringComparison.OrdinalIgnoreCase))
             throw ApiErrors.CredentialInvalid();
-        ReadOnlySpan<char> credential = CredentialOf(authorization);
+        ReadOnlySpan<char> credential = authorization.AsSpan(BearerScheme.Length).Trim(' ');
         if (credential.StartsWith(CredentialStart, StringComparison.Ordinal))
-        {
-            CredentialLookup found = credentials.Directory.Find(credential, out CredentialCaller? holder);
-            caller = holder;
-            if (found == CredentialLookup.Refused && credential.StartsWith(AdminKey.Prefix, StringComparison.Ordinal)
-                && adminKey.Matches(credential))
-            {
-                caller = AdminCaller.Instance;
-            }
-
-            return found;
-        }
-
-        if (tokens.TryRead(credential, takesEnded, out SessionCaller? session))
-            caller = session;
-        else if (credential.StartsWith(JsonWebTokenStart, StringComparison.Ordinal))
-            throw ApiErrors.SessionTokenInvalid();
-        return CredentialLookup.Refused;
+            return TrySecret(credential, out tenant);
+        if (by.Sessions.TryRead(credential, presented.TakesEnded, out SessionCaller? session))
+            return session;
+        if (!credential.StartsWith(JsonWebTokenStart, StringComparison.Ordinal))
+            return null;
+        return TryAccessToken(credential, presented, isProven: false, out tenant)
+            ?? (tenant is null ? throw ApiErrors.SessionTokenInvalid() : null);
     }
 
-    private static ReadOnlySpan<char> CredentialOf(string authorization) =>
-        authorization.AsSpan(Scheme.Length).Trim(' ');
+    private Caller? TrySecret(ReadOnlySpan<char> credential, out string? tenant)
+    {
+        tenant = null;
+        CredentialLookup found = by.Credentials.Directory.Find(credential, out CredentialCaller? holder);
+        if (found == CredentialLookup.TenantNotLoaded)
+            CredentialDirectory.TryGetTenant(credential, out tenant);
+        if (found != CredentialLookup.Refused)
+            return holder;
+        bool isOperators = credential.StartsWith(AdminKey.Prefix, StringComparison.Ordinal)
+            && by.AdminKey.Matches(credential);
+        return isOperators ? AdminCaller.Instance : null;
+    }
+
+    private CredentialCaller? TryAccessToken(
+        ReadOnlySpan<char> credential, in Presented presented, bool isProven, out string? tenant)
+    {
+        tenant = null;
+        // A bound token without its proof is a stolen one, and a proof for an unbound one proves nothing.
+        if (!by.AccessTokens.TryRead(credential, out AccessToken? token) || isProven != token.KeyThumbprint.Length > 0)
+            return null;
+        CredentialLookup found = by.Credentials.Directory.FindByKeyId(token.ClientId, out LiveCredential? live);
+        if (found == CredentialLookup.TenantNotLoaded)
+            tenant = CredentialDirectory.TenantOfKeyId(token.ClientId);
+        if (live is null || by.Credentials.Directory.IsRevoked(live.Tenant, token.Id))
+            return null;
+        if (isProven && !presented.IsReview)
+        {
+            string? proven =
+                by.Proofs.Check(presented.Proof, presented.Verb, presented.Path, credential.ToString());
+            if (proven != token.KeyThumbprint)
+                return null;
+        }
+
+        bool isExchanged = token.Actor.Length > 0;
+        return isExchanged ? live.Caller with { OnBehalfOf = token.Subject } : live.Caller;
+    }
 }

@@ -59,6 +59,7 @@ public static class AccessPolicy
         ["/agentbudget.v1.IdentityService/CreateCredential"] = new(Roles.Admin),
         ["/agentbudget.v1.IdentityService/RevokeCredential"] = new(Roles.Admin),
         ["/agentbudget.v1.IdentityService/ListCredentials"] = new(Roles.Admin | Roles.Auditor),
+        ["/agentbudget.v1.IdentityService/RotateSigningKey"] = new(Roles.Operator),
 
         ["/agentbudget.v1.SpendService/WatchSpend"] = new(Readers),
         ["/agentbudget.v1.SpendService/ListEntries"] = new(Readers),

@@ -34,18 +34,23 @@ internal sealed class CallerScope(ITenantHost host, SessionTokens tokens)
     /// </summary>
     internal string TenantOf(RpcCall call)
     {
-        switch (CallerOf(call))
+        Caller caller = CallerOf(call);
+        return caller is SessionCaller session ? session.Tenant : TenantOf(caller, call.GetMetadata(TenantHeader));
+    }
+
+    /// <summary>The same for a request of an ordinary route, whose header may name a tenant.</summary>
+    internal string TenantOf(Caller caller, string? header)
+    {
+        string? asked = TenantNamedBy(header);
+        if (caller is CredentialCaller holder)
         {
-            case SessionCaller session:
-                return session.Tenant;
-            case CredentialCaller holder:
-                return TenantNamedBy(call) is { } foreign && foreign != holder.Tenant
-                    ? throw ApiErrors.TenantNotFound()
-                    : holder.Tenant;
+            return asked is not null && asked != holder.Tenant
+                ? throw ApiErrors.TenantNotFound()
+                : holder.Tenant;
         }
 
-        if (TenantNamedBy(call) is { } named)
-            return named;
+        if (asked is not null)
+            return asked;
         IReadOnlyList<string> tenants = host.Tenants;
         if (tenants.Count == 1)
             return tenants[0];
@@ -57,9 +62,10 @@ internal sealed class CallerScope(ITenantHost host, SessionTokens tokens)
     }
 
     /// <summary>The tenant in the metadata, or null.</summary>
-    internal static string? TenantNamedBy(RpcCall call)
+    internal static string? TenantNamedBy(RpcCall call) => TenantNamedBy(call.GetMetadata(TenantHeader));
+
+    private static string? TenantNamedBy(string? named)
     {
-        string? named = call.GetMetadata(TenantHeader);
         if (string.IsNullOrEmpty(named))
             return null;
         ReadOnlySpan<char> id = named.StartsWith(Names.TenantPrefix, StringComparison.Ordinal)

@@ -36,6 +36,35 @@ public sealed partial class CredentialFeed : IAsyncDisposable
     /// <summary>The directory that it feeds.</summary>
     internal CredentialDirectory Directory => _directory;
 
+    /// <summary>
+    /// The live credential with this key id, its tenant loaded if need be; null when there is none. Throws
+    /// <see cref="TenantException"/>.
+    /// </summary>
+    internal async ValueTask<LiveCredential?> FindByKeyIdAsync(string keyId)
+    {
+        CredentialLookup found = _directory.FindByKeyId(keyId, out LiveCredential? credential);
+        if (found == CredentialLookup.TenantNotLoaded && await LoadTenantOfAsync(keyId))
+            _directory.FindByKeyId(keyId, out credential);
+        return credential;
+    }
+
+    /// <summary>The holder of a presented secret; otherwise as <see cref="FindByKeyIdAsync"/>.</summary>
+    internal async ValueTask<CredentialCaller?> FindAsync(string presented)
+    {
+        CredentialLookup found = _directory.Find(presented, out CredentialCaller? caller);
+        if (found == CredentialLookup.TenantNotLoaded
+            && CredentialDirectory.TryGetTenant(presented, out string? tenant) && FieldRules.IsId(tenant)
+            && await LoadAsync(tenant))
+        {
+            _directory.Find(presented, out caller);
+        }
+
+        return caller;
+    }
+
+    private async ValueTask<bool> LoadTenantOfAsync(string keyId) =>
+        CredentialDirectory.TenantOfKeyId(keyId) is { } tenant && FieldRules.IsId(tenant) && await LoadAsync(tenant);
+
     /// <summary>Loads a tenant. False when there is none of that name; throws <see cref="TenantException"/>.</summary>
     internal async ValueTask<bool> LoadAsync(string tenant)
     {

@@ -20,6 +20,8 @@ internal sealed class OpenSession(ApiContext context)
         string? self = isSubagent ? null : OwnScope.Of(call)?.Agent;
         if (request.Agent.Length == 0 && self is not null)
             request.Agent = self;
+        if (caller is CredentialCaller { OnBehalfOf.Length: > 0 } delegated && !isSubagent)
+            WorkFor(delegated.OnBehalfOf, request, ref faults);
         Check(request, isSubagent, ref faults);
         SessionPlace parent =
             isSubagent ? context.Callers.SessionOf(call, request.ParentSessionToken, ref faults) : default;
@@ -42,6 +44,15 @@ internal sealed class OpenSession(ApiContext context)
         if (answer.Event!.SessionOpened.Delegation is { HasSubagentsLeft: true } delegation)
             response.SubagentsLeft = delegation.SubagentsLeft;
         return response;
+    }
+
+    // An access token that was exchanged for a user's speaks for that user, and for no other.
+    private static void WorkFor(string user, OpenSessionRequest request, ref FieldFaults faults)
+    {
+        if (request.Unattended || (request.OnBehalfOf.Length > 0 && request.OnBehalfOf != user))
+            faults.Add("on_behalf_of", "must be the user that the access token is for, or empty");
+        else
+            request.OnBehalfOf = user;
     }
 
     private static void Check(OpenSessionRequest request, bool isSubagent, ref FieldFaults faults)

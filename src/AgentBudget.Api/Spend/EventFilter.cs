@@ -86,6 +86,8 @@ internal sealed class EventFilter
         LedgerEvent.FactOneofCase.AgentResumed => EventKind.AgentResumed,
         LedgerEvent.FactOneofCase.AgentDecommissioned => EventKind.AgentDecommissioned,
         LedgerEvent.FactOneofCase.ToolAuthorized => EventKind.ToolAuthorized,
+        LedgerEvent.FactOneofCase.AccessTokenRevoked => EventKind.AccessTokenRevoked,
+        LedgerEvent.FactOneofCase.SigningKeyRotated => EventKind.SigningKeyRotated,
     };
 
     private static string ModelOf(LedgerEvent ledgerEvent) => ledgerEvent.FactCase switch

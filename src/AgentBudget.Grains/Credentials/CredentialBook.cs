@@ -11,9 +11,15 @@ internal sealed class CredentialBook
     /// </summary>
     internal const int CredentialsMax = 100_000;
 
+    /// <summary>Access tokens that were ended and have not expired; they live for minutes.</summary>
+    internal const int RevokedTokensMax = 100_000;
+
     private readonly SortedDictionary<long, CredentialRecord> _credentials = [];
+    private readonly SortedDictionary<string, RevokedToken> _revokedTokens = new(StringComparer.Ordinal);
 
     public int Count => _credentials.Count;
+
+    public int RevokedTokens => _revokedTokens.Count;
 
     /// <summary>By number, ascending.</summary>
     public IEnumerable<CredentialRecord> All => _credentials.Values;
@@ -38,11 +44,19 @@ internal sealed class CredentialBook
 
     public void Remove(CredentialRecord credential) => _credentials.Remove(credential.Number);
 
+    public bool IsRevoked(string tokenId) => _revokedTokens.ContainsKey(tokenId);
+
+    public void Add(RevokedToken token) => _revokedTokens.Add(token.Id, token);
+
+    public void Remove(RevokedToken token) => _revokedTokens.Remove(token.Id);
+
     public CredentialBookState? ToState(long sequence)
     {
-        if (_credentials.Count == 0) return null;
+        if (_credentials.Count == 0 && _revokedTokens.Count == 0) return null;
         var state = new CredentialBookState { Sequence = sequence };
         foreach (CredentialRecord credential in _credentials.Values) state.Credentials.Add(credential.ToState());
+        foreach (RevokedToken token in _revokedTokens.Values)
+            state.RevokedTokens.Add(new RevokedTokenState { TokenId = token.Id, ExpireNanos = token.ExpireNanos });
         return state;
     }
 }

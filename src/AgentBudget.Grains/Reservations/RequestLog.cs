@@ -68,6 +68,12 @@ internal enum Operation
     /// <summary>AuthorizeTool.</summary>
     AuthorizeTool = 55,
 
+    /// <summary>Revocation of an access token.</summary>
+    RevokeAccessToken = 56,
+
+    /// <summary>RotateSigningKey.</summary>
+    RotateSigningKey = 57,
+
     /// <summary>Not a request: remembers that a reservation was settled, after it has left memory.</summary>
     Settled = 100,
 }

@@ -118,6 +118,11 @@ public sealed partial class TenantLedger
             case LedgerEvent.FactOneofCase.AgentDecommissioned:
                 ChangeAgent.Apply(this, ledgerEvent.AgentDecommissioned);
                 return Operation.DecommissionAgent;
+            case LedgerEvent.FactOneofCase.AccessTokenRevoked:
+                TokenRecords.Apply(this, ledgerEvent.AccessTokenRevoked);
+                return Operation.RevokeAccessToken;
+            case LedgerEvent.FactOneofCase.SigningKeyRotated:
+                return Operation.RotateSigningKey; // The key is the silo's; the tenant only remembers the change.
             case LedgerEvent.FactOneofCase.None:
             default:
                 throw new InvariantException(
@@ -146,6 +151,7 @@ public sealed partial class TenantLedger
             _retention.Remove(due);
             if (due.Owner is Reservation reservation) Drop(reservation);
             else if (due.Owner is CredentialRecord credential) Credentials.Remove(credential);
+            else if (due.Owner is RevokedToken token) Credentials.Remove(token);
             else Drop((SessionGrain)due.Owner);
         }
     }
@@ -285,6 +291,12 @@ public sealed partial class TenantLedger
     {
         Credentials.Add(credential);
         if (credential.EndNanos < long.MaxValue) Retain(credential);
+    }
+
+    internal void Add(RevokedToken token)
+    {
+        Credentials.Add(token);
+        _retention.Set(token.RetentionDeadline, token.ExpireNanos);
     }
 
     internal void Revoke(long credential, string reason)

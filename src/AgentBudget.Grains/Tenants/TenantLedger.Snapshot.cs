@@ -192,6 +192,8 @@ public sealed partial class TenantLedger
         if (state.Credentials is not null)
         {
             foreach (CredentialState credential in state.Credentials.Credentials) Add(new CredentialRecord(credential));
+            foreach (RevokedTokenState token in state.Credentials.RevokedTokens)
+                Add(new RevokedToken(token.TokenId, token.ExpireNanos));
         }
 
         foreach (SessionState session in state.Sessions) Restore(session);

@@ -223,6 +223,8 @@ public sealed partial class TenantLedger
         SuspendAgentCommand suspend => ChangeAgent.Handle(this, suspend),
         ResumeAgentCommand resume => ChangeAgent.Handle(this, resume),
         DecommissionAgentCommand decommission => ChangeAgent.Handle(this, decommission),
+        RevokeAccessTokenCommand token => TokenRecords.Handle(this, token),
+        RecordKeyRotationCommand rotation => TokenRecords.Handle(this, rotation),
         CredentialQuery credential => Queries.Credential(this, credential),
         CredentialsQuery credentials => Queries.Credentials(this, credentials),
         CredentialBookQuery => Queries.CredentialBook(this),

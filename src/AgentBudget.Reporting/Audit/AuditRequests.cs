@@ -105,4 +105,10 @@ internal enum AuditOperation
 
     /// <summary>ResetBreaker.</summary>
     ResetBreaker,
+
+    /// <summary>Revocation of an access token.</summary>
+    RevokeAccessToken,
+
+    /// <summary>RotateSigningKey.</summary>
+    RotateSigningKey,
 }

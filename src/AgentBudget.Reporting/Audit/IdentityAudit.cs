@@ -67,6 +67,15 @@ internal static class IdentityAudit
         state.EndsDueSince = state.Now;
     }
 
+    public static void RevokeToken(AuditState state, AccessTokenRevoked revoked)
+    {
+        if (revoked.TokenId.Length == 0 || AuditNumbers.OptionalNanosOf(revoked.ExpireTime) is not { } end
+            || end <= state.Now)
+        {
+            state.Find(AuditRule.Credential, "it ends a token that has no id or has expired");
+        }
+    }
+
     public static void Authorize(AuditState state, AuditSession session, ToolAuthorized authorized)
     {
         HoldAudit.CheckSession(state, session);

@@ -162,6 +162,13 @@ public sealed class LedgerAudit(string tenant)
                 OfTenant(ledgerEvent, AuditOperation.DecommissionAgent);
                 IdentityAudit.Decommission(_state, ledgerEvent.AgentDecommissioned);
                 return true;
+            case Fact.AccessTokenRevoked:
+                OfTenant(ledgerEvent, AuditOperation.RevokeAccessToken);
+                IdentityAudit.RevokeToken(_state, ledgerEvent.AccessTokenRevoked);
+                return true;
+            case Fact.SigningKeyRotated:
+                OfTenant(ledgerEvent, AuditOperation.RotateSigningKey);
+                return true;
             default:
                 return false;
         }
@@ -284,7 +291,7 @@ public sealed class LedgerAudit(string tenant)
         Fact.None or Fact.CatalogApplied or Fact.BudgetExtended or Fact.ExtensionExpired or Fact.PeriodEnded
             or Fact.SessionOpened or Fact.SessionClosed or Fact.ReservationExpired or Fact.CredentialCreated
             or Fact.CredentialRevoked or Fact.AgentSuspended or Fact.AgentResumed or Fact.AgentDecommissioned
-            or Fact.BreakerTripped => AuditOperation.None,
+            or Fact.BreakerTripped or Fact.AccessTokenRevoked or Fact.SigningKeyRotated => AuditOperation.None,
     };
 
     private void CheckOverdue()

@@ -9,6 +9,9 @@ internal sealed record DataFolder(string Path)
     /// <summary>The key that signs session tokens.</summary>
     public string SigningKeyFile => System.IO.Path.Combine(Path, "signing.key");
 
+    /// <summary>Public parts of the keys that signed before, and until when their tokens are taken.</summary>
+    public string RetiredKeysFile => System.IO.Path.Combine(Path, "signing.retired.json");
+
     /// <summary>The store's own folder: the store accepts nothing else in it.</summary>
     public string LedgerFolder => System.IO.Path.Combine(Path, "ledger");
 

@@ -2,7 +2,9 @@ using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using AgentBudget.Api;
 using AgentBudget.Api.Access;
+using AgentBudget.Api.OAuth;
 using AgentBudget.Api.Reports;
+using AgentBudget.Api.Spend;
 using AgentBudget.Identity;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Reporting;
@@ -54,6 +56,9 @@ internal sealed partial class SiloHost : IAsyncDisposable
 
     internal IReadOnlyList<string> Tenants => _tenants!.Tenants;
 
+    /// <summary>The ordinary routes, beside the calls.</summary>
+    internal IReadOnlyList<HttpRoute> Routes { get; private set; } = [];
+
     /// <summary>What applying the catalog at the start changed and noticed; null without one.</summary>
     internal ApplyCatalogResponse? CatalogApplied { get; private set; }
 
@@ -103,7 +108,10 @@ internal sealed partial class SiloHost : IAsyncDisposable
         ILoggerFactory loggers,
         Action<StoreException> onStoreFailed)
     {
-        (AdminKey adminKey, SessionTokens tokens) = LoadKeys(time);
+        (AdminKey adminKey, KeyRing keys) = LoadKeys();
+        SessionTokens tokens = new(keys, time);
+        TrustedIssuers issuers = new(model.TrustedIssuers, time);
+        _ends.Push(() => Ended(issuers.Dispose));
         SqliteStore store = SqliteStore.Open(
             new SqliteStoreOptions { Folder = Folder.LedgerFolder, OnFailed = onStoreFailed }, loggers);
         _ends.Push(store.DisposeAsync);
@@ -121,7 +129,7 @@ internal sealed partial class SiloHost : IAsyncDisposable
         CredentialFeed credentials = new(
             _tenants, new CredentialDirectory(time), loggers.CreateLogger<CredentialFeed>());
         _ends.Push(credentials.DisposeAsync);
-        ApiServices api = new(_tenants, tokens, credentials, aggregator, feed, time, loggers);
+        ApiServices api = new(_tenants, tokens, credentials, keys, aggregator, feed, time, loggers);
         if (catalog is not null)
             CatalogApplied = await ApplyAsync(api, catalog);
         foreach (string tenant in _tenants.Tenants)
@@ -132,11 +140,17 @@ internal sealed partial class SiloHost : IAsyncDisposable
         _health.AddTo(services);
         ReflectionService.AddTo(services);
         AccessPolicy.RequireLines(services.Methods.Select(method => method.Path));
+        string IssuerName() => model.Issuer ?? (Tls is null ? $"http://{Http}" : $"https://{Tls}");
+        Authenticators by = new(
+            adminKey, tokens, new AccessTokens(keys, time, IssuerName), new DpopProofs(time), credentials);
+        AccessGuard guard = new(by, _tenants);
+        OAuthRoutes oauth = new(api, by, keys, issuers, IssuerName, time);
+        Routes = [.. new HealthRoutes(() => _isReady).Table, .. oauth.Table, .. new AuditExport(api).Table];
         _server = new RpcServer(
             ServerOptionsOf(model),
             services,
-            new AccessGuard(adminKey, tokens, credentials, _tenants),
-            new HealthRoutes(() => _isReady).AnswerAsync,
+            guard,
+            new HttpRoutes(Routes, guard).AnswerAsync,
             loggers,
             time);
         _ends.Push(StopServerAsync);
@@ -171,14 +185,14 @@ internal sealed partial class SiloHost : IAsyncDisposable
         };
     }
 
-    private (AdminKey AdminKey, SessionTokens Tokens) LoadKeys(TimeProvider time)
+    private (AdminKey AdminKey, KeyRing Keys) LoadKeys()
     {
         try
         {
             AdminKey adminKey = AdminKey.LoadOrCreate(Folder.AdminKeyFile, out _);
-            SigningKey signingKey = SigningKey.LoadOrCreate(Folder.SigningKeyFile);
-            _ends.Push(() => Ended(signingKey.Dispose));
-            return (adminKey, new SessionTokens(signingKey, time));
+            KeyRing keys = KeyRing.LoadOrCreate(Folder.SigningKeyFile, Folder.RetiredKeysFile);
+            _ends.Push(() => Ended(keys.Dispose));
+            return (adminKey, keys);
         }
         catch (InvalidDataException fault)
         {

@@ -58,7 +58,8 @@ internal static class OptionsFile
                 ?? throw new OptionsException(
                     $"{path}, line {key.Start.Line}: {key.Value} is not an option; "
                     + "the options are data, http, grpc, catalog, store, demo, "
-                    + "tls, tls-certificate, tls-key, tls-clients, tls-client-ca, origins.");
+                    + "tls, tls-certificate, tls-key, tls-clients, tls-client-ca, origins, "
+                    + "issuer, trusted-issuers.");
         }
 
         return options;
@@ -78,6 +79,8 @@ internal static class OptionsFile
         "tls-clients" => options with { TlsClients = value },
         "tls-client-ca" => options with { TlsClientCa = value },
         "origins" => options with { Origins = value },
+        "issuer" => options with { Issuer = value },
+        "trusted-issuers" => options with { TrustedIssuers = value },
         _ => null,
     };
 }

@@ -87,6 +87,18 @@ internal sealed class SiloCommand
         Description = "Drives sample traffic through the public API, a runaway agent among it, and prints it.",
     };
 
+    private readonly Option<string> _issuer = new("--issuer")
+    {
+        Description = "The URL that access tokens name as their issuer. [default: where HTTP is served]",
+        HelpName = "URL",
+    };
+
+    private readonly Option<string> _trustedIssuers = new("--trusted-issuers")
+    {
+        Description = "A file of the issuers whose users' tokens agents may exchange, as in docs/security.md.",
+        HelpName = "FILE",
+    };
+
     private readonly Option<bool> _verify = new("--verify")
     {
         Description = "Verifies the ledgers in the data folder, says what it finds and ends; changes nothing. The exit "
@@ -102,7 +114,7 @@ internal sealed class SiloCommand
             "AgentBudget: decides before a call is made whether an agent may spend, and keeps the ledger.")
         {
             _config, _data, _http, _grpc, _tls, _tlsCertificate, _tlsKey, _tlsClients, _tlsClientCa, _origins, _catalog,
-            _store, _demo, _verify,
+            _store, _demo, _issuer, _trustedIssuers, _verify,
         };
         _root.SetAction((parsed, _) => run(ModelOf(parsed)));
     }
@@ -154,6 +166,8 @@ internal sealed class SiloCommand
             TlsClients = parsed.GetValue(_tlsClients),
             TlsClientCa = parsed.GetValue(_tlsClientCa),
             Origins = parsed.GetValue(_origins),
+            Issuer = parsed.GetValue(_issuer),
+            TrustedIssuers = parsed.GetValue(_trustedIssuers),
             Demo = parsed.GetResult(_demo) is not { Implicit: false }
                 ? null
                 : parsed.GetValue(_demo) ? "true" : "false",
@@ -172,6 +186,8 @@ internal sealed class SiloCommand
             TlsClients = Variable("TLS_CLIENTS"),
             TlsClientCa = Variable("TLS_CLIENT_CA"),
             Origins = Variable("ORIGINS"),
+            Issuer = Variable("ISSUER"),
+            TrustedIssuers = Variable("TRUSTED_ISSUERS"),
         };
         string? config = parsed.GetValue(_config) ?? Variable("CONFIG");
         SiloOptions file = config is null ? new SiloOptions() : OptionsFile.Read(config);

@@ -1,4 +1,5 @@
 using System.Net;
+using AgentBudget.Identity;
 
 namespace AgentBudget.Silo.Options;
 
@@ -21,6 +22,12 @@ internal sealed record SiloModel
     public required string? CatalogPath { get; init; }
 
     public required bool IsDemo { get; init; }
+
+    /// <summary>The URL that tokens name as their issuer; null for where HTTP is served.</summary>
+    public string? Issuer { get; init; }
+
+    /// <summary>Whose tokens agents may exchange.</summary>
+    public IReadOnlyList<TrustedIssuer> TrustedIssuers { get; init; } = [];
 
     /// <summary>Whether the ledgers are only verified, and nothing is served.</summary>
     public bool IsVerify { get; init; }
@@ -51,6 +58,8 @@ internal sealed record SiloModel
             IsDemo = FlagOf("demo", options.Demo ?? "false"),
             Tls = TlsModel.From(options),
             Origins = OriginsOf(options.Origins ?? ""),
+            Issuer = options.Issuer is null ? null : IssuerOf(options.Issuer),
+            TrustedIssuers = options.TrustedIssuers is null ? [] : IssuersOf(options.TrustedIssuers),
         };
         if (model.Http.Port != 0 && model.Http.Port == model.Grpc.Port)
         {
@@ -69,6 +78,27 @@ internal sealed record SiloModel
         value.Length > 0 && !value.Contains('\0', StringComparison.Ordinal)
             ? Path.GetFullPath(value)
             : throw new OptionsException($"The option {option} must be a path.");
+
+    private static string IssuerOf(string value)
+    {
+        bool isUrl = Uri.TryCreate(value, UriKind.Absolute, out Uri? url) && url.Scheme is "https" or "http"
+            && url.AbsolutePath == "/" && url.Query.Length == 0 && url.Fragment.Length == 0;
+        return isUrl
+            ? value.TrimEnd('/')
+            : throw new OptionsException($"The option issuer must be a URL without a path, not {value}.");
+    }
+
+    private static IReadOnlyList<TrustedIssuer> IssuersOf(string path)
+    {
+        try
+        {
+            return Identity.TrustedIssuers.ReadFile(PathOf("trusted-issuers", path));
+        }
+        catch (Exception fault) when (fault is InvalidDataException or IOException or UnauthorizedAccessException)
+        {
+            throw new OptionsException(fault.Message);
+        }
+    }
 
     private static bool FlagOf(string option, string value) => value switch
     {

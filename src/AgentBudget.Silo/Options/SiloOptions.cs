@@ -27,6 +27,10 @@ internal sealed record SiloOptions
 
     public string? Origins { get; init; }
 
+    public string? Issuer { get; init; }
+
+    public string? TrustedIssuers { get; init; }
+
     /// <summary>These options, with those of <paramref name="below"/> where nothing was written.</summary>
     public SiloOptions Over(SiloOptions below) => new()
     {
@@ -42,6 +46,8 @@ internal sealed record SiloOptions
         TlsClients = TlsClients ?? below.TlsClients,
         TlsClientCa = TlsClientCa ?? below.TlsClientCa,
         Origins = Origins ?? below.Origins,
+        Issuer = Issuer ?? below.Issuer,
+        TrustedIssuers = TrustedIssuers ?? below.TrustedIssuers,
     };
 }
 

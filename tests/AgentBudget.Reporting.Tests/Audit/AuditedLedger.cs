@@ -212,6 +212,16 @@ internal sealed class AuditedLedger
     public void RevokeCredential(long number) => Done(Send(new RevokeCredentialCommand(
         number, new RevokeCredentialRequest { RequestId = NextRequestId(), Reason = "leaked" }, "admin")));
 
+    public void RevokeToken(string id) => Done(Send(new RevokeAccessTokenCommand(
+        NextRequestId(),
+        new AccessTokenRevoked
+        {
+            TokenId = id,
+            Credential = 2,
+            ExpireTime = LogTime.ToTimestamp(Now + LogTime.NanosPerSecond),
+        },
+        "admin")));
+
     public void Suspend(string agent = Writer) => Done(Send(new SuspendAgentCommand(
         new SuspendAgentRequest { RequestId = NextRequestId(), Agent = agent, Reason = "odd" }, "admin")));
 

@@ -27,6 +27,10 @@ internal static partial class Faults
             AuditRule.Credential, OneRevocation, Again(e => e.CredentialRevoked is not null)),
         ["a credential revoked that never was"] = new(
             AuditRule.Credential, OneRevocation, Last(e => e.CredentialRevoked.Credential = 1)),
+        ["an end of an access token that has expired"] = new(
+            AuditRule.Credential,
+            ledger => ledger.RevokeToken("t1"),
+            Last(e => e.AccessTokenRevoked.ExpireTime = e.Time)),
         ["an agent suspended twice"] = new(
             AuditRule.AgentStanding, ledger => ledger.Suspend(), Again(e => e.AgentSuspended is not null)),
         ["an agent resumed twice"] = new(

@@ -5,11 +5,12 @@ using System.Runtime.InteropServices;
 namespace AgentBudget.Identity;
 
 /// <summary>
-/// Tokens whose signature was checked, by the SHA-256 of the whole token. Two generations: what is used moves to the
-/// young one; when that is full the old one is forgotten. Only good tokens enter, so a flood of bad ones evicts
+/// What tokens say whose signature was checked, by the SHA-256 of the whole token. Two generations: what is used moves
+/// to the young one; when that is full the old one is forgotten. Only good tokens enter, so a flood of bad ones evicts
 /// nothing.
 /// </summary>
-internal sealed class SessionTokenCache
+internal sealed class TokenCache<TValue>
+    where TValue : class
 {
     /// <summary>
     /// Entries of one generation: with two, the busiest silo's 100,000 open sessions stay checked, in about 100 MB.
@@ -21,25 +22,25 @@ internal sealed class SessionTokenCache
     private Generation _young = new();
     private Generation _old = new();
 
-    internal SessionTokenCache(int generationEntriesMax) => _generationEntriesMax = generationEntriesMax;
+    internal TokenCache(int generationEntriesMax) => _generationEntriesMax = generationEntriesMax;
 
     /// <summary>Entries held now, in both generations.</summary>
     internal int Count => Volatile.Read(ref _young).Count + Volatile.Read(ref _old).Count;
 
-    internal bool TryGet(in TokenHash hash, [NotNullWhen(true)] out SessionCaller? session)
+    internal bool TryGet(in TokenHash hash, [NotNullWhen(true)] out TValue? value)
     {
-        if (Volatile.Read(ref _young).Entries.TryGetValue(hash, out session))
+        if (Volatile.Read(ref _young).Entries.TryGetValue(hash, out value))
             return true;
-        if (!Volatile.Read(ref _old).Entries.TryGetValue(hash, out session))
+        if (!Volatile.Read(ref _old).Entries.TryGetValue(hash, out value))
             return false;
-        Add(hash, session);
+        Add(hash, value);
         return true;
     }
 
-    internal void Add(in TokenHash hash, SessionCaller session)
+    internal void Add(in TokenHash hash, TValue value)
     {
         Generation young = Volatile.Read(ref _young);
-        if (young.Entries.TryAdd(hash, session) && Interlocked.Increment(ref young.Count) >= _generationEntriesMax)
+        if (young.Entries.TryAdd(hash, value) && Interlocked.Increment(ref young.Count) >= _generationEntriesMax)
             TurnOver(young);
     }
 
@@ -59,7 +60,7 @@ internal sealed class SessionTokenCache
         /// <summary>Counted apart, because counting a concurrent dictionary takes all its locks.</summary>
         internal int Count;
 
-        internal ConcurrentDictionary<TokenHash, SessionCaller> Entries { get; } = new();
+        internal ConcurrentDictionary<TokenHash, TValue> Entries { get; } = new();
     }
 }
 

@@ -1,0 +1,71 @@
+using System.Text;
+using AgentBudget.Api.Access;
+using AgentBudget.Identity;
+using Microsoft.AspNetCore.Http;
+
+namespace AgentBudget.Api.OAuth;
+
+/// <summary>
+/// Clients of the OAuth endpoints: a credential's key id is its client id, its whole secret the client secret
+/// (client_secret_basic, client_secret_post), or its private key signs an assertion (private_key_jwt).
+/// </summary>
+internal sealed class OAuthClients(CredentialFeed credentials, ClientAssertions assertions, Func<string> issuer)
+{
+    internal const string AssertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+    private const string BasicScheme = "Basic ";
+
+    /// <summary>The credential that a request proves; throws <see cref="OAuthError"/>.</summary>
+    internal async ValueTask<LiveCredential> AuthenticateAsync(HttpContext context, OAuthForm form)
+    {
+        string authorization = context.Request.Headers.Authorization.ToString();
+        bool isBasic = authorization.Length > 0;
+        bool isAssertion = form["client_assertion"].Length > 0;
+        bool isPost = form["client_secret"].Length > 0;
+        if ((isBasic ? 1 : 0) + (isAssertion ? 1 : 0) + (isPost ? 1 : 0) != 1)
+        {
+            throw isBasic || isAssertion || isPost
+                ? OAuthError.InvalidRequest("A client authenticates in one way.")
+                : OAuthError.InvalidClient();
+        }
+
+        if (isAssertion)
+            return await ByAssertionAsync(form);
+        (string id, string secret) = isBasic ? ReadBasic(authorization) : (form["client_id"], form["client_secret"]);
+        if (await credentials.FindAsync(secret) is not { } caller || caller.Credential.KeyId != id)
+            throw OAuthError.InvalidClient();
+        return caller.Credential;
+    }
+
+    private static (string Id, string Secret) ReadBasic(string authorization)
+    {
+        if (!authorization.StartsWith(BasicScheme, StringComparison.OrdinalIgnoreCase))
+            throw OAuthError.InvalidClient();
+        Span<byte> bytes = new byte[authorization.Length];
+        if (!Convert.TryFromBase64String(authorization[BasicScheme.Length..].Trim(), bytes, out int count))
+            throw OAuthError.InvalidClient();
+        string pair = Encoding.UTF8.GetString(bytes[..count]);
+        int colon = pair.IndexOf(':', StringComparison.Ordinal);
+        if (colon < 0)
+            throw OAuthError.InvalidClient();
+        return (Decode(pair[..colon]), Decode(pair[(colon + 1)..]));
+    }
+
+    // Both halves come form-encoded (RFC 6749 §2.3.1).
+    private static string Decode(string text) => Uri.UnescapeDataString(text.Replace('+', ' '));
+
+    private async ValueTask<LiveCredential> ByAssertionAsync(OAuthForm form)
+    {
+        string assertion = form["client_assertion"];
+        string id = ClientAssertions.ClientIdOf(assertion) ?? throw OAuthError.InvalidClient();
+        bool isConsistent = form["client_assertion_type"] == AssertionType
+            && (form["client_id"].Length == 0 || form["client_id"] == id);
+        if (!isConsistent || await credentials.FindByKeyIdAsync(id) is not { } credential
+            || !assertions.IsOf(credential, assertion, issuer()))
+        {
+            throw OAuthError.InvalidClient();
+        }
+
+        return credential;
+    }
+}

@@ -1,0 +1,138 @@
+using System.Text.Json;
+using AgentBudget.Api.Access;
+using AgentBudget.Identity;
+using AgentBudget.Rpc;
+using AgentBudget.Runtime;
+using Microsoft.AspNetCore.Http;
+
+namespace AgentBudget.Api.OAuth;
+
+/// <summary>
+/// The OAuth 2.1 endpoints: metadata (RFC 8414), keys, tokens, introspection, revocation. Clients authenticate with the
+/// tenant's credentials.
+/// </summary>
+public sealed class OAuthRoutes
+{
+    internal const string TokenPath = "/oauth2/token";
+
+    private const string IntrospectPath = "/oauth2/introspect";
+    private const string RevokePath = "/oauth2/revoke";
+    private const string JwksPath = "/oauth2/jwks";
+    private const string MetadataPath = "/.well-known/oauth-authorization-server";
+
+    private static readonly string[] ClientMethods = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
+    private static readonly string[] SigningAlgorithms = ["ES256", "RS256", "PS256"];
+
+    private readonly TokenEndpoint _token;
+    private readonly TokenStatus _status;
+    private readonly KeyRing _keys;
+    private readonly Func<string> _issuer;
+    private readonly TimeProvider _time;
+
+    /// <param name="api">The services, whose tenants the tokens are of.</param>
+    /// <param name="by">What tells who calls.</param>
+    /// <param name="keys">The keys that sign.</param>
+    /// <param name="issuers">Whose tokens are exchanged.</param>
+    /// <param name="issuer">The service's own name, a URL without a path.</param>
+    /// <param name="time">The clock.</param>
+    public OAuthRoutes(
+        ApiServices api,
+        Authenticators by,
+        KeyRing keys,
+        TrustedIssuers issuers,
+        Func<string> issuer,
+        TimeProvider time)
+    {
+        ArgumentNullException.ThrowIfNull(api);
+        ArgumentNullException.ThrowIfNull(by);
+        OAuthClients clients = new(by.Credentials, new ClientAssertions(time), issuer);
+        _token = new TokenEndpoint(
+            clients, by.AccessTokens, by.Credentials.Directory, issuers, by.Proofs, time);
+        _status = new TokenStatus(clients, by.AccessTokens, by.Sessions, api.Context);
+        _keys = keys;
+        _issuer = issuer;
+        _time = time;
+    }
+
+    /// <summary>The routes. Open, because each authenticates its clients, or tells what everybody may know.</summary>
+    public IReadOnlyList<HttpRoute> Table =>
+    [
+        new("GET", MetadataPath, Roles.None, IsOpen: true, (context, _) => AnswerAsync(context, Metadata())),
+        new("GET", JwksPath, Roles.None, IsOpen: true, (context, _) => AnswerKeysAsync(context)),
+        new("POST", TokenPath, Roles.None, IsOpen: true, (context, _) => RunAsync(context, _token.AnswerAsync)),
+        new("POST", IntrospectPath, Roles.None, IsOpen: true,
+            (context, _) => RunAsync(context, _status.IntrospectAsync)),
+        new("POST", RevokePath, Roles.None, IsOpen: true, (context, _) => RunAsync(context, async (http, form) =>
+        {
+            await _status.RevokeAsync(http, form);
+            return [];
+        })),
+    ];
+
+    private Dictionary<string, object> Metadata()
+    {
+        string issuer = _issuer();
+        return new Dictionary<string, object>
+        {
+            ["issuer"] = issuer,
+            ["token_endpoint"] = issuer + TokenPath,
+            ["introspection_endpoint"] = issuer + IntrospectPath,
+            ["revocation_endpoint"] = issuer + RevokePath,
+            ["jwks_uri"] = issuer + JwksPath,
+            ["response_types_supported"] = Array.Empty<string>(),
+            ["grant_types_supported"] = new[] { "client_credentials", TokenEndpoint.ExchangeGrant },
+            ["token_endpoint_auth_methods_supported"] = ClientMethods,
+            ["token_endpoint_auth_signing_alg_values_supported"] = SigningAlgorithms,
+            ["introspection_endpoint_auth_methods_supported"] = ClientMethods,
+            ["introspection_endpoint_auth_signing_alg_values_supported"] = SigningAlgorithms,
+            ["revocation_endpoint_auth_methods_supported"] = ClientMethods,
+            ["revocation_endpoint_auth_signing_alg_values_supported"] = SigningAlgorithms,
+            ["dpop_signing_alg_values_supported"] = SigningAlgorithms,
+        };
+    }
+
+    private static async Task RunAsync(
+        HttpContext context, Func<HttpContext, OAuthForm, Task<Dictionary<string, object>>> answerAsync)
+    {
+        try
+        {
+            await AnswerAsync(context, await answerAsync(context, await OAuthForm.ReadAsync(context)));
+        }
+        catch (OAuthError error)
+        {
+            await RefuseAsync(context, error.Code, error.Message);
+        }
+        catch (TenantException)
+        {
+            context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
+        }
+        catch (RpcException fault) when (fault.StatusCode is RpcStatusCode.Unavailable
+            or RpcStatusCode.ResourceExhausted)
+        {
+            context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
+        }
+    }
+
+    private static Task RefuseAsync(HttpContext context, string code, string description)
+    {
+        bool isClient = code == "invalid_client";
+        context.Response.StatusCode =
+            isClient ? StatusCodes.Status401Unauthorized : StatusCodes.Status400BadRequest;
+        if (isClient && context.Request.Headers.Authorization.Count > 0)
+            context.Response.Headers.WWWAuthenticate = "Basic realm=\"agentbudget\"";
+        return AnswerAsync(
+            context, new Dictionary<string, object> { ["error"] = code, ["error_description"] = description });
+    }
+
+    private Task AnswerKeysAsync(HttpContext context) => WriteAsync(context, _keys.ToJwks(_time.GetUtcNow()));
+
+    private static Task AnswerAsync(HttpContext context, Dictionary<string, object> answer) =>
+        WriteAsync(context, JsonSerializer.Serialize(answer));
+
+    private static Task WriteAsync(HttpContext context, string json)
+    {
+        context.Response.ContentType = "application/json";
+        context.Response.Headers.CacheControl = "no-store";
+        return HttpMethods.IsHead(context.Request.Method) ? Task.CompletedTask : context.Response.WriteAsync(json);
+    }
+}

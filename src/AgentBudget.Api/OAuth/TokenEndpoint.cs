@@ -1,0 +1,129 @@
+using System.Text.Json;
+using AgentBudget.Identity;
+using AgentBudget.Protocol.V1;
+using Microsoft.AspNetCore.Http;
+
+namespace AgentBudget.Api.OAuth;
+
+/// <summary>
+/// /oauth2/token: an access token for a credential (client_credentials), or for the user that a subject token names,
+/// with the agent as its actor (token exchange, RFC 8693).
+/// </summary>
+internal sealed class TokenEndpoint(
+    OAuthClients clients,
+    AccessTokens tokens,
+    CredentialDirectory directory,
+    TrustedIssuers issuers,
+    DpopProofs proofs,
+    TimeProvider time)
+{
+    internal const string ExchangeGrant = "urn:ietf:params:oauth:grant-type:token-exchange";
+    internal const string AccessTokenType = "urn:ietf:params:oauth:token-type:access_token";
+
+    private const string ClientCredentialsGrant = "client_credentials";
+    private const string IdTokenType = "urn:ietf:params:oauth:token-type:id_token";
+    private const string JwtType = "urn:ietf:params:oauth:token-type:jwt";
+
+    /// <summary>A chain of actors that nobody reads to its end.</summary>
+    private const int ActorCharsMax = 2048;
+
+    internal async Task<Dictionary<string, object>> AnswerAsync(HttpContext context, OAuthForm form)
+    {
+        LiveCredential client = await clients.AuthenticateAsync(context, form);
+        string grant = form.Require("grant_type");
+        if (form["scope"].Length > 0)
+            throw new OAuthError("invalid_scope", "Scope is given to sessions, not to tokens: see OpenSession.");
+        string? resource = ResourceOf(form);
+        string thumbprint = ThumbprintOf(context);
+        long nowSeconds = time.GetUtcNow().ToUnixTimeSeconds();
+        AccessToken token = new()
+        {
+            ClientId = client.KeyId,
+            Subject = client.Holder,
+            Id = AccessTokens.NewId(),
+            IssuedAtSeconds = nowSeconds,
+            ExpiresAtSeconds = nowSeconds + AccessTokens.LifetimeSeconds,
+            KeyThumbprint = thumbprint,
+        };
+        token = grant switch
+        {
+            ClientCredentialsGrant => token,
+            ExchangeGrant => await ExchangeAsync(client, form, token),
+            _ => throw new OAuthError("unsupported_grant_type", $"Use {ClientCredentialsGrant} or {ExchangeGrant}."),
+        };
+        Dictionary<string, object> answer = new()
+        {
+            ["access_token"] = tokens.Mint(token, client, resource),
+            ["token_type"] = thumbprint.Length > 0 ? "DPoP" : "Bearer",
+            ["expires_in"] = token.ExpiresAtSeconds - nowSeconds,
+        };
+        if (grant == ExchangeGrant)
+            answer["issued_token_type"] = AccessTokenType;
+        return answer;
+    }
+
+    private static string? ResourceOf(OAuthForm form)
+    {
+        string resource = form["resource"];
+        if (resource.Length == 0)
+            return null;
+        bool isTaken = Uri.TryCreate(resource, UriKind.Absolute, out Uri? uri) && uri.Fragment.Length == 0;
+        return isTaken ? resource : throw new OAuthError("invalid_target", "The resource must be an absolute URI.");
+    }
+
+    private string ThumbprintOf(HttpContext context)
+    {
+        string? proof = context.Request.Headers["dpop"];
+        if (proof is null)
+            return "";
+        return proofs.Check(proof, HttpMethods.Post, OAuthRoutes.TokenPath, accessToken: null)
+            ?? throw new OAuthError("invalid_dpop_proof", "The proof is not for this request, or not new.");
+    }
+
+    private async ValueTask<AccessToken> ExchangeAsync(LiveCredential client, OAuthForm form, AccessToken token)
+    {
+        if (client.Role != Role.Agent)
+            throw new OAuthError("unauthorized_client", "Only an agent acts for a user.");
+        if (form["actor_token"].Length > 0)
+            throw OAuthError.InvalidRequest("The actor is the client itself: send no actor_token.");
+        string requested = form["requested_token_type"];
+        if (requested.Length > 0 && requested != AccessTokenType)
+            throw OAuthError.InvalidRequest($"Only {AccessTokenType} is issued.");
+        string type = form.Require("subject_token_type");
+        if (type is not (AccessTokenType or IdTokenType or JwtType))
+            throw OAuthError.InvalidRequest("The subject_token_type is not one that is taken.");
+        string subjectToken = form.Require("subject_token");
+        ForeignSubject subject = ReadOwn(client, subjectToken)
+            ?? await issuers.ReadAsync(client.Tenant, subjectToken)
+            ?? throw OAuthError.InvalidGrant("The subject token is not from a trusted issuer, not for us, or past.");
+        return token with
+        {
+            Subject = subject.User,
+            Actor = ActorOf(client, subject.Actor),
+            // What was exchanged ends with what it was exchanged for.
+            ExpiresAtSeconds = Math.Min(token.ExpiresAtSeconds, subject.ExpiresAtSeconds),
+        };
+    }
+
+    // A token of ours that another agent was given for a user: the chain of actors grows.
+    private ForeignSubject? ReadOwn(LiveCredential client, string subjectToken)
+    {
+        if (!tokens.TryRead(subjectToken, out AccessToken? own) || own.Actor.Length == 0)
+            return null;
+        bool isUsable = CredentialDirectory.TenantOfKeyId(own.ClientId) == client.Tenant
+            && own.KeyThumbprint.Length == 0
+            && !directory.IsRevoked(client.Tenant, own.Id)
+            && directory.FindByKeyId(own.ClientId, out _) == CredentialLookup.Live;
+        return isUsable ? new ForeignSubject(own.Subject, own.Actor, own.ExpiresAtSeconds) : null;
+    }
+
+    private static string ActorOf(LiveCredential client, string before)
+    {
+        if (before.Length > ActorCharsMax)
+            throw OAuthError.InvalidGrant("Too many have acted for the user already.");
+        Dictionary<string, object> actor = new() { ["sub"] = client.Holder };
+        if (before.Length > 0)
+            actor["act"] = JsonSerializer.Deserialize<JsonElement>(before);
+        return JsonSerializer.Serialize(actor);
+    }
+}

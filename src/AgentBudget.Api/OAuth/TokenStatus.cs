@@ -1,0 +1,113 @@
+using System.Text.Json;
+using AgentBudget.Grains;
+using AgentBudget.Identity;
+using AgentBudget.Protocol.V1;
+using Google.Protobuf.WellKnownTypes;
+using Microsoft.AspNetCore.Http;
+
+namespace AgentBudget.Api.OAuth;
+
+/// <summary>
+/// /oauth2/introspect (RFC 7662) and /oauth2/revoke (RFC 7009), for access tokens and session tokens. A client is told
+/// of tokens of its own tenant; every other one is not active, like one that is none.
+/// </summary>
+internal sealed class TokenStatus(
+    OAuthClients clients, AccessTokens tokens, SessionTokens sessions, ApiContext context)
+{
+    private const string RevokeReason = "revoked at the OAuth endpoint";
+
+    internal async Task<Dictionary<string, object>> IntrospectAsync(HttpContext http, OAuthForm form)
+    {
+        LiveCredential client = await clients.AuthenticateAsync(http, form);
+        string token = form.Require("token");
+        if (tokens.TryRead(token, out AccessToken? access))
+        {
+            LiveCredential? holder = await context.Credentials.FindByKeyIdAsync(access.ClientId);
+            bool isActive = holder is not null && holder.Tenant == client.Tenant
+                && !context.Credentials.Directory.IsRevoked(holder.Tenant, access.Id);
+            return isActive ? Describe(access) : Inactive();
+        }
+
+        if (sessions.TryRead(token, takesEnded: false, out SessionCaller? session) && session.Tenant == client.Tenant
+            && await IsOpenAsync(session))
+        {
+            return Describe(session);
+        }
+
+        return Inactive();
+    }
+
+    // Whatever the token is, the answer is the same (RFC 7009 §2.2).
+    internal async Task RevokeAsync(HttpContext http, OAuthForm form)
+    {
+        LiveCredential client = await clients.AuthenticateAsync(http, form);
+        string token = form.Require("token");
+        if (tokens.TryRead(token, out AccessToken? access) && access.ClientId == client.KeyId)
+        {
+            AccessTokenRevoked revoked = new()
+            {
+                TokenId = access.Id,
+                Credential = client.Number,
+                // A token is taken for as long after its expiry as clocks may differ, and so is its revocation.
+                ExpireTime = new Timestamp { Seconds = access.ExpiresAtSeconds + SessionTokens.ClockSkewSeconds },
+            };
+            await context.SubmitIdentityAsync(
+                client.Tenant, new RevokeAccessTokenCommand($"revoke-{access.Id}", revoked, client.Caller.Principal));
+        }
+        else if (sessions.TryRead(token, takesEnded: true, out SessionCaller? session)
+            && session.Tenant == client.Tenant && MayRevoke(client, session)
+            && Names.TryParseSession(session.Session, out long number) && await IsOpenAsync(session))
+        {
+            RevokeSessionRequest request = new() { RequestId = $"revoke-{session.Session}", Reason = RevokeReason };
+            await context.SubmitAsync(
+                session.Tenant, new RevokeSessionCommand(number, request, client.Caller.Principal));
+        }
+    }
+
+    private static bool MayRevoke(LiveCredential client, SessionCaller session) => client.Role switch
+    {
+        Role.Agent => session.Agent == client.Holder,
+        Role.Orchestrator or Role.Admin => true,
+        _ => false,
+    };
+
+    private static Dictionary<string, object> Inactive() => new() { ["active"] = false };
+
+    private static Dictionary<string, object> Describe(AccessToken access)
+    {
+        Dictionary<string, object> answer = new()
+        {
+            ["active"] = true,
+            ["token_type"] = access.KeyThumbprint.Length > 0 ? "DPoP" : "Bearer",
+            ["client_id"] = access.ClientId,
+            ["sub"] = access.Subject,
+            ["iat"] = access.IssuedAtSeconds,
+            ["exp"] = access.ExpiresAtSeconds,
+            ["jti"] = access.Id,
+        };
+        if (access.Actor.Length > 0)
+            answer["act"] = JsonSerializer.Deserialize<JsonElement>(access.Actor);
+        if (access.KeyThumbprint.Length > 0)
+            answer["cnf"] = new Dictionary<string, object> { ["jkt"] = access.KeyThumbprint };
+        return answer;
+    }
+
+    private static Dictionary<string, object> Describe(SessionCaller session) => new()
+    {
+        ["active"] = true,
+        ["sub"] = session.OnBehalfOf.Length > 0 ? session.OnBehalfOf : session.Agent,
+        ["scope"] = session.Scope,
+        ["exp"] = session.ExpiresAtSeconds,
+        ["session"] = session.Session,
+        ["agent"] = session.Agent,
+        ["use_case"] = session.UseCase,
+    };
+
+    private async ValueTask<bool> IsOpenAsync(SessionCaller session)
+    {
+        if (!Names.TryParseSession(session.Session, out long number))
+            return false;
+        Answer answer = await context.Host.SubmitAsync(session.Tenant, new SessionQuery(number));
+        return answer.View is GetSessionResponse { Session.State: Session.Types.State.Open };
+    }
+}

@@ -1,0 +1,94 @@
+using System.Globalization;
+using System.Text;
+using AgentBudget.Api.Access;
+using AgentBudget.Api.Errors;
+using AgentBudget.Identity;
+using AgentBudget.Protocol.V1;
+using AgentBudget.Runtime;
+using Google.Protobuf;
+using Microsoft.AspNetCore.Http;
+
+namespace AgentBudget.Api.Spend;
+
+/// <summary>
+/// GET /audit.jsonl: the ledger as JSON lines, one event each, for archives and log systems. Administrative acts alone,
+/// or everything with <c>all=true</c>; from <c>from</c> on, a sequence, to what is durable when the request comes.
+/// </summary>
+public sealed class AuditExport
+{
+    private const int ReadMax = 1_000; // Events read at once.
+
+    private readonly ApiContext _context;
+
+    /// <summary>Exports the ledgers of the services' tenants.</summary>
+    public AuditExport(ApiServices api)
+    {
+        ArgumentNullException.ThrowIfNull(api);
+        _context = api.Context;
+    }
+
+    /// <summary>The route, for auditors and administrators.</summary>
+    public IReadOnlyList<HttpRoute> Table =>
+        [new("GET", "/audit.jsonl", Roles.Admin | Roles.Auditor, IsOpen: false, AnswerAsync)];
+
+    /// <summary>Whether somebody administered something: who may call, who may act, what may be spent.</summary>
+    internal static bool IsAdministrative(LedgerEvent.FactOneofCase fact) => fact is
+        LedgerEvent.FactOneofCase.CatalogApplied or LedgerEvent.FactOneofCase.BudgetExtended
+        or LedgerEvent.FactOneofCase.SessionOpened or LedgerEvent.FactOneofCase.SessionRenewed
+        or LedgerEvent.FactOneofCase.SessionEnded or LedgerEvent.FactOneofCase.CredentialCreated
+        or LedgerEvent.FactOneofCase.CredentialRevoked or LedgerEvent.FactOneofCase.AgentSuspended
+        or LedgerEvent.FactOneofCase.AgentResumed or LedgerEvent.FactOneofCase.AgentDecommissioned
+        or LedgerEvent.FactOneofCase.AccessTokenRevoked or LedgerEvent.FactOneofCase.SigningKeyRotated;
+
+    private async Task AnswerAsync(HttpContext http, Caller? caller)
+    {
+        string tenant = _context.Callers.TenantOf(caller!, http.Request.Headers[CallerScope.TenantHeader]);
+        await _context.CurrencyOfAsync(tenant); // A tenant without a catalog is not found.
+        bool isAll = http.Request.Query["all"] == "true";
+        long next = 1;
+        if (http.Request.Query["from"].ToString() is { Length: > 0 } from
+            && !(long.TryParse(from, NumberStyles.None, CultureInfo.InvariantCulture, out next) && next > 0))
+        {
+            FieldFaults faults = default;
+            faults.Add("from", "must be a sequence, 1 or more");
+            throw faults.ToException();
+        }
+
+        http.Response.ContentType = "application/x-ndjson";
+        http.Response.Headers.CacheControl = "no-store";
+        if (HttpMethods.IsHead(http.Request.Method))
+            return;
+        try
+        {
+            await WriteAsync(http, tenant, next, isAll);
+        }
+        catch (TenantException fault)
+        {
+            throw ErrorMap.Of(fault);
+        }
+    }
+
+    private async Task WriteAsync(HttpContext http, string tenant, long next, bool isAll)
+    {
+        long last = await _context.Host.DurableSequenceAsync(tenant, http.RequestAborted);
+        StringBuilder lines = new();
+        while (next <= last)
+        {
+            IReadOnlyList<LedgerEvent> events =
+                await _context.Host.ReadAsync(tenant, next, ReadMax, http.RequestAborted);
+            foreach (LedgerEvent ledgerEvent in events)
+            {
+                // Who opened or ended a session by itself is not somebody.
+                bool isAsked = ledgerEvent.Actor.Length > 0 && IsAdministrative(ledgerEvent.FactCase);
+                if (isAll || isAsked)
+                    lines.Append(JsonFormatter.Default.Format(ledgerEvent)).Append('\n');
+            }
+
+            await http.Response.WriteAsync(lines.ToString(), http.RequestAborted);
+            lines.Clear();
+            if (events.Count == 0)
+                return;
+            next = events[^1].Sequence + 1;
+        }
+    }
+}

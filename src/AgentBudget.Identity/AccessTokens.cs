@@ -1,0 +1,126 @@
+using System.Buffers.Text;
+using System.Diagnostics.CodeAnalysis;
+using System.Security.Cryptography;
+using System.Text.Json;
+using Microsoft.IdentityModel.JsonWebTokens;
+
+namespace AgentBudget.Identity;
+
+/// <summary>What an access token says.</summary>
+public sealed record AccessToken
+{
+    /// <summary>The key id of the credential that it was issued to, "acme.c17".</summary>
+    public required string ClientId { get; init; }
+
+    /// <summary>Who the work is for: the credential's principal, or the user of an exchanged token.</summary>
+    public required string Subject { get; init; }
+
+    /// <summary>Who acts for the subject, with who acted before, as JSON (RFC 8693 §4.1); empty for nobody.</summary>
+    public string Actor { get; init; } = "";
+
+    /// <summary>Its own id.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>When it was issued, in seconds since 1970.</summary>
+    public long IssuedAtSeconds { get; init; }
+
+    /// <summary>When it expires, in seconds since 1970.</summary>
+    public required long ExpiresAtSeconds { get; init; }
+
+    /// <summary>Thumbprint of the key that its holder proves (RFC 9449 §6); empty for a bearer's.</summary>
+    public string KeyThumbprint { get; init; } = "";
+}
+
+/// <summary>Access tokens for this service, and for others that trust it (RFC 9068).</summary>
+public sealed class AccessTokens : SignedTokens<AccessToken>
+{
+    /// <summary>The <c>typ</c> of the header (RFC 9068 §2.1).</summary>
+    public const string TokenType = "at+jwt";
+
+    /// <summary>How long a token lives, in seconds: short, since others than us check it without asking.</summary>
+    public const int LifetimeSeconds = 600;
+
+    private const int IdBytes = 16; // As many random bytes as a UUID has.
+
+    private readonly Func<string> _issuer;
+
+    /// <param name="keys">Signs and checks.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="issuer">The service's own name, a URL; asked for at each use, and then always the same.</param>
+    public AccessTokens(KeyRing keys, TimeProvider time, Func<string> issuer)
+        : base(keys, time, TokenType, issuer, issuer) => _issuer = issuer;
+
+    /// <summary>A fresh id for a token.</summary>
+    public static string NewId() => Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(IdBytes));
+
+    /// <summary>Signs a token.</summary>
+    /// <param name="token">What it says.</param>
+    /// <param name="credential">Whom it is issued to.</param>
+    /// <param name="resource">For which service (RFC 8707); null for this one.</param>
+    public string Mint(AccessToken token, LiveCredential credential, string? resource)
+    {
+        ArgumentNullException.ThrowIfNull(token);
+        ArgumentNullException.ThrowIfNull(credential);
+        Dictionary<string, object> claims = new()
+        {
+            ["sub"] = token.Subject,
+            ["client_id"] = token.ClientId,
+            ["jti"] = token.Id,
+            ["iat"] = token.IssuedAtSeconds,
+            ["exp"] = token.ExpiresAtSeconds,
+            ["tenant"] = credential.Tenant,
+            ["roles"] = new[] { credential.Role.ToString().ToLowerInvariant() },
+        };
+        if (token.Actor.Length > 0)
+            claims["act"] = JsonSerializer.Deserialize<JsonElement>(token.Actor);
+        if (token.KeyThumbprint.Length > 0)
+            claims["cnf"] = new Dictionary<string, object> { ["jkt"] = token.KeyThumbprint };
+        return Sign(claims, resource ?? _issuer());
+    }
+
+    /// <summary>Reads a token for this service; false for any that is not, or past its expiry.</summary>
+    public bool TryRead(ReadOnlySpan<char> token, [NotNullWhen(true)] out AccessToken? read)
+    {
+        long nowSeconds = NowSeconds;
+        return TryReadContent(token, nowSeconds, out read)
+            && nowSeconds - ClockSkewSeconds < read.ExpiresAtSeconds;
+    }
+
+    private protected override AccessToken? Read(JsonWebToken token)
+    {
+        if (!token.TryGetPayloadValue("sub", out string subject)
+            || !token.TryGetPayloadValue("client_id", out string clientId)
+            || !token.TryGetPayloadValue("jti", out string id)
+            || !token.TryGetPayloadValue("iat", out long issuedAtSeconds)
+            || !token.TryGetPayloadValue("exp", out long expiresAtSeconds))
+        {
+            return null;
+        }
+
+        bool isBound = token.TryGetPayloadValue("cnf", out JsonElement confirmation);
+        string thumbprint = "";
+        if (isBound)
+        {
+            // A confirmation that is not understood is not ignored (RFC 7800 §3.1).
+            if (confirmation.ValueKind != JsonValueKind.Object
+                || !confirmation.TryGetProperty("jkt", out JsonElement jkt)
+                || jkt.GetString() is not { Length: > 0 } named)
+            {
+                return null;
+            }
+
+            thumbprint = named;
+        }
+
+        return new AccessToken
+        {
+            ClientId = clientId,
+            Subject = subject,
+            Actor = token.TryGetPayloadValue("act", out JsonElement actor) ? actor.GetRawText() : "",
+            Id = id,
+            IssuedAtSeconds = issuedAtSeconds,
+            ExpiresAtSeconds = expiresAtSeconds,
+            KeyThumbprint = thumbprint,
+        };
+    }
+}
