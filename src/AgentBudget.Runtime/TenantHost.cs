@@ -47,7 +47,7 @@ public sealed partial class TenantHost : ITenantHost, IAsyncDisposable
     /// <param name="time">Clocks and timers.</param>
     /// <param name="loggers">Logs.</param>
     /// <param name="ledgers">Makes ledgers.</param>
-    /// <param name="runSoon">Runs slots' steps and answers; the thread pool when null. A test steps a host on one thread.
+    /// <param name="runSoon">Runs slots' steps and answers; the thread pool when null. A test steps on one thread.
     /// </param>
     internal TenantHost(
         ILedgerStore store,

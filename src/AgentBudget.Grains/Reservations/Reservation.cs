@@ -18,6 +18,10 @@ namespace AgentBudget.Grains.Reservations;
 /// </summary>
 internal sealed class Reservation() : Deadline(DeadlineKind.HoldExpiry, owner: null, number: 0, name: "")
 {
+    private bool _hasEstimate;
+    private Tokens _estimate;
+    private CountedItem[]? _estimatedItems;
+
     public SessionGrain Session { get; private set; } = null!;
 
     public Phase Phase { get; private set; }
@@ -41,8 +45,27 @@ internal sealed class Reservation() : Deadline(DeadlineKind.HoldExpiry, owner: n
 
     public OnExpiry OnExpiry { get; private set; }
 
-    /// <summary>What it was priced with, less what was settled of it; kept while held.</summary>
-    public TokenEstimate? Estimate { get; private set; }
+    /// <summary>
+    /// What it was priced with, less what was settled of it; kept while held. Made when asked for: of holds there are
+    /// many, and most are settled without it.
+    /// </summary>
+    public TokenEstimate? Estimate
+    {
+        get
+        {
+            if (!_hasEstimate) return null;
+            TokenEstimate estimate = _estimate.ToEstimate();
+            if (_estimatedItems is not null) estimate.Items.Add(_estimatedItems);
+            return estimate;
+        }
+
+        private set
+        {
+            _hasEstimate = value is not null;
+            _estimate = value is null ? default : Tokens.From(value);
+            _estimatedItems = value is { Items.Count: > 0 } ? [.. value.Items] : null;
+        }
+    }
 
     public string Tool { get; private set; } = "";
 
@@ -86,15 +109,16 @@ internal sealed class Reservation() : Deadline(DeadlineKind.HoldExpiry, owner: n
     /// <summary>Of a part that was settled, no bucket and no item is to be expected again.</summary>
     public void ReduceEstimate(TokenUsage used)
     {
-        if (Estimate is null) return;
-        TokenEstimate rest = Tokens.From(Estimate).Less(Tokens.From(used)).ToEstimate();
-        foreach (CountedItem item in Estimate.Items)
+        _estimate = _estimate.Less(Tokens.From(used));
+        if (_estimatedItems is null) return;
+        var rest = new List<CountedItem>();
+        foreach (CountedItem item in _estimatedItems)
         {
             long count = item.Count - (used.Items.FirstOrDefault(other => other.Sku == item.Sku)?.Count ?? 0);
-            if (count > 0) rest.Items.Add(new CountedItem { Sku = item.Sku, Count = count });
+            if (count > 0) rest.Add(new CountedItem { Sku = item.Sku, Count = count });
         }
 
-        Estimate = rest;
+        _estimatedItems = rest.Count > 0 ? [.. rest] : null;
     }
 
     /// <summary>The hold was changed.</summary>
