@@ -25,6 +25,8 @@ internal sealed class FakeBudgetServer : IAsyncDisposable
             .Unary<AmendReservationRequest, AmendReservationResponse>(
                 "AmendReservation", (_, _) => new(new AmendReservationResponse()))
             .Unary<RecordCostRequest, RecordCostResponse>("RecordCost", (_, _) => new(new RecordCostResponse()))
+            .Unary<AuthorizeToolRequest, AuthorizeToolResponse>(
+                "AuthorizeTool", (_, _) => new(new AuthorizeToolResponse()))
             .DuplexStreaming<SpendRequest, SpendResponse>("Spend", SpendAsync)
             .Unary<GetBalanceRequest, GetBalanceResponse>("GetBalance", (_, _) => new(new GetBalanceResponse())));
         _server = new RpcServer(

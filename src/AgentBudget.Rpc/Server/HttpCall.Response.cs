@@ -1,4 +1,5 @@
 using System.IO.Pipelines;
+using System.Runtime.ExceptionServices;
 using AgentBudget.Rpc.Wire;
 using Google.Protobuf;
 using Microsoft.AspNetCore.Http;
@@ -15,6 +16,9 @@ internal sealed partial class HttpCall
     // A group of messages is flushed as often as this fills: a full window of TLS records, and little to hold for a
     // reader who takes nothing.
     private const int UnflushedBytesMax = 64 * 1024;
+
+    // How Kestrel says that a caller closed the connection before the end of what it announced.
+    private const string UnexpectedEnd = "Unexpected end of request content.";
 
     private static readonly StringValues GrpcContentType = WireProtocols.GrpcContentType;
     private static readonly StringValues GrpcOk = "0";
@@ -124,11 +128,18 @@ internal sealed partial class HttpCall
             return;
         }
 
+        if (!_isMessageRead && failure is BadHttpRequestException { Message: UnexpectedEnd })
+        {
+            // The connection is closed and Kestrel stands in the middle of a read: only this exception ends both well.
+            Log.CallerLeft(_server.Logger, _method!.Path);
+            ExceptionDispatchInfo.Throw(failure);
+        }
+
         RpcException error = failure switch
         {
             RpcException known => known,
             OperationCanceledException when CancellationError is RpcException cause => cause,
-            BadHttpRequestException bad when !_isMessageRead => Faults.MessageMalformed(bad.Message),
+            BadHttpRequestException bad when !_isMessageRead => MalformedBody(bad),
             _ => BugOf(failure),
         };
         AnswerLogged(error);
@@ -312,6 +323,14 @@ internal sealed partial class HttpCall
         CancellationCause.Drain => Faults.Draining(),
         CancellationCause.Refused => _cancellation!.Refusal,
     };
+
+    // Kestrel stands in the middle of that body: on HTTP/1.1 it could not find a next request behind it.
+    private RpcException MalformedBody(BadHttpRequestException failure)
+    {
+        if (!HttpProtocol.IsHttp2(_request.Protocol) && !_response.HasStarted)
+            _response.Headers.Connection = "close";
+        return Faults.MessageMalformed(failure.Message);
+    }
 
     private RpcException BugOf(Exception failure)
     {

@@ -193,13 +193,26 @@ internal sealed partial class HttpCall : RpcCall
         else if (arrivalDeadline != 0 && _server.Time.GetTimestamp() >= arrivalDeadline)
         {
             _isMessageLate = true;
-            _requestBody.Reader.CancelPendingRead();
+            CancelRead();
         }
 
         if (_isStream && _server.Guard is not null && _server.Time.GetTimestamp() >= _reviewTimestamp)
         {
             _reviewTimestamp = _server.ReviewDue();
             new StreamReview(_server.Guard, _method!, Authorization, User, _cancellation!, _server.Logger).Start();
+        }
+    }
+
+    private void CancelRead()
+    {
+        try
+        {
+            _requestBody.Reader.CancelPendingRead();
+        }
+        catch (ObjectDisposedException)
+        {
+            // Kestrel has ended the request and this call is about to be reset: nobody reads any more. The sweep runs
+            // on a timer, where an exception would end the process.
         }
     }
 
