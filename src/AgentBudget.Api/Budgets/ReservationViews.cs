@@ -146,6 +146,7 @@ internal static class ReservationViews
             Grain = refused.Grain,
             ResetTime = refused.ResetTime,
             SuggestedModel = refused.SuggestedModel,
+            Window = refused.Window,
             Message = DenialSentence.Of(refused, currency),
         };
         if (refused.Unit == ReservationRefused.Types.Unit.Nanos)

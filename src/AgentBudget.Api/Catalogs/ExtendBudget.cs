@@ -33,6 +33,8 @@ internal sealed class ExtendBudget(ApiContext context)
         FieldChecks.Count(ref faults, "amount_tokens", request.AmountTokens);
         if (request is { HasAmountTokens: true, AmountTokens: 0 })
             faults.Add("amount_tokens", "must be above zero");
+        if (request.Window.Length > 0 && !FieldRules.IsWord(request.Window))
+            faults.Add("window", "must be the name of a window such as month");
         FieldChecks.Time(ref faults, "expire_time", request.ExpireTime);
         int given = (request.Amount is null ? 0 : 1) + (request.Limit is null ? 0 : 1)
             + (request.HasAmountTokens ? 1 : 0) + (request.HasLimitTokens ? 1 : 0);

@@ -80,6 +80,7 @@ internal sealed class EventFilter
         LedgerEvent.FactOneofCase.BreakerReset => EventKind.BreakerReset,
         LedgerEvent.FactOneofCase.ReservationAmended => EventKind.ReservationAmended,
         LedgerEvent.FactOneofCase.CostRecorded => EventKind.CostRecorded,
+        LedgerEvent.FactOneofCase.WindowMoved => EventKind.WindowMoved,
         LedgerEvent.FactOneofCase.CredentialCreated => EventKind.CredentialCreated,
         LedgerEvent.FactOneofCase.CredentialRevoked => EventKind.CredentialRevoked,
         LedgerEvent.FactOneofCase.AgentSuspended => EventKind.AgentSuspended,

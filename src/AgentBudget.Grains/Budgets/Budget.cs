@@ -33,6 +33,8 @@ internal sealed class Budget
     private TierLadder _ladder = TierLadder.Plain;
     private long _catalogLimitNanos = Unlimited;
     private long _catalogLimitTokens = Unlimited;
+    private Rollover? _rollover;
+    private RollingSpend? _rolling;
 
     public Budget(string grain)
     {
@@ -43,9 +45,20 @@ internal sealed class Budget
 
     public string Grain { get; }
 
+    /// <summary>Which window of the grain, by its period; empty for a session.</summary>
+    public string Window { get; private set; } = "";
+
+    /// <summary>Its end moves with what is settled.</summary>
+    public bool IsRolling => _rolling is not null;
+
+    /// <summary>What of the limit was carried over from former periods.</summary>
+    public long CarriedNanos { get; private set; }
+
+    public long CarriedTokens { get; private set; }
+
     public Period Period { get; private set; }
 
-    /// <summary>When the period ends; 0 for never.</summary>
+    /// <summary>When the period ends, or the oldest of a rolling one leaves; 0 for never.</summary>
     public long PeriodEndNanos { get; private set; }
 
     public Deadline PeriodEndDeadline { get; }
@@ -96,9 +109,10 @@ internal sealed class Budget
 
     public bool HasCatalogLimitTokens => _catalogLimitTokens != Unlimited;
 
-    public long CatalogLimitNanos => _catalogLimitNanos;
+    /// <summary>What the catalog says, with what was carried over: the limit without an extension.</summary>
+    public long PlainLimitNanos => Moved(_catalogLimitNanos, CarriedNanos);
 
-    public long CatalogLimitTokens => _catalogLimitTokens;
+    public long PlainLimitTokens => Moved(_catalogLimitTokens, CarriedTokens);
 
     public long ExposureNanos => SettledNanos + HeldNanos;
 
@@ -146,20 +160,53 @@ internal sealed class Budget
         {
             bool notifies = tier.Notify.Count > 0 && tier.AtPercent > NotifiedPercent;
             if (!notifies || !Reaches(nanos, tokens, tier.AtPercent)) continue;
-            crossings.Add(new TierCrossing { Grain = Grain, AtPercent = tier.AtPercent, Notify = { tier.Notify } });
+            crossings.Add(new TierCrossing
+            {
+                Grain = Grain,
+                Window = Window,
+                AtPercent = tier.AtPercent,
+                Notify = { tier.Notify },
+            });
         }
     }
 
     /// <summary>Sets what the catalog says. Usage stays.</summary>
-    public void Configure(Protocol.V1.Budget? rule, TierLadder defaultLadder, long periodEndNanos)
+    /// <param name="rule">The catalog's window; null for a grain without one.</param>
+    /// <param name="place">Its place among the grain's windows; orders deadlines of one instant.</param>
+    /// <param name="defaultLadder">The tiers where the catalog says nothing.</param>
+    /// <param name="periodEndNanos">When its calendar period ends; 0 for never.</param>
+    /// <param name="nowNanos">Log time.</param>
+    public void Configure(
+        Protocol.V1.Budget? rule, int place, TierLadder defaultLadder, long periodEndNanos, long nowNanos)
     {
         Period = rule?.Period ?? Period.None;
-        PeriodEndNanos = periodEndNanos;
+        Window = rule is null ? "" : WindowName.Of(rule);
+        PeriodEndDeadline.Number = ExtensionDeadline.Number = place;
+        ConfigureRolling(rule?.Rolling is null ? 0 : LogTime.FromDuration(rule.Rolling), nowNanos);
+        PeriodEndNanos = _rolling?.NextLeaveNanos ?? periodEndNanos;
+        _rollover = rule?.Rollover;
         _ladder = rule is null || rule.Tiers.Count == 0 ? defaultLadder : new TierLadder(rule.Tiers);
         SetLimits(
             rule?.Limit is null ? Unlimited : MoneyMath.ToNanos(rule.Limit),
             rule is { HasTokens: true } ? rule.Tokens : Unlimited);
+        CarriedNanos = Math.Min(CarriedNanos, CarryMaxNanos);
+        CarriedTokens = Math.Min(CarriedTokens, CarryMaxTokens);
+        MoveLimits();
     }
+
+    /// <summary>A further window of a grain that holds something: it counts from now on.</summary>
+    public void StartBeside(Budget other)
+    {
+        HeldNanos = other.HeldNanos;
+        HeldTokens = other.HeldTokens;
+        LifetimeNanos = other.LifetimeNanos;
+        LifetimeTokens = other.LifetimeTokens;
+    }
+
+    /// <summary>What an ending period leaves to the next: what of its limit was not settled, up to the cap.</summary>
+    public Spend Carry() => new(
+        CarryOf(PlainLimitNanos, SettledNanos, CarryMaxNanos),
+        CarryOf(PlainLimitTokens, SettledTokens, CarryMaxTokens));
 
     /// <summary>Sets plain limits, such as a session's ceilings.</summary>
     public void SetLimits(long limitNanos, long limitTokens)
@@ -195,7 +242,7 @@ internal sealed class Budget
     }
 
     /// <summary>Charges in full; what goes beyond the hold is recorded as overrun and makes no room.</summary>
-    public void Settle(in Spend unheld, in Spend charge, in Spend overrun)
+    public void Settle(in Spend unheld, in Spend charge, in Spend overrun, long nowNanos)
     {
         Invariant.Holds(charge.CostNanos >= overrun.CostNanos);
         Invariant.Holds(charge.CostNanos - overrun.CostNanos <= unheld.CostNanos);
@@ -206,24 +253,51 @@ internal sealed class Budget
         LifetimeTokens = checked(LifetimeTokens + charge.Tokens);
         OverrunNanos += overrun.CostNanos;
         OverrunTokens += overrun.Tokens;
+        if (_rolling is null) return;
+        _rolling.Add(nowNanos, charge, overrun);
+        PeriodEndNanos = _rolling.NextLeaveNanos;
     }
 
     /// <summary>Charges what was never held, within the hard cap.</summary>
-    public void Charge(in Spend charge)
+    public void Charge(in Spend charge, long nowNanos)
     {
         Hold(charge);
-        Settle(charge, charge, overrun: default);
+        Settle(charge, charge, overrun: default, nowNanos);
     }
 
     public void MarkNotified(int percent) => NotifiedPercent = Math.Max(NotifiedPercent, percent);
 
+    /// <summary>What leaves a rolling window next; there is something.</summary>
+    public RollingStep OldestStep => _rolling!.Oldest;
+
+    /// <summary>
+    /// The oldest step leaves a rolling window. Tiers that settled spend is below again are notified again.
+    /// </summary>
+    public void MoveWindow()
+    {
+        Invariant.Holds(_rolling is not null);
+        RollingStep step = _rolling!.Oldest;
+        _rolling.Leave();
+        SettledNanos -= step.Settled.CostNanos;
+        SettledTokens -= step.Settled.Tokens;
+        OverrunNanos -= step.Overrun.CostNanos;
+        OverrunTokens -= step.Overrun.Tokens;
+        Invariant.Holds(SettledNanos >= 0);
+        Invariant.Holds(SettledTokens >= 0);
+        PeriodEndNanos = _rolling.NextLeaveNanos;
+        MoveLimits();
+    }
+
     /// <summary>Starts the next period: settled spend is zero again, holds stay.</summary>
-    public void EndPeriod(long nextEndNanos)
+    public void EndPeriod(long nextEndNanos, in Spend carried)
     {
         PeriodEndNanos = nextEndNanos;
+        CarriedNanos = carried.CostNanos;
+        CarriedTokens = carried.Tokens;
         SettledNanos = SettledTokens = OverrunNanos = OverrunTokens = 0;
         NotifiedPercent = 0;
         if (ExtensionEndNanos == 0) Extend(extensionNanos: 0, extensionTokens: 0, endNanos: 0);
+        else MoveLimits();
     }
 
     /// <summary>Sets the extension. Tiers that settled spend is below again are notified again.</summary>
@@ -235,21 +309,29 @@ internal sealed class Budget
         MoveLimits();
     }
 
-    public BudgetState ToState() => new()
+    public BudgetState ToState()
     {
-        Grain = Grain,
-        PeriodEndNanos = PeriodEndNanos,
-        ExtensionNanos = ExtensionNanos,
-        ExtensionTokens = ExtensionTokens,
-        ExtensionEndNanos = ExtensionEndNanos,
-        SettledNanos = SettledNanos,
-        SettledTokens = SettledTokens,
-        OverrunNanos = OverrunNanos,
-        OverrunTokens = OverrunTokens,
-        LifetimeNanos = LifetimeNanos,
-        LifetimeTokens = LifetimeTokens,
-        NotifiedPercent = NotifiedPercent,
-    };
+        var state = new BudgetState
+        {
+            Grain = Grain,
+            PeriodEndNanos = PeriodEndNanos,
+            ExtensionNanos = ExtensionNanos,
+            ExtensionTokens = ExtensionTokens,
+            ExtensionEndNanos = ExtensionEndNanos,
+            SettledNanos = SettledNanos,
+            SettledTokens = SettledTokens,
+            OverrunNanos = OverrunNanos,
+            OverrunTokens = OverrunTokens,
+            LifetimeNanos = LifetimeNanos,
+            LifetimeTokens = LifetimeTokens,
+            NotifiedPercent = NotifiedPercent,
+            Window = Window,
+            CarriedNanos = CarriedNanos,
+            CarriedTokens = CarriedTokens,
+        };
+        if (_rolling is not null) state.Steps.Add(_rolling.ToState());
+        return state;
+    }
 
     /// <summary>
     /// Takes back what <see cref="ToState"/> gave; limits come from the catalog, holds from the reservations.
@@ -257,6 +339,9 @@ internal sealed class Budget
     public void Restore(BudgetState state)
     {
         PeriodEndNanos = state.PeriodEndNanos;
+        CarriedNanos = state.CarriedNanos;
+        CarriedTokens = state.CarriedTokens;
+        _rolling?.Restore(state.Steps);
         SettledNanos = state.SettledNanos;
         SettledTokens = state.SettledTokens;
         OverrunNanos = state.OverrunNanos;
@@ -276,10 +361,32 @@ internal sealed class Budget
         HeldTokens += spend.Tokens;
     }
 
+    // Without a rollover nothing is carried; without a cap, at most the limit once more.
+    private long CarryMaxNanos => _rollover is null || !HasCatalogLimitNanos
+        ? 0
+        : _rollover.Cap is null ? _catalogLimitNanos : MoneyMath.ToNanos(_rollover.Cap);
+
+    private long CarryMaxTokens => _rollover is null || !HasCatalogLimitTokens
+        ? 0
+        : _rollover.HasCapTokens ? _rollover.CapTokens : _catalogLimitTokens;
+
+    private static long CarryOf(long limit, long settled, long max) =>
+        max == 0 ? 0 : Math.Clamp(limit - settled, 0, max);
+
+    // A window that begins to roll counts what is settled as of now: never too short.
+    private void ConfigureRolling(long lengthNanos, long nowNanos)
+    {
+        if (lengthNanos == (_rolling?.LengthNanos ?? 0)) return;
+        _rolling = lengthNanos == 0 ? null : new RollingSpend(lengthNanos);
+        if (SettledNanos == 0 && SettledTokens == 0) return;
+        _rolling?.Add(
+            nowNanos, new Spend(SettledNanos, SettledTokens), new Spend(OverrunNanos, OverrunTokens));
+    }
+
     private void MoveLimits()
     {
-        LimitNanos = Moved(_catalogLimitNanos, ExtensionNanos);
-        LimitTokens = Moved(_catalogLimitTokens, ExtensionTokens);
+        LimitNanos = Moved(PlainLimitNanos, ExtensionNanos);
+        LimitTokens = Moved(PlainLimitTokens, ExtensionTokens);
         SoftCapNanos = _ladder.SoftCap(LimitNanos);
         SoftCapTokens = _ladder.SoftCap(LimitTokens);
         HardCapNanos = _ladder.HardCap(LimitNanos);

@@ -24,7 +24,7 @@ internal static class Extend
         if (ledger.Catalog.CurrencyFault(request.Limit, "limit") is { } limitFault)
             return new Answer(Outcome.CurrencyInvalid, Faults: [limitFault]);
 
-        Budget budget = grain.Budget;
+        if (grain.FindWindow(request.Window) is not { } budget) return new Answer(Outcome.NoBudget);
         bool concernsMoney = request.Amount is not null || request.Limit is not null;
         if (concernsMoney ? !budget.HasCatalogLimitNanos : !budget.HasCatalogLimitTokens)
             return new Answer(Outcome.NoBudget);
@@ -36,11 +36,12 @@ internal static class Extend
         var extended = new BudgetExtended
         {
             Grain = grain.Name,
+            Window = budget.Window,
             ExtensionNanos = nanos,
             ExtensionTokens = tokens,
             ExpireTime = request.ExpireTime,
             Reason = request.Reason,
-            Before = Queries.ToMessage(grain, ledger.Catalog.Currency),
+            Before = Queries.ToMessage(budget, ledger.Catalog.Currency),
         };
         var ledgerEvent = new LedgerEvent
         {
@@ -50,13 +51,13 @@ internal static class Extend
             BudgetExtended = extended,
         };
         ledger.Emit(ledgerEvent);
-        extended.After = Queries.ToMessage(grain, ledger.Catalog.Currency);
+        extended.After = Queries.ToMessage(budget, ledger.Catalog.Currency);
         return new Answer(Outcome.Done, ledgerEvent);
     }
 
     public static void Apply(TenantLedger ledger, BudgetExtended extended)
     {
-        Budget budget = ledger.GrainOf(extended.Grain).Budget;
+        Budget budget = ledger.WindowOf(extended.Grain, extended.Window);
         budget.Extend(
             extended.ExtensionNanos, extended.ExtensionTokens, LogTime.FromOptionalTimestamp(extended.ExpireTime));
         ledger.SetBudgetDeadlines(budget);
@@ -64,11 +65,14 @@ internal static class Extend
 
     /// <summary>An extension's time is over.</summary>
     public static void Expire(TenantLedger ledger, Budget budget) =>
-        ledger.Emit(new LedgerEvent { ExtensionExpired = new ExtensionExpired { Grain = budget.Grain } });
+        ledger.Emit(new LedgerEvent
+        {
+            ExtensionExpired = new ExtensionExpired { Grain = budget.Grain, Window = budget.Window },
+        });
 
     public static void ApplyExpired(TenantLedger ledger, ExtensionExpired expired)
     {
-        Budget budget = ledger.GrainOf(expired.Grain).Budget;
+        Budget budget = ledger.WindowOf(expired.Grain, expired.Window);
         budget.Extend(extensionNanos: 0, extensionTokens: 0, endNanos: 0);
         ledger.SetBudgetDeadlines(budget);
     }
@@ -78,11 +82,11 @@ internal static class Extend
         nanos = budget.ExtensionNanos;
         tokens = budget.ExtensionTokens;
         if (request.Amount is not null)
-            return TryAdd(budget.CatalogLimitNanos, nanos, MoneyMath.ToNanos(request.Amount), out nanos);
-        if (request.Limit is not null) nanos = MoneyMath.ToNanos(request.Limit) - budget.CatalogLimitNanos;
+            return TryAdd(budget.PlainLimitNanos, nanos, MoneyMath.ToNanos(request.Amount), out nanos);
+        if (request.Limit is not null) nanos = MoneyMath.ToNanos(request.Limit) - budget.PlainLimitNanos;
         else if (request.HasAmountTokens)
-            return TryAdd(budget.CatalogLimitTokens, tokens, request.AmountTokens, out tokens);
-        else tokens = request.LimitTokens - budget.CatalogLimitTokens;
+            return TryAdd(budget.PlainLimitTokens, tokens, request.AmountTokens, out tokens);
+        else tokens = request.LimitTokens - budget.PlainLimitTokens;
         return true;
     }
 
@@ -102,5 +106,6 @@ internal static class Extend
         .Add(request.HasLimitTokens ? request.LimitTokens : -1)
         .Add(request.ExpireTime)
         .Add(request.Reason)
+        .Add(request.Window)
         .Value;
 }

@@ -19,7 +19,7 @@ internal static class PeriodCalendar
         DateTime day = local.Date;
         DateTime? end = period switch
         {
-            Period.Unspecified or Period.None => null,
+            Period.Unspecified or Period.None or Period.Rolling => null,
             Period.Day => day.AddDays(1),
             Period.Week => day.AddDays(DaysToMonday(day)),
             Period.Month => new DateTime(day.Year, day.Month, 1).AddMonths(1),

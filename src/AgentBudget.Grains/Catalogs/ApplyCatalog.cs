@@ -62,8 +62,8 @@ internal static class ApplyCatalog
     public static void Apply(TenantLedger ledger, CatalogApplied applied)
     {
         Catalog catalog = applied.Catalog;
-        Dictionary<string, long> ends = applied.PeriodEnds.ToDictionary(
-            end => end.Grain, end => LogTime.FromTimestamp(end.EndTime), StringComparer.Ordinal);
+        Dictionary<(string, string), long> ends = applied.PeriodEnds.ToDictionary(
+            end => (end.Grain, end.Window), end => LogTime.FromTimestamp(end.EndTime));
         PriceBook book = applied.PriceVersion == ledger.Catalog.Book.Version
             ? ledger.Catalog.Book
             : new PriceBook(applied.PriceVersion, catalog.Prices, catalog.Skus, catalog.Tools);
@@ -72,9 +72,10 @@ internal static class ApplyCatalog
         Configure(ledger, catalog, ends);
         foreach (Grain grain in ledger.Grains.Values.Where(grain => !grain.IsInCatalog).ToArray())
         {
-            grain.Budget.Configure(rule: null, TierLadder.Plain, periodEndNanos: 0);
+            ledger.RemoveBudgetDeadlines(grain);
+            grain.Configure([], TierLadder.Plain, static _ => 0, ledger.LogTimeNanos);
             if (grain is AgentGrain agent) agent.Configure(new Agent());
-            ledger.SetBudgetDeadlines(grain.Budget);
+            SetDeadlines(ledger, grain);
             ledger.DropIfUnused(grain);
         }
 
@@ -86,13 +87,14 @@ internal static class ApplyCatalog
     private static bool HasSamePrices(Catalog next, Catalog present) =>
         next.Prices.Equals(present.Prices) && next.Skus.Equals(present.Skus) && next.Tools.Equals(present.Tools);
 
-    private static void Configure(TenantLedger ledger, Catalog catalog, Dictionary<string, long> ends)
+    private static void Configure(TenantLedger ledger, Catalog catalog, Dictionary<(string, string), long> ends)
     {
-        Set(ledger.Tenant, catalog.Budget, TierLadder.Default);
+        Set(ledger.Tenant, catalog.Budget, catalog.FurtherBudgets, TierLadder.Default);
         foreach (BusinessUnit unit in catalog.BusinessUnits)
         {
             string name = Names.BusinessUnitPrefix + unit.Id;
-            Set(ledger.GetOrAdd(name, static name => new BusinessUnitGrain(name)), unit.Budget, TierLadder.Default);
+            Grain grain = ledger.GetOrAdd(name, static name => new BusinessUnitGrain(name));
+            Set(grain, unit.Budget, unit.FurtherBudgets, TierLadder.Default);
         }
 
         foreach (UseCase useCase in catalog.UseCases)
@@ -100,7 +102,7 @@ internal static class ApplyCatalog
             string name = Names.UseCasePrefix + useCase.Id;
             var grain = (UseCaseGrain)ledger.GetOrAdd(name, static name => new UseCaseGrain(name));
             grain.Configure(useCase);
-            Set(grain, useCase.Budget, TierLadder.UseCaseDefault);
+            Set(grain, useCase.Budget, useCase.FurtherBudgets, TierLadder.UseCaseDefault);
         }
 
         foreach (Agent agent in catalog.Agents)
@@ -108,15 +110,29 @@ internal static class ApplyCatalog
             string name = Names.AgentPrefix + agent.Id;
             var grain = (AgentGrain)ledger.GetOrAdd(name, static name => new AgentGrain(name));
             grain.Configure(agent);
-            Set(grain, agent.Budget, TierLadder.Default);
+            Set(grain, agent.Budget, agent.FurtherBudgets, TierLadder.Default);
         }
 
-        void Set(Grain grain, Protocol.V1.Budget? rule, TierLadder defaultLadder)
+        void Set(
+            Grain grain,
+            Protocol.V1.Budget? rule,
+            IReadOnlyList<Protocol.V1.Budget> further,
+            TierLadder defaultLadder)
         {
             grain.IsInCatalog = true;
-            grain.Budget.Configure(rule, defaultLadder, ends.GetValueOrDefault(grain.Name));
-            ledger.SetBudgetDeadlines(grain.Budget);
+            ledger.RemoveBudgetDeadlines(grain);
+            grain.Configure(
+                rule is null ? [] : [rule, .. further],
+                defaultLadder,
+                window => ends.GetValueOrDefault((grain.Name, window)),
+                ledger.LogTimeNanos);
+            SetDeadlines(ledger, grain);
         }
+    }
+
+    private static void SetDeadlines(TenantLedger ledger, Grain grain)
+    {
+        foreach (Budget window in grain.Windows) ledger.SetBudgetDeadlines(window);
     }
 
     private static void CheckIdentity(TenantLedger ledger, Catalog catalog, List<Fault> faults)
@@ -133,20 +149,31 @@ internal static class ApplyCatalog
     {
         Catalog catalog = applied.Catalog;
         TimeZoneInfo zone = TimeZoneInfo.FindSystemTimeZoneById(catalog.TimeZone);
-        Add(ledger.Tenant.Name, catalog.Budget);
-        foreach (BusinessUnit unit in catalog.BusinessUnits) Add(Names.BusinessUnitPrefix + unit.Id, unit.Budget);
-        foreach (UseCase useCase in catalog.UseCases) Add(Names.UseCasePrefix + useCase.Id, useCase.Budget);
-        foreach (Agent agent in catalog.Agents) Add(Names.AgentPrefix + agent.Id, agent.Budget);
+        Add(ledger.Tenant.Name, catalog.Budget, catalog.FurtherBudgets);
+        foreach (BusinessUnit unit in catalog.BusinessUnits)
+            Add(Names.BusinessUnitPrefix + unit.Id, unit.Budget, unit.FurtherBudgets);
+        foreach (UseCase useCase in catalog.UseCases)
+            Add(Names.UseCasePrefix + useCase.Id, useCase.Budget, useCase.FurtherBudgets);
+        foreach (Agent agent in catalog.Agents)
+            Add(Names.AgentPrefix + agent.Id, agent.Budget, agent.FurtherBudgets);
 
-        void Add(string name, Protocol.V1.Budget? rule)
+        void Add(string name, Protocol.V1.Budget? rule, IEnumerable<Protocol.V1.Budget> further)
         {
             if (rule is null) return;
-            Budget? before = ledger.Grains.GetValueOrDefault(name)?.Budget;
-            bool stays = before is not null && before.PeriodEndNanos != 0 && before.Period == rule.Period
+            foreach (Protocol.V1.Budget window in further.Prepend(rule)) AddWindow(name, window);
+        }
+
+        // A rolling window moves by itself; where the period of a name stays as it was, so does its end.
+        void AddWindow(string name, Protocol.V1.Budget rule)
+        {
+            string window = WindowName.Of(rule);
+            Budget? before = ledger.Grains.GetValueOrDefault(name)?.FindWindow(window);
+            bool stays = before is { IsRolling: false } && before.PeriodEndNanos != 0
                 && catalog.TimeZone == ledger.Catalog.Source.TimeZone;
             long endNanos = stays ? before!.PeriodEndNanos : PeriodCalendar.EndAfter(rule.Period, zone, ledger.Now);
-            if (endNanos != 0)
-                applied.PeriodEnds.Add(new PeriodEnd { Grain = name, EndTime = LogTime.ToTimestamp(endNanos) });
+            if (endNanos == 0) return;
+            applied.PeriodEnds.Add(
+                new PeriodEnd { Grain = name, Window = window, EndTime = LogTime.ToTimestamp(endNanos) });
         }
     }
 

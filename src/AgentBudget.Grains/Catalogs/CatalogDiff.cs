@@ -59,5 +59,6 @@ internal static class CatalogDiff
         Currency = catalog.Currency,
         TimeZone = catalog.TimeZone,
         Budget = catalog.Budget,
+        FurtherBudgets = { catalog.FurtherBudgets },
     };
 }

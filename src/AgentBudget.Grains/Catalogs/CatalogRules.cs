@@ -1,5 +1,4 @@
 using AgentBudget.Grains.Agents;
-using AgentBudget.Grains.Budgets;
 using AgentBudget.Grains.Prices;
 using AgentBudget.Grains.Tenants;
 using AgentBudget.Protocol.V1;
@@ -9,7 +8,7 @@ namespace AgentBudget.Grains.Catalogs;
 /// <summary>
 /// Whether a catalog is consistent: every fault with its path in the document, so that one round mends them all.
 /// </summary>
-public sealed class CatalogRules
+public sealed partial class CatalogRules
 {
     /// <summary>Items of one kind. Bounds a tenant's memory and the size of one event.</summary>
     internal const int ItemsMax = 10_000;
@@ -67,14 +66,17 @@ public sealed class CatalogRules
             Fault("currency", "must be a three-letter ISO 4217 code such as USD");
         if (!TimeZoneInfo.TryFindSystemTimeZoneById(_catalog.TimeZone, out _))
             Fault("timeZone", $"'{_catalog.TimeZone}' is not a known IANA time zone such as Europe/Berlin");
-        CheckBudget("budget", _catalog.Budget);
+        CheckBudgets("", _catalog.Budget, _catalog.FurtherBudgets);
         foreach (string tag in _catalog.Tags.Keys) CheckName($"tags.{tag}", tag);
     }
 
     private void CheckBusinessUnits()
     {
         for (int index = 0; index < _catalog.BusinessUnits.Count; index++)
-            CheckBudget($"businessUnits[{index}].budget", _catalog.BusinessUnits[index].Budget);
+        {
+            BusinessUnit unit = _catalog.BusinessUnits[index];
+            CheckBudgets($"businessUnits[{index}].", unit.Budget, unit.FurtherBudgets);
+        }
     }
 
     private void CheckUseCases(HashSet<string> units, HashSet<string> models)
@@ -85,7 +87,7 @@ public sealed class CatalogRules
             string path = $"useCases[{index}]";
             if (!units.Contains(useCase.BusinessUnit))
                 Fault($"{path}.businessUnit", $"'{useCase.BusinessUnit}' is not among the business units");
-            CheckBudget($"{path}.budget", useCase.Budget);
+            CheckBudgets($"{path}.", useCase.Budget, useCase.FurtherBudgets);
             foreach ((string model, string cheaper) in useCase.Downgrade)
             {
                 string place = $"{path}.downgrade.{model}";
@@ -118,7 +120,7 @@ public sealed class CatalogRules
 
             for (int item = 0; item < agent.Tools.Count; item++)
                 CheckToolPattern($"{path}.tools[{item}]", agent.Tools[item]);
-            CheckBudget($"{path}.budget", agent.Budget);
+            CheckBudgets($"{path}.", agent.Budget, agent.FurtherBudgets);
             CheckCeilings($"{path}.ceilings", agent);
             CheckBreakers($"{path}.breakers", agent.Breakers);
         }
@@ -265,40 +267,6 @@ public sealed class CatalogRules
             if (tools.Contains(_catalog.Skus[index].Id))
                 Fault($"skus[{index}].id", "already names a tool, whose calls have a cost of their own");
         }
-    }
-
-    private void CheckBudget(string path, Protocol.V1.Budget? budget)
-    {
-        if (budget is null) return;
-        CheckMoney($"{path}.limit", budget.Limit);
-        if (budget.HasTokens) CheckCount($"{path}.tokens", budget.Tokens);
-        if (budget.Limit is null && !budget.HasTokens) Fault(path, "needs a limit in money, in tokens, or both");
-        if (budget.Tiers.Count > TierLadder.TiersMax)
-            Fault($"{path}.tiers", $"has more than {TierLadder.TiersMax} tiers");
-        int before = 0;
-        int downgradeAt = -1;
-        int refuseAt = -1;
-        for (int index = 0; index < budget.Tiers.Count; index++)
-        {
-            Tier tier = budget.Tiers[index];
-            string place = $"{path}.tiers[{index}]";
-            if (tier.AtPercent is < 1 or > TierLadder.PercentMax)
-                Fault($"{place}.at", $"must be between 1 and {TierLadder.PercentMax} percent");
-            if (tier.AtPercent <= before) Fault($"{place}.at", "must be above the tier before it");
-            before = tier.AtPercent;
-            if (tier.Action == TierAction.Downgrade)
-                CheckSingle(ref downgradeAt, index, $"{place}.action", "downgrade");
-            if (tier.Action == TierAction.Refuse) CheckSingle(ref refuseAt, index, $"{place}.action", "refuse");
-        }
-
-        if (downgradeAt >= 0 && refuseAt < downgradeAt)
-            Fault($"{path}.tiers[{downgradeAt}].action", "a downgrade tier needs a refuse tier above it");
-    }
-
-    private void CheckSingle(ref int at, int index, string path, string action)
-    {
-        if (at >= 0) Fault(path, $"there is another {action} tier");
-        at = index;
     }
 
     private HashSet<string> CheckIds(string list, IEnumerable<string> ids)

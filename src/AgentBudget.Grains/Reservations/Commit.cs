@@ -81,7 +81,7 @@ internal static class Commit
             Tool = reservation.Tool,
             ItemCosts = reservation.Book.CostsOf(usage.Items, charge.CostNanos),
         };
-        foreach (Grain grain in session.Path) grain.Budget.AddCrossings(charge, settled.TiersCrossed);
+        foreach (Grain grain in session.Path) grain.AddCrossings(charge, settled.TiersCrossed);
         return new LedgerEvent { Spender = session.Spender, ReservationSettled = settled };
     }
 
@@ -92,9 +92,9 @@ internal static class Commit
         var unheld = new Spend(settled.UnheldNanos, settled.UnheldTokens);
         var charge = new Spend(settled.CostNanos, settled.Tokens);
         var overrun = new Spend(settled.OverrunNanos, settled.OverrunTokens);
-        foreach (Grain grain in session.Path) grain.Settle(unheld, charge, overrun);
+        foreach (Grain grain in session.Path) grain.Settle(unheld, charge, overrun, ledger);
         session.CountCharge(charge.CostNanos, ledger.LogTimeNanos);
-        ledger.MarkNotified(session, settled.TiersCrossed);
+        ledger.MarkNotified(settled.TiersCrossed);
         reservation.Reduce(unheld);
         if (!settled.Final)
         {

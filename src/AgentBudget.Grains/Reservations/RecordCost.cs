@@ -55,7 +55,7 @@ internal static class RecordCost
             PriceVersion = ledger.Catalog.Book.Version,
         };
         if (request.Tags.Count > 0) recorded.Tags = new Tags { Values = { request.Tags } };
-        foreach (Grain grain in session.Path) grain.Budget.AddCrossings(charge, recorded.TiersCrossed);
+        foreach (Grain grain in session.Path) grain.AddCrossings(charge, recorded.TiersCrossed);
         var ledgerEvent = new LedgerEvent
         {
             RequestId = request.RequestId,
@@ -71,8 +71,8 @@ internal static class RecordCost
     public static void Apply(TenantLedger ledger, CostRecorded recorded, SessionGrain session)
     {
         var charge = new Spend(recorded.CostNanos, Tokens: 0);
-        foreach (Grain grain in session.Path) grain.Charge(charge);
-        ledger.MarkNotified(session, recorded.TiersCrossed);
+        foreach (Grain grain in session.Path) grain.Charge(charge, ledger);
+        ledger.MarkNotified(recorded.TiersCrossed);
         session.CountStep(isStep: false, recorded.ToolCalls);
         session.CountCall(isStep: false, tool: "", argumentsDigest: "");
         session.CountCharge(recorded.CostNanos, ledger.LogTimeNanos);

@@ -25,6 +25,7 @@ internal static class Refuse
                 Requested = refusal.Requested,
                 ResetTime = LogTime.ToOptionalTimestamp(refusal.ResetNanos),
                 Subject = refusal.Subject ?? "",
+                Window = refusal.Window ?? "",
                 SuggestedModel = refusal.SuggestedModel ?? "",
                 Left = session.Left(default),
             },

@@ -277,8 +277,8 @@ internal sealed partial class SessionGrain : Grain
         long tokens = Budgets.Budget.Unlimited;
         foreach (Grain grain in _path)
         {
-            long grainNanos = grain.Budget.AvailableNanos;
-            long grainTokens = grain.Budget.AvailableTokens;
+            long grainNanos = grain.AvailableNanos;
+            long grainTokens = grain.AvailableTokens;
             bool isTighter = grainNanos != nanos ? grainNanos < nanos : grainTokens < tokens;
             if (!isTighter) continue;
             (tightest, nanos, tokens) = (grain, grainNanos, grainTokens);

@@ -33,7 +33,7 @@ internal class Deadline(DeadlineKind kind, object? owner, long number, string na
     public object Owner => owner ?? this;
 
     /// <summary>Orders deadlines of one instant and kind.</summary>
-    public long Number { get; protected set; } = number;
+    public long Number { get; set; } = number;
 
     public long TimeNanos { get; internal set; }
 

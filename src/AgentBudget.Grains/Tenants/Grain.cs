@@ -9,11 +9,17 @@ namespace AgentBudget.Grains.Tenants;
 /// </summary>
 internal abstract class Grain(string name, Reason budgetReason)
 {
+    private Budget[] _windows = [new Budget(name)];
+
     public string Name { get; } = name;
 
     public Reason BudgetReason { get; } = budgetReason;
 
-    public Budget Budget { get; } = new(name);
+    /// <summary>Its first window, which is its only one where the catalog names no further.</summary>
+    public Budget Budget => _windows[0];
+
+    /// <summary>Every window of its budget, at least one. A spend has to fit all of them.</summary>
+    public ReadOnlySpan<Budget> Windows => _windows;
 
     /// <summary>Whether the catalog names it. One that was removed stays until no session refers to it.</summary>
     public bool IsInCatalog { get; set; }
@@ -21,56 +27,195 @@ internal abstract class Grain(string name, Reason budgetReason)
     /// <summary>Sessions that are not yet forgotten and have it on their path.</summary>
     public int Sessions { get; set; }
 
-    /// <summary>Whether exposure with this spend stays within the soft cap.</summary>
-    public bool IsWithinSoftCap(in Spend spend) => Budget.IsWithinSoftCap(spend);
+    /// <summary>Left before the tightest hard cap, never negative; unlimited without a limit.</summary>
+    public long AvailableNanos
+    {
+        get
+        {
+            long least = Budget.Unlimited;
+            foreach (Budget window in _windows) least = Math.Min(least, window.AvailableNanos);
+            return least;
+        }
+    }
 
-    /// <summary>Whether sums with this spend would still fit 64 bits.</summary>
-    public bool CanCount(in Spend spend) => Budget.CanCount(spend);
+    public long AvailableTokens
+    {
+        get
+        {
+            long least = Budget.Unlimited;
+            foreach (Budget window in _windows) least = Math.Min(least, window.AvailableTokens);
+            return least;
+        }
+    }
 
-    public void Hold(in Spend spend) => Budget.Hold(spend);
+    /// <summary>The window with this name, the first for none; null if there is no such window.</summary>
+    public Budget? FindWindow(string window)
+    {
+        if (window.Length == 0) return Budget;
+        foreach (Budget own in _windows)
+        {
+            if (own.Window == window) return own;
+        }
 
-    public void Unhold(in Spend spend) => Budget.Unhold(spend);
-
-    /// <summary>Holds one amount in place of another.</summary>
-    public void Rehold(in Spend before, in Spend after) => Budget.Rehold(before, after);
-
-    /// <summary>Charges what was never held, within the hard cap.</summary>
-    public void Charge(in Spend charge) => Budget.Charge(charge);
-
-    /// <summary>Charges in full; what goes beyond the hold is recorded as overrun.</summary>
-    public void Settle(in Spend unheld, in Spend charge, in Spend overrun) => Budget.Settle(unheld, charge, overrun);
+        return null;
+    }
 
     /// <summary>
-    /// Answers this grain's refusal of a spend, or none: above its hard cap, or above its soft cap when the spend could
-    /// not be moved to a cheaper model and the use case refuses that.
+    /// Makes its windows as a catalog says. A window keeps the usage of the one of its name; one with a new name takes
+    /// over from a window that is named no longer, in order, and counts from now on where there is none.
+    /// </summary>
+    /// <param name="rules">The catalog's windows; none for a grain without a budget.</param>
+    /// <param name="defaultLadder">The tiers where the catalog says nothing.</param>
+    /// <param name="endOf">When the calendar period of a window ends; 0 for never.</param>
+    /// <param name="nowNanos">Log time.</param>
+    public void Configure(
+        IReadOnlyList<Protocol.V1.Budget> rules, TierLadder defaultLadder, Func<string, long> endOf, long nowNanos)
+    {
+        var next = new Budget?[Math.Max(1, rules.Count)];
+        List<Budget> left = [.. _windows];
+        for (int place = 0; place < rules.Count; place++)
+        {
+            string window = WindowName.Of(rules[place]);
+            next[place] = left.Find(own => own.Window == window);
+            if (next[place] is { } same) left.Remove(same);
+        }
+
+        for (int place = 0; place < next.Length; place++)
+        {
+            if (next[place] is null && left.Count > 0)
+            {
+                next[place] = left[0];
+                left.RemoveAt(0);
+            }
+
+            if (next[place] is null)
+            {
+                next[place] = new Budget(Name);
+                next[place]!.StartBeside(_windows[0]);
+            }
+
+            Protocol.V1.Budget? rule = place < rules.Count ? rules[place] : null;
+            long endNanos = rule is null ? 0 : endOf(WindowName.Of(rule));
+            next[place]!.Configure(rule, place, defaultLadder, endNanos, nowNanos);
+        }
+
+        _windows = next!;
+    }
+
+    /// <summary>Whether exposure with this spend stays within every soft cap.</summary>
+    public bool IsWithinSoftCap(in Spend spend)
+    {
+        foreach (Budget window in _windows)
+        {
+            if (!window.IsWithinSoftCap(spend)) return false;
+        }
+
+        return true;
+    }
+
+    /// <summary>Whether sums with this spend would still fit 64 bits.</summary>
+    public bool CanCount(in Spend spend)
+    {
+        foreach (Budget window in _windows)
+        {
+            if (!window.CanCount(spend)) return false;
+        }
+
+        return true;
+    }
+
+    public void Hold(in Spend spend)
+    {
+        foreach (Budget window in _windows) window.Hold(spend);
+    }
+
+    public void Unhold(in Spend spend)
+    {
+        foreach (Budget window in _windows) window.Unhold(spend);
+    }
+
+    /// <summary>Holds one amount in place of another.</summary>
+    public void Rehold(in Spend before, in Spend after)
+    {
+        foreach (Budget window in _windows) window.Rehold(before, after);
+    }
+
+    /// <summary>Puts a restored hold back without asking the caps.</summary>
+    public void RestoreHold(in Spend spend)
+    {
+        foreach (Budget window in _windows) window.RestoreHold(spend);
+    }
+
+    /// <summary>Charges what was never held, within the hard cap.</summary>
+    public void Charge(in Spend charge, TenantLedger ledger)
+    {
+        foreach (Budget window in _windows)
+        {
+            window.Charge(charge, ledger.LogTimeNanos);
+            if (window.IsRolling) ledger.SetBudgetDeadlines(window);
+        }
+    }
+
+    /// <summary>Charges in full; what goes beyond the hold is recorded as overrun.</summary>
+    public void Settle(in Spend unheld, in Spend charge, in Spend overrun, TenantLedger ledger)
+    {
+        foreach (Budget window in _windows)
+        {
+            window.Settle(unheld, charge, overrun, ledger.LogTimeNanos);
+            if (window.IsRolling) ledger.SetBudgetDeadlines(window);
+        }
+    }
+
+    /// <summary>Adds a crossing for every notify tier that settled spend reaches with this charge.</summary>
+    public void AddCrossings(in Spend charge, ICollection<TierCrossing> crossings)
+    {
+        foreach (Budget window in _windows) window.AddCrossings(charge, crossings);
+    }
+
+    /// <summary>
+    /// Answers this grain's refusal of a spend, or none: above a hard cap, or above a soft cap when the spend could not
+    /// be moved to a cheaper model and the use case refuses that.
     /// </summary>
     public Refusal Check(in Spend spend, bool refusesAtSoftCap)
     {
-        long capNanos = refusesAtSoftCap ? Math.Min(Budget.SoftCapNanos, Budget.HardCapNanos) : Budget.HardCapNanos;
-        if (!Budget.IsWithinNanos(spend, capNanos))
+        foreach (Budget window in _windows)
+        {
+            Refusal refusal = Check(window, spend, refusesAtSoftCap);
+            if (refusal.IsRefused) return refusal;
+        }
+
+        return default;
+    }
+
+    private Refusal Check(Budget window, in Spend spend, bool refusesAtSoftCap)
+    {
+        long capNanos = refusesAtSoftCap ? Math.Min(window.SoftCapNanos, window.HardCapNanos) : window.HardCapNanos;
+        if (!window.IsWithinNanos(spend, capNanos))
         {
             return new Refusal(BudgetReason, Name)
             {
                 Unit = ReservationRefused.Types.Unit.Nanos,
                 Limit = capNanos,
-                Settled = Budget.SettledNanos,
-                Held = Budget.HeldNanos,
+                Settled = window.SettledNanos,
+                Held = window.HeldNanos,
                 Requested = spend.CostNanos,
-                ResetNanos = Budget.PeriodEndNanos,
+                ResetNanos = window.PeriodEndNanos,
+                Window = window.Window,
             };
         }
 
-        long capTokens = refusesAtSoftCap ? Math.Min(Budget.SoftCapTokens, Budget.HardCapTokens) : Budget.HardCapTokens;
-        if (!Budget.IsWithinTokens(spend, capTokens))
+        long capTokens = refusesAtSoftCap ? Math.Min(window.SoftCapTokens, window.HardCapTokens) : window.HardCapTokens;
+        if (!window.IsWithinTokens(spend, capTokens))
         {
             return new Refusal(BudgetReason, Name)
             {
                 Unit = ReservationRefused.Types.Unit.Tokens,
                 Limit = capTokens,
-                Settled = Budget.SettledTokens,
-                Held = Budget.HeldTokens,
+                Settled = window.SettledTokens,
+                Held = window.HeldTokens,
                 Requested = spend.Tokens,
-                ResetNanos = Budget.PeriodEndNanos,
+                ResetNanos = window.PeriodEndNanos,
+                Window = window.Window,
             };
         }
 
@@ -96,6 +241,9 @@ internal readonly record struct Refusal(Reason Reason, string Grain)
 
     /// <summary>What is missing or unknown, where that is the reason.</summary>
     public string? Subject { get; init; }
+
+    /// <summary>Which window of the grain's budget refuses; null where none of the catalog's does.</summary>
+    public string? Window { get; init; }
 
     /// <summary>A model that would fit, if there is one.</summary>
     public string? SuggestedModel { get; init; }

@@ -113,12 +113,20 @@ internal static class Queries
         return new Answer(Outcome.Done, View: snapshot);
     }
 
+    /// <summary>The first window of a grain, the others with it.</summary>
     public static GrainBalance ToMessage(Grain grain, string currency)
     {
-        Budget budget = grain.Budget;
+        GrainBalance balance = ToMessage(grain.Budget, currency);
+        foreach (Budget window in grain.Windows[1..]) balance.Windows.Add(ToMessage(window, currency));
+        return balance;
+    }
+
+    public static GrainBalance ToMessage(Budget budget, string currency)
+    {
         var balance = new GrainBalance
         {
-            Grain = grain.Name,
+            Grain = budget.Grain,
+            Window = budget.Window,
             Settled = MoneyMath.ToMoney(budget.SettledNanos, currency),
             Held = MoneyMath.ToMoney(budget.HeldNanos, currency),
             Overrun = MoneyMath.ToMoney(budget.OverrunNanos, currency),
@@ -126,6 +134,8 @@ internal static class Queries
             HeldTokens = budget.HeldTokens,
             Tier = budget.ReachedTier(),
             ResetTime = LogTime.ToOptionalTimestamp(budget.PeriodEndNanos),
+            Carried = budget.CarriedNanos == 0 ? null : MoneyMath.ToMoney(budget.CarriedNanos, currency),
+            CarriedTokens = budget.CarriedTokens,
         };
         if (budget.LimitNanos != Budget.Unlimited)
         {

@@ -93,6 +93,9 @@ public sealed partial class TenantLedger
             case LedgerEvent.FactOneofCase.PeriodEnded:
                 Periods.Apply(this, ledgerEvent.PeriodEnded);
                 return Operation.ExtendBudget;
+            case LedgerEvent.FactOneofCase.WindowMoved:
+                Periods.Apply(this, ledgerEvent.WindowMoved);
+                return Operation.ExtendBudget;
             default:
                 return ApplyIdentityFact(ledgerEvent);
         }
@@ -176,8 +179,7 @@ public sealed partial class TenantLedger
     internal void DropIfUnused(Grain grain)
     {
         if (grain.IsInCatalog || grain.Sessions > 0 || grain is AgentGrain { Standing: not Standing.Active }) return;
-        _deadlines.Remove(grain.Budget.PeriodEndDeadline);
-        _deadlines.Remove(grain.Budget.ExtensionDeadline);
+        RemoveBudgetDeadlines(grain);
         _grains.Remove(grain.Name);
     }
 
@@ -239,23 +241,21 @@ public sealed partial class TenantLedger
         return grain!;
     }
 
-    internal Grain GrainOnPath(SessionGrain session, string name)
+    /// <summary>A window of a grain of the catalog; the first where none is named.</summary>
+    internal Budget WindowOf(string grain, string window)
     {
-        foreach (Grain grain in session.Path)
-        {
-            if (grain.Name == name) return grain;
-        }
-
-        return GrainOf(name);
+        Budget? found = GrainOf(grain).FindWindow(window);
+        Invariant.Holds(found is not null);
+        return found!;
     }
 
     /// <summary>The owners of these tiers are told with the event; they are not told again.</summary>
-    internal void MarkNotified(SessionGrain session, RepeatedField<TierCrossing> crossings)
+    internal void MarkNotified(RepeatedField<TierCrossing> crossings)
     {
         for (int index = 0; index < crossings.Count; index++)
         {
             TierCrossing crossing = crossings[index];
-            GrainOnPath(session, crossing.Grain).Budget.MarkNotified(crossing.AtPercent);
+            WindowOf(crossing.Grain, crossing.Window).MarkNotified(crossing.AtPercent);
         }
     }
 
@@ -323,6 +323,15 @@ public sealed partial class TenantLedger
     {
         SetDeadline(budget.PeriodEndDeadline, budget.PeriodEndNanos);
         SetDeadline(budget.ExtensionDeadline, budget.ExtensionEndNanos);
+    }
+
+    internal void RemoveBudgetDeadlines(Grain grain)
+    {
+        foreach (Budget window in grain.Windows)
+        {
+            _deadlines.Remove(window.PeriodEndDeadline);
+            _deadlines.Remove(window.ExtensionDeadline);
+        }
     }
 
     internal void SetCatalog(CatalogModel catalog)

@@ -79,10 +79,13 @@ public sealed partial class TenantLedger
         foreach (Grain grain in _grains.Values.Concat(_sessions.Values))
         {
             Spend sum = held.GetValueOrDefault(grain);
-            Invariant.Holds(grain.Budget.HeldNanos == sum.CostNanos);
-            Invariant.Holds(grain.Budget.HeldTokens == sum.Tokens);
-            Invariant.Holds(grain.Budget.SettledNanos <= grain.Budget.LifetimeNanos);
-            Invariant.Holds(grain.Budget.OverrunNanos <= grain.Budget.SettledNanos);
+            foreach (Budget window in grain.Windows)
+            {
+                Invariant.Holds(window.HeldNanos == sum.CostNanos);
+                Invariant.Holds(window.HeldTokens == sum.Tokens);
+                Invariant.Holds(window.SettledNanos <= window.LifetimeNanos);
+                Invariant.Holds(window.OverrunNanos <= window.SettledNanos);
+            }
         }
     }
 
@@ -111,7 +114,10 @@ public sealed partial class TenantLedger
 
         foreach (Grain grain in _grains.Values.OrderBy(grain => grain.Name, StringComparer.Ordinal))
         {
-            state.Grains.Add(grain.Budget.ToState());
+        {
+            foreach (Budget window in grain.Windows) state.Grains.Add(window.ToState());
+        }
+
             if (grain is AgentGrain { Standing: not Standing.Active } agent)
                 state.Agents.Add(new AgentState { Agent = agent.Name, Standing = StandingOf(agent.Standing) });
         }
@@ -183,8 +189,10 @@ public sealed partial class TenantLedger
         foreach (BudgetState budget in state.Grains)
         {
             Grain grain = GetOrAdd(budget.Grain, NewGrain);
-            grain.Budget.Restore(budget);
-            SetBudgetDeadlines(grain.Budget);
+            Budget? window = grain.FindWindow(budget.Window);
+            Invariant.Holds(window is not null);
+            window!.Restore(budget);
+            SetBudgetDeadlines(window);
         }
 
         foreach (AgentState agent in state.Agents)
@@ -234,7 +242,7 @@ public sealed partial class TenantLedger
         OpenReservations++;
         _deadlines.Set(reservation, reservation.ExpireNanos);
         session!.Link(reservation);
-        foreach (Grain grain in session.Path) grain.Budget.RestoreHold(reservation.Held);
+        foreach (Grain grain in session.Path) grain.RestoreHold(reservation.Held);
     }
 
     private static AgentState.Types.Standing StandingOf(Standing standing) => standing switch

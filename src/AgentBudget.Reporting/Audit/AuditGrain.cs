@@ -6,15 +6,34 @@ namespace AgentBudget.Reporting.Audit;
 /// The plain numbers of one grain. One that a catalog removes keeps its usage until no session that is known refers
 /// to it.
 /// </summary>
-internal sealed class AuditGrain(string name)
+internal sealed partial class AuditGrain(string name)
 {
     // The ledger's amounts are 64 bits, the highest stands for unlimited; no cap reaches it.
     private static readonly Int128 HighestCap = long.MaxValue - 1;
 
     private AuditLadder _ladder = AuditLadder.Ceiling;
     private AuditLimit _ofCatalog;
+    private AuditLimit _carryCap;
 
     public string Name { get; } = name;
+
+    /// <summary>Which window of the grain these numbers are, by its period; empty for a session.</summary>
+    public string Window { get; private set; } = "";
+
+    /// <summary>The other windows of the same grain.</summary>
+    public List<AuditGrain> Further { get; private set; } = [];
+
+    /// <summary>Every window of the grain, this one first.</summary>
+    public IEnumerable<AuditGrain> Windows => Further.Prepend(this);
+
+    /// <summary>Length of a rolling window; null for a calendar one.</summary>
+    public Int128? Rolling { get; private set; }
+
+    /// <summary>What was settled in which step of a rolling window, oldest first.</summary>
+    public List<(Int128 Index, AuditAmount Settled, AuditAmount Overrun)> RollingSteps { get; } = [];
+
+    /// <summary>What of the limit was carried over from former periods.</summary>
+    public AuditAmount Carried { get; private set; }
 
     public bool IsInCatalog { get; set; }
 
@@ -62,15 +81,6 @@ internal sealed class AuditGrain(string name)
 
     public IReadOnlyList<AuditLadder.Step> Steps => _ladder.Steps;
 
-    public void Configure(Budget? budget, AuditLadder ladder, Int128? periodEnd)
-    {
-        Period = budget is null || budget.Period == Period.Unspecified ? Period.None : budget.Period;
-        PeriodEnd = periodEnd;
-        _ladder = AuditLadder.From(budget, ladder);
-        SetLimit(new AuditLimit(
-            AuditNumbers.OptionalNanosOf(budget?.Limit), budget is { HasTokens: true } ? budget.Tokens : null));
-    }
-
     public void SetLimit(AuditLimit limit)
     {
         _ofCatalog = limit;
@@ -86,21 +96,24 @@ internal sealed class AuditGrain(string name)
 
     public void EndExtension() => Extend(default, end: null);
 
-    public void EndPeriod(Int128? nextEnd)
+    public void EndPeriod(Int128? nextEnd, AuditAmount carried)
     {
+        Carried = carried;
         Past += Settled;
         Settled = Overrun = default;
         ToldPercent = 0;
         PeriodEnd = nextEnd;
         if (ExtensionEnd is null) EndExtension();
+        else MoveCaps();
     }
 
     public void Hold(AuditAmount amount) => Held += amount;
 
     public void Unhold(AuditAmount amount) => Held -= amount;
 
-    public void Charge(AuditAmount amount, AuditAmount overrun)
+    public void Charge(AuditAmount amount, AuditAmount overrun, Int128 now)
     {
+        AddStep(now, amount, overrun);
         Settled += amount;
         Overrun += overrun;
     }
@@ -124,7 +137,8 @@ internal sealed class AuditGrain(string name)
 
     private void MoveCaps()
     {
-        Limit = new AuditLimit(Moved(_ofCatalog.Nanos, Extension.Nanos), Moved(_ofCatalog.Tokens, Extension.Tokens));
+        var plain = new AuditLimit(Moved(_ofCatalog.Nanos, Carried.Nanos), Moved(_ofCatalog.Tokens, Carried.Tokens));
+        Limit = new AuditLimit(Moved(plain.Nanos, Extension.Nanos), Moved(plain.Tokens, Extension.Tokens));
         SoftCap = Cap(_ladder.SoftPercent);
         HardCap = Cap(_ladder.HardPercent);
         ToldPercent = Math.Min(ToldPercent, HighestReached(Settled));

@@ -53,6 +53,10 @@ public sealed record AuditRule(string Id, string Fact)
     public static readonly AuditRule PeriodSettled = new(
         "period.settled", "A period's closing sum is what was settled in it, so that all periods sum to the lifetime.");
 
+    /// <summary>What a period leaves.</summary>
+    public static readonly AuditRule Rollover = new(
+        "period.rollover", "A period carries over what of its limit was not settled, up to the cap, and only so.");
+
     /// <summary>Sessions are known.</summary>
     public static readonly AuditRule SessionKnown = new(
         "session.known", "A spend names a session that was opened and is not yet forgotten, and its whole path.");
@@ -190,8 +194,8 @@ public sealed record AuditRule(string Id, string Fact)
     public static IReadOnlyList<AuditRule> All { get; } =
     [
         Chain, Format, Sequence, Time, RequestOnce, RequestAsked, CatalogIdentity, CatalogPrices, CatalogInUse,
-        Extension, PeriodEnd, PeriodSettled, SessionKnown, SessionPath, SessionScope, SessionTime, Delegation,
-        Cascade, Suspended, Breaker, SessionOver, SessionTotals, SessionReleased, Tags, HoldScope, HoldCost,
+        Extension, PeriodEnd, PeriodSettled, Rollover, SessionKnown, SessionPath, SessionScope, SessionTime,
+        Delegation, Cascade, Suspended, Breaker, SessionOver, SessionTotals, SessionReleased, Tags, HoldScope, HoldCost,
         HoldTime, Downgrade, GrantCeiling, GrantCap, Left, Refusal, ReservationKnown, ReservationTerminal,
         ReservationSum, Expiry, SettleCost, SettlePrice, SettleOverrun, SettleLate, RecordedCost, Tiers, Credential,
         AgentStanding,

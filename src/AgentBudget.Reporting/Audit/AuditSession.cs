@@ -106,6 +106,9 @@ internal sealed class AuditSession
     /// <summary>Its lineage, then agent, use case, business unit, tenant.</summary>
     public IReadOnlyList<AuditGrain> Path { get; }
 
+    /// <summary>Every window of every grain of the path: what a spend has to fit.</summary>
+    public IEnumerable<AuditGrain> Windows => Path.SelectMany(grain => grain.Windows);
+
     public AuditGrain AgentGrain => Path[^4];
 
     public AuditGrain UseCaseGrain => Path[^3];

@@ -91,6 +91,15 @@ internal sealed class AuditState
         return grain;
     }
 
+    /// <summary>A window of a grain, the first where none is named; else a finding and the first.</summary>
+    public AuditGrain WindowOf(string grain, string window)
+    {
+        AuditGrain first = GetOrAddGrain(grain);
+        AuditGrain? found = first.Windows.FirstOrDefault(own => window.Length == 0 || own.Window == window);
+        if (found is null) Find(AuditRule.PeriodEnd, $"{grain} has no window '{window}'");
+        return found ?? first;
+    }
+
     /// <summary>
     /// The session that an event names, if its path is the one it was opened with; else a finding and null.
     /// </summary>
@@ -124,7 +133,7 @@ internal sealed class AuditState
     /// <summary>The hold was given back; a late commit can still name it.</summary>
     public void GiveBack(long number, AuditHold hold)
     {
-        foreach (AuditGrain grain in hold.Session.Path) grain.Unhold(hold.Held);
+        foreach (AuditGrain grain in hold.Session.Windows) grain.Unhold(hold.Held);
         hold.Held = default;
         hold.IsHeld = false;
         hold.Session.OpenHolds.Remove(number);
@@ -169,7 +178,7 @@ internal sealed class AuditState
     /// <summary>Periods and extensions of a path that should have ended before now.</summary>
     public void CheckDeadlines(AuditSession session)
     {
-        foreach (AuditGrain grain in session.Path)
+        foreach (AuditGrain grain in session.Windows)
         {
             if (grain.PeriodEnd <= Now)
                 Find(
@@ -192,7 +201,7 @@ internal sealed class AuditState
         AuditLimit least = default;
         foreach (AuditGrain grain in session.Path)
         {
-            AuditLimit own = grain.Available;
+            AuditLimit own = grain.Windows.Select(window => window.Available).Aggregate(AuditLimit.Min);
             if (!IsBelow(own, least)) continue;
             (tightest, least) = (grain, own);
         }

@@ -10,7 +10,7 @@ internal static class BudgetAudit
 
     public static void Extend(AuditState state, BudgetExtended extended)
     {
-        AuditGrain grain = state.GetOrAddGrain(extended.Grain);
+        AuditGrain grain = state.WindowOf(extended.Grain, extended.Window);
         if (!grain.IsInCatalog || !grain.HasLimit)
             state.Find(AuditRule.Extension, $"{extended.Grain} has no budget in the catalog that could be extended");
         Int128? end = AuditNumbers.OptionalNanosOf(extended.ExpireTime);
@@ -22,7 +22,7 @@ internal static class BudgetAudit
 
     public static void EndExtension(AuditState state, ExtensionExpired expired)
     {
-        AuditGrain grain = state.GetOrAddGrain(expired.Grain);
+        AuditGrain grain = state.WindowOf(expired.Grain, expired.Window);
         if (grain.ExtensionEnd is null || grain.ExtensionEnd > state.Now)
         {
             state.Find(
@@ -35,7 +35,7 @@ internal static class BudgetAudit
 
     public static void EndPeriod(AuditState state, PeriodEnded ended)
     {
-        AuditGrain grain = state.GetOrAddGrain(ended.Grain);
+        AuditGrain grain = state.WindowOf(ended.Grain, ended.Window);
         Int128? end = AuditNumbers.OptionalNanosOf(ended.EndTime);
         Int128? next = AuditNumbers.OptionalNanosOf(ended.NextEndTime);
         if (grain.PeriodEnd is null || end != grain.PeriodEnd || end > state.Now)
@@ -55,15 +55,39 @@ internal static class BudgetAudit
         var settled = new AuditAmount(ended.SettledNanos, ended.SettledTokens);
         if (settled != grain.Settled)
             state.Find(AuditRule.PeriodSettled, $"{ended.Grain} settled {grain.Settled} in it, and it says {settled}");
-        grain.EndPeriod(next);
+        var carried = new AuditAmount(ended.CarriedNanos, ended.CarriedTokens);
+        if (state.IsEventClean && carried != grain.Carry())
+            state.Find(AuditRule.Rollover, $"{ended.Grain} leaves {grain.Carry()}, and it carries over {carried}");
+        grain.EndPeriod(next, carried);
+    }
+
+    /// <summary>The oldest step of a rolling window leaves it.</summary>
+    public static void MoveWindow(AuditState state, WindowMoved moved)
+    {
+        AuditGrain grain = state.WindowOf(moved.Grain, moved.Window);
+        if (grain.Rolling is null || grain.PeriodEnd is null || grain.PeriodEnd > state.Now)
+        {
+            state.Find(
+                AuditRule.PeriodEnd,
+                $"the window of {moved.Grain} moves at {AuditNumbers.Show(grain.PeriodEnd)} and not yet");
+        }
+
+        (AuditAmount Settled, AuditAmount Overrun) left = grain.Move();
+        (AuditAmount Settled, AuditAmount Overrun) said = (
+            new AuditAmount(moved.SettledNanos, moved.SettledTokens),
+            new AuditAmount(moved.OverrunNanos, moved.OverrunTokens));
+        if (said != left)
+            state.Find(AuditRule.PeriodSettled, $"{left.Settled} leave {moved.Grain}, and it says {said.Settled}");
     }
 
     /// <summary>The end that a catalog gives to a grain's period, before it is taken over.</summary>
     public static void CheckPeriodEnd(
-        AuditState state, AuditGrain grain, Budget? budget, Dictionary<string, Int128> ends, bool keepsZone)
+        AuditState state, AuditGrain any, Budget? budget, Dictionary<(string, string), Int128> ends, bool keepsZone)
     {
-        bool hasEnd = ends.TryGetValue(grain.Name, out Int128 end);
-        bool hasPeriod = budget is not null && budget.Period is not (Period.Unspecified or Period.None);
+        string window = AuditGrain.WindowOf(budget);
+        AuditGrain grain = any.Windows.FirstOrDefault(own => own.Window == window) ?? new AuditGrain(any.Name);
+        bool hasEnd = ends.TryGetValue((grain.Name, window), out Int128 end);
+        bool hasPeriod = budget?.Period is not (null or Period.Unspecified or Period.None or Period.Rolling);
         if (!hasPeriod)
         {
             if (hasEnd) state.Find(AuditRule.PeriodEnd, $"{grain.Name} has no period, and it names an end of it");
@@ -87,7 +111,7 @@ internal static class BudgetAudit
     {
         (int fewest, int most) = period switch
         {
-            Period.Unspecified or Period.None => (0, 0),
+            Period.Unspecified or Period.None or Period.Rolling => (0, 0),
             Period.Day => (1, 1),
             Period.Week => (7, 7),
             Period.Month => (28, 31),
@@ -116,6 +140,8 @@ internal static class BudgetAudit
             ("held tokens", grain.Held.Tokens, balance.HeldTokens),
             ("available tokens", grain.Available.Tokens, balance.HasAvailableTokens ? balance.AvailableTokens : null),
             ("tier", grain.HighestReached(grain.Exposure), balance.Tier),
+            ("carried", grain.Carried.Nanos, AuditNumbers.OptionalNanosOf(balance.Carried) ?? 0),
+            ("carried tokens", grain.Carried.Tokens, balance.CarriedTokens),
             ("reset time", grain.PeriodEnd, AuditNumbers.OptionalNanosOf(balance.ResetTime)),
         ];
         foreach ((string name, Int128? value, Int128? said) in numbers)

@@ -17,24 +17,28 @@ internal static class CatalogAudit
         state.Catalog = catalog;
         state.RequiredTags = [.. catalog.Tags.Where(tag => tag.Value.Required).Select(tag => tag.Key)];
 
-        Dictionary<string, Int128> ends = [];
+        Dictionary<(string, string), Int128> ends = [];
         foreach (PeriodEnd end in applied.PeriodEnds)
         {
-            if (end.EndTime is not null) ends[end.Grain] = AuditNumbers.NanosOf(end.EndTime);
+            if (end.EndTime is not null) ends[(end.Grain, end.Window)] = AuditNumbers.NanosOf(end.EndTime);
         }
 
         foreach (AuditGrain grain in state.Grains.Values) grain.IsInCatalog = false;
-        foreach ((string name, Budget? budget, AuditLadder ladder) in GrainsOf(state, catalog))
+        foreach ((string name, IReadOnlyList<Budget> budgets, AuditLadder ladder) in GrainsOf(state, catalog))
         {
             AuditGrain grain = state.GetOrAddGrain(name);
             grain.IsInCatalog = true;
-            BudgetAudit.CheckPeriodEnd(state, grain, budget, ends, keepsZone);
-            grain.Configure(budget, ladder, ends.TryGetValue(name, out Int128 end) ? end : null);
+            foreach (Budget budget in budgets) BudgetAudit.CheckPeriodEnd(state, grain, budget, ends, keepsZone);
+            grain.ConfigureWindows(
+                budgets,
+                ladder,
+                window => ends.TryGetValue((name, window), out Int128 end) ? end : null,
+                state.Now);
         }
 
         foreach (AuditGrain grain in state.Grains.Values.Where(grain => !grain.IsInCatalog))
         {
-            grain.Configure(budget: null, AuditLadder.Ceiling, periodEnd: null);
+            grain.ConfigureWindows([], AuditLadder.Ceiling, _ => null, state.Now);
             if (state.Agents.ContainsKey(grain.Name)) state.Agents[grain.Name] = new AuditAgent(new Agent());
         }
 
@@ -91,14 +95,22 @@ internal static class CatalogAudit
         }
     }
 
-    private static IEnumerable<(string Name, Budget? Budget, AuditLadder Ladder)> GrainsOf(
+    private static IEnumerable<(string Name, IReadOnlyList<Budget> Budgets, AuditLadder Ladder)> GrainsOf(
         AuditState state, Catalog catalog)
     {
-        yield return (state.Tenant.Name, catalog.Budget, AuditLadder.Other);
+        yield return (state.Tenant.Name, Windows(catalog.Budget, catalog.FurtherBudgets), AuditLadder.Other);
         foreach (BusinessUnit unit in catalog.BusinessUnits)
-            yield return ("businessUnits/" + unit.Id, unit.Budget, AuditLadder.Other);
+            yield return ("businessUnits/" + unit.Id, Windows(unit.Budget, unit.FurtherBudgets), AuditLadder.Other);
         foreach (UseCase useCase in catalog.UseCases)
-            yield return ("useCases/" + useCase.Id, useCase.Budget, AuditLadder.UseCase);
-        foreach (Agent agent in catalog.Agents) yield return ("agents/" + agent.Id, agent.Budget, AuditLadder.Other);
+        {
+            IReadOnlyList<Budget> windows = Windows(useCase.Budget, useCase.FurtherBudgets);
+            yield return ("useCases/" + useCase.Id, windows, AuditLadder.UseCase);
+        }
+
+        foreach (Agent agent in catalog.Agents)
+            yield return ("agents/" + agent.Id, Windows(agent.Budget, agent.FurtherBudgets), AuditLadder.Other);
     }
+
+    private static IReadOnlyList<Budget> Windows(Budget? budget, IEnumerable<Budget> further) =>
+        budget is null ? [] : [budget, .. further];
 }

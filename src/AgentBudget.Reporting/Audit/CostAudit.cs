@@ -20,9 +20,10 @@ internal static class CostAudit
         HoldAudit.CheckHardCap(state, session, charge, before: null);
         TierAudit.Check(state, session, recorded.TiersCrossed, charge);
 
-        foreach (AuditGrain grain in session.Path) grain.Charge(charge, overrun: default);
+        foreach (AuditGrain grain in session.Windows) grain.Charge(charge, overrun: default, state.Now);
         foreach (TierCrossing crossing in recorded.TiersCrossed)
-            session.Path.FirstOrDefault(grain => grain.Name == crossing.Grain)?.Tell(crossing.AtPercent);
+            session.Windows.FirstOrDefault(
+                grain => grain.Name == crossing.Grain && grain.Window == crossing.Window)?.Tell(crossing.AtPercent);
         session.ToolCalls += recorded.ToolCalls;
         BreakerAudit.CountCall(session, isStep: false, tool: "", digest: "");
         BreakerAudit.CountCharge(session, charge.Nanos, state.Now);
@@ -72,7 +73,7 @@ internal static class CostAudit
     {
         if (session.UseCase.AllowWithoutCheaperModel) return;
         AuditGrain? above =
-            session.Path.FirstOrDefault(grain => !grain.SoftCap.Admits(grain.Exposure, charge, before: null));
+            session.Windows.FirstOrDefault(grain => !grain.SoftCap.Admits(grain.Exposure, charge, before: null));
         if (above is not null)
             state.Find(AuditRule.Downgrade, $"it is above the soft cap of {above.Name}, where this use case refuses");
     }

@@ -21,7 +21,7 @@ internal static class HoldAudit
         CheckTime(state, held);
         CheckCeilings(state, session, held);
         CheckHardCap(state, session, amount, before: null);
-        foreach (AuditGrain grain in session.Path) grain.Hold(amount);
+        foreach (AuditGrain grain in session.Windows) grain.Hold(amount);
         if (held.Model.Length > 0) session.Steps++;
         session.ToolCalls += held.ToolCalls;
         BreakerAudit.CountCall(session, isStep: held.Model.Length > 0, held.Tool, held.ToolArgumentsDigest);
@@ -56,7 +56,7 @@ internal static class HoldAudit
         CheckTime(state, held);
         CheckHardCap(state, session, amount, hold.Held);
 
-        foreach (AuditGrain grain in session.Path)
+        foreach (AuditGrain grain in session.Windows)
         {
             grain.Unhold(hold.Held);
             grain.Hold(amount);
@@ -96,7 +96,7 @@ internal static class HoldAudit
     public static void CheckHardCap(
         AuditState state, AuditSession session, AuditAmount amount, AuditAmount? before)
     {
-        foreach (AuditGrain grain in session.Path)
+        foreach (AuditGrain grain in session.Windows)
         {
             if (grain.HardCap.Admits(grain.Exposure, amount, before)) continue;
             state.Find(
@@ -179,7 +179,7 @@ internal static class HoldAudit
         }
 
         AuditAmount askedAmount = amount with { Nanos = askedCost.Value };
-        AuditGrain? above = session.Path.FirstOrDefault(
+        AuditGrain? above = session.Windows.FirstOrDefault(
             grain => !grain.SoftCap.Admits(grain.Exposure, askedAmount, before));
         string? cheaper = asked is null ? null : CheaperOf(state, session, asked.Model, tokens, held);
         if (isDowngraded && above is null)

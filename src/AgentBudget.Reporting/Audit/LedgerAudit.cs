@@ -122,6 +122,10 @@ public sealed class LedgerAudit(string tenant)
                 OfTenant(ledgerEvent, AuditOperation.None);
                 BudgetAudit.EndPeriod(_state, ledgerEvent.PeriodEnded);
                 break;
+            case Fact.WindowMoved:
+                OfTenant(ledgerEvent, AuditOperation.None);
+                BudgetAudit.MoveWindow(_state, ledgerEvent.WindowMoved);
+                break;
             case Fact.SessionOpened:
                 OfTenant(ledgerEvent, AuditOperation.OpenSession);
                 _counts.Sessions++;
@@ -289,9 +293,10 @@ public sealed class LedgerAudit(string tenant)
         Fact.SessionResumed => AuditOperation.ResumeSession,
         Fact.BreakerReset => AuditOperation.ResetBreaker,
         Fact.None or Fact.CatalogApplied or Fact.BudgetExtended or Fact.ExtensionExpired or Fact.PeriodEnded
-            or Fact.SessionOpened or Fact.SessionClosed or Fact.ReservationExpired or Fact.CredentialCreated
-            or Fact.CredentialRevoked or Fact.AgentSuspended or Fact.AgentResumed or Fact.AgentDecommissioned
-            or Fact.BreakerTripped or Fact.AccessTokenRevoked or Fact.SigningKeyRotated => AuditOperation.None,
+            or Fact.WindowMoved or Fact.SessionOpened or Fact.SessionClosed or Fact.ReservationExpired
+            or Fact.CredentialCreated or Fact.CredentialRevoked or Fact.AgentSuspended or Fact.AgentResumed
+            or Fact.AgentDecommissioned or Fact.BreakerTripped or Fact.AccessTokenRevoked or Fact.SigningKeyRotated =>
+            AuditOperation.None,
     };
 
     private void CheckOverdue()
@@ -311,7 +316,7 @@ public sealed class LedgerAudit(string tenant)
                     AuditRule.SessionTime, $"{session.Spender.Session} should have ended at {AuditNumbers.Show(due)}");
         }
 
-        foreach (AuditGrain grain in _state.Grains.Values)
+        foreach (AuditGrain grain in _state.Grains.Values.SelectMany(grain => grain.Windows))
         {
             if (grain.PeriodEnd < _state.Now)
                 _state.Find(

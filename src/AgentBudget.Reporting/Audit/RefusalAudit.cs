@@ -85,9 +85,11 @@ internal static class RefusalAudit
         return refused.Requested > limit - settled - held ? null : $"it would fit: {Said(refused)}";
     }
 
-    private static string? FaultOfBudget(AuditGrain grain, ReservationRefused refused)
+    private static string? FaultOfBudget(AuditGrain any, ReservationRefused refused)
     {
-        if (refused.Grain != grain.Name) return $"{refused.Grain} is not {grain.Name}";
+        if (refused.Grain != any.Name) return $"{refused.Grain} is not {any.Name}";
+        if (any.Windows.FirstOrDefault(window => window.Window == refused.Window) is not { } grain)
+            return $"{any.Name} has no window '{refused.Window}'";
         bool isMoney = refused.Unit == Unit.Nanos;
         if (!isMoney && refused.Unit != Unit.Tokens) return $"a budget does not count {refused.Unit}";
         if (AuditNumbers.OptionalNanosOf(refused.ResetTime) != grain.PeriodEnd)

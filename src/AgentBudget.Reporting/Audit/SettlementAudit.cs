@@ -25,16 +25,17 @@ internal static class SettlementAudit
 
         var unheld = new AuditAmount(settled.UnheldNanos, settled.UnheldTokens);
         var overrun = new AuditAmount(settled.OverrunNanos, settled.OverrunTokens);
-        foreach (AuditGrain grain in session.Path)
+        foreach (AuditGrain grain in session.Windows)
         {
             grain.Unhold(unheld);
-            grain.Charge(charge, overrun);
+            grain.Charge(charge, overrun, state.Now);
         }
 
         BreakerAudit.CountCharge(session, charge.Nanos, state.Now);
 
         foreach (TierCrossing crossing in settled.TiersCrossed)
-            session.Path.FirstOrDefault(grain => grain.Name == crossing.Grain)?.Tell(crossing.AtPercent);
+            session.Windows.FirstOrDefault(
+                grain => grain.Name == crossing.Grain && grain.Window == crossing.Window)?.Tell(crossing.AtPercent);
         hold.Held -= unheld;
         if (settled.Final)
         {

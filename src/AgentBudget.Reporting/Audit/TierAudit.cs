@@ -11,11 +11,12 @@ internal static class TierAudit
         if (!state.IsEventClean) return;
         foreach (TierCrossing crossing in crossed)
         {
-            bool isOnPath = session.Path.Any(grain => grain.Name == crossing.Grain);
+            bool isOnPath = session.Windows.Any(
+                grain => grain.Name == crossing.Grain && grain.Window == crossing.Window);
             if (!isOnPath) state.Find(AuditRule.Tiers, $"{crossing.Grain} is not on its path");
         }
 
-        foreach (AuditGrain grain in session.Path)
+        foreach (AuditGrain grain in session.Windows)
         {
             if (grain.Steps.Count > 0) Check(state, grain, crossed, charge);
         }
@@ -28,7 +29,7 @@ internal static class TierAudit
         int told = grain.ToldPercent;
         foreach (TierCrossing crossing in crossed)
         {
-            if (crossing.Grain != grain.Name) continue;
+            if (crossing.Grain != grain.Name || crossing.Window != grain.Window) continue;
             bool isTier = grain.Steps.Any(step => step.IsNotified && step.Percent == crossing.AtPercent);
             if (crossing.AtPercent <= told)
                 state.Find(AuditRule.Tiers, $"tier {crossing.AtPercent} of {grain.Name} was told before");

@@ -63,6 +63,35 @@ public sealed class CatalogReaderTests
     }
 
     [Fact]
+    public void Windows_rolling_periods_rollover_and_prices_by_region_and_tier_are_read()
+    {
+        const string document = """
+            tenant: acme
+            currency: USD
+            budgets:
+              - { limit: 100, period: month, rollover: unused }
+              - { limit: 5, period: { rolling: 7d } }
+              - { tokens: 10, period: day, rollover: { cap: 2.50, capTokens: 3 } }
+            prices:
+              - { model: m, region: eu, serviceTier: priority, rates: { input: 1 } }
+              - { model: m, rates: { input: 1 }, flex: { multiplier: 0.5 }, priority: { multiplier: 2 } }
+            """;
+
+        CatalogReading reading = CatalogReader.Read(document, CatalogFormat.Yaml);
+
+        Assert.Empty(reading.Faults);
+        Catalog catalog = reading.Catalog;
+        Assert.Equal((Period.Month, new Rollover()), (catalog.Budget.Period, catalog.Budget.Rollover));
+        Budget rolling = catalog.FurtherBudgets[0];
+        Assert.Equal((Period.Rolling, 604_800), (rolling.Period, rolling.Rolling.Seconds));
+        Rollover rollover = catalog.FurtherBudgets[1].Rollover;
+        Assert.Equal((2, 500_000_000, 3), (rollover.Cap.Units, rollover.Cap.Nanos, rollover.CapTokens));
+        Assert.Equal(("eu", ServiceTier.Priority), (catalog.Prices[0].Region, catalog.Prices[0].ServiceTier));
+        Assert.Equal(
+            (500_000, 2_000_000), (catalog.Prices[1].FlexMultiplierPpm, catalog.Prices[1].PriorityMultiplierPpm));
+    }
+
+    [Fact]
     public void A_catalog_that_uses_nothing_unfinished_has_no_notices()
     {
         CatalogReading reading = CatalogReader.Read(Minimal, CatalogFormat.Unspecified);
@@ -117,8 +146,17 @@ public sealed class CatalogReaderTests
         "tenant: acme\ncurrency: USD\nbudget: { limit: 1, period: fortnight }",
         3, "budget.period", "must be none, day")]
     [InlineData(
-        "tenant: acme\ncurrency: USD\nbudget: { limit: 1, period: { rolling: 7d } }",
-        3, "budget.period", "rolling")]
+        "tenant: acme\ncurrency: USD\nbudget: { limit: 1, period: { rolling: 30s } }",
+        3, "budget.period.rolling", "1 min to 365 days")]
+    [InlineData(
+        "tenant: acme\ncurrency: USD\nbudget: { limit: 1, period: day, rollover: half }",
+        3, "budget.rollover", "must be none, unused")]
+    [InlineData(
+        "tenant: acme\ncurrency: USD\nbudget: { limit: 1 }\nbudgets: [{ limit: 1 }]",
+        4, "budgets", "one of the two")]
+    [InlineData(
+        "tenant: acme\ncurrency: USD\nbudgets: [{ limit: 1, period: day }, { limit: 2, period: day }]",
+        3, "budgets[1].period", "another window of day")]
     [InlineData(
         "tenant: acme\ncurrency: USD\nbudget:\n  limit: 1\n  tiers:\n    - { at: 80, notify: [owner] }"
         + "\n    - { at: 50, notify: [owner] }",

@@ -55,7 +55,9 @@ internal static partial class Faults
         ["an extension of more than it says"] = new(
             AuditRule.Extension, OneExtension, Last(e => e.BudgetExtended.ExtensionNanos++)),
         ["an extension of what has no budget"] = new(
-            AuditRule.Extension, OneExtension, Last(e => e.BudgetExtended.Grain = "agents/writer")),
+            AuditRule.Extension,
+            OneExtension,
+            Last(e => (e.BudgetExtended.Grain, e.BudgetExtended.Window) = ("agents/writer", ""))),
         ["an extension that ends early"] = new(
             AuditRule.Extension,
             ledger =>

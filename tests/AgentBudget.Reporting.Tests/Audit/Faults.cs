@@ -11,7 +11,8 @@ internal static partial class Faults
     public static IReadOnlyDictionary<string, Fault> All { get; } = new Dictionary<string, Fault>(
     [
         .. OfOrder(), .. OfCatalogs(), .. OfBudgets(), .. OfSessions(), .. OfRuns(), .. OfSuspensions(),
-        .. OfHolds(), .. OfAmendments(), .. OfCosts(), .. OfRefusals(), .. OfSettlements(), .. OfIdentity(),
+        .. OfHolds(), .. OfAmendments(), .. OfCosts(), .. OfWindows(), .. OfRefusals(), .. OfSettlements(),
+        .. OfIdentity(),
     ]);
 
     private static void OneSession(AuditedLedger ledger) => ledger.Open();

@@ -21,7 +21,8 @@ internal sealed class RandomLedger(int seed)
     private static readonly string[] Extended =
         ["useCases/promo", "useCases/plan", "agents/writer", "businessUnits/marketing", "tenants/acme"];
 
-    private static readonly Period[] Periods = [Period.None, Period.Day, Period.Week, Period.Month, Period.Quarter];
+    private static readonly Period[] Periods =
+        [Period.None, Period.Day, Period.Week, Period.Month, Period.Quarter, Period.Rolling, Period.Year];
 
     private readonly Random _random = new(seed);
     private readonly List<long> _sessions = [];
@@ -291,6 +292,7 @@ internal sealed class RandomLedger(int seed)
             Grain = Any(Extended),
             Reason = "more",
         };
+        if (_random.Next(3) == 0) request.Window = Any(["day", "week", "month", "none"]);
         if (_random.Next(2) == 0) request.Amount = Dollars(_random.Next(1, 30) / 100m);
         else request.Limit = Dollars(_random.Next(0, 200) / 100m);
         if (_random.Next(2) == 0)
@@ -328,7 +330,7 @@ internal sealed class RandomLedger(int seed)
     private static void Vary(Catalog catalog, Random random)
     {
         UseCase promo = catalog.UseCases[0];
-        promo.Budget = BudgetOf(random, 60);
+        promo.Budget = BudgetOf(random, 60, promo.FurtherBudgets);
         promo.AllowWithoutCheaperModel = random.Next(2) == 0;
         if (random.Next(3) == 0)
         {
@@ -344,7 +346,8 @@ internal sealed class RandomLedger(int seed)
         if (random.Next(3) > 0) catalog.UseCases.Add(plan);
         catalog.Agents[0].UseCases.Add(catalog.UseCases.Skip(1).Select(useCase => useCase.Id));
         catalog.Agents[0].Models.Add("flash");
-        catalog.Agents[0].Budget = random.Next(2) == 0 ? null : BudgetOf(random, 150);
+        Agent writer = catalog.Agents[0];
+        writer.Budget = random.Next(2) == 0 ? null : BudgetOf(random, 150, writer.FurtherBudgets);
         catalog.Agents[0].SessionTtl = Duration.FromTimeSpan(TimeSpan.FromMinutes(random.Next(10, 2000)));
         Agent other = catalog.Agents[0].Clone();
         other.Id = "other";
@@ -414,11 +417,23 @@ internal sealed class RandomLedger(int seed)
         catalog.Prices.Add(later);
     }
 
-    private static Budget BudgetOf(Random random, int cents)
+    // The first window, and sometimes more of other periods.
+    private static Budget BudgetOf(Random random, int cents, RepeatedField<Budget>? further = null)
     {
-        Period period = Periods[random.Next(Periods.Length)];
+        Period[] periods = [.. Periods];
+        random.Shuffle(periods);
+        further?.Add(periods.Skip(1).Take(random.Next(0, 3)).Select(period => WindowOf(random, cents, period)));
+        return WindowOf(random, cents, periods[0]);
+    }
+
+    private static Budget WindowOf(Random random, int cents, Period period)
+    {
         var budget = new Budget { Limit = Dollars(random.Next(1, cents) / 100m), Period = period };
         if (random.Next(3) == 0) budget.Tokens = random.Next(10_000, 400_000);
+        if (period == Period.Rolling) budget.Rolling = new Duration { Seconds = random.Next(60, 200_000) };
+        else if (period != Period.None && random.Next(3) == 0) budget.Rollover = new Rollover();
+        if (budget.Rollover is not null && random.Next(2) == 0)
+            budget.Rollover.Cap = Dollars(random.Next(0, cents) / 100m);
         return budget;
     }
 }

@@ -51,7 +51,7 @@ public sealed class RandomLedgerTests
             }
         }
 
-        Assert.Equal(25, facts.Count);
+        Assert.Equal(26, facts.Count);
         Assert.Superset(
             new HashSet<Reason>
             {

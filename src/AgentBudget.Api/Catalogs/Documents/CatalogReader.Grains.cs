@@ -1,4 +1,7 @@
+using AgentBudget.Grains.Catalogs;
 using AgentBudget.Protocol.V1;
+using Google.Protobuf.Collections;
+using Google.Protobuf.WellKnownTypes;
 
 namespace AgentBudget.Api.Catalogs.Documents;
 
@@ -14,14 +17,15 @@ public static partial class CatalogReader
     {
         private BusinessUnit ReadBusinessUnit(DocumentCursor item)
         {
-            DocumentMap map = item.Map("id", "owner", "finance", "budget");
-            return new BusinessUnit
+            DocumentMap map = item.Map("id", "owner", "finance", "budget", "budgets");
+            BusinessUnit unit = new()
             {
                 Id = map.Require("id")?.Id() ?? "",
                 Owner = ReadContact(map.Find("owner")),
                 Finance = ReadContact(map.Find("finance")),
-                Budget = ReadBudget(map.Find("budget")),
             };
+            unit.Budget = ReadBudgets(map, unit.FurtherBudgets);
+            return unit;
         }
 
         private Contact? ReadContact(DocumentCursor? cursor)
@@ -44,15 +48,15 @@ public static partial class CatalogReader
         private UseCase ReadUseCase(DocumentCursor item)
         {
             DocumentMap map = item.Map(
-                "id", "businessUnit", "class", "budget", "downgrade", "withoutCheaperModel", "outcomes");
+                "id", "businessUnit", "class", "budget", "budgets", "downgrade", "withoutCheaperModel", "outcomes");
             UseCase useCase = new()
             {
                 Id = map.Require("id")?.Id() ?? "",
                 BusinessUnit = map.Require("businessUnit")?.Id() ?? "",
                 Class = map.Find("class")?.Text(FieldRules.IdCharsMax) ?? "",
-                Budget = ReadBudget(map.Find("budget")),
                 AllowWithoutCheaperModel = ReadWithoutCheaperModel(map.Find("withoutCheaperModel")),
             };
+            useCase.Budget = ReadBudgets(map, useCase.FurtherBudgets);
             ReadDowngrade(map.Find("downgrade"), useCase);
             ReadOutcomes(map.Find("outcomes"), useCase);
             return useCase;
@@ -102,13 +106,13 @@ public static partial class CatalogReader
         private Agent ReadAgent(DocumentCursor item)
         {
             DocumentMap map = item.Map(
-                "id", "businessUnit", "useCases", "tools", "models", "budget", "ceilings", "breakers");
+                "id", "businessUnit", "useCases", "tools", "models", "budget", "budgets", "ceilings", "breakers");
             Agent agent = new()
             {
                 Id = map.Require("id")?.Id() ?? "",
                 BusinessUnit = map.Require("businessUnit")?.Id() ?? "",
-                Budget = ReadBudget(map.Find("budget")),
             };
+            agent.Budget = ReadBudgets(map, agent.FurtherBudgets);
             foreach (DocumentCursor value in Items(map.Find("useCases"), ScopeItemsMax))
                 agent.UseCases.Add(value.Id() ?? "");
             foreach (DocumentCursor value in Items(map.Find("tools"), ScopeItemsMax))
@@ -224,16 +228,31 @@ public static partial class CatalogReader
             return text == "run" ? BreakerReach.Run : BreakerReach.Session;
         }
 
+        // One window under budget, or several under budgets.
+        private Budget? ReadBudgets(DocumentMap map, RepeatedField<Budget> further)
+        {
+            if (map.Find("budgets") is not { } list)
+                return ReadBudget(map.Find("budget"));
+            if (map.Find("budget") is not null)
+                list.Fault("is there beside budget: give one of the two.");
+            Budget?[] windows = [.. Items(list, CatalogRules.WindowsMax).Select(item => ReadBudget(item))];
+            if (windows.Length == 0)
+                list.Fault("needs at least one window.");
+            further.Add(windows.Skip(1).OfType<Budget>());
+            return windows.FirstOrDefault();
+        }
+
         private Budget? ReadBudget(DocumentCursor? cursor)
         {
             if (cursor is not { } value)
                 return null;
-            DocumentMap map = value.Map("limit", "tokens", "period", "tiers");
+            DocumentMap map = value.Map("limit", "tokens", "period", "tiers", "rollover");
             Budget budget = new()
             {
                 Limit = map.Find("limit")?.Money(_currency),
-                Period = ReadPeriod(map.Find("period")),
+                Rollover = ReadRollover(map.Find("rollover")),
             };
+            (budget.Period, budget.Rolling) = ReadPeriod(map.Find("period"));
             if (map.Find("tokens")?.Count() is { } tokens)
                 budget.Tokens = tokens;
             foreach (DocumentCursor item in Items(map.Find("tiers"), TiersMax))
@@ -273,28 +292,43 @@ public static partial class CatalogReader
             return tier;
         }
 
-        private static Period ReadPeriod(DocumentCursor? cursor)
+        private Rollover? ReadRollover(DocumentCursor? cursor)
         {
             if (cursor is not { } value)
-                return Period.None;
+                return null;
             if (value.IsMap)
             {
-                value.Fault("rolling periods are not accepted by this release: use day, week, month, quarter or year.");
-                return Period.None;
+                DocumentMap map = value.Map("cap", "capTokens");
+                Rollover rollover = new() { Cap = map.Find("cap")?.Money(_currency) };
+                if (map.Find("capTokens")?.Count() is { } tokens)
+                    rollover.CapTokens = tokens;
+                return rollover;
             }
 
             string? text = value.Text(FieldRules.IdCharsMax);
+            if (text is not (null or "none" or "unused"))
+                value.Fault("must be none, unused, or a map with cap and capTokens.");
+            return text == "unused" ? new Rollover() : null;
+        }
+
+        private static (Period Period, Duration? Rolling) ReadPeriod(DocumentCursor? cursor)
+        {
+            if (cursor is not { } value)
+                return (Period.None, null);
+            if (value.IsMap)
+                return (Period.Rolling, value.Map("rolling").Require("rolling")?.Duration());
+            string? text = value.Text(FieldRules.IdCharsMax);
             switch (text)
             {
-                case "day": return Period.Day;
-                case "week": return Period.Week;
-                case "month": return Period.Month;
-                case "quarter": return Period.Quarter;
-                case "year": return Period.Year;
-                case null or "none": return Period.None;
+                case "day": return (Period.Day, null);
+                case "week": return (Period.Week, null);
+                case "month": return (Period.Month, null);
+                case "quarter": return (Period.Quarter, null);
+                case "year": return (Period.Year, null);
+                case null or "none": return (Period.None, null);
                 default:
-                    value.Fault("must be none, day, week, month, quarter or year.");
-                    return Period.None;
+                    value.Fault("must be none, day, week, month, quarter, year or a map such as { rolling: 7d }.");
+                    return (Period.None, null);
             }
         }
     }

@@ -77,12 +77,12 @@ public static partial class CatalogReader
         internal Catalog ReadCatalog(DocumentCursor root)
         {
             DocumentMap map = root.Map(
-                "tenant", "currency", "timeZone", "budget", "tags", "businessUnits", "useCases", "agents",
+                "tenant", "currency", "timeZone", "budget", "budgets", "tags", "businessUnits", "useCases", "agents",
                 "tools", "prices", "skus");
             Catalog catalog = new() { Tenant = map.Require("tenant")?.Id() ?? "" };
             catalog.Currency = _currency = ReadCurrency(map.Require("currency"));
             catalog.TimeZone = ReadTimeZone(map.Find("timeZone"));
-            catalog.Budget = ReadBudget(map.Find("budget"));
+            catalog.Budget = ReadBudgets(map, catalog.FurtherBudgets);
             ReadTags(map.Find("tags"), catalog);
             foreach (DocumentCursor item in Items(map.Find("businessUnits"), BusinessUnitsMax))
                 catalog.BusinessUnits.Add(ReadBusinessUnit(item));
