@@ -13,6 +13,12 @@ public abstract class RpcCall
     public abstract string? Authorization { get; }
 
     /// <summary>
+    /// What the guard remembered of the very authorization that this call has, or null. Connections repeat theirs, so it
+    /// need not be hashed each time; whether what it stood for still counts is for the guard to ask.
+    /// </summary>
+    public abstract object? Remembered { get; set; }
+
+    /// <summary>
     /// The deadline in nanoseconds since the Unix epoch, or null when the caller set none. The caller sends a duration,
     /// so this counts from the arrival of the call.
     /// </summary>

@@ -94,6 +94,25 @@ public sealed class CredentialDirectoryTests
     }
 
     [Fact]
+    public void Whom_a_text_authenticated_before_is_held_to_all_but_its_secret()
+    {
+        CredentialDirectory directory = Loaded(expiresAt: Start.AddSeconds(60));
+        directory.Find(Text(), out CredentialCaller? known);
+        Assert.Equal(CredentialLookup.Live, directory.Find(Text(), known, out CredentialCaller? again));
+        Assert.Same(known, again);
+        _clock.Advance(TimeSpan.FromSeconds(60));
+        Assert.Equal(CredentialLookup.Refused, directory.Find(Text(), known, out _));
+
+        directory = Loaded();
+        Assert.Equal(CredentialLookup.Refused, directory.Find(Text()[..^3] + "AAA", known, out _));
+        directory.Find(Text(), out known);
+        directory.Apply(
+            "acme",
+            [new LedgerEvent { Sequence = 18, CredentialRevoked = new CredentialRevoked { Credential = 17 } }]);
+        Assert.Equal(CredentialLookup.Refused, directory.Find(Text(), known, out _));
+    }
+
+    [Fact]
     public void The_end_of_an_agent_ends_the_credentials_that_it_names()
     {
         CredentialDirectory directory = Loaded();

@@ -38,7 +38,13 @@ public sealed class AccessGuard(Authenticators by, ITenantHost tenants) : IRpcGu
 
     // What a request shows of its caller.
     private readonly record struct Presented(
-        string? Authorization, string? Proof, string Verb, string Path, bool TakesEnded, bool IsReview = false);
+        string? Authorization,
+        string? Proof,
+        string Verb,
+        string Path,
+        bool TakesEnded,
+        bool IsReview = false,
+        object? Known = null);
 
     /// <inheritdoc/>
     public Task AuthorizeAsync(RpcMethod method, RpcCall call)
@@ -52,10 +58,17 @@ public sealed class AccessGuard(Authenticators by, ITenantHost tenants) : IRpcGu
         bool hasProof =
             authorization is not null && authorization.StartsWith(ProofScheme, StringComparison.OrdinalIgnoreCase);
         Presented presented = new(
-            authorization, hasProof ? call.GetMetadata(ProofHeader) : null, "POST", method.Path, rule.TakesEnded);
+            authorization,
+            hasProof ? call.GetMetadata(ProofHeader) : null,
+            "POST",
+            method.Path,
+            rule.TakesEnded,
+            Known: call.Remembered);
         Caller? caller = TryAuthenticate(presented, out string? tenant);
         if (tenant is not null)
             return AuthorizeSlowlyAsync(rule, presented, tenant, call);
+        if (caller is not null && !ReferenceEquals(caller, presented.Known))
+            call.Remembered = caller;
         Admit(rule, caller, call);
         return Task.CompletedTask;
     }
@@ -165,7 +178,7 @@ public sealed class AccessGuard(Authenticators by, ITenantHost tenants) : IRpcGu
             throw ApiErrors.CredentialInvalid();
         ReadOnlySpan<char> credential = authorization.AsSpan(BearerScheme.Length).Trim(' ');
         if (credential.StartsWith(CredentialStart, StringComparison.Ordinal))
-            return TrySecret(credential, out tenant);
+            return TrySecret(credential, presented.Known, out tenant);
         if (by.Sessions.TryRead(credential, presented.TakesEnded, out SessionCaller? session))
             return session;
         if (!credential.StartsWith(JsonWebTokenStart, StringComparison.Ordinal))
@@ -174,16 +187,16 @@ public sealed class AccessGuard(Authenticators by, ITenantHost tenants) : IRpcGu
             ?? (tenant is null ? throw ApiErrors.SessionTokenInvalid() : null);
     }
 
-    private Caller? TrySecret(ReadOnlySpan<char> credential, out string? tenant)
+    private Caller? TrySecret(ReadOnlySpan<char> credential, object? known, out string? tenant)
     {
         tenant = null;
-        CredentialLookup found = by.Credentials.Directory.Find(credential, out CredentialCaller? holder);
+        CredentialLookup found = by.Credentials.Directory.Find(credential, known, out CredentialCaller? holder);
         if (found == CredentialLookup.TenantNotLoaded)
             CredentialDirectory.TryGetTenant(credential, out tenant);
         if (found != CredentialLookup.Refused)
             return holder;
         bool isOperators = credential.StartsWith(AdminKey.Prefix, StringComparison.Ordinal)
-            && by.AdminKey.Matches(credential);
+            && (ReferenceEquals(known, AdminCaller.Instance) || by.AdminKey.Matches(credential));
         return isOperators ? AdminCaller.Instance : null;
     }
 

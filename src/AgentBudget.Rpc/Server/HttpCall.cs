@@ -28,6 +28,8 @@ internal sealed partial class HttpCall : RpcCall
     private long _deadlineTimestamp;
     private CallCancellation? _cancellation;
     private bool _isWatched;
+    private string? _rememberedOf;
+    private object? _remembered;
     private long _reviewTimestamp;
 
     internal HttpCall(IFeatureCollection features, ServerState server)
@@ -79,6 +81,14 @@ internal sealed partial class HttpCall : RpcCall
             StringValues values = _request.Headers.Authorization;
             return values.Count == 0 ? null : values.ToString();
         }
+    }
+
+    /// <inheritdoc/>
+    public override object? Remembered
+    {
+        // The server keeps the string of a header that comes again on a stream: the same object is the same text.
+        get => ReferenceEquals(_rememberedOf, Authorization) ? _remembered : null;
+        set => (_rememberedOf, _remembered) = (Authorization, value);
     }
 
     /// <inheritdoc/>

@@ -29,6 +29,22 @@ public sealed class GuardTests
     }
 
     [Fact]
+    public async Task What_the_guard_remembers_belongs_to_one_authorization()
+    {
+        List<object?> remembered = [];
+        await using TestServer server = await TestServer.StartAsync(setup => setup.Guard = new Guard((_, call) =>
+        {
+            remembered.Add(call.Remembered);
+            call.Remembered = call.Authorization;
+        }));
+        foreach (string? bearer in (string?[])["kim", "kim", "lee", null, "lee"])
+            await server.EchoAsync("", new RpcCallOptions { BearerToken = bearer });
+
+        Assert.Equal([null, "Bearer kim", null, null], remembered[..4]);
+        Assert.Contains(remembered[4], (object?[])[null, "Bearer lee"]);
+    }
+
+    [Fact]
     public async Task The_guard_is_told_the_method_health_included()
     {
         List<string> asked = [];
