@@ -43,7 +43,7 @@ public sealed class CredentialDirectory(TimeProvider time)
     /// <summary>Authenticates a presented credential. One hash at most; allocates nothing.</summary>
     /// <param name="presented">The text.</param>
     /// <param name="known">
-    /// Whom this very text authenticated before, or null: its secret is then not hashed again, and all else is looked at.
+    /// Whom this very text authenticated before, or null: its secret is then not hashed again; all else is looked at.
     /// </param>
     /// <param name="caller">Who calls, if live.</param>
     public CredentialLookup Find(ReadOnlySpan<char> presented, object? known, out CredentialCaller? caller)

@@ -13,8 +13,8 @@ public abstract class RpcCall
     public abstract string? Authorization { get; }
 
     /// <summary>
-    /// What the guard remembered of the very authorization that this call has, or null. Connections repeat theirs, so it
-    /// need not be hashed each time; whether what it stood for still counts is for the guard to ask.
+    /// What the guard remembered of the very authorization that this call has, or null. Connections repeat theirs, so
+    /// it need not be hashed each time; whether what it stood for still counts is for the guard to ask.
     /// </summary>
     public abstract object? Remembered { get; set; }
 
