@@ -26,12 +26,19 @@ internal sealed class ApiContext(ITenantHost host, SessionTokens tokens, Credent
     /// <summary>
     /// Hands a command to its tenant and answers what it did; every other outcome is thrown as an error.
     /// </summary>
-    internal async ValueTask<Answer> SubmitAsync(string tenant, Command command)
+    /// <param name="tenant">The tenant's id.</param>
+    /// <param name="command">The command.</param>
+    /// <param name="hide">
+    /// For a caller who may not learn of an outcome: the one that it is told instead.
+    /// </param>
+    internal async ValueTask<Answer> SubmitAsync(string tenant, Command command, Func<Outcome, Outcome>? hide = null)
     {
         try
         {
             Answer answer = await host.SubmitAsync(tenant, command);
-            return answer.Outcome == Outcome.Done ? answer : throw ErrorMap.Of(answer.Outcome, answer.Faults);
+            if (answer.Outcome == Outcome.Done)
+                return answer;
+            throw ErrorMap.Of(hide is null ? answer.Outcome : hide(answer.Outcome), answer.Faults);
         }
         catch (TenantException fault)
         {

@@ -67,6 +67,7 @@ public sealed class ApiServices
         ChangeSession changeSession = new(_context);
         ReadSessions readSessions = new(_context);
         ChangeAgent changeAgent = new(_context);
+        AccessReports accessReports = new(_context, _time);
         ReserveTokens reserve = new(_context);
         CommitTokens commit = new(_context);
         ReleaseTokens release = new(_context);
@@ -111,7 +112,10 @@ public sealed class ApiServices
                 .Unary<ListEntriesRequest, ListEntriesResponse>("ListEntries", new ListEntries(_context).HandleAsync))
             .Add(Descriptors[4], service => service
                 .Unary<GetChargebackRequest, GetChargebackResponse>(
-                    "GetChargeback", new GetChargeback(_context, _aggregator, _feed, _time).HandleAsync))
+                    "GetChargeback", new GetChargeback(_context, _aggregator, _feed, _time).HandleAsync)
+                .Unary<GetAttributionCoverageRequest, GetAttributionCoverageResponse>(
+                    "GetAttributionCoverage", accessReports.CoverageAsync)
+                .Unary<GetAccessReviewRequest, GetAccessReviewResponse>("GetAccessReview", accessReports.ReviewAsync))
             .Add(Descriptors[5], service => service
                 .Unary<CreateCredentialRequest, CreateCredentialResponse>(
                     "CreateCredential", new CreateCredential(_context).HandleAsync)

@@ -34,6 +34,9 @@ internal sealed class TestSilo : IAsyncDisposable
 
     public SiloHost Host => _host!;
 
+    /// <summary>Every line that was logged, at any level.</summary>
+    public string LogText => _log.Everything;
+
     public string DataFolder => Path.Combine(_folder.FullName, "data");
 
     public static async Task<TestSilo> StartAsync(string? catalog = Catalogs.Small, SiloOptions? more = null)
@@ -164,6 +167,16 @@ internal sealed class TestSilo : IAsyncDisposable
     private sealed class ErrorLog : ILoggerFactory, ILogger
     {
         private readonly List<string> _errors = [];
+        private readonly System.Text.StringBuilder _everything = new();
+
+        public string Everything
+        {
+            get
+            {
+                lock (_errors)
+                    return _everything.ToString();
+            }
+        }
 
         public void Add(string error)
         {
@@ -188,7 +201,7 @@ internal sealed class TestSilo : IAsyncDisposable
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;
 
-        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Error;
+        public bool IsEnabled(LogLevel logLevel) => true;
 
         public void Log<TState>(
             LogLevel logLevel,
@@ -197,8 +210,11 @@ internal sealed class TestSilo : IAsyncDisposable
             Exception? exception,
             Func<TState, Exception?, string> formatter)
         {
-            if (IsEnabled(logLevel))
-                Add($"{formatter(state, exception)} {exception}");
+            string line = $"{formatter(state, exception)} {exception}";
+            lock (_errors)
+                _everything.AppendLine(line);
+            if (logLevel >= LogLevel.Error)
+                Add(line);
         }
     }
 }

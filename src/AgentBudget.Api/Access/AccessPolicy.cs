@@ -65,6 +65,8 @@ public static class AccessPolicy
         ["/agentbudget.v1.SpendService/ListEntries"] = new(Readers),
 
         ["/agentbudget.v1.ReportService/GetChargeback"] = new(Readers),
+        ["/agentbudget.v1.ReportService/GetAttributionCoverage"] = new(Roles.Admin | Roles.Finance | Roles.Auditor),
+        ["/agentbudget.v1.ReportService/GetAccessReview"] = new(Roles.Admin | Roles.Auditor),
 
         ["/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"] = new(Roles.Admin),
         ["/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"] = new(Roles.Admin),

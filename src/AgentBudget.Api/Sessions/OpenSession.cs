@@ -33,8 +33,10 @@ internal sealed class OpenSession(ApiContext context)
         // A retry may come with a renewed token, and no token belongs into the ledger.
         request.ParentSessionToken = "";
         string tenant = isSubagent ? parent.Tenant : context.Callers.TenantOf(call);
-        Answer answer =
-            await context.SubmitAsync(tenant, new OpenSessionCommand(request, caller.Principal, parent.Number));
+        Answer answer = await context.SubmitAsync(
+            tenant,
+            new OpenSessionCommand(request, caller.Principal, parent.Number),
+            self is null ? null : HideUseCase);
         Session session = SessionViews.Opened(answer.Event!, await context.CurrencyOfAsync(tenant));
         OpenSessionResponse response = new()
         {
@@ -45,6 +47,10 @@ internal sealed class OpenSession(ApiContext context)
             response.SubagentsLeft = delegation.SubagentsLeft;
         return response;
     }
+
+    // A use case that an agent may not work for is for the agent like one that is not there.
+    private static Outcome HideUseCase(Outcome outcome) =>
+        outcome == Outcome.UseCaseOutOfScope ? Outcome.UseCaseNotFound : outcome;
 
     // An access token that was exchanged for a user's speaks for that user, and for no other.
     private static void WorkFor(string user, OpenSessionRequest request, ref FieldFaults faults)

@@ -60,12 +60,16 @@ public sealed class AccessPolicyTests
         },
         {
             nameof(Roles.Finance),
-            ["ExtendBudget", "GetBalance", "GetCatalog", "GetChargeback", "ListEntries", "WatchSpend"]
+            [
+                "ExtendBudget", "GetAttributionCoverage", "GetBalance", "GetCatalog", "GetChargeback", "ListEntries",
+                "WatchSpend",
+            ]
         },
         {
             nameof(Roles.Auditor),
             [
-                "GetBalance", "GetCatalog", "GetChargeback", "GetSession", "ListCredentials", "ListEntries",
+                "GetAccessReview", "GetAttributionCoverage", "GetBalance", "GetCatalog", "GetChargeback",
+                "GetSession", "ListCredentials", "ListEntries",
                 "ListSessions", "WatchSpend",
             ]
         },

@@ -118,7 +118,7 @@ internal sealed class AuditedLedger
         Assert.Equal(Outcome.Done, answer.Outcome);
     }
 
-    public long Open(Action<OpenSessionRequest>? change = null)
+    public long Open(Action<OpenSessionRequest>? change = null, string actor = "admin")
     {
         var request = new OpenSessionRequest
         {
@@ -128,7 +128,7 @@ internal sealed class AuditedLedger
             OnBehalfOf = "user:kim@acme.test",
         };
         change?.Invoke(request);
-        return Done(Send(new OpenSessionCommand(request, "admin"))).Sequence;
+        return Done(Send(new OpenSessionCommand(request, actor))).Sequence;
     }
 
     public long OpenBelow(long parent) => Done(Send(new OpenSessionCommand(
