@@ -114,10 +114,7 @@ public sealed partial class TenantLedger
 
         foreach (Grain grain in _grains.Values.OrderBy(grain => grain.Name, StringComparer.Ordinal))
         {
-            {
-                foreach (Budget window in grain.Windows) state.Grains.Add(window.ToState());
-            }
-
+            foreach (Budget window in grain.Windows) state.Grains.Add(window.ToState());
             if (grain is AgentGrain { Standing: not Standing.Active } agent)
                 state.Agents.Add(new AgentState { Agent = agent.Name, Standing = StandingOf(agent.Standing) });
         }
