@@ -45,6 +45,14 @@ internal sealed class TenantSums(string tenant)
                 ReservationRefused refused = ledgerEvent.ReservationRefused;
                 checked { SumsOf(ledgerEvent, refused.Model, refused.Tool, refused.Sku).Refused++; }
                 break;
+            case LedgerEvent.FactOneofCase.RefusalsCoalesced:
+                RefusalsCoalesced coalesced = ledgerEvent.RefusalsCoalesced;
+                checked
+                {
+                    SumsOf(ledgerEvent, coalesced.Model, coalesced.Tool, coalesced.Sku).Refused += coalesced.Count;
+                }
+
+                break;
             case LedgerEvent.FactOneofCase.ReservationSettled:
                 Fold(ledgerEvent, ledgerEvent.ReservationSettled);
                 break;

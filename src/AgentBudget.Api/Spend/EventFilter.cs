@@ -78,6 +78,7 @@ internal sealed class EventFilter
         LedgerEvent.FactOneofCase.SessionResumed => EventKind.SessionResumed,
         LedgerEvent.FactOneofCase.BreakerTripped => EventKind.BreakerTripped,
         LedgerEvent.FactOneofCase.BreakerReset => EventKind.BreakerReset,
+        LedgerEvent.FactOneofCase.RefusalsCoalesced => EventKind.RefusalsCoalesced,
         LedgerEvent.FactOneofCase.ReservationAmended => EventKind.ReservationAmended,
         LedgerEvent.FactOneofCase.CostRecorded => EventKind.CostRecorded,
         LedgerEvent.FactOneofCase.WindowMoved => EventKind.WindowMoved,
@@ -95,6 +96,7 @@ internal sealed class EventFilter
     {
         LedgerEvent.FactOneofCase.ReservationHeld => ledgerEvent.ReservationHeld.Model,
         LedgerEvent.FactOneofCase.ReservationRefused => ledgerEvent.ReservationRefused.Model,
+        LedgerEvent.FactOneofCase.RefusalsCoalesced => ledgerEvent.RefusalsCoalesced.Model,
         LedgerEvent.FactOneofCase.ReservationSettled => ledgerEvent.ReservationSettled.Model,
         LedgerEvent.FactOneofCase.ReservationAmended => ledgerEvent.ReservationAmended.Model,
         _ => "",

@@ -21,6 +21,9 @@ internal sealed class StreamTotals(string currency)
             case LedgerEvent.FactOneofCase.ReservationRefused:
                 _refused++;
                 break;
+            case LedgerEvent.FactOneofCase.RefusalsCoalesced:
+                _refused += ledgerEvent.RefusalsCoalesced.Count;
+                break;
             case LedgerEvent.FactOneofCase.ReservationSettled:
                 _settledNanos = checked(_settledNanos + ledgerEvent.ReservationSettled.CostNanos);
                 _settledTokens = checked(_settledTokens + ledgerEvent.ReservationSettled.Tokens);

@@ -109,8 +109,7 @@ internal static class Amend
         refused.ReservationRefused.Reservation = reservation.Number;
         refused.ReservationRefused.Model = request.Model.Length > 0 ? request.Model : reservation.Model;
         refused.ReservationRefused.Tool = reservation.Tool;
-        ledger.Emit(refused, session);
-        return new Answer(Outcome.Done, refused);
+        return Refuse.Record(ledger, session, refused);
     }
 
     private static ulong FingerprintOf(AmendCommand command) => new Fingerprint((ulong)Operation.Amend)

@@ -24,7 +24,12 @@ internal static class AuthorizeTool
         LedgerEvent decided = refusal.IsRefused
             ? Refuse.Event(session, refusal, request.RequestId, fingerprint)
             : Allowed(session, request, fingerprint);
-        if (decided.ReservationRefused is { } refused) (refused.Tool, refused.ToolOnly) = (request.Tool, true);
+        if (decided.ReservationRefused is { } refused)
+        {
+            (refused.Tool, refused.ToolOnly) = (request.Tool, true);
+            return Refuse.Record(ledger, session, decided);
+        }
+
         ledger.Emit(decided, session);
         return new Answer(Outcome.Done, decided);
     }

@@ -95,7 +95,6 @@ internal static class RecordCost
     {
         LedgerEvent refused = Refuse.Event(session, refusal, request.RequestId, fingerprint);
         refused.ReservationRefused.Sku = request.Sku;
-        ledger.Emit(refused, session);
-        return new Answer(Outcome.Done, refused);
+        return Refuse.Record(ledger, session, refused);
     }
 }

@@ -31,6 +31,23 @@ internal static class Refuse
             },
         };
 
+    /// <summary>
+    /// Answers a refusal: with an event of its own, or, where it repeats, with one that is not recorded and is told
+    /// later together with others.
+    /// </summary>
+    public static Answer Record(TenantLedger ledger, SessionGrain session, LedgerEvent refused)
+    {
+        if (!session.TryCountRefusal(refused.ReservationRefused, ledger.Now))
+        {
+            ledger.Emit(refused, session);
+            return new Answer(Outcome.Done, refused);
+        }
+
+        if (session.MustTellRefusals()) ledger.TellRefusals(session, mayTrip: true);
+        else ledger.SetRefusalDeadline(session);
+        return new Answer(Outcome.Done, refused);
+    }
+
     /// <summary>Applies a refusal and answers which request's key its event carries.</summary>
     public static Operation Apply(ReservationRefused refused, SessionGrain session)
     {

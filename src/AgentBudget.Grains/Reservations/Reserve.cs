@@ -111,8 +111,7 @@ internal static class Reserve
         LedgerEvent refused = Refuse.Event(session, refusal, request.RequestId, fingerprint);
         refused.ReservationRefused.Model = request.Model;
         refused.ReservationRefused.Tool = request.Tool;
-        if (!request.DryRun) ledger.Emit(refused, session);
-        return new Answer(Outcome.Done, refused);
+        return request.DryRun ? new Answer(Outcome.Done, refused) : Refuse.Record(ledger, session, refused);
     }
 
     private static OnExpiry OnExpiryOf(ReserveTokensRequest request) =>

@@ -50,6 +50,10 @@ internal sealed class BreakerCounts
     /// <summary>Calls were refused.</summary>
     public void CountRefusals(long refusals) => _refusals += refusals;
 
+    /// <summary>Whether so many more refusals make their breaker trip.</summary>
+    public bool TripsWith(long refusals, long limit) =>
+        !HasTripped(Breaker.Refusals) && refusals > limit - _refusals;
+
     /// <summary>Money was charged.</summary>
     public void CountCharge(long nanos, long nowNanos, long limitNanos)
     {

@@ -42,6 +42,8 @@ internal static class End
     /// <summary>An open session expires; an ended one's grace is over.</summary>
     public static void HandleDeadline(TenantLedger ledger, SessionGrain session)
     {
+        // The closing record counts them too.
+        ledger.TellRefusals(session, mayTrip: false);
         if (session.IsOpen)
         {
             SessionEnded ended = session.Ending?.Clone() ?? new SessionEnded { State = Session.Types.State.Expired };

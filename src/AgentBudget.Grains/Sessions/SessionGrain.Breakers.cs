@@ -54,4 +54,22 @@ internal sealed partial class SessionGrain
         EndReason = "";
         SuspendedBy = 0;
     }
+
+    /// <summary>Refusals of this session that are counted and not told; null while none had to be.</summary>
+    public RefusalWindow? RefusalWindow { get; private set; }
+
+    public bool HasUntoldRefusals => RefusalWindow is { Untold: > 0 };
+
+    /// <summary>Whether a refusal is only counted, to be told with others.</summary>
+    public bool TryCountRefusal(ReservationRefused refused, long nowNanos) =>
+        (RefusalWindow ??= new RefusalWindow(this)).TryCount(refused, nowNanos);
+
+    /// <summary>Whether what is untold has to be told now: there is much of it, or a breaker trips by it.</summary>
+    public bool MustTellRefusals()
+    {
+        long untold = RefusalWindow!.Untold;
+        if (untold >= RefusalWindow.UntoldMax) return true;
+        if (Agent.Breakers is not { } rules || CheckOpen().IsRefused) return false;
+        return BreakerCounts?.TripsWith(untold, rules.Refusals.Limit) ?? untold > rules.Refusals.Limit;
+    }
 }

@@ -12,6 +12,9 @@ internal enum DeadlineKind
     /// <summary>A hold's time runs out.</summary>
     HoldExpiry,
 
+    /// <summary>Refusals that were only counted are told.</summary>
+    Refusals,
+
     /// <summary>A session expires, or its grace ends.</summary>
     Session,
 

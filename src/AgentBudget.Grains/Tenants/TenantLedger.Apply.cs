@@ -70,17 +70,11 @@ public sealed partial class TenantLedger
                 End.ApplyClosed(this, ledgerEvent, session!);
                 return Operation.End;
             case LedgerEvent.FactOneofCase.SessionSuspended:
-                Suspend.Apply(ledgerEvent.SessionSuspended, session!);
-                return Operation.Suspend;
             case LedgerEvent.FactOneofCase.SessionResumed:
-                Suspend.Resume(this, session!);
-                return Operation.Resume;
+            case LedgerEvent.FactOneofCase.RefusalsCoalesced:
             case LedgerEvent.FactOneofCase.BreakerTripped:
-                Trip.Apply(this, ledgerEvent.BreakerTripped, session!);
-                return Operation.ResetBreaker;
             case LedgerEvent.FactOneofCase.BreakerReset:
-                Trip.Apply(this, ledgerEvent.BreakerReset, session!);
-                return Operation.ResetBreaker;
+                return ApplySuspensionFact(ledgerEvent, session!);
             case LedgerEvent.FactOneofCase.CatalogApplied:
                 ApplyCatalog.Apply(this, ledgerEvent.CatalogApplied);
                 return Operation.ApplyCatalog;
@@ -133,6 +127,31 @@ public sealed partial class TenantLedger
         }
     }
 
+    // Suspension, breakers and what they count.
+    private Operation ApplySuspensionFact(LedgerEvent ledgerEvent, SessionGrain session)
+    {
+        switch (ledgerEvent.FactCase)
+        {
+            case LedgerEvent.FactOneofCase.SessionSuspended:
+                Suspend.Apply(ledgerEvent.SessionSuspended, session);
+                return Operation.Suspend;
+            case LedgerEvent.FactOneofCase.SessionResumed:
+                Suspend.Resume(this, session);
+                return Operation.Resume;
+            case LedgerEvent.FactOneofCase.RefusalsCoalesced:
+                session.CountRefusals(ledgerEvent.RefusalsCoalesced.Count);
+                return Operation.Reserve;
+            case LedgerEvent.FactOneofCase.BreakerTripped:
+                Trip.Apply(this, ledgerEvent.BreakerTripped, session);
+                return Operation.ResetBreaker;
+            case LedgerEvent.FactOneofCase.BreakerReset:
+                Trip.Apply(this, ledgerEvent.BreakerReset, session);
+                return Operation.ResetBreaker;
+            default:
+                throw new InvariantException($"event {ledgerEvent.Sequence} states no fact of a suspension");
+        }
+    }
+
     private void Remember(Operation operation, LedgerEvent ledgerEvent, SessionGrain? session)
     {
         if (ledgerEvent.RequestId.Length == 0) return;
@@ -169,6 +188,7 @@ public sealed partial class TenantLedger
     {
         Invariant.Holds(session.OpenHolds == 0);
         _sessions.Remove(session.Number);
+        if (session.RefusalWindow is { } window) _deadlines.Remove(window.Deadline);
         foreach (Grain grain in session.Path[1..])
         {
             grain.Sessions--;
@@ -311,6 +331,16 @@ public sealed partial class TenantLedger
     {
         if (credential.EndNanos <= long.MaxValue - RequestLog.RetentionNanos)
             _retention.Set(credential.RetentionDeadline, credential.EndNanos + RequestLog.RetentionNanos);
+    }
+
+    /// <summary>What a session has not told of its refusals is told in time, and before it is forgotten.</summary>
+    internal void SetRefusalDeadline(SessionGrain session)
+    {
+        RefusalWindow window = session.RefusalWindow!;
+        if (window.Deadline.Place != Deadline.NotQueued) return;
+        bool isClosed = session.RetentionDeadline.Place != Deadline.NotQueued;
+        long forgetNanos = isClosed ? session.RetentionDeadline.TimeNanos : long.MaxValue;
+        _deadlines.Set(window.Deadline, Math.Min(window.WindowEndNanos, forgetNanos));
     }
 
     internal void SetDeadline(Deadline deadline, long timeNanos)

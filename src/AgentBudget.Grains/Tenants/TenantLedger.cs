@@ -132,6 +132,9 @@ public sealed partial class TenantLedger
                 case DeadlineKind.HoldExpiry:
                     Expire.Handle(this, (Reservation)deadline.Owner);
                     break;
+                case DeadlineKind.Refusals:
+                    TellRefusals((SessionGrain)deadline.Owner, mayTrip: true);
+                    break;
                 case DeadlineKind.Session:
                     End.HandleDeadline(this, (SessionGrain)deadline.Owner);
                     break;
@@ -160,15 +163,35 @@ public sealed partial class TenantLedger
     }
 
     /// <summary>
-    /// Numbers an event, applies it, and adds it to the turn's events; then those of breakers that it made trip.
+    /// Numbers an event, applies it, and adds it to the turn's events; before it those of refusals that the session is
+    /// still to tell, after it those of breakers that it made trip.
     /// </summary>
     internal void Emit(LedgerEvent ledgerEvent, SessionGrain? session = null)
+    {
+        if (session is { HasUntoldRefusals: true }) TellRefusals(session, mayTrip: false);
+        EmitCore(ledgerEvent, session);
+        if (session is not null) Trip.After(this, session);
+    }
+
+    /// <summary>
+    /// Tells what was refused and only counted. Before another event of the session no breaker trips by it: that event
+    /// was decided already, and what it changes counts first.
+    /// </summary>
+    internal void TellRefusals(SessionGrain session, bool mayTrip)
+    {
+        if (!session.HasUntoldRefusals) return;
+        _deadlines.Remove(session.RefusalWindow!.Deadline);
+        foreach (RefusalsCoalesced coalesced in session.RefusalWindow.Take())
+            EmitCore(new LedgerEvent { Spender = session.Spender, RefusalsCoalesced = coalesced }, session);
+        if (mayTrip) Trip.After(this, session);
+    }
+
+    private void EmitCore(LedgerEvent ledgerEvent, SessionGrain? session)
     {
         ledgerEvent.Sequence = Sequence + 1;
         ledgerEvent.Time = LogTime.ToTimestamp(Now);
         ApplyCore(ledgerEvent, session);
         _events.Add(ledgerEvent);
-        if (session is not null) Trip.After(this, session);
     }
 
     /// <summary>Whether the request was handled before on the tenant itself. Its keys live for the retention.</summary>

@@ -40,6 +40,7 @@ internal static class BreakerAudit
     /// <summary>A breaker says that it tripped: it must have, with these numbers.</summary>
     public static void Trip(AuditState state, AuditSession session, BreakerTripped tripped)
     {
+        if (state.TripDue is null) FindDue(state, session);
         if (state.TripDue is not { } due || due.Session != session || due.Breaker != tripped.Breaker)
         {
             state.Find(AuditRule.Breaker, $"{tripped.Breaker} of {session.Spender.Session} did not trip here");

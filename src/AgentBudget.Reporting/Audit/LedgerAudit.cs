@@ -215,6 +215,10 @@ public sealed class LedgerAudit(string tenant)
                 _counts.Refused++;
                 RefusalAudit.Refuse(_state, session, ledgerEvent.ReservationRefused);
                 break;
+            case Fact.RefusalsCoalesced:
+                _counts.Refused += ledgerEvent.RefusalsCoalesced.Count;
+                RefusalAudit.Coalesce(_state, session, ledgerEvent.RefusalsCoalesced);
+                return;
             case Fact.ReservationSettled:
                 _counts.Overrun += ledgerEvent.ReservationSettled.OverrunNanos;
                 SettlementAudit.Settle(_state, session, ledgerEvent);
@@ -295,7 +299,8 @@ public sealed class LedgerAudit(string tenant)
         Fact.None or Fact.CatalogApplied or Fact.BudgetExtended or Fact.ExtensionExpired or Fact.PeriodEnded
             or Fact.WindowMoved or Fact.SessionOpened or Fact.SessionClosed or Fact.ReservationExpired
             or Fact.CredentialCreated or Fact.CredentialRevoked or Fact.AgentSuspended or Fact.AgentResumed
-            or Fact.AgentDecommissioned or Fact.BreakerTripped or Fact.AccessTokenRevoked or Fact.SigningKeyRotated =>
+            or Fact.AgentDecommissioned or Fact.BreakerTripped or Fact.RefusalsCoalesced or Fact.AccessTokenRevoked
+            or Fact.SigningKeyRotated =>
             AuditOperation.None,
     };
 

@@ -7,6 +7,9 @@ namespace AgentBudget.Reporting.Audit;
 /// <summary>Refusals: the reason must hold, and the numbers must be those of the grain that refused.</summary>
 internal static class RefusalAudit
 {
+    // How long a refusal can stay untold.
+    private static readonly Int128 CoalescedMax = (Int128)10 * AuditNumbers.NanosPerUnit;
+
     public static void Refuse(AuditState state, AuditSession session, ReservationRefused refused)
     {
         state.CheckDeadlines(session);
@@ -14,6 +17,18 @@ internal static class RefusalAudit
         session.Refused++;
         BreakerAudit.CountRefusals(session, 1);
         state.CheckLeft(refused.Left, session);
+    }
+
+    /// <summary>Refusals that are told together. A breaker may trip by them, or by the event after them.</summary>
+    public static void Coalesce(AuditState state, AuditSession session, RefusalsCoalesced coalesced)
+    {
+        if (coalesced.Count < 1 || coalesced.Reason == Reason.Unspecified)
+            state.Find(AuditRule.Refusal, $"it tells {coalesced.Count} refusals for {coalesced.Reason}");
+        Int128? first = AuditNumbers.OptionalNanosOf(coalesced.FirstTime);
+        if (first is null || first > state.Now || first + CoalescedMax < state.Now)
+            state.Find(AuditRule.Refusal, $"the first of them was at {AuditNumbers.Show(first)}, not just before");
+        session.Refused += coalesced.Count;
+        BreakerAudit.CountRefusals(session, coalesced.Count);
     }
 
     // Answers what is wrong, or null. Rates leave no trace in the facts of this release.

@@ -29,6 +29,9 @@ internal static class EventText
                 return $"suspended {session} {entry.SessionSuspended.Reason}";
             case LedgerEvent.FactOneofCase.SessionResumed:
                 return $"resumed {session} {entry.SessionResumed.Reason}";
+            case LedgerEvent.FactOneofCase.RefusalsCoalesced:
+                RefusalsCoalesced coalesced = entry.RefusalsCoalesced;
+                return $"coalesced {session} {coalesced.Reason} {coalesced.Count} {Nanos(coalesced.FirstTime)}";
             case LedgerEvent.FactOneofCase.BreakerReset:
                 return $"reset {session} {entry.BreakerReset.Resumed}";
             case LedgerEvent.FactOneofCase.BreakerTripped:

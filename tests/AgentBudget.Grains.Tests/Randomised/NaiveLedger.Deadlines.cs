@@ -8,6 +8,7 @@ internal sealed partial class NaiveLedger
         PeriodEnd,
         ExtensionEnd,
         HoldExpiry,
+        Refusals,
         Session,
     }
 
@@ -28,6 +29,12 @@ internal sealed partial class NaiveLedger
 
             foreach (NaiveHold hold in Holds.Where(hold => hold.State == "Held"))
                 due.Add((hold.Expire, Due.HoldExpiry, hold.Number, "", time => Expire(hold, time)));
+            foreach (NaiveSession session in Sessions.Where(session => session.Window.Due is not null))
+            {
+                due.Add((session.Window.Due!.Value, Due.Refusals, session.Number, "",
+                    time => Tell(session, time, mayTrip: true)));
+            }
+
             foreach (NaiveSession session in Sessions.Where(session => session.Forget is null))
             {
                 long time = session.IsOpen ? session.Expire : session.GraceEnd!.Value;
@@ -48,6 +55,7 @@ internal sealed partial class NaiveLedger
     private bool IsAnythingDue(long now) =>
         Grains.Values.Any(grain => grain.PeriodEnd <= now || grain.ExtensionEnd <= now)
         || Holds.Any(hold => hold.State == "Held" && hold.Expire <= now)
+        || Sessions.Any(session => session.Window.Due <= now)
         || Sessions.Any(session => session.Forget is null
             && (session.IsOpen ? session.Expire : session.GraceEnd) <= now);
 
@@ -83,6 +91,7 @@ internal sealed partial class NaiveLedger
 
     private void EndOrClose(NaiveSession session, long now)
     {
+        Tell(session, now, mayTrip: false);
         if (session.IsOpen)
         {
             End(session, "Expired", now);

@@ -20,6 +20,7 @@ internal sealed partial class NaiveLedger
         Grant grant = Decide(session, request.Model, request.Tool, estimate, cached, amended: null);
         if (grant.Refusal is not null) return Refuse(session, grant, "reserve", request.RequestId, content, now);
 
+        Tell(session, now, mayTrip: false);
         session.Steps++;
         if (request.Tool.Length > 0) session.ToolCalls++;
         session.Watch?.CountCall(isStep: request.Model.Length > 0, request.Tool, request.ToolArgumentsDigest);
@@ -127,6 +128,7 @@ internal sealed partial class NaiveLedger
         if (refusal is not null)
             return Refuse(session, new Grant(refusal, "", 0, 0, ""), "cost", request.RequestId, content, now);
 
+        Tell(session, now, mayTrip: false);
         session.ToolCalls += calls;
         session.Watch?.CountCall(isStep: false, tool: "", digest: "");
         string crossed = Charge(session, cost, 0, overrun: 0, now);
@@ -138,6 +140,7 @@ internal sealed partial class NaiveLedger
         NaiveSession session, Grant grant, string operation, string requestId, string content, long now)
     {
         Refusal refusal = grant.Refusal!;
+        if (IsOnlyCounted(session, refusal.Reason, now)) return "event 0";
         session.Refused++;
         if (session.Watch is not null) session.Watch.Refusals++;
         Emit(

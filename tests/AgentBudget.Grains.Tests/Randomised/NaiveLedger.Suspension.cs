@@ -22,6 +22,7 @@ internal sealed partial class NaiveLedger
         if (Answered($"{session.Number}/resume", request.RequestId, request.Reason) is { } again) return again;
         if (!session.IsOpen) return "SessionNotOpen";
         if (session.State != "Suspended") return "SessionNotSuspended";
+        Tell(session, now, mayTrip: false);
         Resume(session, now);
         Emit(now, $"resumed s{session.Number} {request.Reason}", session);
         return Remember($"{session.Number}/resume", request.RequestId, request.Reason, now);
@@ -33,12 +34,64 @@ internal sealed partial class NaiveLedger
         if (Find(number, now) is not { } session) return "SessionNotFound";
         if (Answered($"{number}/reset", request.RequestId, request.Reason) is { } again) return again;
         if (!session.IsOpen) return "SessionNotOpen";
+        Tell(session, now, mayTrip: false);
         NaiveSession root = session.Lineage[^1];
         NaiveSession? resumed = session.SuspendedBy is not null ? session : root.SuspendedBy == session ? root : null;
         if (resumed is not null) Resume(resumed, now);
         session.Watch?.Reset();
         Emit(now, $"reset s{number} {resumed?.Grain.Name}", session);
         return Remember($"{number}/reset", request.RequestId, request.Reason, now);
+    }
+
+    /// <summary>A restart: what was counted and not told is gone.</summary>
+    public void ForgetUntold()
+    {
+        foreach (NaiveSession session in Sessions) session.Window = new NaiveWindow();
+    }
+
+    // The first 8 of a reason within ten seconds are told, the rest is told together.
+    private bool IsOnlyCounted(NaiveSession session, string reason, long now)
+    {
+        NaiveWindow window = session.Window;
+        if (now >= window.End && window.Untold.Count == 0)
+        {
+            window.Told.Clear();
+            window.End = now + (10 * Second);
+        }
+
+        int told = window.Told.Count(known => known == reason);
+        if (told < 8)
+        {
+            window.Told.Add(reason);
+            return false;
+        }
+
+        window.Untold.Add((reason, now));
+        NaiveBreaker? breaker = session.Agent.Breakers?.Refusals;
+        bool trips = session.Watch is { } watch && watch.Refusals + window.Untold.Count > breaker?.Limit
+            && !watch.Told.Contains("Refusals") && session.Lineage.All(owner => owner.State == "Open");
+        if (trips) Tell(session, now, mayTrip: true);
+        else window.Due ??= Math.Min(window.End, session.Forget ?? long.MaxValue);
+        return true;
+    }
+
+    private void Tell(NaiveSession session, long now, bool mayTrip)
+    {
+        NaiveWindow window = session.Window;
+        if (window.Untold.Count == 0) return;
+        LogTime = now;
+        foreach (IGrouping<Reason, (string Reason, long Time)> same in window.Untold
+            .GroupBy(refusal => Enum.Parse<Reason>(refusal.Reason)).OrderBy(same => same.Key))
+        {
+            Events.Add(
+                $"{Events.Count + 1} {now} coalesced s{session.Number} {same.Key} {same.Count()} {same.First().Time}");
+        }
+
+        session.Refused += window.Untold.Count;
+        if (session.Watch is not null) session.Watch.Refusals += window.Untold.Count;
+        window.Untold.Clear();
+        window.Due = null;
+        while (mayTrip && Trip(session) is { } tripped) Events.Add($"{Events.Count + 1} {now} {tripped}");
     }
 
     private NaiveSession? Target(long number, bool isWholeRun, long now) =>
@@ -135,4 +188,16 @@ internal sealed class NaiveWatch(NaiveBreakers breakers)
     private decimal Burned() => _charges
         .Where(charge => charge.Second / 10 > (_lastCharge / 10) - 6)
         .Sum(charge => charge.Nanos);
+}
+
+/// <summary>Refusals of one session within ten seconds.</summary>
+internal sealed class NaiveWindow
+{
+    public List<string> Told { get; } = [];
+
+    public List<(string Reason, long Time)> Untold { get; } = [];
+
+    public long End { get; set; }
+
+    public long? Due { get; set; }
 }

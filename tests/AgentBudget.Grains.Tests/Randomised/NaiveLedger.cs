@@ -234,6 +234,7 @@ internal sealed partial class NaiveLedger
     // What is asked for, and then what it made trip.
     private void Emit(long now, string fact, NaiveSession? session = null)
     {
+        if (session is not null) Tell(session, now, mayTrip: false);
         LogTime = now;
         Events.Add($"{Events.Count + 1} {now} {fact}");
         _asked = Events.Count;

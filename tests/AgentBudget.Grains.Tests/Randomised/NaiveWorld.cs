@@ -86,6 +86,8 @@ internal sealed class NaiveSession
     /// <summary>Null where its agent has no breakers.</summary>
     public required NaiveWatch? Watch { get; init; }
 
+    public NaiveWindow Window { get; set; } = new();
+
     /// <summary>Whose breaker suspended it.</summary>
     public NaiveSession? SuspendedBy { get; set; }
 

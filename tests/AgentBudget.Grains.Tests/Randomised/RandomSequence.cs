@@ -58,7 +58,12 @@ internal sealed partial class RandomSequence
     private void Step()
     {
         MoveClock();
-        if (_random.Next(100) < _restartPercent) _ledger = TenantLedger.Restore("acme", _ledger.Snapshot());
+        if (_random.Next(100) < _restartPercent)
+        {
+            _ledger = TenantLedger.Restore("acme", _ledger.Snapshot());
+            _naive.ForgetUntold();
+        }
+
         if (_random.Next(100) == 0)
         {
             ChangeCatalog();

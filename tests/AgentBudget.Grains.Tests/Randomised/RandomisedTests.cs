@@ -25,7 +25,7 @@ public sealed class RandomisedTests(ITestOutputHelper output)
         "refused RunCeiling", "RunCeilingReached", "refused AgentBudget", "refused UseCaseBudget",
         "refused BusinessUnitBudget", "refused TenantBudget", "opened below",
         "suspended", "resumed", "reset", "SessionSuspended", "SessionNotSuspended", "refused SessionSuspended",
-        "tripped SameToolCall", "tripped BurnRate", "tripped StepsWithoutOutcome", "tripped Refusals",
+        "coalesced", "tripped SameToolCall", "tripped BurnRate", "tripped StepsWithoutOutcome", "tripped Refusals",
     ];
 
     [Fact]

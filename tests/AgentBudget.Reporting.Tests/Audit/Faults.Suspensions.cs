@@ -58,6 +58,19 @@ internal static partial class Faults
             AuditRule.Breaker, OneTrip, Last(e => e.BreakerTripped.Suspended = ""), Watched),
         ["another breaker"] = new(
             AuditRule.Breaker, OneTrip, Last(e => e.BreakerTripped.Breaker = Breaker.BurnRate), Watched),
+        ["refusals told together that were none"] = new(
+            AuditRule.Refusal, Repeated, Last(e => e.RefusalsCoalesced.Count = 0)),
+        ["refusals told too late"] = new(
+            AuditRule.Refusal, Repeated, Last(e => e.RefusalsCoalesced.FirstTime.Seconds--)),
+        ["another number of refusals told together"] = new(
+            AuditRule.SessionTotals,
+            ledger =>
+            {
+                Repeated(ledger);
+                ledger.End(ledger.Journal.First(Is.Opened).Sequence);
+                ledger.Advance(TimeSpan.FromSeconds(30));
+            },
+            journal => journal.First(e => e.RefusalsCoalesced is not null).RefusalsCoalesced.Count++),
         ["a reset that resumes what no breaker suspended"] = new(
             AuditRule.Breaker,
             ledger =>
@@ -78,6 +91,14 @@ internal static partial class Faults
     {
         long session = ledger.Open();
         Twice(() => ledger.Reserve(session, request => request.Estimate.CacheReadTokens = 1));
+    }
+
+    private static void Repeated(AuditedLedger ledger)
+    {
+        long session = ledger.Open();
+        for (int time = 0; time < 20; time++)
+            ledger.Reserve(session, request => request.Estimate.CacheReadTokens = 1);
+        ledger.Advance(TimeSpan.FromSeconds(10));
     }
 
     private static void Watched(Catalog catalog) =>

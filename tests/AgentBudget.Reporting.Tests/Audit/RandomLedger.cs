@@ -25,6 +25,7 @@ internal sealed class RandomLedger(int seed)
         [Period.None, Period.Day, Period.Week, Period.Month, Period.Quarter, Period.Rolling, Period.Year];
 
     private readonly Random _random = new(seed);
+    private readonly Random _loops = new(~seed);
     private readonly List<long> _sessions = [];
     private readonly List<long> _credentials = [];
     private readonly List<(long Session, long Number)> _holds = [];
@@ -206,6 +207,14 @@ internal sealed class RandomLedger(int seed)
         long session = AnySession();
         Answer answer = Send(new ReserveCommand(session, request));
         if (answer.Event is { ReservationHeld: not null, Sequence: > 0 }) _holds.Add((session, answer.Event.Sequence));
+        // Some loop on what is refused.
+        if (answer.Event?.ReservationRefused is null || _loops.Next(200) > 0) return;
+        for (int time = 0; time < 30; time++)
+        {
+            request = request.Clone();
+            request.RequestId = Ledger.NextRequestId();
+            Send(new ReserveCommand(session, request));
+        }
     }
 
     private void Commit()
