@@ -191,7 +191,7 @@ internal sealed partial class HttpCall
                 ? shared.Parse(payload)
                 : _method.Descriptor.InputType.Parser.ParseFrom(payload);
         }
-        catch (InvalidProtocolBufferException failure)
+        catch (Exception failure) when (IsParseFault(failure))
         {
             throw Faults.MessageMalformed(failure.Message);
         }
@@ -205,11 +205,15 @@ internal sealed partial class HttpCall
         {
             return _method!.Descriptor.InputType.Parser.ParseFrom(payload);
         }
-        catch (InvalidProtocolBufferException failure)
+        catch (Exception failure) when (IsParseFault(failure))
         {
             throw Faults.MessageMalformed(failure.Message);
         }
     }
+
+    // The parser runs beyond the end of some broken messages that lie in pieces, and says so as any array would.
+    private static bool IsParseFault(Exception failure) =>
+        failure is InvalidProtocolBufferException or IndexOutOfRangeException or ArgumentException;
 
     private IMessage ParseJson(ReadOnlySpan<byte> payload)
     {
