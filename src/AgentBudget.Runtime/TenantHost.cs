@@ -122,7 +122,9 @@ public sealed partial class TenantHost : ITenantHost, IAsyncDisposable
     {
         _state = HostState.Stopping;
         await _sweep.DisposeAsync();
-        await Task.WhenAll(_slots.Values.Select(slot => slot.StopAsync())).WaitAsync(cancellationToken);
+        // All begin to stop before any is waited for; one after the other, so that a host on one thread stays on it.
+        Task[] stops = [.. _slots.Values.Select(slot => slot.StopAsync())];
+        foreach (Task stop in stops) await stop.WaitAsync(cancellationToken);
         _services.Space.Dispose();
     }
 

@@ -210,7 +210,10 @@ internal sealed class AuditAgent(Agent agent)
         agent.SessionLifetime is null ? LifetimeOtherwise : AuditNumbers.NanosOf(agent.SessionLifetime);
 
     /// <summary>What watches its sessions; null for nothing.</summary>
-    public Breakers? Breakers => agent.Breakers;
+    public Breakers? Breakers { get; } =
+        agent.Breakers is { SameToolCall: null, BurnRate: null, StepsWithoutOutcome: null, Refusals: null }
+            ? null
+            : agent.Breakers;
 
     public bool WorksFor(string useCase) => agent.UseCases.Contains(useCase);
 }

@@ -34,7 +34,7 @@ internal sealed partial class LedgerLoader(ILedgerStore store, ITurnLedgers ledg
     public const long EventsVerifiedFirstMax = 1_000_000;
 
     /// <summary>
-    /// Null when another owner's lease still runs. Throws <see cref="JournalDamagedException"/> or
+    /// Null when another owner has it. Throws <see cref="JournalDamagedException"/> or
     /// <see cref="StoreException"/>.
     /// </summary>
     /// <param name="tenant">Whose.</param>
@@ -48,6 +48,7 @@ internal sealed partial class LedgerLoader(ILedgerStore store, ITurnLedgers ledg
         long epoch = heldEpoch > 0 ? heldEpoch : await store.AcquireAsync(tenant, CancellationToken.None);
         if (epoch == 0) return null;
         JournalHead head = await store.ReadHeadAsync(tenant, CancellationToken.None);
+        if (head.Epoch > epoch) return null; // Another owner acquired it, and wrote, between the two.
         long snapshotMax = head.LastEvent;
         while (await store.ReadSnapshotAsync(tenant, snapshotMax, CancellationToken.None) is { } snapshot)
         {

@@ -189,13 +189,14 @@ internal sealed class TurnLoop : IDisposable
     }
 
     /// <summary>
-    /// After an unknown append: a new epoch was acquired (0: it was not), and then this head was read.
+    /// After an unknown append: a new epoch was acquired (0: it was not), and then this head was read. A head of a
+    /// later epoch is another owner's, who wrote between the two; whether the group is before it is not known.
     /// </summary>
     public void Resolved(long epoch, JournalHead head)
     {
         JournalGroup mine = _inFlight!.Group;
         const string Unknown = "the store did not say whether the request was recorded";
-        if (epoch == 0)
+        if (epoch == 0 || head.Epoch > epoch)
         {
             FailAll(TenantFault.OutcomeUnknown, TenantFault.NotReady, Unknown);
             End(TurnLoopState.EndedByFence, "another owner has the tenant");
@@ -203,10 +204,16 @@ internal sealed class TurnLoop : IDisposable
         }
 
         State = State == TurnLoopState.Resolving ? TurnLoopState.Running : TurnLoopState.Draining;
+        long attemptedEpoch = Epoch;
         Epoch = epoch;
         if (head == mine.Head)
         {
             GroupIsDurable();
+        }
+        else if (head.Epoch > attemptedEpoch && head.Sequence > Head.Sequence)
+        {
+            FailAll(TenantFault.OutcomeUnknown, TenantFault.NotReady, Unknown);
+            End(TurnLoopState.EndedForReload, "another owner had the tenant before this one acquired it again");
         }
         else if (head != Head)
         {
