@@ -1,0 +1,134 @@
+using AgentBudget.Grains;
+using AgentBudget.Protocol.V1;
+using AgentBudget.Simulation.Tests.Properties;
+using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
+
+namespace AgentBudget.Simulation.Tests.Golden;
+
+/// <summary>A short life of one tenant in which every kind of event happens. A new kind is a line here.</summary>
+internal static class GoldenScript
+{
+    private const string Caller = "admin";
+    private const long Day = 86_400 * AuditedRun.NanosPerSecond;
+
+    public static AuditedRun Play()
+    {
+        var run = new AuditedRun(useCaseNanos: 1000, tenantNanos: 5000, Widen);
+        long session = run.Newest(0);
+        Spend(run, session);
+        Administer(run, session);
+        Delegate(run, session);
+        Break(run);
+        run.Advance(2 * Day); // Periods, extensions, sessions and their graces end.
+        return run;
+    }
+
+    private static void Widen(Catalog catalog)
+    {
+        catalog.BusinessUnits[0].Budget = new Budget { Tokens = 100_000, Period = Period.Day };
+        Agent other = catalog.Agents[0].Clone();
+        other.Id = "leaving";
+        catalog.Agents.Add(other);
+        Agent careful = catalog.Agents[0].Clone();
+        careful.Id = "careful";
+        careful.Breakers = new Breakers { Refusals = new CountBreaker { Times = 1 } };
+        catalog.Agents.Add(careful);
+        catalog.Skus.Add(new Sku { Id = "sandbox.minute", Unit = "minute", Cost = AuditedRun.Nanos(7) });
+    }
+
+    private static void Spend(AuditedRun run, long session)
+    {
+        long committed = run.Reserve(session, 100, ttlSeconds: 60, OnExpiry.Refund);
+        run.Commit(session, committed, 30, isFinal: false);
+        run.Send(new AmendCommand(session, committed, new AmendReservationRequest
+        {
+            RequestId = run.NextId(),
+            Estimate = new TokenEstimate { InputTokens = 200 },
+            Ttl = new Duration { Seconds = 120 },
+        }));
+        run.Commit(session, committed, 250, isFinal: true);
+        run.Release(session, run.Reserve(session, 50, ttlSeconds: 60, OnExpiry.Refund));
+        run.Reserve(session, 40, ttlSeconds: 1, OnExpiry.Refund);
+        run.Reserve(session, 41, ttlSeconds: 1, OnExpiry.Charge);
+        run.Reserve(session, 1001, ttlSeconds: 60, OnExpiry.Refund);
+        run.Advance(2 * AuditedRun.NanosPerSecond);
+        run.Send(new RecordCostCommand(
+            session, new RecordCostRequest { RequestId = run.NextId(), Sku = "sandbox.minute", Quantity = 2.5 }));
+        run.Send(new AuthorizeToolCommand(
+            session, new AuthorizeToolRequest { RequestId = run.NextId(), Tool = "crm.read" }));
+    }
+
+    private static void Administer(AuditedRun run, long session)
+    {
+        var extend = new ExtendBudgetRequest
+        {
+            RequestId = run.NextId(),
+            Grain = "useCases/u",
+            Amount = AuditedRun.Nanos(500),
+            ExpireTime = run.In(60),
+            Reason = "quarter end",
+        };
+        run.Send(new ExtendBudgetCommand(extend, Caller));
+        var create = new CreateCredentialRequest
+        {
+            RequestId = run.NextId(),
+            Principal = "agents/a",
+            Role = Role.Agent,
+        };
+        Answer created = run.Send(new CreateCredentialCommand(create, ByteString.CopyFrom(new byte[32]), Caller));
+        var revoke = new RevokeCredentialRequest { RequestId = run.NextId(), Reason = "rotated" };
+        run.Send(new RevokeCredentialCommand(created.Event!.Sequence, revoke, Caller));
+        var ended = new AccessTokenRevoked
+        {
+            TokenId = "t1",
+            Credential = created.Event.Sequence,
+            ExpireTime = run.In(60),
+        };
+        run.Send(new RevokeAccessTokenCommand(run.NextId(), ended, Caller));
+        run.Send(new RecordKeyRotationCommand(
+            run.NextId(), new SigningKeyRotated { KeyId = "new", RetiredKeyId = "old", Reason = "yearly" }, Caller));
+        run.Send(new SuspendAgentCommand(
+            new SuspendAgentRequest { RequestId = run.NextId(), Agent = "agents/a", Reason = "odd" }, Caller));
+        run.Reserve(session, 1, ttlSeconds: 60, OnExpiry.Refund);
+        run.Send(new ResumeAgentCommand(
+            new ResumeAgentRequest { RequestId = run.NextId(), Agent = "agents/a", Reason = "seen" }, Caller));
+        run.Send(new DecommissionAgentCommand(
+            new DecommissionAgentRequest { RequestId = run.NextId(), Agent = "agents/leaving", Reason = "old" },
+            Caller));
+    }
+
+    private static void Delegate(AuditedRun run, long session)
+    {
+        run.Open(parent: session);
+        long child = run.Newest(0);
+        run.Reserve(child, 20, ttlSeconds: 3600, OnExpiry.Refund);
+        run.Send(new RenewSessionCommand(session, new RenewSessionRequest { RequestId = run.NextId() }, Caller));
+        var outcome = new Protocol.V1.Outcome { Status = Protocol.V1.Outcome.Types.Status.Success };
+        outcome.Metrics.Add("quotes", 3);
+        run.Send(new EndSessionCommand(
+            session, new EndSessionRequest { RequestId = run.NextId(), Outcome = outcome }, Caller));
+        run.Open(parent: 0);
+        run.Send(new RevokeSessionCommand(
+            run.Newest(0), new RevokeSessionRequest { RequestId = run.NextId(), Reason = "leaked" }, Caller));
+        run.Open(parent: 0);
+    }
+
+    private static void Break(AuditedRun run)
+    {
+        run.Open(parent: 0, agent: "agents/careful");
+        long session = run.Newest(0);
+        for (int i = 0; i < 3; i++) run.Reserve(session, 9999, ttlSeconds: 60, OnExpiry.Refund);
+        var reset = new ResetBreakerRequest
+        {
+            RequestId = run.NextId(),
+            Grain = $"sessions/s{session}",
+            Reason = "understood",
+        };
+        run.Send(new ResetBreakerCommand(reset, Caller));
+        run.Send(new SuspendSessionCommand(
+            session, new SuspendSessionRequest { RequestId = run.NextId(), Reason = "odd" }, Caller));
+        run.Send(new ResumeSessionCommand(
+            session, new ResumeSessionRequest { RequestId = run.NextId(), Reason = "seen" }, Caller));
+    }
+}

@@ -1,0 +1,76 @@
+using AgentBudget.Grains;
+using AgentBudget.Protocol.V1;
+using Google.Protobuf.WellKnownTypes;
+
+namespace AgentBudget.Simulation.Checks;
+
+/// <summary>Whether an event is the effect of a request: what was asked for is what is recorded.</summary>
+internal static class RequestContent
+{
+    private static readonly Duration TtlDefault = new() { Seconds = 600 };
+
+    public static bool IsOf(LedgerEvent effect, Command command) => command switch
+    {
+        ReserveCommand reserve => IsOf(effect, reserve.Request),
+        CommitCommand commit => IsOf(effect.ReservationSettled, commit),
+        ReleaseCommand release => effect.ReservationReleased is { } released
+            && released.Reservation == release.Reservation
+            && released.Reason == release.Request.Reason,
+        OpenSessionCommand open => effect.SessionOpened is { } opened
+            && opened.Task == open.Request.Task
+            && opened.Unattended == open.Request.Unattended
+            && (open.Request.Agent.Length == 0 || effect.Spender.Agent == open.Request.Agent)
+            && (open.Request.UseCase.Length == 0 || effect.Spender.UseCase == open.Request.UseCase)
+            && effect.Spender.Parent == (open.Parent == 0 ? "" : $"sessions/s{open.Parent}"),
+        AmendCommand amend => IsOf(effect, amend),
+        AuthorizeToolCommand tool =>
+            tool.Request.Tool == (effect.ToolAuthorized?.Tool ?? effect.ReservationRefused?.Tool),
+        SuspendSessionCommand suspend => effect.SessionSuspended?.Reason == suspend.Request.Reason,
+        ResumeSessionCommand resume => effect.SessionResumed?.Reason == resume.Request.Reason,
+        ResetBreakerCommand reset => effect.BreakerReset?.Reason == reset.Request.Reason,
+        RecordCostCommand cost => cost.Request.Sku == (effect.CostRecorded?.Sku ?? effect.ReservationRefused?.Sku),
+        CreateCredentialCommand create => effect.CredentialCreated is { } created
+            && created.Principal == create.Request.Principal
+            && created.SecretSha256 == create.SecretSha256,
+        RevokeCredentialCommand revoke => effect.CredentialRevoked?.Credential == revoke.Credential,
+        RevokeAccessTokenCommand revoke => revoke.Revoked.Equals(effect.AccessTokenRevoked),
+        RecordKeyRotationCommand rotate => rotate.Rotated.Equals(effect.SigningKeyRotated),
+        SuspendAgentCommand suspend => effect.AgentSuspended?.Agent == suspend.Request.Agent,
+        ResumeAgentCommand resume => effect.AgentResumed?.Agent == resume.Request.Agent,
+        DecommissionAgentCommand decommission => effect.AgentDecommissioned?.Agent == decommission.Request.Agent,
+        RenewSessionCommand => effect.SessionRenewed is not null,
+        EndSessionCommand end => effect.SessionEnded is { } ended && Equals(ended.Outcome, end.Request.Outcome),
+        RevokeSessionCommand revoke => effect.SessionEnded is { } revoked && revoked.Reason == revoke.Request.Reason,
+        ApplyCatalogCommand apply => effect.CatalogApplied is { } applied && applied.Catalog.Equals(apply.Catalog),
+        ExtendBudgetCommand extend => effect.BudgetExtended is { } extended
+            && extended.Grain == extend.Request.Grain
+            && extended.Reason == extend.Request.Reason,
+        _ => false,
+    };
+
+    private static bool IsOf(LedgerEvent effect, ReserveTokensRequest request)
+    {
+        if (effect.ReservationRefused is { } refused)
+            return refused.Model == request.Model && refused.Tool == request.Tool;
+        if (effect.ReservationHeld is not { } held) return false;
+        Timestamp expires = effect.Time + (request.Ttl ?? TtlDefault);
+        return held.Estimate.Equals(request.Estimate)
+            && held.Tool == request.Tool
+            && held.ExpireTime.Equals(expires)
+            && (held.RequestedModel.Length == 0 || held.RequestedModel == request.Model)
+            && (held.OnExpiry == OnExpiry.Charge) == (request.OnExpiry == OnExpiry.Charge);
+    }
+
+    private static bool IsOf(LedgerEvent effect, AmendCommand amend)
+    {
+        if (effect.ReservationRefused is { } refused) return refused.Reservation == amend.Reservation;
+        if (effect.ReservationAmended is not { } amended || amended.Reservation != amend.Reservation) return false;
+        return amend.Request.Ttl is not { } ttl || amended.ExpireTime.Equals(effect.Time + ttl);
+    }
+
+    private static bool IsOf(ReservationSettled? settled, CommitCommand commit) =>
+        settled is not null
+        && settled.Reservation == commit.Reservation
+        && settled.Usage.Equals(commit.Request.Usage)
+        && settled.Final == (!commit.Request.HasFinal || commit.Request.Final);
+}

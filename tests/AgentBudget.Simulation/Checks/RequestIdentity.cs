@@ -1,0 +1,91 @@
+using AgentBudget.Grains;
+using AgentBudget.Protocol.V1;
+using Fact = AgentBudget.Protocol.V1.LedgerEvent.FactOneofCase;
+
+namespace AgentBudget.Simulation.Checks;
+
+/// <summary>What a request id is unique within.</summary>
+/// <param name="Tenant">Tenant.</param>
+/// <param name="Operation">Operation.</param>
+/// <param name="Session">Session's number; 0 for operations of the tenant as a whole.</param>
+/// <param name="RequestId">The id.</param>
+internal readonly record struct RequestIdentity(string Tenant, string Operation, long Session, string RequestId)
+{
+    /// <summary>Of a command; null for a query and for a dry run, which leave no trace.</summary>
+    public static RequestIdentity? Of(string tenant, Command command) => command switch
+    {
+        ReserveCommand { Request.DryRun: true } or ApplyCatalogCommand { Request.DryRun: true } => null,
+        ReserveCommand reserve => new(tenant, "reserve", reserve.Session, reserve.Request.RequestId),
+        CommitCommand commit => new(tenant, "commit", commit.Session, commit.Request.RequestId),
+        ReleaseCommand release => new(tenant, "release", release.Session, release.Request.RequestId),
+        OpenSessionCommand open => new(tenant, "open", 0, open.Request.RequestId),
+        RenewSessionCommand renew => new(tenant, "renew", renew.Session, renew.Request.RequestId),
+        EndSessionCommand end => new(tenant, "end", end.Session, end.Request.RequestId),
+        RevokeSessionCommand revoke => new(tenant, "revoke", revoke.Session, revoke.Request.RequestId),
+        ApplyCatalogCommand apply => new(tenant, "apply", 0, apply.Request.RequestId),
+        ExtendBudgetCommand extend => new(tenant, "extend", 0, extend.Request.RequestId),
+        AmendCommand amend => new(tenant, "amend", amend.Session, amend.Request.RequestId),
+        SuspendSessionCommand suspend => new(tenant, "suspend", suspend.Session, suspend.Request.RequestId),
+        ResumeSessionCommand resume => new(tenant, "resume", resume.Session, resume.Request.RequestId),
+        ResetBreakerCommand reset =>
+            new(tenant, "reset breaker", SessionOf(reset.Request.Grain), reset.Request.RequestId),
+        RecordCostCommand cost => new(tenant, "record cost", cost.Session, cost.Request.RequestId),
+        AuthorizeToolCommand tool => new(tenant, "authorize", tool.Session, tool.Request.RequestId),
+        CreateCredentialCommand create => new(tenant, "create credential", 0, create.Request.RequestId),
+        RevokeCredentialCommand revoke => new(tenant, "revoke credential", 0, revoke.Request.RequestId),
+        RevokeAccessTokenCommand revoke => new(tenant, "revoke token", 0, revoke.RequestId),
+        RecordKeyRotationCommand rotate => new(tenant, "rotate key", 0, rotate.RequestId),
+        SuspendAgentCommand suspend => new(tenant, "suspend agent", 0, suspend.Request.RequestId),
+        ResumeAgentCommand resume => new(tenant, "resume agent", 0, resume.Request.RequestId),
+        DecommissionAgentCommand end => new(tenant, "decommission agent", 0, end.Request.RequestId),
+        _ => null,
+    };
+
+    /// <summary>Of an event that was asked for; null for what the ledger does by itself.</summary>
+    public static RequestIdentity? Of(string tenant, LedgerEvent ledgerEvent)
+    {
+        if (ledgerEvent.RequestId.Length == 0) return null;
+        string operation = ledgerEvent.FactCase switch
+        {
+            Fact.ReservationHeld => "reserve",
+            Fact.ReservationRefused => OfRefusal(ledgerEvent.ReservationRefused),
+            Fact.ReservationAmended => "amend",
+            Fact.ReservationSettled => "commit",
+            Fact.ReservationReleased => "release",
+            Fact.ToolAuthorized => "authorize",
+            Fact.SessionOpened => "open",
+            Fact.SessionRenewed => "renew",
+            Fact.SessionEnded => OfEnd(ledgerEvent.SessionEnded),
+            Fact.SessionSuspended => "suspend",
+            Fact.SessionResumed => "resume",
+            Fact.BreakerReset => "reset breaker",
+            Fact.CostRecorded => "record cost",
+            Fact.CatalogApplied => "apply",
+            Fact.BudgetExtended => "extend",
+            Fact.CredentialCreated => "create credential",
+            Fact.CredentialRevoked => "revoke credential",
+            Fact.AccessTokenRevoked => "revoke token",
+            Fact.SigningKeyRotated => "rotate key",
+            Fact.AgentSuspended => "suspend agent",
+            Fact.AgentResumed => "resume agent",
+            Fact.AgentDecommissioned => "decommission agent",
+            _ => ledgerEvent.FactCase.ToString(),
+        };
+        bool isTenants = ledgerEvent.Spender is null || operation == "open";
+        long session = isTenants ? 0 : SessionOf(ledgerEvent.Spender!.Session);
+        return new RequestIdentity(tenant, operation, session, ledgerEvent.RequestId);
+    }
+
+    private static long SessionOf(string name) =>
+        long.Parse(name.AsSpan("sessions/s".Length), System.Globalization.CultureInfo.InvariantCulture);
+
+    private static string OfEnd(SessionEnded ended) =>
+        ended.State == Protocol.V1.Session.Types.State.Revoked ? "revoke" : "end";
+
+    private static string OfRefusal(ReservationRefused refused)
+    {
+        if (refused.Sku.Length > 0) return "record cost";
+        if (refused.ToolOnly) return "authorize";
+        return refused.Reservation > 0 ? "amend" : "reserve";
+    }
+}

@@ -1,0 +1,186 @@
+using AgentBudget.Grains;
+using AgentBudget.Protocol.V1;
+using AgentBudget.Simulation.Core;
+using Google.Protobuf.WellKnownTypes;
+
+namespace AgentBudget.Simulation.Clients;
+
+/// <summary>
+/// Catalogs of a few grains with small budgets, so that a run of some hundred commands comes to every limit.
+/// </summary>
+internal static class Catalogs
+{
+    /// <summary>A token in or out costs one nano.</summary>
+    public const string Unit = "unit";
+
+    /// <summary>A token costs several.</summary>
+    public const string Dear = "dear";
+
+    /// <summary>At the highest rate there is.</summary>
+    public const string Vast = "vast";
+
+    public static readonly string[] Models = [Unit, Unit, Dear, Dear, "odd", "dear-latest", "free", "unheard-of"];
+
+    private static readonly Period[] Periods = [Period.None, Period.Day, Period.Week, Period.Month, Period.Quarter];
+
+    public static ApplyCatalogCommand Apply(TenantModel tenant)
+    {
+        SimRandom random = tenant.Random;
+        Catalog catalog = tenant.Catalog = Make(tenant.Name, random);
+        if (random.Below(30) == 0) catalog.UseCases[0].BusinessUnit = "unheard-of";
+        var request = new ApplyCatalogRequest
+        {
+            RequestId = tenant.NextId(),
+            Document = catalog.ToString(),
+            DryRun = random.Below(20) == 0,
+        };
+        return new ApplyCatalogCommand(request, catalog, [], "admin");
+    }
+
+    public static string AnyAgent(TenantModel tenant) => $"a{tenant.Random.Below(3)}";
+
+    public static string AnyUseCase(TenantModel tenant) => $"u{tenant.Random.Below(3)}";
+
+    public static string AnyGrain(TenantModel tenant) => tenant.Random.Below(6) switch
+    {
+        0 => $"tenants/{tenant.Name}",
+        1 => "businessUnits/b0",
+        2 => $"agents/{AnyAgent(tenant)}",
+        3 => "useCases/nothing",
+        _ => $"useCases/{AnyUseCase(tenant)}",
+    };
+
+    public static Money Nanos(long nanos) => new()
+    {
+        CurrencyCode = "USD",
+        Units = nanos / 1_000_000_000,
+        Nanos = (int)(nanos % 1_000_000_000),
+    };
+
+    private static Catalog Make(string tenant, SimRandom random)
+    {
+        var catalog = new Catalog { Tenant = tenant, Currency = "USD", TimeZone = "Europe/Berlin" };
+        var tag = new TagRule { Required = random.Below(8) == 0 };
+        tag.Values.Add(["k1", "k2"]);
+        catalog.Tags.Add("customer", tag);
+        int units = (int)random.Between(1, 2);
+        for (int i = 0; i < units; i++)
+            catalog.BusinessUnits.Add(new BusinessUnit { Id = $"b{i}", Budget = BudgetOf(random, 20_000) });
+        int useCases = (int)random.Between(1, 3);
+        for (int i = 0; i < useCases; i++)
+        {
+            catalog.UseCases.Add(new UseCase
+            {
+                Id = $"u{i}",
+                BusinessUnit = $"b{random.Below(units)}",
+                Budget = BudgetOf(random, 9_000),
+                AllowWithoutCheaperModel = random.Coin(),
+            });
+            if (random.Coin()) catalog.UseCases[i].Downgrade.Add(Dear, Unit);
+            if (catalog.UseCases[i].Budget is { } budget && random.Below(4) == 0) AddTiers(budget, random);
+        }
+
+        AddAgents(catalog, random, units);
+        AddPrices(catalog, random);
+        AddCosts(catalog, random);
+        catalog.Budget = BudgetOf(random, 30_000);
+        return catalog;
+    }
+
+    private static void AddTiers(Budget budget, SimRandom random) => budget.Tiers.Add(
+    [
+        new Tier { AtPercent = random.Below(50) + 10, Notify = { "owner" } },
+        new Tier { AtPercent = 90, Action = TierAction.Downgrade },
+        new Tier { AtPercent = random.Below(100) + 91, Action = TierAction.Refuse },
+    ]);
+
+    private static void AddAgents(Catalog catalog, SimRandom random, int units)
+    {
+        int agents = (int)random.Between(1, 3);
+        for (int i = 0; i < agents; i++)
+        {
+            var agent = new Agent
+            {
+                Id = $"a{i}",
+                BusinessUnit = $"b{random.Below(units)}",
+                Tools = { "crm.read", "search.*" },
+                Models = { Unit, Dear, "odd", "free", Vast },
+                Budget = BudgetOf(random, 15_000),
+                SessionTtl = new Duration { Seconds = random.Spread(60, 86_400) },
+            };
+            agent.UseCases.Add(catalog.UseCases.Select(useCase => useCase.Id).Take((int)random.Between(1, 3)));
+            if (random.Below(3) == 0)
+            {
+                agent.Ceilings = new Ceilings
+                {
+                    StepsPerSession = random.Spread(1, 60),
+                    OpenHolds = random.Spread(1, 40),
+                };
+            }
+
+            if (random.Below(3) == 0) agent.Breakers = BreakersOf(random);
+            catalog.Agents.Add(agent);
+        }
+    }
+
+    private static void AddPrices(Catalog catalog, SimRandom random)
+    {
+        catalog.Prices.Add(PriceOf(Unit, 1_000_000, 1_000_000));
+        Price dear = PriceOf(Dear, 3_000_000, 7_000_000);
+        dear.Aliases.Add("dear-latest");
+        if (random.Coin()) dear.BatchMultiplierPpm = 500_000;
+        if (random.Coin())
+        {
+            var rates = new Rates { Input = 5_000_000 };
+            dear.LongContext = new LongContext { AboveTokens = 1500, Rates = rates };
+        }
+
+        catalog.Prices.Add(dear);
+        Price odd = PriceOf("odd", 333_333 + random.Below(3), 777_777);
+        odd.Rates.CacheRead = 12_345;
+        catalog.Prices.Add(odd);
+        Price free = PriceOf("free", 0, 0);
+        free.Rates.CacheRead = 1;
+        catalog.Prices.Add(free);
+        catalog.Prices.Add(PriceOf(Vast, 1_000_000_000_000_000, 1_000_000_000_000_000));
+    }
+
+    private static Breakers BreakersOf(SimRandom random)
+    {
+        var breakers = new Breakers();
+        if (random.Coin()) breakers.Refusals = CountOf(random);
+        if (random.Coin()) breakers.StepsWithoutOutcome = CountOf(random);
+        if (random.Coin()) breakers.BurnRate = new BurnBreaker { CostPerMinute = Nanos(random.Spread(1, 4000)) };
+        return breakers;
+    }
+
+    private static CountBreaker CountOf(SimRandom random) => new()
+    {
+        Times = random.Spread(1, 30),
+        Mode = (BreakerMode)random.Below(3),
+        Suspends = (BreakerReach)random.Below(3),
+    };
+
+    private static void AddCosts(Catalog catalog, SimRandom random)
+    {
+        catalog.Skus.Add(new Sku { Id = "sandbox.minute", Unit = "minute", Cost = Nanos(random.Spread(1, 900)) });
+        catalog.Tools.Add(new Tool { Id = "search.web", CostPerCall = Nanos(random.Spread(1, 300)) });
+    }
+
+    private static Price PriceOf(string model, long input, long output) => new()
+    {
+        Model = model,
+        EffectiveFrom = new Timestamp { Seconds = 1_700_000_000 },
+        Rates = new Rates { Input = input, Output = output },
+    };
+
+    private static Budget? BudgetOf(SimRandom random, long nanosMax)
+    {
+        if (random.Below(3) == 0) return null;
+        var budget = new Budget { Period = random.Any(Periods) };
+        bool hasMoney = random.Below(6) > 0;
+        if (hasMoney) budget.Limit = Nanos(random.Spread(0, nanosMax));
+        if (!hasMoney || random.Below(4) == 0) budget.Tokens = random.Spread(0, nanosMax);
+        return budget;
+    }
+}

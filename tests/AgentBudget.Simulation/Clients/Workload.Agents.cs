@@ -1,0 +1,117 @@
+using AgentBudget.Grains;
+using AgentBudget.Protocol.V1;
+using AgentBudget.Simulation.Core;
+using AgentBudget.Simulation.Silos;
+using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
+
+namespace AgentBudget.Simulation.Clients;
+
+// Subagents, tools, credentials, and the standing of agents.
+internal static partial class Workload
+{
+    private static OpenSessionCommand OpenChild(TenantModel tenant)
+    {
+        SimRandom random = tenant.Random;
+        OpenSessionCommand open = Open(tenant);
+        if (random.Coin()) open.Request.Agent = "";
+        if (random.Coin()) open.Request.UseCase = "";
+        if (random.Below(12) == 0) open.Request.OnBehalfOf = "user:somebody-else";
+        if (random.Below(4) == 0) open.Request.SubagentsPlanned = random.Spread(1, 40);
+        return open with { Parent = AnySession(tenant) };
+    }
+
+    private static Command Amend(TenantModel tenant)
+    {
+        if (tenant.Holds.Count == 0) return Reserve(tenant);
+        SimRandom random = tenant.Random;
+        KnownHold hold = AnyHold(tenant);
+        var request = new AmendReservationRequest { RequestId = tenant.NextId() };
+        if (random.Coin()) request.Model = random.Any(Catalogs.Models);
+        if (random.Coin()) request.Estimate = new TokenEstimate { InputTokens = random.Spread(1, 3000) };
+        if (random.Coin() || (request.Model.Length == 0 && request.Estimate is null))
+            request.Ttl = TtlOf(tenant) ?? Seconds(random.Spread(1, 900));
+        return new AmendCommand(hold.Session, Misnamed(random, hold.Number), request);
+    }
+
+    private static AuthorizeToolCommand AuthorizeTool(TenantModel tenant) => new(
+        AnySession(tenant),
+        new AuthorizeToolRequest { RequestId = tenant.NextId(), Tool = tenant.Random.Any(NamedTools) });
+
+    private static RecordCostCommand RecordCost(TenantModel tenant)
+    {
+        SimRandom random = tenant.Random;
+        var request = new RecordCostRequest { RequestId = tenant.NextId(), Sku = random.Any(Skus) };
+        if (random.Coin()) request.Quantity = random.Below(8) / 2.0;
+        if (random.Below(30) == 0) request.Quantity = 1_000_000_000;
+        if (random.Below(4) == 0) request.Tags.Add("customer", random.Below(12) == 0 ? "k9" : "k2");
+        return new RecordCostCommand(AnySession(tenant), request);
+    }
+
+    private static CreateCredentialCommand CreateCredential(TenantModel tenant)
+    {
+        var request = new CreateCredentialRequest
+        {
+            RequestId = tenant.NextId(),
+            Principal = $"agents/{Catalogs.AnyAgent(tenant)}",
+            Role = Role.Agent,
+        };
+        byte[] secret = new byte[32];
+        for (int i = 0; i < secret.Length; i++) secret[i] = (byte)tenant.Random.Below(256);
+        return new CreateCredentialCommand(request, ByteString.CopyFrom(secret), Caller);
+    }
+
+    private static RevokeCredentialCommand RevokeCredential(TenantModel tenant)
+    {
+        bool isKnown = tenant.Credentials.Count > 0 && tenant.Random.Below(4) > 0;
+        long credential = isKnown ? tenant.Random.Any(tenant.Credentials) : 3;
+        var request = new RevokeCredentialRequest { RequestId = tenant.NextId(), Reason = "leaked" };
+        return new RevokeCredentialCommand(credential, request, Caller);
+    }
+
+    private static RevokeAccessTokenCommand RevokeAccessToken(TenantModel tenant)
+    {
+        long seconds = (SimWall.Start.Ticks - DateTime.UnixEpoch.Ticks) / SimScheduler.Second;
+        var revoked = new AccessTokenRevoked
+        {
+            TokenId = $"t{tenant.Random.Below(50)}",
+            Credential = 2,
+            ExpireTime = new Timestamp { Seconds = seconds + tenant.Random.Between(1, 3600) },
+        };
+        return new RevokeAccessTokenCommand(tenant.NextId(), revoked, Caller);
+    }
+
+    private static RecordKeyRotationCommand RotateKey(TenantModel tenant)
+    {
+        string id = tenant.NextId();
+        var rotated = new SigningKeyRotated { KeyId = $"key-{id}", RetiredKeyId = "old", Reason = "yearly" };
+        return new RecordKeyRotationCommand(id, rotated, Caller);
+    }
+
+    private static SuspendSessionCommand SuspendSession(TenantModel tenant) => new(
+        AnySession(tenant), new SuspendSessionRequest { RequestId = tenant.NextId(), Reason = "odd" }, Caller);
+
+    private static ResumeSessionCommand ResumeSession(TenantModel tenant) => new(
+        AnySession(tenant), new ResumeSessionRequest { RequestId = tenant.NextId(), Reason = "seen" }, Caller);
+
+    private static ResetBreakerCommand ResetBreaker(TenantModel tenant) => new(
+        new ResetBreakerRequest
+        {
+            RequestId = tenant.NextId(),
+            Grain = $"sessions/s{AnySession(tenant)}",
+            Reason = "understood",
+        },
+        Caller);
+
+    private static SuspendAgentCommand SuspendAgent(TenantModel tenant) => new(
+        new SuspendAgentRequest { RequestId = tenant.NextId(), Agent = AgentName(tenant), Reason = "odd" }, Caller);
+
+    private static ResumeAgentCommand ResumeAgent(TenantModel tenant) => new(
+        new ResumeAgentRequest { RequestId = tenant.NextId(), Agent = AgentName(tenant), Reason = "seen" }, Caller);
+
+    private static DecommissionAgentCommand DecommissionAgent(TenantModel tenant) => new(
+        new DecommissionAgentRequest { RequestId = tenant.NextId(), Agent = AgentName(tenant), Reason = "old" },
+        Caller);
+
+    private static string AgentName(TenantModel tenant) => $"agents/{Catalogs.AnyAgent(tenant)}";
+}

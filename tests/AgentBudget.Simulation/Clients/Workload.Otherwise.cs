@@ -1,0 +1,43 @@
+using AgentBudget.Grains;
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Simulation.Clients;
+
+// Used request ids with other content.
+internal static partial class Workload
+{
+    /// <summary>The same request id with other content; null where there is no other.</summary>
+    public static Command? Otherwise(Command command)
+    {
+        switch (command)
+        {
+            case ReserveCommand reserve:
+                ReserveTokensRequest request = reserve.Request.Clone();
+                request.Model = request.Model == Catalogs.Unit ? Catalogs.Dear : Catalogs.Unit;
+                request.Estimate.InputTokens++;
+                return reserve with { Request = request };
+            case CommitCommand commit:
+                CommitTokensRequest committed = commit.Request.Clone();
+                committed.Usage.InputTokens++;
+                return commit with { Request = committed };
+            case ReleaseCommand release:
+                ReleaseTokensRequest released = release.Request.Clone();
+                released.Reason += "!";
+                return release with { Request = released };
+            case OpenSessionCommand open:
+                OpenSessionRequest opened = open.Request.Clone();
+                opened.Task += "!";
+                return open with { Request = opened };
+            case AuthorizeToolCommand authorize:
+                AuthorizeToolRequest authorized = authorize.Request.Clone();
+                authorized.Tool += "!";
+                return authorize with { Request = authorized };
+            case ExtendBudgetCommand extend:
+                ExtendBudgetRequest extended = extend.Request.Clone();
+                extended.Reason += "!";
+                return extend with { Request = extended };
+            default:
+                return null;
+        }
+    }
+}

@@ -1,0 +1,34 @@
+namespace AgentBudget.Simulation.Mutants;
+
+/// <summary>Every planted mutant. One that no seed finds is a hole in the checks.</summary>
+internal static class AllMutants
+{
+    /// <summary>Seeds within which each must be found.</summary>
+    public const int SeedsMax = 2000;
+
+    public static IReadOnlyList<(string Name, Func<Mutant> Make)> Table { get; } =
+    [
+        ("ack before durable", static () => new AckBeforeDurable()),
+        ("forget the key in the event", static () => new ForgottenKey()),
+        ("release twice", static () => new ReleaseTwice()),
+        ("expiry by wall clock", static () => new ExpiryByWallClock()),
+        ("< for ≤ at the limit", static () => new LessForLessOrEqual()),
+        ("skip the tenant's check", static () => new SkippedTenantCheck()),
+        ("overrun clipped", static () => new ClippedOverrun()),
+        ("late commit lost", static () => new LostLateCommit()),
+        ("renew without epoch", static () => new RenewWithoutEpoch()),
+        ("acquire without a new epoch", static () => new AcquireWithoutEpoch()),
+        ("append without the fence", static () => new AppendWithoutFence()),
+        ("head read in the acquire", static () => new HeadReadInAcquire()),
+        ("blind re-append after a timeout", static () => new BlindReAppend()),
+        ("state kept after loss", static () => new StateKeptAfterLoss()),
+        ("clock going back", static () => new ClockGoesBack()),
+        ("truncate before verify", static () => new TruncateBeforeVerify()),
+        ("stream before durable", static () => new StreamBeforeDurable()),
+        ("cross-tenant cache key", static () => new CrossTenantCache()),
+        ("used key with other content answered", static () => new IgnoredContent()),
+        ("deadlines forgotten", static () => new ForgottenDeadlines()),
+        ("snapshot forgets requests", static () => new SnapshotForgetsRequests()),
+        ("unknown told as refused", static () => new UnknownToldAsRefused()),
+    ];
+}
