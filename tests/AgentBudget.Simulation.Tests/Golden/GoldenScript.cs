@@ -27,6 +27,12 @@ internal static class GoldenScript
     private static void Widen(Catalog catalog)
     {
         catalog.BusinessUnits[0].Budget = new Budget { Tokens = 100_000, Period = Period.Day };
+        catalog.Agents[0].Budget = new Budget
+        {
+            Limit = AuditedRun.Nanos(4000),
+            Period = Period.Rolling,
+            Rolling = new Duration { Seconds = 3600 },
+        };
         Agent other = catalog.Agents[0].Clone();
         other.Id = "leaving";
         catalog.Agents.Add(other);
