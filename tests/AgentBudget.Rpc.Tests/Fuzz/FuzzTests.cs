@@ -7,8 +7,8 @@ using Xunit.Abstractions;
 namespace AgentBudget.Rpc.Tests.Fuzz;
 
 /// <summary>
-/// Spoilt requests of every protocol. Whatever comes, a call ends, with a status that blames the request, and nothing is
-/// logged. AGENTBUDGET_SEED repeats a run.
+/// Spoilt requests of every protocol. Whatever comes, a call ends, with a status that blames the request, and nothing
+/// is logged. AGENTBUDGET_SEED repeats a run.
 /// </summary>
 public sealed class FuzzTests(ITestOutputHelper output)
 {
