@@ -27,7 +27,7 @@ public sealed class StoreThreadTests : IAsyncLifetime, IAsyncDisposable
         _tenants = new TenantTable(_engine);
         _marker = CompletenessMarker.Create(_taken);
         _thread = new StoreThread(
-            _engine, new JournalTable(_engine, _tenants), _marker, _taken, _failures.Add, NullLogger.Instance);
+            _engine, new JournalTable(_engine, _tenants), _marker, _failures.Add, NullLogger.Instance);
     }
 
     public async Task InitializeAsync() =>
