@@ -197,5 +197,7 @@ internal sealed partial class TenantSlot : IThreadPoolWorkItem, IAppendCompletio
         _armedFor = next;
         long delay = Math.Clamp((next - now) / 1_000_000, 0, TimerDelayMillisecondsMax) + 1;
         _timer.Change(TimeSpan.FromMilliseconds(delay), Timeout.InfiniteTimeSpan);
+        // The clock may have gone on since, and a delay is counted from now.
+        if (next > now && _services.Clock.NowNanos() >= next) Tick();
     }
 }

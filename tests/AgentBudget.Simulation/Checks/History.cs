@@ -76,6 +76,8 @@ internal sealed class History(SimWorld world)
     {
         if (answer.View is SpendSnapshot snapshot) CheckSnapshot(tenant, snapshot);
         if (asked is null) return;
+        // One refusal of many alike is counted and not recorded on its own; asked again, it is decided anew.
+        if (answer.Event is { Sequence: 0, ReservationRefused: not null }) return;
         asked.IsDone = true;
         if (answer.Event is not { } told)
         {
