@@ -62,7 +62,15 @@ const died = exited.then(([code]) => `browser\tended with code ${code}`);
 const lines = (await Promise.race([result, late, died])).split('\n');
 browser.kill();
 await exited;
-rmSync(profile, { recursive: true, force: true, maxRetries: 50, retryDelay: 100 });
+// Its helpers may still write for a moment; what they leave then is the system's temporary files' to clear.
+for (let tries = 0; tries < 50; tries++) {
+  try {
+    rmSync(profile, { recursive: true, force: true });
+    break;
+  } catch {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
 server.close();
 
 for (const line of lines) console.log(`browser, ${line}`);
