@@ -84,9 +84,15 @@ done
 touch "$work/none"
 expect "run" "$work/none"
 
-bash -uc "$(as_printed 'Reserve, commit and look, with curl')" >"$work/curl.out" 2>&1 || echo "exit code $?" >>"$work/curl.out"
+# One shell, as a reader has it: the second block uses what the first defines.
+bash -uc "$(as_printed 'Reserve, commit and look, with curl')
+echo '-- credential'
+$(as_printed 'A credential for each caller')" >"$work/both.out" 2>&1 || echo "exit code $?" >>"$work/both.out"
+sed '/^-- credential$/,$d' "$work/both.out" >"$work/curl.out"
+sed '1,/^-- credential$/d' "$work/both.out" >"$work/credential.out"
 expect "curl" "$work/curl.out" DECISION_ALLOW reservationId sessions/ agents/promo-writer useCases/trade-promo \
   businessUnits/marketing tenants/acme settled STATE_ENDED
+expect "credential" "$work/credential.out" sessionToken STATE_OPEN agents/promo-writer credentials/ revokeTime
 
 bash -uc "$(as_printed 'The same over gRPC')" >"$work/grpc.out" 2>&1 || echo "exit code $?" >>"$work/grpc.out"
 expect "gRPC" "$work/grpc.out" '"grain": "useCases/trade-promo"' limit settled

@@ -214,6 +214,32 @@ public sealed class AppendFaultTests
         Assert.Equal(Outcome.Done, (await fixture.NotedAsync("a")).Outcome);
     }
 
+    [Fact]
+    public async Task A_tenant_that_another_owner_takes_during_its_load_is_loaded_when_asked_again()
+    {
+        await using Fixture fixture = await StartAsync();
+        await fixture.Host.StopAsync(default);
+        using var loading = new SemaphoreSlim(0);
+        using var goOn = new SemaphoreSlim(0);
+        bool isDone = false;
+        fixture.Faults.OnCall = method =>
+        {
+            if (method != nameof(ILedgerStore.ReadHeadAsync) || isDone) return null;
+            isDone = true;
+            AppendAsAnotherOwnerAsync(fixture, "theirs").GetAwaiter().GetResult();
+            loading.Release();
+            Assert.True(goOn.Wait(Patience));
+            return null;
+        };
+        await fixture.KillAndStartAsync();
+        Task<Answer> note = fixture.NoteAsync("a");
+        Assert.True(await loading.WaitAsync(Patience));
+        goOn.Release();
+        Assert.Equal(TenantFault.NotReady, await FaultOfAsync(note));
+        Assert.Equal(3, (await fixture.NotedAsync("a")).Event!.Sequence);
+        Assert.Equal(["catalog", "theirs", "a"], await fixture.JournalAsync());
+    }
+
     private static void Once(Fixture fixture, AppendFault fault)
     {
         int count = 0;

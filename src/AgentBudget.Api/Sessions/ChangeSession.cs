@@ -44,12 +44,7 @@ internal sealed class ChangeSession(ApiContext context)
 
     internal async ValueTask<RevokeSessionResponse> RevokeAsync(RevokeSessionRequest request, RpcCall call)
     {
-        FieldFaults faults = default;
-        SessionPlace place = context.Callers.SessionOf(call, request.SessionToken, request.Session, ref faults);
-        FieldChecks.RequestId(ref faults, request.RequestId);
-        FieldChecks.Text(ref faults, "reason", request.Reason, charsMin: 1);
-        faults.ThrowIfAny();
-
+        SessionPlace place = PlaceOf(call, request.RequestId, request.SessionToken, request.Session, request.Reason);
         request.SessionToken = "";
         string actor = CallerScope.CallerOf(call).Principal;
         Answer answer = await context.SubmitAsync(place, new RevokeSessionCommand(place.Number, request, actor));
@@ -58,12 +53,7 @@ internal sealed class ChangeSession(ApiContext context)
 
     internal async ValueTask<SuspendSessionResponse> SuspendAsync(SuspendSessionRequest request, RpcCall call)
     {
-        FieldFaults faults = default;
-        SessionPlace place = context.Callers.SessionOf(call, request.SessionToken, request.Session, ref faults);
-        FieldChecks.RequestId(ref faults, request.RequestId);
-        FieldChecks.Text(ref faults, "reason", request.Reason, charsMin: 1);
-        faults.ThrowIfAny();
-
+        SessionPlace place = PlaceOf(call, request.RequestId, request.SessionToken, request.Session, request.Reason);
         request.SessionToken = "";
         string actor = CallerScope.CallerOf(call).Principal;
         if (request.WholeRun)
@@ -74,18 +64,24 @@ internal sealed class ChangeSession(ApiContext context)
 
     internal async ValueTask<ResumeSessionResponse> ResumeAsync(ResumeSessionRequest request, RpcCall call)
     {
-        FieldFaults faults = default;
-        SessionPlace place = context.Callers.SessionOf(call, request.SessionToken, request.Session, ref faults);
-        FieldChecks.RequestId(ref faults, request.RequestId);
-        FieldChecks.Text(ref faults, "reason", request.Reason, charsMin: 1);
-        faults.ThrowIfAny();
-
+        SessionPlace place = PlaceOf(call, request.RequestId, request.SessionToken, request.Session, request.Reason);
         request.SessionToken = "";
         string actor = CallerScope.CallerOf(call).Principal;
         if (request.WholeRun)
             place = await RunOfAsync(place);
         Answer answer = await context.SubmitAsync(place, new ResumeSessionCommand(place.Number, request, actor));
         return new ResumeSessionResponse { Session = SessionViews.Resumed(answer.Event!) };
+    }
+
+    // The session of an act that asks for a reason.
+    private SessionPlace PlaceOf(RpcCall call, string requestId, string sessionToken, string session, string reason)
+    {
+        FieldFaults faults = default;
+        SessionPlace place = context.Callers.SessionOf(call, sessionToken, session, ref faults);
+        FieldChecks.RequestId(ref faults, requestId);
+        FieldChecks.Text(ref faults, "reason", reason, charsMin: 1);
+        faults.ThrowIfAny();
+        return place;
     }
 
     // The root of a session's run, which has to be within its caller's reach too.

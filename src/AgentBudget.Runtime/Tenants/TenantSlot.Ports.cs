@@ -15,7 +15,12 @@ internal sealed partial class TenantSlot : ITurnPorts
     bool ITurnPorts.IsMoreComing()
     {
         // What waits is asked for again by the step that handles what is coming.
-        if (!HasInput()) return false;
+        if (!HasInput())
+        {
+            _heldBackSince = 0; // A group of queries leaves without an append.
+            return false;
+        }
+
         long now = _services.Time.GetTimestamp();
         if (_heldBackSince == 0) _heldBackSince = now;
         return _services.Time.GetElapsedTime(_heldBackSince, now) < HoldBackMax;

@@ -43,7 +43,7 @@ internal sealed partial class TenantSlot : IThreadPoolWorkItem, IAppendCompletio
     private CommandList _backlog;
     private AnswerBatch? _answers;
     private long _armedFor = long.MaxValue;
-    private long _heldBackSince;
+    private long _heldBackSince; // Timestamp; 0 while nothing is held back.
 
     /// <param name="tenant">Whose.</param>
     /// <param name="services">What all tenants share.</param>

@@ -126,6 +126,44 @@ public sealed class ErrorMapTests
             Assert.Matches("^[A-Z_]+$", ApiErrors.NameOf(reason));
     }
 
+    [Fact]
+    public void Every_reason_of_the_contract_is_documented_with_the_status_that_the_map_gives_it()
+    {
+        Dictionary<string, string> documented = DocumentedCodes();
+        IEnumerable<(RpcStatusCode Code, string Reason)> mapped =
+            [.. Outcomes.Values, .. Faults.Values.Select(fault => (fault.Code, fault.Reason))];
+        foreach ((RpcStatusCode code, string reason) in mapped)
+            Assert.Equal((reason, SnakeCase(code)), (reason, documented[reason]));
+    }
+
+    // Names as errors.proto has them, and the word in capitals that begins the comment above each.
+    private static Dictionary<string, string> DocumentedCodes()
+    {
+        Dictionary<string, string> codes = [];
+        string code = "";
+        bool isAbove = false;
+        foreach (string line in File.ReadLines(Path.Combine(AppContext.BaseDirectory, "errors.proto")))
+        {
+            string text = line.Trim();
+            if (text.StartsWith("// ", StringComparison.Ordinal))
+            {
+                code = isAbove ? code : text[3..].Split(' ', '.')[0];
+                isAbove = true;
+                continue;
+            }
+
+            if (text.StartsWith("ERROR_REASON_", StringComparison.Ordinal))
+                codes[text["ERROR_REASON_".Length..text.IndexOf(' ', StringComparison.Ordinal)]] = code;
+            isAbove = false;
+        }
+
+        return codes;
+    }
+
+    private static string SnakeCase(RpcStatusCode code) => string.Concat(
+        code.ToString().Select((letter, at) => at > 0 && char.IsUpper(letter) ? $"_{letter}" : $"{letter}"))
+        .ToUpperInvariant();
+
     // The first field of the message, whatever it is called in the compiled class.
     private static string ReasonOf(ErrorInfo info) =>
         (string)ErrorInfo.Descriptor.FindFieldByNumber(1).Accessor.GetValue(info);
