@@ -10,7 +10,8 @@ using Outcome = AgentBudget.Grains.Outcome;
 namespace AgentBudget.Api;
 
 /// <summary>What every service works with.</summary>
-internal sealed class ApiContext(ITenantHost host, SessionTokens tokens, CredentialFeed credentials)
+internal sealed class ApiContext(
+    ITenantHost host, SessionTokens tokens, DpopProofs proofs, CredentialFeed credentials)
 {
     // A tenant's currency never changes, so what was read once stays true. As many entries as tenants.
     private readonly ConcurrentDictionary<string, string> _currencies = new(StringComparer.Ordinal);
@@ -21,7 +22,7 @@ internal sealed class ApiContext(ITenantHost host, SessionTokens tokens, Credent
 
     internal CredentialFeed Credentials => credentials;
 
-    internal CallerScope Callers { get; } = new(host, tokens);
+    internal CallerScope Callers { get; } = new(host, tokens, proofs);
 
     /// <summary>
     /// Hands a command to its tenant and answers what it did; every other outcome is thrown as an error.

@@ -31,6 +31,7 @@ public sealed class ApiServices
     public ApiServices(
         ITenantHost host,
         SessionTokens tokens,
+        DpopProofs proofs,
         CredentialFeed credentials,
         KeyRing keys,
         Aggregator aggregator,
@@ -38,7 +39,7 @@ public sealed class ApiServices
         TimeProvider time,
         ILoggerFactory loggers)
     {
-        _context = new ApiContext(host, tokens, credentials);
+        _context = new ApiContext(host, tokens, proofs, credentials);
         _keys = keys;
         _applyCatalog = new ApplyCatalog(_context);
         _aggregator = aggregator;

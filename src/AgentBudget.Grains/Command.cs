@@ -41,7 +41,9 @@ public sealed record RecordCostCommand(long Session, RecordCostRequest Request) 
 /// <param name="Request">The request.</param>
 /// <param name="Actor">Who asks.</param>
 /// <param name="Parent">The number of the session that opens it as a subagent; 0 for a root session.</param>
-public sealed record OpenSessionCommand(OpenSessionRequest Request, string Actor, long Parent = 0) : Command;
+/// <param name="Confirmation">What its token is bound to, beside its parent's; null for nothing more.</param>
+public sealed record OpenSessionCommand(
+    OpenSessionRequest Request, string Actor, long Parent = 0, Confirmation? Confirmation = null) : Command;
 
 /// <summary>Moves a session's expiry. Answers a SessionRenewed event.</summary>
 /// <param name="Session">The session's number.</param>
@@ -139,6 +141,13 @@ public sealed record RevokeAccessTokenCommand(string RequestId, AccessTokenRevok
 /// <param name="Rotated">What is recorded.</param>
 /// <param name="Actor">Who asks.</param>
 public sealed record RecordKeyRotationCommand(string RequestId, SigningKeyRotated Rotated, string Actor) : Command;
+
+/// <summary>
+/// Records which credentials are in use. Answers a CredentialsUsed event, or none where they have all ended.
+/// </summary>
+/// <param name="RequestId">The request; a repeated one has no further effect.</param>
+/// <param name="Used">What is recorded, by number, of those that are live.</param>
+public sealed record RecordCredentialUsesCommand(string RequestId, CredentialsUsed Used) : Command;
 
 /// <summary>Asks for one credential. Answers a <see cref="Credential"/> view.</summary>
 /// <param name="Credential">The credential's number.</param>

@@ -27,8 +27,11 @@ public sealed record AccessToken
     /// <summary>When it expires, in seconds since 1970.</summary>
     public required long ExpiresAtSeconds { get; init; }
 
-    /// <summary>Thumbprint of the key that its holder proves (RFC 9449 §6); empty for a bearer's.</summary>
-    public string KeyThumbprint { get; init; } = "";
+    /// <summary>What its holder proves beside; null for a bearer's.</summary>
+    public TokenBinding? Binding { get; init; }
+
+    /// <summary>Thumbprint of the key that its holder proves (RFC 9449 §6); empty for none.</summary>
+    public string KeyThumbprint => Binding?.KeyThumbprint ?? "";
 }
 
 /// <summary>Access tokens for this service, and for others that trust it (RFC 9068).</summary>
@@ -73,8 +76,7 @@ public sealed class AccessTokens : SignedTokens<AccessToken>
         };
         if (token.Actor.Length > 0)
             claims["act"] = JsonSerializer.Deserialize<JsonElement>(token.Actor);
-        if (token.KeyThumbprint.Length > 0)
-            claims["cnf"] = new Dictionary<string, object> { ["jkt"] = token.KeyThumbprint };
+        TokenBinding.AddTo(claims, token.Binding);
         return Sign(claims, resource ?? _issuer());
     }
 
@@ -92,24 +94,10 @@ public sealed class AccessTokens : SignedTokens<AccessToken>
             || !token.TryGetPayloadValue("client_id", out string clientId)
             || !token.TryGetPayloadValue("jti", out string id)
             || !token.TryGetPayloadValue("iat", out long issuedAtSeconds)
-            || !token.TryGetPayloadValue("exp", out long expiresAtSeconds))
+            || !token.TryGetPayloadValue("exp", out long expiresAtSeconds)
+            || !TokenBinding.TryRead(token, out TokenBinding? binding))
         {
             return null;
-        }
-
-        bool isBound = token.TryGetPayloadValue("cnf", out JsonElement confirmation);
-        string thumbprint = "";
-        if (isBound)
-        {
-            // A confirmation that is not understood is not ignored (RFC 7800 §3.1).
-            if (confirmation.ValueKind != JsonValueKind.Object
-                || !confirmation.TryGetProperty("jkt", out JsonElement jkt)
-                || jkt.GetString() is not { Length: > 0 } named)
-            {
-                return null;
-            }
-
-            thumbprint = named;
         }
 
         return new AccessToken
@@ -120,7 +108,7 @@ public sealed class AccessTokens : SignedTokens<AccessToken>
             Id = id,
             IssuedAtSeconds = issuedAtSeconds,
             ExpiresAtSeconds = expiresAtSeconds,
-            KeyThumbprint = thumbprint,
+            Binding = binding,
         };
     }
 }

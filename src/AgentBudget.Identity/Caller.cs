@@ -61,6 +61,11 @@ public abstract record Caller
     /// </summary>
     public abstract string Principal { get; }
 
+    /// <summary>
+    /// Thumbprint of the key that it has proven for this call (DPoP, RFC 9449); empty where nobody has asked yet.
+    /// </summary>
+    public string ProvenKey { get; init; } = "";
+
     /// <summary>How far it sees.</summary>
     public Reach Reach => Role switch
     {
@@ -174,6 +179,9 @@ public sealed record SessionCaller : Caller
 
     /// <summary>When the token expires, in seconds since the Unix epoch.</summary>
     public required long ExpiresAtSeconds { get; init; }
+
+    /// <summary>What whoever shows the token proves beside; null where the token alone will do.</summary>
+    public TokenBinding? Binding { get; init; }
 
     /// <inheritdoc/>
     public override Roles Role => Roles.Session;

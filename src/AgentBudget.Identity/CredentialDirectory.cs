@@ -36,17 +36,15 @@ public sealed class CredentialDirectory(TimeProvider time)
         return isCredential;
     }
 
-    /// <inheritdoc cref="Find(ReadOnlySpan{char}, object?, out CredentialCaller?)"/>
-    public CredentialLookup Find(ReadOnlySpan<char> presented, out CredentialCaller? caller) =>
-        Find(presented, known: null, out caller);
-
     /// <summary>Authenticates a presented credential. One hash at most; allocates nothing.</summary>
     /// <param name="presented">The text.</param>
     /// <param name="known">
     /// Whom this very text authenticated before, or null: its secret is then not hashed again; all else is looked at.
     /// </param>
+    /// <param name="origin">Where the call comes from: one that is bound is worth nothing from elsewhere.</param>
     /// <param name="caller">Who calls, if live.</param>
-    public CredentialLookup Find(ReadOnlySpan<char> presented, object? known, out CredentialCaller? caller)
+    public CredentialLookup Find(
+        ReadOnlySpan<char> presented, object? known, in CallOrigin origin, out CredentialCaller? caller)
     {
         caller = null;
         if (!CredentialSecret.TryParse(presented, out PresentedSecret parsed))
@@ -61,12 +59,14 @@ public sealed class CredentialDirectory(TimeProvider time)
         if (!credentials.Live.TryGetValue(parsed.Number, out LiveCredential? found)
             || !parsed.Prefix.SequenceEqual(found.Caller.SecretPrefix)
             || (!ReferenceEquals(found.Caller, known) && !found.Matches(parsed.Secret))
-            || !found.IsLive(now))
+            || !found.IsLive(now)
+            || !found.IsFrom(origin))
         {
             return CredentialLookup.Refused;
         }
 
-        found.NoteUse(now);
+        if (!origin.IsReview)
+            found.Usage.Note(origin.Place, now.ToUnixTimeSeconds());
         caller = found.Caller;
         return CredentialLookup.Live;
     }
@@ -96,12 +96,55 @@ public sealed class CredentialDirectory(TimeProvider time)
     public static string? TenantOfKeyId(string keyId) =>
         CredentialSecret.TryParseKeyId(keyId, out ReadOnlySpan<char> tenant, out _) ? tenant.ToString() : null;
 
-    /// <summary>When a credential was last used, in seconds since 1970; 0 for not since the start.</summary>
+    /// <summary>
+    /// Whether a credential that was proven otherwise than by its secret may be used from there; then it was.
+    /// </summary>
+    public bool TryUse(LiveCredential credential, in CallOrigin origin)
+    {
+        ArgumentNullException.ThrowIfNull(credential);
+        if (!credential.IsFrom(origin))
+            return false;
+        if (!origin.IsReview)
+            credential.Usage.Note(origin.Place, time.GetUtcNow().ToUnixTimeSeconds());
+        return true;
+    }
+
+    /// <summary>When a credential was last used, in seconds since 1970; 0 for not, as far as is known here.</summary>
     public long LastUseSeconds(string tenant, long number) =>
         _tenants.TryGetValue(tenant, out TenantCredentials? credentials)
         && credentials.Live.TryGetValue(number, out LiveCredential? found)
-            ? found.LastUseSeconds
+            ? found.Usage.LastUseSeconds
             : 0;
+
+    /// <summary>The tenants that are loaded.</summary>
+    public IReadOnlyCollection<string> Tenants => [.. _tenants.Keys];
+
+    /// <summary>What is known here of the use of a tenant's live credentials, by number.</summary>
+    public IReadOnlyList<CredentialUse> LookAtUses(string tenant) => UsesOf(
+        tenant, static live => live.Usage.Look(live.Number), int.MaxValue);
+
+    /// <summary>
+    /// The uses of a tenant's credentials that are to be told to its ledger now, by number: all that are left
+    /// <paramref name="isEnd"/>. They count as told until they are given back.
+    /// </summary>
+    public IReadOnlyList<CredentialUse> TakeUses(string tenant, int countMax, bool isEnd)
+    {
+        long nowSeconds = time.GetUtcNow().ToUnixTimeSeconds();
+        return UsesOf(tenant, live => live.Usage.Take(live.Number, nowSeconds, isEnd), countMax);
+    }
+
+    /// <summary>What was taken could not be told: it comes again.</summary>
+    public void GiveBack(string tenant, IReadOnlyList<CredentialUse> uses)
+    {
+        ArgumentNullException.ThrowIfNull(uses);
+        if (!_tenants.TryGetValue(tenant, out TenantCredentials? credentials))
+            return;
+        foreach (CredentialUse use in uses)
+        {
+            if (credentials.Live.TryGetValue(use.Credential, out LiveCredential? live))
+                live.Usage.GiveBack(use);
+        }
+    }
 
     /// <summary>The last event that is in the tenant's credentials; null when they are not loaded.</summary>
     public long? Position(string tenant) =>
@@ -137,6 +180,23 @@ public sealed class CredentialDirectory(TimeProvider time)
         credentials.Position = events[^1].Sequence;
     }
 
+    private List<CredentialUse> UsesOf(string tenant, Func<LiveCredential, CredentialUse?> use, int countMax)
+    {
+        List<CredentialUse> uses = [];
+        if (!_tenants.TryGetValue(tenant, out TenantCredentials? credentials))
+            return uses;
+        foreach (LiveCredential live in credentials.Live.Values)
+        {
+            if (uses.Count == countMax)
+                break;
+            if (use(live) is { } found)
+                uses.Add(found);
+        }
+
+        uses.Sort((one, other) => one.Credential.CompareTo(other.Credential));
+        return uses;
+    }
+
     private static void Apply(string tenant, TenantCredentials credentials, LedgerEvent ledgerEvent)
     {
         switch (ledgerEvent.FactCase)
@@ -170,6 +230,7 @@ public sealed class CredentialDirectory(TimeProvider time)
             Role = created.Role,
             SecretSha256 = created.SecretSha256,
             PublicJwk = created.PublicJwk,
+            CertificateSha256 = created.CertificateSha256,
             ExpireNanos = NanosOf(created.ExpireTime),
         };
         state.Grains.Add(created.Grains);

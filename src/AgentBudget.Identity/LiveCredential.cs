@@ -9,11 +9,9 @@ namespace AgentBudget.Identity;
 public sealed class LiveCredential
 {
     private const long NanosPerSecond = 1_000_000_000;
-    private const long SecondsPerMinute = 60;
 
     private readonly byte[] _secretSha256;
     private readonly long _expiresAtNanos;
-    private long _lastUseMinute;
     private int _isRevoked;
 
     /// <param name="tenant">The tenant's id.</param>
@@ -30,6 +28,8 @@ public sealed class LiveCredential
         Role = state.Role;
         Grains = [.. state.Grains];
         PublicJwk = state.PublicJwk;
+        CertificateSha256 = state.CertificateSha256;
+        Usage = new CredentialUsage(state.LastUseNanos / NanosPerSecond);
         Caller = new CredentialCaller(this);
     }
 
@@ -57,11 +57,14 @@ public sealed class LiveCredential
     /// <summary>The public key that its assertions are signed with; empty for a secret.</summary>
     public string PublicJwk { get; }
 
+    /// <summary>SHA-256 of the client certificate that it is bound to, base64url; empty for none.</summary>
+    public string CertificateSha256 { get; }
+
     /// <summary>Who calls with it. One object for all its calls.</summary>
     public CredentialCaller Caller { get; }
 
-    /// <summary>When it was last used, in seconds since 1970, to the minute; 0 for not since the start.</summary>
-    public long LastUseSeconds => Volatile.Read(ref _lastUseMinute) * SecondsPerMinute;
+    /// <summary>When and from where it is used.</summary>
+    internal CredentialUsage Usage { get; }
 
     /// <summary>Whether it authenticates at this time.</summary>
     public bool IsLive(DateTimeOffset now) =>
@@ -82,12 +85,13 @@ public sealed class LiveCredential
         return CryptographicOperations.FixedTimeEquals(hash, _secretSha256);
     }
 
-    internal void NoteUse(DateTimeOffset now)
+    /// <summary>Whether the call comes with the certificate that the credential is bound to, if it is.</summary>
+    internal bool IsFrom(in CallOrigin origin)
     {
-        // Written once a minute: a line of cache that every call wrote would be fought over by all cores.
-        long minute = now.ToUnixTimeSeconds() / SecondsPerMinute;
-        if (Volatile.Read(ref _lastUseMinute) != minute)
-            Volatile.Write(ref _lastUseMinute, minute);
+        if (CertificateSha256.Length == 0 || origin.IsReview || CertificateSha256 == origin.CertificateSha256)
+            return true;
+        Usage.NoteUnproven();
+        return false;
     }
 
     internal void Revoke() => Volatile.Write(ref _isRevoked, 1);

@@ -69,6 +69,7 @@ public sealed class SessionTokens : SignedTokens<SessionCaller>
 
         if (session.Scope.Length is > 0 and <= ScopeCharsMax)
             claims["scope"] = session.Scope;
+        TokenBinding.AddTo(claims, session.Binding);
         return Sign(claims, Audience);
     }
 
@@ -123,7 +124,8 @@ public sealed class SessionTokens : SignedTokens<SessionCaller>
             || !token.TryGetPayloadValue("agent", out string agent)
             || !token.TryGetPayloadValue("use_case", out string useCase)
             || !token.TryGetPayloadValue("exp", out long expiresAtSeconds)
-            || !token.TryGetPayloadValue("sub", out string subject))
+            || !token.TryGetPayloadValue("sub", out string subject)
+            || !TokenBinding.TryRead(token, out TokenBinding? binding))
         {
             return null;
         }
@@ -138,6 +140,7 @@ public sealed class SessionTokens : SignedTokens<SessionCaller>
             OnBehalfOf = isUnattended ? "" : subject,
             Scope = token.TryGetPayloadValue("scope", out string scope) ? scope : "",
             ExpiresAtSeconds = expiresAtSeconds,
+            Binding = binding,
         };
     }
 }

@@ -9,6 +9,13 @@ public abstract class RpcCall
     /// <summary>The method that is called.</summary>
     public abstract RpcMethod Method { get; }
 
+    /// <summary>The HTTP method of the request: POST, or GET for a call as a query of Connect.</summary>
+    public abstract string Verb { get; }
+
+    /// <summary>Who is at the other end of the connection. One object for many calls: made when first asked for.
+    /// </summary>
+    public abstract RpcPeer Peer { get; }
+
     /// <summary>The <c>authorization</c> header as it came, or null. A secret: never log it.</summary>
     public abstract string? Authorization { get; }
 

@@ -178,6 +178,57 @@ public sealed class CredentialTests
         Assert.Equal(Outcome.KeyReused, Record("other").Outcome);
     }
 
+    [Fact]
+    public void A_binding_to_a_certificate_is_kept_and_is_part_of_the_request()
+    {
+        var ledger = new LedgerFixture();
+        string certificate = new('c', 43);
+        Answer Bind(string thumbprint) => Create(ledger, request =>
+        {
+            request.RequestId = "bound";
+            request.CertificateSha256 = thumbprint;
+        });
+
+        long number = Bind(certificate).Event!.Sequence;
+
+        ledger.Restart();
+        Assert.Equal(certificate, Get(ledger, number).CertificateSha256);
+        Assert.Equal(certificate, Assert.Single(Book(ledger).Credentials).CertificateSha256);
+        Assert.Equal(number, Bind(certificate).DuplicateOf);
+        Assert.Equal(Outcome.KeyReused, Bind("").Outcome);
+    }
+
+    [Fact]
+    public void The_use_of_live_credentials_is_recorded_and_the_last_one_kept()
+    {
+        var ledger = new LedgerFixture();
+        long used = Create(ledger).Event!.Sequence;
+        long ended = Create(ledger).Event!.Sequence;
+        Revoke(ledger, ended);
+        CredentialUse UseOf(long number, long seconds) => new()
+        {
+            Credential = number,
+            LastUseTime = LogTime.ToTimestamp(ledger.Now + (seconds * LedgerFixture.Second)),
+            Places = { "203.0.113.0/24" },
+            Unproven = 2,
+        };
+        Answer Record(string requestId, params CredentialUse[] uses) => ledger.Send(
+            new RecordCredentialUsesCommand(requestId, new CredentialsUsed { Uses = { uses } }));
+        CredentialUse late = UseOf(used, seconds: 60);
+        CredentialUse early = UseOf(used, seconds: -60);
+
+        Answer told = Record("u1", late, UseOf(ended, seconds: 0), UseOf(999, seconds: 0));
+
+        CredentialUse recorded = Assert.Single(told.Event!.CredentialsUsed.Uses);
+        Assert.Equal((used, 2L), (recorded.Credential, recorded.Unproven));
+        Assert.Equal(told.Event.Time, recorded.LastUseTime);
+        Assert.Equal(told.Event.Sequence, Record("u1", late, UseOf(ended, 0), UseOf(999, 0)).DuplicateOf);
+        Assert.Null(Record("u2", UseOf(ended, seconds: 0)).Event);
+        Record("u3", early);
+        ledger.Restart();
+        Assert.Equal(told.Event.Time, Get(ledger, used).LastUseTime);
+    }
+
     internal static Answer Create(LedgerFixture ledger, Action<CreateCredentialRequest>? change = null)
     {
         var request = new CreateCredentialRequest

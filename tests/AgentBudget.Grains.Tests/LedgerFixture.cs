@@ -117,6 +117,20 @@ internal sealed class LedgerFixture
         return Send(new OpenSessionCommand(request, "admin", parent));
     }
 
+    /// <summary>Opens a session whose token is bound; with a parent, below it.</summary>
+    public Answer TryOpenBound(Confirmation? confirmation, long parent = 0, string? requestId = null) => Send(
+        new OpenSessionCommand(
+            new OpenSessionRequest
+            {
+                RequestId = requestId ?? NextRequestId(),
+                Agent = "agents/writer",
+                UseCase = "useCases/promo",
+                OnBehalfOf = "user:kim@acme.test",
+            },
+            "admin",
+            parent,
+            confirmation));
+
     /// <summary>
     /// Asks for a call of 1,000 tokens in and 1,000 out: 6,000,000 nanos with Haiku, 18,000,000 with Sonnet.
     /// </summary>

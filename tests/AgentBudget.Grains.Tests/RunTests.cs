@@ -10,6 +10,32 @@ public sealed class RunTests
     private const long Hour = 3600 * LedgerFixture.Second;
 
     [Fact]
+    public void What_a_parents_token_is_bound_to_its_childrens_are_and_they_add_to_it()
+    {
+        var ledger = new LedgerFixture();
+        var certificate = new Confirmation { CertificateSha256 = new string('c', 43) };
+        var key = new Confirmation { KeyThumbprint = new string('k', 43) };
+        var other = new Confirmation { CertificateSha256 = new string('o', 43) };
+        Confirmation Opened(Confirmation? asked, long under) =>
+            ledger.TryOpenBound(asked, under).Event!.SessionOpened.Confirmation;
+
+        Answer root = ledger.TryOpenBound(certificate, requestId: "root");
+        long parent = root.Event!.Sequence;
+
+        Assert.Equal(certificate, root.Event.SessionOpened.Confirmation);
+        Assert.Equal(certificate, Opened(null, parent));
+        Assert.Equal(certificate, Opened(other, parent));
+        Confirmation both = Opened(key, parent);
+        Assert.Equal((certificate.CertificateSha256, key.KeyThumbprint), (both.CertificateSha256, both.KeyThumbprint));
+        ledger.Restart();
+        var shown = (GetSessionResponse)ledger.Send(new SessionQuery(parent)).View!;
+        Assert.Equal(certificate, shown.Session.Confirmation);
+        Assert.Equal(parent, ledger.TryOpenBound(certificate, requestId: "root").DuplicateOf);
+        Assert.Equal(Outcome.KeyReused, ledger.TryOpenBound(other, requestId: "root").Outcome);
+        Assert.Equal(Outcome.KeyReused, ledger.TryOpenBound(null, requestId: "root").Outcome);
+    }
+
+    [Fact]
     public void A_subagent_names_its_parent_and_its_run_in_every_event()
     {
         var fixture = new LedgerFixture();

@@ -8,6 +8,7 @@ namespace AgentBudget.Identity.Tests;
 public sealed class CredentialDirectoryTests
 {
     private static readonly DateTimeOffset Start = new TestClock().GetUtcNow();
+    private static readonly CallOrigin Here = new(CertificateSha256: "", Place: "203.0.113.0/24");
 
     private readonly TestClock _clock = new();
     private readonly string _secret = CredentialSecret.NewSecret();
@@ -24,7 +25,7 @@ public sealed class CredentialDirectoryTests
     public void A_credential_is_known_by_its_key_id_and_secret()
     {
         CredentialDirectory directory = Loaded();
-        CredentialLookup found = directory.Find(Text(), out CredentialCaller? caller);
+        CredentialLookup found = directory.Find(Text(), null, Here, out CredentialCaller? caller);
         Assert.Equal(CredentialLookup.Live, found);
         Assert.Equal(
             ("acme", "edge", "edge credentials/c17", Roles.Gateway),
@@ -35,10 +36,10 @@ public sealed class CredentialDirectoryTests
     public void A_tenant_that_is_not_loaded_is_told_from_a_wrong_credential()
     {
         CredentialDirectory directory = new(_clock);
-        Assert.Equal(CredentialLookup.TenantNotLoaded, directory.Find(Text(), out _));
+        Assert.Equal(CredentialLookup.TenantNotLoaded, directory.Find(Text(), null, Here, out _));
         Assert.True(CredentialDirectory.TryGetTenant(Text(), out string? tenant));
         Assert.Equal("acme", tenant);
-        Assert.Equal(CredentialLookup.Refused, directory.Find("abg_" + _secret, out _));
+        Assert.Equal(CredentialLookup.Refused, directory.Find("abg_" + _secret, null, Here, out _));
     }
 
     [Fact]
@@ -52,7 +53,7 @@ public sealed class CredentialDirectoryTests
             "abg_acme.c17." + CredentialSecret.NewSecret(), "abg_acme.c017." + _secret, "abg_acme.c17" + _secret,
             "ABG_acme.c17." + _secret, Text() + "=", "", new string('a', 10_000),
         ];
-        Assert.All(wrong, text => Assert.Equal(CredentialLookup.Refused, directory.Find(text, out _)));
+        Assert.All(wrong, text => Assert.Equal(CredentialLookup.Refused, directory.Find(text, null, Here, out _)));
     }
 
     [Fact]
@@ -60,9 +61,9 @@ public sealed class CredentialDirectoryTests
     {
         CredentialDirectory directory = Loaded(expiresAt: Start.AddSeconds(60));
         _clock.Advance(TimeSpan.FromMilliseconds(59_999));
-        Assert.Equal(CredentialLookup.Live, directory.Find(Text(), out _));
+        Assert.Equal(CredentialLookup.Live, directory.Find(Text(), null, Here, out _));
         _clock.Advance(TimeSpan.FromMilliseconds(1));
-        Assert.Equal(CredentialLookup.Refused, directory.Find(Text(), out _));
+        Assert.Equal(CredentialLookup.Refused, directory.Find(Text(), null, Here, out _));
     }
 
     [Fact]
@@ -83,13 +84,13 @@ public sealed class CredentialDirectoryTests
         };
 
         directory.Apply("acme", [created]);
-        Assert.Equal(CredentialLookup.Live, directory.Find(Text(), out CredentialCaller? caller));
+        Assert.Equal(CredentialLookup.Live, directory.Find(Text(), null, Here, out CredentialCaller? caller));
         Assert.Equal(17, directory.Position("acme"));
 
         directory.Apply(
             "acme",
             [new LedgerEvent { Sequence = 18, CredentialRevoked = new CredentialRevoked { Credential = 17 } }]);
-        Assert.Equal(CredentialLookup.Refused, directory.Find(Text(), out _));
+        Assert.Equal(CredentialLookup.Refused, directory.Find(Text(), null, Here, out _));
         Assert.False(caller!.Credential.IsLive(_clock.GetUtcNow()));
     }
 
@@ -97,19 +98,19 @@ public sealed class CredentialDirectoryTests
     public void Whom_a_text_authenticated_before_is_held_to_all_but_its_secret()
     {
         CredentialDirectory directory = Loaded(expiresAt: Start.AddSeconds(60));
-        directory.Find(Text(), out CredentialCaller? known);
-        Assert.Equal(CredentialLookup.Live, directory.Find(Text(), known, out CredentialCaller? again));
+        directory.Find(Text(), null, Here, out CredentialCaller? known);
+        Assert.Equal(CredentialLookup.Live, directory.Find(Text(), known, Here, out CredentialCaller? again));
         Assert.Same(known, again);
         _clock.Advance(TimeSpan.FromSeconds(60));
-        Assert.Equal(CredentialLookup.Refused, directory.Find(Text(), known, out _));
+        Assert.Equal(CredentialLookup.Refused, directory.Find(Text(), known, Here, out _));
 
         directory = Loaded();
-        Assert.Equal(CredentialLookup.Refused, directory.Find(Text()[..^3] + "AAA", known, out _));
-        directory.Find(Text(), out known);
+        Assert.Equal(CredentialLookup.Refused, directory.Find(Text()[..^3] + "AAA", known, Here, out _));
+        directory.Find(Text(), null, Here, out known);
         directory.Apply(
             "acme",
             [new LedgerEvent { Sequence = 18, CredentialRevoked = new CredentialRevoked { Credential = 17 } }]);
-        Assert.Equal(CredentialLookup.Refused, directory.Find(Text(), known, out _));
+        Assert.Equal(CredentialLookup.Refused, directory.Find(Text(), known, Here, out _));
     }
 
     [Fact]
@@ -118,7 +119,7 @@ public sealed class CredentialDirectoryTests
         CredentialDirectory directory = Loaded();
         AgentDecommissioned end = new() { Agent = "agents/writer", Credentials = { 17 } };
         directory.Apply("acme", [new LedgerEvent { Sequence = 20, AgentDecommissioned = end }]);
-        Assert.Equal(CredentialLookup.Refused, directory.Find(Text(), out _));
+        Assert.Equal(CredentialLookup.Refused, directory.Find(Text(), null, Here, out _));
     }
 
     [Fact]
@@ -127,7 +128,7 @@ public sealed class CredentialDirectoryTests
         CredentialDirectory directory = Loaded();
         Assert.Equal(0, directory.LastUseSeconds("acme", 17));
         _clock.Advance(TimeSpan.FromSeconds(90));
-        directory.Find(Text(), out _);
+        directory.Find(Text(), null, Here, out _);
         Assert.Equal(Start.AddSeconds(60).ToUnixTimeSeconds(), directory.LastUseSeconds("acme", 17));
     }
 
@@ -136,11 +137,98 @@ public sealed class CredentialDirectoryTests
     {
         CredentialDirectory directory = Loaded();
         string text = Text();
-        directory.Find(text, out _);
+        directory.Find(text, null, Here, out _);
         long before = GC.GetAllocatedBytesForCurrentThread();
         for (int call = 0; call < 1000; call++)
-            directory.Find(text, out _);
+            directory.Find(text, null, Here, out _);
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    [Fact]
+    public void A_bound_credential_is_worth_nothing_from_elsewhere_and_that_is_counted()
+    {
+        CredentialDirectory directory = Loaded(certificate: "5OQz");
+        CallOrigin own = Here with { CertificateSha256 = "5OQz", Place = "certificate 5OQz" };
+        Assert.Equal(CredentialLookup.Live, directory.Find(Text(), null, own, out CredentialCaller? known));
+
+        foreach (CallOrigin elsewhere in new[] { Here, own with { CertificateSha256 = "AAAA" }, default })
+            Assert.Equal(CredentialLookup.Refused, directory.Find(Text(), known, elsewhere, out _));
+        Assert.Equal(CredentialLookup.Refused, directory.Find(Text()[..^3] + "AAA", null, Here, out _));
+        CallOrigin review = default(CallOrigin) with { IsReview = true };
+        Assert.Equal(CredentialLookup.Live, directory.Find(Text(), null, review, out _));
+
+        CredentialUse use = Assert.Single(directory.LookAtUses("acme"));
+        Assert.Equal((17, 3), (use.Credential, use.Unproven));
+        Assert.Equal(["certificate 5OQz"], use.Places);
+    }
+
+    [Fact]
+    public void A_new_place_is_told_at_once_and_any_other_use_once_an_hour()
+    {
+        CredentialDirectory directory = Loaded();
+        void Use(string place) => directory.Find(Text(), null, Here with { Place = place }, out _);
+        CredentialUse? Told() => directory.TakeUses("acme", 10, isEnd: false).SingleOrDefault();
+
+        Assert.Null(Told());
+        Use("a");
+        Assert.Equal(["a"], Told()!.Places);
+        for (int minute = 0; minute < 59; minute++)
+        {
+            _clock.Advance(TimeSpan.FromMinutes(1));
+            Use("a");
+            Assert.Null(Told());
+        }
+
+        Use("b");
+        Assert.Equal(["a", "b"], Told()!.Places);
+        _clock.Advance(TimeSpan.FromMinutes(60));
+        Assert.Null(Told());
+        Use("b");
+        CredentialUse told = Told()!;
+        Assert.Equal(["b"], told.Places);
+        Assert.Equal(Start.AddMinutes(119).ToUnixTimeSeconds(), told.LastUseTime.Seconds);
+        Assert.Empty(directory.TakeUses("acme", 10, isEnd: true));
+    }
+
+    [Fact]
+    public void What_could_not_be_told_and_what_is_left_at_the_end_is_told()
+    {
+        CredentialDirectory directory = Loaded(certificate: "5OQz");
+        CallOrigin own = Here with { CertificateSha256 = "5OQz" };
+        directory.Find(Text(), null, Here, out _);
+        directory.Find(Text(), null, own, out _);
+        IReadOnlyList<CredentialUse> taken = directory.TakeUses("acme", 10, isEnd: false);
+        Assert.Empty(directory.TakeUses("acme", 10, isEnd: true));
+
+        directory.GiveBack("acme", taken);
+        Assert.Equal(taken, directory.TakeUses("acme", 10, isEnd: false));
+        directory.Find(Text(), null, Here, out _);
+        Assert.Empty(directory.TakeUses("acme", 10, isEnd: false));
+        Assert.Equal(1, Assert.Single(directory.TakeUses("acme", 10, isEnd: true)).Unproven);
+    }
+
+    [Fact]
+    public void Places_are_bounded_and_a_call_from_one_more_allocates_nothing()
+    {
+        CredentialDirectory directory = Loaded();
+        string text = Text();
+        for (int place = 0; place < 20; place++)
+            directory.Find(text, null, Here with { Place = $"p{place}" }, out _);
+        Assert.Equal(CredentialUsage.PlacesMax, Assert.Single(directory.LookAtUses("acme")).Places.Count);
+        CallOrigin more = Here with { Place = "p20" };
+        directory.Find(text, null, more, out _);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int call = 0; call < 1000; call++)
+            directory.Find(text, null, more, out _);
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    [Fact]
+    public void The_last_use_that_the_ledger_knows_is_known_after_a_start()
+    {
+        CredentialDirectory directory = Loaded(lastUse: Start.AddDays(-2));
+        Assert.Equal(Start.AddDays(-2).ToUnixTimeSeconds(), directory.LastUseSeconds("acme", 17));
+        Assert.Empty(directory.TakeUses("acme", 10, isEnd: true));
     }
 
     [Theory]
@@ -154,7 +242,8 @@ public sealed class CredentialDirectoryTests
 
     private string Text() => CredentialSecret.Compose(Role.Gateway, "acme.c17", _secret);
 
-    private CredentialDirectory Loaded(DateTimeOffset? expiresAt = null)
+    private CredentialDirectory Loaded(
+        DateTimeOffset? expiresAt = null, string certificate = "", DateTimeOffset? lastUse = null)
     {
         CredentialDirectory directory = new(_clock);
         directory.Load("acme", new CredentialBookState
@@ -168,6 +257,8 @@ public sealed class CredentialDirectoryTests
                     Principal = "edge",
                     Role = Role.Gateway,
                     SecretSha256 = ByteString.CopyFrom(CredentialSecret.HashOf(_secret)),
+                    CertificateSha256 = certificate,
+                    LastUseNanos = lastUse is { } used ? used.ToUnixTimeMilliseconds() * 1_000_000 : 0,
                     ExpireNanos = expiresAt is { } end ? end.ToUnixTimeMilliseconds() * 1_000_000 : 0,
                 },
             },

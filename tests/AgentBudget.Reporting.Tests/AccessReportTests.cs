@@ -78,6 +78,68 @@ public sealed class AccessReportTests
         Assert.Equal("decommissioned", Assert.Single(ReviewOf(ledger).Agents).Standing);
     }
 
+    [Fact]
+    public void A_credential_that_is_used_without_a_session_is_not_unused()
+    {
+        var ledger = new AuditedLedger();
+        long used = ledger.Create();
+        long unused = ledger.Create();
+        ledger.Use(ledger.UseOf(used, "203.0.113.0/24"));
+
+        Assert.Equal([$"credentials/c{unused}"], Assert.Single(ReviewOf(ledger).Agents).UnusedCredentials);
+        ledger.Advance(TimeSpan.FromDays(1));
+        ledger.Create();
+        GetAccessReviewResponse later = ReviewOf(ledger, since: ledger.Last.Time);
+        Assert.Equal(3, Assert.Single(later.Agents).UnusedCredentials.Count);
+    }
+
+    [Fact]
+    public void A_credential_that_is_used_from_two_places_within_an_hour_is_shared()
+    {
+        var ledger = new AuditedLedger();
+        long steady = ledger.Create();
+        long moved = ledger.Create();
+        long shared = ledger.Create();
+        long apart = ledger.Create();
+        long ended = ledger.Create();
+        ledger.Use(
+            ledger.UseOf(steady, "203.0.113.0/24"), ledger.UseOf(moved, "203.0.113.0/24"),
+            ledger.UseOf(shared, "203.0.113.0/24", "198.51.100.0/24"), ledger.UseOf(apart, "203.0.113.0/24"),
+            ledger.UseOf(ended, "203.0.113.0/24", "198.51.100.0/24"));
+        ledger.Advance(TimeSpan.FromMinutes(59));
+        ledger.Use(ledger.UseOf(apart, "certificate 5OQz")); // As another silo saw it.
+        ledger.RevokeCredential(ended);
+        ledger.Advance(TimeSpan.FromMinutes(1));
+        ledger.Use(ledger.UseOf(steady, "203.0.113.0/24"), ledger.UseOf(moved, "192.0.2.0/24"));
+
+        GetAccessReviewResponse review = ReviewOf(ledger);
+
+        Assert.Equal(
+            [$"credentials/c{shared}", $"credentials/c{apart}"],
+            review.SharedCredentials.Select(found => found.Credential));
+        Assert.Equal(["198.51.100.0/24", "203.0.113.0/24"], review.SharedCredentials[0].Places);
+        Assert.Equal(["203.0.113.0/24", "certificate 5OQz"], review.SharedCredentials[1].Places);
+        Assert.Empty(review.UnprovenCredentials);
+    }
+
+    [Fact]
+    public void A_review_takes_what_a_silo_has_not_told_yet_too()
+    {
+        var ledger = new AuditedLedger();
+        long credential = ledger.Create();
+        ledger.Use(ledger.UseOf(credential, "203.0.113.0/24"));
+        var review = new AccessReview(ledger.Journal[0].Time, ledger.Last.Time);
+        ledger.Journal.ForEach(review.Accept);
+
+        CredentialUse untold = ledger.UseOf(credential, "198.51.100.0/24");
+        untold.Unproven = 3;
+        review.Accept(untold);
+
+        Assert.Equal(2, Assert.Single(review.Finish().SharedCredentials).Places.Count);
+        SuspectCredential unproven = Assert.Single(review.Finish().UnprovenCredentials);
+        Assert.Equal(($"credentials/c{credential}", 3), (unproven.Credential, unproven.Unproven));
+    }
+
     private static GetAttributionCoverageResponse CoverageOf(
         AuditedLedger ledger, Timestamp? start = null, Timestamp? end = null)
     {
@@ -86,9 +148,9 @@ public sealed class AccessReportTests
         return coverage.Finish();
     }
 
-    private static GetAccessReviewResponse ReviewOf(AuditedLedger ledger)
+    private static GetAccessReviewResponse ReviewOf(AuditedLedger ledger, Timestamp? since = null)
     {
-        var review = new AccessReview(ledger.Journal[0].Time, ledger.Last.Time);
+        var review = new AccessReview(since ?? ledger.Journal[0].Time, ledger.Last.Time);
         ledger.Journal.ForEach(review.Accept);
         return review.Finish();
     }

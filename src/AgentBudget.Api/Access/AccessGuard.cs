@@ -4,6 +4,7 @@ using AgentBudget.Identity;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Rpc;
 using AgentBudget.Runtime;
+using Microsoft.AspNetCore.Http;
 using Outcome = AgentBudget.Grains.Outcome;
 
 namespace AgentBudget.Api.Access;
@@ -28,7 +29,9 @@ public sealed class AccessGuard(Authenticators by, ITenantHost tenants) : IRpcGu
 {
     private const string BearerScheme = "Bearer ";
     private const string ProofScheme = "DPoP ";
-    private const string ProofHeader = "dpop";
+
+    /// <summary>Where a request carries a proof of its caller's key.</summary>
+    internal const string ProofHeader = "dpop";
 
     /// <summary>Every credential begins so, whatever its role.</summary>
     private const string CredentialStart = "ab";
@@ -36,14 +39,16 @@ public sealed class AccessGuard(Authenticators by, ITenantHost tenants) : IRpcGu
     /// <summary>Every JSON Web Token begins so: it is the base64url of <c>{"</c>.</summary>
     private const string JsonWebTokenStart = "eyJ";
 
+    private static readonly CallOrigin InReview = new(CertificateSha256: null, Place: "", IsReview: true);
+
     // What a request shows of its caller.
     private readonly record struct Presented(
         string? Authorization,
         string? Proof,
         string Verb,
         string Path,
+        CallOrigin Origin,
         bool TakesEnded,
-        bool IsReview = false,
         object? Known = null);
 
     /// <inheritdoc/>
@@ -60,10 +65,11 @@ public sealed class AccessGuard(Authenticators by, ITenantHost tenants) : IRpcGu
         Presented presented = new(
             authorization,
             hasProof ? call.GetMetadata(ProofHeader) : null,
-            "POST",
+            call.Verb,
             method.Path,
+            OriginOf(call.Peer),
             rule.TakesEnded,
-            Known: call.Remembered);
+            call.Remembered);
         Caller? caller = TryAuthenticate(presented, out string? tenant);
         if (tenant is not null)
             return AuthorizeSlowlyAsync(rule, presented, tenant, call);
@@ -83,7 +89,7 @@ public sealed class AccessGuard(Authenticators by, ITenantHost tenants) : IRpcGu
         try
         {
             Caller caller = await AuthenticateAsync(
-                new Presented(authorization, null, "POST", method.Path, rule.TakesEnded, IsReview: true));
+                new Presented(authorization, null, "", method.Path, InReview, rule.TakesEnded));
             bool isOver = caller is SessionCaller session && await IsOverAsync(session);
             return isOver ? ApiErrors.SessionTokenInvalid() : null;
         }
@@ -98,8 +104,17 @@ public sealed class AccessGuard(Authenticators by, ITenantHost tenants) : IRpcGu
     }
 
     /// <summary>Authenticates a request of an ordinary route; throws what a call would be refused with.</summary>
-    internal ValueTask<Caller> AuthenticateAsync(string? authorization, string? proof, string verb, string path) =>
-        AuthenticateAsync(new Presented(authorization, proof, verb, path, TakesEnded: false));
+    internal ValueTask<Caller> AuthenticateAsync(HttpContext context, HttpRoute route) => AuthenticateAsync(
+        new Presented(
+            context.Request.Headers.Authorization,
+            context.Request.Headers[ProofHeader],
+            context.Request.Method,
+            route.Path,
+            OriginOf(RpcPeer.Of(context.Features)),
+            TakesEnded: false));
+
+    /// <summary>What a connection shows of where its calls come from.</summary>
+    internal static CallOrigin OriginOf(RpcPeer peer) => new(peer.CertificateSha256, peer.Place);
 
     private async ValueTask<Caller> AuthenticateAsync(Presented presented)
     {
@@ -171,26 +186,56 @@ public sealed class AccessGuard(Authenticators by, ITenantHost tenants) : IRpcGu
         if (authorization.StartsWith(ProofScheme, StringComparison.OrdinalIgnoreCase))
         {
             ReadOnlySpan<char> bound = authorization.AsSpan(ProofScheme.Length).Trim(' ');
-            return TryAccessToken(bound, presented, isProven: true, out tenant);
+            return by.Sessions.TryRead(bound, presented.TakesEnded, out SessionCaller? sender)
+                ? TrySender(sender, bound, presented, isProven: true)
+                : TryAccessToken(bound, presented, isProven: true, out tenant);
         }
 
         if (!authorization.StartsWith(BearerScheme, StringComparison.OrdinalIgnoreCase))
             throw ApiErrors.CredentialInvalid();
         ReadOnlySpan<char> credential = authorization.AsSpan(BearerScheme.Length).Trim(' ');
         if (credential.StartsWith(CredentialStart, StringComparison.Ordinal))
-            return TrySecret(credential, presented.Known, out tenant);
+            return TrySecret(credential, presented, out tenant);
         if (by.Sessions.TryRead(credential, presented.TakesEnded, out SessionCaller? session))
-            return session;
+        {
+            return session.Binding is null
+                ? session
+                : TrySender(session, credential, presented, isProven: false) ?? throw ApiErrors.SessionTokenInvalid();
+        }
+
         if (!credential.StartsWith(JsonWebTokenStart, StringComparison.Ordinal))
             return null;
         return TryAccessToken(credential, presented, isProven: false, out tenant)
             ?? (tenant is null ? throw ApiErrors.SessionTokenInvalid() : null);
     }
 
-    private Caller? TrySecret(ReadOnlySpan<char> credential, object? known, out string? tenant)
+    // A session whose token is bound, if the request proves what it is bound to; a proof for a token that is not bound
+    // to a key proves nothing.
+    private SessionCaller? TrySender(
+        SessionCaller session, ReadOnlySpan<char> token, in Presented presented, bool isProven)
+    {
+        string key = session.Binding?.KeyThumbprint ?? "";
+        if (isProven != key.Length > 0)
+            return null;
+        if (presented.Origin.IsReview)
+            return session;
+        string certificate = session.Binding?.CertificateSha256 ?? "";
+        if (!TokenBinding.IsShown(certificate, presented.Origin.CertificateSha256))
+            return null;
+        if (!isProven)
+            return session;
+        return IsProven(key, token, presented) ? session with { ProvenKey = key } : null;
+    }
+
+    private bool IsProven(string key, ReadOnlySpan<char> token, in Presented presented) =>
+        by.Proofs.Check(presented.Proof, presented.Verb, presented.Path, token.ToString()) == key;
+
+    private Caller? TrySecret(ReadOnlySpan<char> credential, in Presented presented, out string? tenant)
     {
         tenant = null;
-        CredentialLookup found = by.Credentials.Directory.Find(credential, known, out CredentialCaller? holder);
+        object? known = presented.Known;
+        CredentialLookup found =
+            by.Credentials.Directory.Find(credential, known, presented.Origin, out CredentialCaller? holder);
         if (found == CredentialLookup.TenantNotLoaded)
             CredentialDirectory.TryGetTenant(credential, out tenant);
         if (found != CredentialLookup.Refused)
@@ -212,15 +257,20 @@ public sealed class AccessGuard(Authenticators by, ITenantHost tenants) : IRpcGu
             tenant = CredentialDirectory.TenantOfKeyId(token.ClientId);
         if (live is null || by.Credentials.Directory.IsRevoked(live.Tenant, token.Id))
             return null;
-        if (isProven && !presented.IsReview)
-        {
-            string? proven =
-                by.Proofs.Check(presented.Proof, presented.Verb, presented.Path, credential.ToString());
-            if (proven != token.KeyThumbprint)
-                return null;
-        }
-
+        string certificate = token.Binding?.CertificateSha256 ?? "";
+        bool isShown = presented.Origin.IsReview
+            || TokenBinding.IsShown(certificate, presented.Origin.CertificateSha256);
+        bool isProvenNow = !isProven || presented.Origin.IsReview
+            || IsProven(token.KeyThumbprint, credential, presented);
+        if (!isProvenNow || !by.Credentials.Directory.TryUse(live, presented.Origin) || !isShown)
+            return null;
         bool isExchanged = token.Actor.Length > 0;
-        return isExchanged ? live.Caller with { OnBehalfOf = token.Subject } : live.Caller;
+        return isExchanged || isProven
+            ? live.Caller with
+            {
+                OnBehalfOf = isExchanged ? token.Subject : "",
+                ProvenKey = token.KeyThumbprint,
+            }
+            : live.Caller;
     }
 }

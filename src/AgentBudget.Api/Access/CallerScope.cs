@@ -20,7 +20,7 @@ internal readonly record struct SessionPlace(string Tenant, long Number, Credent
 }
 
 /// <summary>Finds the tenant and the session that a call is about, within what its caller may touch.</summary>
-internal sealed class CallerScope(ITenantHost host, SessionTokens tokens)
+internal sealed class CallerScope(ITenantHost host, SessionTokens tokens, DpopProofs proofs)
 {
     /// <summary>Where the operator names the tenant.</summary>
     internal const string TenantHeader = "agentbudget-tenant";
@@ -100,8 +100,12 @@ internal sealed class CallerScope(ITenantHost host, SessionTokens tokens)
             return default;
         }
 
-        if (!tokens.TryReadShared(sessionToken, rule.TakesEnded, out SessionCaller? named))
+        if (!tokens.TryReadShared(sessionToken, rule.TakesEnded, out SessionCaller? named)
+            || (named.Binding is not null && !IsSender(call, named.Binding)))
+        {
             throw ApiErrors.SessionTokenInvalid();
+        }
+
         if (caller is not null && !IsSame(caller, named))
             throw ApiErrors.RoleForbidden();
         if (who is CredentialCaller holder && !MaySpeakFor(holder, named))
@@ -136,6 +140,29 @@ internal sealed class CallerScope(ITenantHost host, SessionTokens tokens)
                 return new SessionPlace(TenantOf(call), number);
         }
     }
+
+    /// <summary>
+    /// The thumbprint of the key that a call proves (DPoP): by its authorization, or by a proof beside it that names
+    /// its authorization; empty for none. A proof is taken once, so the call remembers what it proved: a stream's
+    /// items are all of one request.
+    /// </summary>
+    internal string ProvenKeyOf(RpcCall call)
+    {
+        Caller caller = CallerOf(call);
+        if (caller.ProvenKey.Length > 0 || call.GetMetadata(AccessGuard.ProofHeader) is not { } proof)
+            return caller.ProvenKey;
+        string authorization = call.Authorization ?? "";
+        string shown = authorization[(authorization.IndexOf(' ', StringComparison.Ordinal) + 1)..].Trim(' ');
+        string key = proofs.Check(proof, call.Verb, call.Method.Path, shown) ?? "";
+        if (key.Length > 0)
+            call.User = caller with { ProvenKey = key };
+        return key;
+    }
+
+    // Whether the call comes from where a token is bound to.
+    private bool IsSender(RpcCall call, TokenBinding binding) =>
+        TokenBinding.IsShown(binding.CertificateSha256, call.Peer.CertificateSha256)
+        && (binding.KeyThumbprint.Length == 0 || binding.KeyThumbprint == ProvenKeyOf(call));
 
     // A shown token is the right to speak for its session, within the caller's tenant; an agent and an owner speak for
     // their own only. What is beyond is a session that does not exist.

@@ -49,14 +49,14 @@ public sealed partial class CredentialFeed : IAsyncDisposable
     }
 
     /// <summary>The holder of a presented secret; otherwise as <see cref="FindByKeyIdAsync"/>.</summary>
-    internal async ValueTask<CredentialCaller?> FindAsync(string presented)
+    internal async ValueTask<CredentialCaller?> FindAsync(string presented, CallOrigin origin)
     {
-        CredentialLookup found = _directory.Find(presented, out CredentialCaller? caller);
+        CredentialLookup found = _directory.Find(presented, known: null, origin, out CredentialCaller? caller);
         if (found == CredentialLookup.TenantNotLoaded
             && CredentialDirectory.TryGetTenant(presented, out string? tenant) && FieldRules.IsId(tenant)
             && await LoadAsync(tenant))
         {
-            _directory.Find(presented, out caller);
+            _directory.Find(presented, known: null, origin, out caller);
         }
 
         return caller;

@@ -64,8 +64,7 @@ public sealed class HttpRoutes(IReadOnlyList<HttpRoute> table, AccessGuard guard
 
     private async ValueTask<Caller> AuthorizeAsync(HttpRoute route, HttpContext context)
     {
-        Caller caller = await guard.AuthenticateAsync(
-            context.Request.Headers.Authorization, context.Request.Headers["dpop"], route.Verb, route.Path);
+        Caller caller = await guard.AuthenticateAsync(context, route);
         return (route.Roles & caller.Role) != Roles.None ? caller : throw Errors.ApiErrors.RoleForbidden();
     }
 

@@ -1,3 +1,5 @@
+using System.Buffers.Text;
+using System.Security.Cryptography;
 using AgentBudget.Api.Access;
 using AgentBudget.Grains;
 using AgentBudget.Identity;
@@ -10,6 +12,8 @@ namespace AgentBudget.Api.Identities;
 /// <summary>CreateCredential: validate, draw a secret, record its hash, show it once.</summary>
 internal sealed class CreateCredential(ApiContext context)
 {
+    private const int ThumbprintChars = 43; // Base64url of 32 bytes.
+
     internal async ValueTask<CreateCredentialResponse> HandleAsync(CreateCredentialRequest request, RpcCall call)
     {
         FieldFaults faults = default;
@@ -29,6 +33,15 @@ internal sealed class CreateCredential(ApiContext context)
         if (!hasKey && created.CredentialCreated.SecretSha256.Equals(hash))
             response.Secret = CredentialSecret.Compose(request.Role, response.Credential.KeyId, secret);
         return response;
+    }
+
+    // As it is compared: the one text that 32 bytes have.
+    private static bool IsThumbprint(string text)
+    {
+        Span<byte> bytes = stackalloc byte[SHA256.HashSizeInBytes];
+        return text.Length == ThumbprintChars
+            && Base64Url.TryDecodeFromChars(text, bytes, out int count) && count == bytes.Length
+            && Base64Url.EncodeToString(bytes) == text;
     }
 
     private static void Check(CreateCredentialRequest request, ref FieldFaults faults)
@@ -54,6 +67,12 @@ internal sealed class CreateCredential(ApiContext context)
         {
             faults.Add(
                 "public_jwk", "must be a public JSON Web Key: EC on P-256, or RSA of 2,048 bits or more");
+        }
+
+        if (request.CertificateSha256.Length > 0 && !IsThumbprint(request.CertificateSha256))
+        {
+            faults.Add(
+                "certificate_sha256", "must be the SHA-256 of a certificate's DER, base64url without padding");
         }
 
         FieldChecks.Time(ref faults, "expire_time", request.ExpireTime);

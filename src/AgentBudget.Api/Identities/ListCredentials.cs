@@ -31,7 +31,8 @@ internal sealed class ListCredentials(ApiContext context)
             long usedSeconds = Names.TryParseCredential(credential.Credential_, out long number)
                 ? context.Credentials.Directory.LastUseSeconds(tenant, number)
                 : 0;
-            if (usedSeconds > 0)
+            // What is known here may be younger than what the ledger was told, or older than another silo's word.
+            if (usedSeconds > (credential.LastUseTime?.Seconds ?? 0))
                 credential.LastUseTime = new Timestamp { Seconds = usedSeconds };
         }
 

@@ -1,6 +1,7 @@
 using System.Text;
 using AgentBudget.Api.Access;
 using AgentBudget.Identity;
+using AgentBudget.Rpc;
 using Microsoft.AspNetCore.Http;
 
 namespace AgentBudget.Api.OAuth;
@@ -29,10 +30,11 @@ internal sealed class OAuthClients(CredentialFeed credentials, ClientAssertions 
                 : OAuthError.InvalidClient();
         }
 
+        CallOrigin origin = AccessGuard.OriginOf(RpcPeer.Of(context.Features));
         if (isAssertion)
-            return await ByAssertionAsync(form);
+            return await ByAssertionAsync(form, origin);
         (string id, string secret) = isBasic ? ReadBasic(authorization) : (form["client_id"], form["client_secret"]);
-        if (await credentials.FindAsync(secret) is not { } caller || caller.Credential.KeyId != id)
+        if (await credentials.FindAsync(secret, origin) is not { } caller || caller.Credential.KeyId != id)
             throw OAuthError.InvalidClient();
         return caller.Credential;
     }
@@ -54,14 +56,15 @@ internal sealed class OAuthClients(CredentialFeed credentials, ClientAssertions 
     // Both halves come form-encoded (RFC 6749 §2.3.1).
     private static string Decode(string text) => Uri.UnescapeDataString(text.Replace('+', ' '));
 
-    private async ValueTask<LiveCredential> ByAssertionAsync(OAuthForm form)
+    private async ValueTask<LiveCredential> ByAssertionAsync(OAuthForm form, CallOrigin origin)
     {
         string assertion = form["client_assertion"];
         string id = ClientAssertions.ClientIdOf(assertion) ?? throw OAuthError.InvalidClient();
         bool isConsistent = form["client_assertion_type"] == AssertionType
             && (form["client_id"].Length == 0 || form["client_id"] == id);
         if (!isConsistent || await credentials.FindByKeyIdAsync(id) is not { } credential
-            || !assertions.IsOf(credential, assertion, issuer()))
+            || !assertions.IsOf(credential, assertion, issuer())
+            || !credentials.Directory.TryUse(credential, origin))
         {
             throw OAuthError.InvalidClient();
         }

@@ -88,6 +88,7 @@ public sealed class OAuthRoutes
             ["revocation_endpoint_auth_methods_supported"] = ClientMethods,
             ["revocation_endpoint_auth_signing_alg_values_supported"] = SigningAlgorithms,
             ["dpop_signing_alg_values_supported"] = SigningAlgorithms,
+            ["tls_client_certificate_bound_access_tokens"] = true,
         };
     }
 

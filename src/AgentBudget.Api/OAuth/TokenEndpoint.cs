@@ -43,7 +43,7 @@ internal sealed class TokenEndpoint(
             Id = AccessTokens.NewId(),
             IssuedAtSeconds = nowSeconds,
             ExpiresAtSeconds = nowSeconds + AccessTokens.LifetimeSeconds,
-            KeyThumbprint = thumbprint,
+            Binding = TokenBinding.Of(client.CertificateSha256, thumbprint),
         };
         token = grant switch
         {
@@ -111,7 +111,7 @@ internal sealed class TokenEndpoint(
         if (!tokens.TryRead(subjectToken, out AccessToken? own) || own.Actor.Length == 0)
             return null;
         bool isUsable = CredentialDirectory.TenantOfKeyId(own.ClientId) == client.Tenant
-            && own.KeyThumbprint.Length == 0
+            && own.Binding is null // It speaks for its own holder alone.
             && !directory.IsRevoked(client.Tenant, own.Id)
             && directory.FindByKeyId(own.ClientId, out _) == CredentialLookup.Live;
         return isUsable ? new ForeignSubject(own.Subject, own.Actor, own.ExpiresAtSeconds) : null;

@@ -87,14 +87,23 @@ internal sealed class TokenStatus(
         };
         if (access.Actor.Length > 0)
             answer["act"] = JsonSerializer.Deserialize<JsonElement>(access.Actor);
-        if (access.KeyThumbprint.Length > 0)
-            answer["cnf"] = new Dictionary<string, object> { ["jkt"] = access.KeyThumbprint };
+        if (access.Binding is { } binding)
+            answer["cnf"] = binding.ToConfirmation();
         return answer;
     }
 
-    private static Dictionary<string, object> Describe(SessionCaller session) => new()
+    private static Dictionary<string, object> Describe(SessionCaller session)
+    {
+        Dictionary<string, object> answer = Claims(session);
+        if (session.Binding is { } binding)
+            answer["cnf"] = binding.ToConfirmation();
+        return answer;
+    }
+
+    private static Dictionary<string, object> Claims(SessionCaller session) => new()
     {
         ["active"] = true,
+        ["token_type"] = session.Binding?.KeyThumbprint.Length > 0 ? "DPoP" : "Bearer",
         ["sub"] = session.OnBehalfOf.Length > 0 ? session.OnBehalfOf : session.Agent,
         ["scope"] = session.Scope,
         ["exp"] = session.ExpiresAtSeconds,

@@ -25,6 +25,7 @@ internal sealed class OpenSession(ApiContext context)
         Check(request, isSubagent, ref faults);
         SessionPlace parent =
             isSubagent ? context.Callers.SessionOf(call, request.ParentSessionToken, ref faults) : default;
+        Confirmation? confirmation = ConfirmationOf(request, call, ref faults);
         faults.ThrowIfAny();
         // Another agent is for an agent like one that is not there.
         if (self is not null && request.Agent != self)
@@ -35,7 +36,7 @@ internal sealed class OpenSession(ApiContext context)
         string tenant = isSubagent ? parent.Tenant : context.Callers.TenantOf(call);
         Answer answer = await context.SubmitAsync(
             tenant,
-            new OpenSessionCommand(request, caller.Principal, parent.Number),
+            new OpenSessionCommand(request, caller.Principal, parent.Number, confirmation),
             self is null ? null : HideUseCase);
         Session session = SessionViews.Opened(answer.Event!, await context.CurrencyOfAsync(tenant));
         OpenSessionResponse response = new()
@@ -46,6 +47,29 @@ internal sealed class OpenSession(ApiContext context)
         if (answer.Event!.SessionOpened.Delegation is { HasSubagentsLeft: true } delegation)
             response.SubagentsLeft = delegation.SubagentsLeft;
         return response;
+    }
+
+    // What the token is to be bound to: what this call comes with.
+    private Confirmation? ConfirmationOf(OpenSessionRequest request, RpcCall call, ref FieldFaults faults)
+    {
+        switch (request.SenderConstraint)
+        {
+            case SenderConstraint.Unspecified:
+                return null;
+            case SenderConstraint.Certificate:
+                string certificate = call.Peer.CertificateSha256;
+                if (certificate.Length == 0)
+                    faults.Add("sender_constraint", "asks for a client certificate, and this connection shows none");
+                return new Confirmation { CertificateSha256 = certificate };
+            case SenderConstraint.ProofKey:
+                string key = context.Callers.ProvenKeyOf(call);
+                if (key.Length == 0)
+                    faults.Add("sender_constraint", "asks for a DPoP proof of this call, and there is no fresh one");
+                return new Confirmation { KeyThumbprint = key };
+            default:
+                FieldChecks.Defined(ref faults, "sender_constraint", request.SenderConstraint);
+                return null;
+        }
     }
 
     // A use case that an agent may not work for is for the agent like one that is not there.

@@ -34,6 +34,7 @@ internal static class SessionViews
             Parent = spender.Parent,
             Run = spender.Run.Length > 0 ? spender.Run : spender.Session,
             Depth = opened.Delegation?.Depth ?? 0,
+            Confirmation = opened.Confirmation,
         };
         session.Tools.AddRange(opened.Tools);
         session.Models.AddRange(opened.Models);
@@ -63,6 +64,9 @@ internal static class SessionViews
         OnBehalfOf = session.OnBehalfOf,
         Scope = string.Join(' ', session.Tools),
         ExpiresAtSeconds = CeilingSeconds(session.ExpireTime),
+        Binding = session.Confirmation is { } bound
+            ? TokenBinding.Of(bound.CertificateSha256, bound.KeyThumbprint)
+            : null,
     };
 
     // Rounded up: a token does not end before its session, whose own state decides to the nano.

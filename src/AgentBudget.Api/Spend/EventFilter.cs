@@ -90,6 +90,7 @@ internal sealed class EventFilter
         LedgerEvent.FactOneofCase.ToolAuthorized => EventKind.ToolAuthorized,
         LedgerEvent.FactOneofCase.AccessTokenRevoked => EventKind.AccessTokenRevoked,
         LedgerEvent.FactOneofCase.SigningKeyRotated => EventKind.SigningKeyRotated,
+        LedgerEvent.FactOneofCase.CredentialsUsed => EventKind.CredentialsUsed,
     };
 
     private static string ModelOf(LedgerEvent ledgerEvent) => ledgerEvent.FactCase switch

@@ -44,6 +44,7 @@ internal static class CreateCredential
             SecretSha256 = command.SecretSha256,
             PublicJwk = request.PublicJwk,
             ExpireTime = request.ExpireTime,
+            CertificateSha256 = request.CertificateSha256,
         };
         created.Grains.Add(request.Grains);
         var ledgerEvent = new LedgerEvent
@@ -70,6 +71,7 @@ internal static class CreateCredential
             CreateNanos = ledger.LogTimeNanos,
             ExpireNanos = LogTime.FromOptionalTimestamp(created.ExpireTime),
             Creator = ledgerEvent.Actor,
+            CertificateSha256 = created.CertificateSha256,
         };
         state.Grains.Add(created.Grains);
         ledger.Add(new CredentialRecord(state));
@@ -80,12 +82,15 @@ internal static class CreateCredential
         || ledger.FindInCatalog<BusinessUnitGrain>(grain) is not null;
 
     // Without the secret: every request draws its own, and a repeated one is answered with the first.
-    private static ulong FingerprintOf(CreateCredentialRequest request) =>
-        new Fingerprint((ulong)Operation.CreateCredential)
+    private static ulong FingerprintOf(CreateCredentialRequest request)
+    {
+        Fingerprint hash = new Fingerprint((ulong)Operation.CreateCredential)
             .Add(request.Principal)
             .Add((long)request.Role)
             .Add(request.Grains)
             .Add(request.PublicJwk)
-            .Add(request.ExpireTime)
-            .Value;
+            .Add(request.ExpireTime);
+        // Requests of releases that knew no certificates keep their fingerprints.
+        return request.CertificateSha256.Length == 0 ? hash.Value : hash.Add(request.CertificateSha256).Value;
+    }
 }

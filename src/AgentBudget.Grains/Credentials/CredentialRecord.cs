@@ -45,6 +45,8 @@ internal sealed class CredentialRecord
         _state.RevokeReason = reason;
     }
 
+    public void NoteUse(long timeNanos) => _state.LastUseNanos = Math.Max(_state.LastUseNanos, timeNanos);
+
     /// <summary>A copy: the record goes on changing.</summary>
     public CredentialState ToState() => _state.Clone();
 
@@ -63,6 +65,8 @@ internal sealed class CredentialRecord
             RevokeTime = LogTime.ToOptionalTimestamp(_state.RevokeNanos),
             Creator = _state.Creator,
             RevokeReason = _state.RevokeReason,
+            CertificateSha256 = _state.CertificateSha256,
+            LastUseTime = LogTime.ToOptionalTimestamp(_state.LastUseNanos),
         };
         message.Grains.Add(_state.Grains);
         return message;

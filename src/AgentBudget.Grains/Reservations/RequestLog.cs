@@ -74,6 +74,9 @@ internal enum Operation
     /// <summary>RotateSigningKey.</summary>
     RotateSigningKey = 57,
 
+    /// <summary>A silo's word on which credentials are in use.</summary>
+    RecordUses = 60,
+
     /// <summary>Not a request: remembers that a reservation was settled, after it has left memory.</summary>
     Settled = 100,
 }

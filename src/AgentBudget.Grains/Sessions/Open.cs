@@ -17,7 +17,7 @@ internal static class Open
     public static Answer Handle(TenantLedger ledger, OpenSessionCommand command)
     {
         OpenSessionRequest request = command.Request;
-        ulong fingerprint = FingerprintOf(request, command.Parent);
+        ulong fingerprint = FingerprintOf(request, command.Parent, command.Confirmation);
         if (ledger.TryAnswer(Operation.Open, request.RequestId, fingerprint, out Answer again)) return again;
 
         SessionGrain? parent = null;
@@ -55,6 +55,7 @@ internal static class Open
         }
 
         LedgerEvent opened = Opened(ledger, request, agent, useCase, parent);
+        opened.SessionOpened.Confirmation = Bound(command.Confirmation, parent?.Opened.Confirmation);
         if (left is not null) opened.SessionOpened.Delegation.SubagentsLeft = left.Value;
         opened.RequestId = request.RequestId;
         opened.RequestFingerprint = fingerprint;
@@ -170,6 +171,18 @@ internal static class Open
         return new LedgerEvent { Spender = spender, SessionOpened = opened };
     }
 
+    // What the parent's token is bound to, the child's is too: delegation adds bindings and drops none.
+    private static Confirmation? Bound(Confirmation? asked, Confirmation? parents)
+    {
+        if (asked is null || parents is null) return asked ?? parents;
+        return new Confirmation
+        {
+            CertificateSha256 =
+                parents.CertificateSha256.Length > 0 ? parents.CertificateSha256 : asked.CertificateSha256,
+            KeyThumbprint = parents.KeyThumbprint.Length > 0 ? parents.KeyThumbprint : asked.KeyThumbprint,
+        };
+    }
+
     // What is asked for; without a wish everything that the agent has, and below a parent everything that both have.
     // Patterns are names or whole namespaces, so one is within the other or they have nothing in common.
     private static IEnumerable<string> ScopeOf(
@@ -196,7 +209,7 @@ internal static class Open
         return faults;
     }
 
-    private static ulong FingerprintOf(OpenSessionRequest request, long parent)
+    private static ulong FingerprintOf(OpenSessionRequest request, long parent, Confirmation? confirmation)
     {
         Fingerprint hash = new Fingerprint((ulong)Operation.Open)
             .Add(request.Agent)
@@ -209,7 +222,7 @@ internal static class Open
             .Add(request.Models)
             .Add(request.Tags);
         SessionCeilings ceilings = SessionCeilings.From(request.Ceilings);
-        return hash.Add(ceilings.TokensPerRequest)
+        hash = hash.Add(ceilings.TokensPerRequest)
             .Add(ceilings.CostNanos)
             .Add(ceilings.Tokens)
             .Add(ceilings.Steps)
@@ -220,7 +233,10 @@ internal static class Open
             .Add(ceilings.Run.ConcurrentSubagents)
             .Add(ceilings.Run.Depth)
             .Add(parent)
-            .Add(request.SubagentsPlanned)
-            .Value;
+            .Add(request.SubagentsPlanned);
+        // Requests of releases that knew no bindings keep their fingerprints.
+        return confirmation is null
+            ? hash.Value
+            : hash.Add(confirmation.CertificateSha256).Add(confirmation.KeyThumbprint).Value;
     }
 }

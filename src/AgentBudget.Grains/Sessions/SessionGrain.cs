@@ -342,6 +342,7 @@ internal sealed partial class SessionGrain : Grain
             Subagents = Subagents,
             OpenSubagents = OpenSubagents,
             SuspendedBy = SuspendedBy == 0 ? "" : Names.Session(SuspendedBy),
+            Confirmation = Opened.Confirmation,
         };
         message.Tools.Add(Opened.Tools);
         message.Models.Add(Opened.Models);

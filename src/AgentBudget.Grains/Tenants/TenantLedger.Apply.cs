@@ -120,6 +120,9 @@ public sealed partial class TenantLedger
                 return Operation.RevokeAccessToken;
             case LedgerEvent.FactOneofCase.SigningKeyRotated:
                 return Operation.RotateSigningKey; // The key is the silo's; the tenant only remembers the change.
+            case LedgerEvent.FactOneofCase.CredentialsUsed:
+                RecordUses.Apply(this, ledgerEvent.CredentialsUsed);
+                return Operation.RecordUses;
             case LedgerEvent.FactOneofCase.None:
             default:
                 throw new InvariantException(

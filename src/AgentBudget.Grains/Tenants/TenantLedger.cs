@@ -248,6 +248,7 @@ public sealed partial class TenantLedger
         DecommissionAgentCommand decommission => ChangeAgent.Handle(this, decommission),
         RevokeAccessTokenCommand token => TokenRecords.Handle(this, token),
         RecordKeyRotationCommand rotation => TokenRecords.Handle(this, rotation),
+        RecordCredentialUsesCommand uses => RecordUses.Handle(this, uses),
         CredentialQuery credential => Queries.Credential(this, credential),
         CredentialsQuery credentials => Queries.Credentials(this, credentials),
         CredentialBookQuery => Queries.CredentialBook(this),

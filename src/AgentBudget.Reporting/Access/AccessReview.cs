@@ -16,7 +16,7 @@ public sealed class AccessReview(Timestamp since, Timestamp now)
 
     private readonly SortedDictionary<string, AgentFacts> _agents = new(StringComparer.Ordinal);
     private readonly Dictionary<string, (string Agent, Timestamp Time)> _open = new(StringComparer.Ordinal);
-    private readonly Dictionary<long, (string Agent, Timestamp? End)> _credentials = [];
+    private readonly SortedDictionary<long, CredentialFacts> _credentials = [];
     private Catalog _catalog = new();
     private long _sequence;
 
@@ -33,8 +33,10 @@ public sealed class AccessReview(Timestamp since, Timestamp now)
                 break;
             case LedgerEvent.FactOneofCase.CredentialCreated:
                 CredentialCreated created = ledgerEvent.CredentialCreated;
-                if (created.Role == Role.Agent)
-                    _credentials[ledgerEvent.Sequence] = (created.Principal, created.ExpireTime);
+                _credentials[ledgerEvent.Sequence] = new CredentialFacts(created.Principal, created.ExpireTime);
+                break;
+            case LedgerEvent.FactOneofCase.CredentialsUsed:
+                foreach (CredentialUse use in ledgerEvent.CredentialsUsed.Uses) Accept(use, isRecent);
                 break;
             case LedgerEvent.FactOneofCase.CredentialRevoked:
                 _credentials.Remove(ledgerEvent.CredentialRevoked.Credential);
@@ -56,13 +58,36 @@ public sealed class AccessReview(Timestamp since, Timestamp now)
         }
     }
 
+    /// <summary>Takes the use of a credential that the ledger was not told yet. It is not kept.</summary>
+    public void Accept(CredentialUse use)
+    {
+        ArgumentNullException.ThrowIfNull(use);
+        Accept(use, isRecent: true);
+    }
+
     /// <summary>The review of what was accepted.</summary>
     public GetAccessReviewResponse Finish()
     {
         var response = new GetAccessReviewResponse { Sequence = _sequence };
         foreach (Agent agent in _catalog.Agents.OrderBy(agent => agent.Id, StringComparer.Ordinal))
             response.Agents.Add(Review(agent, Of(AgentPrefix + agent.Id)));
+        foreach ((long number, CredentialFacts credential) in _credentials)
+        {
+            if (!credential.IsLive(now)) continue;
+            if (credential.Shared.Count > 0)
+                response.SharedCredentials.Add(credential.ToMessage($"{CredentialPrefix}{number}"));
+            if (credential.Unproven > 0)
+                response.UnprovenCredentials.Add(credential.ToMessage($"{CredentialPrefix}{number}"));
+        }
+
         return response;
+    }
+
+    private void Accept(CredentialUse use, bool isRecent)
+    {
+        if (!_credentials.TryGetValue(use.Credential, out CredentialFacts? credential)) return;
+        if (isRecent) credential.Unproven += use.Unproven;
+        if (use.LastUseTime is { } last && last.CompareTo(since) >= 0) credential.Accept(last, use.Places);
     }
 
     private AgentAccess Review(Agent agent, AgentFacts facts)
@@ -80,11 +105,12 @@ public sealed class AccessReview(Timestamp since, Timestamp now)
         review.UnusedTools.Add(agent.Tools.Where(pattern => !facts.Tools.Any(tool => Covers(pattern, tool))));
         review.Models.Add(agent.Models);
         review.UnusedModels.Add(agent.Models.Where(model => !facts.Models.Contains(model)));
-        foreach ((long number, (string owner, Timestamp? end)) in _credentials.OrderBy(pair => pair.Key))
+        foreach ((long number, CredentialFacts credential) in _credentials)
         {
-            if (owner != name || end?.CompareTo(now) <= 0) continue;
+            if (credential.Principal != name || !credential.IsLive(now)) continue;
             review.Credentials.Add($"{CredentialPrefix}{number}");
-            if (!facts.Credentials.Contains(number)) review.UnusedCredentials.Add($"{CredentialPrefix}{number}");
+            bool isUsed = credential.IsUsed || facts.Credentials.Contains(number);
+            if (!isUsed) review.UnusedCredentials.Add($"{CredentialPrefix}{number}");
         }
 
         foreach ((string owner, Timestamp time) in _open.Values.Where(open => open.Agent == name))
@@ -139,6 +165,58 @@ public sealed class AccessReview(Timestamp since, Timestamp now)
     {
         if (!_agents.TryGetValue(agent, out AgentFacts? facts)) _agents.Add(agent, facts = new AgentFacts());
         return facts;
+    }
+
+    private sealed class CredentialFacts(string principal, Timestamp? end)
+    {
+        private const int PlacesMax = 8; // As the contract says.
+
+        // Silos tell of the same credential apart: places within an hour of each other are one credential's at once.
+        private const long WindowSeconds = 3600;
+
+        private readonly Dictionary<string, long> _recent = new(StringComparer.Ordinal);
+        private Timestamp? _lastUse;
+
+        public string Principal => principal;
+
+        public bool IsUsed { get; private set; }
+
+        public long Unproven { get; set; }
+
+        public SortedSet<string> Shared { get; } = new(StringComparer.Ordinal);
+
+        public bool IsLive(Timestamp now) => end is null || end.CompareTo(now) > 0;
+
+        public void Accept(Timestamp last, IEnumerable<string> places)
+        {
+            IsUsed = true;
+            if (_lastUse is null || last.CompareTo(_lastUse) > 0) _lastUse = last;
+            foreach (string place in places)
+                _recent[place] = Math.Max(last.Seconds, _recent.GetValueOrDefault(place));
+            foreach ((string place, long seconds) in _recent)
+            {
+                if (_lastUse.Seconds - seconds >= WindowSeconds) _recent.Remove(place);
+            }
+
+            if (_recent.Count < 2) return;
+            foreach (string place in _recent.Keys.Order(StringComparer.Ordinal))
+            {
+                if (Shared.Count < PlacesMax) Shared.Add(place);
+            }
+        }
+
+        public SuspectCredential ToMessage(string name)
+        {
+            var message = new SuspectCredential
+            {
+                Credential = name,
+                Principal = principal,
+                LastUseTime = _lastUse,
+                Unproven = Unproven,
+            };
+            message.Places.Add(Shared.Count > 0 ? Shared : _recent.Keys.Order(StringComparer.Ordinal));
+            return message;
+        }
     }
 
     private sealed class AgentFacts

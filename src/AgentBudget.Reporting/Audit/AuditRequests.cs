@@ -111,4 +111,7 @@ internal enum AuditOperation
 
     /// <summary>RotateSigningKey.</summary>
     RotateSigningKey,
+
+    /// <summary>A silo's word on which credentials are in use.</summary>
+    RecordUses,
 }

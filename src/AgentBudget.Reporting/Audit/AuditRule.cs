@@ -185,6 +185,10 @@ public sealed record AuditRule(string Id, string Fact)
     public static readonly AuditRule Credential = new(
         "credential", "A credential is of an agent of the catalog or a named principal, has one key, and ends once.");
 
+    /// <summary>What is told of the use of credentials.</summary>
+    public static readonly AuditRule CredentialUse = new(
+        "credential use", "What was used is live, was used before it is told, and from at most eight places.");
+
     /// <summary>Agents that may not act.</summary>
     public static readonly AuditRule AgentStanding = new(
         "agent.standing",
@@ -198,6 +202,6 @@ public sealed record AuditRule(string Id, string Fact)
         Delegation, Cascade, Suspended, Breaker, SessionOver, SessionTotals, SessionReleased, Tags, HoldScope, HoldCost,
         HoldTime, Downgrade, GrantCeiling, GrantCap, Left, Refusal, ReservationKnown, ReservationTerminal,
         ReservationSum, Expiry, SettleCost, SettlePrice, SettleOverrun, SettleLate, RecordedCost, Tiers, Credential,
-        AgentStanding,
+        CredentialUse, AgentStanding,
     ];
 }

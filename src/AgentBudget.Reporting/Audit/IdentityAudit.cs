@@ -11,6 +11,8 @@ internal sealed record AuditCredential(string Principal, Int128? EndNanos);
 internal static class IdentityAudit
 {
     private const int Sha256Bytes = 32;
+    private const int Sha256Chars = 43; // Base64url without padding.
+    private const int PlacesMax = 8;
 
     public static void Create(AuditState state, CredentialCreated created)
     {
@@ -24,6 +26,8 @@ internal static class IdentityAudit
         bool hasSecret = created.SecretSha256.Length == Sha256Bytes;
         if (hasSecret == created.PublicJwk.Length > 0 || (!hasSecret && created.SecretSha256.Length > 0))
             state.Find(AuditRule.Credential, "it states a secret's SHA-256 or a public key, and not both");
+        if (created.CertificateSha256.Length > 0 && !IsSha256(created.CertificateSha256))
+            state.Find(AuditRule.Credential, "it is bound to what is no certificate's SHA-256");
         Int128? end = AuditNumbers.OptionalNanosOf(created.ExpireTime);
         if (end <= state.Now) state.Find(AuditRule.Credential, "it expires before it begins");
         state.Credentials[state.Sequence] = new AuditCredential(created.Principal, end);
@@ -76,6 +80,47 @@ internal static class IdentityAudit
         }
     }
 
+    public static void Use(AuditState state, CredentialsUsed used)
+    {
+        if (used.Uses.Count == 0) state.Find(AuditRule.CredentialUse, "it tells of no use");
+        long before = 0;
+        foreach (CredentialUse use in used.Uses)
+        {
+            string name = $"credential c{use.Credential}";
+            if (use.Credential <= before) state.Find(AuditRule.CredentialUse, $"{name} is not in its order");
+            before = use.Credential;
+            bool isLive = state.Credentials.TryGetValue(use.Credential, out AuditCredential? credential)
+                && !(credential.EndNanos <= state.Now);
+            if (!isLive) state.Find(AuditRule.CredentialUse, $"{name} is not live");
+            Int128? last = AuditNumbers.OptionalNanosOf(use.LastUseTime);
+            if (last is null ? use.Unproven == 0 : last > state.Now)
+                state.Find(AuditRule.CredentialUse, $"{name} was used never, or in the future");
+            bool areBounded = use.Places.Count <= PlacesMax && use.Unproven >= 0
+                && use.Places.Distinct(StringComparer.Ordinal).Count() == use.Places.Count;
+            if (!areBounded)
+                state.Find(AuditRule.CredentialUse, $"the places of {name} are too many, or one is there twice");
+        }
+    }
+
+    /// <summary>What a session's token is bound to: its parent's bindings at the least.</summary>
+    public static void CheckBinding(AuditState state, SessionOpened opened, AuditSession? parent)
+    {
+        Confirmation? own = opened.Confirmation;
+        if (own is not null)
+        {
+            bool isRight = own.CertificateSha256.Length + own.KeyThumbprint.Length > 0
+                && (own.CertificateSha256.Length == 0 || IsSha256(own.CertificateSha256))
+                && (own.KeyThumbprint.Length == 0 || IsSha256(own.KeyThumbprint));
+            if (!isRight) state.Find(AuditRule.SessionScope, "its token is bound to what is no SHA-256");
+        }
+
+        if (parent?.Opened.Confirmation is not { } above) return;
+        bool isKept = own is not null
+            && (above.CertificateSha256.Length == 0 || above.CertificateSha256 == own.CertificateSha256)
+            && (above.KeyThumbprint.Length == 0 || above.KeyThumbprint == own.KeyThumbprint);
+        if (!isKept) state.Find(AuditRule.Delegation, "its token drops what its parent's is bound to");
+    }
+
     public static void Authorize(AuditState state, AuditSession session, ToolAuthorized authorized)
     {
         HoldAudit.CheckSession(state, session);
@@ -94,6 +139,9 @@ internal static class IdentityAudit
         else if (!isSuspendedRight && state.Suspended.Contains(agent))
             state.Find(AuditRule.AgentStanding, $"{agent} is suspended");
     }
+
+    private static bool IsSha256(string text) =>
+        text.Length == Sha256Chars && text.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '_');
 
     private static void End(AuditState state, long credential)
     {

@@ -173,6 +173,10 @@ public sealed class LedgerAudit(string tenant)
             case Fact.SigningKeyRotated:
                 OfTenant(ledgerEvent, AuditOperation.RotateSigningKey);
                 return true;
+            case Fact.CredentialsUsed:
+                OfTenant(ledgerEvent, AuditOperation.RecordUses);
+                IdentityAudit.Use(_state, ledgerEvent.CredentialsUsed);
+                return true;
             default:
                 return false;
         }
@@ -300,7 +304,7 @@ public sealed class LedgerAudit(string tenant)
             or Fact.WindowMoved or Fact.SessionOpened or Fact.SessionClosed or Fact.ReservationExpired
             or Fact.CredentialCreated or Fact.CredentialRevoked or Fact.AgentSuspended or Fact.AgentResumed
             or Fact.AgentDecommissioned or Fact.BreakerTripped or Fact.RefusalsCoalesced or Fact.AccessTokenRevoked
-            or Fact.SigningKeyRotated =>
+            or Fact.SigningKeyRotated or Fact.CredentialsUsed =>
             AuditOperation.None,
     };
 

@@ -28,6 +28,7 @@ internal static class SessionAudit
         agent ??= new AuditAgent(new Agent());
         AuditSession? parent = RunAudit.ParentOf(state, spender, opened);
         CheckScope(state, opened, agent);
+        IdentityAudit.CheckBinding(state, opened, parent);
         CheckTimes(state, opened, agent);
         if (parent is null) TagAudit.CheckDeclared(state, opened.Tags);
         var session = new AuditSession(spender, opened, parent, agent, useCase ?? new UseCase(), above);
@@ -198,6 +199,8 @@ internal static class SessionAudit
     {
         if (!state.IsEventClean) return;
         view ??= new Session();
+        if (!Equals(view.Confirmation, session.Opened.Confirmation))
+            state.Find(AuditRule.SessionTotals, "its token is bound to something else than it was opened with");
         AuditAmount settled = AuditNumbers.Of(view.Settled);
         AuditAmount held = AuditNumbers.Of(view.Held);
         CheckNumbers(

@@ -24,6 +24,7 @@ internal sealed partial class HttpCall : RpcCall
     private readonly IHttpRequestLifetimeFeature _lifetime;
 
     private RpcMethod? _method;
+    private RpcPeer? _peer;
     private WireProtocol _protocol;
     private long _deadlineTimestamp;
     private CallCancellation? _cancellation;
@@ -69,6 +70,13 @@ internal sealed partial class HttpCall : RpcCall
 
     /// <inheritdoc/>
     public override RpcMethod Method => _method!;
+
+    /// <inheritdoc/>
+    public override string Verb => _request.Method;
+
+    /// <inheritdoc/>
+    // A stream belongs to one connection for ever, and this rides along.
+    public override RpcPeer Peer => _peer ??= RpcPeer.Of(Features);
 
     /// <inheritdoc/>
     public override object? User { get; set; }

@@ -129,7 +129,11 @@ internal sealed partial class SiloHost : IAsyncDisposable
         CredentialFeed credentials = new(
             _tenants, new CredentialDirectory(time), loggers.CreateLogger<CredentialFeed>());
         _ends.Push(credentials.DisposeAsync);
-        ApiServices api = new(_tenants, tokens, credentials, keys, aggregator, feed, time, loggers);
+        CredentialUses uses = new(
+            _tenants, credentials, time, loggers.CreateLogger<CredentialUses>());
+        _ends.Push(uses.DisposeAsync);
+        DpopProofs proofs = new(time);
+        ApiServices api = new(_tenants, tokens, proofs, credentials, keys, aggregator, feed, time, loggers);
         if (catalog is not null)
             CatalogApplied = await ApplyAsync(api, catalog);
         foreach (string tenant in _tenants.Tenants)
@@ -142,7 +146,7 @@ internal sealed partial class SiloHost : IAsyncDisposable
         AccessPolicy.RequireLines(services.Methods.Select(method => method.Path));
         string IssuerName() => model.Issuer ?? (Tls is null ? $"http://{Http}" : $"https://{Tls}");
         Authenticators by = new(
-            adminKey, tokens, new AccessTokens(keys, time, IssuerName), new DpopProofs(time), credentials);
+            adminKey, tokens, new AccessTokens(keys, time, IssuerName), proofs, credentials);
         AccessGuard guard = new(by, _tenants);
         OAuthRoutes oauth = new(api, by, keys, issuers, IssuerName, time);
         Routes = [.. new HealthRoutes(() => _isReady).Table, .. oauth.Table, .. new AuditExport(api).Table];

@@ -131,6 +131,20 @@ internal sealed class AuditedLedger
         return Done(Send(new OpenSessionCommand(request, actor))).Sequence;
     }
 
+    /// <summary>A session whose token is bound.</summary>
+    public long OpenBound()
+    {
+        var confirmation = new Confirmation { CertificateSha256 = new string('c', 43) };
+        var request = new OpenSessionRequest
+        {
+            RequestId = NextRequestId(),
+            Agent = Writer,
+            UseCase = Promo,
+            OnBehalfOf = "user:kim@acme.test",
+        };
+        return Done(Send(new OpenSessionCommand(request, "admin", 0, confirmation))).Sequence;
+    }
+
     public long OpenBelow(long parent) => Done(Send(new OpenSessionCommand(
         new OpenSessionRequest { RequestId = NextRequestId() }, "admin", parent))).Sequence;
 
@@ -221,6 +235,13 @@ internal sealed class AuditedLedger
             ExpireTime = LogTime.ToTimestamp(Now + LogTime.NanosPerSecond),
         },
         "admin")));
+
+    public void Use(params CredentialUse[] uses) => Done(Send(new RecordCredentialUsesCommand(
+        NextRequestId(), new CredentialsUsed { Uses = { uses } })));
+
+    /// <summary>A use at this time.</summary>
+    public CredentialUse UseOf(long credential, params string[] places) =>
+        new() { Credential = credential, LastUseTime = LogTime.ToTimestamp(Now), Places = { places } };
 
     public void Suspend(string agent = Writer) => Done(Send(new SuspendAgentCommand(
         new SuspendAgentRequest { RequestId = NextRequestId(), Agent = agent, Reason = "odd" }, "admin")));

@@ -31,6 +31,46 @@ internal static partial class Faults
             AuditRule.Credential,
             ledger => ledger.RevokeToken("t1"),
             Last(e => e.AccessTokenRevoked.ExpireTime = e.Time)),
+        ["a credential that is bound to half a hash"] = new(
+            AuditRule.Credential, OneCredential, Last(e => e.CredentialCreated.CertificateSha256 = "5OQz")),
+        ["a use of nothing"] = new(
+            AuditRule.CredentialUse, OneUse, Last(e => e.CredentialsUsed.Uses.Clear())),
+        ["a use of a credential that never was"] = new(
+            AuditRule.CredentialUse, OneUse, Last(e => e.CredentialsUsed.Uses[0].Credential = 1)),
+        ["a use that is told twice at once"] = new(
+            AuditRule.CredentialUse, OneUse, Last(e => e.CredentialsUsed.Uses.Add(e.CredentialsUsed.Uses[0]))),
+        ["a use in the future"] = new(
+            AuditRule.CredentialUse, OneUse, Last(e => e.CredentialsUsed.Uses[0].LastUseTime.Seconds++)),
+        ["a use at no time"] = new(
+            AuditRule.CredentialUse, OneUse, Last(e => e.CredentialsUsed.Uses[0].LastUseTime = null)),
+        ["a use from one place twice"] = new(
+            AuditRule.CredentialUse, OneUse, Last(e => e.CredentialsUsed.Uses[0].Places.Add("203.0.113.0/24"))),
+        ["a use from nine places"] = new(
+            AuditRule.CredentialUse,
+            OneUse,
+            Last(e => e.CredentialsUsed.Uses[0].Places.Add(Enumerable.Range(0, 8).Select(place => $"p{place}")))),
+        ["a use that is told of an ended credential"] = new(
+            AuditRule.CredentialUse,
+            ledger =>
+            {
+                OneUse(ledger);
+                ledger.RevokeCredential(ledger.Last.CredentialsUsed.Uses[0].Credential);
+            },
+            Again(e => e.CredentialsUsed is not null)),
+        ["a session that is bound to half a hash"] = new(
+            AuditRule.SessionScope,
+            ledger => ledger.OpenBound(),
+            Last(e => e.SessionOpened.Confirmation.CertificateSha256 = "5OQz")),
+        ["a subagent that drops what its parent is bound to"] = new(
+            AuditRule.Delegation, OneBoundSubagent, Last(e => e.SessionOpened.Confirmation = null)),
+        ["a subagent that is bound to another certificate"] = new(
+            AuditRule.Delegation,
+            OneBoundSubagent,
+            Last(e => e.SessionOpened.Confirmation.CertificateSha256 = new string('d', 43))),
+        ["a renewal that drops what the session is bound to"] = new(
+            AuditRule.SessionTotals,
+            ledger => ledger.Renew(ledger.OpenBound()),
+            Last(e => e.SessionRenewed.Session.Confirmation = null)),
         ["an agent suspended twice"] = new(
             AuditRule.AgentStanding, ledger => ledger.Suspend(), Again(e => e.AgentSuspended is not null)),
         ["an agent resumed twice"] = new(
@@ -101,6 +141,10 @@ internal static partial class Faults
     };
 
     private static void OneCredential(AuditedLedger ledger) => ledger.Create();
+
+    private static void OneUse(AuditedLedger ledger) => ledger.Use(ledger.UseOf(ledger.Create(), "203.0.113.0/24"));
+
+    private static void OneBoundSubagent(AuditedLedger ledger) => ledger.OpenBelow(ledger.OpenBound());
 
     private static void OneRevocation(AuditedLedger ledger) => ledger.RevokeCredential(ledger.Create());
 }

@@ -26,6 +26,7 @@ internal sealed class RandomLedger(int seed)
 
     private readonly Random _random = new(seed);
     private readonly Random _loops = new(~seed);
+    private readonly Random _bindings = new(seed + 1_000_000);
     private readonly List<long> _sessions = [];
     private readonly List<long> _credentials = [];
     private readonly List<(long Session, long Number)> _holds = [];
@@ -109,10 +110,12 @@ internal sealed class RandomLedger(int seed)
     private void ActOnIdentity()
     {
         string agent = Any(["agents/writer", "agents/other", "agents/spare"]);
+        if (_bindings.Next(3) == 0) Use();
         switch (_random.Next(12))
         {
             case < 4:
                 var create = new CreateCredentialRequest { RequestId = NextId(), Principal = agent, Role = Role.Agent };
+                if (_bindings.Next(3) == 0) create.CertificateSha256 = new string('c', 43);
                 if (_random.Next(3) == 0) create.ExpireTime = LogTime.ToTimestamp(Ledger.Now + LogTime.NanosPerSecond);
                 Answer created = Send(new CreateCredentialCommand(create, ByteString.CopyFrom(new byte[32]), "admin"));
                 if (created.Event?.CredentialCreated is not null) _credentials.Add(created.Event.Sequence);
@@ -140,6 +143,24 @@ internal sealed class RandomLedger(int seed)
         }
     }
 
+    // Ended ones and ones that never were too: those are left out.
+    private void Use()
+    {
+        var used = new CredentialsUsed();
+        foreach (long credential in _credentials.Order().Where(_ => _bindings.Next(2) == 0))
+        {
+            used.Uses.Add(new CredentialUse
+            {
+                Credential = credential,
+                LastUseTime = LogTime.ToTimestamp(Ledger.Now + (_bindings.Next(-90, 90) * LogTime.NanosPerSecond)),
+                Places = { _bindings.Next(2) == 0 ? "203.0.113.0/24" : "198.51.100.0/24" },
+                Unproven = _bindings.Next(2),
+            });
+        }
+
+        Send(new RecordCredentialUsesCommand(NextId(), used));
+    }
+
     private void Open()
     {
         var request = new OpenSessionRequest
@@ -164,7 +185,13 @@ internal sealed class RandomLedger(int seed)
         }
 
         long parent = _sessions.Count > 0 && _random.Next(2) == 0 ? AnySession() : 0;
-        Answer answer = Send(new OpenSessionCommand(request, "admin", parent));
+        Confirmation? confirmation = _bindings.Next(6) switch
+        {
+            0 => new Confirmation { CertificateSha256 = new string(_bindings.Next(2) == 0 ? 'c' : 'd', 43) },
+            1 => new Confirmation { KeyThumbprint = new string('k', 43) },
+            _ => null,
+        };
+        Answer answer = Send(new OpenSessionCommand(request, "admin", parent, confirmation));
         if (answer.Event?.SessionOpened is not null) _sessions.Add(answer.Event.Sequence);
     }
 

@@ -30,6 +30,9 @@ internal sealed class TestCertificates : IDisposable
 
     internal X509Certificate2 Client { get; }
 
+    /// <summary>Another caller's certificate; its taker's to dispose.</summary>
+    internal X509Certificate2 MakeClient(string name) => Make($"CN={name}", ClientUse);
+
     /// <summary>Writes what a silo reads: silo.crt, silo.key and clients.crt.</summary>
     internal void WriteTo(string folder)
     {

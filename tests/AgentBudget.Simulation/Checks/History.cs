@@ -103,7 +103,7 @@ internal sealed class History(SimWorld world)
     // Commands that leave an agent or a credential as it should be and is: nothing is recorded.
     private static bool IsIdempotent(Command command) =>
         command is RevokeCredentialCommand or RevokeAccessTokenCommand or SuspendAgentCommand or ResumeAgentCommand
-            or DecommissionAgentCommand;
+            or DecommissionAgentCommand or RecordCredentialUsesCommand;
 
     private void ToldRefusal(string tenant, Attempt? attempt, in Reply reply)
     {

@@ -34,6 +34,8 @@ internal static class RequestContent
             && created.SecretSha256 == create.SecretSha256,
         RevokeCredentialCommand revoke => effect.CredentialRevoked?.Credential == revoke.Credential,
         RevokeAccessTokenCommand revoke => revoke.Revoked.Equals(effect.AccessTokenRevoked),
+        RecordCredentialUsesCommand uses => effect.CredentialsUsed is { } used
+            && used.Uses.All(use => uses.Used.Uses.Any(asked => asked.Credential == use.Credential)),
         RecordKeyRotationCommand rotate => rotate.Rotated.Equals(effect.SigningKeyRotated),
         SuspendAgentCommand suspend => effect.AgentSuspended?.Agent == suspend.Request.Agent,
         ResumeAgentCommand resume => effect.AgentResumed?.Agent == resume.Request.Agent,

@@ -1,0 +1,103 @@
+using AgentBudget.Grains;
+using AgentBudget.Identity;
+using AgentBudget.Protocol.V1;
+using AgentBudget.Runtime;
+using Microsoft.Extensions.Logging;
+using Outcome = AgentBudget.Grains.Outcome;
+
+namespace AgentBudget.Api.Access;
+
+/// <summary>
+/// Tells the ledgers which of their credentials are in use and from where, so that a review is right after a restart:
+/// each credential at most once an hour, and once more for each place that is new. What a crash forgets is at most that
+/// hour.
+/// </summary>
+public sealed partial class CredentialUses : IAsyncDisposable
+{
+    /// <summary>How often it is looked for what is due.</summary>
+    private static readonly TimeSpan Period = TimeSpan.FromMinutes(1);
+
+    /// <summary>Credentials of one event: with eight places each it stays below 1 MiB.</summary>
+    private const int UsesMax = 1_000;
+
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly ITenantHost _host;
+    private readonly CredentialFeed _credentials;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly Task _telling;
+
+    /// <summary>Tells from now on. Neither host nor credentials are disposed with it.</summary>
+    public CredentialUses(ITenantHost host, CredentialFeed credentials, TimeProvider time, ILogger logger)
+    {
+        _host = host;
+        _credentials = credentials;
+        _time = time;
+        _logger = logger;
+        _telling = Task.Run(RunAsync);
+    }
+
+    /// <summary>Tells what is left, and ends.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _stopping.CancelAsync();
+        await _telling;
+        await TellAsync(isEnd: true);
+        _stopping.Dispose();
+    }
+
+    private async Task RunAsync()
+    {
+        using PeriodicTimer timer = new(Period, _time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_stopping.Token))
+                await TellAsync(isEnd: false);
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            // The service stops.
+        }
+    }
+
+    private async Task TellAsync(bool isEnd)
+    {
+        foreach (string tenant in _credentials.Directory.Tenants)
+        {
+            IReadOnlyList<CredentialUse> uses;
+            do
+            {
+                uses = _credentials.Directory.TakeUses(tenant, UsesMax, isEnd);
+            }
+            while (uses.Count > 0 && await TellAsync(tenant, uses) && uses.Count == UsesMax);
+        }
+    }
+
+    private async Task<bool> TellAsync(string tenant, IReadOnlyList<CredentialUse> uses)
+    {
+        CredentialsUsed used = new();
+        used.Uses.Add(uses);
+        try
+        {
+            Answer answer = await _host.SubmitAsync(
+                tenant, new RecordCredentialUsesCommand($"uses-{AccessTokens.NewId()}", used));
+            if (answer.Outcome == Outcome.Done)
+                return true;
+            Log.NotTold(_logger, tenant, answer.Outcome.ToString(), fault: null);
+        }
+        catch (TenantException fault)
+        {
+            Log.NotTold(_logger, tenant, "its ledger cannot be reached", fault);
+        }
+
+        _credentials.Directory.GiveBack(tenant, uses);
+        return false;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(
+            43, LogLevel.Warning, "The uses of credentials of {Tenant} are told to its ledger later: {Reason}")]
+        internal static partial void NotTold(ILogger logger, string tenant, string reason, Exception? fault);
+    }
+}
