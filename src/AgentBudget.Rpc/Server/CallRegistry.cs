@@ -18,11 +18,25 @@ internal sealed class CallRegistry
             _stripes[i] = new Stripe();
     }
 
+    /// <summary>How many calls are in it, roughly while they come and go.</summary>
+    internal int Count
+    {
+        get
+        {
+            int count = 0;
+            foreach (Stripe stripe in _stripes)
+                count += Volatile.Read(ref stripe.Count);
+            return count;
+        }
+    }
+
     internal void Add(HttpCall call)
     {
         Stripe stripe = StripeOf(call);
         lock (stripe.Gate)
         {
+            call.IsWatched = true;
+            stripe.Count++;
             call.NextWatched = stripe.First;
             if (stripe.First is not null)
                 stripe.First.PreviousWatched = call;
@@ -30,12 +44,16 @@ internal sealed class CallRegistry
         }
     }
 
-    /// <summary>After this returns no visitor holds the call.</summary>
+    /// <summary>After this returns no visitor holds the call. A visitor may remove the call that it is shown, as the
+    /// last that it does with it.</summary>
     internal void Remove(HttpCall call)
     {
         Stripe stripe = StripeOf(call);
         lock (stripe.Gate)
         {
+            if (!call.IsWatched)
+                return;
+            stripe.Count--;
             if (call.PreviousWatched is null)
                 stripe.First = call.NextWatched;
             else
@@ -44,6 +62,7 @@ internal sealed class CallRegistry
                 call.NextWatched.PreviousWatched = call.PreviousWatched;
             call.PreviousWatched = null;
             call.NextWatched = null;
+            call.IsWatched = false;
         }
     }
 
@@ -54,8 +73,12 @@ internal sealed class CallRegistry
         {
             lock (stripe.Gate)
             {
-                for (HttpCall? call = stripe.First; call is not null; call = call.NextWatched)
+                HttpCall? next;
+                for (HttpCall? call = stripe.First; call is not null; call = next)
+                {
+                    next = call.NextWatched;
                     visitor(call);
+                }
             }
         }
     }
@@ -66,5 +89,6 @@ internal sealed class CallRegistry
     {
         internal readonly Lock Gate = new();
         internal HttpCall? First;
+        internal int Count;
     }
 }

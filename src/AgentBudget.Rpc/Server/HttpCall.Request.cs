@@ -44,7 +44,7 @@ internal sealed partial class HttpCall
             if (timeout.Count > 0)
             {
                 if (!CallTimeout.TryParseGrpc(timeout.ToString(), out TimeSpan value))
-                    throw Faults.TimeoutMalformed("grpc-timeout");
+                    throw Faults.HeaderMalformed("grpc-timeout");
                 SetDeadline(value);
             }
 
@@ -163,14 +163,13 @@ internal sealed partial class HttpCall
     private IMessage Parse(in ReadOnlySequence<byte> payload, bool isCompressed)
     {
         IsMessageCompressed = isCompressed;
-        if (!isCompressed)
-            return payload.IsSingleSegment ? ParsePlain(payload.FirstSpan) : ParsePieces(payload);
-        if (_encoding == MessageEncoding.Identity)
+        if (!isCompressed && payload.IsSingleSegment)
+            return ParsePlain(payload.FirstSpan);
+        if (isCompressed && _encoding == MessageEncoding.Identity)
             throw Faults.CompressionUndeclared();
-        RpcStatusCode codeOfBadData =
-            WireProtocols.IsGrpcFamily(_protocol) ? RpcStatusCode.Internal : RpcStatusCode.InvalidArgument;
-        (byte[] rented, int length) =
-            GzipInflater.Inflate(payload, _server.Options.MessageBytesMax, codeOfBadData);
+        (byte[] rented, int length) = isCompressed
+            ? GzipInflater.Inflate(payload, _server.Options.MessageBytesMax, _protocol)
+            : Join(payload);
         try
         {
             return ParsePlain(rented.AsSpan(0, length));
@@ -185,49 +184,56 @@ internal sealed partial class HttpCall
     {
         if (WireProtocols.IsJson(_protocol))
             return ParseJson(payload);
+        ThrowIfTooManyItems(payload);
         try
         {
             return _method!.SharedField is { } shared
                 ? shared.Parse(payload)
                 : _method.Descriptor.InputType.Parser.ParseFrom(payload);
         }
-        catch (Exception failure) when (IsParseFault(failure))
+        catch (Exception failure) when (
+            failure is InvalidProtocolBufferException or IndexOutOfRangeException or ArgumentException)
         {
+            // The parser runs beyond the end of some broken nested messages, and says so as any array would.
             throw Faults.MessageMalformed(failure.Message);
         }
     }
 
-    private IMessage ParsePieces(in ReadOnlySequence<byte> payload)
+    // What must be known before a message is parsed is read from one piece.
+    private static (byte[] Rented, int Length) Join(in ReadOnlySequence<byte> payload)
     {
-        if (WireProtocols.IsJson(_protocol))
-            return ParseJson(payload.ToArray());
-        try
-        {
-            return _method!.Descriptor.InputType.Parser.ParseFrom(payload);
-        }
-        catch (Exception failure) when (IsParseFault(failure))
-        {
-            throw Faults.MessageMalformed(failure.Message);
-        }
+        int length = (int)payload.Length;
+        byte[] rented = ArrayPool<byte>.Shared.Rent(length);
+        payload.CopyTo(rented);
+        return (rented, length);
     }
 
-    // The parser runs beyond the end of some broken messages that lie in pieces, and says so as any array would.
-    private static bool IsParseFault(Exception failure) =>
-        failure is InvalidProtocolBufferException or IndexOutOfRangeException or ArgumentException;
+    private void ThrowIfTooManyItems(ReadOnlySpan<byte> payload)
+    {
+        int itemsMax = _server.Options.MessageItemsMax;
+        if (ItemCount.IsAbove(itemsMax, payload, _method!.Descriptor.InputType))
+            throw Faults.TooManyItems(itemsMax);
+    }
 
     private IMessage ParseJson(ReadOnlySpan<byte> payload)
     {
         if (payload.IsEmpty)
             throw Faults.MessageMalformed("it is empty; an empty message is {}.");
+        IMessage message;
         try
         {
-            return _server.Json.Parse(StrictUtf8.GetString(payload), _method!.Descriptor.InputType);
+            message = _server.Json.Parse(StrictUtf8.GetString(payload), _method!.Descriptor.InputType);
         }
         catch (Exception failure) when (failure is InvalidProtocolBufferException or InvalidJsonException
             or FormatException or OverflowException or ArgumentException or InvalidOperationException)
         {
             throw Faults.MessageMalformed(failure.Message);
         }
+
+        // An item takes a character at least, so most texts need no second look.
+        if (payload.Length > _server.Options.MessageItemsMax)
+            ThrowIfTooManyItems(message.ToByteArray());
+        return message;
     }
 
     private void BeginConnect()
@@ -239,7 +245,7 @@ internal sealed partial class HttpCall
         if (timeout.Count > 0)
         {
             if (!CallTimeout.TryParseConnect(timeout.ToString(), out TimeSpan value))
-                throw Faults.TimeoutMalformed("connect-timeout-ms");
+                throw Faults.HeaderMalformed("connect-timeout-ms");
             SetDeadline(value);
         }
 

@@ -119,6 +119,9 @@ internal sealed partial class HttpCall
     /// <summary>Ends the call with what its handling threw.</summary>
     internal void Fail(Exception failure)
     {
+        // Its message is no longer waited for. A stream stays watched until its end has left.
+        if (!_isStream)
+            Unwatch();
         if (!_isMessageRead && failure is IOException or OperationCanceledException or ObjectDisposedException
             && failure is not BadHttpRequestException)
         {

@@ -28,7 +28,7 @@ internal sealed partial class HttpCall : RpcCall
     private WireProtocol _protocol;
     private long _deadlineTimestamp;
     private CallCancellation? _cancellation;
-    private bool _isWatched;
+    private volatile bool _isWatched;
     private string? _rememberedOf;
     private object? _remembered;
     private long _reviewTimestamp;
@@ -55,6 +55,13 @@ internal sealed partial class HttpCall : RpcCall
     internal HttpCall? NextWatched { get; set; }
 
     internal HttpCall? PreviousWatched { get; set; }
+
+    /// <summary>Whether it is in the registry, which alone sets this.</summary>
+    internal bool IsWatched
+    {
+        get => _isWatched;
+        set => _isWatched = value;
+    }
 
     /// <summary>The method of the last call on this stream and its raw target: callers mostly repeat themselves.
     /// </summary>
@@ -145,7 +152,7 @@ internal sealed partial class HttpCall : RpcCall
         if (!_request.Headers.TryGetValue(name, out StringValues values) || values.Count == 0)
             return null;
         if (!BinaryMetadata.TryDecodeFirst(values[0]!, out byte[] decoded))
-            throw new RpcException(RpcStatusCode.InvalidArgument, $"The header {name} is not base64.");
+            throw Faults.HeaderMalformed(name);
         return decoded;
     }
 
@@ -168,18 +175,14 @@ internal sealed partial class HttpCall : RpcCall
     /// <summary>Enters the registry, which ends the call if its message is late or the server drains.</summary>
     internal void Watch()
     {
-        if (_isWatched)
-            return;
-        _isWatched = true;
-        _server.Watched.Add(this);
+        if (!_isWatched)
+            _server.Watched.Add(this);
     }
 
     internal void Unwatch()
     {
-        if (!_isWatched)
-            return;
-        _server.Watched.Remove(this);
-        _isWatched = false;
+        if (_isWatched)
+            _server.Watched.Remove(this);
     }
 
     /// <summary>From here the call is a stream: it is drained first, and cut when it does not heed that.</summary>
@@ -203,12 +206,16 @@ internal sealed partial class HttpCall : RpcCall
     /// <summary>Ends what has waited too long. Called by the sweep, from outside, while the call is watched.</summary>
     internal void Sweep()
     {
-        long arrivalDeadline = Volatile.Read(ref _arrivalDeadlineTimestamp);
         if (_isStream && _cancellation!.SinceFired > StreamEndGrace)
         {
+            // More cannot be done. It is not kept either: Kestrel never ends some streams of a connection that it cuts.
             _lifetime.Abort();
+            _server.Watched.Remove(this);
+            return;
         }
-        else if (arrivalDeadline != 0 && _server.Time.GetTimestamp() >= arrivalDeadline)
+
+        long arrivalDeadline = Volatile.Read(ref _arrivalDeadlineTimestamp);
+        if (arrivalDeadline != 0 && _server.Time.GetTimestamp() >= arrivalDeadline)
         {
             _isMessageLate = true;
             CancelRead();

@@ -1,8 +1,6 @@
 using System.Net;
 using AgentBudget.Rpc.Server;
 using AgentBudget.Rpc.Wire;
-using Google.Protobuf.Reflection;
-using Google.Rpc;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -10,7 +8,6 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using ServiceDescriptor = Google.Protobuf.Reflection.ServiceDescriptor;
 
 namespace AgentBudget.Rpc;
 
@@ -28,6 +25,7 @@ public sealed partial class RpcServer : IAsyncDisposable
     private readonly IServer _server;
     private readonly RpcApplication _application;
     private readonly ITimer _sweep;
+    private readonly ConnectionEnds _connections;
     private readonly ILogger _logger;
     private ListenOptions? _httpListen;
     private ListenOptions? _grpcListen;
@@ -57,7 +55,10 @@ public sealed partial class RpcServer : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(time);
         options.Validate();
         _logger = loggerFactory.CreateLogger<RpcServer>();
-        _state = new ServerState(options, new JsonMessages(TypesOf(services)), guard, time, _logger);
+        JsonMessages json = new(services.Services.Select(service => service.File));
+        _state = new ServerState(options, json, guard, time, _logger);
+
+        _connections = new ConnectionEnds(time, _logger);
 
         // Kestrel comes from its container: made by hand it lacks what lets it pool, and costs kilobytes a request.
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -78,6 +79,12 @@ public sealed partial class RpcServer : IAsyncDisposable
 
     /// <summary>Where TLS is served, with the real port once started; null when it is not.</summary>
     public IPEndPoint? TlsEndPoint => _tlsListen?.IPEndPoint;
+
+    /// <summary>Connections that take one of the places there are.</summary>
+    internal int OpenConnections => _connections.Open;
+
+    /// <summary>Calls that are watched: streams, and calls whose message has not arrived.</summary>
+    internal int WatchedCalls => _state.Watched.Count;
 
     /// <summary>Binds and serves from now on.</summary>
     /// <param name="cancellationToken">Gives up binding.</param>
@@ -122,14 +129,6 @@ public sealed partial class RpcServer : IAsyncDisposable
     /// <summary>The first step of a stop.</summary>
     internal void RefuseNewCalls() => _state.IsDraining = true;
 
-    private static TypeRegistry TypesOf(RpcServices services)
-    {
-        List<FileDescriptor> files = [ErrorDetailsReflection.Descriptor, StatusReflection.Descriptor];
-        foreach (ServiceDescriptor service in services.Services)
-            files.Add(service.File);
-        return TypeRegistry.FromFiles(files);
-    }
-
     private static void OnSweep(object? state) =>
         ((RpcServer)state!)._state.Watched.Visit(static call => call.Sweep());
 
@@ -141,6 +140,7 @@ public sealed partial class RpcServer : IAsyncDisposable
             kestrel.Listen(http, listen =>
             {
                 listen.Protocols = HttpProtocols.Http1;
+                listen.Use(_connections.Around);
                 _httpListen = listen;
             });
         }
@@ -151,6 +151,7 @@ public sealed partial class RpcServer : IAsyncDisposable
             kestrel.Listen(grpc, listen =>
             {
                 listen.Protocols = HttpProtocols.Http2;
+                listen.Use(_connections.Around);
                 _grpcListen = listen;
             });
         }
@@ -161,6 +162,7 @@ public sealed partial class RpcServer : IAsyncDisposable
             kestrel.Listen(tls, listen =>
             {
                 listen.Protocols = HttpProtocols.Http1AndHttp2;
+                listen.Use(_connections.Around);
                 listen.UseHttps(https => TlsSetup.Apply(https, _state.Options));
                 _tlsListen = listen;
             });

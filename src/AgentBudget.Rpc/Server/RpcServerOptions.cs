@@ -36,6 +36,10 @@ public sealed class RpcServerOptions
     /// <summary>The largest request message in bytes, after inflation. 1 to 64 MiB.</summary>
     public int MessageBytesMax { get; init; } = 256 * 1024;
 
+    /// <summary>How many items a request message may hold, nested ones included: elements of lists and maps, and fields
+    /// that the schema does not know. 1 to 1,000,000.</summary>
+    public int MessageItemsMax { get; init; } = 1_000;
+
     /// <summary>How long after its headers a request message may take to arrive. 1 second to 10 minutes.</summary>
     public TimeSpan MessageArrivalMax { get; init; } = TimeSpan.FromSeconds(30);
 
@@ -57,6 +61,8 @@ public sealed class RpcServerOptions
             throw new ArgumentException("Client certificates need a TLS endpoint and the authorities to trust.");
         ArgumentOutOfRangeException.ThrowIfLessThan(MessageBytesMax, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(MessageBytesMax, 64 * 1024 * 1024);
+        ArgumentOutOfRangeException.ThrowIfLessThan(MessageItemsMax, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(MessageItemsMax, 1_000_000);
         ArgumentOutOfRangeException.ThrowIfLessThan(MessageArrivalMax, TimeSpan.FromSeconds(1));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(MessageArrivalMax, TimeSpan.FromMinutes(10));
         ArgumentOutOfRangeException.ThrowIfLessThan(DrainGrace, TimeSpan.Zero);

@@ -7,10 +7,10 @@ namespace AgentBudget.Rpc.Wire;
 internal static class GzipInflater
 {
     /// <summary>The inflated bytes in a rented array, which the caller returns to the shared pool.</summary>
-    /// <exception cref="RpcException">RESOURCE_EXHAUSTED beyond the cap; the given code for bytes that are not
-    /// gzip.</exception>
+    /// <exception cref="RpcException">RESOURCE_EXHAUSTED beyond the cap; for bytes that are not gzip, what the protocol
+    /// has for that.</exception>
     internal static (byte[] Rented, int Length) Inflate(
-        in ReadOnlySequence<byte> compressed, int inflatedBytesMax, RpcStatusCode codeOfBadData)
+        in ReadOnlySequence<byte> compressed, int inflatedBytesMax, WireProtocol protocol)
     {
         byte[] input = ArrayPool<byte>.Shared.Rent((int)compressed.Length);
         byte[] output = ArrayPool<byte>.Shared.Rent(inflatedBytesMax + 1);
@@ -29,7 +29,7 @@ internal static class GzipInflater
         }
         catch (Exception failure) when (failure is InvalidDataException or IOException)
         {
-            throw new RpcException(codeOfBadData, "The message is not valid gzip.");
+            throw Faults.CompressionInvalid(protocol);
         }
         finally
         {

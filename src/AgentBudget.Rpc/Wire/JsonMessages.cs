@@ -1,4 +1,5 @@
 using System.Text;
+using AgentBudget.Rpc.Wire.Readable;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
 using Google.Protobuf.WellKnownTypes;
@@ -19,12 +20,20 @@ internal sealed class JsonMessages
     private readonly JsonParser _parser;
     private readonly JsonFormatter _formatter;
 
-    /// <param name="types">What a <c>google.protobuf.Any</c> inside a message may hold.</param>
-    internal JsonMessages(TypeRegistry types)
+    /// <param name="files">What a <c>google.protobuf.Any</c> inside a message may hold, beside the details of errors.
+    /// </param>
+    internal JsonMessages(IEnumerable<FileDescriptor> files)
     {
-        _types = types;
-        _parser = new JsonParser(new JsonParser.Settings(DepthMax, types));
-        _formatter = new JsonFormatter(new JsonFormatter.Settings(formatDefaultValues: false, types));
+        // Of two types of one name the later stands: the ErrorInfo whose fields have the names that they have today.
+        _types = TypeRegistry.FromFiles(
+        [
+            .. files,
+            ErrorDetailsReflection.Descriptor,
+            StatusReflection.Descriptor,
+            ErrorInfoReflection.Descriptor,
+        ]);
+        _parser = new JsonParser(new JsonParser.Settings(DepthMax, _types));
+        _formatter = new JsonFormatter(new JsonFormatter.Settings(formatDefaultValues: false, _types));
     }
 
     internal IMessage Parse(string json, MessageDescriptor type) => _parser.Parse(json, type);
@@ -35,10 +44,7 @@ internal sealed class JsonMessages
     /// <summary>What is inside an <c>Any</c>, readable; null when its type is not known here.</summary>
     internal byte[]? TryFormatAny(Any packed)
     {
-        MessageDescriptor? type = Any.GetTypeName(packed.TypeUrl) is var name && name == ErrorInfo.Descriptor.FullName
-            ? ReadableErrorInfo.Descriptor
-            : _types.Find(name);
-        if (type is null)
+        if (_types.Find(Any.GetTypeName(packed.TypeUrl)) is not MessageDescriptor type)
             return null;
         try
         {

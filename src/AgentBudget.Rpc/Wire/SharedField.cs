@@ -48,68 +48,27 @@ internal sealed class SharedField(FieldDescriptor field)
     {
         whole = value = default;
         bool isFound = false;
-        int at = 0;
-        while (at < payload.Length)
+        ReadOnlySpan<byte> rest = payload;
+        while (!rest.IsEmpty)
         {
-            int start = at;
-            if (!TryReadVarint(payload, ref at, out ulong tag) || !TrySkipTag(payload, ref at, tag, out int length))
+            int start = payload.Length - rest.Length;
+            if (!WireFields.TryRead(ref rest, out uint tag, out ReadOnlySpan<byte> found)
+                || WireFormat.GetTagWireType(tag) is WireFormat.WireType.StartGroup or WireFormat.WireType.EndGroup)
+            {
                 return false;
+            }
+
             if (tag != _tag)
                 continue;
             if (isFound)
                 return false;
             isFound = true;
-            whole = start..at;
-            value = (at - length)..at;
+            int end = payload.Length - rest.Length;
+            whole = start..end;
+            value = (end - found.Length)..end;
         }
 
         return isFound;
-    }
-
-    private static bool TrySkipTag(ReadOnlySpan<byte> payload, ref int at, ulong tag, out int length)
-    {
-        const int fixed64Bytes = 8;
-        const int fixed32Bytes = 4;
-        length = 0;
-        ulong bytes = 0;
-        switch ((WireFormat.WireType)(tag & 7))
-        {
-            case WireFormat.WireType.Varint:
-                return TryReadVarint(payload, ref at, out _);
-            case WireFormat.WireType.Fixed64:
-                bytes = fixed64Bytes;
-                break;
-            case WireFormat.WireType.Fixed32:
-                bytes = fixed32Bytes;
-                break;
-            case WireFormat.WireType.LengthDelimited:
-                if (!TryReadVarint(payload, ref at, out bytes))
-                    return false;
-                break;
-            default:
-                return false; // Groups, and what is no wire type.
-        }
-
-        if (bytes > (ulong)(payload.Length - at))
-            return false;
-        length = (int)bytes;
-        at += length;
-        return true;
-    }
-
-    private static bool TryReadVarint(ReadOnlySpan<byte> payload, ref int at, out ulong value)
-    {
-        const int bytesMax = 9; // Ten may overflow: the parser says what it thinks of those.
-        value = 0;
-        for (int i = 0; i < bytesMax && at < payload.Length; i++)
-        {
-            byte next = payload[at++];
-            value |= (ulong)(next & 0x7f) << (7 * i);
-            if (next < 0x80)
-                return true;
-        }
-
-        return false;
     }
 
     private string? Share(ReadOnlySpan<byte> utf8)

@@ -2,7 +2,6 @@ using System.IO.Pipelines;
 using AgentBudget.Rpc.Server;
 using AgentBudget.Rpc.Tests.Support;
 using AgentBudget.Rpc.Wire;
-using Google.Protobuf.Reflection;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using RpcTest.V1;
@@ -44,7 +43,7 @@ internal sealed class FuzzedServer
                         await responses.WriteAsync(new EchoResponse { Text = request.Text });
                 }));
         RpcServerOptions options = new() { MessageBytesMax = MessageBytesMax };
-        JsonMessages json = new(TypeRegistry.FromFiles(EchoReflection.Descriptor));
+        JsonMessages json = new([EchoReflection.Descriptor]);
         _state = new ServerState(options, json, guard: null, TimeProvider.System, Log);
         _application = new RpcApplication(_state, services, fallback: null, scopes: null!);
     }
