@@ -21,6 +21,7 @@ internal sealed record BenchOptions
           --only TEXT          measures only work whose name holds the text, such as "reserve, one"
           --no-build           starts the silo as it was last built
           --silo-log           shows what the started silo prints
+          --edge               measures the protocol edge against Kestrel alone instead of a silo
 
         Without the following it starts a silo of its own, on free loopback ports, with its data in a temporary folder.
           --grpc HOST:PORT     gRPC address of a running silo
@@ -53,6 +54,8 @@ internal sealed record BenchOptions
 
     public bool ShowsSiloLog { get; private init; }
 
+    public bool IsEdge { get; private init; }
+
     public string? Grpc { get; private init; }
 
     public string? Http { get; private init; }
@@ -83,6 +86,7 @@ internal sealed record BenchOptions
                 "--only" => options with { Only = Value() },
                 "--no-build" => options with { SkipsBuild = true },
                 "--silo-log" => options with { ShowsSiloLog = true },
+                "--edge" => options with { IsEdge = true },
                 "--grpc" => options with { Grpc = Value() },
                 "--http" => options with { Http = Value() },
                 "--admin-key" => options with { AdminKeyFile = Value() },

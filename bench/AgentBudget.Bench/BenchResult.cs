@@ -7,7 +7,7 @@ namespace AgentBudget.Bench;
 
 /// <summary>
 /// What a run found: medians of the rounds, and ratios of each round to the no-op measured just before it, of a
-/// stream to the same work as calls.
+/// stream to the same work as calls on one connection, of these to the calls on all connections.
 /// </summary>
 internal sealed class BenchResult
 {
@@ -21,13 +21,13 @@ internal sealed class BenchResult
     private readonly List<Line> _lines = [];
 
     public BenchResult(
-        BenchOptions options, List<Measurement[]> rounds, List<Measurement[]> streams, List<Measurement> halfLoad)
+        BenchOptions options, List<Measurement[]> rounds, List<Measurement[]> compared, List<Measurement> halfLoad)
     {
         _options = options;
         _lines.Add(LineOf([.. rounds.Select(pair => pair[0])], []));
         foreach (var group in rounds.GroupBy(pair => pair[1].Workload))
             _lines.Add(LineOf([.. group.Select(pair => pair[1])], [.. group.Select(pair => pair[0])]));
-        foreach (var group in streams.GroupBy(pair => pair[1].Workload))
+        foreach (var group in compared.GroupBy(pair => pair[1].Workload))
             _lines.Add(LineOf([.. group.Select(pair => pair[1])], [.. group.Select(pair => pair[0])]));
         foreach (var group in halfLoad.GroupBy(measurement => measurement.Workload)) _lines.Add(LineOf([.. group], []));
     }
@@ -36,7 +36,7 @@ internal sealed class BenchResult
     public long BadCalls => _lines.Sum(line => line.Denied + line.Failed);
 
     /// <summary>
-    /// One line of the table. Ratios are to the no-op, of a stream to the same work as calls; null where there is none.
+    /// One line of the table. Ratios are to what the line is compared with; null where there is nothing.
     /// </summary>
     internal sealed record Line(
         string Workload,

@@ -20,6 +20,9 @@ internal sealed class BenchRun : IDisposable
     /// <summary>Suffix of the work through one Spend stream.</summary>
     public const string OneStream = ", Spend";
 
+    /// <summary>Suffix of the work as calls on one connection, as full of streams as it may be.</summary>
+    public const string OneConnection = ", one connection";
+
     private static readonly TimeSpan ReleaseTime = TimeSpan.FromSeconds(60);
 
     private readonly BenchOptions _options;
@@ -51,6 +54,7 @@ internal sealed class BenchRun : IDisposable
         await WarmUpAsync(TimeSpan.FromSeconds(_options.IsQuick ? 1 : 5));
 
         var rounds = new List<Measurement[]>();
+        var connections = new List<Measurement[]>();
         var streams = new List<Measurement[]>();
         for (int i = 0; i < _options.Rounds; i++)
         {
@@ -61,11 +65,14 @@ internal sealed class BenchRun : IDisposable
                 rounds.Add([noOp, work]);
                 Console.Error.WriteLine(
                     $"round {i + 1}: {scenario.Name} {work.CallsPerSecond:N0}/s, no-op {noOp.CallsPerSecond:N0}/s");
-                if (scenario.IsHot) streams.Add([work, await StreamAsync(scenario, time)]);
                 cancellationToken.ThrowIfCancellationRequested();
+                if (!scenario.IsHot) continue;
+                var connection = await ConnectionAsync(scenario, time);
+                connections.Add([work, connection]);
+                streams.Add([connection, await StreamAsync(scenario, time)]);
             }
         }
-        return new BenchResult(_options, rounds, streams, await HalfLoadAsync(rounds, time));
+        return new BenchResult(_options, rounds, [.. connections, .. streams], await HalfLoadAsync(rounds, time));
     }
 
     private async Task OpenSessionsAsync(CancellationToken cancellationToken)
@@ -106,7 +113,11 @@ internal sealed class BenchRun : IDisposable
         {
             await NoOpAsync(time);
             foreach (var scenario in _scenarios) await BusyAsync(scenario, time);
-            foreach (var scenario in _scenarios.Where(scenario => scenario.IsHot)) await StreamAsync(scenario, time);
+            foreach (var scenario in _scenarios.Where(scenario => scenario.IsHot))
+            {
+                await ConnectionAsync(scenario, time);
+                await StreamAsync(scenario, time);
+            }
         }
     }
 
@@ -122,7 +133,21 @@ internal sealed class BenchRun : IDisposable
         return measurement;
     }
 
-    // The same work, sessions and calls in flight as just before over all connections, through one stream.
+    // The same work on a connection of its own; the others do not rest so long meanwhile that the server ends them.
+    private async Task<Measurement> ConnectionAsync(Scenario scenario, TimeSpan time)
+    {
+        var open = NewOpenHolds();
+        var workload = new BudgetWorkload(
+            scenario.Sequence, _headers, scenario.Sessions[0], TakeIds(), open[0]);
+        using var runner = new LoadRunner(
+            IPEndPoint.Parse(_silo.Grpc), connections: 1, _options.Streams, _silo.ProcessId);
+        runner.Connect();
+        var measurement = await runner.RunBusyAsync(scenario.Name + OneConnection, time, _ => workload);
+        await ReleaseAsync(scenario, open);
+        return measurement;
+    }
+
+    // The same work, sessions and calls in flight as over all connections, through one stream.
     private async Task<Measurement> StreamAsync(Scenario scenario, TimeSpan time)
     {
         var open = NewOpenHolds();

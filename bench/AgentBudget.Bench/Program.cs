@@ -28,7 +28,9 @@ Console.CancelKeyPress += (_, pressed) =>
 };
 try
 {
-    return await MeasureAsync(options, cancellation.Token);
+    return options.IsEdge
+        ? await MeasureEdgeAsync(options, cancellation.Token)
+        : await MeasureAsync(options, cancellation.Token);
 }
 catch (Exception exception) when (exception is IOException or InvalidOperationException or TimeoutException
     or HttpRequestException or OperationCanceledException)
@@ -48,4 +50,13 @@ static async Task<int> MeasureAsync(BenchOptions options, CancellationToken canc
     if (options.JsonFile is not null)
         await File.WriteAllTextAsync(options.JsonFile, result.ToJson(), cancellationToken);
     return result.BadCalls == 0 ? 0 : ExitNotMeasured;
+}
+
+static async Task<int> MeasureEdgeAsync(BenchOptions options, CancellationToken cancellationToken)
+{
+    using var server = await EdgeServer.StartAsync(options, cancellationToken);
+    var run = new EdgeRun(options, server);
+    await run.RunAsync(cancellationToken);
+    Console.Write(run.ToTable());
+    return run.BadCalls == 0 ? 0 : ExitNotMeasured;
 }

@@ -40,8 +40,9 @@ internal sealed class Silo : IDisposable
             string key = (await File.ReadAllTextAsync(options.AdminKeyFile!, cancellationToken)).Trim();
             return new Silo(options.Http!, options.Grpc, key, options.ProcessId, process: null, folder: null);
         }
-        string root = RepositoryRoot();
-        if (!options.SkipsBuild) await BuildAsync(root, cancellationToken);
+        string root = Repository.Root();
+        string project = Path.Combine("src", "AgentBudget.Silo");
+        if (!options.SkipsBuild) await Repository.BuildAsync(project, cancellationToken);
         string folder = Directory.CreateTempSubdirectory("agentbudget-bench-").FullName;
         string http = FreeAddress();
         string grpc = FreeAddress();
@@ -91,16 +92,6 @@ internal sealed class Silo : IDisposable
         process.BeginErrorReadLine();
     }
 
-    private static async Task BuildAsync(string root, CancellationToken cancellationToken)
-    {
-        Console.Error.WriteLine("building the silo");
-        string[] arguments =
-            ["build", "-c", "Release", "-v", "quiet", "--nologo", Path.Combine(root, "src", "AgentBudget.Silo")];
-        using var build = Process.Start(new ProcessStartInfo("dotnet", arguments) { WorkingDirectory = root })!;
-        await build.WaitForExitAsync(cancellationToken);
-        if (build.ExitCode != 0) throw new InvalidOperationException("the silo does not build");
-    }
-
     private static async Task WaitUntilReadyAsync(Process process, string http, CancellationToken cancellationToken)
     {
         using var client = new HttpClient();
@@ -129,14 +120,5 @@ internal sealed class Silo : IDisposable
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         return listener.LocalEndpoint.ToString()!;
-    }
-
-    private static string RepositoryRoot()
-    {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            if (File.Exists(Path.Combine(folder.FullName, "AgentBudget.sln"))) return folder.FullName;
-        }
-        throw new InvalidOperationException("the repository was not found above " + AppContext.BaseDirectory);
     }
 }
