@@ -11,6 +11,7 @@ using AgentBudget.Protocol.V1;
 using AgentBudget.Reporting;
 using AgentBudget.Rpc;
 using AgentBudget.Runtime;
+using AgentBudget.Storage;
 using Google.Protobuf.Reflection;
 using Microsoft.Extensions.Logging;
 
@@ -21,6 +22,8 @@ public sealed class ApiServices
 {
     private readonly ApiContext _context;
     private readonly KeyRing _keys;
+    private readonly ILedgerStore _store;
+    private readonly CheckpointKey _checkpointKey;
     private readonly ApplyCatalog _applyCatalog;
     private readonly Aggregator _aggregator;
     private readonly ReportFeed _feed;
@@ -34,6 +37,8 @@ public sealed class ApiServices
         DpopProofs proofs,
         CredentialFeed credentials,
         KeyRing keys,
+        ILedgerStore store,
+        CheckpointKey checkpointKey,
         Aggregator aggregator,
         ReportFeed feed,
         TimeProvider time,
@@ -41,6 +46,8 @@ public sealed class ApiServices
     {
         _context = new ApiContext(host, tokens, proofs, credentials);
         _keys = keys;
+        _store = store;
+        _checkpointKey = checkpointKey;
         _applyCatalog = new ApplyCatalog(_context);
         _aggregator = aggregator;
         _feed = feed;
@@ -110,7 +117,11 @@ public sealed class ApiServices
             .Add(Descriptors[3], service => service
                 .ServerStreaming<WatchSpendRequest, WatchSpendResponse>(
                     "WatchSpend", new WatchSpend(_context, _time).HandleAsync)
-                .Unary<ListEntriesRequest, ListEntriesResponse>("ListEntries", new ListEntries(_context).HandleAsync))
+                .Unary<ListEntriesRequest, ListEntriesResponse>("ListEntries", new ListEntries(_context).HandleAsync)
+                .Unary<GetCheckpointRequest, GetCheckpointResponse>(
+                    "GetCheckpoint", new GetCheckpoint(_context, _store, _checkpointKey, _time).HandleAsync)
+                .Unary<VerifyLedgerRequest, VerifyLedgerResponse>(
+                    "VerifyLedger", new VerifyLedger(_context, _store, _checkpointKey).HandleAsync))
             .Add(Descriptors[4], service => service
                 .Unary<GetChargebackRequest, GetChargebackResponse>(
                     "GetChargeback", new GetChargeback(_context, _aggregator, _feed, _time).HandleAsync)

@@ -5,7 +5,8 @@ using Microsoft.IdentityModel.Tokens;
 
 namespace AgentBudget.Identity;
 
-/// <summary>The key that signs session tokens: ECDSA over P-256 with SHA-256 (ES256), in a file of its own.</summary>
+/// <summary>A key that signs tokens or checkpoints: ECDSA over P-256 with SHA-256 (ES256), in a file of its own.
+/// </summary>
 public sealed class SigningKey : IDisposable
 {
     private readonly ECDsa _ecdsa;
@@ -18,7 +19,7 @@ public sealed class SigningKey : IDisposable
         // same key loaded again, after this one was disposed of.
         Key = new ECDsaSecurityKey(ecdsa)
         {
-            KeyId = Thumbprint(ecdsa),
+            KeyId = Thumbprint(ecdsa.ExportParameters(includePrivateParameters: false).Q),
             CryptoProviderFactory = new CryptoProviderFactory(),
         };
     }
@@ -69,9 +70,16 @@ public sealed class SigningKey : IDisposable
             ecdsa.Dispose();
             throw new InvalidDataException(
                 $"{path} holds no signing key: it is a private key on P-256 as PKCS #8 in PEM. Restore it, or remove "
-                + "it to have a new key made; tokens signed with the old one end with it.",
+                + "it to have a new key made; what the old one signed is then not taken any more.",
                 fault);
         }
+    }
+
+    /// <summary>Signs bytes; the signature is the two numbers one after the other (RFC 7518 §3.4).</summary>
+    internal byte[] Sign(ReadOnlySpan<byte> bytes)
+    {
+        lock (_ecdsa)
+            return _ecdsa.SignData(bytes, HashAlgorithmName.SHA256);
     }
 
     /// <inheritdoc/>
@@ -84,18 +92,18 @@ public sealed class SigningKey : IDisposable
         return LoadOrCreate(path);
     }
 
-    private static string NewPem()
+    /// <summary>The name of a public key on P-256.</summary>
+    internal static string Thumbprint(ECPoint point)
     {
-        using ECDsa ecdsa = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        return ecdsa.ExportPkcs8PrivateKeyPem();
-    }
-
-    private static string Thumbprint(ECDsa ecdsa)
-    {
-        ECPoint point = ecdsa.ExportParameters(includePrivateParameters: false).Q;
         string x = Base64Url.EncodeToString(point.X);
         string y = Base64Url.EncodeToString(point.Y);
         string canonical = $$"""{"crv":"P-256","kty":"EC","x":"{{x}}","y":"{{y}}"}""";
         return Base64Url.EncodeToString(SHA256.HashData(Encoding.ASCII.GetBytes(canonical)));
+    }
+
+    private static string NewPem()
+    {
+        using ECDsa ecdsa = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        return ecdsa.ExportPkcs8PrivateKeyPem();
     }
 }

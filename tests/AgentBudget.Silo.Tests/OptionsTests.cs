@@ -67,6 +67,9 @@ public sealed class OptionsTests
     [InlineData("--data", "", "must be a path")]
     [InlineData("--postgres", "x", "--postgres")]
     [InlineData("--demo", "maybe", "maybe")]
+    [InlineData("--checkpoints", "data/ledger/kept", "apart from the store")]
+    [InlineData("--checkpoint-key", "data/ledger/key", "apart from the store")]
+    [InlineData("--checkpoint", "", "must be a path")]
     public async Task A_bad_option_ends_in_a_sentence_and_exit_code_64(string option, string value, string sentence)
     {
         (int code, SiloModel? model, string errors) = await RunAsync(option, value);

@@ -63,6 +63,8 @@ public static class AccessPolicy
 
         ["/agentbudget.v1.SpendService/WatchSpend"] = new(Readers),
         ["/agentbudget.v1.SpendService/ListEntries"] = new(Readers),
+        ["/agentbudget.v1.SpendService/GetCheckpoint"] = new(Roles.Admin | Roles.Auditor),
+        ["/agentbudget.v1.SpendService/VerifyLedger"] = new(Roles.Admin | Roles.Auditor),
 
         ["/agentbudget.v1.ReportService/GetChargeback"] = new(Readers),
         ["/agentbudget.v1.ReportService/GetAttributionCoverage"] = new(Roles.Admin | Roles.Finance | Roles.Auditor),

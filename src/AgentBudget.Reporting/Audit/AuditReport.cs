@@ -1,3 +1,4 @@
+using AgentBudget.Protocol.V1;
 using Google.Protobuf.WellKnownTypes;
 
 namespace AgentBudget.Reporting.Audit;
@@ -90,6 +91,9 @@ public sealed record AuditReport(
 {
     /// <summary>Findings that are kept: the first ones tell the cause, a damaged journal can have millions.</summary>
     public const int FindingsMax = 100;
+
+    /// <summary>What became of the checkpoints that the journal was compared with, in the order given.</summary>
+    public IReadOnlyList<CheckpointResult> Checkpoints { get; init; } = [];
 
     /// <summary>Whether nothing was found.</summary>
     public bool IsClean => FindingsFound == 0;

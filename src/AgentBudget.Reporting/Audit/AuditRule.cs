@@ -11,6 +11,10 @@ public sealed record AuditRule(string Id, string Fact)
     public static readonly AuditRule Chain = new(
         "chain", "Groups are numbered without gaps, epochs never go back, and every hash follows the one before it.");
 
+    /// <summary>What was signed stays.</summary>
+    public static readonly AuditRule Checkpoint = new(
+        "checkpoint", "At the place of every signed checkpoint the journal has the hash that was signed.");
+
     /// <summary>Readable by this release.</summary>
     public static readonly AuditRule Format = new(
         "format", "Every event is whole and states a fact, in fields, that this release knows.");
@@ -197,8 +201,9 @@ public sealed record AuditRule(string Id, string Fact)
     /// <summary>Every rule, in the order of this file.</summary>
     public static IReadOnlyList<AuditRule> All { get; } =
     [
-        Chain, Format, Sequence, Time, RequestOnce, RequestAsked, CatalogIdentity, CatalogPrices, CatalogInUse,
-        Extension, PeriodEnd, PeriodSettled, Rollover, SessionKnown, SessionPath, SessionScope, SessionTime,
+        Chain, Checkpoint, Format, Sequence, Time, RequestOnce, RequestAsked, CatalogIdentity, CatalogPrices,
+        CatalogInUse, Extension, PeriodEnd, PeriodSettled, Rollover, SessionKnown, SessionPath, SessionScope,
+        SessionTime,
         Delegation, Cascade, Suspended, Breaker, SessionOver, SessionTotals, SessionReleased, Tags, HoldScope, HoldCost,
         HoldTime, Downgrade, GrantCeiling, GrantCap, Left, Refusal, ReservationKnown, ReservationTerminal,
         ReservationSum, Expiry, SettleCost, SettlePrice, SettleOverrun, SettleLate, RecordedCost, Tiers, Credential,

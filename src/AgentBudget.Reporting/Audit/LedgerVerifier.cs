@@ -8,9 +8,22 @@ namespace AgentBudget.Reporting.Audit;
 /// <summary>How far a verification has come.</summary>
 /// <param name="Tenant">Whose journal.</param>
 /// <param name="Events">Events audited.</param>
-/// <param name="EventsTotal">Events of the whole journal.</param>
+/// <param name="EventsTotal">Events to be audited.</param>
 /// <param name="Findings">Findings so far.</param>
 public readonly record struct VerifyProgress(string Tenant, long Events, long EventsTotal, long Findings);
+
+/// <summary>What is to be verified of a journal.</summary>
+public sealed record VerifyScope
+{
+    /// <summary>All of it, and nothing beside it.</summary>
+    public static VerifyScope Whole { get; } = new();
+
+    /// <summary>Up to the end of the group that has this event.</summary>
+    public long LastEvent { get; init; } = long.MaxValue;
+
+    /// <summary>Checkpoints to compare with, of this tenant; their signatures were checked before.</summary>
+    public IReadOnlyList<LedgerCheckpoint> Checkpoints { get; init; } = [];
+}
 
 /// <summary>Reads a tenant's journal from a store, verifies its chain and audits its events. Writes nothing.</summary>
 public static class LedgerVerifier
@@ -19,34 +32,48 @@ public static class LedgerVerifier
     private const int PageBytes = 1024 * 1024;
 
     /// <summary>
-    /// Verifies one tenant's journal from its first event to its present head. What is wrong with the journal is in the
-    /// report; it throws <see cref="StoreException"/> when the store cannot be read. Progress is told after every page.
+    /// Verifies one tenant's journal from its first event to its head as it is when this begins. What is wrong with the
+    /// journal is in the report; it throws <see cref="StoreException"/> when the store cannot be read. Progress is told
+    /// after every page.
     /// </summary>
     public static async Task<AuditReport> VerifyAsync(
-        ILedgerStore store, string tenant, IProgress<VerifyProgress>? progress, CancellationToken cancellationToken)
+        ILedgerStore store,
+        string tenant,
+        VerifyScope scope,
+        IProgress<VerifyProgress>? progress,
+        CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(store);
         ArgumentException.ThrowIfNullOrEmpty(tenant);
+        ArgumentNullException.ThrowIfNull(scope);
         var audit = new LedgerAudit(tenant);
         var chain = new ChainVerifier(tenant, JournalHead.Empty);
+        var checkpoints = new CheckpointAudit(audit, scope.Checkpoints);
         JournalHead end = await store.ReadHeadAsync(tenant, cancellationToken);
+        long last = Math.Min(end.LastEvent, scope.LastEvent);
         bool isWhole = true;
-        while (isWhole && chain.Head.LastEvent < end.LastEvent)
+        while (isWhole && chain.Head.LastEvent < last)
         {
             IReadOnlyList<StoredGroup> page =
                 await store.ReadGroupsAsync(tenant, chain.Head.LastEvent + 1, PageBytes, cancellationToken);
             if (page.Count == 0) break;
             foreach (StoredGroup group in page)
             {
-                isWhole = group.Sequence <= end.Sequence && Accept(audit, chain, group);
+                // What was appended since is not looked at.
+                if (chain.Head.LastEvent >= last) break;
+                isWhole = Accept(audit, chain, group);
                 if (!isWhole) break;
+                checkpoints.Accept(group);
             }
 
-            progress?.Report(new VerifyProgress(tenant, audit.Events, end.LastEvent, audit.FindingsFound));
+            progress?.Report(new VerifyProgress(tenant, audit.Events, last, audit.FindingsFound));
+            cancellationToken.ThrowIfCancellationRequested();
         }
 
-        if (isWhole) CheckEnd(audit, chain, end);
-        return audit.Finish(chain.Head.Sequence, chain.Head.Hash.ToString());
+        if (isWhole && last == end.LastEvent) isWhole = CheckEnd(audit, chain, end);
+        IReadOnlyList<CheckpointResult> compared =
+            checkpoints.Finish(chain.Head, isWhole && last == end.LastEvent);
+        return audit.Finish(chain.Head.Sequence, chain.Head.Hash.ToString()) with { Checkpoints = compared };
     }
 
     // False where the bytes cannot be trusted: nothing after them is evidence of anything.
@@ -97,15 +124,17 @@ public static class LedgerVerifier
             audit.AcceptFault(AuditRule.Format, sequence, group, "it has fields that this release does not know");
     }
 
-    private static void CheckEnd(LedgerAudit audit, ChainVerifier chain, JournalHead end)
+    private static bool CheckEnd(LedgerAudit audit, ChainVerifier chain, JournalHead end)
     {
         try
         {
             chain.Finish(end);
+            return true;
         }
         catch (JournalDamagedException damaged)
         {
             audit.AcceptFault(AuditRule.Chain, chain.Head.LastEvent + 1, damaged.Sequence, damaged.Message);
+            return false;
         }
     }
 }

@@ -12,6 +12,12 @@ internal sealed record DataFolder(string Path)
     /// <summary>Public parts of the keys that signed before, and until when their tokens are taken.</summary>
     public string RetiredKeysFile => System.IO.Path.Combine(Path, "signing.retired.json");
 
+    /// <summary>The key that signs checkpoints, where no other file is named.</summary>
+    public string CheckpointKeyFile => System.IO.Path.Combine(Path, "checkpoint.key");
+
+    /// <summary>The newest checkpoint of each ledger, where no other file is named.</summary>
+    public string CheckpointsFile => System.IO.Path.Combine(Path, "ledger.checkpoints");
+
     /// <summary>The store's own folder: the store accepts nothing else in it.</summary>
     public string LedgerFolder => System.IO.Path.Combine(Path, "ledger");
 

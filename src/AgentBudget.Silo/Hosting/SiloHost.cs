@@ -10,6 +10,7 @@ using AgentBudget.Protocol.V1;
 using AgentBudget.Reporting;
 using AgentBudget.Rpc;
 using AgentBudget.Runtime;
+using AgentBudget.Silo.Checkpoints;
 using AgentBudget.Silo.Options;
 using AgentBudget.Storage;
 using AgentBudget.Storage.Sqlite;
@@ -24,7 +25,8 @@ namespace AgentBudget.Silo.Hosting;
 internal sealed partial class SiloHost : IAsyncDisposable
 {
     /// <summary>
-    /// How long calls in flight may take once the silo stops; the longest wait of any unary call is shorter.
+    /// How long calls in flight may take once the silo stops; the longest wait of any unary call is shorter. Only a
+    /// verification of a large ledger takes longer, and is cut.
     /// </summary>
     private static readonly TimeSpan DrainGrace = TimeSpan.FromSeconds(25);
 
@@ -108,7 +110,7 @@ internal sealed partial class SiloHost : IAsyncDisposable
         ILoggerFactory loggers,
         Action<StoreException> onStoreFailed)
     {
-        (AdminKey adminKey, KeyRing keys) = LoadKeys();
+        (AdminKey adminKey, KeyRing keys, CheckpointKey checkpointKey) = LoadKeys(model);
         SessionTokens tokens = new(keys, time);
         TrustedIssuers issuers = new(model.TrustedIssuers, time);
         _ends.Push(() => Ended(issuers.Dispose));
@@ -116,8 +118,9 @@ internal sealed partial class SiloHost : IAsyncDisposable
             new SqliteStoreOptions { Folder = Folder.LedgerFolder, OnFailed = onStoreFailed }, loggers);
         _ends.Push(store.DisposeAsync);
         _tenants = new TenantHost(store, new TenantHostOptions(), time, loggers);
-        _ends.Push(StopTenantsAsync);
-        await _tenants.StartAsync(CancellationToken.None);
+        CheckpointKeeper checkpoints = new(
+            model.CheckpointsPath, checkpointKey, store, time, loggers.CreateLogger<CheckpointKeeper>());
+        await StartTenantsAsync(checkpoints);
 
         Aggregator aggregator = Aggregator.Open(Folder.ReportsFile);
         _ends.Push(() => Ended(aggregator.Dispose));
@@ -133,7 +136,8 @@ internal sealed partial class SiloHost : IAsyncDisposable
             _tenants, credentials, time, loggers.CreateLogger<CredentialUses>());
         _ends.Push(uses.DisposeAsync);
         DpopProofs proofs = new(time);
-        ApiServices api = new(_tenants, tokens, proofs, credentials, keys, aggregator, feed, time, loggers);
+        ApiServices api = new(
+            _tenants, tokens, proofs, credentials, keys, store, checkpointKey, aggregator, feed, time, loggers);
         if (catalog is not null)
             CatalogApplied = await ApplyAsync(api, catalog);
         foreach (string tenant in _tenants.Tenants)
@@ -160,6 +164,16 @@ internal sealed partial class SiloHost : IAsyncDisposable
         _ends.Push(StopServerAsync);
         await ListenAsync(model);
         SetReady(isReady: true);
+    }
+
+    // Held to what was signed before anything is written, and signed once more when the tenants have stopped.
+    private async Task StartTenantsAsync(CheckpointKeeper checkpoints)
+    {
+        _ends.Push(checkpoints.DisposeAsync);
+        _ends.Push(StopTenantsAsync);
+        await checkpoints.CompareAsync(CancellationToken.None);
+        await _tenants!.StartAsync(CancellationToken.None);
+        checkpoints.Follow(_tenants);
     }
 
     private RpcServerOptions ServerOptionsOf(SiloModel model)
@@ -189,14 +203,16 @@ internal sealed partial class SiloHost : IAsyncDisposable
         };
     }
 
-    private (AdminKey AdminKey, KeyRing Keys) LoadKeys()
+    private (AdminKey AdminKey, KeyRing Keys, CheckpointKey CheckpointKey) LoadKeys(SiloModel model)
     {
         try
         {
             AdminKey adminKey = AdminKey.LoadOrCreate(Folder.AdminKeyFile, out _);
             KeyRing keys = KeyRing.LoadOrCreate(Folder.SigningKeyFile, Folder.RetiredKeysFile);
             _ends.Push(() => Ended(keys.Dispose));
-            return (adminKey, keys);
+            CheckpointKey checkpointKey = CheckpointKey.LoadOrCreate(model.CheckpointKeyPath);
+            _ends.Push(() => Ended(checkpointKey.Dispose));
+            return (adminKey, keys, checkpointKey);
         }
         catch (InvalidDataException fault)
         {

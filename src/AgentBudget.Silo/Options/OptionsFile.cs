@@ -6,7 +6,7 @@ namespace AgentBudget.Silo.Options;
 /// <summary>Reads a silo's file: YAML, one line for each option, named as on the command line.</summary>
 internal static class OptionsFile
 {
-    /// <summary>A dozen options with comments; anything larger is another file.</summary>
+    /// <summary>Some options with comments; anything larger is another file.</summary>
     private const long BytesMax = 64 * 1024;
 
     /// <summary>Throws <see cref="OptionsException"/>.</summary>
@@ -59,7 +59,7 @@ internal static class OptionsFile
                     $"{path}, line {key.Start.Line}: {key.Value} is not an option; "
                     + "the options are data, http, grpc, catalog, store, demo, "
                     + "tls, tls-certificate, tls-key, tls-clients, tls-client-ca, origins, "
-                    + "issuer, trusted-issuers.");
+                    + "issuer, trusted-issuers, checkpoint-key, checkpoints.");
         }
 
         return options;
@@ -81,6 +81,8 @@ internal static class OptionsFile
         "origins" => options with { Origins = value },
         "issuer" => options with { Issuer = value },
         "trusted-issuers" => options with { TrustedIssuers = value },
+        "checkpoint-key" => options with { CheckpointKey = value },
+        "checkpoints" => options with { Checkpoints = value },
         _ => null,
     };
 }

@@ -99,10 +99,25 @@ internal sealed class SiloCommand
         HelpName = "FILE",
     };
 
+    private readonly Option<string> _checkpointKey = new("--checkpoint-key")
+    {
+        Description = "The key that signs checkpoints, apart from the store; with --verify its public part will do. "
+            + "[default: checkpoint.key in the data folder]",
+        HelpName = "FILE",
+    };
+
+    private readonly Option<string> _checkpoints = new("--checkpoints", "--checkpoint")
+    {
+        Description = "Where the newest signed checkpoint of each ledger is kept, apart from the store; with --verify "
+            + "the signed checkpoints to compare with, one a line. [default: ledger.checkpoints in the data folder]",
+        HelpName = "FILE",
+    };
+
     private readonly Option<bool> _verify = new("--verify")
     {
-        Description = "Verifies the ledgers in the data folder, says what it finds and ends; changes nothing. The exit "
-            + "code is 0 when they are clean and 65 when not. No silo may run on the folder.",
+        Description = "Verifies the ledgers in the data folder, compares them with their signed checkpoints, says what "
+            + "it finds and ends; changes nothing. The exit code is 0 when they are clean and 65 when not. No silo may "
+            + "run on the folder.",
     };
 
     private readonly RootCommand _root;
@@ -114,7 +129,7 @@ internal sealed class SiloCommand
             "AgentBudget: decides before a call is made whether an agent may spend, and keeps the ledger.")
         {
             _config, _data, _http, _grpc, _tls, _tlsCertificate, _tlsKey, _tlsClients, _tlsClientCa, _origins, _catalog,
-            _store, _demo, _issuer, _trustedIssuers, _verify,
+            _store, _demo, _issuer, _trustedIssuers, _checkpointKey, _checkpoints, _verify,
         };
         _root.SetAction((parsed, _) => run(ModelOf(parsed)));
     }
@@ -168,6 +183,8 @@ internal sealed class SiloCommand
             Origins = parsed.GetValue(_origins),
             Issuer = parsed.GetValue(_issuer),
             TrustedIssuers = parsed.GetValue(_trustedIssuers),
+            CheckpointKey = parsed.GetValue(_checkpointKey),
+            Checkpoints = parsed.GetValue(_checkpoints),
             Demo = parsed.GetResult(_demo) is not { Implicit: false }
                 ? null
                 : parsed.GetValue(_demo) ? "true" : "false",
@@ -188,6 +205,8 @@ internal sealed class SiloCommand
             Origins = Variable("ORIGINS"),
             Issuer = Variable("ISSUER"),
             TrustedIssuers = Variable("TRUSTED_ISSUERS"),
+            CheckpointKey = Variable("CHECKPOINT_KEY"),
+            Checkpoints = Variable("CHECKPOINTS"),
         };
         string? config = parsed.GetValue(_config) ?? Variable("CONFIG");
         SiloOptions file = config is null ? new SiloOptions() : OptionsFile.Read(config);

@@ -1,5 +1,6 @@
 using System.Net;
 using AgentBudget.Identity;
+using AgentBudget.Silo.Hosting;
 
 namespace AgentBudget.Silo.Options;
 
@@ -29,6 +30,12 @@ internal sealed record SiloModel
     /// <summary>Whose tokens agents may exchange.</summary>
     public IReadOnlyList<TrustedIssuer> TrustedIssuers { get; init; } = [];
 
+    /// <summary>The file of the key that signs checkpoints.</summary>
+    public required string CheckpointKeyPath { get; init; }
+
+    /// <summary>The file of the newest checkpoint of each ledger.</summary>
+    public required string CheckpointsPath { get; init; }
+
     /// <summary>Whether the ledgers are only verified, and nothing is served.</summary>
     public bool IsVerify { get; init; }
 
@@ -49,9 +56,11 @@ internal sealed record SiloModel
             throw new OptionsException("The store postgres is not part of this release: use sqlite.");
         if (store != StoreDefault)
             throw new OptionsException($"The store must be sqlite, not {store}.");
+        string data = PathOf("data", options.Data ?? DataDefault);
+        DataFolder folder = new(data);
         SiloModel model = new()
         {
-            Data = PathOf("data", options.Data ?? DataDefault),
+            Data = data,
             Http = EndPointOf("http", options.Http ?? HttpDefault),
             Grpc = EndPointOf("grpc", options.Grpc ?? GrpcDefault),
             CatalogPath = options.Catalog is null ? null : PathOf("catalog", options.Catalog),
@@ -60,6 +69,8 @@ internal sealed record SiloModel
             Origins = OriginsOf(options.Origins ?? ""),
             Issuer = options.Issuer is null ? null : IssuerOf(options.Issuer),
             TrustedIssuers = options.TrustedIssuers is null ? [] : IssuersOf(options.TrustedIssuers),
+            CheckpointKeyPath = PathOf("checkpoint-key", options.CheckpointKey ?? folder.CheckpointKeyFile),
+            CheckpointsPath = PathOf("checkpoints", options.Checkpoints ?? folder.CheckpointsFile),
         };
         if (model.Http.Port != 0 && model.Http.Port == model.Grpc.Port)
         {
@@ -69,6 +80,14 @@ internal sealed record SiloModel
 
         if (model.Tls is { EndPoint.Port: not 0 and int port } && (port == model.Http.Port || port == model.Grpc.Port))
             throw new OptionsException($"tls needs a port of its own, and http or grpc has {port} too.");
+        string storeFolder = folder.LedgerFolder + Path.DirectorySeparatorChar;
+        if (model.CheckpointKeyPath.StartsWith(storeFolder, StringComparison.Ordinal)
+            || model.CheckpointsPath.StartsWith(storeFolder, StringComparison.Ordinal))
+        {
+            throw new OptionsException(
+                $"checkpoint-key and checkpoints must be apart from the store, and {folder.LedgerFolder} is its own.");
+        }
+
         if (model.CatalogPath is { } catalog && !File.Exists(catalog))
             throw new OptionsException($"The catalog {catalog} does not exist.");
         return model;

@@ -31,6 +31,10 @@ internal sealed record SiloOptions
 
     public string? TrustedIssuers { get; init; }
 
+    public string? CheckpointKey { get; init; }
+
+    public string? Checkpoints { get; init; }
+
     /// <summary>These options, with those of <paramref name="below"/> where nothing was written.</summary>
     public SiloOptions Over(SiloOptions below) => new()
     {
@@ -48,6 +52,8 @@ internal sealed record SiloOptions
         Origins = Origins ?? below.Origins,
         Issuer = Issuer ?? below.Issuer,
         TrustedIssuers = TrustedIssuers ?? below.TrustedIssuers,
+        CheckpointKey = CheckpointKey ?? below.CheckpointKey,
+        Checkpoints = Checkpoints ?? below.Checkpoints,
     };
 }
 

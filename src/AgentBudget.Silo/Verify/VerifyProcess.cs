@@ -1,3 +1,5 @@
+using AgentBudget.Identity;
+using AgentBudget.Protocol.V1;
 using AgentBudget.Reporting.Audit;
 using AgentBudget.Silo.Hosting;
 using AgentBudget.Silo.Options;
@@ -9,25 +11,37 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace AgentBudget.Silo.Verify;
 
 /// <summary>
-/// Verifies the ledger of every tenant in a data folder and says what it found. Takes the store for itself, so no silo
-/// may run on it; reads only, so epochs, events and snapshots stay as they are.
+/// Verifies the ledger of every tenant in a data folder, compares it with what was signed, and says what it found.
+/// Takes the store for itself, so no silo may run on it; reads only, so epochs, events and snapshots stay as they are.
 /// </summary>
 internal static class VerifyProcess
 {
     /// <summary>
-    /// Answers 0 when every ledger is clean, 65 when anything was found, 74 when the store cannot be opened or read.
-    /// Throws <see cref="OptionsException"/> when there is no ledger.
+    /// Answers 0 when every ledger is clean, 65 when anything was found or a checkpoint's signature is wrong, 74 when
+    /// the store cannot be opened or read. Throws <see cref="OptionsException"/> when there is no ledger, or not the
+    /// file of checkpoints that was named.
     /// </summary>
     internal static async Task<int> RunAsync(SiloModel model, TextWriter output, TextWriter errors)
     {
         string folder = new DataFolder(model.Data).LedgerFolder;
         if (!Directory.Exists(folder))
             throw new OptionsException($"There is no ledger in {model.Data}: name a silo's data folder with --data.");
+        ILookup<string, LedgerCheckpoint> checkpoints;
+        try
+        {
+            checkpoints = ReadCheckpoints(model).ToLookup(signed => signed.Tenant, StringComparer.Ordinal);
+        }
+        catch (InvalidDataException fault)
+        {
+            await errors.WriteLineAsync(fault.Message);
+            return ExitCodes.Data;
+        }
+
         try
         {
             await using SqliteStore store = SqliteStore.Open(
                 new SqliteStoreOptions { Folder = folder, OnFailed = _ => { } }, NullLoggerFactory.Instance);
-            return await VerifyAsync(store, model, output, errors);
+            return await VerifyAsync(store, checkpoints, model, output, errors);
         }
         catch (StoreException fault)
         {
@@ -38,15 +52,26 @@ internal static class VerifyProcess
     }
 
     private static async Task<int> VerifyAsync(
-        SqliteStore store, SiloModel model, TextWriter output, TextWriter errors)
+        SqliteStore store,
+        ILookup<string, LedgerCheckpoint> checkpoints,
+        SiloModel model,
+        TextWriter output,
+        TextWriter errors)
     {
-        IReadOnlyList<StoredTenant> tenants = await store.ListTenantsAsync(CancellationToken.None);
+        // A tenant whose whole ledger is gone is there by its checkpoint.
+        IReadOnlyList<StoredTenant> stored = await store.ListTenantsAsync(CancellationToken.None);
+        SortedSet<string> tenants =
+            new(stored.Select(tenant => tenant.Name).Concat(checkpoints.Select(of => of.Key)), StringComparer.Ordinal);
         await output.WriteLineAsync($"Verifying the ledgers of {tenants.Count} tenants in {model.Data}.");
         int wrong = 0;
-        foreach (StoredTenant tenant in tenants)
+        foreach (string tenant in tenants)
         {
             AuditReport report = await LedgerVerifier.VerifyAsync(
-                store, tenant.Name, new ProgressLines(errors), CancellationToken.None);
+                store,
+                tenant,
+                new VerifyScope { Checkpoints = [.. checkpoints[tenant]] },
+                new ProgressLines(errors),
+                CancellationToken.None);
             VerifyText.Write(output, report);
             if (!report.IsClean) wrong++;
         }
@@ -55,6 +80,25 @@ internal static class VerifyProcess
             ? "Every ledger is clean."
             : $"{wrong} of {tenants.Count} ledgers are wrong.");
         return wrong == 0 ? ExitCodes.Ok : ExitCodes.Data;
+    }
+
+    // Those named, or those that the silo keeps by itself if there are any.
+    private static IEnumerable<LedgerCheckpoint> ReadCheckpoints(SiloModel model)
+    {
+        bool isThere = File.Exists(model.CheckpointsPath);
+        if (!isThere && model.CheckpointsPath != new DataFolder(model.Data).CheckpointsFile)
+            throw new OptionsException($"The file {model.CheckpointsPath} does not exist.");
+        if (!isThere)
+            return [];
+        if (!File.Exists(model.CheckpointKeyPath))
+        {
+            throw new OptionsException(
+                $"There are checkpoints in {model.CheckpointsPath} and no key {model.CheckpointKeyPath} to verify them "
+                + "with: name its public part with --checkpoint-key.");
+        }
+
+        CheckpointVerifier verifier = CheckpointVerifier.Load(model.CheckpointKeyPath);
+        return CheckpointFile.Read(model.CheckpointsPath, verifier).Select(read => read.Checkpoint);
     }
 
     // A line now and then while a long journal is read; a short one needs none.

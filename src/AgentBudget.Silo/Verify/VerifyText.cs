@@ -1,3 +1,4 @@
+using AgentBudget.Protocol.V1;
 using AgentBudget.Reporting.Audit;
 using Google.Protobuf.WellKnownTypes;
 
@@ -23,8 +24,25 @@ internal static class VerifyText
             + $"in {totals.OpenHolds:N0} holds");
         output.WriteLine($"  decisions {totals.Granted:N0} granted, {totals.Refused:N0} refused");
         output.WriteLine($"  sessions  {totals.Sessions:N0} opened, {totals.OpenSessions:N0} open");
+        WriteCheckpoints(output, report);
         WriteGrains(output, report);
         WriteFindings(output, report);
+    }
+
+    private static void WriteCheckpoints(TextWriter output, AuditReport report)
+    {
+        LedgerCheckpoint? last =
+            report.Checkpoints.Select(result => result.Checkpoint).MaxBy(signed => signed.Sequence);
+        if (last is null)
+        {
+            output.WriteLine("  signed    nothing to compare with");
+            return;
+        }
+
+        int confirmed = report.Checkpoints.Count(result => result.State == CheckpointState.Confirmed);
+        output.WriteLine(
+            $"  signed    {confirmed:N0} of {report.Checkpoints.Count:N0} checkpoints confirmed, the last one of event "
+            + $"{last.Sequence:N0}, signed at {Show(last.IssueTime)}");
     }
 
     private static void WriteGrains(TextWriter output, AuditReport report)

@@ -69,8 +69,8 @@ public sealed class AccessPolicyTests
             nameof(Roles.Auditor),
             [
                 "GetAccessReview", "GetAttributionCoverage", "GetBalance", "GetCatalog", "GetChargeback",
-                "GetSession", "ListCredentials", "ListEntries",
-                "ListSessions", "WatchSpend",
+                "GetCheckpoint", "GetSession", "ListCredentials", "ListEntries",
+                "ListSessions", "VerifyLedger", "WatchSpend",
             ]
         },
     };

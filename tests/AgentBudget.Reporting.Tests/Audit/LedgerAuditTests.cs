@@ -8,7 +8,7 @@ public sealed class LedgerAuditTests
     public static TheoryData<string> FaultNames => [.. Faults.All.Keys];
 
     // Planted where there are bytes: in the tests of the verifier.
-    private static readonly AuditRule[] OfBytes = [AuditRule.Chain];
+    private static readonly AuditRule[] OfBytes = [AuditRule.Chain, AuditRule.Checkpoint];
 
     [Theory]
     [MemberData(nameof(FaultNames))]

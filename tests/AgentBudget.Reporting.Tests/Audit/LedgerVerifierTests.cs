@@ -8,14 +8,13 @@ namespace AgentBudget.Reporting.Tests.Audit;
 
 public sealed class LedgerVerifierTests
 {
-    private const int EventsPerGroup = 2;
-
     [Fact]
     public async Task A_stored_journal_is_verified_to_its_head()
     {
         await using var store = new InMemoryStore();
         AuditedLedger ledger = Busy();
-        JournalHead head = await StoreAsync(store, ledger.Journal.Select(ledgerEvent => ledgerEvent.ToByteArray()));
+        JournalHead head = await StoredLedger.StoreAsync(
+            store, ledger.Journal.Select(ledgerEvent => ledgerEvent.ToByteArray()));
 
         AuditReport report = await VerifyAsync(store);
 
@@ -30,10 +29,11 @@ public sealed class LedgerVerifierTests
     {
         await using var store = new InMemoryStore();
         AuditedLedger ledger = Busy();
-        await StoreAsync(store, ledger.Journal.Select(ledgerEvent => ledgerEvent.ToByteArray()));
+        await StoredLedger.StoreAsync(store, ledger.Journal.Select(ledgerEvent => ledgerEvent.ToByteArray()));
         var progress = new Progress();
 
-        await LedgerVerifier.VerifyAsync(store, AuditedLedger.Tenant, progress, CancellationToken.None);
+        await LedgerVerifier.VerifyAsync(
+            store, AuditedLedger.Tenant, VerifyScope.Whole, progress, CancellationToken.None);
 
         long events = ledger.Journal.Count;
         Assert.Equal(new VerifyProgress(AuditedLedger.Tenant, events, events, Findings: 0), progress.Seen[^1]);
@@ -55,7 +55,7 @@ public sealed class LedgerVerifierTests
     public async Task A_changed_byte_is_found_in_its_group_and_ends_the_audit()
     {
         await using var store = new InMemoryStore();
-        await StoreAsync(store, Busy().Journal.Select(ledgerEvent => ledgerEvent.ToByteArray()));
+        await StoredLedger.StoreAsync(store, Busy().Journal.Select(ledgerEvent => ledgerEvent.ToByteArray()));
         IReadOnlyList<StoredGroup> fromThird =
             await store.ReadGroupsAsync(AuditedLedger.Tenant, 5, int.MaxValue, CancellationToken.None);
         StoredGroup third = fromThird[0];
@@ -78,13 +78,13 @@ public sealed class LedgerVerifierTests
         List<LedgerEvent> journal = [.. Busy().Journal];
         journal[^1] = journal[^1].Clone();
         journal[^1].ReservationSettled.CostNanos--;
-        await StoreAsync(store, journal.Select(ledgerEvent => ledgerEvent.ToByteArray()));
+        await StoredLedger.StoreAsync(store, journal.Select(ledgerEvent => ledgerEvent.ToByteArray()));
 
         AuditFinding finding = Assert.Single((await VerifyAsync(store)).Findings);
 
         Assert.Equal(AuditRule.SettleCost, finding.Rule);
         Assert.Equal(journal.Count, finding.Sequence);
-        Assert.Equal((journal.Count + EventsPerGroup - 1) / EventsPerGroup, finding.Group);
+        Assert.Equal((journal.Count + StoredLedger.EventsPerGroup - 1) / StoredLedger.EventsPerGroup, finding.Group);
     }
 
     [Fact]
@@ -92,7 +92,8 @@ public sealed class LedgerVerifierTests
     {
         await using var store = new InMemoryStore();
         byte[] noEvent = [0xff, 0xff, 0xff];
-        await StoreAsync(store, [.. Busy().Journal.Select(ledgerEvent => ledgerEvent.ToByteArray()), noEvent]);
+        await StoredLedger.StoreAsync(
+            store, [.. Busy().Journal.Select(ledgerEvent => ledgerEvent.ToByteArray()), noEvent]);
 
         AuditFinding finding = Assert.Single((await VerifyAsync(store)).Findings);
 
@@ -105,7 +106,7 @@ public sealed class LedgerVerifierTests
         await using var store = new InMemoryStore();
         byte[][] events = [.. Busy().Journal.Select(ledgerEvent => ledgerEvent.ToByteArray())];
         events[^1] = [.. events[^1], 0xf8, 0x3f, 0x01]; // Field 1023 is 1.
-        await StoreAsync(store, events);
+        await StoredLedger.StoreAsync(store, events);
 
         AuditFinding finding = Assert.Single((await VerifyAsync(store)).Findings);
 
@@ -121,32 +122,8 @@ public sealed class LedgerVerifierTests
     }
 
     private static Task<AuditReport> VerifyAsync(InMemoryStore store) =>
-        LedgerVerifier.VerifyAsync(store, AuditedLedger.Tenant, progress: null, CancellationToken.None);
-
-    private static async Task<JournalHead> StoreAsync(InMemoryStore store, IEnumerable<byte[]> events)
-    {
-        long epoch = await store.AcquireAsync(AuditedLedger.Tenant, CancellationToken.None);
-        JournalHead head = JournalHead.Empty;
-        foreach (byte[][] chunk in events.Chunk(EventsPerGroup))
-        {
-            using var group = new JournalGroup(AuditedLedger.Tenant);
-            foreach (byte[] bytes in chunk) bytes.CopyTo(group.AddEvent(bytes.Length));
-            group.Seal(head, epoch);
-            var completion = new Completion();
-            store.BeginAppend(group, completion);
-            Assert.Equal(AppendOutcome.Appended, completion.Outcome);
-            head = group.Head;
-        }
-
-        return head;
-    }
-
-    private sealed class Completion : IAppendCompletion
-    {
-        public AppendOutcome? Outcome { get; private set; }
-
-        public void AppendCompleted(AppendOutcome outcome) => Outcome = outcome;
-    }
+        LedgerVerifier.VerifyAsync(
+            store, AuditedLedger.Tenant, VerifyScope.Whole, progress: null, CancellationToken.None);
 
     private sealed class Progress : IProgress<VerifyProgress>
     {

@@ -1,0 +1,162 @@
+using AgentBudget.Grains;
+using AgentBudget.Identity;
+using AgentBudget.Protocol.V1;
+using AgentBudget.Runtime;
+using AgentBudget.Runtime.Tests;
+using AgentBudget.Silo.Checkpoints;
+using AgentBudget.Storage.InMemory;
+using AgentBudget.Storage.Journal;
+using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
+using Microsoft.Extensions.Logging;
+
+namespace AgentBudget.Silo.Tests;
+
+/// <summary>The file is written without anyone asking.</summary>
+public sealed class CheckpointKeeperTests : IAsyncLifetime, IAsyncDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("agentbudget-keeper-").FullName;
+    private readonly InMemoryStore _store = new();
+    private readonly ManualTimeProvider _time = new();
+    private readonly ErrorLog _log = new();
+    private readonly Host _host = new();
+    private readonly CheckpointKey _key;
+
+    public CheckpointKeeperTests() => _key = CheckpointKey.LoadOrCreate(Path.Combine(_folder, "checkpoint.key"));
+
+    private string File => Path.Combine(_folder, "kept", "ledger.checkpoints");
+
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync()
+    {
+        _key.Dispose();
+        _host.Dispose();
+        await _store.DisposeAsync();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    async ValueTask IAsyncDisposable.DisposeAsync() => await DisposeAsync();
+
+    [Fact]
+    public async Task Ledgers_that_moved_are_signed_every_minute_and_at_the_stop()
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(File)!);
+        CheckpointKeeper keeper = Keeper();
+        keeper.Follow(_host);
+        await AppendAsync("acme");
+        await AppendAsync("zoo");
+        await MinuteAsync();
+        await MinuteAsync(); // By now the first minute's work is done.
+        Assert.Equal([("acme", 1L), ("zoo", 1L)], Kept());
+        string zoo = System.IO.File.ReadAllLines(File)[1];
+
+        await AppendAsync("acme");
+        await keeper.DisposeAsync();
+
+        Assert.Equal([("acme", 2L), ("zoo", 1L)], Kept());
+        Assert.Equal(zoo, System.IO.File.ReadAllLines(File)[1]);
+        Assert.Empty(_log.Errors);
+        await Keeper().CompareAsync(CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task A_file_that_cannot_be_written_is_told_and_tried_again()
+    {
+        CheckpointKeeper keeper = Keeper();
+        keeper.Follow(_host);
+        await AppendAsync("acme");
+        await MinuteAsync();
+        await MinuteAsync();
+        Assert.Contains("could not be kept", _log.Errors[0], StringComparison.Ordinal);
+
+        Directory.CreateDirectory(Path.GetDirectoryName(File)!);
+        await keeper.DisposeAsync();
+
+        Assert.Equal([("acme", 1L)], Kept());
+    }
+
+    private CheckpointKeeper Keeper() => new(File, _key, _store, _time, _log);
+
+    private IEnumerable<(string Tenant, long Sequence)> Kept() => CheckpointFile.Read(File, _key.ToVerifier())
+        .Select(kept => (kept.Checkpoint.Tenant, kept.Checkpoint.Sequence));
+
+    // The keeper asks for the tenants first, one minute after the other.
+    private async Task MinuteAsync()
+    {
+        _time.Advance(CheckpointKeeper.Interval);
+        Assert.True(await _host.Asked.WaitAsync(Patience), "nobody asked for the tenants in that minute");
+    }
+
+    private async Task AppendAsync(string tenant)
+    {
+        long epoch = await _store.AcquireAsync(tenant, CancellationToken.None);
+        JournalHead head = await _store.ReadHeadAsync(tenant, CancellationToken.None);
+        byte[] bytes = new LedgerEvent
+        {
+            Sequence = head.LastEvent + 1,
+            Time = Timestamp.FromDateTimeOffset(_time.GetUtcNow()),
+        }.ToByteArray();
+        using JournalGroup group = new(tenant);
+        bytes.CopyTo(group.AddEvent(bytes.Length));
+        group.Seal(head, epoch);
+        _store.BeginAppend(group, new Ignored());
+        _host.Durable[tenant] = group.Head.LastEvent;
+    }
+
+    private sealed class Ignored : IAppendCompletion
+    {
+        public void AppendCompleted(AppendOutcome outcome) => Assert.Equal(AppendOutcome.Appended, outcome);
+    }
+
+    /// <summary>Says where ledgers end, and when it was asked.</summary>
+    private sealed class Host : ITenantHost, IDisposable
+    {
+        public SortedDictionary<string, long> Durable { get; } = new(StringComparer.Ordinal);
+
+        public SemaphoreSlim Asked { get; } = new(0);
+
+        public IReadOnlyList<string> Tenants
+        {
+            get
+            {
+                Asked.Release();
+                return [.. Durable.Keys];
+            }
+        }
+
+        public ValueTask<long> DurableSequenceAsync(string tenant, CancellationToken cancellationToken) =>
+            ValueTask.FromResult(Durable[tenant]);
+
+        public ValueTask<Answer> SubmitAsync(string tenant, Command command) => throw new NotSupportedException();
+
+        public ValueTask<IReadOnlyList<LedgerEvent>> ReadAsync(
+            string tenant, long fromSequence, int eventsMax, CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
+
+        public IAsyncEnumerable<IReadOnlyList<LedgerEvent>> WatchAsync(
+            string tenant, long fromSequence, CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
+
+        public void Dispose() => Asked.Dispose();
+    }
+
+    private sealed class ErrorLog : ILogger
+    {
+        public List<string> Errors { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(
+            LogLevel logLevel,
+            EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter) => Errors.Add(formatter(state, exception));
+    }
+}
