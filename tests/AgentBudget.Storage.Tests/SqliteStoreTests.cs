@@ -243,6 +243,40 @@ public sealed class SqliteStoreTests : StoreConformanceTests
         return Open();
     }
 
+    protected override async Task<ILedgerStore> ReopenAfterCrashAsync(ILedgerStore store)
+    {
+        string copy = Copy();
+        await store.DisposeAsync();
+        return Open(copy);
+    }
+
+    private protected override async Task<ILedgerStore> ReopenWithTornTailAsync(ILedgerStore store, JournalGroup last)
+    {
+        // The marker is written behind the log: a crash in between leaves the one before.
+        string before = Copy();
+        Assert.Equal(AppendOutcome.Appended, await store.AppendAsync(last));
+        string copy = Copy();
+        File.Copy(Path.Combine(before, "ledger.marker"), Path.Combine(copy, "ledger.marker"), overwrite: true);
+        using (FileStream log = File.OpenWrite(Path.Combine(copy, "ledger.db-wal"))) log.SetLength(log.Length - 1);
+        await store.DisposeAsync();
+        return Open(copy);
+    }
+
+    private protected override async Task<ILedgerStore> LoseOutcomeAsync(
+        ILedgerStore store, JournalGroup group, bool isWritten)
+    {
+        // Written, and the process died before it could answer; or asked for when the store was closed already.
+        if (isWritten)
+        {
+            Assert.Equal(AppendOutcome.Appended, await store.AppendAsync(group));
+            return await ReopenAfterCrashAsync(store);
+        }
+
+        await store.DisposeAsync();
+        Assert.Equal(AppendOutcome.Unknown, await store.AppendAsync(group));
+        return Open();
+    }
+
     protected override Task CleanAsync()
     {
         Directory.Delete(Path.GetDirectoryName(_folder)!, recursive: true);
