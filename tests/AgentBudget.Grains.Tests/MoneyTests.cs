@@ -42,6 +42,17 @@ public sealed class MoneyTests
     public void Holds_round_up(long rate, long count, long expected) =>
         Assert.Equal(expected, Price(rate, count, Rounding.Up));
 
+    // 0.01875 per million tokens.
+    [Theory]
+    [InlineData(1_000_000, 18_750_000)]
+    [InlineData(160_000_000, 3_000_000_000)]
+    [InlineData(800, 15_000)]
+    public void A_price_is_nanos_per_million_units(long count, long expected)
+    {
+        Assert.Equal(expected, Price(18_750_000, count, Rounding.Up));
+        Assert.Equal(expected, Price(18_750_000, count, Rounding.HalfToEven));
+    }
+
     [Theory]
     [InlineData(1, 499_999, 0)]
     [InlineData(1, 500_000, 0)]

@@ -261,6 +261,21 @@ public sealed class ReservationTests
         Assert.Equal(0, fixture.Ledger.OpenReservations);
     }
 
+    [Theory]
+    [InlineData(UsageSource.Unspecified, UsageSource.Provider)]
+    [InlineData(UsageSource.Provider, UsageSource.Provider)]
+    [InlineData(UsageSource.Estimated, UsageSource.Estimated)]
+    public void A_charge_says_whether_the_provider_counted_or_somebody_estimated(UsageSource given, UsageSource told)
+    {
+        var fixture = new LedgerFixture();
+        long session = fixture.Open();
+
+        Answer answer = fixture.Commit(
+            session, fixture.Hold(session), 1000, 500, request => request.UsageSource = given);
+
+        Assert.Equal(told, answer.Event!.ReservationSettled.UsageSource);
+    }
+
     [Fact]
     public void A_hold_that_is_charged_on_expiry_settles_as_estimated()
     {

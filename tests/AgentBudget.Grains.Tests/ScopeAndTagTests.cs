@@ -196,6 +196,32 @@ public sealed class ScopeAndTagTests
         }));
     }
 
+    [Theory]
+    [InlineData("tenant")]
+    [InlineData("business_unit")]
+    [InlineData("use_case")]
+    [InlineData("agent")]
+    [InlineData("session")]
+    [InlineData("model")]
+    public void Who_spends_on_what_is_told_by_identity_and_catalog_and_never_by_a_tag(string tag)
+    {
+        // Undeclared it is refused; declared it is a word beside the truth.
+        var strict = new LedgerFixture();
+        Assert.Equal(
+            Outcome.TagInvalid, strict.Reserve(strict.Open(), request => request.Tags[tag] = "another").Outcome);
+        var fixture = new LedgerFixture(catalog => catalog.Tags[tag] = new TagRule());
+        long session = fixture.Open();
+
+        fixture.Hold(session, request => request.Tags[tag] = "another");
+
+        LedgerEvent held = fixture.Journal[^1];
+        Assert.Equal(
+            ("agents/writer", "useCases/promo", "businessUnits/marketing", $"sessions/s{session}"),
+            (held.Spender.Agent, held.Spender.UseCase, held.Spender.BusinessUnit, held.Spender.Session));
+        Assert.Equal(LedgerFixture.Haiku, held.ReservationHeld.Model);
+        Assert.Equal("another", held.ReservationHeld.Tags.Values[tag]);
+    }
+
     private static LedgerFixture WithTags() => new(catalog =>
     {
         catalog.Tags["customer"] = new TagRule();

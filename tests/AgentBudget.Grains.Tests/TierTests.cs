@@ -60,6 +60,45 @@ public sealed class TierTests
     }
 
     [Fact]
+    public void A_use_case_warns_its_owner_at_50_finance_too_at_80_and_has_its_caps_at_100_and_110()
+    {
+        var fixture = new LedgerFixture();
+        long session = fixture.Open();
+
+        TierCrossing half = Assert.Single(Spend(fixture, session, 500));
+        Assert.Equal((50, "useCases/promo"), (half.AtPercent, half.Grain));
+        Assert.Equal(["owner"], half.Notify);
+        TierCrossing most = Assert.Single(Spend(fixture, session, 300));
+        Assert.Equal((80, "useCases/promo"), (most.AtPercent, most.Grain));
+        Assert.Equal(["owner", "finance"], most.Notify);
+
+        // Above 100 percent at the cheaper model alone, and above 110 not at all.
+        Assert.Equal(LedgerFixture.Sonnet, Ask(66).ReservationHeld.Model);
+        Assert.Equal(LedgerFixture.Haiku, Ask(102).ReservationHeld.Model);
+        ReservationRefused refused = Ask(1).ReservationRefused;
+        Assert.Equal((Reason.UseCaseBudget, 1_100_000_000), (refused.Reason, refused.Limit));
+
+        LedgerEvent Ask(long thousands) => fixture.Reserve(session, request =>
+        {
+            request.Model = LedgerFixture.Sonnet;
+            Tokens(thousands)(request);
+        }).Event!;
+    }
+
+    [Fact]
+    public void A_grain_at_its_hard_cap_grants_again_once_its_period_ends()
+    {
+        LedgerFixture fixture = WithTenDollarCent();
+        long session = fixture.Open();
+        Spend(fixture, session, 100);
+        Assert.Equal(Reason.AgentBudget, fixture.RefusalOf(session, Tokens(1)));
+
+        fixture.Advance(LedgerFixture.Day);
+
+        Assert.Equal(Reason.Unspecified, fixture.RefusalOf(fixture.Open(), Tokens(100)));
+    }
+
+    [Fact]
     public void Without_a_cheaper_model_a_call_is_refused_at_the_soft_cap_by_default()
     {
         var fixture = new LedgerFixture(catalog => catalog.UseCases[0].Downgrade.Clear());

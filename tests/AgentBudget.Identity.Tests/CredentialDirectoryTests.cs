@@ -1,3 +1,4 @@
+using System.Reflection;
 using AgentBudget.Protocol.Snapshot.V1;
 using AgentBudget.Protocol.V1;
 using Google.Protobuf;
@@ -130,6 +131,35 @@ public sealed class CredentialDirectoryTests
         _clock.Advance(TimeSpan.FromSeconds(90));
         directory.Find(Text(), null, Here, out _);
         Assert.Equal(Start.AddSeconds(60).ToUnixTimeSeconds(), directory.LastUseSeconds("acme", 17));
+    }
+
+    [Theory]
+    [InlineData(typeof(AdminKey))]
+    [InlineData(typeof(LiveCredential))]
+    public void Secrets_are_compared_in_constant_time(System.Type holder)
+    {
+        const byte call = 0x28; // ECMA-335 III.3.19.
+        HashSet<string> called = [];
+        byte[] body = holder
+            .GetMethod("Matches", BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance)!
+            .GetMethodBody()!.GetILAsByteArray()!;
+        for (int at = 0; at + sizeof(int) < body.Length; at++)
+        {
+            if (body[at] != call)
+                continue;
+            try
+            {
+                called.Add(holder.Module.ResolveMethod(BitConverter.ToInt32(body, at + 1))!.Name);
+            }
+            catch (ArgumentException)
+            {
+                // Not an instruction, a byte within one.
+            }
+        }
+
+        Assert.Contains("FixedTimeEquals", called);
+        Assert.DoesNotContain("SequenceEqual", called);
+        Assert.DoesNotContain("op_Equality", called);
     }
 
     [Fact]

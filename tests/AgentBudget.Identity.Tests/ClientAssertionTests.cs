@@ -1,0 +1,77 @@
+using System.Security.Cryptography;
+using AgentBudget.Protocol.Snapshot.V1;
+using AgentBudget.Protocol.V1;
+using Google.Protobuf;
+using Microsoft.IdentityModel.JsonWebTokens;
+using Microsoft.IdentityModel.Tokens;
+
+namespace AgentBudget.Identity.Tests;
+
+public sealed class ClientAssertionTests : IDisposable
+{
+    private const string Issuer = "https://budget.example.test";
+
+    private readonly TestClock _clock = new();
+    private readonly TestFolder _folder = new();
+    private readonly ClientAssertions _assertions;
+    private readonly LiveCredential _credential;
+
+    public ClientAssertionTests()
+    {
+        _assertions = new ClientAssertions(_clock);
+        // A file of ours is the shortest way to a key pair with its public part as JSON.
+        using CheckpointKey key = CheckpointKey.LoadOrCreate(_folder.File("client.key"));
+        _credential = new LiveCredential("acme", new CredentialState
+        {
+            Number = 17,
+            Principal = "agents/writer",
+            Role = Role.Agent,
+            PublicJwk = JsonFormatter.Default.Format(key.PublicKey),
+        });
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void A_client_with_a_public_key_proves_itself_to_this_issuer_once_and_for_minutes()
+    {
+        string good = Assertion();
+        Assert.Equal("acme.c17", ClientAssertions.ClientIdOf(good));
+        Assert.True(_assertions.IsOf(_credential, good, Issuer));
+        Assert.False(_assertions.IsOf(_credential, good, Issuer), "used again");
+        Assert.False(_assertions.IsOf(_credential, Assertion(audience: "https://other.example.test"), Issuer));
+        Assert.False(_assertions.IsOf(_credential, Assertion(audience: Issuer + "/oauth2/token"), Issuer));
+        Assert.False(_assertions.IsOf(_credential, Assertion(subject: "acme.c18"), Issuer));
+        Assert.False(_assertions.IsOf(_credential, Assertion(lifetimeSeconds: 3600), Issuer));
+        Assert.False(_assertions.IsOf(_credential, Assertion(file: "another.key"), Issuer));
+        string late = Assertion(lifetimeSeconds: 60);
+        _clock.Advance(TimeSpan.FromSeconds(66));
+        Assert.False(_assertions.IsOf(_credential, late, Issuer));
+        Assert.True(_assertions.IsOf(_credential, Assertion(), Issuer));
+    }
+
+    private string Assertion(
+        string audience = Issuer, string subject = "acme.c17", int lifetimeSeconds = 60, string file = "client.key")
+    {
+        using ECDsa ecdsa = ECDsa.Create();
+        if (File.Exists(_folder.File(file)))
+            ecdsa.ImportFromPem(File.ReadAllText(_folder.File(file)));
+        else
+            ecdsa.GenerateKey(ECCurve.NamedCurves.nistP256);
+        DateTime now = _clock.GetUtcNow().UtcDateTime;
+        return new JsonWebTokenHandler().CreateToken(new SecurityTokenDescriptor
+        {
+            Issuer = "acme.c17",
+            Audience = audience,
+            IssuedAt = now,
+            NotBefore = now,
+            Expires = now.AddSeconds(lifetimeSeconds),
+            Claims = new Dictionary<string, object> { ["sub"] = subject, ["jti"] = Base64Url(16) },
+            SigningCredentials = new SigningCredentials(
+                new ECDsaSecurityKey(ecdsa) { CryptoProviderFactory = new CryptoProviderFactory() },
+                SecurityAlgorithms.EcdsaSha256),
+        });
+    }
+
+    private static string Base64Url(int bytes) => Base64UrlEncoder.Encode(RandomNumberGenerator.GetBytes(bytes));
+}
