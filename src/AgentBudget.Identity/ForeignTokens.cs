@@ -22,7 +22,7 @@ internal static class ForeignTokens
     internal static JsonWebToken? Check(
         string token, string? issuer, string? audience, string? type, IEnumerable<SecurityKey> keys)
     {
-        if (token.Length is 0 or > TokenCharsMax)
+        if (token.Length is 0 or > TokenCharsMax || !TokenText.IsUnambiguous(token))
             return null;
         TokenValidationParameters parameters = new()
         {

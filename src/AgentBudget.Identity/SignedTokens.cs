@@ -119,6 +119,8 @@ public abstract class SignedTokens<TContent>
 
     private TContent? Check(string token, TokenValidationParameters parameters)
     {
+        if (!TokenText.IsUnambiguous(token))
+            return null;
         TokenValidationResult result;
         try
         {

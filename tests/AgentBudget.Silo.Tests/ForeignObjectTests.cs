@@ -2,6 +2,8 @@ using System.Net;
 using System.Text.Json.Nodes;
 using AgentBudget.Identity;
 using AgentBudget.Protocol.V1;
+using AgentBudget.Rpc;
+using Google.Protobuf;
 using Google.Protobuf.Reflection;
 
 namespace AgentBudget.Silo.Tests;
@@ -16,8 +18,15 @@ public sealed class ForeignObjectTests
 
     private static readonly string[] NamingFields =
     [
-        "session", "agent", "use_case", "business_unit", "grain", "credential", "reservation_id", "session_token",
-        "parent_session_token", "principal",
+        "session", "run", "agent", "use_case", "business_unit", "grain", "credential", "reservation_id",
+        "session_token", "parent_session_token", "principal",
+    ];
+
+    // What is no name of anything: a key, a text, or something of the catalog that no role is kept from.
+    private static readonly string[] OtherFields =
+    [
+        "request_id", "model", "tool", "sku", "region", "tool_arguments_digest", "reason", "document", "window",
+        "public_jwk", "certificate_sha256", "page_token", "task", "on_behalf_of",
     ];
 
     // What a request needs beside the field that is tried, so that nothing else is wrong with it.
@@ -79,16 +88,130 @@ public sealed class ForeignObjectTests
     }
 
     [Fact]
-    public void Every_method_that_names_something_is_in_the_matrix() =>
+    public async Task The_items_of_a_stream_are_answered_like_their_methods()
+    {
+        await using TestSilo silo = await TestSilo.StartAsync(Identity.Catalog);
+        World world = await World.MakeAsync(silo);
+        List<string> differences = [];
+        int compared = 0;
+        foreach ((string role, string bearer) in world.Callers.Where(caller => World.Spends(caller.Role)))
+        {
+            await using RpcDuplexCall<SpendRequest, SpendResponse> stream = silo.OpenSpend(bearer);
+            foreach (FieldDescriptor item in SpendRequest.Descriptor.Oneofs[0].Fields)
+            {
+                foreach (string path in PathsIn(item.MessageType, ""))
+                {
+                    SpendResponse absent = await ItemAsync(stream, item, path, world.Value(path, Absent), world);
+                    foreach (string foreign in World.ForeignTo(role, path))
+                    {
+                        compared++;
+                        SpendResponse answer = await ItemAsync(stream, item, path, world.Value(path, foreign), world);
+                        if (!answer.Equals(absent))
+                            differences.Add($"{role} {item.Name} {path} {foreign}: {answer} and {absent}");
+                    }
+                }
+            }
+        }
+
+        Assert.Empty(differences);
+        Assert.True(compared > 60, $"only {compared} answers were compared");
+    }
+
+    [Fact]
+    public async Task What_an_owner_watches_of_others_begins_like_what_is_not_there()
+    {
+        await using TestSilo silo = await TestSilo.StartAsync(Identity.Catalog);
+        World world = await World.MakeAsync(silo);
+        string owner = world.Callers.Single(caller => caller.Role == "owner").Bearer;
+        async Task<SpendSnapshot> FirstAsync(string path, string whose)
+        {
+            WatchSpendRequest request = new() { Snapshot = true, Filter = new SpendFilter() };
+            FieldDescriptor field = SpendFilter.Descriptor.FindFieldByName(path);
+            field.Accessor.SetValue(request.Filter, world.Value(path, whose));
+            using CancellationTokenSource late = new(TestSilo.Patience);
+            await foreach (WatchSpendResponse response in silo.WatchAsync(request, late.Token, owner))
+                return response.Snapshot;
+            throw new InvalidOperationException("the stream ended");
+        }
+
+        foreach (string path in PathsIn(SpendFilter.Descriptor, ""))
+        {
+            SpendSnapshot absent = await FirstAsync(path, Absent);
+            foreach (string foreign in World.ForeignTo("owner", path))
+                Assert.Equal(absent, await FirstAsync(path, foreign));
+        }
+    }
+
+    [Fact]
+    public async Task Another_tenant_that_is_named_beside_a_call_is_like_none()
+    {
+        await using TestSilo silo = await TestSilo.StartAsync(Identity.Catalog);
+        World world = await World.MakeAsync(silo);
+        List<string> differences = [];
+        int notFound = 0;
+        // A session's own token names its tenant: what is named beside it is not looked at.
+        foreach ((string role, string bearer) in world.Callers.Where(caller => caller.Role != "session"))
+        {
+            foreach (MethodDescriptor method in Unary())
+            {
+                JsonObject Request() => BaseOf(method, world);
+                (HttpStatusCode, string) foreign = await SendAsync(silo, method, Request(), bearer, "other");
+                (HttpStatusCode Status, string) absent = await SendAsync(silo, method, Request(), bearer, "nowhere");
+                notFound += absent.Status == HttpStatusCode.NotFound ? 1 : 0;
+                if (foreign != absent)
+                    differences.Add($"{role} {method.Name}: {foreign} and {absent}");
+            }
+        }
+
+        Assert.Empty(differences);
+        Assert.True(notFound > 15, $"only {notFound} named a tenant at all");
+    }
+
+    [Fact]
+    public void Every_field_of_every_request_is_a_name_or_known_to_be_none()
+    {
+        IEnumerable<string> unknown = Api.ApiServices.Descriptors
+            .SelectMany(service => service.Methods)
+            .SelectMany(method => TextsIn(method.InputType).Select(name => $"{method.Name} {name}"))
+            .Where(text => !NamingFields.Concat(OtherFields).Contains(text.Split(' ')[1]));
+        Assert.Empty(unknown);
         Assert.Superset(
             new HashSet<string> { "ReserveTokens", "GetSession", "ListEntries", "GetChargeback", "RevokeCredential" },
             NamesIn().Select(name => name.Method.Name).ToHashSet());
+    }
+
+    private static IEnumerable<string> TextsIn(MessageDescriptor message) =>
+        message.Fields.InDeclarationOrder().SelectMany(field => field switch
+        {
+            { FieldType: FieldType.String, IsRepeated: false } => [field.Name],
+            { FieldType: FieldType.Message, IsMap: false, IsRepeated: false }
+                when field.MessageType.File.Package == message.File.Package => TextsIn(field.MessageType)
+                    .Where(name => name is not ("currency_code" or "item" or "sku")),
+            _ => Enumerable.Empty<string>(),
+        });
+
+    private static IEnumerable<MethodDescriptor> Unary() => Api.ApiServices.Descriptors
+        .SelectMany(service => service.Methods)
+        .Where(method => !method.IsClientStreaming && !method.IsServerStreaming);
+
+    private static async Task<SpendResponse> ItemAsync(
+        RpcDuplexCall<SpendRequest, SpendResponse> stream,
+        FieldDescriptor item,
+        string path,
+        string value,
+        World world)
+    {
+        MethodDescriptor method = Unary().Single(unary => unary.InputType == item.MessageType);
+        string json = RequestOf(method, path, value, world).ToJsonString();
+        SpendRequest request = new();
+        item.Accessor.SetValue(request, JsonParser.Default.Parse(json, item.MessageType));
+        await stream.WriteAsync(request);
+        return (await stream.ReadAsync().AsTask().WaitAsync(TestSilo.Patience))!;
+    }
 
     // Every unary method with every field that names something, nested ones as filter.use_case.
     private static IEnumerable<(MethodDescriptor Method, string Path)> NamesIn() =>
-        Api.ApiServices.Descriptors.SelectMany(service => service.Methods)
-            .Where(method => !method.IsClientStreaming && !method.IsServerStreaming)
-            .SelectMany(method => PathsIn(method.InputType, "").Select(path => (method, path)));
+        Unary().SelectMany(method => PathsIn(method.InputType, "").Select(path => (method, path)));
 
     private static IEnumerable<string> PathsIn(MessageDescriptor message, string prefix) =>
         message.Fields.InDeclarationOrder().SelectMany(field => field switch
@@ -100,13 +223,19 @@ public sealed class ForeignObjectTests
             _ => Enumerable.Empty<string>(),
         });
 
-    private static JsonObject RequestOf(MethodDescriptor method, string path, string value, World world)
+    private static JsonObject BaseOf(MethodDescriptor method, World world)
     {
         JsonObject request = JsonNode.Parse(
             Bases.GetValueOrDefault(method.Name, "{}").Replace("$own", world.OwnReservation, StringComparison.Ordinal))!
             .AsObject();
         if (method.InputType.FindFieldByName("request_id") is not null)
             request["requestId"] = Identity.NextId();
+        return request;
+    }
+
+    private static JsonObject RequestOf(MethodDescriptor method, string path, string value, World world)
+    {
+        JsonObject request = BaseOf(method, world);
         // A reservation is named beside its own session's token.
         if (path == "reservation_id")
             request["sessionToken"] = world.Value("session_token", "own");
@@ -122,9 +251,9 @@ public sealed class ForeignObjectTests
         name.Split('_').Select((part, index) => index == 0 ? part : char.ToUpperInvariant(part[0]) + part[1..]));
 
     private static async Task<(HttpStatusCode Status, string Text)> SendAsync(
-        TestSilo silo, MethodDescriptor method, JsonObject request, string bearer)
+        TestSilo silo, MethodDescriptor method, JsonObject request, string bearer, string? tenant = null)
     {
-        (HttpStatusCode status, JsonNode body) = await silo.PostAsync(method.Name, request, bearer);
+        (HttpStatusCode status, JsonNode body) = await silo.PostAsync(method.Name, request, bearer, tenant);
         return (status, body.ToJsonString());
     }
 
@@ -142,7 +271,10 @@ public sealed class ForeignObjectTests
             await silo.ApplyAsync(
                 Identity.Catalog.Replace("tenant: acme", "tenant: other", StringComparison.Ordinal), "other");
             const string marketing = "businessUnits/marketing";
-            await world.AddAsync(silo, "own", "agents/writer", "useCases/promo", marketing, "acme");
+            // The sibling's session opened the writer's, which opened another one of the sibling.
+            await world.AddAsync(silo, "parent", "agents/sibling", "useCases/promo", marketing, "acme");
+            await world.AddAsync(silo, "own", "agents/writer", "useCases/promo", marketing, "acme", above: "parent");
+            await world.AddAsync(silo, "child", "agents/sibling", "useCases/promo", marketing, "acme", above: "own");
             await world.AddAsync(silo, "sibling", "agents/sibling", "useCases/promo", marketing, "acme");
             await world.AddAsync(silo, "unit", "agents/seller", "useCases/leads", "businessUnits/sales", "acme");
             await world.AddAsync(silo, "tenant", "agents/writer", "useCases/promo", marketing, "other");
@@ -168,8 +300,11 @@ public sealed class ForeignObjectTests
                 world.Callers.Add((role, made.Secret));
             }
 
+            world.Callers.Add(("session", world._values[("session_token", "own")]));
             return world;
         }
+
+        public static bool Spends(string role) => role is "agent" or "gateway" or "orchestrator" or "session";
 
         public string Value(string path, string whose) => _values[(path.Split('.')[^1], whose)];
 
@@ -179,14 +314,18 @@ public sealed class ForeignObjectTests
         {
             string kind = path.Split('.')[^1];
             bool isToken = kind is "session_token" or "parent_session_token";
+            string[] others = ["sibling", "child", "parent", "unit"];
             if (kind == "reservation_id")
-                return ["sibling", "unit"];
+                return others;
             string[] names = role switch
             {
-                // The sibling works for the same use case.
-                "agent" => kind is "use_case" or "business_unit" ? ["unit"] : ["sibling", "unit"],
+                // The sibling works for the same use case, and of its run the sibling's session is the root.
+                "agent" when kind is "use_case" or "business_unit" => ["unit"],
+                "agent" => kind is "run" ? ["sibling", "unit"] : others,
                 "owner" => kind is "agent" or "principal" ? [] : ["unit"],
-                "gateway" => isToken ? [] : ["own", "sibling", "unit"],
+                "gateway" => isToken ? [] : ["own", .. others],
+                // It may open subagents of every agent and use case of its tenant.
+                "session" => kind is "agent" or "use_case" ? [] : others,
                 _ => [],
             };
             return isToken ? [.. names, "tenant"] : names;
@@ -195,7 +334,13 @@ public sealed class ForeignObjectTests
         private static Dictionary<string, string> Tenant(string tenant) => new() { ["agentbudget-tenant"] = tenant };
 
         private async Task AddAsync(
-            TestSilo silo, string whose, string agent, string useCase, string businessUnit, string tenant)
+            TestSilo silo,
+            string whose,
+            string agent,
+            string useCase,
+            string businessUnit,
+            string tenant,
+            string? above = null)
         {
             OpenSessionResponse opened = await silo.CallAsync<OpenSessionRequest, OpenSessionResponse>(
                 "OpenSession",
@@ -205,6 +350,7 @@ public sealed class ForeignObjectTests
                     Agent = agent,
                     UseCase = useCase,
                     Unattended = true,
+                    ParentSessionToken = above is null ? "" : _values[("session_token", above)],
                 },
                 metadata: Tenant(tenant));
             ReserveTokensResponse reserved = await silo.SpendAsync(silo.AdminKey, opened.SessionToken);
@@ -213,11 +359,17 @@ public sealed class ForeignObjectTests
             CreateCredentialResponse credential =
                 await silo.CallAsync<CreateCredentialRequest, CreateCredentialResponse>(
                     "CreateCredential", request, metadata: Tenant(tenant));
-            _values[("session", whose)] = opened.Session.Session_;
+            _values[("session", whose)] = _values[("run", whose)] = opened.Session.Session_;
             _values[("session_token", whose)] = _values[("parent_session_token", whose)] = opened.SessionToken;
             _values[("reservation_id", whose)] = reserved.Reservation.ReservationId;
             _values[("agent", whose)] = _values[("principal", whose)] = agent;
-            _values[("use_case", whose)] = _values[("grain", whose)] = useCase;
+            _values[("use_case", whose)] = useCase;
+            _values[("grain", whose)] = whose switch
+            {
+                "sibling" => agent,
+                "child" or "parent" => opened.Session.Session_,
+                _ => useCase,
+            };
             _values[("business_unit", whose)] = businessUnit;
             _values[("credential", whose)] = credential.Credential.Credential_;
         }
@@ -236,7 +388,7 @@ public sealed class ForeignObjectTests
                 Scope = "",
                 ExpiresAtSeconds = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds() + 3600,
             });
-            _values[("session", Absent)] = "sessions/s99999";
+            _values[("session", Absent)] = _values[("run", Absent)] = "sessions/s99999";
             _values[("session_token", Absent)] = _values[("parent_session_token", Absent)] = token;
             _values[("reservation_id", Absent)] = "r99999";
             _values[("agent", Absent)] = _values[("principal", Absent)] = "agents/nobody";

@@ -2,6 +2,7 @@ using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
+using AgentBudget.Identity;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Rpc;
 using static AgentBudget.Silo.Tests.Identity;
@@ -11,6 +12,8 @@ namespace AgentBudget.Silo.Tests;
 
 public sealed class HostileTokenTests
 {
+    private const int BytesMax = 256 * 1024; // The largest message.
+
     [Fact]
     public async Task No_forged_token_is_taken_and_none_is_in_a_log()
     {
@@ -18,23 +21,48 @@ public sealed class HostileTokenTests
         string good = (await silo.OpenAsync(silo.AdminKey, "agents/writer")).SessionToken;
         using ECDsa ours = ECDsa.Create();
         ours.ImportFromPem(await File.ReadAllTextAsync(Path.Combine(silo.DataFolder, "signing.key")));
-        Dictionary<string, string> forged = Forgeries(good, ours);
+        Dictionary<string, string> forged = Forgeries(good, ours, "at+jwt");
 
         foreach ((string name, string token) in forged)
         {
-            RpcException asSession = await RefusedAsync(
-                RpcStatusCode.Unauthenticated, () => silo.SpendAsync(silo.AdminKey, token));
-            // What does not fit a header at all is refused by the server before anybody looks at it.
+            // What does not fit a message or a header at all is refused before anybody looks at it.
+            RpcStatusCode code =
+                token.Length < BytesMax ? RpcStatusCode.Unauthenticated : RpcStatusCode.ResourceExhausted;
+            RpcException asSession = await RefusedAsync(code, () => silo.SpendAsync(silo.AdminKey, token));
             if (token.Length < 8 * 1024)
                 await RefusedAsync(RpcStatusCode.Unauthenticated, () => silo.SpendAsync(token, ""));
             Assert.True(!asSession.Message.Contains(token, StringComparison.Ordinal), name);
         }
 
         Assert.Equal(Decision.Allow, (await silo.SpendAsync(silo.AdminKey, good)).Decision);
-        Assert.All(
-            forged,
-            pair => Assert.DoesNotContain(
-                pair.Value[..Math.Min(200, pair.Value.Length)], silo.LogText, StringComparison.Ordinal));
+        AssertUnheard(silo, forged);
+    }
+
+    [Fact]
+    public async Task No_forged_access_token_is_taken_and_none_is_in_a_log()
+    {
+        await using TestSilo silo = await TestSilo.StartAsync(Identity.Catalog);
+        CreateCredentialResponse client = await silo.CreateAsync(Role.Agent, "agents/writer");
+        JsonNode granted = await AskAsync(silo, client, "token", "grant_type", "client_credentials");
+        string good = (string)granted["access_token"]!;
+        using ECDsa ours = ECDsa.Create();
+        ours.ImportFromPem(await File.ReadAllTextAsync(Path.Combine(silo.DataFolder, "signing.key")));
+        Dictionary<string, string> forged = Forgeries(good, ours, SessionTokens.TokenType);
+
+        foreach ((string name, string token) in forged)
+        {
+            // A longer one fits neither a header nor a form: its connection ends before anybody looks at it.
+            if (token.Length >= 8 * 1024)
+                continue;
+            await RefusedAsync(RpcStatusCode.Unauthenticated, () => silo.OpenAsync(token, ""));
+            JsonNode introspected = await AskAsync(silo, client, "introspect", "token", token);
+            bool isActive = introspected["active"] is { } active && (bool)active;
+            Assert.False(isActive, name);
+            await AskAsync(silo, client, "revoke", "token", token);
+        }
+
+        await silo.OpenAsync(good, "");
+        AssertUnheard(silo, forged);
     }
 
     [Fact]
@@ -82,31 +110,49 @@ public sealed class HostileTokenTests
     }
 
     [Fact]
-    public async Task No_secret_leaves_by_a_log_an_error_or_an_export()
+    public async Task No_secret_leaves_by_a_log_an_error_a_route_or_an_export()
     {
         await using TestSilo silo = await TestSilo.StartAsync(Identity.Catalog);
         List<string> secrets = [silo.AdminKey];
         foreach (Role role in new[] { Role.Gateway, Role.Finance, Role.Auditor, Role.Admin, Role.Orchestrator })
             secrets.Add(await silo.SecretAsync(role, "canary"));
-        secrets.Add(await silo.SecretAsync(Role.Agent, "agents/writer"));
-        OpenSessionResponse opened = await silo.OpenAsync(secrets[^1], "agents/writer");
-        secrets.Add(opened.SessionToken);
+        CreateCredentialResponse client = await silo.CreateAsync(Role.Agent, "agents/writer");
+        secrets.Add(client.Secret);
+        secrets.Add((await silo.OpenAsync(client.Secret, "agents/writer")).SessionToken);
+        JsonNode granted = await AskAsync(silo, client, "token", "grant_type", "client_credentials");
+        secrets.Add((string)granted["access_token"]!);
         StringBuilder said = new();
         foreach (string secret in secrets)
         {
-            foreach (string method in new[] { "ReserveTokens", "ListEntries", "ListCredentials", "GetSession" })
+            foreach (string method in new[]
+            {
+                "ReserveTokens", "ListEntries", "ListCredentials", "GetSession", "GetAccessReview", "GetChargeback",
+                "GetAttributionCoverage", "GetCatalog", "GetBalance",
+            })
             {
                 JsonObject request = new() { ["requestId"] = NextId(), ["sessionToken"] = secret + "x" };
                 said.AppendLine((await silo.PostAsync(method, request, secret)).Body.ToJsonString());
                 said.AppendLine((await silo.PostAsync(method, [], secret)).Body.ToJsonString());
                 said.AppendLine((await silo.PostAsync(method, [], secret + "x")).Body.ToJsonString());
             }
+
+            foreach (string endpoint in new[] { "introspect", "revoke", "token" })
+            {
+                JsonNode answer = await AskAsync(silo, client, endpoint, "token", secret);
+                said.AppendLine(answer.ToJsonString());
+            }
         }
 
-        using HttpRequestMessage export = new(HttpMethod.Get, $"http://{silo.Host.Http}/audit.jsonl?all=true");
-        export.Headers.Authorization = new("Bearer", silo.AdminKey);
-        using HttpResponseMessage exported = await silo.Http.SendAsync(export);
-        said.AppendLine(await exported.Content.ReadAsStringAsync()).AppendLine(silo.LogText);
+        // Whatever route there is, for operators too: the audit's export with every event, and the rest.
+        foreach (string path in silo.Host.Routes.Where(route => route.Verb == "GET").Select(route => route.Path))
+        {
+            using HttpRequestMessage export = new(HttpMethod.Get, $"http://{silo.Host.Http}{path}?all=true");
+            export.Headers.Authorization = new("Bearer", silo.AdminKey);
+            using HttpResponseMessage exported = await silo.Http.SendAsync(export);
+            said.AppendLine(await exported.Content.ReadAsStringAsync());
+        }
+
+        said.AppendLine(silo.LogText);
         Assert.Contains("credentialCreated", said.ToString(), StringComparison.Ordinal);
         foreach (string secret in secrets)
         {
@@ -158,7 +204,25 @@ public sealed class HostileTokenTests
             new RotateSigningKeyRequest { RequestId = NextId(), Reason = "yearly" },
             bearer);
 
-    private static Dictionary<string, string> Forgeries(string good, ECDsa ours)
+    private static void AssertUnheard(TestSilo silo, Dictionary<string, string> forged) => Assert.All(
+        forged,
+        pair => Assert.DoesNotContain(
+            pair.Value[..Math.Min(200, pair.Value.Length)], silo.LogText, StringComparison.Ordinal));
+
+    // Asks an OAuth endpoint as a client with one more parameter.
+    private static async Task<JsonNode> AskAsync(
+        TestSilo silo, CreateCredentialResponse client, string endpoint, string name, string value)
+    {
+        using HttpRequestMessage request = new(HttpMethod.Post, $"http://{silo.Host.Http}/oauth2/{endpoint}");
+        string pair = $"{client.Credential.KeyId}:{client.Secret}";
+        request.Headers.Authorization = new("Basic", Convert.ToBase64String(Encoding.ASCII.GetBytes(pair)));
+        request.Content = new StringContent(
+            $"{name}={Uri.EscapeDataString(value)}", Encoding.ASCII, "application/x-www-form-urlencoded");
+        using HttpResponseMessage response = await silo.Http.SendAsync(request).WaitAsync(TestSilo.Patience);
+        return JsonNode.Parse(await response.Content.ReadAsStringAsync())!;
+    }
+
+    private static Dictionary<string, string> Forgeries(string good, ECDsa ours, string otherType)
     {
         string[] parts = good.Split('.');
         byte[] publicKey = ours.ExportSubjectPublicKeyInfo();
@@ -178,7 +242,7 @@ public sealed class HostileTokenTests
             ["x"] = Base64Url.EncodeToString(point.X),
             ["y"] = Base64Url.EncodeToString(point.Y),
         };
-        string duplicate = Json(parts[1]).ToJsonString();
+        string claims = Json(parts[1]).ToJsonString();
         return new Dictionary<string, string>
         {
             ["alg none"] = Unsigned("none") + ".",
@@ -187,7 +251,8 @@ public sealed class HostileTokenTests
                 $"{shared}.{Base64Url.EncodeToString(HMACSHA256.HashData(publicKey, Encoding.ASCII.GetBytes(shared)))}",
             ["alg ES384"] = Unsigned("ES384") + "." + parts[2],
             ["another typ"] = Sign(header => header["typ"] = "JWT", _ => { }),
-            ["an access token's typ"] = Sign(header => header["typ"] = "at+jwt", _ => { }),
+            ["the typ of our other tokens"] = Sign(header => header["typ"] = otherType, _ => { }),
+            ["no typ"] = Sign(header => header.Remove("typ"), _ => { }),
             ["another audience"] = Sign(_ => { }, payload => payload["aud"] = "elsewhere"),
             ["another issuer"] = Sign(_ => { }, payload => payload["iss"] = "elsewhere"),
             ["expired by six seconds"] = Sign(_ => { }, payload => payload["exp"] = now - 6),
@@ -197,13 +262,23 @@ public sealed class HostileTokenTests
                 Changed(parts[0], header => header["jwk"] = jwk).ToJsonString(),
                 Json(parts[1]).ToJsonString(),
                 stranger),
+            ["a key of its own elsewhere"] = SignText(
+                Changed(parts[0], header => header["jku"] = "http://127.0.0.1:9/keys").ToJsonString(),
+                Json(parts[1]).ToJsonString(),
+                stranger),
             ["a tampered signature"] = $"{parts[0]}.{parts[1]}.{flipped}",
             ["a truncated signature"] = $"{parts[0]}.{parts[1]}.{parts[2][..40]}",
             ["no signature"] = $"{parts[0]}.{parts[1]}.",
             ["the same first 200 characters"] = good[..200] + new string('A', good.Length - 200),
-            ["duplicate claims, the second forged"] = SignText(
-                Json(parts[0]).ToJsonString(), duplicate[..^1] + ",\"tenant\":\"other\"}", stranger),
+            // As if somebody had made us sign them: which of the two counts must never be a question.
+            ["duplicate claims"] = SignText(
+                Json(parts[0]).ToJsonString(), claims[..^1] + ",\"tenant\":\"acme\"}", ours),
+            ["duplicate claims, one by an escape"] = SignText(
+                Json(parts[0]).ToJsonString(), claims[..^1] + ",\"t\\u0065nant\":\"acme\"}", ours),
+            ["duplicate headers"] = SignText(
+                Json(parts[0]).ToJsonString()[..^1] + ",\"alg\":\"ES256\"}", claims, ours),
             ["200 KiB"] = good + new string('A', 200 * 1024),
+            ["256 KiB"] = good + new string('A', BytesMax - good.Length),
         };
     }
 

@@ -135,9 +135,10 @@ internal sealed class TestSilo : IAsyncDisposable
         await _channel!.UnaryAsync<TRequest, TResponse>(
             MethodOf(method), request, OptionsOf(bearer, metadata), CancellationToken.None).WaitAsync(Patience);
 
-    public IAsyncEnumerable<WatchSpendResponse> WatchAsync(WatchSpendRequest request, CancellationToken stopping) =>
+    public IAsyncEnumerable<WatchSpendResponse> WatchAsync(
+        WatchSpendRequest request, CancellationToken stopping, string? bearer = null) =>
         _channel!.ServerStreamingAsync<WatchSpendRequest, WatchSpendResponse>(
-            MethodOf("WatchSpend"), request, OptionsOf(null, null), stopping);
+            MethodOf("WatchSpend"), request, OptionsOf(bearer, null), stopping);
 
     /// <summary>Opens a gateway's stream, as the operator unless a bearer is named.</summary>
     public RpcDuplexCall<SpendRequest, SpendResponse> OpenSpend(string? bearer = null) =>
@@ -146,11 +147,13 @@ internal sealed class TestSilo : IAsyncDisposable
 
     /// <summary>Calls as JSON over HTTP/1.1.</summary>
     public async Task<(HttpStatusCode Status, JsonNode Body)> PostAsync(
-        string method, JsonObject body, string? bearer = null)
+        string method, JsonObject body, string? bearer = null, string? tenant = null)
     {
         using HttpRequestMessage message = new(
             HttpMethod.Post, $"http://{_host!.Http}/{MethodOf(method).Service.FullName}/{method}");
         message.Headers.Authorization = new AuthenticationHeaderValue("Bearer", bearer ?? AdminKey);
+        if (tenant is not null)
+            message.Headers.Add("agentbudget-tenant", tenant);
         message.Content = JsonContent.Create(body);
         using HttpResponseMessage response = await Http.SendAsync(message).WaitAsync(Patience);
         return (response.StatusCode, JsonNode.Parse(await response.Content.ReadAsStringAsync())!);
