@@ -88,6 +88,33 @@ public sealed class SpendTests
     }
 
     [Fact]
+    public async Task Above_the_soft_cap_a_call_is_allowed_downgraded_and_told_the_model_to_use()
+    {
+        string catalog = Catalogs.Small
+            .Replace(
+                "tiers: [{ at: 50, notify: [owner] }, { at: 100, action: refuse }]",
+                "tiers: [{ at: 100, action: downgrade }, { at: 110, action: refuse }]",
+                StringComparison.Ordinal)
+            .Replace(
+                "    businessUnit: marketing\n    budget:\n",
+                "    businessUnit: marketing\n    downgrade: { big: m }\n    budget:\n",
+                StringComparison.Ordinal)
+            .Replace("models: [m]", "models: [m, big]", StringComparison.Ordinal)
+            + "\n  - { model: big, effectiveFrom: 2026-01-01, rates: { input: 10.00, output: 10.00 } }";
+        await using TestSilo silo = await TestSilo.StartAsync(catalog);
+        string token = (await silo.OpenAsync()).SessionToken;
+
+        ReserveTokensResponse asked = await silo.ReserveAsync(token, "r1", input: 100_000, Big);
+        ReserveTokensResponse cheaper = await silo.ReserveAsync(token, "r2", input: 10_000, Big);
+
+        Assert.Equal((Decision.Allow, "big"), (asked.Decision, asked.Reservation.Model));
+        Assert.Equal((Decision.AllowDowngraded, "m"), (cheaper.Decision, cheaper.Reservation.Model));
+        Assert.Equal(10_000_000, cheaper.Reservation.Cost.Nanos);
+
+        static void Big(ReserveTokensRequest request) => request.Model = "big";
+    }
+
+    [Fact]
     public async Task A_spend_above_the_cap_is_refused_and_says_why()
     {
         await using TestSilo silo = await TestSilo.StartAsync();
