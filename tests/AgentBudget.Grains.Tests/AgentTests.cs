@@ -124,6 +124,51 @@ public sealed class AgentTests
     }
 
     [Fact]
+    public void A_repeated_change_of_an_agent_has_one_effect_and_one_that_is_no_change_has_none()
+    {
+        var ledger = new LedgerFixture(WithSibling);
+        Answer Suspend(string id) => ledger.Send(new SuspendAgentCommand(
+            new SuspendAgentRequest { RequestId = id, Agent = Writer, Reason = "odd" }, "admin"));
+        Answer Resume(string id) => ledger.Send(new ResumeAgentCommand(
+            new ResumeAgentRequest { RequestId = id, Agent = Writer, Reason = "seen" }, "admin"));
+        Answer Decommission(string id) => ledger.Send(new DecommissionAgentCommand(
+            new DecommissionAgentRequest { RequestId = id, Agent = Writer, Reason = "gone" }, "admin"));
+
+        foreach (Func<string, Answer> change in (Func<string, Answer>[])[Suspend, Resume, Decommission])
+        {
+            Answer first = change("r1");
+            Assert.Equal(first.Event!.Sequence, change("r1").DuplicateOf);
+            Assert.Null(change("r2").Event);
+        }
+    }
+
+    [Fact]
+    public void An_agent_that_the_catalog_does_not_name_is_not_found()
+    {
+        var ledger = new LedgerFixture();
+        const string Nobody = "agents/nobody";
+
+        Assert.Equal(Outcome.AgentNotFound, ledger.Send(new SuspendAgentCommand(
+            new SuspendAgentRequest { RequestId = "s", Agent = Nobody, Reason = "odd" }, "admin")).Outcome);
+        Assert.Equal(Outcome.AgentNotFound, ledger.Send(new ResumeAgentCommand(
+            new ResumeAgentRequest { RequestId = "r", Agent = Nobody, Reason = "seen" }, "admin")).Outcome);
+        Assert.Equal(Outcome.AgentNotFound, ledger.Send(new DecommissionAgentCommand(
+            new DecommissionAgentRequest { RequestId = "d", Agent = Nobody, Reason = "gone" }, "admin")).Outcome);
+    }
+
+    [Fact]
+    public void The_end_of_an_agent_ends_open_sessions_only()
+    {
+        var ledger = new LedgerFixture();
+        long over = ledger.Open();
+        long open = ledger.Open();
+        ledger.End(over);
+
+        Assert.Equal([open], Decommission(ledger).Event!.AgentDecommissioned.Sessions);
+        Assert.Equal(State.Ended, ledger.Session(over).State);
+    }
+
+    [Fact]
     public void A_tool_call_is_authorized_within_scope_and_counts_as_one_without_holding_anything()
     {
         var ledger = new LedgerFixture();

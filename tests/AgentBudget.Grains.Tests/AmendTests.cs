@@ -156,6 +156,20 @@ public sealed class AmendTests
     }
 
     [Fact]
+    public void A_larger_estimate_above_the_soft_cap_moves_the_held_model_to_the_cheaper_one()
+    {
+        var ledger = new LedgerFixture();
+        long session = ledger.Open();
+        long reservation = ledger.Hold(session, request => request.Model = Sonnet);
+        ledger.Hold(session, request => request.Estimate = Input(970_000));
+
+        ReservationAmended amended = ledger.Amend(
+            session, reservation, request => request.Estimate = Input(20_000)).Event!.ReservationAmended;
+
+        Assert.Equal((Haiku, Sonnet, 20_000_000L), (amended.Model, amended.RequestedModel, amended.CostNanos));
+    }
+
+    [Fact]
     public void An_amendment_is_no_further_step_and_no_further_hold()
     {
         var ledger = new LedgerFixture();

@@ -5,6 +5,9 @@ namespace AgentBudget.Grains.Tests;
 
 public sealed class BreakerTests
 {
+    private const string Minute = "sandbox.minute";
+    private const string Search = "search.web";
+
     [Fact]
     public void The_same_tool_with_the_same_arguments_so_many_times_running_suspends_the_session()
     {
@@ -37,6 +40,67 @@ public sealed class BreakerTests
         for (int call = 0; call < 5; call++) SameCall(fixture, session, digest: "");
 
         Assert.DoesNotContain(fixture.Journal, entry => entry.BreakerTripped is not null);
+    }
+
+    [Fact]
+    public void Authorized_tool_calls_and_recorded_costs_of_tools_count_as_the_same_call_too()
+    {
+        LedgerFixture fixture = With(new Breakers { SameToolCall = Counting(3) });
+        long session = fixture.Open();
+        Authorize(fixture, session, digest: "a");
+        Authorize(fixture, session, digest: "b");
+        Authorize(fixture, session, digest: "b");
+        Authorize(fixture, session, digest: "a");
+        Record(fixture, session, Search, digest: "a");
+        Record(fixture, session, Search, digest: "b");
+        SameCall(fixture, session);
+        Authorize(fixture, session, digest: "a");
+        Assert.Equal(State.Open, fixture.Session(session).State);
+
+        Authorize(fixture, session, digest: "a");
+
+        Assert.Equal(
+            (Breaker.SameToolCall, "crm.read", 3),
+            (Tripped(fixture).Breaker, Tripped(fixture).Tool, Tripped(fixture).Count));
+        Assert.Equal(Reason.SessionSuspended, fixture.RefusalOf(session));
+        fixture.ResetBreaker(session);
+        for (int time = 0; time < 3; time++) Record(fixture, session, Search, digest: "a");
+        Assert.Equal(Search, fixture.Journal.Last(IsTrip).BreakerTripped.Tool);
+    }
+
+    [Fact]
+    public void An_authorization_or_a_cost_without_a_digest_leaves_the_count_of_the_same_call_as_it_is()
+    {
+        LedgerFixture fixture = With(new Breakers { SameToolCall = Counting(3) });
+        long session = fixture.Open();
+
+        Authorize(fixture, session, digest: "a");
+        Record(fixture, session, "crm.read", digest: "");
+        Authorize(fixture, session, digest: "a");
+        Authorize(fixture, session, digest: "");
+        Record(fixture, session, Minute, digest: "a");
+        Assert.Equal(State.Open, fixture.Session(session).State);
+        Authorize(fixture, session, digest: "a");
+
+        Assert.Equal((Breaker.SameToolCall, 3), (Tripped(fixture).Breaker, Tripped(fixture).Count));
+        Assert.All(
+            fixture.Journal.Where(entry => entry.CostRecorded is not null),
+            entry => Assert.Equal("", entry.CostRecorded.ToolArgumentsDigest));
+    }
+
+    [Fact]
+    public void An_authorized_tool_call_ends_a_run_of_refusals()
+    {
+        LedgerFixture fixture = With(new Breakers { Refusals = Counting(2) });
+        long session = fixture.Open();
+
+        for (int time = 0; time < 3; time++)
+        {
+            Refuse(fixture, session, times: 2);
+            Authorize(fixture, session, digest: "");
+        }
+
+        Assert.Equal(State.Open, fixture.Session(session).State);
     }
 
     [Fact]
@@ -165,6 +229,8 @@ public sealed class BreakerTests
         Refuse(fixture, session, times: 1);
         Assert.Equal(State.Suspended, fixture.Session(session).State);
         Assert.Equal(Outcome.SessionNotFound, fixture.ResetBreaker(999).Outcome);
+        Assert.Equal(
+            Outcome.SessionNotFound, fixture.ResetBreaker(session, request => request.Grain = "agents/writer").Outcome);
     }
 
     [Fact]
@@ -220,6 +286,32 @@ public sealed class BreakerTests
     }
 
     [Fact]
+    public void A_breaker_that_a_catalog_adds_trips_by_refusals_that_were_only_counted()
+    {
+        var fixture = new LedgerFixture();
+        long session = fixture.Open();
+        Refuse(fixture, session, times: 10);
+
+        fixture.Change(catalog => catalog.Agents[0].Breakers = new Breakers { Refusals = Counting(2) });
+        Assert.DoesNotContain(fixture.Journal, IsTrip);
+        Refuse(fixture, session, times: 1);
+
+        Assert.Equal((Breaker.Refusals, 3), (Tripped(fixture).Breaker, Tripped(fixture).Count));
+    }
+
+    [Fact]
+    public void A_breaker_that_tripped_does_not_have_refusals_told_before_their_time()
+    {
+        LedgerFixture fixture = With(new Breakers { Refusals = Counting(2, BreakerMode.Observe) });
+        long session = fixture.Open();
+
+        Refuse(fixture, session, times: 12);
+
+        Assert.Equal(8, fixture.Journal.Count(entry => entry.ReservationRefused is not null));
+        Assert.DoesNotContain(fixture.Journal, entry => entry.RefusalsCoalesced is not null);
+    }
+
+    [Fact]
     public void A_breaker_needs_a_count_of_at_least_one()
     {
         var fixture = new LedgerFixture();
@@ -235,7 +327,13 @@ public sealed class BreakerTests
             answer.Faults!.Select(fault => fault.Field));
     }
 
-    private static LedgerFixture With(Breakers breakers) => new(catalog => catalog.Agents[0].Breakers = breakers);
+    private static LedgerFixture With(Breakers breakers) => new(catalog =>
+    {
+        catalog.Agents[0].Breakers = breakers;
+        catalog.Skus.Add(new Sku { Id = Minute, Unit = "minute", Cost = Catalogs.Dollars(0.004m) });
+        catalog.Tools.Add(new Tool { Id = Search, CostPerCall = Catalogs.Dollars(0.01m) });
+        catalog.Tools.Add(new Tool { Id = "crm.read", CostPerCall = Catalogs.Dollars(0.001m) });
+    });
 
     private static CountBreaker Counting(long times, BreakerMode mode = BreakerMode.Enforce) =>
         new() { Times = times, Mode = mode };
@@ -250,6 +348,28 @@ public sealed class BreakerTests
             request.Tool = "crm.read";
             request.ToolArgumentsDigest = digest;
         });
+
+    private static void Authorize(LedgerFixture fixture, long session, string digest)
+    {
+        var request = new AuthorizeToolRequest
+        {
+            RequestId = fixture.NextRequestId(),
+            Tool = "crm.read",
+            ToolArgumentsDigest = digest,
+        };
+        Assert.NotNull(fixture.Send(new AuthorizeToolCommand(session, request)).Event!.ToolAuthorized);
+    }
+
+    private static void Record(LedgerFixture fixture, long session, string sku, string digest)
+    {
+        var request = new RecordCostRequest
+        {
+            RequestId = fixture.NextRequestId(),
+            Sku = sku,
+            ToolArgumentsDigest = digest,
+        };
+        Assert.NotNull(fixture.Send(new RecordCostCommand(session, request)).Event!.CostRecorded);
+    }
 
     private static void Charge(LedgerFixture fixture, long session, long input = 6000) =>
         fixture.Commit(

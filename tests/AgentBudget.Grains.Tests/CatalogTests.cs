@@ -222,6 +222,19 @@ public sealed class CatalogTests
     }
 
     [Fact]
+    public void A_catalog_names_the_tenant_that_it_is_applied_to()
+    {
+        var fixture = new LedgerFixture();
+
+        foreach (string name in (string[])["", "other"])
+        {
+            Answer answer = fixture.Change(catalog => catalog.Tenant = name);
+            Assert.Equal(Outcome.CatalogInvalid, answer.Outcome);
+            Assert.Equal("tenant", Assert.Single(answer.Faults!).Field);
+        }
+    }
+
+    [Fact]
     public void A_tenant_keeps_its_currency_for_ever()
     {
         var fixture = new LedgerFixture(catalog => catalog.UseCases[0].Budget = null);

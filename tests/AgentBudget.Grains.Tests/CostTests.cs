@@ -285,6 +285,73 @@ public sealed class CostTests
     }
 
     [Fact]
+    public void What_is_left_of_a_hold_of_items_after_a_part_is_without_what_was_settled()
+    {
+        LedgerFixture ledger = Make();
+        long session = ledger.Open();
+        long reservation = ledger.Hold(session, request =>
+        {
+            ItemsAlone(request, Minute, 10);
+            Add(request.Estimate, Search, 2);
+            request.OnExpiry = OnExpiry.Charge;
+        });
+        void Part(string sku, long count) => ledger.Commit(session, reservation, 0, 0, request =>
+        {
+            Add(request.Usage, sku, count);
+            request.Final = false;
+        });
+
+        Part(Minute, 10);
+        Assert.Equal(20_000_000, Nanos(ledger.Balance(Promo).Held));
+        Part(Search, 2);
+        ledger.Advance(600 * Second);
+
+        ReservationSettled settled = ledger.Journal[^1].ReservationSettled;
+        Assert.Equal((0L, null), (settled.CostNanos, settled.ItemCosts));
+        Assert.Empty(settled.Usage.Items);
+    }
+
+    [Fact]
+    public void Items_whose_cost_is_beyond_64_bits_are_refused_before_any_change()
+    {
+        LedgerFixture ledger = Make(catalog => catalog.Skus[0].Cost = Catalogs.Dollars(900_000_000));
+        long session = ledger.Open();
+        Outcome Reserve(params long[] counts) => ledger.Reserve(session, request =>
+        {
+            request.Model = "";
+            request.Estimate = new TokenEstimate();
+            foreach (long count in counts) Add(request.Estimate, Minute, count);
+        }).Outcome;
+
+        Assert.Equal(Outcome.AmountOverflow, Reserve(1_000_000));
+        Assert.Equal(Outcome.AmountOverflow, Reserve(6, 6));
+        Assert.Equal(Outcome.Done, Reserve(2));
+    }
+
+    [Fact]
+    public void An_item_is_charged_nothing_where_the_price_book_has_no_price_for_any()
+    {
+        var ledger = new LedgerFixture();
+        long session = ledger.Open();
+
+        ReservationSettled settled = ledger.Commit(
+            session, ledger.Hold(session), 1000, 0, request => Add(request.Usage, Search, 3)).Event!.ReservationSettled;
+
+        Assert.Equal((1_000_000L, 0L), (settled.CostNanos, settled.ItemCosts.Items[0].CostNanos));
+    }
+
+    [Fact]
+    public void Items_have_no_cheaper_model_above_the_soft_cap()
+    {
+        LedgerFixture ledger = Make();
+        long session = ledger.Open();
+
+        Assert.Equal(
+            Reason.UseCaseBudget, ledger.RefusalOf(session, request => ItemsAlone(request, Minute, 251)));
+        Assert.Equal(Reason.Unspecified, ledger.RefusalOf(session, request => ItemsAlone(request, Minute, 250)));
+    }
+
+    [Fact]
     public void A_catalog_may_not_name_a_tool_and_a_sku_alike()
     {
         LedgerFixture ledger = Make();

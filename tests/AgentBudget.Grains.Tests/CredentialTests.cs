@@ -1,3 +1,4 @@
+using AgentBudget.Grains.Credentials;
 using AgentBudget.Grains.Tenants;
 using AgentBudget.Protocol.Snapshot.V1;
 using AgentBudget.Protocol.V1;
@@ -7,6 +8,10 @@ namespace AgentBudget.Grains.Tests;
 
 public sealed class CredentialTests
 {
+    // The first and the last that a timestamp can say; log time counts nanoseconds, from 1677 to 2262.
+    private const long FirstSecond = -62_135_596_800;
+    private const long LastSecond = 253_402_300_799;
+
     private static readonly ByteString Hash = ByteString.CopyFrom(Enumerable.Repeat((byte)7, 32).ToArray());
 
     [Fact]
@@ -97,6 +102,102 @@ public sealed class CredentialTests
         Assert.Equal(
             Outcome.TimeInvalid,
             Create(ledger, request => request.ExpireTime = LogTime.ToTimestamp(ledger.Now)).Outcome);
+    }
+
+    [Fact]
+    public void A_credential_that_expires_beyond_what_log_time_can_count_is_refused()
+    {
+        var ledger = new LedgerFixture();
+
+        Assert.Equal(Outcome.TimeInvalid, Create(ledger, At(LastSecond)).Outcome);
+        Assert.Equal(Outcome.TimeInvalid, Create(ledger, At(FirstSecond)).Outcome);
+
+        static Action<CreateCredentialRequest> At(long seconds) =>
+            request => request.ExpireTime = new() { Seconds = seconds };
+    }
+
+    [Fact]
+    public void A_tenant_has_a_bounded_number_of_credentials_and_of_ended_tokens()
+    {
+        var ledger = new LedgerFixture(comparesEachTurn: false);
+        for (int made = 0; made < CredentialBook.CredentialsMax; made++)
+            Assert.Equal(Outcome.Done, Create(ledger).Outcome);
+        for (int ended = 0; ended < CredentialBook.RevokedTokensMax; ended++)
+            Assert.NotNull(EndToken(ledger, $"r{ended}", $"t{ended}").Event);
+        long before = ledger.Ledger.Sequence;
+
+        Assert.Equal(Outcome.BoundReached, Create(ledger).Outcome);
+        Assert.Equal("credentials", Assert.Single(Create(ledger).Faults!).Field);
+        Assert.Equal(Outcome.BoundReached, EndToken(ledger, "more", "more").Outcome);
+        Assert.Equal("tokens", Assert.Single(EndToken(ledger, "more", "more").Faults!).Field);
+        Assert.Equal(before, ledger.Ledger.Sequence);
+        ledger.Compare();
+    }
+
+    [Fact]
+    public void A_repeated_revocation_has_one_effect()
+    {
+        var ledger = new LedgerFixture();
+        long number = Create(ledger).Event!.Sequence;
+        Answer Again(long credential) => ledger.Send(new RevokeCredentialCommand(
+            credential, new RevokeCredentialRequest { RequestId = "r", Reason = "leaked" }, "admin"));
+
+        Answer first = Again(number);
+
+        Assert.Equal(first.Event!.Sequence, Again(number).DuplicateOf);
+        Answer ended = EndToken(ledger, "e", "t1");
+        Assert.Equal(ended.Event!.Sequence, EndToken(ledger, "e", "t1").DuplicateOf);
+        Assert.Equal(Outcome.KeyReused, EndToken(ledger, "e", "t2").Outcome);
+        Assert.Null(EndToken(ledger, "f", "t3", FirstSecond).Event);
+    }
+
+    [Fact]
+    public void An_owners_grains_stay_in_the_catalog_as_long_as_the_credential_lives()
+    {
+        var ledger = new LedgerFixture(catalog => catalog.UseCases.Add(
+            new UseCase { Id = "plan", BusinessUnit = "marketing" }));
+        long number = Create(ledger, request =>
+        {
+            (request.Principal, request.Role) = ("kim", Role.Owner);
+            request.Grains.Add("useCases/plan");
+        }).Event!.Sequence;
+        Answer RemovePlan() => ledger.Change(catalog => catalog.UseCases.RemoveAt(1));
+
+        Answer refused = RemovePlan();
+        Revoke(ledger, number);
+
+        Assert.Equal(Outcome.CatalogInUse, refused.Outcome);
+        Assert.Contains("useCases/plan", refused.Faults!.Select(fault => fault.Field));
+        Assert.Equal(Outcome.Done, RemovePlan().Outcome);
+    }
+
+    [Fact]
+    public void Credentials_are_listed_page_by_page_and_by_state()
+    {
+        var ledger = new LedgerFixture();
+        long[] numbers = [.. Enumerable.Range(0, 3).Select(_ => Create(ledger).Event!.Sequence)];
+        Create(ledger, request => (request.Principal, request.Role) = ("gateway-1", Role.Gateway));
+        Revoke(ledger, numbers[1]);
+
+        ListCredentialsResponse first = List(ledger, request => request.PageSize = 2);
+        ListCredentialsResponse second = List(ledger, request =>
+        {
+            request.PageSize = 2;
+            request.PageToken = first.NextPageToken;
+        });
+        ListCredentialsResponse live = List(ledger, request =>
+        {
+            request.Principal = "agents/writer";
+            request.State = Credential.Types.State.Live;
+        });
+
+        Assert.Equal(Named(numbers[0], numbers[1]), first.Credentials.Select(one => one.Credential_));
+        Assert.Equal(
+            ["agents/writer", "gateway-1"], second.Credentials.Select(one => one.Principal));
+        Assert.Equal("", second.NextPageToken);
+        Assert.Equal(Named(numbers[0], numbers[2]), live.Credentials.Select(one => one.Credential_));
+
+        static IEnumerable<string> Named(params long[] named) => named.Select(Names.Credential);
     }
 
     [Fact]
@@ -239,6 +340,18 @@ public sealed class CredentialTests
         };
         change?.Invoke(request);
         return ledger.Send(new CreateCredentialCommand(request, Hash, "admin"));
+    }
+
+    private static Answer EndToken(LedgerFixture ledger, string requestId, string token, long expireSeconds = 0)
+    {
+        var revoked = new AccessTokenRevoked
+        {
+            TokenId = token,
+            Credential = 2,
+            ExpireTime = LogTime.ToTimestamp(ledger.Now + LedgerFixture.Day),
+        };
+        if (expireSeconds != 0) revoked.ExpireTime = new() { Seconds = expireSeconds };
+        return ledger.Send(new RevokeAccessTokenCommand(requestId, revoked, "agents/writer credentials/c2"));
     }
 
     internal static Credential Get(LedgerFixture ledger, long number) =>

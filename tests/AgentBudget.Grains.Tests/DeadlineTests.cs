@@ -160,6 +160,7 @@ public sealed class DeadlineTests
             Next(entry => entry.Time.Seconds--),
             Next(entry => entry.ClearFact()),
             Next(entry => entry.Spender.Session = "sessions/s77"),
+            Next(entry => entry.Spender.Session = "agents/writer"),
             Next(entry => entry.ReservationHeld.PriceVersion = 9),
             Next(entry => entry.ReservationHeld.CostNanos = 2_000_000_000),
             Next(entry => entry.ReservationReleased = new ReservationReleased { Reservation = 77 }),

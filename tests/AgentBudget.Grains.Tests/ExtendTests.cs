@@ -208,6 +208,27 @@ public sealed class ExtendTests
     }
 
     [Fact]
+    public void An_extension_in_another_currency_or_to_a_time_that_cannot_be_is_refused()
+    {
+        var fixture = new LedgerFixture();
+        var euros = new Money { CurrencyCode = "EUR", Units = 1 };
+        Answer Extend(Action<ExtendBudgetRequest> change) => fixture.Extend("useCases/promo", change: change);
+
+        Answer amount = Extend(request => request.Amount = euros);
+        Answer limit = Extend(request => request.Limit = euros);
+        Answer longAgo = Extend(request =>
+        {
+            request.Amount = Catalogs.Dollars(1);
+            request.ExpireTime = new() { Seconds = -62_135_596_800 };
+        });
+
+        Assert.Equal((Outcome.CurrencyInvalid, Outcome.CurrencyInvalid), (amount.Outcome, limit.Outcome));
+        Assert.Equal("amount.currencyCode", Assert.Single(amount.Faults!).Field);
+        Assert.Equal("limit.currencyCode", Assert.Single(limit.Faults!).Field);
+        Assert.Equal(Outcome.TimeInvalid, longAgo.Outcome);
+    }
+
+    [Fact]
     public void The_highest_limit_keeps_its_caps_within_64_bits()
     {
         LedgerFixture fixture = WithAgentBudget();

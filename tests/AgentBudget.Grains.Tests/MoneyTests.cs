@@ -165,6 +165,62 @@ public sealed class MoneyTests
             fixture.Path(session).Select(grain => LedgerFixture.Nanos(grain.Held)).Distinct().Single());
     }
 
+    [Fact]
+    public void A_charge_that_would_not_fit_the_sums_of_a_grain_is_refused_before_any_change()
+    {
+        var fixture = new LedgerFixture(catalog =>
+        {
+            catalog.UseCases[0].Budget = null;
+            catalog.Prices[0].Rates.Output = 1_000_000_000_000_000;
+            catalog.Skus.Add(new Sku { Id = "planet", Cost = Catalogs.Dollars(900_000_000) });
+        });
+        long session = fixture.Open();
+        long[] reservations = [fixture.Hold(session), fixture.Hold(session)];
+        Answer Commit(long reservation) => fixture.Commit(
+            session, reservation, 0, 5_000_000_000, request => request.Model = LedgerFixture.Sonnet);
+        Answer Record(double quantity) => fixture.Send(new RecordCostCommand(
+            session,
+            new RecordCostRequest { RequestId = fixture.NextRequestId(), Sku = "planet", Quantity = quantity }));
+        Assert.Equal(Outcome.Done, Commit(reservations[0]).Outcome);
+        Assert.Equal(Outcome.Done, Record(1).Outcome);
+        byte[] before = fixture.Ledger.Snapshot();
+
+        Assert.Equal(Outcome.AmountOverflow, Commit(reservations[1]).Outcome);
+        Assert.Equal(Outcome.AmountOverflow, Record(4).Outcome);
+        Assert.Equal(Outcome.AmountOverflow, Record(1_000_000_000).Outcome);
+        Assert.Equal(Outcome.AmountOverflow, fixture.Amend(session, reservations[1], request =>
+        {
+            request.Model = LedgerFixture.Sonnet;
+            request.Estimate = new TokenEstimate { MaxOutputTokens = 10_000_000_000 };
+        }).Outcome);
+        Assert.Equal(before, fixture.Ledger.Snapshot());
+    }
+
+    [Theory]
+    [InlineData(1_000_001, 10_000_010_500_000)]
+    [InlineData(1_000_003, 10_000_030_500_002)]
+    public void Halves_of_products_beyond_63_bits_go_to_the_even_neighbour(long count, long expected) =>
+        Assert.Equal(expected, Price(rate: 10_000_000_500_000, count, Rounding.HalfToEven));
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-1)]
+    [InlineData(double.NaN)]
+    [InlineData(double.PositiveInfinity)]
+    [InlineData(1_000_000_001)]
+    [InlineData(0.0000001)]
+    [InlineData(1.0000001)]
+    public void A_quantity_is_above_0_has_a_bound_and_at_most_six_decimals(double quantity) =>
+        Assert.False(QuantityMath.TryToMillionths(quantity, out _));
+
+    [Fact]
+    public void A_quantity_is_counted_in_millionths()
+    {
+        Assert.True(QuantityMath.TryToMillionths(0.000001, out long least));
+        Assert.True(QuantityMath.TryToMillionths(1_000_000_000, out long most));
+        Assert.Equal((1, 1_000_000_000_000_000), (least, most));
+    }
+
     private static long Price(long rate, long count, Rounding rounding)
     {
         var card = new RateCard(new Rates { Input = rate }, fallback: null, 1_000_000);

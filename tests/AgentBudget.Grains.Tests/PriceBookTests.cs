@@ -200,6 +200,8 @@ public sealed class PriceBookTests
     }
 
     [Theory]
+    [InlineData("input")]
+    [InlineData("output")]
     [InlineData("cacheRead")]
     [InlineData("cacheWrite5m")]
     [InlineData("cacheWrite1h")]
@@ -209,11 +211,16 @@ public sealed class PriceBookTests
     [InlineData("inputImage")]
     public void A_call_that_needs_a_missing_rate_is_refused_and_the_rate_named(string bucket)
     {
-        var fixture = new LedgerFixture();
+        var fixture = new LedgerFixture(catalog =>
+        {
+            if (bucket == "input") catalog.Prices[1].Rates.ClearInput();
+            if (bucket == "output") catalog.Prices[1].Rates.ClearOutput();
+        });
 
         ReservationRefused refused = fixture.Reserve(fixture.Open(), request => request.Estimate = new TokenEstimate
         {
             InputTokens = 1,
+            MaxOutputTokens = bucket == "output" ? 1 : 0,
             CacheReadTokens = bucket == "cacheRead" ? 1 : 0,
             CacheWrite5MTokens = bucket == "cacheWrite5m" ? 1 : 0,
             CacheWrite1HTokens = bucket == "cacheWrite1h" ? 1 : 0,

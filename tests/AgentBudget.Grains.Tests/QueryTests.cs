@@ -4,6 +4,26 @@ namespace AgentBudget.Grains.Tests;
 
 public sealed class QueryTests
 {
+    private sealed record UnknownCommand : Command;
+
+    [Fact]
+    public void A_command_without_a_handler_is_a_bug_and_not_an_outcome() =>
+        Assert.Throws<ArgumentException>(() => new LedgerFixture().Send(new UnknownCommand()));
+
+    [Fact]
+    public void Sessions_are_listed_as_far_as_the_caller_owns_them()
+    {
+        var fixture = new LedgerFixture();
+        fixture.Open();
+        var request = new ListSessionsRequest();
+        int Listed(Func<string, string, string, bool> owns) =>
+            ((ListSessionsResponse)fixture.Send(new SessionsQuery(request, owns)).View!).Sessions.Count;
+
+        Assert.Equal(1, Listed((agent, useCase, unit) =>
+            (agent, useCase, unit) == ("agents/writer", "useCases/promo", "businessUnits/marketing")));
+        Assert.Equal(0, Listed((_, _, _) => false));
+    }
+
     [Fact]
     public void Reads_never_expire_anything_of_their_own_time()
     {

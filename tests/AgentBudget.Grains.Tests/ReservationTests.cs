@@ -113,6 +113,19 @@ public sealed class ReservationTests
     }
 
     [Fact]
+    public void A_commit_says_who_counted()
+    {
+        var fixture = new LedgerFixture();
+        long session = fixture.Open();
+        UsageSource CountedBy(UsageSource source) => fixture.Commit(
+            session, fixture.Hold(session), 1000, 500, request => request.UsageSource = source)
+            .Event!.ReservationSettled.UsageSource;
+
+        Assert.Equal(UsageSource.Provider, CountedBy(UsageSource.Unspecified));
+        Assert.Equal(UsageSource.Estimated, CountedBy(UsageSource.Estimated));
+    }
+
+    [Fact]
     public void Commit_of_exactly_what_is_held_leaves_no_hold_and_no_overrun()
     {
         var fixture = new LedgerFixture();

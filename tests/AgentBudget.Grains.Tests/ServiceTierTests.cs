@@ -44,6 +44,19 @@ public sealed class ServiceTierTests
     }
 
     [Fact]
+    public void Another_model_without_a_price_for_the_tier_is_charged_its_ordinary_rates()
+    {
+        var ledger = new LedgerFixture(catalog => catalog.Prices[1].PriorityMultiplierPpm = 2_000_000);
+        long session = ledger.Open();
+        long reservation = ledger.Hold(session, request => request.ServiceTier = ServiceTier.Priority);
+
+        ReservationSettled settled = ledger.Commit(
+            session, reservation, 1000, 1000, request => request.Model = Sonnet).Event!.ReservationSettled;
+
+        Assert.Equal((Sonnet, 18_000_000L), (settled.Model, settled.CostNanos));
+    }
+
+    [Fact]
     public void A_service_tier_can_have_rates_of_its_own()
     {
         var ledger = new LedgerFixture(catalog => catalog.Prices.Add(PriceOf("", ServiceTier.Priority, 3)));

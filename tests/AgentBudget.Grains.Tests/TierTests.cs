@@ -165,6 +165,16 @@ public sealed class TierTests
     }
 
     [Fact]
+    public void A_cheaper_model_whose_price_is_not_yet_in_force_is_none()
+    {
+        LedgerFixture fixture = AtSoftCap(out long session);
+        fixture.Change(catalog => catalog.Prices[1].EffectiveFrom =
+            Google.Protobuf.WellKnownTypes.Timestamp.FromDateTime(LedgerFixture.Start.AddDays(1)));
+
+        Assert.Equal(1_000_000_000, Sonnet(fixture, session).ReservationRefused.Limit);
+    }
+
+    [Fact]
     public void An_alias_is_downgraded_like_its_model()
     {
         LedgerFixture fixture = AtSoftCap(out long session, catalog => catalog.Prices[0].Aliases.Add("sonnet"));

@@ -252,6 +252,19 @@ public sealed class WindowTests
     }
 
     [Fact]
+    public void A_rolling_window_that_becomes_a_calendar_one_keeps_its_usage_until_the_period_ends()
+    {
+        LedgerFixture ledger = Make(Rolling(TimeSpan.FromHours(1), 1.00m));
+        Spend(ledger, ledger.Open(), 50);
+
+        ledger.Change(catalog => Set(catalog.UseCases[0], Window(Period.Day, 1.00m)));
+        ledger.Advance(12 * Hour);
+        Assert.Equal(500_000_000, Nanos(ledger.Balance(Promo).Settled));
+        ledger.Advance(Hour);
+        Assert.Equal(0, Nanos(ledger.Balance(Promo).Settled));
+    }
+
+    [Fact]
     public void A_hold_of_a_rolling_window_counts_until_it_is_settled_or_returns()
     {
         LedgerFixture ledger = Make(Rolling(TimeSpan.FromMinutes(1), 0.01m));
@@ -368,6 +381,18 @@ public sealed class WindowTests
         Assert.Equal(["useCases[0].budgets"], FaultsOf(
             Window(Period.Day, 1), Window(Period.Week, 2), Window(Period.Month, 3), Window(Period.Year, 4),
             Window(Period.None, 5)));
+
+        Protocol.V1.Budget withLength = Window(Period.Day, 1);
+        withLength.Rolling = new() { Seconds = 60 };
+        Assert.Equal(["useCases[0].budget.period"], FaultsOf(withLength));
+        Assert.Equal(
+            ["useCases[0].budgets[1].period.rolling"], FaultsOf(Window(Period.Day, 1), Window(Period.Rolling, 2)));
+        Answer withoutFirst = new LedgerFixture().Change(catalog =>
+        {
+            catalog.UseCases[0].FurtherBudgets.Add(catalog.UseCases[0].Budget);
+            catalog.UseCases[0].Budget = null;
+        });
+        Assert.Equal("useCases[0].budgets", Assert.Single(withoutFirst.Faults!).Field);
 
         static string[] FaultsOf(params Protocol.V1.Budget[] windows) =>
         [

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
+using AgentBudget.Protocol.V1;
 using AgentBudget.Silo.Demo;
 
 namespace AgentBudget.Silo.Tests;
@@ -32,6 +33,24 @@ public sealed partial class DemoTests
         Assert.Equal(4, own.Count(line => line.Contains(" REFUSED ", StringComparison.Ordinal)));
         string why = Assert.Single(own, line => line.Contains(" BREAKER ", StringComparison.Ordinal));
         Assert.Contains($"Refusals counts 4, above 3: sessions/{session} is suspended", why, StringComparison.Ordinal);
+        LedgerEvent streamed = await FirstTripAsync(silo, $"sessions/{session}");
+        Assert.Equal((Breaker.Refusals, 4, 3, $"sessions/{session}"), (
+            streamed.BreakerTripped.Breaker, streamed.BreakerTripped.Count, streamed.BreakerTripped.Limit,
+            streamed.BreakerTripped.Suspended));
+    }
+
+    // As whoever watches the spend of the session hears of it.
+    private static async Task<LedgerEvent> FirstTripAsync(TestSilo silo, string session)
+    {
+        using CancellationTokenSource patience = new(TestSilo.Patience);
+        var filter = new SpendFilter { Session = session, Kinds = { EventKind.BreakerTripped } };
+        await foreach (WatchSpendResponse message in silo.WatchAsync(
+            new WatchSpendRequest { Filter = filter, FromSequence = 1 }, patience.Token))
+        {
+            if (message.Event is { } told) return told;
+        }
+
+        throw new InvalidOperationException($"the stream of {session} ended without a breaker");
     }
 
     [GeneratedRegex(@"(\d+\.\d+) USD")]

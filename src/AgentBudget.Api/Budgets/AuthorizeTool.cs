@@ -16,6 +16,7 @@ internal sealed class AuthorizeTool(ApiContext context)
         if (request.Tool.Length == 0)
             faults.Add("tool", "must be the tool to call, such as crm.read");
         FieldChecks.Tool(ref faults, request.Tool);
+        FieldChecks.ToolArgumentsDigest(ref faults, request.ToolArgumentsDigest);
         faults.ThrowIfAny();
 
         request.SessionToken = "";

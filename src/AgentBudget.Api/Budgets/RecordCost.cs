@@ -27,6 +27,7 @@ internal sealed class RecordCost(ApiContext context)
     {
         FieldChecks.RequestId(ref faults, request.RequestId);
         FieldChecks.Tags(ref faults, request.Tags);
+        FieldChecks.ToolArgumentsDigest(ref faults, request.ToolArgumentsDigest);
         if (!FieldRules.IsWord(request.Sku))
             faults.Add("sku", "must name a SKU or a tool, 1 to 128 printable ASCII characters without spaces");
         if (request.HasQuantity && !QuantityMath.TryToMillionths(request.Quantity, out _))

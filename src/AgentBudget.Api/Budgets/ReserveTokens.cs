@@ -43,8 +43,7 @@ internal sealed class ReserveTokens(ApiContext context)
         bool isModelCall = !EstimateChecks.IsOfItemsAlone(request.Estimate);
         FieldChecks.Model(ref faults, request.Model, isRequired: isModelCall);
         FieldChecks.Tool(ref faults, request.Tool);
-        if (request.ToolArgumentsDigest.Length > 0 && !FieldRules.IsWord(request.ToolArgumentsDigest))
-            faults.Add("tool_arguments_digest", "must be at most 128 printable ASCII characters without spaces");
+        FieldChecks.ToolArgumentsDigest(ref faults, request.ToolArgumentsDigest);
         FieldChecks.Tags(ref faults, request.Tags);
         FieldChecks.Ttl(ref faults, request.Ttl, FieldRules.HoldSecondsMax, EstimateChecks.TtlDescription);
         if (request.OnExpiry is < OnExpiry.Unspecified or > OnExpiry.Charge)

@@ -35,6 +35,12 @@ internal static class FieldChecks
             faults.Add("tool", "must be a tool such as crm.read, at most 128 printable ASCII characters, no spaces");
     }
 
+    internal static void ToolArgumentsDigest(ref FieldFaults faults, string digest)
+    {
+        if (digest.Length > 0 && !FieldRules.IsWord(digest))
+            faults.Add("tool_arguments_digest", "must be at most 128 printable ASCII characters without spaces");
+    }
+
     internal static void Count(ref FieldFaults faults, string field, long count)
     {
         if (count is < 0 or > FieldRules.CountMax)

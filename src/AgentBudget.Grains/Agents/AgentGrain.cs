@@ -43,7 +43,7 @@ internal sealed class AgentGrain(string name) : Grain(name, Reason.AgentBudget)
     /// <summary>Answers why this agent may do nothing at all, or none.</summary>
     public Reason CheckStanding() => Standing switch
     {
-        Standing.Active => IsInCatalog ? Reason.Unspecified : Reason.AgentDecommissioned,
+        Standing.Active => Reason.Unspecified,
         Standing.Suspended => Reason.AgentSuspended,
         Standing.Decommissioned => Reason.AgentDecommissioned,
     };

@@ -88,13 +88,13 @@ internal sealed class PriceBook
         return null;
     }
 
-    /// <summary>Calls of tools among counted items.</summary>
+    /// <summary>Calls of tools among counted items, all of which the book knows.</summary>
     public long ToolCallsOf(RepeatedField<CountedItem> items)
     {
         long calls = 0;
         for (int index = 0; index < items.Count; index++)
         {
-            if (FindSku(items[index].Sku) is { IsTool: true }) calls += items[index].Count;
+            if (FindSku(items[index].Sku)!.IsTool) calls += items[index].Count;
         }
 
         return calls;

@@ -59,10 +59,6 @@ internal readonly record struct Tokens(
         Math.Max(0, OutputAudio - used.OutputAudio),
         Math.Max(0, InputImage - used.InputImage));
 
-    public bool IsWithinBounds =>
-        IsCount(Input) && IsCount(Output) && IsCount(CacheRead) && IsCount(CacheWrite5m) && IsCount(CacheWrite1h)
-        && IsCount(Reasoning) && IsCount(InputAudio) && IsCount(OutputAudio) && IsCount(InputImage);
-
     public TokenUsage ToUsage() => new()
     {
         InputTokens = Input,
@@ -88,6 +84,4 @@ internal readonly record struct Tokens(
         OutputAudioTokens = OutputAudio,
         InputImageTokens = InputImage,
     };
-
-    private static bool IsCount(long count) => count is >= 0 and <= PerBucketMax;
 }

@@ -16,7 +16,10 @@ internal static class AuthorizeTool
         AuthorizeToolRequest request = command.Request;
         SessionGrain? session = ledger.FindSession(command.Session);
         if (session is null) return new Answer(Outcome.SessionNotFound);
-        ulong fingerprint = new Fingerprint((ulong)Operation.AuthorizeTool).Add(request.Tool).Value;
+        ulong fingerprint = new Fingerprint((ulong)Operation.AuthorizeTool)
+            .Add(request.Tool)
+            .AddIfAny(request.ToolArgumentsDigest)
+            .Value;
         if (session.TryAnswer(Operation.AuthorizeTool, request.RequestId, fingerprint, out Answer again)) return again;
 
         Refusal refusal = Decide.CheckSession(session, request.Tool);
@@ -34,13 +37,17 @@ internal static class AuthorizeTool
         return new Answer(Outcome.Done, decided);
     }
 
-    public static void Apply(SessionGrain session) => session.CountToolCall();
+    public static void Apply(ToolAuthorized authorized, SessionGrain session)
+    {
+        session.CountToolCall();
+        session.CountCallOf(authorized.Tool, authorized.ToolArgumentsDigest);
+    }
 
     private static LedgerEvent Allowed(SessionGrain session, AuthorizeToolRequest request, ulong fingerprint) => new()
     {
         RequestId = request.RequestId,
         RequestFingerprint = fingerprint,
         Spender = session.Spender,
-        ToolAuthorized = new ToolAuthorized { Tool = request.Tool },
+        ToolAuthorized = new ToolAuthorized { Tool = request.Tool, ToolArgumentsDigest = request.ToolArgumentsDigest },
     };
 }

@@ -23,6 +23,7 @@ internal static class RecordCost
             .Add(request.Sku)
             .Add(quantity)
             .Add(request.Tags)
+            .AddIfAny(request.ToolArgumentsDigest)
             .Value;
         if (session.TryAnswer(Operation.RecordCost, request.RequestId, fingerprint, out Answer again)) return again;
         if (ledger.Catalog.TagFaults(request.Tags) is { } faults) return new Answer(Outcome.TagInvalid, Faults: faults);
@@ -53,6 +54,7 @@ internal static class RecordCost
             CostNanos = nanos,
             ToolCalls = toolCalls,
             PriceVersion = ledger.Catalog.Book.Version,
+            ToolArgumentsDigest = price.IsTool ? request.ToolArgumentsDigest : "",
         };
         if (request.Tags.Count > 0) recorded.Tags = new Tags { Values = { request.Tags } };
         foreach (Grain grain in session.Path) grain.AddCrossings(charge, recorded.TiersCrossed);
@@ -74,7 +76,7 @@ internal static class RecordCost
         foreach (Grain grain in session.Path) grain.Charge(charge, ledger);
         ledger.MarkNotified(recorded.TiersCrossed);
         session.CountStep(isStep: false, recorded.ToolCalls);
-        session.CountCall(isStep: false, tool: "", argumentsDigest: "");
+        session.CountCallOf(recorded.Sku, recorded.ToolArgumentsDigest);
         session.CountCharge(recorded.CostNanos, ledger.LogTimeNanos);
     }
 

@@ -59,6 +59,9 @@ internal readonly struct Fingerprint
         };
     }
 
+    /// <summary>Of a field that requests had not always: without it, it is as if it were not asked about.</summary>
+    public Fingerprint AddIfAny(string text) => text.Length == 0 ? this : Add(text);
+
     public Fingerprint Add(Duration? value) => value is null ? Add(-1L) : Add(value.Seconds).Add(value.Nanos);
 
     public Fingerprint Add(Timestamp? value) => value is null ? Add(-1L) : Add(value.Seconds).Add(value.Nanos);
@@ -103,13 +106,10 @@ internal readonly struct Fingerprint
         return Add((long)items.Count).Add((long)sum);
     }
 
-    public Fingerprint Add(TokenUsage? usage)
-    {
-        if (usage is null) return Add(-1L);
-        return Add(usage.Items).Add(usage.InputTokens).Add(usage.OutputTokens).Add(usage.CacheReadTokens)
+    public Fingerprint Add(TokenUsage usage) =>
+        Add(usage.Items).Add(usage.InputTokens).Add(usage.OutputTokens).Add(usage.CacheReadTokens)
             .Add(usage.CacheWrite5MTokens).Add(usage.CacheWrite1HTokens).Add(usage.ReasoningTokens)
             .Add(usage.InputAudioTokens).Add(usage.OutputAudioTokens).Add(usage.InputImageTokens);
-    }
 
     private static long Pack(char first, char second, char third, char fourth) =>
         (long)(first | ((ulong)second << 16) | ((ulong)third << 32) | ((ulong)fourth << 48));

@@ -19,6 +19,12 @@ internal sealed partial class SessionGrain
         if (Agent.Breakers is not null) (BreakerCounts ??= new()).CountCall(isStep, tool, argumentsDigest);
     }
 
+    /// <summary>
+    /// The call of a tool was allowed or charged. Without a digest of its arguments it does not say which call it is.
+    /// </summary>
+    public void CountCallOf(string tool, string argumentsDigest) =>
+        CountCall(isStep: false, argumentsDigest.Length > 0 ? tool : "", argumentsDigest);
+
     /// <summary>Calls were refused.</summary>
     public void CountRefusals(long refusals)
     {

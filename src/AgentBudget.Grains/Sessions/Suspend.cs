@@ -72,10 +72,10 @@ internal static class Suspend
     public static void Apply(SessionSuspended suspended, SessionGrain session) =>
         session.Suspend(suspended.Reason, suspendedBy: 0);
 
-    /// <summary>Resumes a session; the breakers that suspended it count from zero too.</summary>
+    /// <summary>Resumes a session; the breakers that suspended it, which count, do so from zero too.</summary>
     public static void Resume(TenantLedger ledger, SessionGrain session)
     {
-        if (ledger.Sessions.TryGetValue(session.SuspendedBy, out SessionGrain? tripped)) tripped.BreakerCounts?.Reset();
+        if (ledger.Sessions.TryGetValue(session.SuspendedBy, out SessionGrain? tripped)) tripped.BreakerCounts!.Reset();
         session.Resume();
     }
 

@@ -40,7 +40,7 @@ public sealed partial class TenantLedger
             case LedgerEvent.FactOneofCase.ReservationRefused:
                 return Refuse.Apply(ledgerEvent.ReservationRefused, session!);
             case LedgerEvent.FactOneofCase.ToolAuthorized:
-                AuthorizeTool.Apply(session!);
+                AuthorizeTool.Apply(ledgerEvent.ToolAuthorized, session!);
                 return Operation.AuthorizeTool;
             case LedgerEvent.FactOneofCase.ReservationSettled:
                 Commit.Apply(this, ledgerEvent, session!);
@@ -208,11 +208,11 @@ public sealed partial class TenantLedger
 
     internal Reservation AddReservation(long number, SessionGrain session, PriceBook book, ReservationHeld held)
     {
+        Invariant.Holds(ReferenceEquals(book, Catalog.Book));
         Reservation reservation = _spareReservations.TryPop(out Reservation? spare) ? spare : new Reservation();
         reservation.Start(number, session, book, held, LogTimeNanos);
         _reservations.Add(number, reservation);
         _deadlines.Set(reservation, reservation.ExpireNanos);
-        EnterBook(book);
         OpenReservations++;
         return reservation;
     }
@@ -222,7 +222,7 @@ public sealed partial class TenantLedger
     {
         if (amended.Estimate is not null) LeaveBook(reservation.Book);
         reservation.Amend(amended, BookOf(amended.PriceVersion), LogTimeNanos);
-        if (amended.Estimate is not null) EnterBook(reservation.Book);
+        Invariant.Holds(amended.Estimate is null || ReferenceEquals(reservation.Book, Catalog.Book));
         _deadlines.Set(reservation, reservation.ExpireNanos);
     }
 
@@ -382,11 +382,6 @@ public sealed partial class TenantLedger
         bool isKnown = _olderBooks.TryGetValue(version, out BookInUse? inUse);
         Invariant.Holds(isKnown);
         return inUse!.Book;
-    }
-
-    private void EnterBook(PriceBook book)
-    {
-        if (_olderBooks.Count > 0 && _olderBooks.TryGetValue(book.Version, out BookInUse? inUse)) inUse.Reservations++;
     }
 
     private void LeaveBook(PriceBook book)

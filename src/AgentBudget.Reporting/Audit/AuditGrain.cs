@@ -130,7 +130,8 @@ internal sealed partial class AuditGrain(string name)
 
     public AuditBalance ToBalance() => new(
         Name, Settled.Nanos, Held.Nanos, Overrun.Nanos, Lifetime.Nanos, Limit.Nanos, HardCap.Nanos,
-        Settled.Tokens, Held.Tokens, Overrun.Tokens, Lifetime.Tokens, Limit.Tokens, HardCap.Tokens);
+        Settled.Tokens, Held.Tokens, Overrun.Tokens, Lifetime.Tokens, Limit.Tokens, HardCap.Tokens, Window,
+        [.. Further.Select(window => window.ToBalance())]);
 
     private static bool Reaches(Int128 amount, Int128? limit, int percent) =>
         limit > 0 && amount * 100 >= limit.Value * percent;

@@ -24,6 +24,8 @@ public sealed record AuditFinding(AuditRule Rule, long Sequence, long Group, str
 /// <param name="LifetimeTokens">Tokens over all periods.</param>
 /// <param name="LimitTokens">Token limit; null without one.</param>
 /// <param name="HardCapTokens">Where grants of tokens stop; null without a limit.</param>
+/// <param name="Window">Which window of the grain this is, by its period; empty for a session.</param>
+/// <param name="Windows">The other windows of the grain; a spend has to fit all of them.</param>
 public sealed record AuditBalance(
     string Grain,
     Int128 SettledNanos,
@@ -37,7 +39,9 @@ public sealed record AuditBalance(
     Int128 OverrunTokens,
     Int128 LifetimeTokens,
     Int128? LimitTokens,
-    Int128? HardCapTokens);
+    Int128? HardCapTokens,
+    string Window,
+    IReadOnlyList<AuditBalance> Windows);
 
 /// <summary>Sums over a whole journal.</summary>
 /// <param name="SettledNanos">Settled money.</param>

@@ -51,8 +51,9 @@ internal static class BreakerAudit
         state.TripDue = null;
         AuditSession suspended = due.SuspendsRun ? session.Lineage[^1] : session;
         string should = due.Mode == BreakerMode.Enforce ? suspended.Spender.Session : "";
+        string tool = due.Breaker == Breaker.SameToolCall ? session.Watch.LastCall?.Tool ?? "" : "";
         bool isRight = tripped.Mode == due.Mode && tripped.Count == due.Count && tripped.Limit == due.Limit
-            && tripped.Suspended == should;
+            && tripped.Suspended == should && tripped.Tool == tool;
         if (!isRight)
             state.Find(
                 AuditRule.Breaker,
@@ -100,6 +101,10 @@ internal static class BreakerAudit
         watch.SameCalls = isSame ? watch.SameCalls + 1 : call is null ? 0 : 1;
         watch.LastCall = call;
     }
+
+    /// <summary>The call of a tool that no hold is for: without a digest it may be any call.</summary>
+    public static void CountCallOf(AuditSession session, string tool, string digest) =>
+        CountCall(session, isStep: false, digest.Length > 0 ? tool : "", digest);
 
     public static void CountRefusals(AuditSession session, long refusals)
     {

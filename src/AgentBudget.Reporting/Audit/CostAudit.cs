@@ -25,7 +25,7 @@ internal static class CostAudit
             session.Windows.FirstOrDefault(
                 grain => grain.Name == crossing.Grain && grain.Window == crossing.Window)?.Tell(crossing.AtPercent);
         session.ToolCalls += recorded.ToolCalls;
-        BreakerAudit.CountCall(session, isStep: false, tool: "", digest: "");
+        BreakerAudit.CountCallOf(session, recorded.Sku, recorded.ToolArgumentsDigest);
         BreakerAudit.CountCharge(session, charge.Nanos, state.Now);
         state.CheckLeft(recorded.Left, session);
     }
@@ -62,6 +62,8 @@ internal static class CostAudit
         Int128 calls = isTool ? ((Int128)recorded.QuantityMillionths + PartsPerUnit - 1) / PartsPerUnit : 0;
         if (isTool && !session.AllowsTool(recorded.Sku))
             state.Find(AuditRule.HoldScope, $"tool '{recorded.Sku}' is out of scope");
+        if (!isTool && recorded.ToolArgumentsDigest.Length > 0)
+            state.Find(AuditRule.RecordedCost, $"'{recorded.Sku}' is no tool, and it was called with arguments");
         if (recorded.ToolCalls != calls)
             state.Find(AuditRule.GrantCeiling, $"it makes {calls} tool calls, and it says {recorded.ToolCalls}");
         else if (calls > 0 && session.ToolCalls + calls > session.Ceilings.ToolCalls)

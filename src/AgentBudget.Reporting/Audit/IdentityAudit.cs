@@ -130,6 +130,7 @@ internal static class IdentityAudit
         if (session.ToolCalls >= session.Ceilings.ToolCalls)
             state.Find(AuditRule.GrantCeiling, $"{session.ToolCalls} tool calls were all that it may make");
         session.ToolCalls++;
+        BreakerAudit.CountCallOf(session, tool, authorized.ToolArgumentsDigest);
     }
 
     /// <summary>A session acts or begins: its agent must be active.</summary>

@@ -44,19 +44,25 @@ internal static class EventText
             case LedgerEvent.FactOneofCase.BudgetExtended:
                 BudgetExtended extended = entry.BudgetExtended;
                 string end = extended.ExpireTime is null ? "" : $"{Nanos(extended.ExpireTime)}";
-                return $"extended {extended.Grain} {extended.ExtensionNanos} {extended.ExtensionTokens} {end}";
+                return $"extended {extended.Grain} {extended.Window} {extended.ExtensionNanos} "
+                    + $"{extended.ExtensionTokens} {end}";
             case LedgerEvent.FactOneofCase.ExtensionExpired:
-                return $"extension {entry.ExtensionExpired.Grain}";
+                return $"extension {entry.ExtensionExpired.Grain} {entry.ExtensionExpired.Window}";
             case LedgerEvent.FactOneofCase.PeriodEnded:
                 PeriodEnded period = entry.PeriodEnded;
-                return $"period {period.Grain} {period.SettledNanos} {period.SettledTokens}";
+                return $"period {period.Grain} {period.Window} {period.SettledNanos} {period.SettledTokens} "
+                    + $"{period.CarriedNanos} {period.CarriedTokens}";
+            case LedgerEvent.FactOneofCase.WindowMoved:
+                WindowMoved moved = entry.WindowMoved;
+                return $"moved {moved.Grain} {moved.Window} {moved.SettledNanos} {moved.SettledTokens} "
+                    + $"{moved.OverrunNanos}";
             case LedgerEvent.FactOneofCase.ReservationHeld:
                 ReservationHeld held = entry.ReservationHeld;
                 return $"held {session} {held.Model} {held.CostNanos} {held.Tokens} {Nanos(held.ExpireTime)}";
             case LedgerEvent.FactOneofCase.CostRecorded:
                 CostRecorded cost = entry.CostRecorded;
                 IEnumerable<string> told = cost.TiersCrossed.Select(
-                    tier => $"{tier.Grain}@{tier.AtPercent}:{string.Join('+', tier.Notify)}");
+                    tier => $"{tier.Grain}/{tier.Window}@{tier.AtPercent}:{string.Join('+', tier.Notify)}");
                 return $"cost {session} {cost.Sku} {cost.QuantityMillionths} {cost.CostNanos} {cost.ToolCalls} "
                     + string.Join(',', told);
             case LedgerEvent.FactOneofCase.ReservationAmended:
@@ -66,11 +72,11 @@ internal static class EventText
             case LedgerEvent.FactOneofCase.ReservationRefused:
                 ReservationRefused refused = entry.ReservationRefused;
                 return $"refused {session} {refused.Reason} {refused.Grain} {refused.Unit} {refused.Limit} "
-                    + $"{refused.Settled} {refused.Held} {refused.Requested} {refused.SuggestedModel}";
+                    + $"{refused.Settled} {refused.Held} {refused.Requested} {refused.SuggestedModel} {refused.Window}";
             case LedgerEvent.FactOneofCase.ReservationSettled:
                 ReservationSettled settled = entry.ReservationSettled;
                 IEnumerable<string> crossed = settled.TiersCrossed.Select(
-                    tier => $"{tier.Grain}@{tier.AtPercent}:{string.Join('+', tier.Notify)}");
+                    tier => $"{tier.Grain}/{tier.Window}@{tier.AtPercent}:{string.Join('+', tier.Notify)}");
                 return $"settled r{settled.Reservation} {settled.CostNanos} {settled.Tokens} {settled.UnheldNanos} "
                     + $"{settled.UnheldTokens} {settled.OverrunNanos} {settled.Model} "
                     + $"{(settled.Late ? "late" : "timely")} {(settled.Final ? "final" : "part")} "

@@ -21,10 +21,14 @@ internal sealed partial class NaiveLedger
             var due = new List<(long Time, Due Kind, long Number, string Name, Action<long> Handle)>();
             foreach (NaiveGrain grain in Grains.Values)
             {
-                if (grain.PeriodEnd is { } end)
-                    due.Add((end, Due.PeriodEnd, 0, grain.Name, time => EndPeriod(grain, time)));
-                if (grain.ExtensionEnd is { } over)
-                    due.Add((over, Due.ExtensionEnd, 0, grain.Name, time => EndExtension(grain, time)));
+                for (int place = 0; place < grain.Windows.Length; place++)
+                {
+                    NaiveGrain window = grain.Windows[place];
+                    if (End(window) is { } end)
+                        due.Add((end, Due.PeriodEnd, place, grain.Name, time => EndPeriod(window, time)));
+                    if (window.ExtensionEnd is { } over)
+                        due.Add((over, Due.ExtensionEnd, place, grain.Name, time => EndExtension(window, time)));
+                }
             }
 
             foreach (NaiveHold hold in Holds.Where(hold => hold.State == "Held"))
@@ -53,20 +57,51 @@ internal sealed partial class NaiveLedger
     }
 
     private bool IsAnythingDue(long now) =>
-        Grains.Values.Any(grain => grain.PeriodEnd <= now || grain.ExtensionEnd <= now)
+        Grains.Values.SelectMany(grain => grain.Windows).Any(
+            window => End(window) <= now || window.ExtensionEnd <= now)
         || Holds.Any(hold => hold.State == "Held" && hold.Expire <= now)
         || Sessions.Any(session => session.Window.Due <= now)
         || Sessions.Any(session => session.Forget is null
             && (session.IsOpen ? session.Expire : session.GraceEnd) <= now);
 
-    private void EndPeriod(NaiveGrain grain, long now)
+    // When something leaves a window: a calendar one at its end, a rolling one once its oldest step is its length ago.
+    private long? End(NaiveGrain window)
     {
-        Emit(now, $"period {grain.Name} {Settled(grain.Name)} {SettledTokens(grain.Name)}");
-        grain.PeriodEnd = NextMidnight(now);
-        grain.FirstCharge = Charges.Count;
-        grain.Notified.Clear();
-        if (grain.ExtensionEnd is not null) return;
-        grain.ExtensionNanos = grain.ExtensionTokens = 0;
+        if (window.Step is not { } step) return window.PeriodEnd;
+        return ChargesOf(window).FirstOrDefault() is { } oldest ? ((oldest.Time / step) + 1 + 24) * step : null;
+    }
+
+    private void EndPeriod(NaiveGrain window, long now)
+    {
+        if (window.Step is { } step)
+        {
+            Move(window, step, now);
+            return;
+        }
+
+        decimal nanos = window.PlainNanos is { } limit ? window.CarryNanos(limit - Settled(window)) : 0;
+        decimal tokens = window.PlainTokens is { } most ? window.CarryTokens(most - SettledTokens(window)) : 0;
+        Emit(
+            now,
+            $"period {window.Name} {window.Window} {Settled(window)} {SettledTokens(window)} {nanos} {tokens}");
+        (window.CarriedNanos, window.CarriedTokens) = (nanos, tokens);
+        window.PeriodEnd = NextEnd(window, now);
+        window.FirstCharge = Charges.Count;
+        window.Notified.Clear();
+        if (window.ExtensionEnd is not null) return;
+        window.ExtensionNanos = window.ExtensionTokens = 0;
+    }
+
+    private void Move(NaiveGrain window, long step, long now)
+    {
+        long oldest = ChargesOf(window).First().Time / step;
+        NaiveCharge[] leaving = [.. ChargesOf(window).TakeWhile(charge => charge.Time / step == oldest)];
+        window.FirstCharge = Charges.LastIndexOf(leaving[^1]) + 1;
+        ForgetNotices(window);
+        Emit(
+            now,
+            $"moved {window.Name} {window.Window} {leaving.Sum(charge => charge.Nanos)} "
+                + $"{leaving.Sum(charge => charge.Tokens)} {leaving.Sum(charge => charge.OverrunNanos)}");
     }
 
     private void EndExtension(NaiveGrain grain, long now)
@@ -74,7 +109,7 @@ internal sealed partial class NaiveLedger
         grain.ExtensionNanos = grain.ExtensionTokens = 0;
         grain.ExtensionEnd = null;
         ForgetNotices(grain);
-        Emit(now, $"extension {grain.Name}");
+        Emit(now, $"extension {grain.Name} {grain.Window}");
     }
 
     private void Expire(NaiveHold hold, long now)
@@ -103,7 +138,7 @@ internal sealed partial class NaiveLedger
         Emit(
             now,
             $"closed s{session.Number} [{released}] {open.Sum(hold => hold.Nanos)} "
-                + $"{open.Sum(hold => hold.Tokens)} {Settled(session.Grain.Name)} {session.Steps} {session.Refused}",
+                + $"{open.Sum(hold => hold.Tokens)} {Settled(session.Grain)} {session.Steps} {session.Refused}",
             session);
         foreach (NaiveHold hold in open) GiveBack(hold, "Released", now);
         session.Forget = now + Day;

@@ -5,7 +5,7 @@ namespace AgentBudget.Grains.Tests.Randomised;
 // Reserve, amend, commit and release.
 internal sealed partial class NaiveLedger
 {
-    private sealed record Refusal(string Reason, string Grain, string Unit, decimal[] Numbers);
+    private sealed record Refusal(string Reason, string Grain, string Unit, decimal[] Numbers, string Window = "");
 
     private sealed record Grant(Refusal? Refusal, string Model, decimal Cost, decimal Tokens, string Suggested);
 
@@ -123,14 +123,16 @@ internal sealed partial class NaiveLedger
         }
 
         bool stopsAtSoft = !session.UseCase.AllowsWithoutCheaper
-            && session.Path.Any(name => !Fits(Grains[name], cost, 0, isSoft: true));
+            && WindowsOf(session).Any(window => !Fits(window, cost, 0, isSoft: true));
         refusal ??= RefusalOfPath(session, cost, 0, stopsAtSoft);
         if (refusal is not null)
             return Refuse(session, new Grant(refusal, "", 0, 0, ""), "cost", request.RequestId, content, now);
 
         Tell(session, now, mayTrip: false);
         session.ToolCalls += calls;
-        session.Watch?.CountCall(isStep: false, tool: "", digest: "");
+        // Without a digest, or for what is no tool, it says nothing of which call it is.
+        bool isNamed = price.IsTool && request.ToolArgumentsDigest.Length > 0;
+        session.Watch?.CountCall(isStep: false, isNamed ? request.Sku : "", request.ToolArgumentsDigest);
         string crossed = Charge(session, cost, 0, overrun: 0, now);
         Emit(now, $"cost s{number} {request.Sku} {quantity * 1_000_000:0} {cost} {calls} {crossed}", session);
         return Remember($"{number}/cost", request.RequestId, content, now);
@@ -146,7 +148,7 @@ internal sealed partial class NaiveLedger
         Emit(
             now,
             $"refused s{session.Number} {refusal.Reason} {refusal.Grain} {refusal.Unit} "
-                + $"{string.Join(' ', refusal.Numbers)} {grant.Suggested}",
+                + $"{string.Join(' ', refusal.Numbers)} {grant.Suggested} {refusal.Window}",
             session);
         return Remember($"{session.Number}/{operation}", requestId, content, now);
     }
@@ -163,8 +165,8 @@ internal sealed partial class NaiveLedger
         NaiveSession[] lineage = [session, .. session.Above];
         if (cheaper is not null && lineage.Any(owner => !owner.Agent.Models.Contains(cheaper))) cheaper = null;
         decimal? moreTokens = Beyond(tokens, amended?.Tokens);
-        bool isAboveSoft = session.Path.Any(
-            name => !Fits(Grains[name], Beyond(cost, amended?.Nanos), moreTokens, isSoft: true));
+        bool isAboveSoft = WindowsOf(session).Any(
+            window => !Fits(window, Beyond(cost, amended?.Nanos), moreTokens, isSoft: true));
         bool stopsAtSoft = isAboveSoft && cheaper is null && !session.UseCase.AllowsWithoutCheaper;
         if (isAboveSoft && cheaper is not null) (model, cost) = (cheaper, CostOf(cheaper));
         Refusal? refusal = RefusalOfPath(session, Beyond(cost, amended?.Nanos), moreTokens, stopsAtSoft);
@@ -242,47 +244,51 @@ internal sealed partial class NaiveLedger
         {
             foreach (NaiveSession owner in lineage)
             {
-                string name = owner.Grain.Name;
+                NaiveGrain own = owner.Grain;
                 decimal? limit = reason == "RunCeiling" ? owner.Agent.RunCost : owner.CostMax;
-                if (Settled(name) + Held(name) + cost > limit)
-                    return new Refusal(reason, name, "Nanos", [limit!.Value, Settled(name), Held(name), cost!.Value]);
+                if (Settled(own) + Held(own.Name) + cost > limit)
+                {
+                    return new Refusal(
+                        reason, own.Name, "Nanos", [limit!.Value, Settled(own), Held(own.Name), cost!.Value]);
+                }
+
                 if (reason == "RunCeiling") continue;
-                limit = owner.Grain.CatalogTokens;
-                if (SettledTokens(name) + HeldTokens(name) + tokens > limit)
+                limit = own.CatalogTokens;
+                if (SettledTokens(own) + HeldTokens(own.Name) + tokens > limit)
+                {
                     return new Refusal(
                         reason,
-                        name,
+                        own.Name,
                         "Tokens",
-                        [limit!.Value, SettledTokens(name), HeldTokens(name), tokens!.Value]);
+                        [limit!.Value, SettledTokens(own), HeldTokens(own.Name), tokens!.Value]);
+                }
             }
         }
 
         string[] reasons = ["AgentBudget", "UseCaseBudget", "BusinessUnitBudget", "TenantBudget"];
         for (int level = 0; level < reasons.Length; level++)
         {
-            NaiveGrain grain = Grains[session.Path[lineage.Length + level]];
-            decimal? cap = Cap(grain.LimitNanos, grain, stopsAtSoft);
-            if (Settled(grain.Name) + Held(grain.Name) + cost > cap)
+            foreach (NaiveGrain window in Grains[session.Path[lineage.Length + level]].Windows)
             {
-                return new Refusal(
-                    reasons[level],
-                    grain.Name,
-                    "Nanos",
-                    [cap!.Value, Settled(grain.Name), Held(grain.Name), cost!.Value]);
-            }
-
-            cap = Cap(grain.LimitTokens, grain, stopsAtSoft);
-            if (SettledTokens(grain.Name) + HeldTokens(grain.Name) + tokens > cap)
-            {
-                return new Refusal(
-                    reasons[level],
-                    grain.Name,
-                    "Tokens",
-                    [cap!.Value, SettledTokens(grain.Name), HeldTokens(grain.Name), tokens!.Value]);
+                if (RefusalOf(window, reasons[level], cost, tokens, stopsAtSoft) is { } refusal) return refusal;
             }
         }
 
         return null;
+    }
+
+    private Refusal? RefusalOf(NaiveGrain window, string reason, decimal? cost, decimal? tokens, bool stopsAtSoft)
+    {
+        (string name, decimal held) = (window.Name, Held(window.Name));
+        decimal? cap = Cap(window.LimitNanos, window, stopsAtSoft);
+        if (Settled(window) + held + cost > cap)
+            return new Refusal(reason, name, "Nanos", [cap!.Value, Settled(window), held, cost!.Value], window.Window);
+        cap = Cap(window.LimitTokens, window, stopsAtSoft);
+        held = HeldTokens(name);
+        return SettledTokens(window) + held + tokens > cap
+            ? new Refusal(
+                reason, name, "Tokens", [cap!.Value, SettledTokens(window), held, tokens!.Value], window.Window)
+            : null;
     }
 
     private static decimal? Cap(decimal? limit, NaiveGrain grain, bool isSoft)
@@ -291,12 +297,12 @@ internal sealed partial class NaiveLedger
         return Share(limit, percent);
     }
 
-    private bool Fits(NaiveGrain grain, decimal? cost, decimal? tokens, bool isSoft)
+    private bool Fits(NaiveGrain window, decimal? cost, decimal? tokens, bool isSoft)
     {
-        if (isSoft && grain.SoftPercent is null) return true;
-        int percent = isSoft ? grain.SoftPercent!.Value : grain.HardPercent;
-        return !(Settled(grain.Name) + Held(grain.Name) + cost > Share(grain.LimitNanos, percent))
-            && !(SettledTokens(grain.Name) + HeldTokens(grain.Name) + tokens > Share(grain.LimitTokens, percent));
+        if (isSoft && window.SoftPercent is null) return true;
+        int percent = isSoft ? window.SoftPercent!.Value : window.HardPercent;
+        return !(Settled(window) + Held(window.Name) + cost > Share(window.LimitNanos, percent))
+            && !(SettledTokens(window) + HeldTokens(window.Name) + tokens > Share(window.LimitTokens, percent));
     }
 
     private string? FindHold(NaiveSession session, long reservation, long now, out NaiveHold? hold)
@@ -328,17 +334,17 @@ internal sealed partial class NaiveLedger
     // Answers the tiers that are to be told.
     private string Charge(NaiveSession session, decimal cost, decimal tokens, decimal overrun, long now)
     {
-        Charges.Add(new NaiveCharge(session.Path, cost, tokens, overrun));
+        Charges.Add(new NaiveCharge(session.Path, cost, tokens, overrun, now));
         foreach (NaiveSession owner in session.Lineage) owner.Watch?.CountCharge(now, cost);
         var crossed = new List<string>();
-        foreach (NaiveGrain grain in session.Path.Select(name => Grains[name]))
+        foreach (NaiveGrain window in WindowsOf(session))
         {
-            foreach ((int percent, string[] notify) in grain.Tiers)
+            foreach ((int percent, string[] notify) in window.Tiers)
             {
-                if (notify.Length == 0 || grain.Notified.Contains(percent)) continue;
-                if (!Reaches(grain, percent, Settled(grain.Name), SettledTokens(grain.Name))) continue;
-                grain.Notified.Add(percent);
-                crossed.Add($"{grain.Name}@{percent}:{string.Join('+', notify)}");
+                if (notify.Length == 0 || window.Notified.Contains(percent)) continue;
+                if (!Reaches(window, percent, Settled(window), SettledTokens(window))) continue;
+                window.Notified.Add(percent);
+                crossed.Add($"{window.Name}/{window.Window}@{percent}:{string.Join('+', notify)}");
             }
         }
 

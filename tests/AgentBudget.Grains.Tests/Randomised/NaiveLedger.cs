@@ -40,11 +40,15 @@ internal sealed partial class NaiveLedger
 
     public decimal HeldTokens(string grain) => HoldsOf(grain).Sum(hold => hold.Tokens);
 
-    public decimal Settled(string grain) => ChargesOf(grain).Sum(charge => charge.Nanos);
+    public decimal Settled(NaiveGrain window) => ChargesOf(window).Sum(charge => charge.Nanos);
 
-    public decimal SettledTokens(string grain) => ChargesOf(grain).Sum(charge => charge.Tokens);
+    public decimal SettledTokens(NaiveGrain window) => ChargesOf(window).Sum(charge => charge.Tokens);
 
-    public decimal Overrun(string grain) => ChargesOf(grain).Sum(charge => charge.OverrunNanos);
+    public decimal Overrun(NaiveGrain window) => ChargesOf(window).Sum(charge => charge.OverrunNanos);
+
+    /// <summary>Every window on a session's path.</summary>
+    public IEnumerable<NaiveGrain> WindowsOf(NaiveSession session) =>
+        session.Path.SelectMany(name => Grains[name].Windows);
 
     /// <summary>A percentage of a limit, rounded down.</summary>
     public static decimal? Share(decimal? limit, int percent) =>
@@ -54,7 +58,8 @@ internal sealed partial class NaiveLedger
     public void Start(long now)
     {
         Emit(now, "catalog");
-        foreach (NaiveGrain grain in Grains.Values.Where(grain => grain.IsDaily)) grain.PeriodEnd = NextMidnight(now);
+        foreach (NaiveGrain window in Grains.Values.SelectMany(grain => grain.Windows))
+            window.PeriodEnd = NextEnd(window, now);
     }
 
     public void ChangeCatalog(long now) => Emit(now, "catalog");
@@ -143,6 +148,7 @@ internal sealed partial class NaiveLedger
         if (Find(number, now) is not { } session) return "SessionNotFound";
         if (Answered($"{number}/{state}", requestId, content) is { } again) return again;
         if (!session.IsOpen) return "SessionNotOpen";
+        Tell(session, now, mayTrip: false);
         long sequence = Events.Count + 1;
         End(session, state, now);
         return Remember($"{number}/{state}", requestId, content, now, sequence);
@@ -152,31 +158,39 @@ internal sealed partial class NaiveLedger
     {
         string content = Content(request, request.RequestId);
         if (Answered("tenant/extend", request.RequestId, content, now - Day) is { } again) return again;
-        NaiveGrain grain = Grains[request.Grain];
+        NaiveGrain? grain = request.Window.Length == 0
+            ? Grains[request.Grain]
+            : Grains[request.Grain].Windows.FirstOrDefault(window => window.Window == request.Window);
         bool isMoney = request.Amount is not null || request.Limit is not null;
-        if ((isMoney ? grain.CatalogNanos : grain.CatalogTokens) is null) return "NoBudget";
+        if (grain is null || (isMoney ? grain.CatalogNanos : grain.CatalogTokens) is null) return "NoBudget";
         long? end = request.ExpireTime is null
             ? null
             : (request.ExpireTime.Seconds * Second) + request.ExpireTime.Nanos;
         if (end <= now) return "TimeInvalid";
         if (request.Amount is not null) grain.ExtensionNanos += request.Amount.Nanos;
-        else if (request.Limit is not null) grain.ExtensionNanos = request.Limit.Nanos - grain.CatalogNanos!.Value;
+        else if (request.Limit is not null) grain.ExtensionNanos = request.Limit.Nanos - grain.PlainNanos!.Value;
         else if (request.HasAmountTokens) grain.ExtensionTokens += request.AmountTokens;
-        else grain.ExtensionTokens = request.LimitTokens - grain.CatalogTokens!.Value;
+        else grain.ExtensionTokens = request.LimitTokens - grain.PlainTokens!.Value;
         grain.ExtensionEnd = end;
         ForgetNotices(grain);
-        Emit(now, $"extended {grain.Name} {grain.ExtensionNanos} {grain.ExtensionTokens} {end}");
+        Emit(now, $"extended {grain.Name} {grain.Window} {grain.ExtensionNanos} {grain.ExtensionTokens} {end}");
         return Remember("tenant/extend", request.RequestId, content, now);
     }
 
     /// <summary>A limit moved: tiers that settled spend no longer reaches may be notified again.</summary>
     public void ForgetNotices(NaiveGrain grain) => grain.Notified.RemoveWhere(
-        percent => !Reaches(grain, percent, Settled(grain.Name), SettledTokens(grain.Name)));
+        percent => !Reaches(grain, percent, Settled(grain), SettledTokens(grain)));
 
     public static string Content(Google.Protobuf.IMessage request, string requestId) =>
         request.ToString()!.Replace($"\"{requestId}\"", "", StringComparison.Ordinal);
 
-    public static long NextMidnight(long now) => ((now / Day) + 1) * Day;
+    /// <summary>When the calendar period of a window ends; the first of January 1970 was a Thursday.</summary>
+    public static long? NextEnd(NaiveGrain window, long now) => window.Window switch
+    {
+        "day" => ((now / Day) + 1) * Day,
+        "week" => (((((now / Day) + 3) / 7) + 1) * 7 * Day) - (3 * Day),
+        _ => null,
+    };
 
     private static bool Reaches(NaiveGrain grain, int percent, decimal nanos, decimal tokens) =>
         (grain.LimitNanos > 0 && nanos * 100 >= grain.LimitNanos * percent)
@@ -185,8 +199,8 @@ internal sealed partial class NaiveLedger
     private IEnumerable<NaiveHold> HoldsOf(string grain) =>
         Holds.Where(hold => hold.State == "Held" && hold.Session.Path.Contains(grain));
 
-    private IEnumerable<NaiveCharge> ChargesOf(string grain) =>
-        Charges.Skip(Grains[grain].FirstCharge).Where(charge => charge.Path.Contains(grain));
+    private IEnumerable<NaiveCharge> ChargesOf(NaiveGrain window) =>
+        Charges.Skip(window.FirstCharge).Where(charge => charge.Path.Contains(window.Name));
 
     // Whoever is open below goes with it, the newest first.
     private void End(NaiveSession session, string state, long now)

@@ -4,9 +4,31 @@ namespace AgentBudget.Grains.Tests.Randomised;
 // What the naive ledger remembers. Nothing is summed as it goes: sums are made anew from the holds and charges each
 // time.
 
+/// <summary>One window of a grain's budget: the first, or one of its further ones.</summary>
 internal sealed class NaiveGrain(string name)
 {
     public string Name { get; } = name;
+
+    /// <summary>Its name by its period; empty for a session or where there is no budget.</summary>
+    public string Window { get; set; } = "";
+
+    public List<NaiveGrain> Further { get; } = [];
+
+    public NaiveGrain[] Windows => [this, .. Further];
+
+    /// <summary>Length of one of the 24 steps of a rolling window.</summary>
+    public long? Step { get; set; }
+
+    /// <summary>What is unused is carried over.</summary>
+    public bool IsCarried { get; set; }
+
+    public decimal? CarryCapNanos { get; set; }
+
+    public decimal? CarryCapTokens { get; set; }
+
+    public decimal CarriedNanos { get; set; }
+
+    public decimal CarriedTokens { get; set; }
 
     public decimal? CatalogNanos { get; set; }
 
@@ -24,24 +46,35 @@ internal sealed class NaiveGrain(string name)
 
     public int HardPercent { get; set; } = 100;
 
-    public bool IsDaily { get; set; }
-
+    /// <summary>When its calendar period ends.</summary>
     public long? PeriodEnd { get; set; }
 
-    /// <summary>Charges before this one are of periods that ended.</summary>
+    /// <summary>Charges before this one are of periods that ended, or left a rolling window.</summary>
     public int FirstCharge { get; set; }
 
     public HashSet<int> Notified { get; } = [];
 
-    public decimal? LimitNanos => Moved(CatalogNanos, ExtensionNanos);
+    public decimal? PlainNanos => CatalogNanos + CarriedNanos;
 
-    public decimal? LimitTokens => Moved(CatalogTokens, ExtensionTokens);
+    public decimal? PlainTokens => CatalogTokens + CarriedTokens;
+
+    public decimal? LimitNanos => Moved(PlainNanos, ExtensionNanos);
+
+    public decimal? LimitTokens => Moved(PlainTokens, ExtensionTokens);
+
+    /// <summary>What of an amount can be carried over: up to the cap, which is the limit where none is given.</summary>
+    public decimal CarryNanos(decimal nanos) => Carried(nanos, CatalogNanos, CarryCapNanos);
+
+    public decimal CarryTokens(decimal tokens) => Carried(tokens, CatalogTokens, CarryCapTokens);
+
+    private decimal Carried(decimal amount, decimal? limit, decimal? cap) =>
+        IsCarried && limit is not null ? Math.Clamp(amount, 0, cap ?? limit.Value) : 0;
 
     private static decimal? Moved(decimal? limit, decimal extension) =>
         limit is null ? null : Math.Max(0, limit.Value + extension);
 }
 
-internal sealed record NaiveCharge(string[] Path, decimal Nanos, decimal Tokens, decimal OverrunNanos);
+internal sealed record NaiveCharge(string[] Path, decimal Nanos, decimal Tokens, decimal OverrunNanos, long Time);
 
 internal sealed record NaiveAgent(string Name, string[] Models, string[] Tools, long TtlNanos, long LifetimeNanos)
 {

@@ -1,4 +1,5 @@
 using AgentBudget.Protocol.V1;
+using Google.Protobuf.Collections;
 using Google.Protobuf.WellKnownTypes;
 using Duration = Google.Protobuf.WellKnownTypes.Duration;
 
@@ -7,12 +8,20 @@ namespace AgentBudget.Grains.Tests.Randomised;
 // The catalog of a sequence, given to the ledger and to the naive one.
 internal sealed partial class RandomSequence
 {
+    private const string Rolling = "rolling:1000s";
+    private static readonly string[] Windows = ["none", "day", "week", Rolling];
+
     private Catalog MakeCatalog()
     {
-        var catalog =
-            new Catalog { Tenant = "acme", Currency = "USD", TimeZone = "UTC", Budget = MakeBudget("tenants/acme") };
+        var catalog = new Catalog { Tenant = "acme", Currency = "USD", TimeZone = "UTC" };
+        catalog.Budget = MakeBudget("tenants/acme", catalog.FurtherBudgets);
         foreach (string unit in new[] { "north", "south" })
-            catalog.BusinessUnits.Add(new BusinessUnit { Id = unit, Budget = MakeBudget($"businessUnits/{unit}") });
+        {
+            var businessUnit = new BusinessUnit { Id = unit };
+            businessUnit.Budget = MakeBudget($"businessUnits/{unit}", businessUnit.FurtherBudgets);
+            catalog.BusinessUnits.Add(businessUnit);
+        }
+
         AddUseCase("first", "north", new() { [Big] = Small });
         AddUseCase("second", "south", []);
         AddUseCase("third", "north", new() { [Big] = Unit, [Small] = Unit });
@@ -32,7 +41,7 @@ internal sealed partial class RandomSequence
         {
             bool allows = _random.Next(2) == 0;
             var useCase = new UseCase { Id = id, BusinessUnit = unit, AllowWithoutCheaperModel = allows };
-            useCase.Budget = MakeBudget($"useCases/{id}", isUseCase: true);
+            useCase.Budget = MakeBudget($"useCases/{id}", useCase.FurtherBudgets, isUseCase: true);
             useCase.Downgrade.Add(downgrade);
             catalog.UseCases.Add(useCase);
             _naive.UseCases[$"useCases/{id}"] =
@@ -41,7 +50,8 @@ internal sealed partial class RandomSequence
 
         void AddAgent(string id, string[] models, string[] tools)
         {
-            var agent = new Agent { Id = id, BusinessUnit = "north", Budget = MakeBudget($"agents/{id}") };
+            var agent = new Agent { Id = id, BusinessUnit = "north" };
+            agent.Budget = MakeBudget($"agents/{id}", agent.FurtherBudgets);
             agent.UseCases.Add(["first", "second", "third"]);
             agent.Models.Add(models);
             agent.Tools.Add(tools);
@@ -132,17 +142,45 @@ internal sealed partial class RandomSequence
         return run;
     }
 
-    private Protocol.V1.Budget? MakeBudget(string name, bool isUseCase = false)
+    private Protocol.V1.Budget? MakeBudget(
+        string name, RepeatedField<Protocol.V1.Budget> further, bool isUseCase = false)
     {
         var grain = new NaiveGrain(name);
         _naive.Grains.Add(name, grain);
         if (_random.Next(3) == 0) return null;
-        var budget = new Protocol.V1.Budget { Period = _random.Next(2) == 0 ? Period.Day : Period.None };
+        string[] windows = [.. Windows];
+        _random.Shuffle(windows);
+        foreach (string window in windows[1..(1 + (_random.Next(3) == 0 ? _random.Next(1, 3) : 0))])
+        {
+            var beside = new NaiveGrain(name);
+            further.Add(MakeWindow(beside, window, isUseCase));
+            grain.Further.Add(beside);
+        }
+
+        return MakeWindow(grain, windows[0], isUseCase);
+    }
+
+    // An agent's further windows go, or there is a new one, which counts from now on.
+    private void ChangeWindows(Agent agent, NaiveGrain naive)
+    {
+        naive.Further.Clear();
+        bool hadSome = agent.FurtherBudgets.Count > 0;
+        agent.FurtherBudgets.Clear();
+        if (hadSome) return;
+        var beside = new NaiveGrain(naive.Name) { FirstCharge = _naive.Charges.Count };
+        string window = Pick(Windows.Where(name => name != naive.Window).ToList());
+        agent.FurtherBudgets.Add(MakeWindow(beside, window, isUseCase: false));
+        beside.PeriodEnd = NaiveLedger.NextEnd(beside, Math.Max(_now, _naive.LogTime));
+        naive.Further.Add(beside);
+    }
+
+    private Protocol.V1.Budget MakeWindow(NaiveGrain grain, string window, bool isUseCase)
+    {
+        Protocol.V1.Budget budget = MakePeriod(grain, window);
         if (_random.Next(3) > 0) budget.Limit = Nanos(_random.Next(0, 600_000));
         if (_random.Next(3) > 0 || budget.Limit is null) budget.Tokens = _random.Next(0, 1200);
         grain.CatalogNanos = budget.Limit?.Nanos;
         grain.CatalogTokens = budget.HasTokens ? budget.Tokens : null;
-        grain.IsDaily = budget.Period == Period.Day;
         grain.Tiers = [(50, ["owner"]), (80, ["owner", "finance"])];
         if (isUseCase) (grain.SoftPercent, grain.HardPercent) = (100, 110);
         if (_random.Next(3) > 0) return budget;
@@ -151,6 +189,31 @@ internal sealed partial class RandomSequence
         budget.Tiers.Add(new Tier { AtPercent = 95, Action = TierAction.Refuse, Notify = { "finance" } });
         grain.Tiers = [(30, ["owner"]), (60, []), (95, ["finance"])];
         (grain.SoftPercent, grain.HardPercent) = (60, 95);
+        return budget;
+    }
+
+    private Protocol.V1.Budget MakePeriod(NaiveGrain grain, string window)
+    {
+        grain.Window = window;
+        if (window == Rolling)
+        {
+            grain.Step = ((1000 * NaiveLedger.Second) + 23) / 24; // Rounded up.
+            return new() { Period = Period.Rolling, Rolling = new Duration { Seconds = 1000 } };
+        }
+
+        var budget = new Protocol.V1.Budget { Period = System.Enum.Parse<Period>(window, ignoreCase: true) };
+        grain.IsCarried = window != "none" && _random.Next(2) == 0;
+        if (!grain.IsCarried) return budget;
+        budget.Rollover = new Rollover();
+        if (_random.Next(2) == 0)
+        {
+            budget.Rollover.Cap = Nanos(_random.Next(0, 300_000));
+            grain.CarryCapNanos = budget.Rollover.Cap.Nanos;
+        }
+
+        if (_random.Next(2) > 0) return budget;
+        budget.Rollover.CapTokens = _random.Next(0, 600);
+        grain.CarryCapTokens = budget.Rollover.CapTokens;
         return budget;
     }
 }

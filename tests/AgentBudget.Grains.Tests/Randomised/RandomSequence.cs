@@ -166,6 +166,7 @@ internal sealed partial class RandomSequence
             RequestId = NextId(),
             Sku = Pick(["minute", "minute", "crm.read", "billing.pay", "nothing"]),
             Quantity = _random.Next(1, 4_000_000) / 1_000_000d,
+            ToolArgumentsDigest = Pick(["", "a", "a"]),
         };
         return () => (new RecordCostCommand(session, request), now => _naive.Record(session, request, now));
     }
@@ -276,6 +277,7 @@ internal sealed partial class RandomSequence
                 _naive.Grains.Keys.Where(name => !name.StartsWith("sessions/", StringComparison.Ordinal)).ToList()),
             Reason = "more",
             ExpireTime = _random.Next(2) == 0 ? null : Time(_now + (Pick([0L, 1, 60, 90_000]) * NaiveLedger.Second)),
+            Window = Pick(["", "", "day", "week", "none", Rolling]),
         };
         switch (_random.Next(4))
         {
@@ -304,13 +306,17 @@ internal sealed partial class RandomSequence
         foreach (Price price in _catalog.Prices.Where(price => price.Model != Unit)) price.Rates.Output += 1;
         foreach (Agent agent in _catalog.Agents.Where(agent => agent.Budget?.Limit is not null))
         {
+            NaiveGrain naive = _naive.Grains[$"agents/{agent.Id}"];
             agent.Budget.Limit = Nanos(_random.Next(0, 400_000));
-            _naive.Grains[$"agents/{agent.Id}"].CatalogNanos = agent.Budget.Limit.Nanos;
+            naive.CatalogNanos = agent.Budget.Limit.Nanos;
+            naive.CarriedNanos = naive.CarryNanos(naive.CarriedNanos);
+            ChangeWindows(agent, naive);
         }
 
         _naive.Rates =
             _catalog.Prices.ToDictionary(price => price.Model, price => (price.Rates.Input, price.Rates.Output));
-        foreach (NaiveGrain grain in _naive.Grains.Values) _naive.ForgetNotices(grain);
+        foreach (NaiveGrain window in _naive.Grains.Values.SelectMany(grain => grain.Windows))
+            _naive.ForgetNotices(window);
         _naive.ChangeCatalog(Math.Max(_now, _naive.LogTime));
         _ledger.Handle(
             new ApplyCatalogCommand(new ApplyCatalogRequest(), _catalog.Clone(), [], "admin"), _now, _journal);
@@ -335,12 +341,12 @@ internal sealed partial class RandomSequence
     {
         if (_naive.Sessions.FirstOrDefault(session => session.Number == number) is not { } session) return null;
         decimal? least = null;
-        foreach (NaiveGrain grain in session.Path.Select(name => _naive.Grains[name]))
+        foreach (NaiveGrain window in _naive.WindowsOf(session))
         {
-            decimal? nanos = NaiveLedger.Share(grain.LimitNanos, grain.HardPercent)
-                - _naive.Settled(grain.Name) - _naive.Held(grain.Name);
-            decimal? tokens = NaiveLedger.Share(grain.LimitTokens, grain.HardPercent)
-                - _naive.SettledTokens(grain.Name) - _naive.HeldTokens(grain.Name);
+            decimal? nanos = NaiveLedger.Share(window.LimitNanos, window.HardPercent)
+                - _naive.Settled(window) - _naive.Held(window.Name);
+            decimal? tokens = NaiveLedger.Share(window.LimitTokens, window.HardPercent)
+                - _naive.SettledTokens(window) - _naive.HeldTokens(window.Name);
             if (nanos is not null && !(nanos >= least)) least = nanos;
             if (tokens is not null && !(tokens >= least)) least = tokens;
         }
@@ -368,6 +374,7 @@ internal sealed partial class RandomSequence
         "tripped" => $"tripped {words[4]}",
         "opened" when words[5] == "below" => "opened below",
         "settled" => $"settled {words[10]} {words[11]}",
+        "period" when words[7] != "0" || words[8] != "0" => "period carried",
         _ => words[2],
     };
 
@@ -378,13 +385,23 @@ internal sealed partial class RandomSequence
             Answer answer = _ledger.Handle(new BalanceQuery(0, grain.Name), _naive.LogTime, _journal);
             if (answer.Outcome == Outcome.GrainNotFound) continue;
             GrainBalance balance = Assert.Single(((GetBalanceResponse)answer.View!).Grains);
-            Assert.Equal(_naive.Settled(grain.Name), balance.Settled.Nanos);
-            Assert.Equal(_naive.Held(grain.Name), balance.Held.Nanos);
-            Assert.Equal(_naive.Overrun(grain.Name), balance.Overrun.Nanos);
-            Assert.Equal(_naive.SettledTokens(grain.Name), balance.SettledTokens);
-            Assert.Equal(_naive.HeldTokens(grain.Name), balance.HeldTokens);
-            Assert.Equal(grain.LimitNanos, balance.Limit?.Nanos);
+            GrainBalance[] windows = [balance, .. balance.Windows];
+            Assert.Equal(grain.Windows.Length, windows.Length);
+            foreach ((NaiveGrain wanted, GrainBalance got) in grain.Windows.Zip(windows)) CompareWindow(wanted, got);
         }
+    }
+
+    private void CompareWindow(NaiveGrain window, GrainBalance balance)
+    {
+        Assert.Equal(window.Window, balance.Window);
+        Assert.Equal(_naive.Settled(window), balance.Settled.Nanos);
+        Assert.Equal(_naive.Held(window.Name), balance.Held.Nanos);
+        Assert.Equal(_naive.Overrun(window), balance.Overrun.Nanos);
+        Assert.Equal(_naive.SettledTokens(window), balance.SettledTokens);
+        Assert.Equal(_naive.HeldTokens(window.Name), balance.HeldTokens);
+        Assert.Equal(window.LimitNanos, balance.Limit?.Nanos);
+        Assert.Equal(window.CarriedNanos, balance.Carried?.Nanos ?? 0);
+        Assert.Equal(window.CarriedTokens, balance.CarriedTokens);
     }
 
     private void CompareReplay()

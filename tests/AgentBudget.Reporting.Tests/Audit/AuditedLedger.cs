@@ -252,8 +252,9 @@ internal sealed class AuditedLedger
     public void Decommission(string agent = Writer) => Done(Send(new DecommissionAgentCommand(
         new DecommissionAgentRequest { RequestId = NextRequestId(), Agent = agent, Reason = "gone" }, "admin")));
 
-    public LedgerEvent Authorize(long session, string tool) => Done(Send(new AuthorizeToolCommand(
-        session, new AuthorizeToolRequest { RequestId = NextRequestId(), Tool = tool })));
+    public LedgerEvent Authorize(long session, string tool, string digest = "") => Done(Send(new AuthorizeToolCommand(
+        session,
+        new AuthorizeToolRequest { RequestId = NextRequestId(), Tool = tool, ToolArgumentsDigest = digest })));
 
     public void SuspendSession(long session) => Done(Send(new SuspendSessionCommand(
         session, new SuspendSessionRequest { RequestId = NextRequestId(), Reason = "odd" }, "owner")));

@@ -32,6 +32,8 @@ internal static partial class Faults
             ledger => ledger.Record(ledger.Open(), Minute, 251),
             journal => journal[0].CatalogApplied.Catalog.UseCases[0].AllowWithoutCheaperModel = false,
             catalog => catalog.UseCases[0].AllowWithoutCheaperModel = true),
+        ["a cost of what is no tool with arguments"] = new(
+            AuditRule.RecordedCost, OneCost, Last(e => e.CostRecorded.ToolArgumentsDigest = "a")),
         ["a tool's cost that counts no call"] = new(
             AuditRule.GrantCeiling, OneSearch, Last(e => e.CostRecorded.ToolCalls = 0)),
         ["a tool's cost above the tool calls"] = new(

@@ -58,6 +58,16 @@ internal static partial class Faults
             AuditRule.Breaker, OneTrip, Last(e => e.BreakerTripped.Suspended = ""), Watched),
         ["another breaker"] = new(
             AuditRule.Breaker, OneTrip, Last(e => e.BreakerTripped.Breaker = Breaker.BurnRate), Watched),
+        ["a breaker that trips at another tool call"] = new(
+            AuditRule.Breaker,
+            OneTripOfTools,
+            journal => journal.First(e => e.ToolAuthorized is not null).ToolAuthorized.ToolArgumentsDigest = "b",
+            Watched),
+        ["a tool call that a breaker did not see"] = new(
+            AuditRule.Breaker,
+            OneTripOfTools,
+            Last(e => e.BreakerTripped.Tool = "search.web"),
+            Watched),
         ["refusals told together that were none"] = new(
             AuditRule.Refusal, Repeated, Last(e => e.RefusalsCoalesced.Count = 0)),
         ["refusals told too late"] = new(
@@ -93,6 +103,12 @@ internal static partial class Faults
         Twice(() => ledger.Reserve(session, request => request.Estimate.CacheReadTokens = 1));
     }
 
+    private static void OneTripOfTools(AuditedLedger ledger)
+    {
+        long session = ledger.Open();
+        Twice(() => ledger.Authorize(session, "crm.read", digest: "a"));
+    }
+
     private static void Repeated(AuditedLedger ledger)
     {
         long session = ledger.Open();
@@ -102,5 +118,9 @@ internal static partial class Faults
     }
 
     private static void Watched(Catalog catalog) =>
-        catalog.Agents[0].Breakers = new Breakers { Refusals = new CountBreaker { Times = 1 } };
+        catalog.Agents[0].Breakers = new Breakers
+        {
+            Refusals = new CountBreaker { Times = 1 },
+            SameToolCall = new CountBreaker { Times = 2 },
+        };
 }

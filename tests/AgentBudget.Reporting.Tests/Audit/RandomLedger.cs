@@ -199,8 +199,9 @@ internal sealed class RandomLedger(int seed)
     {
         if (_random.Next(10) == 0)
         {
-            Send(new AuthorizeToolCommand(
-                AnySession(), new AuthorizeToolRequest { RequestId = NextId(), Tool = Any(Tools[2..]) }));
+            var authorize = new AuthorizeToolRequest { RequestId = NextId(), Tool = Any(Tools[2..]) };
+            authorize.ToolArgumentsDigest = Any(["", "a", "a", "b"]);
+            Send(new AuthorizeToolCommand(AnySession(), authorize));
             return;
         }
 
@@ -268,6 +269,7 @@ internal sealed class RandomLedger(int seed)
     private void Record()
     {
         var request = new RecordCostRequest { RequestId = NextId(), Sku = Any([Minute, Search, "nothing"]) };
+        request.ToolArgumentsDigest = Any(["", "a"]);
         if (_random.Next(3) > 0) request.Quantity = _random.Next(1, 40_000_000) / 1_000_000d;
         if (_random.Next(3) == 0) request.Tags.Add("customer", Any(["k1", "k2", "k3"]));
         Send(new RecordCostCommand(AnySession(), request));
@@ -302,23 +304,32 @@ internal sealed class RandomLedger(int seed)
     private void Suspend()
     {
         long session = AnySession();
-        string id = NextId();
         bool isWholeRun = _random.Next(3) == 0;
-        Send(_random.Next(4) switch
+        switch (_random.Next(4))
         {
-            0 => new SuspendSessionCommand(
-                session,
-                new SuspendSessionRequest { RequestId = id, Reason = "odd", WholeRun = isWholeRun },
-                "owner"),
-            1 => new ResetBreakerCommand(
-                new ResetBreakerRequest { RequestId = id, Grain = $"sessions/s{session}", Reason = "mended" },
-                "owner"),
-            _ => new ResumeSessionCommand(
-                session,
-                new ResumeSessionRequest { RequestId = id, Reason = "fine", WholeRun = isWholeRun },
-                "owner"),
-        });
+            case 0:
+                Send(new SuspendSessionCommand(
+                    session,
+                    new SuspendSessionRequest { RequestId = NextId(), Reason = "odd", WholeRun = isWholeRun },
+                    "owner"));
+                // Most sessions are over before they are met again, so some are resumed at once.
+                if (_random.Next(2) == 0) Resume(session, isWholeRun);
+                break;
+            case 1:
+                var reset = new ResetBreakerRequest { RequestId = NextId(), Reason = "mended" };
+                reset.Grain = $"sessions/s{session}";
+                Send(new ResetBreakerCommand(reset, "owner"));
+                break;
+            default:
+                Resume(session, isWholeRun);
+                break;
+        }
     }
+
+    private void Resume(long session, bool isWholeRun) => Send(new ResumeSessionCommand(
+        session,
+        new ResumeSessionRequest { RequestId = NextId(), Reason = "fine", WholeRun = isWholeRun },
+        "owner"));
 
     private void Extend()
     {

@@ -76,17 +76,20 @@ public sealed class RandomLedgerTests
     {
         Answer answer = ledger.Send(new BalanceQuery(0, grain));
         Assert.Equal(Outcome.Done, answer.Outcome);
-        GrainBalance balance = ((GetBalanceResponse)answer.View!).Grains.Single();
-        return string.Join(
-            ", ", Nanos(balance.Settled), Nanos(balance.Held), Nanos(balance.Overrun), Nanos(balance.Limit),
-            Nanos(balance.HardCap), balance.SettledTokens, balance.HeldTokens,
-            balance.HasLimitTokens ? balance.LimitTokens : "none");
+        return Numbers(((GetBalanceResponse)answer.View!).Grains.Single());
     }
 
+    // Of every window of the grain.
+    private static string Numbers(GrainBalance balance) => string.Join(
+        ", ", balance.Window, Nanos(balance.Settled), Nanos(balance.Held), Nanos(balance.Overrun), Nanos(balance.Limit),
+        Nanos(balance.HardCap), balance.SettledTokens, balance.HeldTokens,
+        balance.HasLimitTokens ? balance.LimitTokens : "none", string.Concat(balance.Windows.Select(Numbers)));
+
     private static string Numbers(AuditBalance balance) => string.Join(
-        ", ", balance.SettledNanos, balance.HeldNanos, balance.OverrunNanos, balance.LimitNanos?.ToString() ?? "none",
-        balance.HardCapNanos?.ToString() ?? "none", balance.SettledTokens, balance.HeldTokens,
-        balance.LimitTokens?.ToString() ?? "none");
+        ", ", balance.Window, balance.SettledNanos, balance.HeldNanos, balance.OverrunNanos,
+        balance.LimitNanos?.ToString() ?? "none", balance.HardCapNanos?.ToString() ?? "none", balance.SettledTokens,
+        balance.HeldTokens, balance.LimitTokens?.ToString() ?? "none",
+        string.Concat(balance.Windows.Select(Numbers)));
 
     private static string Nanos(Money? money) =>
         money is null ? "none" : $"{((Int128)money.Units * 1_000_000_000) + money.Nanos}";
