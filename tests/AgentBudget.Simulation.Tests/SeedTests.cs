@@ -9,23 +9,15 @@ public sealed class SeedTests(ITestOutputHelper output)
 {
     private const int SeedsFixed = 1000;
     private const int SeedsFresh = 100;
-    private const int OutcomesMin = 26;
-    private const int ReasonsMin = 16;
-    private const int FactsMin = 24;
-    private const StringComparison Ordinal = StringComparison.Ordinal;
 
     [Fact]
-    public void Fixed_seeds_hold_every_invariant_and_reach_every_fault_and_outcome()
+    public void Fixed_seeds_hold_every_invariant_and_reach_every_fault_outcome_and_event()
     {
         var coverage = new Coverage();
         IReadOnlyList<string> failures = Run(firstSeed: 1, SeedsFixed, coverage);
 
         Assert.Empty(failures);
-        // Faults are the simulator's own; the ledger's answers may be more in a later release than are asked for here.
-        Assert.DoesNotContain(Expected.Missing(coverage, SeedsFixed), name => name.StartsWith("fault", Ordinal));
-        Assert.InRange(coverage.Rows.Count(row => row.Group == "outcome"), OutcomesMin, int.MaxValue);
-        Assert.InRange(coverage.Rows.Count(row => row.Group == "reason"), ReasonsMin, int.MaxValue);
-        Assert.InRange(coverage.Rows.Count(row => row.Group == "fact"), FactsMin, int.MaxValue);
+        Assert.Empty(Expected.Missing(coverage, SeedsFixed));
     }
 
     [Fact]
@@ -41,6 +33,7 @@ public sealed class SeedTests(ITestOutputHelper output)
     [Theory]
     [InlineData(3)]
     [InlineData(17)]
+    [InlineData(268)]
     [InlineData(852)]
     [InlineData(1188)]
     public void The_same_seed_does_the_same_again_and_in_any_culture(ulong seed)

@@ -48,10 +48,29 @@ public sealed class PropertyTests
 
     private static bool FaultlessSequence(LedgerStep[] steps)
     {
-        var run = new AuditedRun(Limit, tenantNanos: Limit + (Limit / 2));
+        var run = new AuditedRun(Limit, tenantNanos: Limit + (Limit / 2), WithWindows);
         foreach (LedgerStep step in steps) Take(run, step);
         return run.Fault() is { } fault ? throw new InvalidOperationException(fault) : true;
     }
+
+    // Days that carry over, and rolling windows of a minute and of ten beside them.
+    private static void WithWindows(Catalog catalog)
+    {
+        catalog.Budget.Period = Period.Day;
+        catalog.Budget.Rollover = new Rollover { Cap = AuditedRun.Nanos(100) };
+        catalog.FurtherBudgets.Add(RollingOf(Limit * 2, seconds: 600));
+        catalog.UseCases[0].Budget.Period = Period.Day;
+        catalog.UseCases[0].Budget.Rollover = new Rollover();
+        catalog.UseCases[0].FurtherBudgets.Add(RollingOf(Limit - 1, seconds: 60));
+        catalog.Agents[0].Budget = RollingOf(Limit * 3, seconds: 3600);
+    }
+
+    private static Budget RollingOf(long nanos, long seconds) => new()
+    {
+        Limit = AuditedRun.Nanos(nanos),
+        Period = Period.Rolling,
+        Rolling = new Duration { Seconds = seconds },
+    };
 
     private static IEnumerable<LedgerStep[]> Shorter(LedgerStep[] steps)
     {
@@ -123,6 +142,7 @@ public sealed class PropertyTests
                 string grain = step.Which % 2 == 0 ? "useCases/u" : "tenants/acme";
                 Money amount = new() { CurrencyCode = "USD", Nanos = (int)Math.Max(1, nanos) };
                 var extend = new ExtendBudgetRequest { RequestId = id, Grain = grain, Reason = "more" };
+                if (step.Which == 4) extend.Window = "rolling:60s";
                 if (step.Which < 3) extend.Amount = amount;
                 else extend.Limit = amount;
                 run.Send(new ExtendBudgetCommand(extend, "admin"));

@@ -21,7 +21,7 @@ internal sealed class History(SimWorld world)
     /// <summary>A request arrives at a process; null for what leaves no trace.</summary>
     public Attempt? Arrived(string tenant, Command command)
     {
-        if (RequestIdentity.Of(tenant, command) is not { } identity) return null;
+        if (RequestIdentity.Of(tenant, command, world.Journals.Of(tenant).RootOf) is not { } identity) return null;
         if (!_records.TryGetValue(identity, out RequestRecord? record))
             _records.Add(identity, record = new RequestRecord());
         Asked? asked = record.Asked.Find(candidate => candidate.Command.Equals(command));
@@ -61,7 +61,7 @@ internal sealed class History(SimWorld world)
             reply.Fault?.ToString() ?? reply.Answer.Outcome.ToString());
         if (asked is not null) asked.Open--;
         if (reply.Fault is { } fault) ToldFault(asked, fault);
-        else if (reply.Answer.Outcome == Outcome.Done) ToldDone(tenant, command, asked, reply.Answer);
+        else if (reply.Answer.Outcome == Outcome.Done) ToldDone(tenant, command, asked, reply.Answer, reply.Process);
         else ToldRefusal(tenant, attempt, reply);
     }
 
@@ -72,9 +72,9 @@ internal sealed class History(SimWorld world)
         MustNotHaveHappened(asked, fault.ToString());
     }
 
-    private void ToldDone(string tenant, Command command, Asked? asked, in Answer answer)
+    private void ToldDone(string tenant, Command command, Asked? asked, in Answer answer, SimProcess process)
     {
-        if (answer.View is SpendSnapshot snapshot) CheckSnapshot(tenant, snapshot);
+        if (answer.View is SpendSnapshot snapshot) CheckSnapshot(tenant, snapshot, process);
         if (asked is null) return;
         // One refusal of many alike is counted and not recorded on its own; asked again, it is decided anew.
         if (answer.Event is { Sequence: 0, ReservationRefused: not null }) return;
@@ -130,12 +130,13 @@ internal sealed class History(SimWorld world)
     }
 
     // What a turn saw is what the naive model makes of the same events, where the journal has just these.
-    private void CheckSnapshot(string tenant, SpendSnapshot snapshot)
+    private void CheckSnapshot(string tenant, SpendSnapshot snapshot, SimProcess process)
     {
         TenantJournal journal = world.Journals.Of(tenant);
         if (snapshot.Sequence > journal.Events.Count)
             world.Fail("durable", $"a snapshot of {tenant} shows event {snapshot.Sequence} before it is durable");
-        if (snapshot.Sequence == journal.Events.Count) Balances.MustBeNaive(world, journal, snapshot.Grains);
+        if (snapshot.Sequence == journal.Events.Count)
+            Balances.MustBeNaive(world, journal, snapshot.Grains, process);
     }
 }
 

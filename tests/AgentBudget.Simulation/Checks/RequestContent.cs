@@ -24,7 +24,9 @@ internal static class RequestContent
             && effect.Spender.Parent == (open.Parent == 0 ? "" : $"sessions/s{open.Parent}"),
         AmendCommand amend => IsOf(effect, amend),
         AuthorizeToolCommand tool =>
-            tool.Request.Tool == (effect.ToolAuthorized?.Tool ?? effect.ReservationRefused?.Tool),
+            tool.Request.Tool == (effect.ToolAuthorized?.Tool ?? effect.ReservationRefused?.Tool)
+            && (effect.ToolAuthorized is not { } authorized
+                || authorized.ToolArgumentsDigest == tool.Request.ToolArgumentsDigest),
         SuspendSessionCommand suspend => effect.SessionSuspended?.Reason == suspend.Request.Reason,
         ResumeSessionCommand resume => effect.SessionResumed?.Reason == resume.Request.Reason,
         ResetBreakerCommand reset => effect.BreakerReset?.Reason == reset.Request.Reason,
@@ -46,6 +48,7 @@ internal static class RequestContent
         ApplyCatalogCommand apply => effect.CatalogApplied is { } applied && applied.Catalog.Equals(apply.Catalog),
         ExtendBudgetCommand extend => effect.BudgetExtended is { } extended
             && extended.Grain == extend.Request.Grain
+            && (extend.Request.Window.Length == 0 || extended.Window == extend.Request.Window)
             && extended.Reason == extend.Request.Reason,
         _ => false,
     };
@@ -58,6 +61,7 @@ internal static class RequestContent
         Timestamp expires = effect.Time + (request.Ttl ?? TtlDefault);
         return held.Estimate.Equals(request.Estimate)
             && held.Tool == request.Tool
+            && held.ToolArgumentsDigest == request.ToolArgumentsDigest
             && held.ExpireTime.Equals(expires)
             && (held.RequestedModel.Length == 0 || held.RequestedModel == request.Model)
             && (held.OnExpiry == OnExpiry.Charge) == (request.OnExpiry == OnExpiry.Charge);

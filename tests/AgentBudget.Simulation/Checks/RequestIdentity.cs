@@ -12,8 +12,15 @@ namespace AgentBudget.Simulation.Checks;
 internal readonly record struct RequestIdentity(string Tenant, string Operation, long Session, string RequestId)
 {
     /// <summary>Of a command; null for a query and for a dry run, which leave no trace.</summary>
-    public static RequestIdentity? Of(string tenant, Command command) => command switch
+    /// <param name="tenant">Tenant.</param>
+    /// <param name="command">The command.</param>
+    /// <param name="rootOf">The root of a session's run, to which a command for the whole run is one.</param>
+    public static RequestIdentity? Of(string tenant, Command command, Func<long, long> rootOf) => command switch
     {
+        SuspendSessionCommand { Request.WholeRun: true } suspend =>
+            new(tenant, "suspend", rootOf(suspend.Session), suspend.Request.RequestId),
+        ResumeSessionCommand { Request.WholeRun: true } resume =>
+            new(tenant, "resume", rootOf(resume.Session), resume.Request.RequestId),
         ReserveCommand { Request.DryRun: true } or ApplyCatalogCommand { Request.DryRun: true } => null,
         ReserveCommand reserve => new(tenant, "reserve", reserve.Session, reserve.Request.RequestId),
         CommitCommand commit => new(tenant, "commit", commit.Session, commit.Request.RequestId),
@@ -78,7 +85,7 @@ internal readonly record struct RequestIdentity(string Tenant, string Operation,
         return new RequestIdentity(tenant, operation, session, ledgerEvent.RequestId);
     }
 
-    private static long SessionOf(string name) =>
+    public static long SessionOf(string name) =>
         long.Parse(name.AsSpan("sessions/s".Length), System.Globalization.CultureInfo.InvariantCulture);
 
     private static string OfEnd(SessionEnded ended) =>

@@ -19,6 +19,7 @@ internal sealed class TenantJournal(SimWorld world, string tenant)
     private readonly List<ReadOnlyMemory<byte>> _bytes = [];
     private readonly List<LedgerEvent> _events = [];
     private readonly Dictionary<long, long> _holds = []; // Number → expiry.
+    private readonly Dictionary<long, long> _parents = [];
     private AuditReport? _report;
     private int _writer;
 
@@ -39,6 +40,13 @@ internal sealed class TenantJournal(SimWorld world, string tenant)
     public long LastExpiryNanos => _holds.Count == 0 ? 0 : _holds.Values.Max();
 
     public long TimeNanos => _events.Count == 0 ? 0 : NanosOf(_events[^1].Time);
+
+    /// <summary>The first session of the run that a session is of; itself for one that was never opened.</summary>
+    public long RootOf(long session)
+    {
+        while (_parents.TryGetValue(session, out long parent)) session = parent;
+        return session;
+    }
 
     /// <summary>The audit of all that landed. Made once for each end of the journal.</summary>
     public AuditReport Report()
@@ -94,6 +102,9 @@ internal sealed class TenantJournal(SimWorld world, string tenant)
         _audit.Accept(landed);
         world.Coverage.Count("fact", landed.FactCase.ToString());
         if (landed.ReservationRefused is { } refused) world.Coverage.Count("reason", refused.Reason.ToString());
+        if (landed.BreakerTripped is { } tripped) world.Coverage.Count("breaker", tripped.Breaker.ToString());
+        if (landed.SessionOpened is not null && landed.Spender.Parent.Length > 0)
+            _parents.Add(landed.Sequence, RequestIdentity.SessionOf(landed.Spender.Parent));
         FollowHolds(landed);
         world.History.Landed(tenant, landed);
     }

@@ -1,6 +1,7 @@
 using AgentBudget.Grains;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Simulation.Core;
+using Google.Protobuf.Collections;
 using Google.Protobuf.WellKnownTypes;
 
 namespace AgentBudget.Simulation.Clients;
@@ -21,19 +22,29 @@ internal static class Catalogs
 
     public static readonly string[] Models = [Unit, Unit, Dear, Dear, "odd", "dear-latest", "free", "unheard-of"];
 
-    private static readonly Period[] Periods = [Period.None, Period.Day, Period.Week, Period.Month, Period.Quarter];
+    private const int FurtherWindowsMax = 2;
 
+    private static readonly Period[] Periods =
+        [Period.None, Period.Day, Period.Week, Period.Month, Period.Quarter, Period.Year, Period.Rolling];
+
+    private static readonly string[] Windows = ["", "", "day", "week", "month", "none", "rolling:60s"];
+
+    /// <summary>A catalog, sometimes one with a fault, sometimes not to be applied.</summary>
     public static ApplyCatalogCommand Apply(TenantModel tenant)
     {
         SimRandom random = tenant.Random;
-        Catalog catalog = tenant.Catalog = Make(tenant.Name, random);
-        if (random.Below(30) == 0) catalog.UseCases[0].BusinessUnit = "unheard-of";
-        var request = new ApplyCatalogRequest
-        {
-            RequestId = tenant.NextId(),
-            Document = catalog.ToString(),
-            DryRun = random.Below(20) == 0,
-        };
+        ApplyCatalogCommand apply = First(tenant);
+        if (random.Below(30) == 0) apply.Catalog.UseCases[0].BusinessUnit = "unheard-of";
+        apply.Request.Document = apply.Catalog.ToString();
+        apply.Request.DryRun = random.Below(20) == 0;
+        return apply;
+    }
+
+    /// <summary>A catalog without a fault.</summary>
+    public static ApplyCatalogCommand First(TenantModel tenant)
+    {
+        Catalog catalog = Make(tenant.Name, tenant.Random);
+        var request = new ApplyCatalogRequest { RequestId = tenant.NextId(), Document = catalog.ToString() };
         return new ApplyCatalogCommand(request, catalog, [], "admin");
     }
 
@@ -50,6 +61,8 @@ internal static class Catalogs
         _ => $"useCases/{AnyUseCase(tenant)}",
     };
 
+    public static string AnyWindow(TenantModel tenant) => tenant.Random.Any(Windows);
+
     public static Money Nanos(long nanos) => new()
     {
         CurrencyCode = "USD",
@@ -65,7 +78,12 @@ internal static class Catalogs
         catalog.Tags.Add("customer", tag);
         int units = (int)random.Between(1, 2);
         for (int i = 0; i < units; i++)
-            catalog.BusinessUnits.Add(new BusinessUnit { Id = $"b{i}", Budget = BudgetOf(random, 20_000) });
+        {
+            var unit = new BusinessUnit { Id = $"b{i}" };
+            unit.Budget = BudgetOf(random, 20_000, unit.FurtherBudgets);
+            catalog.BusinessUnits.Add(unit);
+        }
+
         int useCases = (int)random.Between(1, 3);
         for (int i = 0; i < useCases; i++)
         {
@@ -73,9 +91,9 @@ internal static class Catalogs
             {
                 Id = $"u{i}",
                 BusinessUnit = $"b{random.Below(units)}",
-                Budget = BudgetOf(random, 9_000),
                 AllowWithoutCheaperModel = random.Coin(),
             });
+            catalog.UseCases[i].Budget = BudgetOf(random, 9_000, catalog.UseCases[i].FurtherBudgets);
             if (random.Coin()) catalog.UseCases[i].Downgrade.Add(Dear, Unit);
             if (catalog.UseCases[i].Budget is { } budget && random.Below(4) == 0) AddTiers(budget, random);
         }
@@ -83,7 +101,7 @@ internal static class Catalogs
         AddAgents(catalog, random, units);
         AddPrices(catalog, random);
         AddCosts(catalog, random);
-        catalog.Budget = BudgetOf(random, 30_000);
+        catalog.Budget = BudgetOf(random, 30_000, catalog.FurtherBudgets);
         return catalog;
     }
 
@@ -105,9 +123,9 @@ internal static class Catalogs
                 BusinessUnit = $"b{random.Below(units)}",
                 Tools = { "crm.read", "search.*" },
                 Models = { Unit, Dear, "odd", "free", Vast },
-                Budget = BudgetOf(random, 15_000),
                 SessionTtl = new Duration { Seconds = random.Spread(60, 86_400) },
             };
+            agent.Budget = BudgetOf(random, 15_000, agent.FurtherBudgets);
             agent.UseCases.Add(catalog.UseCases.Select(useCase => useCase.Id).Take((int)random.Between(1, 3)));
             if (random.Below(3) == 0)
             {
@@ -148,15 +166,16 @@ internal static class Catalogs
     private static Breakers BreakersOf(SimRandom random)
     {
         var breakers = new Breakers();
-        if (random.Coin()) breakers.Refusals = CountOf(random);
-        if (random.Coin()) breakers.StepsWithoutOutcome = CountOf(random);
+        if (random.Coin()) breakers.Refusals = CountOf(random, timesMax: 30);
+        if (random.Coin()) breakers.StepsWithoutOutcome = CountOf(random, timesMax: 30);
+        if (random.Coin()) breakers.SameToolCall = CountOf(random, timesMax: 4);
         if (random.Coin()) breakers.BurnRate = new BurnBreaker { CostPerMinute = Nanos(random.Spread(1, 4000)) };
         return breakers;
     }
 
-    private static CountBreaker CountOf(SimRandom random) => new()
+    private static CountBreaker CountOf(SimRandom random, long timesMax) => new()
     {
-        Times = random.Spread(1, 30),
+        Times = random.Spread(1, timesMax),
         Mode = (BreakerMode)random.Below(3),
         Suspends = (BreakerReach)random.Below(3),
     };
@@ -174,13 +193,41 @@ internal static class Catalogs
         Rates = new Rates { Input = input, Output = output },
     };
 
-    private static Budget? BudgetOf(SimRandom random, long nanosMax)
+    // The first window; sometimes more of other periods beside it.
+    private static Budget? BudgetOf(SimRandom random, long nanosMax, RepeatedField<Budget> further)
     {
         if (random.Below(3) == 0) return null;
-        var budget = new Budget { Period = random.Any(Periods) };
+        int first = random.Below(Periods.Length);
+        if (random.Below(4) == 0)
+        {
+            long windows = random.Between(1, FurtherWindowsMax);
+            for (int i = 1; i <= windows; i++)
+                further.Add(WindowOf(random, nanosMax, Periods[(first + i) % Periods.Length]));
+        }
+
+        return WindowOf(random, nanosMax, Periods[first]);
+    }
+
+    private static Budget WindowOf(SimRandom random, long nanosMax, Period period)
+    {
+        var budget = new Budget { Period = period };
         bool hasMoney = random.Below(6) > 0;
-        if (hasMoney) budget.Limit = Nanos(random.Spread(0, nanosMax));
-        if (!hasMoney || random.Below(4) == 0) budget.Tokens = random.Spread(0, nanosMax);
+        if (hasMoney) budget.Limit = Nanos(LimitOf(random, nanosMax));
+        if (!hasMoney || random.Below(4) == 0) budget.Tokens = LimitOf(random, nanosMax);
+        if (period == Period.Rolling) budget.Rolling = new Duration { Seconds = random.Spread(60, 3600) };
+        else if (period != Period.None && random.Below(3) == 0) budget.Rollover = RolloverOf(random, nanosMax);
         return budget;
+    }
+
+    // Most let some calls through before they stop them; some stop the first.
+    private static long LimitOf(SimRandom random, long max) =>
+        random.Below(6) == 0 ? random.Spread(0, max) : random.Between(max / 2, 4 * max);
+
+    private static Rollover RolloverOf(SimRandom random, long nanosMax)
+    {
+        var rollover = new Rollover();
+        if (random.Coin()) rollover.Cap = Nanos(random.Spread(0, nanosMax));
+        if (random.Coin()) rollover.CapTokens = random.Spread(0, nanosMax);
+        return rollover;
     }
 }

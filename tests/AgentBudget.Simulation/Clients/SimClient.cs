@@ -14,6 +14,8 @@ internal sealed class SimClient(SimWorld world, int number, SimRandom random)
 {
     private const long TimeoutMax = 15 * SimScheduler.Second;
     private const int AttemptsMax = 6;
+    private const int EndedTokensMax = 100_000; // The smallest of the bounds of a tenant as a whole.
+    private const int CrowdBatch = 1000;
 
     private int _left = world.Plan.Commands / world.Plan.Clients;
     private int _silo;
@@ -24,11 +26,26 @@ internal sealed class SimClient(SimWorld world, int number, SimRandom random)
     /// <summary>A tenant begins with its catalog and some sessions; without them nothing else has an effect.</summary>
     public void Found(TenantModel tenant)
     {
-        Send(tenant, Catalogs.Apply(tenant), _ =>
+        Send(tenant, Catalogs.First(tenant), _ =>
         {
             int sessions = (int)random.Spread(1, 6);
             for (int i = 0; i < sessions; i++) Send(tenant, Workload.Open(tenant));
+            if (world.Plan.IsCrowded && tenant == world.Tenants[0]) Crowd(tenant, EndedTokensMax + 1);
         });
+    }
+
+    // Ends as many tokens as a tenant may have ended, and one more.
+    private void Crowd(TenantModel tenant, int left)
+    {
+        int batch = Math.Min(left, CrowdBatch);
+        int answered = 0;
+        for (int i = 0; i < batch; i++)
+        {
+            Send(tenant, Workload.EndToken(tenant), _ =>
+            {
+                if (++answered == batch && left > batch) Crowd(tenant, left - batch);
+            });
+        }
     }
 
     public void Begin() => world.Scheduler.After(random.Spread(0, SimScheduler.Second), Act);

@@ -21,8 +21,8 @@ internal sealed class TenantModel(SimWorld world, string name, SimRandom random)
 
     public SimWorld World => world;
 
-    /// <summary>The catalog that was sent last.</summary>
-    public Catalog? Catalog { get; set; }
+    /// <summary>A catalog was applied.</summary>
+    public bool HasCatalog { get; private set; }
 
     public List<long> Sessions { get; } = [];
 
@@ -64,6 +64,7 @@ internal sealed class TenantModel(SimWorld world, string name, SimRandom random)
     {
         if (answer.Outcome != Outcome.Done || answer.Event is not { Sequence: > 0 } told) return;
         if (told.SessionOpened is not null && !Sessions.Contains(told.Sequence)) Sessions.Add(told.Sequence);
+        HasCatalog |= told.CatalogApplied is not null;
         Left? left = told.ReservationHeld?.Left ?? told.ReservationRefused?.Left ?? told.ReservationSettled?.Left;
         if (told.CredentialCreated is not null) Credentials.Add(told.Sequence);
         if (command is ReserveCommand reserve)

@@ -36,13 +36,19 @@ internal static partial class Workload
 
     private static AuthorizeToolCommand AuthorizeTool(TenantModel tenant) => new(
         AnySession(tenant),
-        new AuthorizeToolRequest { RequestId = tenant.NextId(), Tool = tenant.Random.Any(NamedTools) });
+        new AuthorizeToolRequest
+        {
+            RequestId = tenant.NextId(),
+            Tool = tenant.Random.Any(NamedTools),
+            ToolArgumentsDigest = tenant.Random.Any(Digests),
+        });
 
     private static RecordCostCommand RecordCost(TenantModel tenant)
     {
         SimRandom random = tenant.Random;
         var request = new RecordCostRequest { RequestId = tenant.NextId(), Sku = random.Any(Skus) };
-        if (random.Coin()) request.Quantity = random.Below(8) / 2.0;
+        request.ToolArgumentsDigest = random.Any(Digests);
+        if (random.Coin()) request.Quantity = random.Between(1, 8) / 2.0;
         if (random.Below(30) == 0) request.Quantity = 1_000_000_000;
         if (random.Below(4) == 0) request.Tags.Add("customer", random.Below(12) == 0 ? "k9" : "k2");
         return new RecordCostCommand(AnySession(tenant), request);
@@ -50,12 +56,18 @@ internal static partial class Workload
 
     private static CreateCredentialCommand CreateCredential(TenantModel tenant)
     {
-        var request = new CreateCredentialRequest
+        SimRandom random = tenant.Random;
+        var request = new CreateCredentialRequest { RequestId = tenant.NextId() };
+        (request.Principal, request.Role) = random.Below(6) switch
         {
-            RequestId = tenant.NextId(),
-            Principal = $"agents/{Catalogs.AnyAgent(tenant)}",
-            Role = Role.Agent,
+            0 => ("people/kim", Role.Owner),
+            1 => ("gateway-1", Role.Gateway),
+            2 => ("agents/nobody", Role.Agent),
+            _ => ($"agents/{Catalogs.AnyAgent(tenant)}", Role.Agent),
         };
+        if (request.Role == Role.Owner) request.Grains.Add($"useCases/{Catalogs.AnyUseCase(tenant)}");
+        // Some expire while the run goes on, some are to end before they begin.
+        if (random.Below(3) == 0) request.ExpireTime = WallIn(tenant, random.Between(-5, 120));
         byte[] secret = new byte[32];
         for (int i = 0; i < secret.Length; i++) secret[i] = (byte)tenant.Random.Below(256);
         return new CreateCredentialCommand(request, ByteString.CopyFrom(secret), Caller);
@@ -81,6 +93,35 @@ internal static partial class Workload
         return new RevokeAccessTokenCommand(tenant.NextId(), revoked, Caller);
     }
 
+    /// <summary>Ends a token of its own that would have lived on for days.</summary>
+    public static RevokeAccessTokenCommand EndToken(TenantModel tenant)
+    {
+        string id = tenant.NextId();
+        var revoked = new AccessTokenRevoked { TokenId = id, Credential = 2, ExpireTime = WallIn(tenant, 864_000) };
+        return new RevokeAccessTokenCommand(id, revoked, Caller);
+    }
+
+    // Of credentials by rising number, some of which ended.
+    private static RecordCredentialUsesCommand RecordUses(TenantModel tenant)
+    {
+        var used = new CredentialsUsed();
+        foreach (long credential in tenant.Credentials.Where(_ => tenant.Random.Coin()).Distinct().Order())
+        {
+            // The clock that saw it may be ahead of the log's.
+            Timestamp seen = WallIn(tenant, tenant.Random.Between(-60, 60));
+            seen.Seconds -= seen.Seconds % 60;
+            seen.Nanos = 0;
+            used.Uses.Add(new CredentialUse
+            {
+                Credential = credential,
+                LastUseTime = seen,
+                Places = { "203.0.113.0/24" },
+            });
+        }
+
+        return new RecordCredentialUsesCommand(tenant.NextId(), used);
+    }
+
     private static RecordKeyRotationCommand RotateKey(TenantModel tenant)
     {
         string id = tenant.NextId();
@@ -88,11 +129,25 @@ internal static partial class Workload
         return new RecordKeyRotationCommand(id, rotated, Caller);
     }
 
-    private static SuspendSessionCommand SuspendSession(TenantModel tenant) => new(
-        AnySession(tenant), new SuspendSessionRequest { RequestId = tenant.NextId(), Reason = "odd" }, Caller);
+    private static SuspendSessionCommand SuspendSession(TenantModel tenant)
+    {
+        long session = AnySession(tenant);
+        var request = new SuspendSessionRequest { RequestId = tenant.NextId(), Reason = "odd" };
+        request.WholeRun = IsWholeRun(tenant, session);
+        return new SuspendSessionCommand(session, request, Caller);
+    }
 
-    private static ResumeSessionCommand ResumeSession(TenantModel tenant) => new(
-        AnySession(tenant), new ResumeSessionRequest { RequestId = tenant.NextId(), Reason = "seen" }, Caller);
+    private static ResumeSessionCommand ResumeSession(TenantModel tenant)
+    {
+        long session = AnySession(tenant);
+        var request = new ResumeSessionRequest { RequestId = tenant.NextId(), Reason = "seen" };
+        request.WholeRun = IsWholeRun(tenant, session);
+        return new ResumeSessionCommand(session, request, Caller);
+    }
+
+    // Of a session that a caller was told of, so that it is known which run it is of.
+    private static bool IsWholeRun(TenantModel tenant, long session) =>
+        tenant.Random.Below(3) == 0 && tenant.Sessions.Contains(session);
 
     private static ResetBreakerCommand ResetBreaker(TenantModel tenant) => new(
         new ResetBreakerRequest

@@ -36,6 +36,14 @@ internal static partial class Workload
                 ExtendBudgetRequest extended = extend.Request.Clone();
                 extended.Reason += "!";
                 return extend with { Request = extended };
+            case RecordCostCommand cost:
+                RecordCostRequest recorded = cost.Request.Clone();
+                recorded.Sku += "!";
+                return cost with { Request = recorded };
+            case SuspendSessionCommand suspend:
+                SuspendSessionRequest suspended = suspend.Request.Clone();
+                suspended.Reason += "!";
+                return suspend with { Request = suspended };
             default:
                 return null;
         }

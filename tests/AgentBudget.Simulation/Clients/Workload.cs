@@ -12,7 +12,9 @@ internal static partial class Workload
     private const string Nobody = "nobody";
     private static readonly string[] Skus = ["sandbox.minute", "search.web", "unheard-of"];
     private static readonly string[] NamedTools = ["crm.read", "search.web", "billing.pay"];
-    private static readonly string[] Tools = ["", "", "", "crm.read", "search.web", "billing.pay"];
+    private static readonly string[] Tools = ["", "", "", "", "", "crm.read", "crm.read", "search.web", "billing.pay"];
+
+    private static readonly string[] Digests = ["", "a", "a", "a", "b"];
 
     private static readonly (int Weight, Func<TenantModel, Command> Make)[] Table =
     [
@@ -20,14 +22,14 @@ internal static partial class Workload
         (60, RecordCost), (12, SuspendSession), (12, ResumeSession), (8, ResetBreaker),
         (20, Renew), (15, EndSession), (10, Revoke), (30, Extend), (20, Catalogs.Apply), (40, Query),
         (8, CreateCredential), (6, RevokeCredential), (8, SuspendAgent), (8, ResumeAgent), (2, DecommissionAgent),
-        (6, RevokeAccessToken), (6, RotateKey),
+        (6, RevokeAccessToken), (6, RotateKey), (6, RecordUses),
     ];
 
     private static readonly int TotalWeight = Table.Sum(row => row.Weight);
 
     public static Command Next(TenantModel tenant)
     {
-        if (tenant.Catalog is null && tenant.Random.Below(8) > 0) return Catalogs.Apply(tenant);
+        if (!tenant.HasCatalog && tenant.Random.Below(8) > 0) return Catalogs.Apply(tenant);
         if (tenant.Sessions.Count == 0 && tenant.Random.Below(8) > 0) return Open(tenant);
         int at = tenant.Random.Below(TotalWeight);
         foreach ((int weight, Func<TenantModel, Command> make) in Table)
@@ -96,8 +98,9 @@ internal static partial class Workload
             Model = isAtLimit ? Catalogs.Unit : random.Any(Catalogs.Models),
             Tool = random.Any(Tools),
             Estimate = new TokenEstimate { InputTokens = input },
+            ToolArgumentsDigest = random.Any(Digests),
             OnExpiry = (OnExpiry)random.Below(3),
-            ServiceTier = (ServiceTier)random.Below(5),
+            ServiceTier = random.Coin() ? ServiceTier.Unspecified : (ServiceTier)random.Below(5),
             DryRun = random.Below(30) == 0,
         };
         if (!isAtLimit) request.Estimate.MaxOutputTokens = random.Spread(0, 400);
@@ -200,6 +203,7 @@ internal static partial class Workload
             RequestId = tenant.NextId(),
             Grain = Catalogs.AnyGrain(tenant),
             Reason = "more",
+            Window = Catalogs.AnyWindow(tenant),
         };
         switch (random.Below(9))
         {
@@ -222,20 +226,22 @@ internal static partial class Workload
 
         if (random.Coin())
         {
-            long from = random.Below(6) == 0 ? -3600 : 1;
-            DateTime wall = new(tenant.World.Silos[0].Wall.NowTicks(tenant.World.Scheduler), DateTimeKind.Utc);
-            request.ExpireTime = wall.AddSeconds(random.Between(from, 7200)).ToTimestamp();
+            bool isOver = random.Below(6) == 0;
+            request.ExpireTime = WallIn(tenant, isOver ? -random.Between(0, 3600) : random.Spread(1, 7200));
         }
 
         return new ExtendBudgetCommand(request, Caller);
     }
 
-    private static Command Query(TenantModel tenant) => tenant.Random.Below(5) switch
+    private static Command Query(TenantModel tenant) => tenant.Random.Below(8) switch
     {
         0 => new BalanceQuery(AnySession(tenant), ""),
         1 => new SessionQuery(AnySession(tenant)),
         2 => new SessionsQuery(new ListSessionsRequest { PageSize = 3 }),
         3 => new CatalogQuery(),
+        4 => new CredentialQuery(tenant.Credentials.Count == 0 ? 3 : tenant.Random.Any(tenant.Credentials)),
+        5 => new CredentialsQuery(new ListCredentialsRequest { PageSize = 3 }),
+        6 => new CredentialBookQuery(),
         _ => new SpendSnapshotQuery(new SpendFilter { UseCase = $"useCases/{Catalogs.AnyUseCase(tenant)}" }),
     };
 
@@ -252,6 +258,13 @@ internal static partial class Workload
         tenant.Holds[Math.Max(0, tenant.Holds.Count - 1 - (int)tenant.Random.Spread(0, 60))];
 
     private static long Misnamed(SimRandom random, long number) => random.Below(40) == 0 ? number + 1 : number;
+
+    // What a caller's clock will say by then: that of the first silo is as right or wrong as any.
+    private static Timestamp WallIn(TenantModel tenant, long seconds)
+    {
+        DateTime wall = new(tenant.World.Silos[0].Wall.NowTicks(tenant.World.Scheduler), DateTimeKind.Utc);
+        return wall.AddSeconds(seconds).ToTimestamp();
+    }
 
     private static Duration Seconds(long seconds) => new() { Seconds = seconds };
 }

@@ -11,9 +11,6 @@ internal static class Expected
     /// <summary>Seeds per demanded occurrence.</summary>
     public const int SeedsPerOccurrence = 1000;
 
-    // A million sessions of one tenant take longer than a run has.
-    private static readonly Outcome[] BeyondReach = [Outcome.BoundReached];
-
     // Reasons that no rule of this release gives; sessions of an agent that is gone are closed, which comes first.
     private static readonly Reason[] NotGiven = [Reason.Unspecified, Reason.Rate, Reason.AgentDecommissioned];
 
@@ -21,7 +18,8 @@ internal static class Expected
         Names("fault", Enum.GetValues<SimFault>())
             .Concat(Names("append", Enum.GetValues<AppendOutcome>()))
             .Concat(Names("fault told", Enum.GetValues<TenantFault>()))
-            .Concat(Names("outcome", Enum.GetValues<Outcome>().Except(BeyondReach)))
+            .Concat(Names("outcome", Enum.GetValues<Outcome>()))
+            .Concat(Names("breaker", Enum.GetValues<Breaker>().Except([Breaker.Unspecified])))
             .Concat(Names("reason", Enum.GetValues<Reason>().Except(NotGiven)))
             .Concat(Names("fact", Enum.GetValues<LedgerEvent.FactOneofCase>()
                 .Except([LedgerEvent.FactOneofCase.None])));

@@ -103,7 +103,7 @@ internal sealed class SimRun
         if (hasHalted || hasOther) Survivor.Kill();
         if (Survivor.Process is not { IsAlive: true }) Survivor.Start();
         // The others are gone for good, and one serves what they had.
-        foreach (SimSilo silo in _world.Silos.Skip(1)) silo.Kill();
+        foreach (SimSilo silo in _world.Silos.Skip(1)) silo.Remove();
         _world.Watchers.ServedBy(Survivor);
     }
 
@@ -172,7 +172,7 @@ internal sealed class SimRun
         Survivor.Process!.Submit(journal.Tenant, new Grains.BalanceQuery(0, grain), reply =>
         {
             if (reply.Answer.View is Protocol.V1.GetBalanceResponse balances && journal.Events.Count == events)
-                Balances.MustBeNaive(_world, journal, balances.Grains);
+                Balances.MustBeNaive(_world, journal, balances.Grains, reply.Process);
             else if (reply.Fault is not null || journal.Events.Count != events)
             {
                 Scheduler.After(ProbeTicks, () => AskBalance(journal, grain, answered));

@@ -52,7 +52,7 @@ internal sealed class CrossTenantCache : Mutant
 
     public override async ValueTask<Answer> SubmitAsync(ITenantHost host, string tenant, Command command)
     {
-        RequestIdentity? identity = RequestIdentity.Of("", command);
+        RequestIdentity? identity = RequestIdentity.Of("", command, session => session);
         if (identity is { } known && _answers.TryGetValue(known, out Answer answer)) return answer;
         answer = await host.SubmitAsync(tenant, command);
         if (identity is { } asked && answer is { Outcome: Outcome.Done, Event.Sequence: > 0 }) _answers[asked] = answer;

@@ -167,7 +167,8 @@ internal sealed class IgnoredContent : LedgerMutant
         {
             Answer answer = base.Handle(command, nowNanos, events);
             if (answer is { Outcome: Outcome.Done, Event: { Sequence: > 0 } recorded }) Follow(recorded);
-            if (answer.Outcome != Outcome.KeyReused || RequestIdentity.Of(tenant, command) is not { } identity)
+            RequestIdentity? asked = RequestIdentity.Of(tenant, command, session => session);
+            if (answer.Outcome != Outcome.KeyReused || asked is not { } identity)
                 return answer;
             return _effects.TryGetValue(identity, out long effect)
                 ? new Answer(Outcome.Done, DuplicateOf: effect)

@@ -13,10 +13,14 @@ internal sealed class SimSilo(SimWorld world, int number)
 
     public SimProcess? Process { get; private set; }
 
+    /// <summary>Whoever meant to start it again does so in vain.</summary>
+    public bool IsGone { get; private set; }
+
     public bool IsServing => Process is { IsServing: true };
 
     public void Start()
     {
+        if (IsGone) return;
         SimProcess process = Process = world.NewProcess(this);
         world.Trace(Traced.Started, number, process.Number);
         process.Start(isStarted =>
@@ -32,6 +36,13 @@ internal sealed class SimSilo(SimWorld world, int number)
         if (Process is not { IsAlive: true } process) return;
         world.Trace(Traced.Killed, number, process.Number);
         process.Kill();
+    }
+
+    /// <summary>The machine is gone for good, with what ran on it.</summary>
+    public void Remove()
+    {
+        IsGone = true;
+        Kill();
     }
 
     /// <summary>An orderly end; what it waited for is answered.</summary>

@@ -10,6 +10,7 @@ namespace AgentBudget.Simulation.Swarms;
 internal sealed class SwarmPlan
 {
     private const int FaultsMaxPermille = 150; // Above it little gets done between two faults.
+    private const int CrowdedOneIn = 300; // It takes seconds.
 
     private readonly int[] _permille = new int[Enum.GetValues<SimFault>().Length];
     private readonly int[] _times = new int[Enum.GetValues<SimFault>().Length];
@@ -26,7 +27,7 @@ internal sealed class SwarmPlan
     [
         (SimFault.AppendSlow, 40), (SimFault.AppendUnknownWritten, 100), (SimFault.AppendUnknownNotWritten, 100),
         (SimFault.AppendUnknownLandsLate, 100), (SimFault.FenceTaken, 60), (SimFault.AcquireFailed, FaultsMaxPermille),
-        (SimFault.AcquireAnswerLost, FaultsMaxPermille), (SimFault.ReadFailed, 60), (SimFault.ReadDamaged, 12),
+        (SimFault.AcquireAnswerLost, FaultsMaxPermille), (SimFault.ReadFailed, 60), (SimFault.ReadDamaged, 40),
         (SimFault.SnapshotFailed, FaultsMaxPermille), (SimFault.SnapshotTorn, FaultsMaxPermille),
         (SimFault.TurnDefect, 10), (SimFault.RequestLost, 60), (SimFault.RequestDuplicated, 100),
         (SimFault.RequestReordered, FaultsMaxPermille), (SimFault.AnswerLost, 80),
@@ -34,7 +35,8 @@ internal sealed class SwarmPlan
 
     public SwarmPlan(SimRandom random)
     {
-        bool isFaultless = random.Below(12) == 0;
+        IsCrowded = random.Below(CrowdedOneIn) == 0;
+        bool isFaultless = random.Below(12) == 0 || IsCrowded;
         foreach ((SimFault fault, int max) in Timed)
         {
             if (!isFaultless && random.Below(3) == 0) _times[(int)fault] = (int)random.Between(1, max);
@@ -63,6 +65,9 @@ internal sealed class SwarmPlan
         Shape = random.Fork();
         Host = HostOptions(random);
     }
+
+    /// <summary>The first tenant comes to a bound of its size. Without faults, which would only prolong it.</summary>
+    public bool IsCrowded { get; }
 
     public int Silos { get; }
 
@@ -110,8 +115,8 @@ internal sealed class SwarmPlan
 
     private TenantHostOptions HostOptions(SimRandom random) => new()
     {
-        WaitingCommandsMax = random.Below(5) == 0 ? (int)random.Spread(1, 16) : 16_384,
-        SnapshotEveryEvents = random.Below(3) == 0 ? random.Spread(5, 200) : 1_000_000,
+        WaitingCommandsMax = random.Below(5) == 0 && !IsCrowded ? (int)random.Spread(1, 16) : 16_384,
+        SnapshotEveryEvents = random.Below(3) == 0 && !IsCrowded ? random.Spread(5, 200) : 1_000_000,
         PassivateAfter = HoldTtl is TtlShape.Short or TtlShape.Absent
             ? TimeSpan.FromTicks(random.Spread(SimScheduler.Second, 600 * SimScheduler.Second))
             : TimeSpan.FromMinutes(10),
