@@ -19,6 +19,7 @@ internal sealed record BenchOptions
           --sessions N         sessions that spend, per workload            (400; connections to 100000)
           --tenants N          tenants of the many-tenants workload         (8; 1 to 1000)
           --only TEXT          measures only work whose name holds the text, such as "reserve, one"
+          --grains             counts what the grains' hot path allocates instead, in this process, beside its events
           --no-build           starts the silo as it was last built
           --silo-log           shows what the started silo prints
           --edge               measures the protocol edge against Kestrel alone instead of a silo
@@ -29,7 +30,8 @@ internal sealed record BenchOptions
           --admin-key FILE     file that holds its admin key
           --pid N              its process, to measure its CPU time; only on this machine
 
-        Exit codes: 0 measured; 1 not measured, or calls failed or were denied; 64 bad usage.
+        Exit codes: 0 measured; 1 not measured, or calls failed or were denied, or the grains allocated more than their
+        events; 64 bad usage.
         """;
 
     public bool IsQuick { get; private init; }
@@ -49,6 +51,8 @@ internal sealed record BenchOptions
     public int Tenants { get; private init; } = 8;
 
     public string Only { get; private init; } = "";
+
+    public bool IsOfGrains { get; private init; }
 
     public bool SkipsBuild { get; private init; }
 
@@ -84,6 +88,7 @@ internal sealed record BenchOptions
                 "--sessions" => options with { Sessions = Integer(name, Value(), 1, 100_000) },
                 "--tenants" => options with { Tenants = Integer(name, Value(), 1, 1000) },
                 "--only" => options with { Only = Value() },
+                "--grains" => options with { IsOfGrains = true },
                 "--no-build" => options with { SkipsBuild = true },
                 "--silo-log" => options with { ShowsSiloLog = true },
                 "--edge" => options with { IsEdge = true },

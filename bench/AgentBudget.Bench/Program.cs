@@ -1,4 +1,5 @@
 using AgentBudget.Bench;
+using AgentBudget.Bench.Grains;
 
 const int ExitNotMeasured = 1;
 const int ExitUsage = 64;
@@ -19,6 +20,8 @@ catch (FormatException exception)
     Console.Error.WriteLine($"{exception.Message}; see --help");
     return ExitUsage;
 }
+
+if (options.IsOfGrains) return GrainsBench.Run(Console.Out) ? 0 : ExitNotMeasured;
 
 using var cancellation = new CancellationTokenSource();
 Console.CancelKeyPress += (_, pressed) =>
