@@ -63,8 +63,10 @@ internal sealed class SkippedTenantCheck : LedgerMutant
         {
             if (command is not ApplyCatalogCommand { Catalog.Budget: not null } apply)
                 return base.Handle(command, nowNanos, events);
+            // The windows stay as they are, and end when they should; they only never refuse.
             Catalog without = apply.Catalog.Clone();
-            without.Budget = null;
+            foreach (Budget window in without.FurtherBudgets.Prepend(without.Budget))
+                window.Tiers.Add(new Tier { AtPercent = 1000, Action = TierAction.Refuse });
             Answer answer = base.Handle(apply with { Catalog = without }, nowNanos, events);
             if (answer.Event?.CatalogApplied is { } applied) applied.Catalog = apply.Catalog;
             return answer;
