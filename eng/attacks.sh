@@ -4,10 +4,12 @@
 #
 #   eng/attacks.sh        a few seconds of each attack, as CI does
 #   eng/attacks.sh 60     a minute of each; the good callers' p99 is judged as well, which takes many calls
+#   eng/attacks.sh 60 rapid_reset     a minute of one of them: rapid_reset, drips, empty_messages or floods
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 SECONDS_EACH=${1:-4}
+ATTACK=${2:-}
 READY_SECONDS_MAX=60
 PYTHON=/usr/bin/python3
 
@@ -41,7 +43,7 @@ done
 
 status=0
 "$PYTHON" eng/attacks/attacks.py --http "$http" --grpc "$grpc" --key "$folder/data/admin.key" --pid "$silo" \
-  --seconds "$SECONDS_EACH" || status=$?
+  --seconds "$SECONDS_EACH" --only "$ATTACK" || status=$?
 lines=$(wc -l <"$folder/silo.log")
 echo "lines in the silo's log: $lines"
 if [[ $status -ne 0 ]]; then cut -c 1-200 "$folder/silo.log" | tail -n 20; fi

@@ -16,6 +16,7 @@ internal sealed record BenchOptions
           --seconds S          length of one measurement                    (3; quick 0.5; 0.1 to 60)
           --connections N      HTTP/2 connections                           (4; 1 to 256)
           --streams N          concurrent calls on each                     (100; 1 to 100)
+          --items N            items in flight on a Spend stream            (2000; 1 to 4096)
           --sessions N         sessions that spend, per workload            (400; connections to 100000)
           --tenants N          tenants of the many-tenants workload         (8; 1 to 1000)
           --only TEXT          measures only work whose name holds the text, such as "reserve, one"
@@ -45,6 +46,8 @@ internal sealed record BenchOptions
     public int Connections { get; private init; } = 4;
 
     public int Streams { get; private init; } = 100;
+
+    public int Items { get; private init; } = 2000;
 
     public int Sessions { get; private init; } = 400;
 
@@ -85,6 +88,7 @@ internal sealed record BenchOptions
                 "--seconds" => options with { Seconds = Number(name, Value(), 0.1, 60) },
                 "--connections" => options with { Connections = Integer(name, Value(), 1, 256) },
                 "--streams" => options with { Streams = Integer(name, Value(), 1, 100) },
+                "--items" => options with { Items = Integer(name, Value(), 1, 4096) },
                 "--sessions" => options with { Sessions = Integer(name, Value(), 1, 100_000) },
                 "--tenants" => options with { Tenants = Integer(name, Value(), 1, 1000) },
                 "--only" => options with { Only = Value() },

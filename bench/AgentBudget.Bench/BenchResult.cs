@@ -95,6 +95,7 @@ internal sealed class BenchResult
             _options.Seconds,
             _options.Connections,
             _options.Streams,
+            _options.Items,
             _options.Sessions,
             _options.Tenants,
             Results = _lines,

@@ -147,14 +147,14 @@ internal sealed class BenchRun : IDisposable
         return measurement;
     }
 
-    // The same work, sessions and calls in flight as over all connections, through one stream.
+    // The same work and sessions through one stream.
     private async Task<Measurement> StreamAsync(Scenario scenario, TimeSpan time)
     {
         var open = NewOpenHolds();
         var workload = new BudgetWorkload(
             scenario.Sequence, _headers, scenario.Sessions[0], TakeIds(), open[0]);
         var measurement = await _runner.RunStreamAsync(
-            scenario.Name + OneStream, time, _headers.Of(_headers.Spend, tenant: null), workload);
+            scenario.Name + OneStream, time, _options.Items, _headers.Of(_headers.Spend, tenant: null), workload);
         await ReleaseAsync(scenario, open);
         return measurement;
     }

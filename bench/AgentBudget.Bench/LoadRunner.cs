@@ -62,12 +62,11 @@ internal sealed class LoadRunner : IDisposable
                 workloadOf(index), new Pace(start, window.EndTicks, callsPerSecond / _connections.Length), tally);
         });
 
-    /// <summary>
-    /// One connection with one stream that holds as many items in flight as all the others have calls.
-    /// </summary>
-    public async Task<Measurement> RunStreamAsync(string name, TimeSpan time, Header[] headers, Workload workload)
+    /// <summary>One connection with one stream, and so many items in flight on it.</summary>
+    public async Task<Measurement> RunStreamAsync(
+        string name, TimeSpan time, int items, Header[] headers, Workload workload)
     {
-        using var connection = new ItemConnection(_address, headers, Connections * _streams);
+        using var connection = new ItemConnection(_address, headers, items);
         return await MeasureAsync(
             name, time, threads: 1, (_, window, tally) => connection.RunBusy(workload, window.EndTicks, tally));
     }

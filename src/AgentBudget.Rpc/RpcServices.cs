@@ -41,17 +41,14 @@ public sealed class RpcServices
     /// Says that requests carry a long text again and again, such as a token: requests of methods added before then
     /// share one string of it. It changes no meaning, only what a call costs.
     /// </summary>
-    /// <param name="field">The name of the field, at the top of whichever request has one of type string.</param>
+    /// <param name="field">The name of the field: of type string, at the top of a request or of the messages that are
+    /// fields of it.</param>
     public RpcServices ShareText(string field)
     {
         ArgumentException.ThrowIfNullOrEmpty(field);
+        SharedTexts texts = new();
         foreach (RpcMethod method in _methods)
-        {
-            FieldDescriptor? found = method.Descriptor.InputType.FindFieldByName(field);
-            if (found is { FieldType: FieldType.String, IsRepeated: false })
-                method.SharedField = new SharedField(found);
-        }
-
+            method.SharedField = SharedField.Of(method.Descriptor.InputType, field, texts);
         return this;
     }
 }

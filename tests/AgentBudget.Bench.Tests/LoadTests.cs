@@ -115,7 +115,7 @@ public sealed class LoadTests : IAsyncLifetime, IDisposable
         "work", Time, connection => WorkloadOf(sequence, connection, open));
 
     private Task<Measurement> StreamAsync(CallSequence sequence) => _runner.RunStreamAsync(
-        "stream", Time, _headers.Of(_headers.Spend, tenant: null), WorkloadOf(sequence, 0, []));
+        "stream", Time, Connections * Streams, _headers.Of(_headers.Spend, tenant: null), WorkloadOf(sequence, 0, []));
 
     private BudgetWorkload WorkloadOf(CallSequence sequence, int connection, List<OpenHold>[] open) => new(
         sequence, _headers, _sessions, (ulong)connection << 40, open.Length > 0 ? open[connection] : []);

@@ -1,95 +1,106 @@
-using System.Numerics;
-using System.Runtime.InteropServices;
-using System.Text;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
 
 namespace AgentBudget.Rpc.Wire;
 
 /// <summary>
-/// A long text that calls repeat, such as a token: it becomes one string that the messages share, instead of one each.
-/// Callers with many such texts find theirs often enough; what is not found is made anew, as without this.
+/// Parses the messages of a type that carry a text which calls repeat: it becomes one string that the messages share,
+/// instead of one each. The text is a field of the type, or of messages that are fields of it, as of the items of a
+/// stream.
 /// </summary>
-internal sealed class SharedField(FieldDescriptor field)
+internal sealed class SharedField
 {
-    /// <summary>Texts that are kept; of some hundred characters each, so some MiB at most.</summary>
-    private const int TextsMax = 4096; // A power of two.
+    private readonly MessageParser _parser;
+    private readonly SharedTexts _texts;
+    private readonly Part[] _parts;
 
-    /// <summary>A text is kept from here on; shorter ones cost less than looking for them.</summary>
-    private const int BytesMin = 64;
+    private SharedField(MessageDescriptor type, SharedTexts texts, Part[] parts)
+    {
+        _parser = type.Parser;
+        _texts = texts;
+        _parts = parts;
+    }
 
-    /// <summary>Longer ones are not kept, so that nobody fills memory with them.</summary>
-    private const int BytesMax = 4096;
+    /// <summary>Either the text, or a message that has it.</summary>
+    private sealed record Part(uint Tag, FieldDescriptor Field, SharedField? Within);
 
-    private static readonly UTF8Encoding StrictUtf8 =
-        new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
-
-    private readonly Text?[] _texts = new Text?[TextsMax];
-    private readonly uint _tag = WireFormat.MakeTag(field.FieldNumber, WireFormat.WireType.LengthDelimited);
-
-    private sealed record Text(byte[] Utf8, string Value);
+    /// <summary>How to parse a type; null for one that does not have the text.</summary>
+    /// <param name="type">The type.</param>
+    /// <param name="name">The name of the field.</param>
+    /// <param name="texts">The strings that are shared.</param>
+    internal static SharedField? Of(MessageDescriptor type, string name, SharedTexts texts)
+    {
+        if (TextOf(type, name) is FieldDescriptor text)
+            return new SharedField(type, texts, [new Part(TagOf(text), text, Within: null)]);
+        Part[] parts =
+        [
+            .. type.Fields.InFieldNumberOrder()
+                .Where(field => field is { FieldType: FieldType.Message, IsRepeated: false }
+                    && TextOf(field.MessageType, name) is not null)
+                .Select(field => new Part(TagOf(field), field, Of(field.MessageType, name, texts))),
+        ];
+        return parts.Length == 0 ? null : new SharedField(type, texts, parts);
+    }
 
     /// <summary>Parses a message, with its text shared when it has one.</summary>
     /// <exception cref="InvalidProtocolBufferException">The message is malformed.</exception>
     internal IMessage Parse(ReadOnlySpan<byte> payload)
     {
-        MessageParser parser = field.ContainingType.Parser;
-        if (!TryFind(payload, out Range whole, out Range value) || Share(payload[value]) is not { } text)
-            return parser.ParseFrom(payload);
-        IMessage message = parser.ParseFrom(payload[..whole.Start]);
+        if (Find(payload, out Range whole, out Range value) is not Part part)
+            return _parser.ParseFrom(payload);
+        object? found = part.Within is null ? _texts.Share(payload[value]) : part.Within.Parse(payload[value]);
+        if (found is null)
+            return _parser.ParseFrom(payload);
+        IMessage message = _parser.ParseFrom(payload[..whole.Start]);
         if (whole.End.Value < payload.Length)
             message.MergeFrom(payload[whole.End..]);
-        field.Accessor.SetValue(message, text);
+        part.Field.Accessor.SetValue(message, found);
         return message;
     }
 
-    /// <summary>Finds the field where it is there once; anything unusual is left to the parser.</summary>
-    private bool TryFind(ReadOnlySpan<byte> payload, out Range whole, out Range value)
+    private static FieldDescriptor? TextOf(MessageDescriptor type, string name) =>
+        type.FindFieldByName(name) is { FieldType: FieldType.String, IsRepeated: false } text ? text : null;
+
+    private static uint TagOf(FieldDescriptor field) =>
+        WireFormat.MakeTag(field.FieldNumber, WireFormat.WireType.LengthDelimited);
+
+    /// <summary>Finds the part where it is there once; anything unusual is left to the parser.</summary>
+    private Part? Find(ReadOnlySpan<byte> payload, out Range whole, out Range value)
     {
         whole = value = default;
-        bool isFound = false;
+        Part? found = null;
         ReadOnlySpan<byte> rest = payload;
         while (!rest.IsEmpty)
         {
             int start = payload.Length - rest.Length;
-            if (!WireFields.TryRead(ref rest, out uint tag, out ReadOnlySpan<byte> found)
+            if (!WireFields.TryRead(ref rest, out uint tag, out ReadOnlySpan<byte> bytes)
                 || WireFormat.GetTagWireType(tag) is WireFormat.WireType.StartGroup or WireFormat.WireType.EndGroup)
             {
-                return false;
+                return null;
             }
 
-            if (tag != _tag)
+            Part? part = PartOf(tag);
+            if (part is null)
                 continue;
-            if (isFound)
-                return false;
-            isFound = true;
+            if (found is not null)
+                return null;
+            found = part;
             int end = payload.Length - rest.Length;
             whole = start..end;
-            value = (end - found.Length)..end;
+            value = (end - bytes.Length)..end;
         }
 
-        return isFound;
+        return found;
     }
 
-    private string? Share(ReadOnlySpan<byte> utf8)
+    private Part? PartOf(uint tag)
     {
-        if (utf8.Length is < BytesMin or > BytesMax)
-            return null;
-        // A token ends in its signature, which is as random as a hash.
-        ulong end = MemoryMarshal.Read<ulong>(utf8[^sizeof(ulong)..]);
-        ref Text? place = ref _texts[BitOperations.RotateLeft(end * 0x9E3779B97F4A7C15, 16) & (TextsMax - 1)];
-        Text? kept = Volatile.Read(ref place);
-        if (kept is not null && utf8.SequenceEqual(kept.Utf8))
-            return kept.Value;
-        try
+        foreach (Part part in _parts)
         {
-            Text text = new(utf8.ToArray(), StrictUtf8.GetString(utf8));
-            Volatile.Write(ref place, text);
-            return text.Value;
+            if (part.Tag == tag)
+                return part;
         }
-        catch (DecoderFallbackException)
-        {
-            return null; // The parser says so in its own words.
-        }
+
+        return null;
     }
 }

@@ -8,7 +8,8 @@ public sealed class SharedFieldTests
 {
     private static readonly string Text = string.Concat(Enumerable.Repeat("a text that calls repeat, ", 10));
 
-    private readonly SharedField _shared = new(EchoRequest.Descriptor.FindFieldByName("text"));
+    private readonly SharedField _shared = SharedField.Of(EchoRequest.Descriptor, "text", new SharedTexts())!;
+    private readonly SharedField _items = SharedField.Of(EchoItem.Descriptor, "text", new SharedTexts())!;
 
     [Fact]
     public void Messages_share_one_string_and_are_otherwise_as_parsed()
@@ -45,6 +46,36 @@ public sealed class SharedFieldTests
     }
 
     [Fact]
+    public void Items_share_the_text_of_the_message_in_them()
+    {
+        EchoItem first = new() { Number = 1, Request = new EchoRequest { Text = Text, Count = 7 } };
+        EchoItem second = new() { Number = 2, Response = new EchoResponse { Text = Text, Number = 9 } };
+
+        var firstRead = (EchoItem)_items.Parse(first.ToByteArray());
+        var secondRead = (EchoItem)_items.Parse(second.ToByteArray());
+
+        Assert.Equal(first, firstRead);
+        Assert.Equal(second, secondRead);
+        Assert.Same(firstRead.Request.Text, secondRead.Response.Text);
+    }
+
+    [Fact]
+    public void Of_an_item_with_two_messages_the_last_counts_and_two_of_one_kind_are_merged()
+    {
+        byte[] request = new EchoItem { Request = new EchoRequest { Text = Text, Count = 7 } }.ToByteArray();
+        byte[] more = new EchoItem { Request = new EchoRequest { Text = Text + "!" } }.ToByteArray();
+        byte[] response = new EchoItem { Number = 3, Response = new EchoResponse { Text = Text } }.ToByteArray();
+        byte[][] items = [[.. request, .. response], [.. response, .. request], [.. request, .. more], []];
+
+        foreach (byte[] item in items)
+            Assert.Equal(EchoItem.Parser.ParseFrom(item), _items.Parse(item));
+    }
+
+    [Fact]
+    public void A_type_without_the_text_is_not_shared() =>
+        Assert.Null(SharedField.Of(EchoItem.Descriptor, "number", new SharedTexts()));
+
+    [Fact]
     public void Texts_that_end_alike_are_told_apart()
     {
         string other = "b" + Text[1..];
@@ -61,6 +92,13 @@ public sealed class SharedFieldTests
         {
             byte[] cut = good[..length];
             Assert.Equal(Outcome(() => EchoRequest.Parser.ParseFrom(cut)), Outcome(() => _shared.Parse(cut)));
+        }
+
+        byte[] item = new EchoItem { Number = 1, Request = EchoRequest.Parser.ParseFrom(good) }.ToByteArray();
+        for (int length = 1; length < item.Length; length++)
+        {
+            byte[] cut = item[..length];
+            Assert.Equal(Outcome(() => EchoItem.Parser.ParseFrom(cut)), Outcome(() => _items.Parse(cut)));
         }
 
         byte[] badText = [.. good];
