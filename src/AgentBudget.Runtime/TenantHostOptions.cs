@@ -17,7 +17,10 @@ public sealed record TenantHostOptions
     /// <summary>A tenant that was not used for as long leaves memory.</summary>
     public TimeSpan PassivateAfter { get; init; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>Events after which a snapshot is taken: what a start has to replay at most.</summary>
+    /// <summary>
+    /// Events after which a snapshot is taken, or as many as the state has records if those are more: what a start has
+    /// to replay at most.
+    /// </summary>
     public long SnapshotEveryEvents { get; init; } = 1_000_000; // A few seconds of replay.
 
     /// <summary>Recent events that are kept in memory per active tenant for those who watch live.</summary>

@@ -124,11 +124,15 @@ internal sealed class ScriptedLedgers : ITurnLedgers, IDisposable
             ApplyCore(ledgerEvent);
         }
 
-        public byte[] Snapshot() => [1, .. Encoding.UTF8.GetBytes(string.Join('|',
-            Sequence,
-            LogTimeNanos,
-            string.Join(',', _deadlines.Order()),
-            string.Join(',', _requests.Select(request => $"{request.Key}={request.Value}"))))];
+        public LedgerCapture Capture()
+        {
+            byte[] state = [1, .. Encoding.UTF8.GetBytes(string.Join('|',
+                Sequence,
+                LogTimeNanos,
+                string.Join(',', _deadlines.Order()),
+                string.Join(',', _requests.Select(request => $"{request.Key}={request.Value}"))))];
+            return new LedgerCapture(_requests.Count, () => state);
+        }
 
         public void Restore(string text)
         {

@@ -1,7 +1,6 @@
 using AgentBudget.Protocol.V1;
 using AgentBudget.Runtime.Turns;
 using AgentBudget.Storage.Journal;
-using AgentBudget.Storage.Snapshots;
 
 namespace AgentBudget.Runtime.Tests;
 
@@ -117,7 +116,7 @@ public sealed class TurnLoopTests : IDisposable
 
         void ITurnPorts.Fail(PendingCommand command, TenantFault fault, string message) => Faults.Add(fault);
 
-        void ITurnPorts.SaveSnapshot(StoredSnapshot snapshot, long epoch) => Assert.Fail("none is asked for");
+        void ITurnPorts.SaveSnapshot(CapturedState state, long epoch) => Assert.Fail("none is asked for");
 
         void ITurnPorts.ReportDefect(Exception exception) => Assert.Fail(exception.Message);
     }

@@ -88,7 +88,7 @@ internal static class Commit
     public static void Apply(TenantLedger ledger, LedgerEvent ledgerEvent, SessionGrain session)
     {
         ReservationSettled settled = ledgerEvent.ReservationSettled;
-        Reservation reservation = ledger.ReservationOf(settled.Reservation);
+        Reservation reservation = ledger.ReservationOf(settled.Reservation, session);
         var unheld = new Spend(settled.UnheldNanos, settled.UnheldTokens);
         var charge = new Spend(settled.CostNanos, settled.Tokens);
         var overrun = new Spend(settled.OverrunNanos, settled.OverrunTokens);
@@ -102,15 +102,15 @@ internal static class Commit
             return;
         }
 
-        if (reservation.IsHeld) session.Unlink(reservation);
-        ledger.RemoveReservation(reservation);
         session.Requests.Add(
             RequestKey.For(Operation.Settled, reservation.Number),
             fingerprint: 0,
             ledgerEvent.Sequence,
             ledger.LogTimeNanos,
             forgetBeforeNanos: long.MinValue);
-        ledger.Reuse(reservation);
+        if (!reservation.IsHeld) return;
+        session.Unlink(reservation);
+        ledger.RemoveReservation(reservation);
     }
 
     // The price of the model that ran, from the hold's own book at the hold's own time. A model that this book does not

@@ -1,7 +1,6 @@
 using AgentBudget.Grains.Prices;
 using AgentBudget.Grains.Sessions;
 using AgentBudget.Protocol.V1;
-using Phase = AgentBudget.Protocol.Snapshot.V1.ReservationState.Types.Phase;
 
 namespace AgentBudget.Grains.Reservations;
 
@@ -40,5 +39,5 @@ internal static class Expire
     }
 
     public static void Apply(TenantLedger ledger, LedgerEvent ledgerEvent) =>
-        Release.GiveBack(ledger, ledger.ReservationOf(ledgerEvent.ReservationExpired.Reservation), Phase.Expired);
+        Release.GiveBack(ledger, ledger.ReservationOf(ledgerEvent.ReservationExpired.Reservation));
 }

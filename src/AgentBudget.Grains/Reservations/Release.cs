@@ -1,7 +1,6 @@
 using AgentBudget.Grains.Sessions;
 using AgentBudget.Grains.Tenants;
 using AgentBudget.Protocol.V1;
-using Phase = AgentBudget.Protocol.Snapshot.V1.ReservationState.Types.Phase;
 
 namespace AgentBudget.Grains.Reservations;
 
@@ -39,14 +38,14 @@ internal static class Release
     }
 
     public static void Apply(TenantLedger ledger, LedgerEvent ledgerEvent) =>
-        GiveBack(ledger, ledger.ReservationOf(ledgerEvent.ReservationReleased.Reservation), Phase.Released);
+        GiveBack(ledger, ledger.ReservationOf(ledgerEvent.ReservationReleased.Reservation));
 
-    /// <summary>Takes a hold off every grain of its path; the record stays for a late commit.</summary>
-    public static void GiveBack(TenantLedger ledger, Reservation reservation, Phase phase)
+    /// <summary>Takes a hold off every grain of its path; what a late commit needs is kept.</summary>
+    public static void GiveBack(TenantLedger ledger, Reservation reservation)
     {
         SessionGrain session = reservation.Session;
         foreach (Grain grain in session.Path) grain.Unhold(reservation.Held);
         session.Unlink(reservation);
-        ledger.Retire(reservation, phase);
+        ledger.Retire(reservation);
     }
 }

@@ -1,5 +1,5 @@
-using System.Buffers.Binary;
-using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using AgentBudget.Protocol.Snapshot.V1;
 using Google.Protobuf;
 
@@ -81,36 +81,29 @@ internal enum Operation
     Settled = 100,
 }
 
+/// <summary>A request that was answered: 128-bit key → fingerprint, event and time. Its fields are its stored bytes.</summary>
+internal readonly record struct AnsweredRequest(RequestKey Key, ulong Fingerprint, long Sequence, long TimeNanos)
+    : ILogEntry<RequestKey>
+{
+    public static uint HashOf(in RequestKey key) => (uint)key.Low;
+}
+
 /// <summary>
-/// Requests that were answered: 128-bit key → fingerprint, event and time. Open addressing over plain structs, so a
-/// million entries are one array that the garbage collector does not look into. A session's log lives as long as the
-/// session is known. The tenant's own forgets by log time: an entry is not found from its time on, and its place is
-/// taken back when the log is full or a retention has passed since the last sweep.
+/// Requests that were answered. A session's log lives as long as the session is known; the tenant's own forgets by log
+/// time.
 /// </summary>
 internal sealed class RequestLog
 {
     /// <summary>Requests can be repeated for this long (24 h).</summary>
     internal const long RetentionNanos = 24L * 60 * 60 * 1_000_000_000;
 
-    private const int FirstCapacity = 8;
-    private const int EntryBytes = 5 * sizeof(ulong);
+    private readonly KeyedLog<RequestKey, AnsweredRequest> _log = new();
 
-    private Entry[] _entries = [];
-    private int _count;
-    private long _sweepNanos = long.MaxValue;
-
-    private struct Entry
-    {
-        public RequestKey Key;
-        public ulong Fingerprint;
-        public long Sequence;
-        public long TimeNanos;
-    }
-
-    public int Count => _count;
+    /// <summary>Entries in memory, forgotten ones that were not swept yet among them.</summary>
+    public int Count => _log.Count;
 
     /// <summary>Entries that fit before the log grows or forgets.</summary>
-    public int Capacity => _entries.Length;
+    public int Capacity => _log.Capacity;
 
     /// <summary>
     /// The event that a request made, or 0; and the fingerprint it had. One before <paramref name="forgetBeforeNanos"/>
@@ -118,12 +111,9 @@ internal sealed class RequestLog
     /// </summary>
     public long Find(in RequestKey key, long forgetBeforeNanos, out ulong fingerprint)
     {
-        fingerprint = 0;
-        if (_count == 0) return 0;
-        ref Entry entry = ref _entries[Place(_entries, key)];
-        if (entry.TimeNanos < forgetBeforeNanos) return 0;
-        fingerprint = entry.Fingerprint;
-        return entry.Sequence;
+        _log.TryFind(key, forgetBeforeNanos, out AnsweredRequest found);
+        fingerprint = found.Fingerprint;
+        return found.Sequence;
     }
 
     /// <summary>
@@ -144,83 +134,27 @@ internal sealed class RequestLog
     /// <param name="key">The key; not there, or forgotten.</param>
     /// <param name="fingerprint">Of its content.</param>
     /// <param name="sequence">The event that it made.</param>
-    /// <param name="timeNanos">The event's time.</param>
+    /// <param name="timeNanos">The event's time; never before that of the last.</param>
     /// <param name="forgetBeforeNanos">Entries before this time are forgotten.</param>
     public void Add(in RequestKey key, ulong fingerprint, long sequence, long timeNanos, long forgetBeforeNanos)
     {
         Invariant.Holds(sequence > 0);
-        if ((_count + 1) * 4 > _entries.Length * 3 || forgetBeforeNanos > _sweepNanos)
-            Sweep(forgetBeforeNanos, timeNanos);
-        ref Entry entry = ref _entries[Place(_entries, key)];
-        Invariant.Holds(entry.Sequence == 0 || entry.TimeNanos < forgetBeforeNanos);
-        if (entry.Sequence == 0) _count++;
-        entry = new Entry { Key = key, Fingerprint = fingerprint, Sequence = sequence, TimeNanos = timeNanos };
+        _log.Add(new AnsweredRequest(key, fingerprint, sequence, timeNanos), forgetBeforeNanos);
     }
 
-    /// <summary>Entries by key. Those before <paramref name="forgetBeforeNanos"/> are left out.</summary>
-    public RequestLogState ToState(long forgetBeforeNanos)
-    {
-        Entry[] kept = _entries.Where(entry => entry.Sequence != 0 && entry.TimeNanos >= forgetBeforeNanos).ToArray();
-        Array.Sort(kept, static (left, right) => left.Key.CompareTo(right.Key));
-        byte[] bytes = new byte[kept.Length * EntryBytes];
-        Span<byte> rest = bytes;
-        foreach (Entry entry in kept)
-        {
-            BinaryPrimitives.WriteUInt64LittleEndian(rest, entry.Key.High);
-            BinaryPrimitives.WriteUInt64LittleEndian(rest[8..], entry.Key.Low);
-            BinaryPrimitives.WriteUInt64LittleEndian(rest[16..], entry.Fingerprint);
-            BinaryPrimitives.WriteInt64LittleEndian(rest[24..], entry.Sequence);
-            BinaryPrimitives.WriteInt64LittleEndian(rest[32..], entry.TimeNanos);
-            rest = rest[EntryBytes..];
-        }
+    /// <summary>What is not forgotten, in the order of its events. It stays as it is.</summary>
+    public ReadOnlyMemory<AnsweredRequest> Take(long forgetBeforeNanos) => _log.Take(forgetBeforeNanos);
 
-        return new RequestLogState { Entries = UnsafeByteOperations.UnsafeWrap(bytes) };
+    public static RequestLogState ToState(ReadOnlyMemory<AnsweredRequest> requests)
+    {
+        Invariant.Holds(BitConverter.IsLittleEndian); // What is stored is the structs' own bytes.
+        return new RequestLogState { Entries = ByteString.CopyFrom(MemoryMarshal.AsBytes(requests.Span)) };
     }
 
     public void Restore(RequestLogState? state)
     {
         if (state is null) return;
-        ReadOnlySpan<byte> rest = state.Entries.Span;
-        Invariant.Holds(rest.Length % EntryBytes == 0);
-        for (; !rest.IsEmpty; rest = rest[EntryBytes..])
-        {
-            Add(
-                new RequestKey(
-                    BinaryPrimitives.ReadUInt64LittleEndian(rest), BinaryPrimitives.ReadUInt64LittleEndian(rest[8..])),
-                BinaryPrimitives.ReadUInt64LittleEndian(rest[16..]),
-                BinaryPrimitives.ReadInt64LittleEndian(rest[24..]),
-                BinaryPrimitives.ReadInt64LittleEndian(rest[32..]),
-                forgetBeforeNanos: long.MinValue);
-        }
-    }
-
-    // Drops what is forgotten and leaves the rest at most half of the places, so the next sweep is many entries away.
-    private void Sweep(long forgetBeforeNanos, long nowNanos)
-    {
-        int kept = 0;
-        foreach (ref Entry entry in _entries.AsSpan())
-        {
-            if (entry.Sequence != 0 && entry.TimeNanos >= forgetBeforeNanos) kept++;
-        }
-
-        int capacity = (int)BitOperations.RoundUpToPowerOf2((uint)(kept + 1) * 2);
-        var swept = new Entry[Math.Max(FirstCapacity, capacity)];
-        foreach (ref Entry entry in _entries.AsSpan())
-        {
-            if (entry.Sequence != 0 && entry.TimeNanos >= forgetBeforeNanos) swept[Place(swept, entry.Key)] = entry;
-        }
-
-        _entries = swept;
-        _count = kept;
-        _sweepNanos = nowNanos;
-    }
-
-    // The entry's place, or the free place where it would go. Capacities are powers of two and never full.
-    private static int Place(Entry[] entries, in RequestKey key)
-    {
-        int mask = entries.Length - 1;
-        int place = (int)key.Low & mask;
-        while (entries[place].Sequence != 0 && entries[place].Key != key) place = (place + 1) & mask;
-        return place;
+        Invariant.Holds(state.Entries.Length % Unsafe.SizeOf<AnsweredRequest>() == 0);
+        _log.Restore(MemoryMarshal.Cast<byte, AnsweredRequest>(state.Entries.Span));
     }
 }

@@ -3,17 +3,16 @@ using AgentBudget.Grains.Prices;
 using AgentBudget.Grains.Sessions;
 using AgentBudget.Grains.Tenants;
 using AgentBudget.Protocol.V1;
-using Phase = AgentBudget.Protocol.Snapshot.V1.ReservationState.Types.Phase;
 
 namespace AgentBudget.Grains.Reservations;
 
 /// <summary>
-/// The record of one hold on every grain of its path, and its deadline: expiry while held, end of the retention after.
+/// The record of one hold on every grain of its path, and its deadline: its expiry.
 /// <code>
 /// HELD ◄─► amended
-/// HELD ── final commit, charge on expiry ──► SETTLED (leaves memory; the session's request log remembers it)
-///   ├──── release, end of grace ──► RELEASED ─┐ a late commit is charged in full, once;
-///   └──── expiry with refund ─────► EXPIRED ──┘ forgotten after the retention
+/// HELD ── final commit, charge on expiry ──► SETTLED (the session's request log remembers it)
+///   ├──── release, end of grace ──► RELEASED ─┐ a late commit is charged in full, once; what it needs is kept
+///   └──── expiry with refund ─────► EXPIRED ──┘ by <see cref="RetiredHolds"/> for the retention
 /// </code>
 /// </summary>
 internal sealed class Reservation() : Deadline(DeadlineKind.HoldExpiry, owner: null, number: 0, name: "")
@@ -24,7 +23,8 @@ internal sealed class Reservation() : Deadline(DeadlineKind.HoldExpiry, owner: n
 
     public SessionGrain Session { get; private set; } = null!;
 
-    public Phase Phase { get; private set; }
+    /// <summary>False for one that was given back and is asked about by a late commit.</summary>
+    public bool IsHeld { get; private set; }
 
     public long HeldNanos { get; private set; }
 
@@ -32,11 +32,17 @@ internal sealed class Reservation() : Deadline(DeadlineKind.HoldExpiry, owner: n
 
     public Spend Held => new(HeldNanos, HeldTokens);
 
-    public string Model { get; private set; } = "";
+    public HoldTerms Terms { get; private set; } = null!;
 
-    public PriceBook Book { get; private set; } = null!;
+    public string Model => Terms.Model;
 
-    public ServiceTier ServiceTier { get; private set; }
+    public PriceBook Book => Terms.Book;
+
+    public ServiceTier ServiceTier => Terms.ServiceTier;
+
+    public string Tool => Terms.Tool;
+
+    public string Region => Terms.Region;
 
     /// <summary>When it was priced.</summary>
     public long HeldAtNanos { get; private set; }
@@ -67,35 +73,33 @@ internal sealed class Reservation() : Deadline(DeadlineKind.HoldExpiry, owner: n
         }
     }
 
-    public string Tool { get; private set; } = "";
-
-    public string Region { get; private set; } = "";
-
     public Reservation? Newer { get; set; }
 
     public Reservation? Older { get; set; }
 
-    public bool IsHeld => Phase == Phase.Held;
-
     /// <summary>Starts a hold. Records are reused, so a hold allocates nothing.</summary>
     public void Start(long number, SessionGrain session, PriceBook book, ReservationHeld held, long heldAtNanos)
     {
-        Kind = DeadlineKind.HoldExpiry;
         Number = number;
         Session = session;
-        Phase = Phase.Held;
+        IsHeld = true;
         HeldNanos = held.CostNanos;
         HeldTokens = held.Tokens;
-        Model = held.Model;
-        Book = book;
-        ServiceTier = held.ServiceTier;
+        Terms = session.TermsOf(held.Model, book, held.ServiceTier, held.Tool, held.Region);
         HeldAtNanos = heldAtNanos;
         ExpireNanos = LogTime.FromTimestamp(held.ExpireTime);
         OnExpiry = held.OnExpiry;
         Estimate = held.Estimate;
-        Tool = held.Tool;
-        Region = held.Region;
     }
+
+    /// <summary>What is known of a hold that was given back.</summary>
+    public static Reservation Of(SessionGrain session, in RetiredHold hold, HoldTerms terms) => new()
+    {
+        Number = hold.Key,
+        Session = session,
+        Terms = terms,
+        HeldAtNanos = hold.HeldAtNanos,
+    };
 
     /// <summary>A part of the hold was settled.</summary>
     public void Reduce(in Spend unheld)
@@ -129,48 +133,32 @@ internal sealed class Reservation() : Deadline(DeadlineKind.HoldExpiry, owner: n
         HeldTokens = amended.Tokens;
         ExpireNanos = LogTime.FromTimestamp(amended.ExpireTime);
         if (amended.Estimate is null) return;
-        Model = amended.Model;
+        Terms = Session.TermsOf(amended.Model, book, ServiceTier, Tool, Region);
         Estimate = amended.Estimate;
-        Book = book;
         HeldAtNanos = amendedAtNanos;
-    }
-
-    /// <summary>Ends the hold without a charge.</summary>
-    public void End(Phase phase)
-    {
-        Invariant.Holds(IsHeld);
-        Phase = phase;
-        HeldNanos = HeldTokens = 0;
-        Estimate = null;
-        Kind = DeadlineKind.Retention;
     }
 
     /// <summary>Drops what it refers to, before the record is reused.</summary>
     public void Clear()
     {
         Invariant.Holds(Place == NotQueued);
+        IsHeld = false;
         Session = null!;
-        Book = null!;
+        Terms = null!;
         Estimate = null;
-        Model = Tool = Region = "";
     }
 
     public void Restore(Protocol.Snapshot.V1.ReservationState state, SessionGrain session, PriceBook book)
     {
-        Kind = state.Phase == Phase.Held ? DeadlineKind.HoldExpiry : DeadlineKind.Retention;
         Number = state.Number;
         Session = session;
-        Phase = state.Phase;
+        IsHeld = true;
         HeldNanos = state.HeldNanos;
         HeldTokens = state.HeldTokens;
-        Model = state.Model;
-        Book = book;
-        ServiceTier = state.ServiceTier;
+        Terms = session.TermsOf(state.Model, book, state.ServiceTier, state.Tool, state.Region);
         HeldAtNanos = state.HeldAtNanos;
         ExpireNanos = state.ExpireNanos;
         OnExpiry = state.OnExpiry;
         Estimate = state.Estimate;
-        Tool = state.Tool;
-        Region = state.Region;
     }
 }

@@ -1,7 +1,6 @@
 using AgentBudget.Grains.Reservations;
 using AgentBudget.Grains.Tenants;
 using AgentBudget.Protocol.V1;
-using Phase = AgentBudget.Protocol.Snapshot.V1.ReservationState.Types.Phase;
 using Reservation = AgentBudget.Grains.Reservations.Reservation;
 
 namespace AgentBudget.Grains.Sessions;
@@ -72,7 +71,7 @@ internal static class End
     public static void ApplyClosed(TenantLedger ledger, LedgerEvent ledgerEvent, SessionGrain session)
     {
         foreach (long number in ledgerEvent.SessionClosed.Released)
-            Release.GiveBack(ledger, ledger.ReservationOf(number), Phase.Released);
+            Release.GiveBack(ledger, ledger.ReservationOf(number));
         Invariant.Holds(session.OpenHolds == 0);
         ledger.CloseSession(session);
     }

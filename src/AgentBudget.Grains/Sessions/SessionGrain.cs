@@ -27,6 +27,7 @@ internal sealed partial class SessionGrain : Grain
     internal const long GraceNanos = 30 * LogTime.NanosPerSecond;
 
     private readonly Grain[] _path;
+    private HoldTerms? _lastTerms;
 
     public SessionGrain(
         long number,
@@ -103,6 +104,9 @@ internal sealed partial class SessionGrain : Grain
     public Deadline RetentionDeadline { get; }
 
     public RequestLog Requests { get; } = new();
+
+    /// <summary>Its holds that were given back; null while there were none.</summary>
+    public RetiredHolds? Retired { get; private set; }
 
     public long Steps { get; private set; }
 
@@ -248,6 +252,26 @@ internal sealed partial class SessionGrain : Grain
 
     public void Close() => GraceEndNanos = 0;
 
+    /// <summary>The terms of a hold; most are those of the hold before.</summary>
+    public HoldTerms TermsOf(string model, PriceBook book, ServiceTier serviceTier, string tool, string region)
+    {
+        if (_lastTerms is null || !_lastTerms.Are(model, book, serviceTier, tool, region))
+            _lastTerms = new HoldTerms(model, book, serviceTier, tool, region);
+        return _lastTerms;
+    }
+
+    public void Retire(Reservation reservation, long nowNanos)
+    {
+        Retired ??= new RetiredHolds();
+        Retired.Add(reservation, nowNanos);
+    }
+
+    /// <summary>What is known of a hold that was given back; null if there was none or it is forgotten.</summary>
+    public Reservation? FindRetired(long number, long nowNanos) =>
+        Retired is not null && Retired.TryFind(number, nowNanos, out RetiredHold hold)
+            ? Reservation.Of(this, hold, Retired.Terms[(int)hold.Terms])
+            : null;
+
     public void Link(Reservation reservation)
     {
         reservation.Newer = null;
@@ -295,7 +319,7 @@ internal sealed partial class SessionGrain : Grain
         new(Reason.StepCeiling, Name) { Unit = unit, Limit = limit, Settled = count, Requested = requested };
 
     /// <summary>Takes counters back from a snapshot.</summary>
-    public void Restore(Protocol.Snapshot.V1.SessionState state)
+    public void Restore(Protocol.Snapshot.V1.SessionState state, IReadOnlyDictionary<long, PriceBook> books)
     {
         State = state.State;
         ExpireNanos = state.ExpireNanos;
@@ -312,6 +336,7 @@ internal sealed partial class SessionGrain : Grain
         BreakerCounts = state.Breakers is null ? null : BreakerCounts.Restore(state.Breakers);
         Budget.Restore(state.Budget);
         Requests.Restore(state.Requests);
+        Retired = RetiredHolds.Restore(state.Retired, books);
     }
 
     public Session ToMessage(string currency)

@@ -31,7 +31,7 @@ internal class Deadline(DeadlineKind kind, object? owner, long number, string na
     internal int Place = NotQueued;
     internal const int NotQueued = -1;
 
-    public DeadlineKind Kind { get; protected set; } = kind;
+    public DeadlineKind Kind { get; } = kind;
 
     public object Owner => owner ?? this;
 

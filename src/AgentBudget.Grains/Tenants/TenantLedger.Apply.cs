@@ -9,7 +9,6 @@ using AgentBudget.Grains.Tenants;
 using AgentBudget.Protocol.V1;
 using Google.Protobuf.Collections;
 using Budget = AgentBudget.Grains.Budgets.Budget;
-using Phase = AgentBudget.Protocol.Snapshot.V1.ReservationState.Types.Phase;
 using Reservation = AgentBudget.Grains.Reservations.Reservation;
 
 namespace AgentBudget.Grains;
@@ -174,17 +173,10 @@ public sealed partial class TenantLedger
         {
             Deadline due = _retention.First;
             _retention.Remove(due);
-            if (due.Owner is Reservation reservation) Drop(reservation);
-            else if (due.Owner is CredentialRecord credential) Credentials.Remove(credential);
+            if (due.Owner is CredentialRecord credential) Credentials.Remove(credential);
             else if (due.Owner is RevokedToken token) Credentials.Remove(token);
             else Drop((SessionGrain)due.Owner);
         }
-    }
-
-    private void Drop(Reservation reservation)
-    {
-        _reservations.Remove(reservation.Number);
-        LeaveBook(reservation.Book);
     }
 
     private void Drop(SessionGrain session)
@@ -226,34 +218,38 @@ public sealed partial class TenantLedger
         _deadlines.Set(reservation, reservation.ExpireNanos);
     }
 
-    /// <summary>The hold is given back; the record stays for a late commit until it is forgotten.</summary>
-    internal void Retire(Reservation reservation, Phase phase)
+    /// <summary>The hold is given back; what a late commit of it needs is kept.</summary>
+    internal void Retire(Reservation reservation)
     {
-        _deadlines.Remove(reservation);
-        reservation.End(phase);
-        _retention.Set(reservation, LogTimeNanos + RequestLog.RetentionNanos);
-        OpenReservations--;
+        reservation.Session.Retire(reservation, LogTimeNanos);
+        RemoveReservation(reservation);
     }
 
-    /// <summary>The reservation is settled; nothing of it stays.</summary>
+    /// <summary>The hold is no more. Its record is kept for the next one.</summary>
     internal void RemoveReservation(Reservation reservation)
     {
-        (reservation.IsHeld ? _deadlines : _retention).Remove(reservation);
-        if (reservation.IsHeld) OpenReservations--;
-        Drop(reservation);
-    }
-
-    /// <summary>Keeps a settled record for the next hold.</summary>
-    internal void Reuse(Reservation reservation)
-    {
+        _deadlines.Remove(reservation);
+        _reservations.Remove(reservation.Number);
+        LeaveBook(reservation.Book);
+        OpenReservations--;
         reservation.Clear();
         if (_spareReservations.Count < SpareReservationsMax) _spareReservations.Push(reservation);
     }
 
+    /// <summary>The hold with this number.</summary>
     internal Reservation ReservationOf(long number)
     {
         bool isKnown = _reservations.TryGetValue(number, out Reservation? reservation);
         Invariant.Holds(isKnown);
+        return reservation!;
+    }
+
+    /// <summary>The hold with this number, or what is known of it once it was given back.</summary>
+    internal Reservation ReservationOf(long number, SessionGrain session)
+    {
+        if (_reservations.TryGetValue(number, out Reservation? reservation)) return reservation;
+        reservation = session.FindRetired(number, LogTimeNanos);
+        Invariant.Holds(reservation is not null);
         return reservation!;
     }
 

@@ -18,19 +18,41 @@ namespace AgentBudget.Grains;
 // disagree with itself about them.
 public sealed partial class TenantLedger
 {
-    private const byte SnapshotFormat = 1;
+    /// <summary>The state after the last event as bytes; equal states give equal bytes.</summary>
+    public byte[] Snapshot() => Capture().ToBytes();
 
-    /// <summary>
-    /// The state after the last event: format number, then a canonical message; equal states give equal bytes.
-    /// </summary>
-    public byte[] Snapshot()
+    /// <summary>The state after the last event, whose bytes can be made while the ledger goes on.</summary>
+    public LedgerSnapshot Capture()
     {
         CheckInvariants();
-        TenantState state = ToState();
-        byte[] bytes = new byte[1 + state.CalculateSize()];
-        bytes[0] = SnapshotFormat;
-        state.WriteTo(bytes.AsSpan(1));
-        return bytes;
+        var state = new TenantState
+        {
+            Tenant = TenantId,
+            Sequence = Sequence,
+            LogTimeNanos = LogTimeNanos,
+            Catalog = Catalog.IsApplied ? Catalog.Applied : null,
+            Credentials = Credentials.ToState(Sequence),
+        };
+        foreach (Grain grain in _grains.Values.OrderBy(grain => grain.Name, StringComparer.Ordinal))
+        {
+            foreach (Budget window in grain.Windows) state.Grains.Add(window.ToState());
+            if (grain is AgentGrain { Standing: not Standing.Active } agent)
+                state.Agents.Add(new AgentState { Agent = agent.Name, Standing = StandingOf(agent.Standing) });
+        }
+
+        foreach (Reservation reservation in _reservations.Values.OrderBy(reservation => reservation.Number))
+            state.Reservations.Add(ToState(reservation));
+        var snapshot = new LedgerSnapshot(state, Requests.Take(LogTimeNanos - RequestLog.RetentionNanos));
+        snapshot.Add(Catalog.Book);
+        foreach (BookInUse inUse in _olderBooks.Values) snapshot.Add(inUse.Book);
+        foreach (SessionGrain session in _sessions.Values.OrderBy(session => session.Number))
+        {
+            ReadOnlyMemory<AnsweredRequest> requests = session.Requests.Take(forgetBeforeNanos: long.MinValue);
+            if (session.Retired is { } retired) snapshot.Add(ToState(session), requests, retired);
+            else snapshot.Add(ToState(session), requests);
+        }
+
+        return snapshot;
     }
 
     /// <summary>
@@ -39,7 +61,7 @@ public sealed partial class TenantLedger
     /// </summary>
     public static TenantLedger Restore(string tenant, ReadOnlySpan<byte> snapshot)
     {
-        Invariant.Holds(snapshot.Length > 0 && snapshot[0] == SnapshotFormat);
+        Invariant.Holds(snapshot.Length > 0 && snapshot[0] == LedgerSnapshot.Format);
         TenantState state = TenantState.Parser.ParseFrom(snapshot[1..]);
         Invariant.Holds(state.Tenant == tenant);
         var ledger = new TenantLedger(tenant);
@@ -59,8 +81,7 @@ public sealed partial class TenantLedger
         int open = 0;
         foreach (Reservation reservation in _reservations.Values)
         {
-            Invariant.Holds(reservation.IsHeld || reservation.Held == default);
-            if (!reservation.IsHeld) continue;
+            Invariant.Holds(reservation.IsHeld);
             open++;
             foreach (Grain grain in reservation.Session.Path)
             {
@@ -89,43 +110,6 @@ public sealed partial class TenantLedger
         }
     }
 
-    private TenantState ToState()
-    {
-        var state = new TenantState
-        {
-            Tenant = TenantId,
-            Sequence = Sequence,
-            LogTimeNanos = LogTimeNanos,
-            Catalog = Catalog.IsApplied ? Catalog.Applied : null,
-            Requests = Requests.ToState(LogTimeNanos - RequestLog.RetentionNanos),
-            Credentials = Credentials.ToState(Sequence),
-        };
-        IEnumerable<PriceBook> books = _olderBooks.Values.Select(inUse => inUse.Book).Append(Catalog.Book);
-        foreach (PriceBook book in books.OrderBy(book => book.Version))
-        {
-            state.PriceBooks.Add(new PriceBookState
-            {
-                Version = book.Version,
-                Prices = { book.Prices },
-                Skus = { book.Skus },
-                Tools = { book.Tools },
-            });
-        }
-
-        foreach (Grain grain in _grains.Values.OrderBy(grain => grain.Name, StringComparer.Ordinal))
-        {
-            foreach (Budget window in grain.Windows) state.Grains.Add(window.ToState());
-            if (grain is AgentGrain { Standing: not Standing.Active } agent)
-                state.Agents.Add(new AgentState { Agent = agent.Name, Standing = StandingOf(agent.Standing) });
-        }
-
-        foreach (SessionGrain session in _sessions.Values.OrderBy(session => session.Number))
-            state.Sessions.Add(ToState(session));
-        foreach (Reservation reservation in _reservations.Values.OrderBy(reservation => reservation.Number))
-            state.Reservations.Add(ToState(reservation));
-        return state;
-    }
-
     private static SessionState ToState(SessionGrain session) => new()
     {
         Number = session.Number,
@@ -143,7 +127,6 @@ public sealed partial class TenantLedger
         Steps = session.Steps,
         ToolCalls = session.ToolCalls,
         Refused = session.Refused,
-        Requests = session.Requests.ToState(long.MinValue),
         Subagents = session.Subagents,
         Ending = session.Ending,
         SuspendedBy = session.SuspendedBy,
@@ -154,7 +137,6 @@ public sealed partial class TenantLedger
     {
         Number = reservation.Number,
         Session = reservation.Session.Number,
-        Phase = reservation.Phase,
         HeldNanos = reservation.HeldNanos,
         HeldTokens = reservation.HeldTokens,
         Model = reservation.Model,
@@ -164,7 +146,6 @@ public sealed partial class TenantLedger
         ExpireNanos = reservation.ExpireNanos,
         OnExpiry = reservation.OnExpiry,
         Estimate = reservation.Estimate,
-        ForgetNanos = reservation.IsHeld ? 0 : reservation.TimeNanos,
         Tool = reservation.Tool,
         Region = reservation.Region,
     };
@@ -201,15 +182,15 @@ public sealed partial class TenantLedger
                 Add(new RevokedToken(token.TokenId, token.ExpireNanos));
         }
 
-        foreach (SessionState session in state.Sessions) Restore(session);
+        foreach (SessionState session in state.Sessions) Restore(session, books);
         foreach (ReservationState reservation in state.Reservations)
             Restore(reservation, books[reservation.PriceVersion]);
     }
 
-    private void Restore(SessionState state)
+    private void Restore(SessionState state, IReadOnlyDictionary<long, PriceBook> books)
     {
         SessionGrain session = Open.NewSession(this, state.Number, state.Spender, state.Opened, state.OpenNanos);
-        session.Restore(state);
+        session.Restore(state, books);
         AddSession(session);
         if (state.ForgetNanos != 0) _retention.Set(session.RetentionDeadline, state.ForgetNanos);
         else if (!session.IsOpen) _deadlines.Set(session.Deadline, session.GraceEndNanos);
@@ -228,12 +209,6 @@ public sealed partial class TenantLedger
             if (!_olderBooks.TryGetValue(book.Version, out BookInUse? inUse))
                 _olderBooks.Add(book.Version, inUse = new BookInUse(book));
             inUse.Reservations++;
-        }
-
-        if (!reservation.IsHeld)
-        {
-            _retention.Set(reservation, state.ForgetNanos);
-            return;
         }
 
         OpenReservations++;

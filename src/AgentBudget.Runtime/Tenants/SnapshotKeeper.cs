@@ -12,10 +12,11 @@ namespace AgentBudget.Runtime.Tenants;
 internal sealed partial class SnapshotKeeper(ILedgerStore store, ITurnLedgers ledgers, ILogger logger)
 {
     /// <summary>Whether the snapshot is stored and was compared. Does not throw.</summary>
-    public async Task<bool> SaveAsync(string tenant, long epoch, StoredSnapshot snapshot)
+    public async Task<bool> SaveAsync(string tenant, long epoch, CapturedState state)
     {
         try
         {
+            StoredSnapshot snapshot = state.ToStored();
             if (!await store.SaveSnapshotAsync(tenant, epoch, snapshot, CancellationToken.None)) return false;
             if (!await IsStoredAsync(tenant, snapshot))
             {
@@ -28,7 +29,7 @@ internal sealed partial class SnapshotKeeper(ILedgerStore store, ITurnLedgers le
         }
         catch (Exception exception)
         {
-            Log.NotSaved(logger, tenant, snapshot.Head.LastEvent, exception);
+            Log.NotSaved(logger, tenant, state.Head.LastEvent, exception);
             return false;
         }
     }
@@ -41,7 +42,7 @@ internal sealed partial class SnapshotKeeper(ILedgerStore store, ITurnLedgers le
             && stored.Head == snapshot.Head
             && stored.NextDeadlineNanos == snapshot.NextDeadlineNanos
             && stored.Body.Span.SequenceEqual(snapshot.Body.Span)
-            && ledgers.Restore(tenant, stored.Body.Span).Snapshot().AsSpan().SequenceEqual(snapshot.Body.Span);
+            && ledgers.Restore(tenant, stored.Body.Span).Capture().ToBytes().AsSpan().SequenceEqual(snapshot.Body.Span);
     }
 
     private static partial class Log

@@ -1,6 +1,5 @@
 using AgentBudget.Runtime.Turns;
 using AgentBudget.Storage.Journal;
-using AgentBudget.Storage.Snapshots;
 
 namespace AgentBudget.Runtime.Tenants;
 
@@ -300,16 +299,17 @@ internal sealed partial class TenantSlot
         Log.Passivated(_services.Logger, Tenant);
     }
 
-    private void SaveSnapshot(StoredSnapshot snapshot, long epoch, Action? then)
+    private void SaveSnapshot(CapturedState state, long epoch, Action? then)
     {
         _isSaving = true;
-        _ = SaveAsync(snapshot, epoch, then);
+        _ = SaveAsync(state, epoch, then);
     }
 
-    /// <summary>Starts in a step and goes on elsewhere; its end is posted.</summary>
-    private async Task SaveAsync(StoredSnapshot snapshot, long epoch, Action? then)
+    /// <summary>Leaves the step at once, since making bytes of a large state takes time; its end is posted.</summary>
+    private async Task SaveAsync(CapturedState state, long epoch, Action? then)
     {
-        await _services.Snapshots.SaveAsync(Tenant, epoch, snapshot);
+        await Task.Yield();
+        await _services.Snapshots.SaveAsync(Tenant, epoch, state);
         Post(() =>
         {
             _isSaving = false;

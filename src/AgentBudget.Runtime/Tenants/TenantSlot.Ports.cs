@@ -3,7 +3,6 @@ using AgentBudget.Protocol.V1;
 using AgentBudget.Runtime.Events;
 using AgentBudget.Runtime.Turns;
 using AgentBudget.Storage.Journal;
-using AgentBudget.Storage.Snapshots;
 using Microsoft.Extensions.Logging;
 using Outcome = AgentBudget.Grains.Outcome;
 
@@ -63,9 +62,9 @@ internal sealed partial class TenantSlot : ITurnPorts
 
     void ITurnPorts.Fail(PendingCommand command, TenantFault fault, string message) => Fail(command, fault, message);
 
-    void ITurnPorts.SaveSnapshot(StoredSnapshot snapshot, long epoch)
+    void ITurnPorts.SaveSnapshot(CapturedState state, long epoch)
     {
-        if (!_isSaving) SaveSnapshot(snapshot, epoch, then: null);
+        if (!_isSaving) SaveSnapshot(state, epoch, then: null);
     }
 
     void ITurnPorts.ReportDefect(Exception exception) => Log.Defect(_services.Logger, Tenant, exception);

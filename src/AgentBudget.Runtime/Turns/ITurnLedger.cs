@@ -18,8 +18,13 @@ internal interface ITurnLedger
 
     void Apply(LedgerEvent ledgerEvent);
 
-    byte[] Snapshot();
+    LedgerCapture Capture();
 }
+
+/// <summary>A ledger's state at one place, taken in a moment.</summary>
+/// <param name="Records">How much there is of it.</param>
+/// <param name="ToBytes">Makes its bytes, which takes longer; called once, on any thread.</param>
+internal sealed record LedgerCapture(long Records, Func<byte[]> ToBytes);
 
 /// <summary>Makes ledgers.</summary>
 internal interface ITurnLedgers
@@ -53,6 +58,10 @@ internal sealed class GrainLedgers : ITurnLedgers
 
         public void Apply(LedgerEvent ledgerEvent) => ledger.Apply(ledgerEvent);
 
-        public byte[] Snapshot() => ledger.Snapshot();
+        public LedgerCapture Capture()
+        {
+            LedgerSnapshot snapshot = ledger.Capture();
+            return new LedgerCapture(snapshot.Records, snapshot.ToBytes);
+        }
     }
 }

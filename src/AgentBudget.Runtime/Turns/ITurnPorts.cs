@@ -1,6 +1,5 @@
 using AgentBudget.Protocol.V1;
 using AgentBudget.Storage.Journal;
-using AgentBudget.Storage.Snapshots;
 
 namespace AgentBudget.Runtime.Turns;
 
@@ -29,7 +28,7 @@ internal interface ITurnPorts
     void Fail(PendingCommand command, TenantFault fault, string message);
 
     /// <summary>The state at a durable place, to be stored.</summary>
-    void SaveSnapshot(StoredSnapshot snapshot, long epoch);
+    void SaveSnapshot(CapturedState state, long epoch);
 
     /// <summary>A bug was caught.</summary>
     void ReportDefect(Exception exception);

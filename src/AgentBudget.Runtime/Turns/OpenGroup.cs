@@ -20,10 +20,7 @@ internal sealed class OpenGroup(string tenant) : IDisposable
     public List<LedgerEvent> Events { get; } = [];
 
     /// <summary>The state as it is after this group, if it is to be kept.</summary>
-    public byte[]? Snapshot { get; set; }
-
-    /// <summary>That state's next deadline.</summary>
-    public long SnapshotNextDeadlineNanos { get; set; }
+    public CapturedState? Captured { get; set; }
 
     public bool HasRoom => Events.Count < EventsPerGroupMax && Group.Body.Length < BytesPerGroupMax;
 
@@ -59,7 +56,7 @@ internal sealed class OpenGroup(string tenant) : IDisposable
     {
         Group.Reset();
         Events.Clear();
-        Snapshot = null;
+        Captured = null;
     }
 
     public void Dispose() => Group.Dispose();

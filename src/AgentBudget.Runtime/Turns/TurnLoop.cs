@@ -1,7 +1,6 @@
 using AgentBudget.Grains;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Storage.Journal;
-using AgentBudget.Storage.Snapshots;
 
 namespace AgentBudget.Runtime.Turns;
 
@@ -30,13 +29,14 @@ internal sealed class TurnLoop : IDisposable
     private OpenGroup? _inFlight;
     private int _attempts;
     private long _snapshotEvent;
+    private long _nextSnapshotEvent;
 
     /// <param name="tenant">Whose.</param>
     /// <param name="ledger">The state at <paramref name="head"/>.</param>
     /// <param name="head">Where the journal ends.</param>
     /// <param name="epoch">The epoch to append under.</param>
     /// <param name="snapshotEvent">Last event of the newest snapshot.</param>
-    /// <param name="snapshotEveryEvents">Events after which the next is taken.</param>
+    /// <param name="snapshotEveryEvents">Events after which the next is taken, at least.</param>
     /// <param name="ports">What comes out.</param>
     public TurnLoop(
         string tenant,
@@ -52,6 +52,7 @@ internal sealed class TurnLoop : IDisposable
         _ports = ports;
         _snapshotEvent = snapshotEvent;
         _snapshotEveryEvents = snapshotEveryEvents;
+        _nextSnapshotEvent = snapshotEvent + snapshotEveryEvents;
         _open = new OpenGroup(tenant);
         _spare = new OpenGroup(tenant);
         Head = head;
@@ -151,7 +152,7 @@ internal sealed class TurnLoop : IDisposable
         {
             _open.Group.Seal(Head, Epoch);
             Invariant.Holds(_open.Group.Head.LastEvent - Head.LastEvent == _open.Events.Count);
-            if (Head.LastEvent + _open.Events.Count - _snapshotEvent >= _snapshotEveryEvents) Capture();
+            if (Head.LastEvent + _open.Events.Count >= _nextSnapshotEvent) Capture();
             _attempts = 1;
             _inFlight = _open;
             _open = _spare;
@@ -248,14 +249,12 @@ internal sealed class TurnLoop : IDisposable
     }
 
     /// <summary>The state as a snapshot at <see cref="Head"/>; only while idle. Null after a defect.</summary>
-    public StoredSnapshot? TakeSnapshot()
+    public CapturedState? TakeSnapshot()
     {
         Invariant.Holds(IsIdle);
         try
         {
-            var snapshot = new StoredSnapshot(Head, _ledger.NextDeadlineNanos, _ledger.Snapshot());
-            _snapshotEvent = Head.LastEvent;
-            return snapshot;
+            return CaptureAt(Head);
         }
         catch (Exception exception)
         {
@@ -285,8 +284,8 @@ internal sealed class TurnLoop : IDisposable
         Head = durable.Group.Head;
         _ports.Publish(durable.Events.ToArray());
         AnswerAll(durable);
-        if (durable.Snapshot is { } snapshot)
-            _ports.SaveSnapshot(new StoredSnapshot(Head, durable.SnapshotNextDeadlineNanos, snapshot), Epoch);
+        // An append that was tried again has another head than the one that was captured with.
+        if (durable.Captured is { } captured) _ports.SaveSnapshot(captured with { Head = Head }, Epoch);
         durable.Reset();
         _inFlight = null;
         _spare = durable;
@@ -297,14 +296,21 @@ internal sealed class TurnLoop : IDisposable
     {
         try
         {
-            _open.Snapshot = _ledger.Snapshot();
-            _open.SnapshotNextDeadlineNanos = _ledger.NextDeadlineNanos;
-            _snapshotEvent = _open.Group.Head.LastEvent;
+            _open.Captured = CaptureAt(_open.Group.Head);
         }
         catch (Exception exception)
         {
             EndAfterDefect(exception);
         }
+    }
+
+    // Storing a snapshot takes time with its records, so the next waits for as many events: a constant share of the work.
+    private CapturedState CaptureAt(JournalHead head)
+    {
+        var captured = new CapturedState(head, _ledger.NextDeadlineNanos, _ledger.Capture());
+        _snapshotEvent = head.LastEvent;
+        _nextSnapshotEvent = head.LastEvent + Math.Max(_snapshotEveryEvents, captured.Ledger.Records);
+        return captured;
     }
 
     private void EndAfterDefect(Exception exception)

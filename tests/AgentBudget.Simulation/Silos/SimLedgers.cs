@@ -45,5 +45,5 @@ internal abstract class LedgerDecorator(ITurnLedger inner) : ITurnLedger
 
     public virtual void Apply(LedgerEvent ledgerEvent) => inner.Apply(ledgerEvent);
 
-    public virtual byte[] Snapshot() => inner.Snapshot();
+    public virtual LedgerCapture Capture() => inner.Capture();
 }

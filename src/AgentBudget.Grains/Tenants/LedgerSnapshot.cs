@@ -1,0 +1,81 @@
+using AgentBudget.Grains.Prices;
+using AgentBudget.Grains.Reservations;
+using AgentBudget.Protocol.Snapshot.V1;
+using Google.Protobuf;
+
+namespace AgentBudget.Grains;
+
+/// <summary>
+/// The whole state after one event, taken in a moment: what there is most of is referred to and not copied, because it
+/// never changes. Its bytes can be made on any thread while the ledger goes on.
+/// </summary>
+public sealed class LedgerSnapshot
+{
+    internal const byte Format = 2;
+
+    private readonly TenantState _state;
+    private readonly SortedDictionary<long, PriceBook> _books = [];
+    private readonly List<SessionLogs> _sessions = [];
+    private readonly ReadOnlyMemory<AnsweredRequest> _requests;
+
+    internal LedgerSnapshot(TenantState state, ReadOnlyMemory<AnsweredRequest> requests)
+    {
+        _state = state;
+        _requests = requests;
+        Records = state.Reservations.Count + requests.Length;
+    }
+
+    /// <summary>Sessions, holds, and requests that were answered: what its bytes take time with.</summary>
+    public long Records { get; private set; }
+
+    private readonly record struct SessionLogs(
+        SessionState State, ReadOnlyMemory<AnsweredRequest> Requests, ReadOnlyMemory<RetiredHold> Retired);
+
+    internal void Add(PriceBook book) => _books[book.Version] = book;
+
+    internal void Add(SessionState session, ReadOnlyMemory<AnsweredRequest> requests)
+    {
+        Add(new SessionLogs(session, requests, Retired: default));
+    }
+
+    internal void Add(SessionState session, ReadOnlyMemory<AnsweredRequest> requests, RetiredHolds retired)
+    {
+        session.Retired = retired.ToState();
+        foreach (HoldTerms terms in retired.Terms) Add(terms.Book);
+        Add(new SessionLogs(session, requests, retired.Take(_state.LogTimeNanos)));
+    }
+
+    private void Add(in SessionLogs logs)
+    {
+        _state.Sessions.Add(logs.State);
+        _sessions.Add(logs);
+        Records += 1 + logs.Requests.Length + logs.Retired.Length;
+    }
+
+    /// <summary>Format number, then a canonical message: equal states give equal bytes. Called once.</summary>
+    public byte[] ToBytes()
+    {
+        _state.Requests = RequestLog.ToState(_requests);
+        foreach (SessionLogs logs in _sessions)
+        {
+            logs.State.Requests = RequestLog.ToState(logs.Requests);
+            if (logs.State.Retired is { } retired) retired.Entries = RetiredHolds.ToBytes(logs.Retired);
+        }
+
+        foreach (PriceBook book in _books.Values)
+        {
+            _state.PriceBooks.Add(new PriceBookState
+            {
+                Version = book.Version,
+                Prices = { book.Prices },
+                Skus = { book.Skus },
+                Tools = { book.Tools },
+            });
+        }
+
+        byte[] bytes = new byte[1 + _state.CalculateSize()];
+        bytes[0] = Format;
+        _state.WriteTo(bytes.AsSpan(1));
+        return bytes;
+    }
+}
