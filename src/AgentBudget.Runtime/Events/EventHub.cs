@@ -12,7 +12,7 @@ internal sealed class EventHub
 {
     /// <summary>Events that are kept though every reader has them: a retry of what was just answered finds its answer.
     /// </summary>
-    internal const int EventsKeptMin = 512;
+    internal const int EventsKeptMin = 64;
 
     private const int BatchesMax = 1024; // A power of two; a reader a few hundred commits behind is still live.
     private readonly Batch?[] _ring = new Batch?[BatchesMax];
