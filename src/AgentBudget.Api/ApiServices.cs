@@ -48,7 +48,7 @@ public sealed class ApiServices
         _keys = keys;
         _store = store;
         _checkpointKey = checkpointKey;
-        _applyCatalog = new ApplyCatalog(_context);
+        _applyCatalog = new ApplyCatalog(_context, feed);
         _aggregator = aggregator;
         _feed = feed;
         _time = time;

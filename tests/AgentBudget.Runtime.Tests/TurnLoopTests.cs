@@ -78,6 +78,23 @@ public sealed class TurnLoopTests : IDisposable
         Assert.Equal([TenantFault.OutcomeUnknown], _ports.Faults);
     }
 
+    [Fact]
+    public void A_snapshot_waits_for_as_many_events_as_the_state_has_records()
+    {
+        using var loop = new TurnLoop(
+            "acme", _ledgers.Create("acme"), JournalHead.Empty, Epoch, snapshotEvent: 0, snapshotEveryEvents: 2, _ports);
+        _ports.IsDurable = true;
+        for (int i = 0; i < 40; i++)
+        {
+            Note($"{i}", loop);
+            loop.Send();
+            loop.AppendCompleted(AppendOutcome.Appended);
+        }
+
+        // One record a note: after the first, each waits for as many notes as there were.
+        Assert.Equal([2, 4, 8, 16, 32], _ports.Snapshots);
+    }
+
     private static JournalHead HeadOf(long epoch) => new(1, epoch, 1, ChainHash.Of("another group"u8));
 
     private void AppendIsUnknown()
@@ -88,15 +105,20 @@ public sealed class TurnLoopTests : IDisposable
         Assert.Equal(TurnLoopState.Resolving, _loop.State);
     }
 
-    private void Note(string id)
+    private void Note(string id, TurnLoop? loop = null)
     {
         var note = new NoteCommand(id);
-        _loop.Handle(PendingCommand.Take(note, CommandKinds.Of(note)), nowNanos: 1);
+        (loop ?? _loop).Handle(PendingCommand.Take(note, CommandKinds.Of(note)), nowNanos: 1);
     }
 
     private sealed class Ports : ITurnPorts
     {
         public bool IsMoreComing { get; set; }
+
+        public bool IsDurable { get; set; }
+
+        /// <summary>Last events of the snapshots.</summary>
+        public List<long> Snapshots { get; } = [];
 
         public JournalGroup? Sent { get; private set; }
 
@@ -110,13 +132,17 @@ public sealed class TurnLoopTests : IDisposable
         {
         }
 
-        void ITurnPorts.Publish(LedgerEvent[] events) => Assert.Fail("nothing is durable here");
+        void ITurnPorts.Publish(LedgerEvent[] events) => Assert.True(IsDurable, "nothing is durable here");
 
-        void ITurnPorts.Answer(PendingCommand command) => Assert.Fail("nothing is durable here");
+        void ITurnPorts.Answer(PendingCommand command) => Assert.True(IsDurable, "nothing is durable here");
 
         void ITurnPorts.Fail(PendingCommand command, TenantFault fault, string message) => Faults.Add(fault);
 
-        void ITurnPorts.SaveSnapshot(CapturedState state, long epoch) => Assert.Fail("none is asked for");
+        void ITurnPorts.SaveSnapshot(CapturedState state, long epoch)
+        {
+            Assert.Equal(state.Head.LastEvent, state.Ledger.Records);
+            Snapshots.Add(state.Head.LastEvent);
+        }
 
         void ITurnPorts.ReportDefect(Exception exception) => Assert.Fail(exception.Message);
     }

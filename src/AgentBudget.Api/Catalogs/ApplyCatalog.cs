@@ -1,6 +1,7 @@
 using AgentBudget.Api.Access;
 using AgentBudget.Api.Catalogs.Documents;
 using AgentBudget.Api.Errors;
+using AgentBudget.Api.Reports;
 using AgentBudget.Grains;
 using AgentBudget.Identity;
 using AgentBudget.Protocol.V1;
@@ -11,7 +12,7 @@ using Outcome = AgentBudget.Grains.Outcome;
 namespace AgentBudget.Api.Catalogs;
 
 /// <summary>ApplyCatalog: read the document, name every fault with its line, apply it whole or not at all.</summary>
-internal sealed class ApplyCatalog(ApiContext context)
+internal sealed class ApplyCatalog(ApiContext context, ReportFeed feed)
 {
     internal async ValueTask<ApplyCatalogResponse> HandleAsync(ApplyCatalogRequest request, RpcCall call)
     {
@@ -50,6 +51,7 @@ internal sealed class ApplyCatalog(ApiContext context)
                 reading.Catalog.Tenant, new ApplyCatalogCommand(request, reading.Catalog, reading.Notices, actor));
             if (answer.Outcome != Outcome.Done)
                 throw ErrorOf(answer, reading);
+            feed.Follow(reading.Catalog.Tenant); // A tenant begins with its first catalog.
             CatalogApplied applied = answer.Event!.CatalogApplied;
             ApplyCatalogResponse response = new();
             response.Changes.AddRange(applied.Changes);

@@ -29,7 +29,7 @@ internal sealed class TurnLoop : IDisposable
     private OpenGroup? _inFlight;
     private int _attempts;
     private long _snapshotEvent;
-    private long _nextSnapshotEvent;
+    private long _snapshotInterval;
 
     /// <param name="tenant">Whose.</param>
     /// <param name="ledger">The state at <paramref name="head"/>.</param>
@@ -52,7 +52,7 @@ internal sealed class TurnLoop : IDisposable
         _ports = ports;
         _snapshotEvent = snapshotEvent;
         _snapshotEveryEvents = snapshotEveryEvents;
-        _nextSnapshotEvent = snapshotEvent + snapshotEveryEvents;
+        _snapshotInterval = snapshotEveryEvents;
         _open = new OpenGroup(tenant);
         _spare = new OpenGroup(tenant);
         Head = head;
@@ -152,7 +152,7 @@ internal sealed class TurnLoop : IDisposable
         {
             _open.Group.Seal(Head, Epoch);
             Invariant.Holds(_open.Group.Head.LastEvent - Head.LastEvent == _open.Events.Count);
-            if (Head.LastEvent + _open.Events.Count >= _nextSnapshotEvent) Capture();
+            if (Head.LastEvent + _open.Events.Count - _snapshotEvent >= _snapshotInterval) Capture();
             _attempts = 1;
             _inFlight = _open;
             _open = _spare;
@@ -309,7 +309,7 @@ internal sealed class TurnLoop : IDisposable
     {
         var captured = new CapturedState(head, _ledger.NextDeadlineNanos, _ledger.Capture());
         _snapshotEvent = head.LastEvent;
-        _nextSnapshotEvent = head.LastEvent + Math.Max(_snapshotEveryEvents, captured.Ledger.Records);
+        _snapshotInterval = Math.Max(_snapshotEveryEvents, captured.Ledger.Records);
         return captured;
     }
 
