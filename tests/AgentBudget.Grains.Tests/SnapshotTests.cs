@@ -61,7 +61,7 @@ public sealed class SnapshotTests
         fixture.Restart();
         Assert.Equal(Outcome.ReservationTerminal, fixture.Commit(session, second, 1, 1).Outcome);
         fixture.Advance(LedgerFixture.Day);
-        Assert.Equal(Outcome.SessionNotFound, fixture.Commit(session, first, 1, 1).Outcome);
+        Assert.Equal(Outcome.ReservationNotFound, fixture.Commit(session, first, 1, 1).Outcome);
     }
 
     [Fact]

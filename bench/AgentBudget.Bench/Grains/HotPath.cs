@@ -16,7 +16,7 @@ internal sealed class HotPath
     public const int CallsPerRound = 500;
 
     // After these the session's log of request ids has just doubled, and has places for all that follow.
-    private const int WarmUpCalls = 17_000;
+    private const int WarmUpCalls = 22_000;
     private const int Rounds = 20;
     private const int CallsMax = Rounds * CallsPerRound;
 

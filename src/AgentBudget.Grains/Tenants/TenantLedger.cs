@@ -26,9 +26,8 @@ public sealed partial class TenantLedger
     /// <summary>Sessions that a tenant may have open or not yet forgotten; each takes a few KiB of memory.</summary>
     public const int SessionsMax = 1_000_000;
 
-    // Records of ended holds that are kept for reuse: 16 MiB. A busy tenant's holds then make no garbage; more would only
-    // keep memory that a burst once needed.
-    private const int SpareReservationsMax = 65_536;
+    // Records of ended holds that are kept for reuse; more would only keep memory that a burst once needed.
+    private const int SpareReservationsMax = 8_192;
 
     private readonly Dictionary<long, SessionGrain> _sessions = [];
     private readonly Dictionary<long, Reservation> _reservations = [];
