@@ -50,7 +50,7 @@ public sealed class MemoryTests(ITestOutputHelper output)
         Assert.InRange(restored, 0, BytesMax);
         Assert.InRange(busy, 0, BytesMax);
 
-        // Empty tables keep their places, and some records of holds are kept, for the next day; the snapshot keeps nothing.
+        // Empty tables keep places and some records of holds are kept, for the next day; the snapshot keeps nothing.
         Assert.InRange(left, 0, BytesMax / 16);
         Assert.InRange(_ledger.Snapshot().Length, 0, 10_000);
         GC.KeepAlive(last);

@@ -2,7 +2,7 @@ using AgentBudget.Protocol.V1;
 
 namespace AgentBudget.Grains.Tests;
 
-/// <summary>Snapshots that are made while the ledger goes on, and what they keep of holds that were given back.</summary>
+/// <summary>Snapshots made while the ledger goes on, and what they keep of holds that were given back.</summary>
 public sealed class SnapshotTests
 {
     [Fact]

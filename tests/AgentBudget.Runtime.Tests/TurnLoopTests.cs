@@ -81,8 +81,9 @@ public sealed class TurnLoopTests : IDisposable
     [Fact]
     public void A_snapshot_waits_for_as_many_events_as_the_state_has_records()
     {
+        const long Every = 2;
         using var loop = new TurnLoop(
-            "acme", _ledgers.Create("acme"), JournalHead.Empty, Epoch, snapshotEvent: 0, snapshotEveryEvents: 2, _ports);
+            "acme", _ledgers.Create("acme"), JournalHead.Empty, Epoch, snapshotEvent: 0, Every, _ports);
         _ports.IsDurable = true;
         for (int i = 0; i < 40; i++)
         {

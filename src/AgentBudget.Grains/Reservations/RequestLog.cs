@@ -81,7 +81,9 @@ internal enum Operation
     Settled = 100,
 }
 
-/// <summary>A request that was answered: 128-bit key → fingerprint, event and time. Its fields are its stored bytes.</summary>
+/// <summary>
+/// A request that was answered: 128-bit key → fingerprint, event and time. Its fields are its stored bytes.
+/// </summary>
 internal readonly record struct AnsweredRequest(RequestKey Key, ulong Fingerprint, long Sequence, long TimeNanos)
     : ILogEntry<RequestKey>
 {

@@ -7,7 +7,9 @@ using Google.Protobuf;
 
 namespace AgentBudget.Grains.Reservations;
 
-/// <summary>A hold that was given back: what a late commit of it is priced with. Its fields are its stored bytes.</summary>
+/// <summary>
+/// A hold that was given back: what a late commit of it is priced with. Its fields are its stored bytes.
+/// </summary>
 /// <param name="Key">Its number.</param>
 /// <param name="TimeNanos">When it was given back.</param>
 /// <param name="HeldAtNanos">When it was priced.</param>

@@ -304,7 +304,7 @@ internal sealed class TurnLoop : IDisposable
         }
     }
 
-    // Storing a snapshot takes time with its records, so the next waits for as many events: a constant share of the work.
+    // Storing a snapshot takes time with its records; the next waits for as many events: a constant share of the work.
     private CapturedState CaptureAt(JournalHead head)
     {
         var captured = new CapturedState(head, _ledger.NextDeadlineNanos, _ledger.Capture());
