@@ -49,7 +49,6 @@ internal sealed class BenchRun : IDisposable
     public async Task<BenchResult> RunAsync(CancellationToken cancellationToken)
     {
         await OpenSessionsAsync(cancellationToken);
-        _runner.Connect();
         var time = TimeSpan.FromSeconds(_options.Seconds);
         await WarmUpAsync(TimeSpan.FromSeconds(_options.IsQuick ? 1 : 5));
 
@@ -133,7 +132,7 @@ internal sealed class BenchRun : IDisposable
         return measurement;
     }
 
-    // The same work on a connection of its own; the others do not rest so long meanwhile that the server ends them.
+    // The same work on a connection of its own.
     private async Task<Measurement> ConnectionAsync(Scenario scenario, TimeSpan time)
     {
         var open = NewOpenHolds();
@@ -141,7 +140,6 @@ internal sealed class BenchRun : IDisposable
             scenario.Sequence, _headers, scenario.Sessions[0], TakeIds(), open[0]);
         using var runner = new LoadRunner(
             IPEndPoint.Parse(_silo.Grpc), connections: 1, _options.Streams, _silo.ProcessId);
-        runner.Connect();
         var measurement = await runner.RunBusyAsync(scenario.Name + OneConnection, time, _ => workload);
         await ReleaseAsync(scenario, open);
         return measurement;

@@ -68,7 +68,6 @@ internal sealed class EdgeRun(BenchOptions options, EdgeServer server)
     private async Task<Measurement> MeasureAsync(string name, IPEndPoint address, TimeSpan time)
     {
         using var runner = new LoadRunner(address, options.Connections, options.Streams, server.ProcessId);
-        runner.Connect();
         var headers = new CallHeaders(address.ToString(), adminKey: "none");
         return await runner.RunBusyAsync(name, time, _ => new NoOpWorkload(headers));
     }

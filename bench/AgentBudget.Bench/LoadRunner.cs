@@ -32,13 +32,6 @@ internal sealed class LoadRunner : IDisposable
 
     public int Connections { get; }
 
-    /// <summary>
-    /// Opens the connections. Only just before the first measurement: one that rests between two of them answers no
-    /// pings, and the server ends it.
-    /// </summary>
-    public void Connect() =>
-        _connections = [.. Enumerable.Range(0, Connections).Select(_ => new LoadConnection(_address, _streams))];
-
     public void Dispose()
     {
         foreach (var connection in _connections) connection.Dispose();
@@ -71,9 +64,18 @@ internal sealed class LoadRunner : IDisposable
             name, time, threads: 1, (_, window, tally) => connection.RunBusy(workload, window.EndTicks, tally));
     }
 
+    // On connections of its own: one that rests answers no pings, and the server ends it.
     private Task<Measurement> MeasureAsync(
-        string name, TimeSpan time, Action<LoadConnection, int, Window, Tally> run) => MeasureAsync(
-            name, time, _connections.Length, (index, window, tally) => run(_connections[index], index, window, tally));
+        string name, TimeSpan time, Action<LoadConnection, int, Window, Tally> run)
+    {
+        Dispose();
+        _connections = [.. Enumerable.Range(0, Connections).Select(_ => new LoadConnection(_address, _streams))];
+        return MeasureAsync(
+            name,
+            time,
+            _connections.Length,
+            (index, window, tally) => run(_connections[index], index, window, tally));
+    }
 
     private async Task<Measurement> MeasureAsync(
         string name, TimeSpan time, int threads, Action<int, Window, Tally> run)

@@ -17,7 +17,6 @@ public sealed class LoadTests : IAsyncLifetime, IDisposable
     {
         _server = await FakeBudgetServer.StartAsync();
         _runner = new LoadRunner(_server.Address, Connections, Streams, Environment.ProcessId);
-        _runner.Connect();
         _headers = new CallHeaders(_server.Address.ToString(), "abk_test");
         var tenant = new Header("agentbudget-tenant", "acme", isIndexed: false);
         // Tokens as long as real ones, so that flow control has something to control.
