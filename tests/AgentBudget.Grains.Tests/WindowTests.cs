@@ -347,6 +347,26 @@ public sealed class WindowTests
     }
 
     [Fact]
+    public void A_tier_is_not_told_again_when_a_new_limit_comes_while_what_was_carried_goes()
+    {
+        Protocol.V1.Budget window = Unused(Window(Period.Day, 0.10m), cap: 0.10m);
+        window.Tiers.Clear(); // Then it has those of a use case: 50, 80, 100, 110.
+        LedgerFixture ledger = Make(window);
+        ledger.Advance(Day);
+        long session = ledger.Open();
+        Assert.Equal([50], TiersOf(Spend(ledger, session, 11)));
+
+        // Settled 0.11 of 0.20 before and of 0.15 after: never below half, though 0.15 and what was carried were 0.25.
+        ledger.Change(catalog =>
+        {
+            catalog.UseCases[0].Budget.Limit = Catalogs.Dollars(0.15m);
+            catalog.UseCases[0].Budget.Rollover = null;
+        });
+
+        Assert.Equal([80], TiersOf(Spend(ledger, session, 1)));
+    }
+
+    [Fact]
     public void A_catalog_that_takes_the_rollover_away_takes_what_was_carried()
     {
         LedgerFixture ledger = Make(Unused(Window(Period.Day, 1.00m), cap: null));
@@ -451,4 +471,7 @@ public sealed class WindowTests
         GrainBalance balance = ledger.Balance(Promo);
         return (Nanos(balance.Limit), balance.Carried is null ? 0 : Nanos(balance.Carried));
     }
+
+    private static IEnumerable<int> TiersOf(LedgerEvent spent) =>
+        spent.CostRecorded.TiersCrossed.Where(crossing => crossing.Grain == Promo).Select(crossing => crossing.AtPercent);
 }

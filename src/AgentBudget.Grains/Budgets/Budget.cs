@@ -186,9 +186,9 @@ internal sealed class Budget
         PeriodEndNanos = _rolling?.NextLeaveNanos ?? periodEndNanos;
         _rollover = rule?.Rollover;
         _ladder = rule is null || rule.Tiers.Count == 0 ? defaultLadder : new TierLadder(rule.Tiers);
-        SetLimits(
-            rule?.Limit is null ? Unlimited : MoneyMath.ToNanos(rule.Limit),
-            rule is { HasTokens: true } ? rule.Tokens : Unlimited);
+        // Limits move once, with what is carried: a tier that was told is not told again for a limit that never was.
+        _catalogLimitNanos = rule?.Limit is null ? Unlimited : MoneyMath.ToNanos(rule.Limit);
+        _catalogLimitTokens = rule is { HasTokens: true } ? rule.Tokens : Unlimited;
         CarriedNanos = Math.Min(CarriedNanos, CarryMaxNanos);
         CarriedTokens = Math.Min(CarriedTokens, CarryMaxTokens);
         MoveLimits();

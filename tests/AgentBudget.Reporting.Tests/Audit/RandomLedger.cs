@@ -147,7 +147,7 @@ internal sealed class RandomLedger(int seed)
     private void Use()
     {
         var used = new CredentialsUsed();
-        foreach (long credential in _credentials.Order().Where(_ => _bindings.Next(2) == 0))
+        foreach (long credential in _credentials.Distinct().Order().Where(_ => _bindings.Next(2) == 0))
         {
             used.Uses.Add(new CredentialUse
             {

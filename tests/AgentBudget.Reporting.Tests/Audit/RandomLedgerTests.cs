@@ -10,7 +10,8 @@ public sealed class RandomLedgerTests
 {
     private const int CommandsPerSeed = 2000;
 
-    public static TheoryData<int> Seeds => [.. Enumerable.Range(1, 12)];
+    // Those after the first twelve have found something.
+    public static TheoryData<int> Seeds => [.. Enumerable.Range(1, 12), 187, 231];
 
     [Theory]
     [MemberData(nameof(Seeds))]
