@@ -161,19 +161,24 @@ public sealed class LifecycleTests
         await using Fixture fixture = await StartAsync(new TenantHostOptions { SnapshotEveryEvents = 100 });
         for (int i = 0; i < 250; i++) await fixture.NotedAsync();
         TenantHost killed = fixture.Host;
-        StoredSnapshot? snapshot;
-        do
-        {
-            await Task.Yield();
-            snapshot = await fixture.Store.ReadSnapshotAsync(Tenant, long.MaxValue, default);
-        }
-        while (snapshot?.Head.LastEvent < 200);
-        Assert.Null(await fixture.Store.ReadSnapshotAsync(Tenant, snapshot!.Head.LastEvent - 1, default));
+        StoredSnapshot snapshot = await WithinAsync(OnlyAsync(after: 200), "the second snapshot in the first's place");
         await fixture.KillAndStartAsync();
         Assert.Equal(252, (await fixture.NotedAsync("last")).Event!.Sequence);
         Assert.Equal(251 - snapshot.Head.LastEvent, fixture.Ledgers.Applied);
         Assert.InRange(fixture.Ledgers.Applied, 0, 100);
         await killed.DisposeAsync();
+
+        async Task<StoredSnapshot> OnlyAsync(long after)
+        {
+            while (true)
+            {
+                await Task.Yield();
+                if (await fixture.Store.ReadSnapshotAsync(Tenant, long.MaxValue, default) is { } newest
+                    && newest.Head.LastEvent >= after
+                    && await fixture.Store.ReadSnapshotAsync(Tenant, newest.Head.LastEvent - 1, default) is null)
+                    return newest;
+            }
+        }
     }
 
     [Fact]
