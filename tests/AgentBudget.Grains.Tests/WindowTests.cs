@@ -473,5 +473,7 @@ public sealed class WindowTests
     }
 
     private static IEnumerable<int> TiersOf(LedgerEvent spent) =>
-        spent.CostRecorded.TiersCrossed.Where(crossing => crossing.Grain == Promo).Select(crossing => crossing.AtPercent);
+        from crossing in spent.CostRecorded.TiersCrossed
+        where crossing.Grain == Promo
+        select crossing.AtPercent;
 }
