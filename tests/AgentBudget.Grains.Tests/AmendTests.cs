@@ -192,7 +192,7 @@ public sealed class AmendTests
         Assert.Equal(Reason.RequestCeiling, RefusalOf(ledger, session, reservation, Estimate(5000, 1)));
         Assert.Equal(
             Reason.UnknownPrice,
-            RefusalOf(ledger, session, reservation, r => r.Estimate = new TokenEstimate { ReasoningTokens = 1 }));
+            RefusalOf(ledger, session, reservation, r => r.Estimate = new TokenEstimate { InputImageTokens = 1 }));
         ledger.End(session);
         Assert.Equal(Reason.SessionClosed, RefusalOf(ledger, session, reservation, Ttl(60)));
         ledger.Advance(30 * Second);

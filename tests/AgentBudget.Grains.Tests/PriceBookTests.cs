@@ -214,7 +214,7 @@ public sealed class PriceBookTests
         var fixture = new LedgerFixture(catalog =>
         {
             if (bucket == "input") catalog.Prices[1].Rates.ClearInput();
-            if (bucket == "output") catalog.Prices[1].Rates.ClearOutput();
+            if (bucket is "output" or "reasoning") catalog.Prices[1].Rates.ClearOutput();
         });
 
         ReservationRefused refused = fixture.Reserve(fixture.Open(), request => request.Estimate = new TokenEstimate
@@ -233,6 +233,63 @@ public sealed class PriceBookTests
         Assert.Equal(Reason.UnknownPrice, refused.Reason);
         Assert.Equal(bucket, refused.Subject);
         Assert.Equal("tenants/acme", refused.Grain);
+    }
+
+    [Theory]
+    [InlineData(false, ServiceTier.Standard, 5_000_000)]
+    [InlineData(false, ServiceTier.Batch, 2_500_000)]
+    [InlineData(true, ServiceTier.Standard, 9_000_000)]
+    [InlineData(true, ServiceTier.Batch, 4_500_000)]
+    public void Reasoning_without_a_rate_of_its_own_is_held_and_charged_as_output(
+        bool isLong, ServiceTier tier, long expectedNanos)
+    {
+        var fixture = new LedgerFixture(catalog =>
+        {
+            Price price = catalog.Prices[1];
+            price.Rates.CacheWrite1H = 100_000_000_000; // What has no rate at all would pay this, the highest.
+            price.BatchMultiplierPpm = 500_000;
+            price.LongContext = new LongContext
+            {
+                AboveTokens = isLong ? 0 : 1000,
+                Rates = new Rates { Input = 0, Output = 9_000_000_000 },
+            };
+            price.Rates.Input = 0;
+        });
+        long session = fixture.Open();
+
+        LedgerEvent held = fixture.Reserve(session, request =>
+        {
+            request.ServiceTier = tier;
+            request.Estimate = new TokenEstimate { InputTokens = 1, ReasoningTokens = 1000 };
+        }).Event!;
+        ReservationSettled settled = fixture.Commit(
+            session, held.Sequence, 1, 0, request => request.Usage.ReasoningTokens = 1000).Event!.ReservationSettled;
+
+        Assert.Equal((expectedNanos, 1001), (held.ReservationHeld.CostNanos, held.ReservationHeld.Tokens));
+        Assert.Equal((expectedNanos, 1000), (settled.CostNanos, settled.Usage.ReasoningTokens));
+    }
+
+    [Fact]
+    public void Reasoning_with_a_rate_of_its_own_pays_it_also_where_a_long_context_prices_output_anew()
+    {
+        var fixture = new LedgerFixture(catalog =>
+        {
+            catalog.Prices[1].Rates.Reasoning = 2_000_000_000;
+            catalog.Prices[1].LongContext = new LongContext
+            {
+                AboveTokens = 0,
+                Rates = new Rates { Output = 9_000_000_000 },
+            };
+        });
+
+        ReservationHeld held = fixture.Reserve(fixture.Open(), request => request.Estimate = new TokenEstimate
+        {
+            CacheReadTokens = 0,
+            InputTokens = 1000,
+            ReasoningTokens = 1000,
+        }).Event!.ReservationHeld;
+
+        Assert.Equal(3_000_000, held.CostNanos);
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using AgentBudget.Api.Access;
+using AgentBudget.Api.Budgets.Providers;
 using AgentBudget.Api.Errors;
 using AgentBudget.Grains;
 using AgentBudget.Protocol.V1;
@@ -48,10 +49,23 @@ internal sealed class CommitTokens(ApiContext context)
             faults.Add("reservation_id", "must name the reservation to settle");
         if (request.UsageSource is < UsageSource.Unspecified or > UsageSource.Estimated)
             FieldChecks.Defined(ref faults, "usage_source", request.UsageSource);
-        if (request.Usage is { } usage)
+        if (request.ProviderUsage is { } report)
+            Normalise(request, report, ref faults);
+        else if (request.Usage is { } usage)
             Check(usage, ref faults);
         else
             faults.Add("usage", "must say what was used, if only zero");
+    }
+
+    // From here on it is the usage that the report comes to, for the ledger and for repetitions alike.
+    private static void Normalise(CommitTokensRequest request, ProviderUsage report, ref FieldFaults faults)
+    {
+        if (request.Usage is not null)
+            faults.Add("provider_usage", "must not be given beside usage");
+        if (request.UsageSource == UsageSource.Estimated)
+            faults.Add("usage_source", "must be PROVIDER with provider_usage, or left out");
+        request.Usage = UsageReports.Read(report, ref faults);
+        request.ProviderUsage = null;
     }
 
     private static void Check(TokenUsage usage, ref FieldFaults faults)

@@ -23,6 +23,7 @@ internal sealed class RateCard
     private readonly long _cacheRead;
     private readonly long _cacheWrite5m;
     private readonly long _cacheWrite1h;
+    private readonly long _ownReasoning;
     private readonly long _reasoning;
     private readonly long _inputAudio;
     private readonly long _outputAudio;
@@ -39,7 +40,9 @@ internal sealed class RateCard
         _cacheRead = Pick(rates is { HasCacheRead: true } ? rates.CacheRead : null, fallback?._cacheRead);
         _cacheWrite5m = Pick(rates is { HasCacheWrite5M: true } ? rates.CacheWrite5M : null, fallback?._cacheWrite5m);
         _cacheWrite1h = Pick(rates is { HasCacheWrite1H: true } ? rates.CacheWrite1H : null, fallback?._cacheWrite1h);
-        _reasoning = Pick(rates is { HasReasoning: true } ? rates.Reasoning : null, fallback?._reasoning);
+        _ownReasoning = Pick(rates is { HasReasoning: true } ? rates.Reasoning : null, fallback?._ownReasoning);
+        // Most providers bill reasoning as the output that it is.
+        _reasoning = _ownReasoning == Absent ? _output : _ownReasoning;
         _inputAudio = Pick(rates is { HasInputAudio: true } ? rates.InputAudio : null, fallback?._inputAudio);
         _outputAudio = Pick(rates is { HasOutputAudio: true } ? rates.OutputAudio : null, fallback?._outputAudio);
         _inputImage = Pick(rates is { HasInputImage: true } ? rates.InputImage : null, fallback?._inputImage);

@@ -68,6 +68,8 @@ internal sealed class AuditPrices
 internal sealed class AuditPrice(Price price)
 {
     private const int BucketsCount = 9;
+    private const int Output = 1;
+    private const int Reasoning = 5;
     private const long Million = 1_000_000; // Rates are per million tokens; multipliers are in millionths.
 
     private readonly Int128?[] _ordinary = RatesOf(price.Rates);
@@ -118,10 +120,12 @@ internal sealed class AuditPrice(Price price)
     }
 
     // A long context re-prices the whole request; a tier's multiplier makes each rate, rounded to a whole one.
+    // Reasoning that has no rate is output.
     private Int128? RateOf(int bucket, AuditTokens tokens, ServiceTier tier)
     {
         bool isLong = price.LongContext is not null && tokens.Prompt > price.LongContext.AboveTokens;
         Int128? rate = isLong ? _ofLongContext[bucket] ?? _ordinary[bucket] : _ordinary[bucket];
+        if (rate is null && bucket == Reasoning) return RateOf(Output, tokens, tier);
         return MultiplierOf(tier) is { } multiplier && rate is not null ? HalfToEven(rate.Value * multiplier) : rate;
     }
 

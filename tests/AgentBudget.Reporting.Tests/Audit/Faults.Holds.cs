@@ -147,7 +147,7 @@ internal static partial class Faults
             Last(e => e.ReservationRefused.Subject = "search.web")),
         ["a model refused that has a price"] = new(
             AuditRule.Refusal,
-            ledger => ledger.Reserve(ledger.Open(), request => request.Estimate.ReasoningTokens = 1),
+            ledger => ledger.Reserve(ledger.Open(), request => request.Estimate.InputImageTokens = 1),
             Last(e => e.ReservationRefused.Subject = Haiku)),
         ["steps refused that are left"] = new(
             AuditRule.Refusal,

@@ -217,6 +217,7 @@ internal sealed class RandomLedger(int seed)
                 MaxOutputTokens = _random.Next(0, 4000),
                 CacheReadTokens = _random.Next(0, 3) == 0 ? _random.Next(0, 9999) : 0,
                 ReasoningTokens = _random.Next(0, 20) == 0 ? 7 : 0,
+                InputImageTokens = _random.Next(0, 20) == 0 ? 7 : 0,
             },
             Ttl = _random.Next(2) == 0 ? null : Duration.FromTimeSpan(TimeSpan.FromSeconds(_random.Next(1, 3600))),
             OnExpiry = (OnExpiry)_random.Next(0, 3),

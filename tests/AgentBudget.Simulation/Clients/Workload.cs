@@ -106,6 +106,7 @@ internal static partial class Workload
         if (!isAtLimit) request.Estimate.MaxOutputTokens = random.Spread(0, 400);
         if (random.Below(8) == 0) request.Estimate.CacheReadTokens = random.Spread(0, 2000);
         if (random.Below(40) == 0) request.Estimate.ReasoningTokens = 7;
+        if (random.Below(40) == 0) request.Estimate.InputImageTokens = 7;
         if (random.Below(20) == 0) AddItems(request, random);
         if (random.Below(40) == 0)
         {
