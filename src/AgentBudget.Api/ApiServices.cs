@@ -75,6 +75,7 @@ public sealed class ApiServices
         ChangeSession changeSession = new(_context);
         ReadSessions readSessions = new(_context);
         ChangeAgent changeAgent = new(_context);
+        SpendReports spendReports = new(_context, _aggregator, _feed, _time);
         AccessReports accessReports = new(_context, _time);
         ReserveTokens reserve = new(_context);
         CommitTokens commit = new(_context);
@@ -123,8 +124,8 @@ public sealed class ApiServices
                 .Unary<VerifyLedgerRequest, VerifyLedgerResponse>(
                     "VerifyLedger", new VerifyLedger(_context, _store, _checkpointKey).HandleAsync))
             .Add(Descriptors[4], service => service
-                .Unary<GetChargebackRequest, GetChargebackResponse>(
-                    "GetChargeback", new GetChargeback(_context, _aggregator, _feed, _time).HandleAsync)
+                .Unary<GetChargebackRequest, GetChargebackResponse>("GetChargeback", spendReports.ChargebackAsync)
+                .Unary<GetUnitCostsRequest, GetUnitCostsResponse>("GetUnitCosts", spendReports.UnitCostsAsync)
                 .Unary<GetAttributionCoverageRequest, GetAttributionCoverageResponse>(
                     "GetAttributionCoverage", accessReports.CoverageAsync)
                 .Unary<GetAccessReviewRequest, GetAccessReviewResponse>("GetAccessReview", accessReports.ReviewAsync))

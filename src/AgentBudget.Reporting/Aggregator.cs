@@ -5,10 +5,10 @@ using AgentBudget.Protocol.V1;
 namespace AgentBudget.Reporting;
 
 /// <summary>
-/// Folds ledger events, in order, into spend by business unit, use case, agent, model, session and quarter of an hour.
-/// Sums and position are written in one transaction, so a restart neither loses nor doubles: what was folded and not
-/// yet written is asked for again, because <see cref="Position"/> goes back with it. Everything here can be rebuilt
-/// from the ledger. Safe for any thread.
+/// Folds ledger events, in order, into spend by business unit, use case, agent, model, session and quarter of an hour,
+/// and into the cost and outcome of every run. Sums and position are written in one transaction, so a restart neither
+/// loses nor doubles: what was folded and not yet written is asked for again, because <see cref="Position"/> goes back
+/// with it. Everything here can be rebuilt from the ledger. Safe for any thread.
 /// </summary>
 public sealed class Aggregator : IDisposable
 {
@@ -38,6 +38,10 @@ public sealed class Aggregator : IDisposable
 
     /// <summary>The names that group_by may hold.</summary>
     public static IReadOnlySet<string> Groupings { get; } = Chargeback.Columns.Keys.ToFrozenSet(StringComparer.Ordinal);
+
+    /// <summary>The names that group_by of unit costs may hold.</summary>
+    public static IReadOnlySet<string> UnitCostGroupings { get; } =
+        UnitCosts.Columns.Keys.ToFrozenSet(StringComparer.Ordinal);
 
     /// <summary>
     /// Why a file that was there was made anew at <see cref="Open"/>, as a sentence for the log; null when it was taken
@@ -102,7 +106,7 @@ public sealed class Aggregator : IDisposable
             if (!_tenants.TryGetValue(tenant, out var sums)) return;
             Forget(sums);
             _store.Delete(tenant);
-            sums.Rewind(toPosition: 0);
+            sums.Rewind(toPosition: 0, Baselines.None);
         }
     }
 
@@ -121,6 +125,24 @@ public sealed class Aggregator : IDisposable
             Flush();
             var sums = _tenants.GetValueOrDefault(tenant) ?? new TenantSums(tenant);
             return _store.Query(sums, new Chargeback(request));
+        }
+    }
+
+    /// <summary>
+    /// What the runs that ended in a period cost, by success and by what their outcomes gained, by group. Periods are
+    /// hours, as of <see cref="GetChargeback"/>. Throws <see cref="ReportException"/>; field shapes are the caller's to
+    /// check.
+    /// </summary>
+    public GetUnitCostsResponse GetUnitCosts(string tenant, GetUnitCostsRequest request)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(tenant);
+        ArgumentNullException.ThrowIfNull(request);
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(_isDisposed, this);
+            Flush();
+            var sums = _tenants.GetValueOrDefault(tenant) ?? new TenantSums(tenant);
+            return _store.Query(sums, new UnitCosts(request));
         }
     }
 
@@ -187,19 +209,19 @@ public sealed class Aggregator : IDisposable
 
     private void FoldCore(TenantSums sums, IReadOnlyList<LedgerEvent> events)
     {
-        int sumsBefore = sums.Pending.Count;
+        int sumsBefore = sums.PendingCount;
         _pendingEvents += events.Count;
         try
         {
             foreach (var ledgerEvent in CollectionsOf(events)) sums.Fold(ledgerEvent);
-            _pendingSums += sums.Pending.Count - sumsBefore;
+            _pendingSums += sums.PendingCount - sumsBefore;
         }
         catch
         {
             // Some of the batch is in the pending sums: go back to what is written, for a second try or for the log.
-            _pendingSums += sums.Pending.Count - sumsBefore;
+            _pendingSums += sums.PendingCount - sumsBefore;
             Forget(sums);
-            sums.Rewind(_store.ReadPosition(sums.Tenant));
+            sums.Rewind(_store.ReadPosition(sums.Tenant), _store.ReadBaselines(sums.Tenant));
             throw;
         }
     }
@@ -213,8 +235,8 @@ public sealed class Aggregator : IDisposable
 
     private void Forget(TenantSums sums)
     {
-        _pendingSums -= sums.Pending.Count;
-        sums.Pending.Clear();
+        _pendingSums -= sums.PendingCount;
+        sums.ClearPending();
     }
 
     private void Flush()
@@ -224,7 +246,7 @@ public sealed class Aggregator : IDisposable
         foreach (var sums in _tenants.Values)
         {
             sums.IsChanged = false;
-            sums.Pending.Clear();
+            sums.ClearPending();
         }
         _pendingEvents = 0;
         _pendingSums = 0;

@@ -8,7 +8,6 @@ namespace AgentBudget.Reporting;
 /// <summary>One chargeback report: its SQL, and its rows as messages.</summary>
 internal sealed class Chargeback
 {
-    private const long NanosPerUnit = 1_000_000_000;
     private const double PartsPerUnit = 1_000_000;
 
     private const string Sums = """
@@ -19,21 +18,13 @@ internal sealed class Chargeback
 
     private const string From = "FROM spend WHERE tenant = $tenant AND quarter >= $start AND quarter < $end";
 
-    // SQLITE_ERROR with this text is how sum() says that it left 64 bits.
-    private const string OverflowMessage = "integer overflow";
-
     private readonly GetChargebackRequest _request;
     private readonly string[] _groupings;
 
     public Chargeback(GetChargebackRequest request)
     {
         _request = request;
-        _groupings = [.. request.GroupBy.Distinct(StringComparer.Ordinal)];
-        foreach (string grouping in _groupings)
-        {
-            if (!Columns.ContainsKey(grouping))
-                throw new ReportException(ReportFault.UnknownGrouping, $"there is no grouping \"{grouping}\"");
-        }
+        _groupings = ReportTerms.Groupings(request.GroupBy, Columns);
     }
 
     /// <summary>SQL expression by grouping.</summary>
@@ -63,10 +54,9 @@ internal sealed class Chargeback
             if (_groupings.Length == 0 && response.Total.Sessions > 0) response.Rows.Add(response.Total.Clone());
             return response;
         }
-        catch (SqliteException exception) when (exception.Message.Contains(OverflowMessage, StringComparison.Ordinal))
+        catch (SqliteException exception) when (ReportTerms.IsOverflow(exception))
         {
-            throw new ReportException(
-                ReportFault.AmountOverflow, "a sum of the report is beyond 9.2 billion currency units", exception);
+            throw ReportTerms.Overflow(exception);
         }
     }
 
@@ -81,11 +71,7 @@ internal sealed class Chargeback
         var rows = new List<ChargebackRow>();
         while (reader.Read())
         {
-            if (rows.Count == Aggregator.RowsMax)
-            {
-                throw new ReportException(
-                    ReportFault.TooManyRows, $"the report has more than {Aggregator.RowsMax} rows");
-            }
+            if (rows.Count == Aggregator.RowsMax) throw ReportTerms.TooManyRows();
             rows.Add(ReadRow(reader, sums.Currency, groupings));
         }
         return rows;
@@ -108,17 +94,10 @@ internal sealed class Chargeback
 
     private void Bind(SqliteCommand command, string tenant)
     {
-        const long HourSeconds = SpendKey.QuarterSeconds * SpendKey.QuartersPerHour;
-        long startHour = _request.Period?.StartTime is { } start ? FloorDivide(start.Seconds, HourSeconds) : 0;
-        long endHour = long.MaxValue / SpendKey.QuartersPerHour;
-        if (_request.Period?.EndTime is { } end)
-        {
-            endHour = FloorDivide(end.Seconds, HourSeconds);
-            if (end.Seconds % HourSeconds != 0 || end.Nanos != 0) endHour++;
-        }
+        (long start, long end) = ReportTerms.QuartersOf(_request.Period);
         command.Parameters.AddWithValue("$tenant", tenant);
-        command.Parameters.AddWithValue("$start", startHour * SpendKey.QuartersPerHour);
-        command.Parameters.AddWithValue("$end", endHour * SpendKey.QuartersPerHour);
+        command.Parameters.AddWithValue("$start", start);
+        command.Parameters.AddWithValue("$end", end);
         foreach (var (column, value) in Filters()) command.Parameters.AddWithValue("$" + column, value);
     }
 
@@ -136,43 +115,30 @@ internal sealed class Chargeback
 
     private static ChargebackRow ReadRow(SqliteDataReader reader, string currency, string[] groupings)
     {
-        // Over no rows at all a sum is NULL.
-        long Number(int ordinal) => reader.IsDBNull(ordinal) ? 0 : reader.GetInt64(ordinal);
-
         var row = new ChargebackRow
         {
-            Cost = ToMoney(Number(0), currency),
-            Overrun = ToMoney(Number(1), currency),
-            Calls = Number(2),
-            Refused = Number(3),
-            Sessions = Number(4),
-            Quantity = Number(14) / PartsPerUnit,
+            Cost = ReportTerms.ToMoney(reader.Number(0), currency),
+            Overrun = ReportTerms.ToMoney(reader.Number(1), currency),
+            Calls = reader.Number(2),
+            Refused = reader.Number(3),
+            Sessions = reader.Number(4),
+            Quantity = reader.Number(14) / PartsPerUnit,
             Tokens = new TokenUsage
             {
-                InputTokens = Number(5),
-                OutputTokens = Number(6),
-                CacheReadTokens = Number(7),
-                CacheWrite5MTokens = Number(8),
-                CacheWrite1HTokens = Number(9),
-                ReasoningTokens = Number(10),
-                InputAudioTokens = Number(11),
-                OutputAudioTokens = Number(12),
-                InputImageTokens = Number(13),
+                InputTokens = reader.Number(5),
+                OutputTokens = reader.Number(6),
+                CacheReadTokens = reader.Number(7),
+                CacheWrite5MTokens = reader.Number(8),
+                CacheWrite1HTokens = reader.Number(9),
+                ReasoningTokens = reader.Number(10),
+                InputAudioTokens = reader.Number(11),
+                OutputAudioTokens = reader.Number(12),
+                InputImageTokens = reader.Number(13),
             },
         };
         for (int i = 0; i < groupings.Length; i++) row.Keys.Add(groupings[i], reader.GetString(15 + i));
         return row;
     }
-
-    private static Money ToMoney(long nanos, string currency) => new()
-    {
-        CurrencyCode = currency,
-        Units = nanos / NanosPerUnit,
-        Nanos = (int)(nanos % NanosPerUnit),
-    };
-
-    private static long FloorDivide(long dividend, long divisor) =>
-        dividend >= 0 ? dividend / divisor : (dividend - divisor + 1) / divisor;
 
     private static void RegisterFunctions(SqliteConnection connection, string timeZone)
     {

@@ -11,7 +11,7 @@ namespace AgentBudget.Reporting;
 internal sealed class ReportStore : IDisposable
 {
     // Raise it with every change of the tables or of what is counted; a file of another format is made anew.
-    private const long Format = 2;
+    private const long Format = 3;
 
     private const string Settings = """
         PRAGMA locking_mode = EXCLUSIVE;
@@ -59,7 +59,7 @@ internal sealed class ReportStore : IDisposable
     private const string SelectTenants = "SELECT name, position, currency, time_zone FROM tenant";
     private const string SelectPosition = "SELECT position FROM tenant WHERE name = $tenant";
     private const string DeleteTenant =
-        "DELETE FROM spend WHERE tenant = $tenant; DELETE FROM tenant WHERE name = $tenant";
+        "DELETE FROM spend WHERE tenant = $tenant; DELETE FROM tenant WHERE name = $tenant;" + RunTables.DeleteTenant;
 
     private static readonly string[] SpendParameters =
     [
@@ -115,7 +115,9 @@ internal sealed class ReportStore : IDisposable
         {
             string name = reader.GetString(0);
             tenants.Add(
-                name, TenantSums.Restore(name, reader.GetInt64(1), reader.GetString(2), reader.GetString(3)));
+                name,
+                TenantSums.Restore(
+                    name, reader.GetInt64(1), reader.GetString(2), reader.GetString(3), ReadBaselines(name)));
         }
         return tenants;
     }
@@ -128,6 +130,9 @@ internal sealed class ReportStore : IDisposable
         return command.ExecuteScalar() is long position ? position : 0;
     }
 
+    /// <summary>The baselines as written; none for a tenant that is not.</summary>
+    public Baselines ReadBaselines(string tenant) => RunTables.ReadBaselines(_connection, tenant);
+
     /// <summary>Adds every pending sum and moves every position, all or nothing.</summary>
     public void Write(IEnumerable<TenantSums> tenants)
     {
@@ -135,11 +140,13 @@ internal sealed class ReportStore : IDisposable
         using var addSpend = Command(AddSpend, transaction);
         foreach (string name in SpendParameters)
             addSpend.Parameters.Add(new SqliteParameter { ParameterName = name });
+        using var runs = new RunWriter(_connection, transaction);
         using var setTenant = Command(SetTenant, transaction);
         foreach (var sums in tenants)
         {
             if (!sums.IsChanged) continue;
             foreach (var (key, spend) in sums.Pending) Add(addSpend, sums.Tenant, key, spend);
+            runs.Write(sums);
             setTenant.Parameters.Clear();
             setTenant.Parameters.AddWithValue("$tenant", sums.Tenant);
             setTenant.Parameters.AddWithValue("$position", sums.Position);
@@ -160,6 +167,8 @@ internal sealed class ReportStore : IDisposable
     }
 
     public GetChargebackResponse Query(TenantSums sums, Chargeback chargeback) => chargeback.Run(_connection, sums);
+
+    public GetUnitCostsResponse Query(TenantSums sums, UnitCosts unitCosts) => unitCosts.Run(_connection, sums);
 
     public void Dispose() => _connection.Dispose();
 
@@ -222,7 +231,7 @@ internal sealed class ReportStore : IDisposable
         try
         {
             Execute(connection, Settings);
-            Execute(connection, $"BEGIN; {Tables} PRAGMA user_version = {Format}; COMMIT;");
+            Execute(connection, $"BEGIN; {Tables} {RunTables.Tables} PRAGMA user_version = {Format}; COMMIT;");
             return connection;
         }
         catch

@@ -25,10 +25,23 @@ internal sealed class TenantSums(string tenant)
     /// <summary>Something was folded since the last write.</summary>
     public bool IsChanged { get; set; }
 
+    /// <summary>Those of the last catalog applied.</summary>
+    public Baselines Baselines { get; private set; } = Baselines.None;
+
+    /// <summary>A catalog was applied since the last write.</summary>
+    public bool HaveBaselinesChanged { get; private set; }
+
     public Dictionary<SpendKey, SpendSums> Pending { get; } = new(SpendKey.Comparer);
 
-    public static TenantSums Restore(string tenant, long position, string currency, string timeZone) =>
-        new(tenant) { Position = position, Currency = currency, TimeZone = timeZone };
+    /// <summary>By the run's root.</summary>
+    public Dictionary<string, RunSums> PendingRuns { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Sums that wait to be written.</summary>
+    public int PendingCount => Pending.Count + PendingRuns.Count;
+
+    public static TenantSums Restore(
+        string tenant, long position, string currency, string timeZone, Baselines baselines) =>
+        new(tenant) { Position = position, Currency = currency, TimeZone = timeZone, Baselines = baselines };
 
     /// <summary>Counts one event; the caller has checked that it is the next one.</summary>
     public void Fold(LedgerEvent ledgerEvent)
@@ -60,24 +73,43 @@ internal sealed class TenantSums(string tenant)
                 CostRecorded cost = ledgerEvent.CostRecorded;
                 ref SpendSums sums = ref SumsOf(ledgerEvent, "", cost.ToolCalls > 0 ? cost.Sku : "", cost.Sku);
                 sums.Add(cost.CostNanos, cost.QuantityMillionths);
-                checked { sums.Calls++; }
+                checked
+                {
+                    sums.Calls++;
+                    RunOf(ledgerEvent.Spender).CostNanos += cost.CostNanos;
+                }
+
+                break;
+            case LedgerEvent.FactOneofCase.SessionEnded:
+                if (ledgerEvent.Spender.Run.Length == 0) RunOf(ledgerEvent.Spender).End = EndOf(ledgerEvent);
                 break;
             case LedgerEvent.FactOneofCase.CatalogApplied:
                 Currency = ledgerEvent.CatalogApplied.Catalog.Currency;
                 TimeZone = ledgerEvent.CatalogApplied.Catalog.TimeZone is { Length: > 0 } zone ? zone : "UTC";
+                Baselines = Baselines.Of(ledgerEvent.CatalogApplied.Catalog);
+                HaveBaselinesChanged = true;
                 break;
             default:
-                break; // No other fact moves settled spend, calls or refusals.
+                break; // No other fact moves settled spend, calls or refusals, or ends a run.
         }
         Position = ledgerEvent.Sequence;
         IsChanged = true;
     }
 
     /// <summary>Goes back to what is written.</summary>
-    public void Rewind(long toPosition)
+    public void Rewind(long toPosition, Baselines baselines)
     {
         Position = toPosition;
+        Baselines = baselines;
         IsChanged = false;
+    }
+
+    /// <summary>Forgets what waits to be written, because it is, or is to be folded again.</summary>
+    public void ClearPending()
+    {
+        Pending.Clear();
+        PendingRuns.Clear();
+        HaveBaselinesChanged = false;
     }
 
     public Task WaitForAsync(long sequence)
@@ -105,6 +137,7 @@ internal sealed class TenantSums(string tenant)
     // A counted item is a row of its own: its SKU, and where it is a call of a tool, that tool.
     private void Fold(LedgerEvent ledgerEvent, ReservationSettled settled)
     {
+        checked { RunOf(ledgerEvent.Spender).CostNanos += settled.CostNanos; }
         long itemsNanos = 0;
         foreach (ItemCost item in settled.ItemCosts?.Items ?? [])
         {
@@ -119,6 +152,22 @@ internal sealed class TenantSums(string tenant)
         bool isOfItemsAlone = settled.Model.Length == 0 && itemsNanos == settled.CostNanos && settled.OverrunNanos == 0;
         if (!isOfItemsAlone) SumsOf(ledgerEvent, settled.Model, settled.Tool).Add(settled, itemsNanos);
     }
+
+    private RunEnd EndOf(LedgerEvent ledgerEvent)
+    {
+        Spender root = ledgerEvent.Spender;
+        Outcome? outcome = ledgerEvent.SessionEnded.Outcome;
+        return new RunEnd(
+            ledgerEvent.Time.Seconds / SpendKey.QuarterSeconds,
+            outcome?.Status == Outcome.Types.Status.Success,
+            root.Agent,
+            root.UseCase,
+            root.BusinessUnit,
+            Baselines.DeltasOf(root.UseCase, outcome));
+    }
+
+    private ref RunSums RunOf(Spender spender) => ref CollectionsMarshal.GetValueRefOrAddDefault(
+        PendingRuns, spender.Run.Length > 0 ? spender.Run : spender.Session, out _);
 
     private ref SpendSums SumsOf(LedgerEvent ledgerEvent, string model, string tool, string sku = "")
     {

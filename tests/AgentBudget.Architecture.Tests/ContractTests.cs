@@ -12,7 +12,8 @@ public sealed class ContractTests
     private static readonly string[] Quantities =
     [
         "agentbudget.v1.Outcome.MetricsEntry.value", "agentbudget.v1.OutcomeRule.baseline",
-        "agentbudget.v1.RecordCostRequest.quantity", "agentbudget.v1.ChargebackRow.quantity",
+        "agentbudget.v1.OutcomeCost.delta", "agentbudget.v1.RecordCostRequest.quantity",
+        "agentbudget.v1.ChargebackRow.quantity",
     ];
 
     private static readonly IReadOnlyList<FileDescriptor> Files = [.. typeof(LedgerEvent).Assembly.GetTypes()

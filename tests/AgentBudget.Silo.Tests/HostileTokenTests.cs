@@ -127,7 +127,7 @@ public sealed class HostileTokenTests
             foreach (string method in new[]
             {
                 "ReserveTokens", "ListEntries", "ListCredentials", "GetSession", "GetAccessReview", "GetChargeback",
-                "GetAttributionCoverage", "GetCatalog", "GetBalance",
+                "GetUnitCosts", "GetAttributionCoverage", "GetCatalog", "GetBalance",
             })
             {
                 JsonObject request = new() { ["requestId"] = NextId(), ["sessionToken"] = secret + "x" };

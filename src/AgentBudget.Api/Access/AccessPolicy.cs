@@ -67,6 +67,7 @@ public static class AccessPolicy
         ["/agentbudget.v1.SpendService/VerifyLedger"] = new(Roles.Admin | Roles.Auditor),
 
         ["/agentbudget.v1.ReportService/GetChargeback"] = new(Readers),
+        ["/agentbudget.v1.ReportService/GetUnitCosts"] = new(Readers),
         ["/agentbudget.v1.ReportService/GetAttributionCoverage"] = new(Roles.Admin | Roles.Finance | Roles.Auditor),
         ["/agentbudget.v1.ReportService/GetAccessReview"] = new(Roles.Admin | Roles.Auditor),
 

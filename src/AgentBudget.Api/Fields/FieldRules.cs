@@ -32,6 +32,8 @@ internal static class FieldRules
     /// <summary>Tokens of one bucket, steps and other counts of one request.</summary>
     internal const long CountMax = 1_000_000_000_000;
 
+    internal const string StatisticDescription = "must be a number from -1,000,000,000,000 to 1,000,000,000,000";
+
     /// <summary>Rows of a page.</summary>
     internal const int PageSizeMax = 1_000;
 
@@ -51,6 +53,9 @@ internal static class FieldRules
 
     internal static bool IsWord(ReadOnlySpan<char> text) =>
         text.Length is > 0 and <= WordCharsMax && !text.ContainsAnyExceptInRange('!', '~');
+
+    /// <summary>A number for statistics, such as an outcome's metric; within it six decimals sum exactly.</summary>
+    internal static bool IsStatistic(double number) => Math.Abs(number) <= CountMax;
 
     internal static bool IsRequestId(ReadOnlySpan<char> text) =>
         text.Length is > 0 and <= RequestIdCharsMax && !text.ContainsAnyExceptInRange(' ', '~');

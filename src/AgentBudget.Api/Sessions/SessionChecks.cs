@@ -25,8 +25,8 @@ internal static class SessionChecks
         {
             if (metric.Key.Length > FieldRules.IdCharsMax || !FieldRules.IsWord(metric.Key))
                 faults.Add("outcome.metrics", "must have names of 1 to 64 printable ASCII characters without spaces");
-            else if (!double.IsFinite(metric.Value))
-                faults.Add($"outcome.metrics[{metric.Key}]", "must be a number");
+            else if (!FieldRules.IsStatistic(metric.Value))
+                faults.Add($"outcome.metrics[{metric.Key}]", FieldRules.StatisticDescription);
         }
     }
 }

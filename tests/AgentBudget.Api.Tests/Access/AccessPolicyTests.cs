@@ -54,22 +54,22 @@ public sealed class AccessPolicyTests
         {
             nameof(Roles.Owner),
             [
-                "GetBalance", "GetChargeback", "GetSession", "ListEntries", "ListSessions", "ResetBreaker",
-                "ResumeSession", "RevokeSession", "SuspendSession", "WatchSpend",
+                "GetBalance", "GetChargeback", "GetSession", "GetUnitCosts", "ListEntries", "ListSessions",
+                "ResetBreaker", "ResumeSession", "RevokeSession", "SuspendSession", "WatchSpend",
             ]
         },
         {
             nameof(Roles.Finance),
             [
-                "ExtendBudget", "GetAttributionCoverage", "GetBalance", "GetCatalog", "GetChargeback", "ListEntries",
-                "WatchSpend",
+                "ExtendBudget", "GetAttributionCoverage", "GetBalance", "GetCatalog", "GetChargeback",
+                "GetUnitCosts", "ListEntries", "WatchSpend",
             ]
         },
         {
             nameof(Roles.Auditor),
             [
                 "GetAccessReview", "GetAttributionCoverage", "GetBalance", "GetCatalog", "GetChargeback",
-                "GetCheckpoint", "GetSession", "ListCredentials", "ListEntries",
+                "GetCheckpoint", "GetSession", "GetUnitCosts", "ListCredentials", "ListEntries",
                 "ListSessions", "VerifyLedger", "WatchSpend",
             ]
         },

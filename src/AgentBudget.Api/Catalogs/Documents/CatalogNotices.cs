@@ -7,7 +7,6 @@ namespace AgentBudget.Api.Catalogs.Documents;
 internal enum CatalogNotice
 {
     Notify,
-    Outcomes,
 }
 
 /// <summary>The notices of one document: a sentence for each kind, with the lines that it speaks of.</summary>
@@ -38,7 +37,6 @@ internal sealed class CatalogNotices
     {
         CatalogNotice.Notify
             => "notify addresses are kept and nothing is sent to them yet: tiers show in the ledger and its stream",
-        CatalogNotice.Outcomes => "outcomes are kept and unit costs are not reported yet",
     };
 
     private static string LinesOf(List<int> lines)

@@ -85,11 +85,10 @@ public static partial class CatalogReader
             }
         }
 
-        private void ReadOutcomes(DocumentCursor? cursor, UseCase useCase)
+        private static void ReadOutcomes(DocumentCursor? cursor, UseCase useCase)
         {
             if (cursor?.OpenMap() is not { } map)
                 return;
-            Notices.Add(CatalogNotice.Outcomes, cursor.Value.Line);
             if (map.Count > FieldRules.MapEntriesMax)
                 cursor.Value.Fault($"has {map.Count} outcomes; at most {FieldRules.MapEntriesMax} are accepted.");
             foreach ((string name, DocumentCursor value) in map.Entries)

@@ -72,12 +72,12 @@ internal static class DocumentValues
         if (cursor.Text(NumberCharsMax) is not { } text)
             return null;
         if (double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double number)
-            && double.IsFinite(number))
+            && FieldRules.IsStatistic(number))
         {
             return number;
         }
 
-        cursor.Fault("must be a number.");
+        cursor.Fault(FieldRules.StatisticDescription + ".");
         return null;
     }
 

@@ -5,11 +5,14 @@ using AgentBudget.Protocol.V1;
 using AgentBudget.Reporting;
 using AgentBudget.Rpc;
 using AgentBudget.Runtime;
+using Google.Protobuf.Collections;
 
 namespace AgentBudget.Api.Reports;
 
-/// <summary>GetChargeback: waits until the sums hold everything that was durable when the request came.</summary>
-internal sealed class GetChargeback(ApiContext context, Aggregator aggregator, ReportFeed feed, TimeProvider time)
+/// <summary>
+/// GetChargeback and GetUnitCosts: each waits until the sums hold everything that was durable when the request came.
+/// </summary>
+internal sealed class SpendReports(ApiContext context, Aggregator aggregator, ReportFeed feed, TimeProvider time)
 {
     /// <summary>
     /// Folding keeps up with the ledger by far; a report that has to wait longer is better asked again.
@@ -18,20 +21,14 @@ internal sealed class GetChargeback(ApiContext context, Aggregator aggregator, R
 
     private static readonly TimeSpan CatchUpRetry = TimeSpan.FromSeconds(5);
 
-    internal async ValueTask<GetChargebackResponse> HandleAsync(GetChargebackRequest request, RpcCall call)
+    internal async ValueTask<GetChargebackResponse> ChargebackAsync(GetChargebackRequest request, RpcCall call)
     {
         FieldFaults faults = default;
-        Check(request, ref faults);
+        Check(request.Period, request.Filter, ref faults);
+        CheckGroupings(request.GroupBy, Aggregator.Groupings, ref faults);
         faults.ThrowIfAny();
 
-        string tenant = context.Callers.TenantOf(call);
-        await context.CurrencyOfAsync(tenant); // A tenant without a catalog is not found.
-        if (OwnScope.Of(call) is { } own)
-        {
-            request.Filter = own.Narrow(request.Filter, await context.CatalogOfAsync(tenant), ref faults);
-            faults.ThrowIfAny();
-        }
-
+        (string tenant, request.Filter) = await NarrowAsync(request.Filter, call);
         await CatchUpAsync(tenant, call.Cancellation);
         try
         {
@@ -41,6 +38,41 @@ internal sealed class GetChargeback(ApiContext context, Aggregator aggregator, R
         {
             throw ErrorOf(fault);
         }
+    }
+
+    internal async ValueTask<GetUnitCostsResponse> UnitCostsAsync(GetUnitCostsRequest request, RpcCall call)
+    {
+        FieldFaults faults = default;
+        Check(request.Period, request.Filter, ref faults);
+        CheckGroupings(request.GroupBy, Aggregator.UnitCostGroupings, ref faults);
+        CheckIsEmpty("filter.model", request.Filter?.Model, ref faults);
+        CheckIsEmpty("filter.tool", request.Filter?.Tool, ref faults);
+        CheckIsEmpty("filter.sku", request.Filter?.Sku, ref faults);
+        faults.ThrowIfAny();
+
+        (string tenant, request.Filter) = await NarrowAsync(request.Filter, call);
+        await CatchUpAsync(tenant, call.Cancellation);
+        try
+        {
+            return aggregator.GetUnitCosts(tenant, request);
+        }
+        catch (ReportException fault)
+        {
+            throw ErrorOf(fault);
+        }
+    }
+
+    // The tenant, and the filter as far as the caller sees.
+    private async Task<(string Tenant, ReportFilter? Filter)> NarrowAsync(ReportFilter? filter, RpcCall call)
+    {
+        string tenant = context.Callers.TenantOf(call);
+        await context.CurrencyOfAsync(tenant); // A tenant without a catalog is not found.
+        if (OwnScope.Of(call) is not { } own)
+            return (tenant, filter);
+        FieldFaults faults = default;
+        filter = own.Narrow(filter, await context.CatalogOfAsync(tenant), ref faults);
+        faults.ThrowIfAny();
+        return (tenant, filter);
     }
 
     private async Task CatchUpAsync(string tenant, CancellationToken cancellationToken)
@@ -82,17 +114,13 @@ internal sealed class GetChargeback(ApiContext context, Aggregator aggregator, R
         }
     }
 
-    private static void Check(GetChargebackRequest request, ref FieldFaults faults)
+    private static void Check(ReportPeriod? period, ReportFilter? filter, ref FieldFaults faults)
     {
-        FieldChecks.Time(ref faults, "period.start_time", request.Period?.StartTime);
-        FieldChecks.Time(ref faults, "period.end_time", request.Period?.EndTime);
-        if (request.Period is { StartTime: { } start, EndTime: { } end } && end.CompareTo(start) <= 0)
+        FieldChecks.Time(ref faults, "period.start_time", period?.StartTime);
+        FieldChecks.Time(ref faults, "period.end_time", period?.EndTime);
+        if (period is { StartTime: { } start, EndTime: { } end } && end.CompareTo(start) <= 0)
             faults.Add("period.end_time", "must be after start_time");
-        if (request.GroupBy.Count > Aggregator.Groupings.Count)
-            faults.Add("group_by", $"must be at most {Aggregator.Groupings.Count}");
-        else
-            CheckGroupings(request, ref faults);
-        if (request.Filter is not { } filter)
+        if (filter is null)
             return;
         FieldChecks.Name(
             ref faults, "filter.business_unit", filter.BusinessUnit, Names.BusinessUnitPrefix, isRequired: false);
@@ -106,15 +134,27 @@ internal sealed class GetChargeback(ApiContext context, Aggregator aggregator, R
             faults.Add("filter.sku", "must be a SKU's id, at most 128 printable ASCII characters without spaces");
     }
 
-    private static void CheckGroupings(GetChargebackRequest request, ref FieldFaults faults)
+    private static void CheckGroupings(
+        RepeatedField<string> groupBy, IReadOnlySet<string> groupings, ref FieldFaults faults)
     {
-        for (int index = 0; index < request.GroupBy.Count; index++)
+        if (groupBy.Count > groupings.Count)
         {
-            string grouping = request.GroupBy[index];
-            if (!Aggregator.Groupings.Contains(grouping))
-                faults.Add($"group_by[{index}]", "must be one of " + string.Join(", ", Aggregator.Groupings.Order()));
-            else if (request.GroupBy.IndexOf(grouping) < index)
+            faults.Add("group_by", $"must be at most {groupings.Count}");
+            return;
+        }
+
+        for (int index = 0; index < groupBy.Count; index++)
+        {
+            if (!groupings.Contains(groupBy[index]))
+                faults.Add($"group_by[{index}]", "must be one of " + string.Join(", ", groupings.Order()));
+            else if (groupBy.IndexOf(groupBy[index]) < index)
                 faults.Add($"group_by[{index}]", "is there twice");
         }
+    }
+
+    private static void CheckIsEmpty(string field, string? value, ref FieldFaults faults)
+    {
+        if (!string.IsNullOrEmpty(value))
+            faults.Add(field, "must be empty: a run has many");
     }
 }

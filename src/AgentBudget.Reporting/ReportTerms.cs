@@ -1,0 +1,67 @@
+using AgentBudget.Protocol.V1;
+using Microsoft.Data.Sqlite;
+
+namespace AgentBudget.Reporting;
+
+/// <summary>What all reports read and write alike: periods, money, filters, sums that do not fit.</summary>
+internal static class ReportTerms
+{
+    private const long NanosPerUnit = 1_000_000_000;
+
+    // SQLITE_ERROR with this text is how sum() says that it left 64 bits.
+    private const string OverflowMessage = "integer overflow";
+
+    /// <summary>A period in quarters of an hour, widened to whole hours: the first and the first after it.</summary>
+    public static (long Start, long End) QuartersOf(ReportPeriod? period)
+    {
+        const long HourSeconds = SpendKey.QuarterSeconds * SpendKey.QuartersPerHour;
+        long startHour = period?.StartTime is { } start ? FloorDivide(start.Seconds, HourSeconds) : 0;
+        long endHour = long.MaxValue / SpendKey.QuartersPerHour;
+        if (period?.EndTime is { } end)
+        {
+            endHour = FloorDivide(end.Seconds, HourSeconds);
+            if (end.Seconds % HourSeconds != 0 || end.Nanos != 0) endHour++;
+        }
+
+        return (startHour * SpendKey.QuartersPerHour, endHour * SpendKey.QuartersPerHour);
+    }
+
+    public static Money ToMoney(long nanos, string currency) => new()
+    {
+        CurrencyCode = currency,
+        Units = nanos / NanosPerUnit,
+        Nanos = (int)(nanos % NanosPerUnit),
+    };
+
+    /// <summary>
+    /// The groupings asked for, each once. Throws <see cref="ReportException"/> for one that is none.
+    /// </summary>
+    public static string[] Groupings(IEnumerable<string> asked, IReadOnlyDictionary<string, string> columns)
+    {
+        string[] groupings = [.. asked.Distinct(StringComparer.Ordinal)];
+        foreach (string grouping in groupings)
+        {
+            if (!columns.ContainsKey(grouping))
+                throw new ReportException(ReportFault.UnknownGrouping, $"there is no grouping \"{grouping}\"");
+        }
+
+        return groupings;
+    }
+
+    /// <summary>Over no rows at all a sum is NULL.</summary>
+    public static long Number(this SqliteDataReader reader, int ordinal) =>
+        reader.IsDBNull(ordinal) ? 0 : reader.GetInt64(ordinal);
+
+    /// <summary>Whether a sum of a query left 64 bits.</summary>
+    public static bool IsOverflow(SqliteException exception) =>
+        exception.Message.Contains(OverflowMessage, StringComparison.Ordinal);
+
+    public static ReportException Overflow(Exception? inner = null) => new(
+        ReportFault.AmountOverflow, "a sum of the report is beyond 9.2 billion currency units", inner);
+
+    public static ReportException TooManyRows() => new(
+        ReportFault.TooManyRows, $"the report has more than {Aggregator.RowsMax} rows");
+
+    private static long FloorDivide(long dividend, long divisor) =>
+        dividend >= 0 ? dividend / divisor : (dividend - divisor + 1) / divisor;
+}

@@ -1,0 +1,83 @@
+using Microsoft.Data.Sqlite;
+
+namespace AgentBudget.Reporting;
+
+/// <summary>Writes what waits of tenants' runs, and their baselines, within one transaction.</summary>
+internal sealed class RunWriter : IDisposable
+{
+    private const string AddRun = """
+        INSERT INTO run (tenant, run, cost) VALUES ($tenant, $run, $cost)
+        ON CONFLICT DO UPDATE SET cost = cost + excluded.cost
+        """;
+
+    private const string EndRun = """
+        UPDATE run SET ended = $ended, succeeded = $succeeded, agent = $agent, use_case = $use_case,
+          business_unit = $business_unit
+        WHERE tenant = $tenant AND run = $run
+        """;
+
+    private const string AddMetric = "INSERT INTO run_metric VALUES ($tenant, $run, $metric, $delta)";
+    private const string DeleteBaselines = "DELETE FROM baseline WHERE tenant = $tenant";
+    private const string AddBaseline = "INSERT INTO baseline VALUES ($tenant, $use_case, $metric, $millionths)";
+
+    private readonly SqliteCommand _addRun;
+    private readonly SqliteCommand _endRun;
+    private readonly SqliteCommand _addMetric;
+    private readonly SqliteCommand _deleteBaselines;
+    private readonly SqliteCommand _addBaseline;
+
+    public RunWriter(SqliteConnection connection, SqliteTransaction transaction)
+    {
+        _addRun = Command(AddRun, "$tenant", "$run", "$cost");
+        _endRun = Command(EndRun, "$tenant", "$run", "$ended", "$succeeded", "$agent", "$use_case", "$business_unit");
+        _addMetric = Command(AddMetric, "$tenant", "$run", "$metric", "$delta");
+        _deleteBaselines = Command(DeleteBaselines, "$tenant");
+        _addBaseline = Command(AddBaseline, "$tenant", "$use_case", "$metric", "$millionths");
+
+        SqliteCommand Command(string sql, params ReadOnlySpan<string> names)
+        {
+            SqliteCommand command = connection.CreateCommand();
+#pragma warning disable CA2100 // Every text is a constant above; values are parameters.
+            command.CommandText = sql;
+#pragma warning restore CA2100
+            command.Transaction = transaction;
+            foreach (string name in names) command.Parameters.Add(new SqliteParameter { ParameterName = name });
+            return command;
+        }
+    }
+
+    /// <summary>Adds costs, ends and metrics of a tenant's runs, and its baselines where they changed.</summary>
+    public void Write(TenantSums sums)
+    {
+        foreach ((string run, RunSums pending) in sums.PendingRuns)
+        {
+            Execute(_addRun, sums.Tenant, run, pending.CostNanos);
+            if (pending.End is not { } end) continue;
+            Execute(
+                _endRun, sums.Tenant, run, end.Quarter, end.IsSuccess ? 1L : 0L, end.Agent, end.UseCase,
+                end.BusinessUnit);
+            foreach (OutcomeDelta delta in end.Deltas)
+                Execute(_addMetric, sums.Tenant, run, delta.Metric, delta.Millionths);
+        }
+
+        if (!sums.HaveBaselinesChanged) return;
+        Execute(_deleteBaselines, sums.Tenant);
+        foreach (((string useCase, string metric), long millionths) in sums.Baselines.Millionths)
+            Execute(_addBaseline, sums.Tenant, useCase, metric, millionths);
+    }
+
+    public void Dispose()
+    {
+        _addRun.Dispose();
+        _endRun.Dispose();
+        _addMetric.Dispose();
+        _deleteBaselines.Dispose();
+        _addBaseline.Dispose();
+    }
+
+    private static void Execute(SqliteCommand command, params ReadOnlySpan<object> values)
+    {
+        for (int i = 0; i < values.Length; i++) command.Parameters[i].Value = values[i];
+        command.ExecuteNonQuery();
+    }
+}
