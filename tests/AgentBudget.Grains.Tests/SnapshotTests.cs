@@ -36,6 +36,15 @@ public sealed class SnapshotTests
     }
 
     [Fact]
+    public void The_bytes_of_a_snapshot_are_made_once()
+    {
+        LedgerSnapshot snapshot = new LedgerFixture().Ledger.Capture();
+        snapshot.ToBytes();
+
+        Assert.Throws<InvariantException>(snapshot.ToBytes);
+    }
+
+    [Fact]
     public void A_hold_that_was_given_back_before_a_restart_is_committed_late_at_the_price_it_was_held_at()
     {
         var fixture = new LedgerFixture();

@@ -17,6 +17,7 @@ public sealed class LedgerSnapshot
     private readonly SortedDictionary<long, PriceBook> _books = [];
     private readonly List<SessionLogs> _sessions = [];
     private readonly ReadOnlyMemory<AnsweredRequest> _requests;
+    private bool _isWritten;
 
     internal LedgerSnapshot(TenantState state, ReadOnlyMemory<AnsweredRequest> requests)
     {
@@ -52,9 +53,14 @@ public sealed class LedgerSnapshot
         Records += 1 + logs.Requests.Length + logs.Retired.Length;
     }
 
-    /// <summary>Format number, then a canonical message: equal states give equal bytes. Called once.</summary>
+    /// <summary>
+    /// Format number, then a canonical message: equal states give equal bytes. Called once, because it completes the
+    /// message that it writes.
+    /// </summary>
     public byte[] ToBytes()
     {
+        Invariant.Holds(!_isWritten);
+        _isWritten = true;
         _state.Requests = RequestLog.ToState(_requests);
         foreach (SessionLogs logs in _sessions)
         {
