@@ -42,6 +42,14 @@ internal static class Appends
         return group.Head;
     }
 
+    /// <summary>Acquires, and appends a first group.</summary>
+    public static async Task<(long Epoch, JournalHead Head)> StartedAsync(
+        this ILedgerStore store, params string[] events)
+    {
+        long epoch = await store.AcquireAsync();
+        return (epoch, await store.AppendedAsync(JournalHead.Empty, epoch, events));
+    }
+
     public static async Task<long> AcquireAsync(this ILedgerStore store, string tenant = Tenant) =>
         await store.AcquireAsync(tenant, CancellationToken.None);
 

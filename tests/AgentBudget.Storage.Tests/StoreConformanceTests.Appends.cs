@@ -31,8 +31,7 @@ public abstract partial class StoreConformanceTests
     [Fact]
     public async Task Append_after_a_hash_that_is_not_the_last_is_refused()
     {
-        long epoch = await Store.AcquireAsync();
-        JournalHead head = await Store.AppendedAsync(JournalHead.Empty, epoch, "a");
+        (long epoch, JournalHead head) = await Store.StartedAsync("a");
         using JournalGroup group = Group(head with { Hash = ChainHash.Of("other"u8) }, epoch, "b");
         Assert.Equal(AppendOutcome.FenceLost, await Store.AppendAsync(group));
         Assert.Equal(head, await Store.HeadAsync());
@@ -49,8 +48,7 @@ public abstract partial class StoreConformanceTests
     [Fact]
     public async Task Append_that_skips_a_group_number_is_refused()
     {
-        long epoch = await Store.AcquireAsync();
-        JournalHead head = await Store.AppendedAsync(JournalHead.Empty, epoch, "a");
+        (long epoch, JournalHead head) = await Store.StartedAsync("a");
         using JournalGroup group = Group(head with { Sequence = head.Sequence + 1 }, epoch, "b");
         Assert.Equal(AppendOutcome.FenceLost, await Store.AppendAsync(group));
         Assert.Equal(head, await Store.HeadAsync());
@@ -59,8 +57,7 @@ public abstract partial class StoreConformanceTests
     [Fact]
     public async Task Append_that_skips_an_event_number_is_refused()
     {
-        long epoch = await Store.AcquireAsync();
-        JournalHead head = await Store.AppendedAsync(JournalHead.Empty, epoch, "a");
+        (long epoch, JournalHead head) = await Store.StartedAsync("a");
         using JournalGroup group = Group(head with { LastEvent = head.LastEvent + 1 }, epoch, "b");
         Assert.Equal(AppendOutcome.FenceLost, await Store.AppendAsync(group));
         Assert.Equal(head, await Store.HeadAsync());

@@ -10,8 +10,7 @@ public abstract partial class StoreConformanceTests
     [Fact]
     public async Task What_was_appended_and_saved_is_there_when_opened_again()
     {
-        long epoch = await Store.AcquireAsync();
-        JournalHead head = await Store.AppendedAsync(JournalHead.Empty, epoch, "a");
+        (long epoch, JournalHead head) = await Store.StartedAsync("a");
         head = await Store.AppendedAsync(head, epoch, "b");
         Assert.True(await Store.SaveAsync(epoch, new StoredSnapshot(head, 5, "state"u8.ToArray())));
         _store = await ReopenAsync(Store);
@@ -35,8 +34,7 @@ public abstract partial class StoreConformanceTests
     [Fact]
     public async Task A_saved_snapshot_is_there_after_a_crash()
     {
-        long epoch = await Store.AcquireAsync();
-        JournalHead head = await Store.AppendedAsync(JournalHead.Empty, epoch, "a");
+        (long epoch, JournalHead head) = await Store.StartedAsync("a");
         byte[] body = new byte[700_000];
         new Random(Seed: 3).NextBytes(body);
         Assert.True(await Store.SaveAsync(epoch, new StoredSnapshot(head, 5, body)));
@@ -55,8 +53,7 @@ public abstract partial class StoreConformanceTests
     [Fact]
     public async Task A_torn_tail_is_gone_whole_and_what_was_acknowledged_stays()
     {
-        long epoch = await Store.AcquireAsync();
-        JournalHead head = await Store.AppendedAsync(JournalHead.Empty, epoch, "a", "b");
+        (long epoch, JournalHead head) = await Store.StartedAsync("a", "b");
         using JournalGroup torn = Group(head, epoch, "c", "d");
         _store = await ReopenWithTornTailAsync(Store, torn);
         Assert.Equal(head, await Store.HeadAsync());
@@ -66,8 +63,7 @@ public abstract partial class StoreConformanceTests
     [Fact]
     public async Task After_a_torn_tail_the_journal_goes_on_at_the_same_place()
     {
-        long epoch = await Store.AcquireAsync();
-        JournalHead head = await Store.AppendedAsync(JournalHead.Empty, epoch, "a");
+        (long epoch, JournalHead head) = await Store.StartedAsync("a");
         using JournalGroup torn = Group(head, epoch, "torn");
         _store = await ReopenWithTornTailAsync(Store, torn);
         long next = await Store.AcquireAsync();
@@ -126,8 +122,7 @@ public abstract partial class StoreConformanceTests
     // One group that was answered, and one behind it whose answer nobody heard.
     private async Task<(JournalHead Head, JournalGroup Lost)> LoseAsync(bool isWritten)
     {
-        long epoch = await Store.AcquireAsync();
-        JournalHead head = await Store.AppendedAsync(JournalHead.Empty, epoch, "a");
+        (long epoch, JournalHead head) = await Store.StartedAsync("a");
         JournalGroup group = Group(head, epoch, "lost");
         _store = await LoseOutcomeAsync(Store, group, isWritten);
         return (head, group);

@@ -18,8 +18,7 @@ public abstract partial class StoreConformanceTests
     [Fact]
     public async Task Append_with_a_stale_epoch_is_fenced()
     {
-        long stale = await Store.AcquireAsync();
-        JournalHead head = await Store.AppendedAsync(JournalHead.Empty, stale, "a");
+        (long stale, JournalHead head) = await Store.StartedAsync("a");
         await Store.AcquireAsync();
         using JournalGroup group = Group(head, stale, "b");
         Assert.Equal(AppendOutcome.FenceLost, await Store.AppendAsync(group));
@@ -59,8 +58,7 @@ public abstract partial class StoreConformanceTests
     [Fact]
     public async Task An_epoch_from_before_the_store_was_opened_again_is_fenced_once_acquired_anew()
     {
-        long stale = await Store.AcquireAsync();
-        JournalHead head = await Store.AppendedAsync(JournalHead.Empty, stale, "a");
+        (long stale, JournalHead head) = await Store.StartedAsync("a");
         _store = await ReopenAsync(Store);
         long epoch = await Store.AcquireAsync();
         using JournalGroup old = Group(head, stale, "b");

@@ -11,8 +11,7 @@ public abstract partial class StoreConformanceTests
     [Fact]
     public async Task A_snapshot_is_read_back_as_it_was_saved()
     {
-        long epoch = await Store.AcquireAsync();
-        JournalHead head = await Store.AppendedAsync(JournalHead.Empty, epoch, "a", "b");
+        (long epoch, JournalHead head) = await Store.StartedAsync("a", "b");
         byte[] body = new byte[700_000];
         new Random(Seed: 1).NextBytes(body);
         Assert.True(await Store.SaveAsync(epoch, new StoredSnapshot(head, 17, body)));
@@ -27,8 +26,7 @@ public abstract partial class StoreConformanceTests
     [Fact]
     public async Task The_newest_snapshot_within_the_bound_is_read()
     {
-        long epoch = await Store.AcquireAsync();
-        JournalHead first = await Store.AppendedAsync(JournalHead.Empty, epoch, "a");
+        (long epoch, JournalHead first) = await Store.StartedAsync("a");
         JournalHead second = await Store.AppendedAsync(first, epoch, "b");
         Assert.True(await Store.SaveAsync(epoch, new StoredSnapshot(first, 1, "first"u8.ToArray())));
         Assert.True(await Store.SaveAsync(epoch, new StoredSnapshot(second, 2, "second"u8.ToArray())));
@@ -40,8 +38,7 @@ public abstract partial class StoreConformanceTests
     [Fact]
     public async Task A_snapshot_saved_again_replaces_the_one_of_its_place()
     {
-        long epoch = await Store.AcquireAsync();
-        JournalHead head = await Store.AppendedAsync(JournalHead.Empty, epoch, "a");
+        (long epoch, JournalHead head) = await Store.StartedAsync("a");
         Assert.True(await Store.SaveAsync(epoch, new StoredSnapshot(head, 1, new byte[600_000])));
         Assert.True(await Store.SaveAsync(epoch, new StoredSnapshot(head, 2, "short"u8.ToArray())));
         Assert.Equal("short", Encoding.UTF8.GetString((await Store.SnapshotAsync())!.Body.Span));
@@ -50,8 +47,7 @@ public abstract partial class StoreConformanceTests
     [Fact]
     public async Task Older_snapshots_are_dropped_and_the_journal_stays()
     {
-        long epoch = await Store.AcquireAsync();
-        JournalHead first = await Store.AppendedAsync(JournalHead.Empty, epoch, "a");
+        (long epoch, JournalHead first) = await Store.StartedAsync("a");
         JournalHead second = await Store.AppendedAsync(first, epoch, "b");
         Assert.True(await Store.SaveAsync(epoch, new StoredSnapshot(first, 1, new byte[3_000_000])));
         Assert.True(await Store.SaveAsync(epoch, new StoredSnapshot(second, 2, "second"u8.ToArray())));
@@ -64,8 +60,7 @@ public abstract partial class StoreConformanceTests
     [Fact]
     public async Task Snapshots_of_a_stale_epoch_change_nothing()
     {
-        long stale = await Store.AcquireAsync();
-        JournalHead head = await Store.AppendedAsync(JournalHead.Empty, stale, "a");
+        (long stale, JournalHead head) = await Store.StartedAsync("a");
         Assert.True(await Store.SaveAsync(stale, new StoredSnapshot(head, 1, "kept"u8.ToArray())));
         await Store.AcquireAsync();
         Assert.False(await Store.SaveAsync(stale, new StoredSnapshot(head, 2, "stale"u8.ToArray())));
@@ -76,8 +71,7 @@ public abstract partial class StoreConformanceTests
     [Fact]
     public async Task A_snapshot_of_an_epoch_that_was_never_given_is_not_saved()
     {
-        long epoch = await Store.AcquireAsync();
-        JournalHead head = await Store.AppendedAsync(JournalHead.Empty, epoch, "a");
+        (long epoch, JournalHead head) = await Store.StartedAsync("a");
         Assert.False(await Store.SaveAsync(epoch + 1, new StoredSnapshot(head, 1, "x"u8.ToArray())));
         Assert.Null(await Store.SnapshotAsync());
     }
@@ -103,8 +97,7 @@ public abstract partial class StoreConformanceTests
     [Fact]
     public async Task A_snapshot_of_several_megabytes_is_read_back_byte_by_byte()
     {
-        long epoch = await Store.AcquireAsync();
-        JournalHead head = await Store.AppendedAsync(JournalHead.Empty, epoch, "a");
+        (long epoch, JournalHead head) = await Store.StartedAsync("a");
         byte[] body = new byte[3_000_001];
         new Random(Seed: 2).NextBytes(body);
         Assert.True(await Store.SaveAsync(epoch, new StoredSnapshot(head, 1, body)));
@@ -114,8 +107,7 @@ public abstract partial class StoreConformanceTests
     [Fact]
     public async Task A_saved_snapshot_is_the_stores_own()
     {
-        long epoch = await Store.AcquireAsync();
-        JournalHead head = await Store.AppendedAsync(JournalHead.Empty, epoch, "a");
+        (long epoch, JournalHead head) = await Store.StartedAsync("a");
         byte[] body = "state"u8.ToArray();
         Assert.True(await Store.SaveAsync(epoch, new StoredSnapshot(head, 1, body)));
         body[0] = 0;
@@ -125,8 +117,7 @@ public abstract partial class StoreConformanceTests
     [Fact]
     public async Task An_older_snapshot_that_is_saved_later_is_not_the_newest()
     {
-        long epoch = await Store.AcquireAsync();
-        JournalHead first = await Store.AppendedAsync(JournalHead.Empty, epoch, "a");
+        (long epoch, JournalHead first) = await Store.StartedAsync("a");
         JournalHead second = await Store.AppendedAsync(first, epoch, "b");
         Assert.True(await Store.SaveAsync(epoch, new StoredSnapshot(second, 2, "second"u8.ToArray())));
         Assert.True(await Store.SaveAsync(epoch, new StoredSnapshot(first, 1, "first"u8.ToArray())));
@@ -137,8 +128,7 @@ public abstract partial class StoreConformanceTests
     [Fact]
     public async Task The_deadline_that_is_listed_is_that_of_the_newest_snapshot()
     {
-        long epoch = await Store.AcquireAsync();
-        JournalHead first = await Store.AppendedAsync(JournalHead.Empty, epoch, "a");
+        (long epoch, JournalHead first) = await Store.StartedAsync("a");
         JournalHead second = await Store.AppendedAsync(first, epoch, "b");
         Assert.True(await Store.SaveAsync(epoch, new StoredSnapshot(second, 17, "second"u8.ToArray())));
         Assert.True(await Store.SaveAsync(epoch, new StoredSnapshot(first, 99, "first"u8.ToArray())));
@@ -149,8 +139,7 @@ public abstract partial class StoreConformanceTests
     [Fact]
     public async Task Dropping_before_an_event_keeps_the_snapshot_at_it()
     {
-        long epoch = await Store.AcquireAsync();
-        JournalHead head = await Store.AppendedAsync(JournalHead.Empty, epoch, "a");
+        (long epoch, JournalHead head) = await Store.StartedAsync("a");
         Assert.True(await Store.SaveAsync(epoch, new StoredSnapshot(head, 1, "kept"u8.ToArray())));
         Assert.True(await Store.DropSnapshotsBeforeAsync(Tenant, epoch, head.LastEvent, default));
         Assert.Equal(head, (await Store.SnapshotAsync())?.Head);
@@ -159,8 +148,7 @@ public abstract partial class StoreConformanceTests
     [Fact]
     public async Task Dropping_where_nothing_is_older_drops_nothing()
     {
-        long epoch = await Store.AcquireAsync();
-        JournalHead first = await Store.AppendedAsync(JournalHead.Empty, epoch, "a");
+        (long epoch, JournalHead first) = await Store.StartedAsync("a");
         JournalHead second = await Store.AppendedAsync(first, epoch, "b");
         Assert.True(await Store.SaveAsync(epoch, new StoredSnapshot(second, 1, "kept"u8.ToArray())));
         Assert.True(await Store.DropSnapshotsBeforeAsync(Tenant, epoch, 1, default));
@@ -170,8 +158,7 @@ public abstract partial class StoreConformanceTests
     [Fact]
     public async Task A_snapshot_stays_while_the_journal_goes_on()
     {
-        long epoch = await Store.AcquireAsync();
-        JournalHead first = await Store.AppendedAsync(JournalHead.Empty, epoch, "a");
+        (long epoch, JournalHead first) = await Store.StartedAsync("a");
         Assert.True(await Store.SaveAsync(epoch, new StoredSnapshot(first, 1, "state"u8.ToArray())));
         await Store.AppendedAsync(first, epoch, "b");
         await Store.AcquireAsync();

@@ -3,6 +3,7 @@ using AgentBudget.Grains;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Rpc;
 using AgentBudget.Runtime;
+using AgentBudget.Storage;
 using Google.Rpc;
 using Outcome = AgentBudget.Grains.Outcome;
 
@@ -81,6 +82,10 @@ internal static class ErrorMap
                 "The session is not suspended; there is nothing to resume."),
         };
     }
+
+    /// <summary>The error of a ledger that could not be read from its store.</summary>
+    internal static RpcException Of(StoreException exception) =>
+        Of(new TenantException(TenantFault.NotReady, "the ledger cannot be read now", exception));
 
     /// <summary>The error of a tenant that could not answer.</summary>
     internal static RpcException Of(TenantException exception) => exception.Fault switch

@@ -34,7 +34,7 @@ internal sealed class GetCheckpoint(ApiContext context, ILedgerStore store, Chec
         }
         catch (StoreException fault)
         {
-            throw ErrorMap.Of(new TenantException(TenantFault.NotReady, "the ledger cannot be read now", fault));
+            throw ErrorMap.Of(fault);
         }
     }
 }

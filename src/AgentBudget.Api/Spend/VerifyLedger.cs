@@ -3,7 +3,6 @@ using AgentBudget.Identity;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Reporting.Audit;
 using AgentBudget.Rpc;
-using AgentBudget.Runtime;
 using AgentBudget.Storage;
 using Outcome = AgentBudget.Grains.Outcome;
 
@@ -38,7 +37,7 @@ internal sealed class VerifyLedger(ApiContext context, ILedgerStore store, Check
         }
         catch (StoreException fault)
         {
-            throw ErrorMap.Of(new TenantException(TenantFault.NotReady, "the ledger cannot be read now", fault));
+            throw ErrorMap.Of(fault);
         }
         finally
         {
