@@ -38,7 +38,8 @@ public sealed class ProviderUsageTests
             """
             {"anthropic": {"input_tokens": 2000, "cache_creation_input_tokens": 300, "cache_read_input_tokens": 1200,
                 "cache_creation": {"ephemeral_5m_input_tokens": 200, "ephemeral_1h_input_tokens": 100},
-                "output_tokens": 300, "server_tool_use": {"web_search_requests": 2}}}
+                "output_tokens": 300, "server_tool_use": {"web_search_requests": 2},
+                "service_tier": "standard"}}
             """,
             (2000 * 1_000) + (1200 * 100) + (200 * 1_250) + (100 * 2_000) + (300 * 10_000) + (2 * 10_000_000)
         },

@@ -62,7 +62,7 @@ internal static class VerifyProcess
         IReadOnlyList<StoredTenant> stored = await store.ListTenantsAsync(CancellationToken.None);
         SortedSet<string> tenants =
             new(stored.Select(tenant => tenant.Name).Concat(checkpoints.Select(of => of.Key)), StringComparer.Ordinal);
-        await output.WriteLineAsync($"Verifying the ledgers of {tenants.Count} tenants in {model.Data}.");
+        await output.WriteLineAsync($"Verifying every ledger in {model.Data}: {tenants.Count}.");
         int wrong = 0;
         foreach (string tenant in tenants)
         {

@@ -257,6 +257,7 @@ internal sealed class RandomLedger(int seed)
             {
                 InputTokens = _random.Next(0, 32_000),
                 OutputTokens = _random.Next(0, 5000),
+                ReasoningTokens = _random.Next(0, 9) == 0 ? _random.Next(0, 900) : 0,
                 CacheWrite1HTokens = _random.Next(0, 9) == 0 ? 11 : 0,
             },
             Model = _random.Next(3) == 0 ? Any(Models) : "",
