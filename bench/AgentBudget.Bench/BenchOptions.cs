@@ -24,6 +24,7 @@ internal sealed record BenchOptions
           --no-build           starts the silo as it was last built
           --silo-log           shows what the started silo prints
           --edge               measures the protocol edge against Kestrel alone instead of a silo
+          --decommission       measures the calls of an agent's siblings before, while and after it is decommissioned
 
         Without the following it starts a silo of its own, on free loopback ports, with its data in a temporary folder.
           --grpc HOST:PORT     gRPC address of a running silo
@@ -63,6 +64,8 @@ internal sealed record BenchOptions
 
     public bool IsEdge { get; private init; }
 
+    public bool IsDecommission { get; private init; }
+
     public string? Grpc { get; private init; }
 
     public string? Http { get; private init; }
@@ -96,6 +99,7 @@ internal sealed record BenchOptions
                 "--no-build" => options with { SkipsBuild = true },
                 "--silo-log" => options with { ShowsSiloLog = true },
                 "--edge" => options with { IsEdge = true },
+                "--decommission" => options with { IsDecommission = true },
                 "--grpc" => options with { Grpc = Value() },
                 "--http" => options with { Http = Value() },
                 "--admin-key" => options with { AdminKeyFile = Value() },

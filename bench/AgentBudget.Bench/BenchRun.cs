@@ -185,8 +185,8 @@ internal sealed class BenchRun : IDisposable
         var released = await _runner.RunBusyAsync(
             "release",
             ReleaseTime,
-            connection => new ReleaseWorkload(
-                _headers, scenario.Sessions[connection], firstId + ((ulong)connection * IdsPerWorkload),
+            connection => new HoldsWorkload(
+                HoldEnd.Release, _headers, scenario.Sessions[connection], firstId + ((ulong)connection * IdsPerWorkload),
                 open[connection]));
         if (released.Failed > 0 || released.Calls != holds)
             throw new IOException($"{holds} holds were to be released, {released.Calls - released.Failed} were");

@@ -31,8 +31,9 @@ Console.CancelKeyPress += (_, pressed) =>
 };
 try
 {
-    return options.IsEdge
-        ? await MeasureEdgeAsync(options, cancellation.Token)
+    if (options.IsEdge) return await MeasureEdgeAsync(options, cancellation.Token);
+    return options.IsDecommission
+        ? await MeasureDecommissionAsync(options, cancellation.Token)
         : await MeasureAsync(options, cancellation.Token);
 }
 catch (Exception exception) when (exception is IOException or InvalidOperationException or TimeoutException
@@ -45,15 +46,25 @@ catch (Exception exception) when (exception is IOException or InvalidOperationEx
 static async Task<int> MeasureAsync(BenchOptions options, CancellationToken cancellationToken)
 {
     using var silo = await Silo.StartAsync(options, cancellationToken);
-    // Ids that a silo which was measured before has not seen: they count up with the clock, a million a millisecond.
-    ulong firstRequestId = (ulong)TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds() << 20;
-    using var run = new BenchRun(options, silo, firstRequestId);
+    using var run = new BenchRun(options, silo, FirstRequestId());
     var result = await run.RunAsync(cancellationToken);
     Console.Write(result.ToTable());
     if (options.JsonFile is not null)
         await File.WriteAllTextAsync(options.JsonFile, result.ToJson(), cancellationToken);
     return result.BadCalls == 0 ? 0 : ExitNotMeasured;
 }
+
+static async Task<int> MeasureDecommissionAsync(BenchOptions options, CancellationToken cancellationToken)
+{
+    using var silo = await Silo.StartAsync(options, cancellationToken);
+    using var run = new DecommissionRun(options, silo, FirstRequestId());
+    await run.RunAsync(cancellationToken);
+    Console.Write(run.ToTable());
+    return run.BadCalls == 0 ? 0 : ExitNotMeasured;
+}
+
+// Ids that a silo which was measured before has not seen: they count up with the clock, a million a millisecond.
+static ulong FirstRequestId() => (ulong)TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds() << 20;
 
 static async Task<int> MeasureEdgeAsync(BenchOptions options, CancellationToken cancellationToken)
 {

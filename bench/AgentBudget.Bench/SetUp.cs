@@ -9,6 +9,9 @@ namespace AgentBudget.Bench;
 /// <summary>Applies catalogs and opens sessions, as JSON over HTTP/1.1.</summary>
 internal sealed class SetUp : IDisposable
 {
+    /// <summary>The agent that spends, where there is no other.</summary>
+    public const string Agent = "bench-agent";
+
     private readonly HttpClient _client;
     private readonly string _run;
 
@@ -26,20 +29,46 @@ internal sealed class SetUp : IDisposable
     /// <summary>Sessions of one tenant, all of one agent and one use case.</summary>
     public async Task<BudgetSession[]> OpenAsync(string tenant, int count, CancellationToken cancellationToken)
     {
-        var catalog = new JsonObject { ["requestId"] = $"{_run}-catalog", ["document"] = Catalog(tenant) };
+        await ApplyAsync(tenant, [Agent], cancellationToken);
+        return await OpenAsync(tenant, Agent, count, cancellationToken);
+    }
+
+    /// <summary>Gives a tenant its catalog, with these agents, which all work for its one use case.</summary>
+    public async Task ApplyAsync(string tenant, IEnumerable<string> agents, CancellationToken cancellationToken)
+    {
+        var catalog = new JsonObject { ["requestId"] = $"{_run}-catalog", ["document"] = Catalog(tenant, agents) };
         await CallAsync(tenant, "CatalogService/ApplyCatalog", catalog, cancellationToken);
+    }
+
+    /// <summary>Sessions of one agent.</summary>
+    public async Task<BudgetSession[]> OpenAsync(
+        string tenant, string agent, int count, CancellationToken cancellationToken)
+    {
         var header = new Header("agentbudget-tenant", tenant, isIndexed: false);
         var sessions = new BudgetSession[count];
         for (int i = 0; i < count; i++)
         {
-            var answer = await CallAsync(tenant, "SessionService/OpenSession", OpenRequest(i), cancellationToken);
+            var answer = await CallAsync(
+                tenant, "SessionService/OpenSession", OpenRequest(agent, i), cancellationToken);
             sessions[i] = new BudgetSession(header, (string)answer["sessionToken"]!);
         }
         return sessions;
     }
 
+    /// <summary>Ends an agent.</summary>
+    public async Task DecommissionAsync(string tenant, string agent, CancellationToken cancellationToken)
+    {
+        var request = new JsonObject
+        {
+            ["requestId"] = $"{_run}-end-{agent}",
+            ["agent"] = $"agents/{agent}",
+            ["reason"] = "measured",
+        };
+        await CallAsync(tenant, "CatalogService/DecommissionAgent", request, cancellationToken);
+    }
+
     // Limits that a bench never reaches, on every grain, so that every grain of the path has a budget to look at.
-    private static string Catalog(string tenant) => $$"""
+    private static string Catalog(string tenant, IEnumerable<string> agents) => $$"""
         tenant: {{tenant}}
         currency: USD
         timeZone: UTC
@@ -48,7 +77,16 @@ internal sealed class SetUp : IDisposable
         useCases:
           - { id: bench-case, businessUnit: bench-unit, budget: { limit: 900000000.00, period: month } }
         agents:
-          - id: bench-agent
+        {{string.Join('\n', agents.Select(CatalogAgent))}}
+        prices:
+          - model: {{RequestTemplates.Model}}
+            provider: bench
+            effectiveFrom: 2026-01-01
+            rates: { input: 1.00, output: 5.00 }
+        """;
+
+    private static string CatalogAgent(string id) => $$"""
+          - id: {{id}}
             businessUnit: bench-unit
             useCases: [bench-case]
             models: [{{RequestTemplates.Model}}]
@@ -61,17 +99,12 @@ internal sealed class SetUp : IDisposable
               openHolds: 10000
               sessionTtl: 12h
               sessionLifetime: 24h
-        prices:
-          - model: {{RequestTemplates.Model}}
-            provider: bench
-            effectiveFrom: 2026-01-01
-            rates: { input: 1.00, output: 5.00 }
         """;
 
-    private JsonObject OpenRequest(int number) => new()
+    private JsonObject OpenRequest(string agent, int number) => new()
     {
-        ["requestId"] = string.Create(CultureInfo.InvariantCulture, $"{_run}-session-{number}"),
-        ["agent"] = "agents/bench-agent",
+        ["requestId"] = string.Create(CultureInfo.InvariantCulture, $"{_run}-session-{agent}-{number}"),
+        ["agent"] = $"agents/{agent}",
         ["useCase"] = "useCases/bench-case",
         ["task"] = "bench",
         ["unattended"] = true,

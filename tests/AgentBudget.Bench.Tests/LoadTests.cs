@@ -46,20 +46,24 @@ public sealed class LoadTests : IAsyncLifetime, IDisposable
         Assert.InRange(_server.Open.Count, 0, Connections * Streams);
     }
 
-    [Fact]
-    public async Task What_a_reserve_round_leaves_open_is_released()
+    [Theory]
+    [InlineData(nameof(HoldEnd.Release))]
+    [InlineData(nameof(HoldEnd.Commit))]
+    public async Task What_a_reserve_round_leaves_open_is_ended(string how)
     {
+        var end = Enum.Parse<HoldEnd>(how);
         List<OpenHold>[] open = [[], []];
         var measurement = await RunAsync(CallSequence.Reserve, open);
         AssertAllGood(measurement);
         Assert.Equal(measurement.Calls, _server.Open.Count);
         Assert.Equal(measurement.Calls, open.Sum(holds => holds.Count));
-        var released = await _runner.RunBusyAsync(
-            "release",
+        var ended = await _runner.RunBusyAsync(
+            "end",
             TimeSpan.FromMinutes(1),
-            connection => new ReleaseWorkload(_headers, _sessions, (ulong)(connection + 5) << 40, open[connection]));
-        AssertAllGood(released);
-        Assert.Equal(measurement.Calls, released.Calls);
+            connection => new HoldsWorkload(
+                end, _headers, _sessions, (ulong)(connection + 5) << 40, open[connection]));
+        AssertAllGood(ended);
+        Assert.Equal(measurement.Calls, ended.Calls);
         Assert.Empty(_server.Open);
     }
 
