@@ -182,7 +182,7 @@ async function run(http, keyFile, folder) {
         iss: TRUSTED, aud: 'agentbudget', email: 'kim@acme.test', iat: now, exp: now + 300,
       }),
     ];
-    for (const token of tokens) await refused('invalid_grant', () => exchange(token));
+    for (const token of tokens) await refused('invalid_request', () => exchange(token));
   });
   await check('a token for another resource is not taken here', async () => {
     const token = await grant(client, basic, 'client_credentials', { resource: 'https://tools.example.test' });

@@ -3,7 +3,7 @@ namespace AgentBudget.Api.OAuth;
 /// <summary>A refusal of RFC 6749 §5.2: a code, and a sentence that helps whoever writes the client.</summary>
 internal sealed class OAuthError(string code, string description) : Exception(description)
 {
-    /// <summary>"invalid_grant" and the like.</summary>
+    /// <summary>"invalid_request" and the like.</summary>
     internal string Code { get; } = code;
 
     /// <summary>Which of the ways a client failed to authenticate is not said.</summary>
@@ -11,6 +11,4 @@ internal sealed class OAuthError(string code, string description) : Exception(de
         new("invalid_client", "The client is not known, or did not prove who it is.");
 
     internal static OAuthError InvalidRequest(string description) => new("invalid_request", description);
-
-    internal static OAuthError InvalidGrant(string description) => new("invalid_grant", description);
 }

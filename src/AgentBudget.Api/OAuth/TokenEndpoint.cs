@@ -80,6 +80,7 @@ internal sealed class TokenEndpoint(
             ?? throw new OAuthError("invalid_dpop_proof", "The proof is not for this request, or not new.");
     }
 
+    // A token that is not taken makes the request invalid, not the grant (RFC 8693 §2.2.2).
     private async ValueTask<AccessToken> ExchangeAsync(LiveCredential client, OAuthForm form, AccessToken token)
     {
         if (client.Role != Role.Agent)
@@ -95,7 +96,7 @@ internal sealed class TokenEndpoint(
         string subjectToken = form.Require("subject_token");
         ForeignSubject subject = ReadOwn(client, subjectToken)
             ?? await issuers.ReadAsync(client.Tenant, subjectToken)
-            ?? throw OAuthError.InvalidGrant("The subject token is not from a trusted issuer, not for us, or past.");
+            ?? throw OAuthError.InvalidRequest("The subject token is not from a trusted issuer, not for us, or past.");
         return token with
         {
             Subject = subject.User,
@@ -120,7 +121,7 @@ internal sealed class TokenEndpoint(
     private static string ActorOf(LiveCredential client, string before)
     {
         if (before.Length > ActorCharsMax)
-            throw OAuthError.InvalidGrant("Too many have acted for the user already.");
+            throw OAuthError.InvalidRequest("Too many have acted for the user already.");
         Dictionary<string, object> actor = new() { ["sub"] = client.Holder };
         if (before.Length > 0)
             actor["act"] = JsonSerializer.Deserialize<JsonElement>(before);
