@@ -43,7 +43,7 @@ free_port() {
 }
 
 as_printed() {
-  block "$1" | sed -e "s/7070/$http_port/g" -e "s/7071/$grpc_port/g" -e "s#data/admin.key#$work/data/admin.key#g"
+  block "$1" | sed -e "s/7070/$http_port/g" -e "s/7071/$grpc_port/g" -e "s#data/\([a-z]*\).key#$work/data/\1.key#g"
 }
 
 # Passes when the output has every one of the expected words.
@@ -93,6 +93,9 @@ sed '1,/^-- credential$/d' "$work/both.out" >"$work/credential.out"
 expect "curl" "$work/curl.out" DECISION_ALLOW reservationId sessions/ agents/promo-writer useCases/trade-promo \
   businessUnits/marketing tenants/acme settled STATE_ENDED
 expect "credential" "$work/credential.out" sessionToken STATE_OPEN agents/promo-writer credentials/ revokeTime
+
+bash -uc "$(as_printed 'Watch it')" >"$work/metrics.out" 2>&1 || echo "exit code $?" >>"$work/metrics.out"
+expect "metrics" "$work/metrics.out" 'agentbudget_decisions_total{decision="allow",reason=""}' agentbudget_append_seconds_count
 
 bash -uc "$(as_printed 'The same over gRPC')" >"$work/grpc.out" 2>&1 || echo "exit code $?" >>"$work/grpc.out"
 expect "gRPC" "$work/grpc.out" '"grain": "useCases/trade-promo"' limit settled

@@ -35,6 +35,9 @@ public enum Roles
 
     /// <summary>The operator, on what all tenants share.</summary>
     Operator = 256,
+
+    /// <summary>What gathers metrics, on nothing else.</summary>
+    Metrics = 512,
 }
 
 /// <summary>How far a caller sees within its tenant. What is beyond looks as if it were not there.</summary>
@@ -88,6 +91,19 @@ public sealed record AdminCaller : Caller
 
     /// <inheritdoc/>
     public override string Principal => "admin";
+}
+
+/// <summary>What gathers metrics, by its own key.</summary>
+public sealed record MetricsCaller : Caller
+{
+    /// <summary>The only one.</summary>
+    public static MetricsCaller Instance { get; } = new();
+
+    /// <inheritdoc/>
+    public override Roles Role => Roles.Metrics;
+
+    /// <inheritdoc/>
+    public override string Principal => "metrics";
 }
 
 /// <summary>The holder of a credential of one tenant.</summary>

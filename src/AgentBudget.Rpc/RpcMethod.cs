@@ -46,6 +46,9 @@ public abstract class RpcMethod
     /// <summary>The field of its request that many calls repeat; null for none.</summary>
     internal SharedField? SharedField { get; set; }
 
+    /// <summary>How its calls ended.</summary>
+    internal CallCounts Answered { get; } = new();
+
     /// <summary>The HTTP methods by which it is called.</summary>
     internal string Verbs => IsQuery ? "GET, POST" : "POST";
 

@@ -1,8 +1,10 @@
 using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
 using System.Runtime.CompilerServices;
 using AgentBudget.Grains;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Runtime.Events;
+using AgentBudget.Runtime.Metrics;
 using AgentBudget.Runtime.Tenants;
 using AgentBudget.Runtime.Time;
 using AgentBudget.Runtime.Turns;
@@ -70,6 +72,7 @@ public sealed partial class TenantHost : ITenantHost, IAsyncDisposable
             options,
             runSoon ?? RunOnPool,
             AddTenant,
+            new RuntimeMetrics(() => _slots.Select(slot => slot.Value)),
             logger);
         _sweep = time.CreateTimer(
             static host => ((TenantHost)host!).Sweep(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
@@ -84,6 +87,12 @@ public sealed partial class TenantHost : ITenantHost, IAsyncDisposable
 
     /// <inheritdoc/>
     public IReadOnlyList<string> Tenants => Volatile.Read(ref _tenants);
+
+    /// <summary>
+    /// What is measured here: ledger events, decisions, appends, tenants, sessions, queues. Nothing of a spend is in it
+    /// before it is durable. Ends when the host has stopped.
+    /// </summary>
+    public Meter Meter => _services.Metrics.Meter;
 
     /// <summary>Whether commands are taken.</summary>
     public bool IsRunning => _state == HostState.Running;
@@ -126,6 +135,7 @@ public sealed partial class TenantHost : ITenantHost, IAsyncDisposable
         Task[] stops = [.. _slots.Values.Select(slot => slot.StopAsync())];
         foreach (Task stop in stops) await stop.WaitAsync(cancellationToken);
         _services.Space.Dispose();
+        _services.Metrics.Dispose();
     }
 
     /// <inheritdoc/>

@@ -134,7 +134,7 @@ public sealed class CredentialDirectoryTests
     }
 
     [Theory]
-    [InlineData(typeof(AdminKey))]
+    [InlineData(typeof(FileKey))]
     [InlineData(typeof(LiveCredential))]
     public void Secrets_are_compared_in_constant_time(System.Type holder)
     {

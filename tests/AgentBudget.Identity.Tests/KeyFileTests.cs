@@ -14,7 +14,7 @@ public sealed class KeyFileTests : IDisposable
     {
         string path = _folder.File("admin.key");
 
-        AdminKey key = AdminKey.LoadOrCreate(path, out bool isNew);
+        FileKey key = FileKey.LoadOrCreate(path, FileKey.AdminPrefix, out bool isNew);
 
         string text = File.ReadAllText(path).Trim();
         Assert.True(isNew);
@@ -27,10 +27,10 @@ public sealed class KeyFileTests : IDisposable
     public void A_later_start_takes_the_key_that_is_there()
     {
         string path = _folder.File("admin.key");
-        AdminKey.LoadOrCreate(path, out _);
+        FileKey.LoadOrCreate(path, FileKey.AdminPrefix, out _);
         string text = File.ReadAllText(path).Trim();
 
-        AdminKey key = AdminKey.LoadOrCreate(path, out bool isNew);
+        FileKey key = FileKey.LoadOrCreate(path, FileKey.AdminPrefix, out bool isNew);
 
         Assert.False(isNew);
         Assert.True(key.Matches(text));
@@ -48,7 +48,7 @@ public sealed class KeyFileTests : IDisposable
         File.WriteAllText(path, content);
 
         InvalidDataException fault =
-            Assert.Throws<InvalidDataException>(() => AdminKey.LoadOrCreate(path, out _));
+            Assert.Throws<InvalidDataException>(() => FileKey.LoadOrCreate(path, FileKey.AdminPrefix, out _));
 
         Assert.Contains(path, fault.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("AAAA", fault.Message, StringComparison.Ordinal);
@@ -58,7 +58,7 @@ public sealed class KeyFileTests : IDisposable
     public void Another_key_does_not_match()
     {
         string path = _folder.File("admin.key");
-        AdminKey key = AdminKey.LoadOrCreate(path, out _);
+        FileKey key = FileKey.LoadOrCreate(path, FileKey.AdminPrefix, out _);
         string text = File.ReadAllText(path).Trim();
 
         Assert.False(key.Matches(""));
@@ -73,7 +73,7 @@ public sealed class KeyFileTests : IDisposable
     public void Comparing_the_key_allocates_nothing()
     {
         string path = _folder.File("admin.key");
-        AdminKey key = AdminKey.LoadOrCreate(path, out _);
+        FileKey key = FileKey.LoadOrCreate(path, FileKey.AdminPrefix, out _);
         string text = File.ReadAllText(path).Trim();
         Assert.True(key.Matches(text));
 

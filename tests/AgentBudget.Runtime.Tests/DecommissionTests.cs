@@ -2,7 +2,6 @@ using AgentBudget.Grains;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Runtime.Turns;
 using AgentBudget.Storage.InMemory;
-using Google.Protobuf.WellKnownTypes;
 
 namespace AgentBudget.Runtime.Tests;
 
@@ -12,8 +11,6 @@ namespace AgentBudget.Runtime.Tests;
 /// </summary>
 public sealed class DecommissionTests : IAsyncLifetime, IAsyncDisposable
 {
-    private const string Tenant = "acme";
-    private const string Model = "small";
     private const string Writer = "agents/writer";
     private const string Sibling = "agents/sibling";
 
@@ -35,7 +32,7 @@ public sealed class DecommissionTests : IAsyncLifetime, IAsyncDisposable
     {
         await _host.StartAsync(default);
         await OneAsync(new ApplyCatalogCommand(
-            new ApplyCatalogRequest { RequestId = "catalog", Document = "given" }, CatalogOfTwo(), [], "admin"));
+            new ApplyCatalogRequest { RequestId = "catalog", Document = "given" }, TwoAgents.Catalog(), [], "admin"));
     }
 
     public async Task DisposeAsync()
@@ -96,13 +93,13 @@ public sealed class DecommissionTests : IAsyncLifetime, IAsyncDisposable
         return (answers, await CountAppendsAsync() - before);
     }
 
-    private async Task<long> CountAppendsAsync() => (await _store.ReadHeadAsync(Tenant, default)).Sequence;
+    private async Task<long> CountAppendsAsync() => (await _store.ReadHeadAsync(TwoAgents.Tenant, default)).Sequence;
 
     private async Task<Answer> OneAsync(Command command) => Assert.Single(await AllAsync([command]));
 
     private async Task<Answer[]> AllAsync(IEnumerable<Command> commands)
     {
-        Task<Answer>[] tasks = [.. commands.Select(command => _host.SubmitAsync(Tenant, command).AsTask())];
+        Task<Answer>[] tasks = [.. commands.Select(command => _host.SubmitAsync(TwoAgents.Tenant, command).AsTask())];
         Work();
         Answer[] answers = await Fixture.WithinAsync(Task.WhenAll(tasks), "the answers");
         Assert.All(answers, answer => Assert.Equal(Grains.Outcome.Done, answer.Outcome));
@@ -132,7 +129,7 @@ public sealed class DecommissionTests : IAsyncLifetime, IAsyncDisposable
         new ReserveTokensRequest
         {
             RequestId = NextId(),
-            Model = Model,
+            Model = TwoAgents.Model,
             Estimate = new TokenEstimate { InputTokens = 1000, MaxOutputTokens = 1000 },
         });
 
@@ -144,30 +141,4 @@ public sealed class DecommissionTests : IAsyncLifetime, IAsyncDisposable
             RequestId = NextId(),
             Usage = new TokenUsage { InputTokens = 1000, OutputTokens = 500 },
         });
-
-    private static Catalog CatalogOfTwo()
-    {
-        var catalog = new Catalog { Tenant = Tenant, Currency = "USD", TimeZone = "UTC" };
-        catalog.BusinessUnits.Add(new BusinessUnit { Id = "marketing" });
-        catalog.UseCases.Add(new UseCase { Id = "promo", BusinessUnit = "marketing" });
-        foreach (string agent in (string[])["writer", "sibling"])
-        {
-            catalog.Agents.Add(new Agent
-            {
-                Id = agent,
-                BusinessUnit = "marketing",
-                UseCases = { "promo" },
-                Models = { Model },
-            });
-        }
-
-        catalog.Prices.Add(new Price
-        {
-            Model = Model,
-            Provider = "any",
-            EffectiveFrom = new DateTime(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc).ToTimestamp(),
-            Rates = new Rates { Input = 1_000_000_000, Output = 5_000_000_000 },
-        });
-        return catalog;
-    }
 }

@@ -70,6 +70,8 @@ internal sealed class ScriptedLedgers : ITurnLedgers, IDisposable
 
         public long LogTimeNanos { get; private set; }
 
+        public int OpenSessions => 0;
+
         public long NextDeadlineNanos => _deadlines.Count == 0 ? long.MaxValue : _deadlines.Min();
 
         public Answer Handle(Command command, long nowNanos, List<LedgerEvent> events)

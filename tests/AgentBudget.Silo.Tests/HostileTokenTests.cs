@@ -83,6 +83,9 @@ public sealed class HostileTokenTests
             "RotateSigningKey",
             new RotateSigningKeyRequest { RequestId = NextId(), Overlap = new Duration(), Reason = "leaked" });
         await RefusedAsync(RpcStatusCode.Unauthenticated, () => silo.SpendAsync(silo.AdminKey, signed.SessionToken));
+        Assert.All(
+            new[] { ended, revoked, parent, child, signed },
+            session => Assert.DoesNotContain(session.SessionToken[^60..], silo.LogText, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -99,10 +102,10 @@ public sealed class HostileTokenTests
     }
 
     [Fact]
-    public async Task No_secret_leaves_by_a_log_an_error_a_route_or_an_export()
+    public async Task No_secret_leaves_by_a_log_an_error_a_metric_a_route_or_an_export()
     {
         await using TestSilo silo = await TestSilo.StartAsync(Identity.Catalog);
-        List<string> secrets = [silo.AdminKey];
+        List<string> secrets = [silo.AdminKey, MetricsKeyOf(silo)];
         foreach (Role role in new[] { Role.Gateway, Role.Finance, Role.Auditor, Role.Admin, Role.Orchestrator })
             secrets.Add(await silo.SecretAsync(role, "canary"));
         CreateCredentialResponse client = await silo.CreateAsync(Role.Agent, "agents/writer");
@@ -143,12 +146,16 @@ public sealed class HostileTokenTests
 
         said.AppendLine(silo.LogText);
         Assert.Contains("credentialCreated", said.ToString(), StringComparison.Ordinal);
+        Assert.Contains("agentbudget_rpc_calls_total{", said.ToString(), StringComparison.Ordinal);
         foreach (string secret in secrets)
         {
             string random = secret[(secret.LastIndexOf('.') + 1)..];
             Assert.DoesNotContain(random, said.ToString(), StringComparison.Ordinal);
         }
     }
+
+    private static string MetricsKeyOf(TestSilo silo) =>
+        File.ReadAllText(Path.Combine(silo.DataFolder, "metrics.key")).Trim();
 
     private static Task<RotateSigningKeyResponse> RotateAsync(TestSilo silo, string bearer) =>
         silo.CallAsync<RotateSigningKeyRequest, RotateSigningKeyResponse>(

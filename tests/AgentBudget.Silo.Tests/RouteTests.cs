@@ -22,7 +22,10 @@ public sealed class RouteTests
         Assert.Equal(
             ["GET /audit.jsonl"],
             silo.Host.Routes.Where(route => route.Roles == (Roles.Admin | Roles.Auditor)).Select(NameOf));
-        Assert.Equal(open.Length + 1, silo.Host.Routes.Count);
+        Assert.Equal(
+            ["GET /metrics"],
+            silo.Host.Routes.Where(route => route.Roles == (Roles.Operator | Roles.Metrics)).Select(NameOf));
+        Assert.Equal(open.Length + 2, silo.Host.Routes.Count);
     }
 
     [Fact]

@@ -11,12 +11,14 @@ namespace AgentBudget.Api.Access;
 
 /// <summary>Everything that tells who calls.</summary>
 /// <param name="AdminKey">The operator's key.</param>
+/// <param name="MetricsKey">The key that reads metrics.</param>
 /// <param name="Sessions">Session tokens.</param>
 /// <param name="AccessTokens">Access tokens.</param>
 /// <param name="Proofs">Proofs of the keys that access tokens are bound to.</param>
 /// <param name="Credentials">Credentials of the tenants.</param>
 public sealed record Authenticators(
-    AdminKey AdminKey,
+    FileKey AdminKey,
+    FileKey MetricsKey,
     SessionTokens Sessions,
     AccessTokens AccessTokens,
     DpopProofs Proofs,
@@ -240,9 +242,13 @@ public sealed class AccessGuard(Authenticators by, ITenantHost tenants) : IRpcGu
             CredentialDirectory.TryGetTenant(credential, out tenant);
         if (found != CredentialLookup.Refused)
             return holder;
-        bool isOperators = credential.StartsWith(AdminKey.Prefix, StringComparison.Ordinal)
+        bool isOperators = credential.StartsWith(FileKey.AdminPrefix, StringComparison.Ordinal)
             && (ReferenceEquals(known, AdminCaller.Instance) || by.AdminKey.Matches(credential));
-        return isOperators ? AdminCaller.Instance : null;
+        if (isOperators)
+            return AdminCaller.Instance;
+        bool isMetrics = credential.StartsWith(FileKey.MetricsPrefix, StringComparison.Ordinal)
+            && by.MetricsKey.Matches(credential);
+        return isMetrics ? MetricsCaller.Instance : null;
     }
 
     private CredentialCaller? TryAccessToken(

@@ -42,6 +42,7 @@ internal sealed partial class HttpCall
                 MessageFrame.Write(_responseBody.Writer, message, length);
             _hasBodyStarted = true;
             EndGrpc();
+            CountEnd(RpcStatusCode.Ok);
             return;
         }
 
@@ -53,6 +54,7 @@ internal sealed partial class HttpCall
 
         ConnectAnswer.WriteUnary(
             _response, _responseBody.Writer, _protocol, message, _handlerTrailers, _server.Json, TakesGzip());
+        CountEnd(RpcStatusCode.Ok);
     }
 
     /// <summary>Sends the response headers of a stream. Starting alone would leave them waiting for the first flush.
@@ -114,6 +116,7 @@ internal sealed partial class HttpCall
             GrpcWebAnswer.WriteEnd(_responseBody.Writer, _protocol, error: null, _handlerTrailers);
         else
             ConnectAnswer.WriteEndOfStream(_responseBody.Writer, error: null, _handlerTrailers, _server.Json);
+        CountEnd(RpcStatusCode.Ok);
     }
 
     /// <summary>Ends the call with what its handling threw.</summary>
@@ -126,6 +129,7 @@ internal sealed partial class HttpCall
             && failure is not BadHttpRequestException)
         {
             // The caller went away before its message was whole: nobody is there to be told.
+            CountEnd(RpcStatusCode.Cancelled);
             Log.CallerLeft(_server.Logger, _method!.Path);
             _lifetime.Abort();
             return;
@@ -134,6 +138,7 @@ internal sealed partial class HttpCall
         if (!_isMessageRead && failure is BadHttpRequestException { Message: UnexpectedEnd })
         {
             // The connection is closed and Kestrel stands in the middle of a read: only this exception ends both well.
+            CountEnd(RpcStatusCode.Cancelled);
             Log.CallerLeft(_server.Logger, _method!.Path);
             ExceptionDispatchInfo.Throw(failure);
         }
@@ -181,9 +186,13 @@ internal sealed partial class HttpCall
         }
     }
 
+    // Before its answer leaves, so that whoever has heard it finds it counted.
+    private void CountEnd(RpcStatusCode code) => (_method?.Answered ?? _server.AnsweredUnknown).Add(code);
+
     /// <summary>Writes an error as the protocol has it, before or after messages.</summary>
     private void Answer(RpcException error)
     {
+        CountEnd(error.StatusCode);
         switch (_protocol)
         {
             case WireProtocol.Grpc:

@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using System.Net;
 using AgentBudget.Rpc.Server;
 using AgentBudget.Rpc.Wire;
@@ -26,6 +27,7 @@ public sealed partial class RpcServer : IAsyncDisposable
     private readonly RpcApplication _application;
     private readonly ITimer _sweep;
     private readonly ConnectionEnds _connections;
+    private readonly RpcMethod[] _methods;
     private readonly ILogger _logger;
     private ListenOptions? _httpListen;
     private ListenOptions? _grpcListen;
@@ -59,6 +61,8 @@ public sealed partial class RpcServer : IAsyncDisposable
         _state = new ServerState(options, json, guard, time, _logger);
 
         _connections = new ConnectionEnds(time, _logger);
+        _methods = [.. services.Methods];
+        AddInstruments();
 
         // Kestrel comes from its container: made by hand it lacks what lets it pool, and costs kilobytes a request.
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -79,6 +83,9 @@ public sealed partial class RpcServer : IAsyncDisposable
 
     /// <summary>Where TLS is served, with the real port once started; null when it is not.</summary>
     public IPEndPoint? TlsEndPoint => _tlsListen?.IPEndPoint;
+
+    /// <summary>What is measured here: calls by method and status, connections. Ends with the server.</summary>
+    public Meter Meter { get; } = new("AgentBudget.Rpc");
 
     /// <summary>Connections that take one of the places there are.</summary>
     internal int OpenConnections => _connections.Open;
@@ -124,10 +131,24 @@ public sealed partial class RpcServer : IAsyncDisposable
         await StopAsync(_state.Options.DrainGrace);
         await _sweep.DisposeAsync();
         await _host.DisposeAsync();
+        Meter.Dispose();
     }
 
     /// <summary>The first step of a stop.</summary>
     internal void RefuseNewCalls() => _state.IsDraining = true;
+
+    // All are read when somebody asks: a call itself only counts.
+    private void AddInstruments()
+    {
+        Meter.CreateObservableCounter(
+            "agentbudget.rpc.calls", ReadCalls, "{call}", "Calls that were answered, by method and status.");
+        Meter.CreateObservableGauge(
+            "agentbudget.rpc.connections", () => (long)_connections.Open, "{connection}", "Connections that are open.");
+    }
+
+    private IEnumerable<Measurement<long>> ReadCalls() => _methods
+        .SelectMany(method => method.Answered.Read(method.Path[1..]))
+        .Concat(_state.AnsweredUnknown.Read("unknown"));
 
     private static void OnSweep(object? state) =>
         ((RpcServer)state!)._state.Watched.Visit(static call => call.Sweep());

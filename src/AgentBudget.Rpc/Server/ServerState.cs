@@ -27,6 +27,9 @@ internal sealed class ServerState(
 
     internal CallRegistry Watched { get; } = new();
 
+    /// <summary>How calls of methods that are not served ended.</summary>
+    internal CallCounts AnsweredUnknown { get; } = new();
+
     /// <summary>From now on new calls are refused and streams end.</summary>
     internal bool IsDraining
     {

@@ -1,3 +1,4 @@
+using AgentBudget.Runtime.Metrics;
 using AgentBudget.Runtime.Time;
 using AgentBudget.Storage;
 using Microsoft.Extensions.Logging;
@@ -16,6 +17,7 @@ namespace AgentBudget.Runtime.Tenants;
 /// <param name="RunSoon">Runs a slot's steps, and its answers, soon and elsewhere than in the call; once for each call.
 /// </param>
 /// <param name="OnFirstEvent">Told when a tenant is seen to have a ledger; more than once does no harm.</param>
+/// <param name="Metrics">What the host measures.</param>
 /// <param name="Logger">The host's log.</param>
 internal sealed record TenantServices(
     ILedgerStore Store,
@@ -28,4 +30,5 @@ internal sealed record TenantServices(
     TenantHostOptions Options,
     Action<IThreadPoolWorkItem> RunSoon,
     Action<string> OnFirstEvent,
+    RuntimeMetrics Metrics,
     ILogger Logger);

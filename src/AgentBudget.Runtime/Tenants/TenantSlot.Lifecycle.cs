@@ -23,6 +23,13 @@ internal sealed partial class TenantSlot
     private bool _isStopping;
     private bool _wasSnapshotTried;
 
+    /// <summary>The words of <see cref="State"/>.</summary>
+    public static IReadOnlyList<string> States { get; } =
+        [.. Enum.GetNames<SlotState>().Select(name => name.ToLowerInvariant())];
+
+    /// <summary>Where it stands now, in a word. Any thread.</summary>
+    public string State => States[(int)_state];
+
     private enum SlotState
     {
         Passive,
@@ -236,6 +243,7 @@ internal sealed partial class TenantSlot
             Tenant, loaded.Ledger, loaded.Head, loaded.Epoch, loaded.SnapshotEvent,
             _services.Options.SnapshotEveryEvents, this);
         _state = SlotState.Active;
+        _openSessions = loaded.Ledger.OpenSessions;
         _lastUseNanos = _services.Clock.NowNanos();
         Hub.Loaded(loaded.Head.LastEvent);
         if (loaded.Head.LastEvent > 0) _services.OnFirstEvent(Tenant);

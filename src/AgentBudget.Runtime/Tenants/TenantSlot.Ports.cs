@@ -28,6 +28,8 @@ internal sealed partial class TenantSlot : ITurnPorts
     void ITurnPorts.BeginAppend(JournalGroup group)
     {
         _heldBackSince = 0;
+        _services.Metrics.AppendBegun(group);
+        _appendBegan = _services.Time.GetTimestamp();
         _services.Store.BeginAppend(group, this);
     }
 
@@ -40,6 +42,7 @@ internal sealed partial class TenantSlot : ITurnPorts
     void ITurnPorts.Publish(LedgerEvent[] events)
     {
         if (events[0].Sequence == 1) _services.OnFirstEvent(Tenant);
+        _openSessions += _services.Metrics.Ledger.Add(events);
         Hub.Publish(events);
     }
 

@@ -44,6 +44,8 @@ internal sealed partial class TenantSlot : IThreadPoolWorkItem, IAppendCompletio
     private AnswerBatch? _answers;
     private long _armedFor = long.MaxValue;
     private long _heldBackSince; // Timestamp; 0 while nothing is held back.
+    private long _appendBegan; // Timestamp of the append that is under way.
+    private int _openSessions; // By what is durable.
 
     /// <param name="tenant">Whose.</param>
     /// <param name="services">What all tenants share.</param>
@@ -63,6 +65,17 @@ internal sealed partial class TenantSlot : IThreadPoolWorkItem, IAppendCompletio
     public string Tenant { get; }
 
     public EventHub Hub { get; }
+
+    /// <summary>
+    /// Sessions that may spend, by what is durable; of a tenant that left memory, as it left. Any thread.
+    /// </summary>
+    public int OpenSessions => Volatile.Read(ref _openSessions);
+
+    /// <summary>Commands that wait, but for commits and releases. Any thread.</summary>
+    public int WaitingCommands => Volatile.Read(ref _waitingCommands);
+
+    /// <summary>Commits and releases that wait. Any thread.</summary>
+    public int WaitingSettlements => Volatile.Read(ref _waitingSettlements);
 
     /// <summary>Takes a command in, or turns it away. Any thread.</summary>
     public ValueTask<Answer> SubmitAsync(Command command)
@@ -92,6 +105,7 @@ internal sealed partial class TenantSlot : IThreadPoolWorkItem, IAppendCompletio
     /// <summary>The store's answer. Any thread; one append is under way at most.</summary>
     public void AppendCompleted(AppendOutcome outcome)
     {
+        _services.Metrics.AppendEnded(outcome, _services.Time.GetElapsedTime(_appendBegan));
         Interlocked.Exchange(ref _appendOutcome, (int)outcome + 1);
         Schedule();
     }

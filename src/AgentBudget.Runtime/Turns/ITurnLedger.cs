@@ -12,6 +12,8 @@ internal interface ITurnLedger
 
     long NextDeadlineNanos { get; }
 
+    int OpenSessions { get; }
+
     Answer Handle(Command command, long nowNanos, List<LedgerEvent> events);
 
     void HandleDeadlines(long nowNanos, List<LedgerEvent> events);
@@ -49,6 +51,8 @@ internal sealed class GrainLedgers : ITurnLedgers
         public long LogTimeNanos => ledger.LogTimeNanos;
 
         public long NextDeadlineNanos => ledger.NextDeadlineNanos;
+
+        public int OpenSessions => ledger.OpenSessions;
 
         public Answer Handle(Command command, long nowNanos, List<LedgerEvent> events) =>
             ledger.Handle(command, nowNanos, events);

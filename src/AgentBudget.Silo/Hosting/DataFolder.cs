@@ -6,6 +6,9 @@ internal sealed record DataFolder(string Path)
     /// <summary>The operator's key.</summary>
     public string AdminKeyFile => System.IO.Path.Combine(Path, "admin.key");
 
+    /// <summary>The key that reads metrics.</summary>
+    public string MetricsKeyFile => System.IO.Path.Combine(Path, "metrics.key");
+
     /// <summary>The key that signs session tokens.</summary>
     public string SigningKeyFile => System.IO.Path.Combine(Path, "signing.key");
 

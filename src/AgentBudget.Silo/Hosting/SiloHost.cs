@@ -11,6 +11,7 @@ using AgentBudget.Reporting;
 using AgentBudget.Rpc;
 using AgentBudget.Runtime;
 using AgentBudget.Silo.Checkpoints;
+using AgentBudget.Silo.Metrics;
 using AgentBudget.Silo.Options;
 using AgentBudget.Storage;
 using AgentBudget.Storage.Sqlite;
@@ -110,7 +111,7 @@ internal sealed partial class SiloHost : IAsyncDisposable
         ILoggerFactory loggers,
         Action<StoreException> onStoreFailed)
     {
-        (AdminKey adminKey, KeyRing keys, CheckpointKey checkpointKey) = LoadKeys(model);
+        (FileKey adminKey, FileKey metricsKey, KeyRing keys, CheckpointKey checkpointKey) = LoadKeys(model);
         SessionTokens tokens = new(keys, time);
         TrustedIssuers issuers = new(model.TrustedIssuers, time);
         _ends.Push(() => Ended(issuers.Dispose));
@@ -150,10 +151,15 @@ internal sealed partial class SiloHost : IAsyncDisposable
         AccessPolicy.RequireLines(services.Methods.Select(method => method.Path));
         string IssuerName() => model.Issuer ?? (Tls is null ? $"http://{Http}" : $"https://{Tls}");
         Authenticators by = new(
-            adminKey, tokens, new AccessTokens(keys, time, IssuerName), proofs, credentials);
+            adminKey, metricsKey, tokens, new AccessTokens(keys, time, IssuerName), proofs, credentials);
         AccessGuard guard = new(by, _tenants);
         OAuthRoutes oauth = new(api, by, keys, issuers, IssuerName, time);
-        Routes = [.. new HealthRoutes(() => _isReady).Table, .. oauth.Table, .. new AuditExport(api).Table];
+        MetricsRoute metrics = new();
+        _ends.Push(() => Ended(metrics.Dispose));
+        Routes =
+        [
+            .. new HealthRoutes(() => _isReady).Table, .. oauth.Table, .. new AuditExport(api).Table, .. metrics.Table,
+        ];
         _server = new RpcServer(
             ServerOptionsOf(model),
             services,
@@ -162,6 +168,7 @@ internal sealed partial class SiloHost : IAsyncDisposable
             loggers,
             time);
         _ends.Push(StopServerAsync);
+        metrics.Listen(_tenants.Meter, _server.Meter);
         await ListenAsync(model);
         SetReady(isReady: true);
     }
@@ -203,16 +210,17 @@ internal sealed partial class SiloHost : IAsyncDisposable
         };
     }
 
-    private (AdminKey AdminKey, KeyRing Keys, CheckpointKey CheckpointKey) LoadKeys(SiloModel model)
+    private (FileKey Admin, FileKey Metrics, KeyRing Ring, CheckpointKey Checkpoint) LoadKeys(SiloModel model)
     {
         try
         {
-            AdminKey adminKey = AdminKey.LoadOrCreate(Folder.AdminKeyFile, out _);
+            FileKey adminKey = FileKey.LoadOrCreate(Folder.AdminKeyFile, FileKey.AdminPrefix, out _);
+            FileKey metricsKey = FileKey.LoadOrCreate(Folder.MetricsKeyFile, FileKey.MetricsPrefix, out _);
             KeyRing keys = KeyRing.LoadOrCreate(Folder.SigningKeyFile, Folder.RetiredKeysFile);
             _ends.Push(() => Ended(keys.Dispose));
             CheckpointKey checkpointKey = CheckpointKey.LoadOrCreate(model.CheckpointKeyPath);
             _ends.Push(() => Ended(checkpointKey.Dispose));
-            return (adminKey, keys, checkpointKey);
+            return (adminKey, metricsKey, keys, checkpointKey);
         }
         catch (InvalidDataException fault)
         {

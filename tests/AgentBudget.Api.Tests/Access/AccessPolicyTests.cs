@@ -73,6 +73,7 @@ public sealed class AccessPolicyTests
                 "ListSessions", "VerifyLedger", "WatchSpend",
             ]
         },
+        { nameof(Roles.Metrics), [] },
     };
 
     [Theory]

@@ -37,6 +37,8 @@ internal abstract class LedgerDecorator(ITurnLedger inner) : ITurnLedger
 
     public virtual long NextDeadlineNanos => inner.NextDeadlineNanos;
 
+    public virtual int OpenSessions => inner.OpenSessions;
+
     public virtual Answer Handle(Command command, long nowNanos, List<LedgerEvent> events) =>
         inner.Handle(command, nowNanos, events);
 

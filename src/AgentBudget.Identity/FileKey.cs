@@ -5,13 +5,16 @@ using System.Text;
 namespace AgentBudget.Identity;
 
 /// <summary>
-/// The operator's key: <c>abk_</c> and 256 random bits as base64url. Made at the first start; only its SHA-256 stays in
-/// memory.
+/// A key of the silo's own operator, kept in a file: a prefix and 256 random bits as base64url. Made at the first
+/// start; only its SHA-256 stays in memory.
 /// </summary>
-public sealed class AdminKey
+public sealed class FileKey
 {
-    /// <summary>What every admin key begins with.</summary>
-    public const string Prefix = "abk_";
+    /// <summary>What the operator's key begins with, which may do everything.</summary>
+    public const string AdminPrefix = "abk_";
+
+    /// <summary>What the key begins with that reads metrics and does nothing else.</summary>
+    public const string MetricsPrefix = "abm_";
 
     /// <summary>As many as cannot be guessed.</summary>
     private const int SecretBytes = 32;
@@ -21,21 +24,23 @@ public sealed class AdminKey
 
     private readonly byte[] _hash;
 
-    private AdminKey(string key) => _hash = SHA256.HashData(Encoding.ASCII.GetBytes(key));
+    private FileKey(string key) => _hash = SHA256.HashData(Encoding.ASCII.GetBytes(key));
 
     /// <summary>Reads the key from its file, or makes both (mode 0600).</summary>
     /// <param name="path">The key file.</param>
+    /// <param name="prefix">What the key begins with.</param>
     /// <param name="isNew">Whether it was made now.</param>
-    /// <exception cref="InvalidDataException">The file holds no admin key.</exception>
+    /// <exception cref="InvalidDataException">The file holds no such key.</exception>
     /// <exception cref="IOException">The file cannot be read or made.</exception>
-    public static AdminKey LoadOrCreate(string path, out bool isNew)
+    public static FileKey LoadOrCreate(string path, string prefix, out bool isNew)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        string key = SecretFile.ReadOrCreate(path, NewKey, out isNew);
-        return IsWellFormed(key)
-            ? new AdminKey(key)
+        ArgumentException.ThrowIfNullOrEmpty(prefix);
+        string key = SecretFile.ReadOrCreate(path, () => NewKey(prefix), out isNew);
+        return IsWellFormed(key, prefix)
+            ? new FileKey(key)
             : throw new InvalidDataException(
-                $"{path} holds no admin key: it is {Prefix} and at least 43 characters of base64url. "
+                $"{path} holds no key: it is {prefix} and at least 43 characters of base64url. "
                 + "Restore it, or remove it to have a new key made.");
     }
 
@@ -51,12 +56,13 @@ public sealed class AdminKey
         return CryptographicOperations.FixedTimeEquals(hash, _hash);
     }
 
-    private static string NewKey() => Prefix + Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(SecretBytes));
+    private static string NewKey(string prefix) =>
+        prefix + Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(SecretBytes));
 
-    private static bool IsWellFormed(string key) =>
-        key.StartsWith(Prefix, StringComparison.Ordinal)
+    private static bool IsWellFormed(string key, string prefix) =>
+        key.StartsWith(prefix, StringComparison.Ordinal)
         && key.Length <= CharsMax
-        && Base64Url.IsValid(key.AsSpan(Prefix.Length), out int secretBytes)
+        && Base64Url.IsValid(key.AsSpan(prefix.Length), out int secretBytes)
         && secretBytes >= SecretBytes
         && Ascii.IsValid(key);
 }

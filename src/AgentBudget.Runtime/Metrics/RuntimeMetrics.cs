@@ -1,0 +1,94 @@
+using System.Diagnostics.Metrics;
+using AgentBudget.Runtime.Tenants;
+using AgentBudget.Storage.Journal;
+
+namespace AgentBudget.Runtime.Metrics;
+
+/// <summary>
+/// What a host measures. Most is read from what is there anyway when somebody asks; a group costs one lock and two
+/// records, a command nothing.
+/// </summary>
+internal sealed class RuntimeMetrics : IDisposable
+{
+    // From a fast disk's sync to one that makes callers give up.
+    private static readonly double[] SecondsBounds =
+        [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
+
+    // From one call alone to a full group.
+    private static readonly double[] EventsBounds = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096];
+
+    private readonly Func<IEnumerable<TenantSlot>> _slots;
+    private readonly long[] _appends = new long[Enum.GetValues<AppendOutcome>().Length];
+    private readonly Histogram<double> _appendSeconds;
+    private readonly Histogram<double> _groupEvents;
+
+    /// <param name="slots">The tenants, asked for at each reading.</param>
+    internal RuntimeMetrics(Func<IEnumerable<TenantSlot>> slots)
+    {
+        _slots = slots;
+        Meter.CreateObservableCounter(
+            "agentbudget.ledger.events", Ledger.ReadFacts, "{event}", "Ledger events that became durable, by fact.");
+        Meter.CreateObservableCounter(
+            "agentbudget.decisions", Ledger.ReadDecisions, "{decision}", "Durable decisions, and why they denied.");
+        Meter.CreateObservableCounter(
+            "agentbudget.settled.tokens", Ledger.ReadSettledTokens, "{token}", "Tokens that were settled durably.");
+        Meter.CreateObservableCounter(
+            "agentbudget.appends", ReadAppends, "{append}", "Groups that were appended to journals, by outcome.");
+        Meter.CreateObservableGauge("agentbudget.tenants", ReadTenants, "{tenant}", "Tenants, by state.");
+        Meter.CreateObservableGauge(
+            "agentbudget.sessions", () => Sum(slot => slot.OpenSessions), "{session}", "Sessions that may spend.");
+        Meter.CreateObservableGauge(
+            "agentbudget.commands.waiting", ReadWaiting, "{command}", "Commands that wait for their turn or its sync.");
+        _appendSeconds = Meter.CreateHistogram(
+            "agentbudget.append", "s", "From handing a group to the store to its answer.", tags: null,
+            new InstrumentAdvice<double> { HistogramBucketBoundaries = SecondsBounds });
+        _groupEvents = Meter.CreateHistogram(
+            "agentbudget.group.events", "{event}", "Events of a group.", tags: null,
+            new InstrumentAdvice<double> { HistogramBucketBoundaries = EventsBounds });
+    }
+
+    internal Meter Meter { get; } = new("AgentBudget.Runtime");
+
+    internal LedgerCounts Ledger { get; } = new();
+
+    /// <summary>A group was handed to the store.</summary>
+    internal void AppendBegun(JournalGroup group) => _groupEvents.Record(group.Events);
+
+    /// <summary>The store answered. Any thread.</summary>
+    internal void AppendEnded(AppendOutcome outcome, TimeSpan took)
+    {
+        Interlocked.Increment(ref _appends[(int)outcome]);
+        _appendSeconds.Record(took.TotalSeconds);
+    }
+
+    public void Dispose() => Meter.Dispose();
+
+    private static string WordOf(AppendOutcome outcome) => outcome switch
+    {
+        AppendOutcome.Appended => "appended",
+        AppendOutcome.FenceLost => "fence_lost",
+        AppendOutcome.NoSpace => "no_space",
+        AppendOutcome.Unknown => "unknown",
+    };
+
+    private IEnumerable<Measurement<long>> ReadAppends() => Enum.GetValues<AppendOutcome>().Select(
+        outcome => Of(Interlocked.Read(ref _appends[(int)outcome]), "outcome", WordOf(outcome)));
+
+    private IEnumerable<Measurement<long>> ReadTenants()
+    {
+        Dictionary<string, long> counts = TenantSlot.States.ToDictionary(state => state, _ => 0L);
+        foreach (TenantSlot slot in _slots()) counts[slot.State]++;
+        return counts.Select(pair => Of(pair.Value, "state", pair.Key));
+    }
+
+    private IEnumerable<Measurement<long>> ReadWaiting() =>
+    [
+        Of(Sum(slot => slot.WaitingCommands), "kind", "command"),
+        Of(Sum(slot => slot.WaitingSettlements), "kind", "settlement"),
+    ];
+
+    private long Sum(Func<TenantSlot, long> value) => _slots().Sum(value);
+
+    private static Measurement<long> Of(long value, string label, string word) =>
+        new(value, new KeyValuePair<string, object?>(label, word));
+}
