@@ -133,6 +133,37 @@ public sealed class OAuthTokenTests : IAsyncLifetime, IAsyncDisposable
         AssertUnheard();
     }
 
+    [Fact]
+    public async Task A_token_of_another_tenant_is_like_none_at_the_OAuth_endpoints()
+    {
+        await _silo.ApplyAsync(
+            Identity.Catalog.Replace("tenant: acme", "tenant: other", StringComparison.Ordinal), "other");
+        CreateCredentialResponse other = await _silo.CallAsync<CreateCredentialRequest, CreateCredentialResponse>(
+            "CreateCredential",
+            new CreateCredentialRequest { RequestId = NextId(), Principal = "agents/writer", Role = Role.Agent },
+            metadata: new Dictionary<string, string> { ["agentbudget-tenant"] = "other" });
+        Dictionary<string, string> grant = new() { ["grant_type"] = "client_credentials" };
+        string access = (string)JsonNode.Parse(await TextAsync("token", grant, other))!["access_token"]!;
+        string session = (await _silo.OpenAsync(other.Secret, "agents/writer")).SessionToken;
+        foreach (string token in (string[])[access, session])
+        {
+            foreach (string endpoint in (string[])["introspect", "revoke"])
+            {
+                Assert.Equal(
+                    await TextAsync(endpoint, new() { ["token"] = "none" }, _client),
+                    await TextAsync(endpoint, new() { ["token"] = token }, _client));
+            }
+
+            Assert.Equal(
+                await TextAsync("token", ExchangeOf("none", AccessTokenType), _client),
+                await TextAsync("token", ExchangeOf(token, AccessTokenType), _client));
+            Assert.Contains(
+                "\"active\":true",
+                await TextAsync("introspect", new() { ["token"] = token }, other),
+                StringComparison.Ordinal);
+        }
+    }
+
     // Somewhere a token is shown: what becomes of one that may be as long as it is, and of one that may not.
     private sealed record Place(
         string Name, string Good, string Refusal, Func<int, Task<string>> ShowAsync, bool IsHeader = false);
@@ -242,10 +273,15 @@ public sealed class OAuthTokenTests : IAsyncLifetime, IAsyncDisposable
 
     private string UrlOf(string endpoint) => $"http://{_silo.Host.Http}/oauth2/{endpoint}";
 
-    private async Task<JsonNode> ReadAsync(string endpoint, Dictionary<string, string> form)
+    private async Task<JsonNode> ReadAsync(string endpoint, Dictionary<string, string> form) =>
+        JsonNode.Parse(await TextAsync(endpoint, form, _client))!;
+
+    private async Task<string> TextAsync(
+        string endpoint, Dictionary<string, string> form, CreateCredentialResponse client)
     {
-        using HttpResponseMessage response = await PostAsync(endpoint, form, _client.Secret, proof: null);
-        return JsonNode.Parse(await response.Content.ReadAsStringAsync())!;
+        using HttpResponseMessage response =
+            await PostAsync(endpoint, form, client.Secret, proof: null, client.Credential.KeyId);
+        return await response.Content.ReadAsStringAsync();
     }
 
     // What came of it: "taken", or the status and the error.
@@ -281,12 +317,12 @@ public sealed class OAuthTokenTests : IAsyncLifetime, IAsyncDisposable
     };
 
     private async Task<HttpResponseMessage> PostAsync(
-        string endpoint, Dictionary<string, string> form, string? secret, string? proof)
+        string endpoint, Dictionary<string, string> form, string? secret, string? proof, string? id = null)
     {
         using HttpRequestMessage request = new(HttpMethod.Post, UrlOf(endpoint));
         if (secret is not null)
         {
-            byte[] pair = Encoding.ASCII.GetBytes($"{_client.Credential.KeyId}:{secret}");
+            byte[] pair = Encoding.ASCII.GetBytes($"{id ?? _client.Credential.KeyId}:{secret}");
             request.Headers.Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(pair));
         }
 

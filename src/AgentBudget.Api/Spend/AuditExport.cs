@@ -31,15 +31,6 @@ public sealed class AuditExport
     public IReadOnlyList<HttpRoute> Table =>
         [new("GET", "/audit.jsonl", Roles.Admin | Roles.Auditor, IsOpen: false, AnswerAsync)];
 
-    /// <summary>Whether somebody administered something: who may call, who may act, what may be spent.</summary>
-    internal static bool IsAdministrative(LedgerEvent.FactOneofCase fact) => fact is
-        LedgerEvent.FactOneofCase.CatalogApplied or LedgerEvent.FactOneofCase.BudgetExtended
-        or LedgerEvent.FactOneofCase.SessionOpened or LedgerEvent.FactOneofCase.SessionRenewed
-        or LedgerEvent.FactOneofCase.SessionEnded or LedgerEvent.FactOneofCase.CredentialCreated
-        or LedgerEvent.FactOneofCase.CredentialRevoked or LedgerEvent.FactOneofCase.AgentSuspended
-        or LedgerEvent.FactOneofCase.AgentResumed or LedgerEvent.FactOneofCase.AgentDecommissioned
-        or LedgerEvent.FactOneofCase.AccessTokenRevoked or LedgerEvent.FactOneofCase.SigningKeyRotated;
-
     private async Task AnswerAsync(HttpContext http, Caller? caller)
     {
         string tenant = _context.Callers.TenantOf(caller!, http.Request.Headers[CallerScope.TenantHeader]);
@@ -78,9 +69,9 @@ public sealed class AuditExport
                 await _context.Host.ReadAsync(tenant, next, ReadMax, http.RequestAborted);
             foreach (LedgerEvent ledgerEvent in events)
             {
-                // Who opened or ended a session by itself is not somebody.
-                bool isAsked = ledgerEvent.Actor.Length > 0 && IsAdministrative(ledgerEvent.FactCase);
-                if (isAll || isAsked)
+                // Whoever administers something is named in its event; spends and what the ledger does itself are not
+                // asked for by anybody.
+                if (isAll || ledgerEvent.Actor.Length > 0)
                     lines.Append(JsonFormatter.Default.Format(ledgerEvent)).Append('\n');
             }
 
