@@ -20,44 +20,26 @@ public sealed partial class CredentialUses : IAsyncDisposable
     /// <summary>Credentials of one event: with eight places each it stays below 1 MiB.</summary>
     private const int UsesMax = 1_000;
 
-    private readonly CancellationTokenSource _stopping = new();
     private readonly ITenantHost _host;
     private readonly CredentialFeed _credentials;
-    private readonly TimeProvider _time;
     private readonly ILogger _logger;
-    private readonly Task _telling;
+    private readonly RepeatedWork _telling;
 
     /// <summary>Tells from now on. Neither host nor credentials are disposed with it.</summary>
     public CredentialUses(ITenantHost host, CredentialFeed credentials, TimeProvider time, ILogger logger)
     {
         _host = host;
         _credentials = credentials;
-        _time = time;
         _logger = logger;
-        _telling = Task.Run(RunAsync);
+        _telling = new RepeatedWork(
+            _ => TellAsync(isEnd: false), Period, time, fault => Log.NotTold(_logger, "all tenants", "a defect", fault));
     }
 
     /// <summary>Tells what is left, and ends.</summary>
     public async ValueTask DisposeAsync()
     {
-        await _stopping.CancelAsync();
-        await _telling;
+        await _telling.DisposeAsync();
         await TellAsync(isEnd: true);
-        _stopping.Dispose();
-    }
-
-    private async Task RunAsync()
-    {
-        using PeriodicTimer timer = new(Period, _time);
-        try
-        {
-            while (await timer.WaitForNextTickAsync(_stopping.Token))
-                await TellAsync(isEnd: false);
-        }
-        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
-        {
-            // The service stops.
-        }
     }
 
     private async Task TellAsync(bool isEnd)

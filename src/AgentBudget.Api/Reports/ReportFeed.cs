@@ -15,8 +15,7 @@ public sealed partial class ReportFeed : IAsyncDisposable
     /// <summary>A feed that failed tries again after this; the ledger waits for it.</summary>
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
 
-    private readonly ConcurrentDictionary<string, Lazy<Task>> _feeds = new(StringComparer.Ordinal);
-    private readonly CancellationTokenSource _stopping = new();
+    private readonly ConcurrentDictionary<string, Lazy<RepeatedWork>> _feeds = new(StringComparer.Ordinal);
     private readonly ITenantHost _host;
     private readonly Aggregator _aggregator;
     private readonly TimeProvider _time;
@@ -38,40 +37,15 @@ public sealed partial class ReportFeed : IAsyncDisposable
     {
         ArgumentException.ThrowIfNullOrEmpty(tenant);
         if (!_feeds.ContainsKey(tenant))
-            _ = _feeds.GetOrAdd(tenant, name => new Lazy<Task>(() => Task.Run(() => FeedAsync(name)))).Value;
+            _ = _feeds.GetOrAdd(tenant, name => new Lazy<RepeatedWork>(() => FeedOf(name))).Value;
     }
 
     /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
-    {
-        await _stopping.CancelAsync();
-        foreach (Lazy<Task> feed in _feeds.Values)
-            await feed.Value;
-        _stopping.Dispose();
-    }
+    public async ValueTask DisposeAsync() =>
+        await Task.WhenAll(_feeds.Values.Select(feed => feed.Value.DisposeAsync().AsTask()));
 
-    private async Task FeedAsync(string tenant)
-    {
-        CancellationToken stopping = _stopping.Token;
-        while (!stopping.IsCancellationRequested)
-        {
-            try
-            {
-                await FollowAsync(tenant, stopping);
-                if (!stopping.IsCancellationRequested)
-                    await Task.Delay(RetryDelay, _time, stopping);
-            }
-            catch (OperationCanceledException) when (stopping.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (Exception fault)
-            {
-                Log.Failed(_logger, tenant, fault);
-                await Task.Delay(RetryDelay, _time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            }
-        }
-    }
+    private RepeatedWork FeedOf(string tenant) => new(
+        stopping => FollowAsync(tenant, stopping), RetryDelay, _time, fault => Log.Failed(_logger, tenant, fault));
 
     private async Task FollowAsync(string tenant, CancellationToken stopping)
     {
