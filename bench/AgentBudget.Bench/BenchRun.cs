@@ -186,7 +186,10 @@ internal sealed class BenchRun : IDisposable
             "release",
             ReleaseTime,
             connection => new HoldsWorkload(
-                HoldEnd.Release, _headers, scenario.Sessions[connection], firstId + ((ulong)connection * IdsPerWorkload),
+                HoldEnd.Release,
+                _headers,
+                scenario.Sessions[connection],
+                firstId + ((ulong)connection * IdsPerWorkload),
                 open[connection]));
         if (released.Failed > 0 || released.Calls != holds)
             throw new IOException($"{holds} holds were to be released, {released.Calls - released.Failed} were");

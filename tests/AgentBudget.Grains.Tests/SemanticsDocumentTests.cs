@@ -2,15 +2,21 @@ using System.Text.RegularExpressions;
 
 namespace AgentBudget.Grains.Tests;
 
-/// <summary>The table of rules names tests that are there, of any project, and every rule names one.</summary>
+/// <summary>
+/// The tables of rules and of risks name tests that are there, of any project, and every row names one.
+/// </summary>
 public sealed partial class SemanticsDocumentTests
 {
     private const string Document = "docs/internals/semantics.md";
+    private const string SecurityDocument = "docs/security.md";
 
     [Fact]
-    public void Every_test_that_the_table_of_rules_names_is_there()
+    public void Every_test_that_a_table_names_is_there()
     {
-        string[] named = [.. NamesIn(File.ReadAllText(PathOf(Document)))];
+        string[] named =
+        [
+            .. NamesIn(File.ReadAllText(PathOf(Document))), .. NamesIn(File.ReadAllText(PathOf(SecurityDocument))),
+        ];
         string[] tests =
         [
             .. Directory.GetFiles(PathOf("tests"), "*.cs", SearchOption.AllDirectories)
@@ -25,6 +31,18 @@ public sealed partial class SemanticsDocumentTests
     [Fact]
     public void Every_rule_of_the_table_names_a_test() =>
         Assert.DoesNotContain(File.ReadLines(PathOf(Document)), row => IsRule(row) && !NamesIn(row).Any());
+
+    [Fact]
+    public void Every_risk_of_non_human_identities_names_a_test()
+    {
+        string[] risks =
+        [
+            .. File.ReadLines(PathOf(SecurityDocument))
+                .Where(row => row.StartsWith("| NHI", StringComparison.Ordinal)),
+        ];
+        Assert.Equal(10, risks.Length);
+        Assert.All(risks, row => Assert.NotEmpty(NamesIn(row)));
+    }
 
     [Fact]
     public void The_checks_see_what_they_look_for()
