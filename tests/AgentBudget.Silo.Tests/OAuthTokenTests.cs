@@ -228,10 +228,11 @@ public sealed class OAuthTokenTests : IAsyncLifetime, IAsyncDisposable
     {
         long now = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
         string id = _keyed.Credential.KeyId;
+        long until = now + 60;
         string token = TokenForge.SignText(
             """{"alg":"ES256","typ":"JWT"}""",
             $$"""
-            {"iss":"{{id}}","sub":"{{id}}","aud":"http://{{_silo.Host.Http}}","jti":"a{{++_numbers}}","exp":{{now + 60}}}
+            {"iss":"{{id}}","sub":"{{id}}","aud":"http://{{_silo.Host.Http}}","jti":"a{{++_numbers}}","exp":{{until}}}
             """,
             _clients);
         return TokenForge.Lengthened(token, _clients, chars);

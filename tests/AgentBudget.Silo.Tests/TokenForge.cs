@@ -19,7 +19,7 @@ internal static class TokenForge
         return key;
     }
 
-    /// <summary>A signed token of at least so many characters: with one claim more, everything else as it was.</summary>
+    /// <summary>A signed token of at least so many characters: with one claim more, the rest as it was.</summary>
     public static string Lengthened(string good, ECDsa key, int chars)
     {
         string[] parts = good.Split('.');

@@ -32,7 +32,10 @@ public sealed partial class CredentialUses : IAsyncDisposable
         _credentials = credentials;
         _logger = logger;
         _telling = new RepeatedWork(
-            _ => TellAsync(isEnd: false), Period, time, fault => Log.NotTold(_logger, "all tenants", "a defect", fault));
+            _ => TellAsync(isEnd: false),
+            Period,
+            time,
+            fault => Log.NotTold(_logger, "all tenants", "a defect", fault));
     }
 
     /// <summary>Tells what is left, and ends.</summary>
