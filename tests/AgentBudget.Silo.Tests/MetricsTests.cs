@@ -66,6 +66,7 @@ public sealed partial class MetricsTests
         double events = after.Where(pair => NameOf(pair.Key) == "agentbudget_ledger_events_total")
             .Sum(pair => pair.Value);
         Assert.Equal(events, after["agentbudget_group_events_sum"]);
+        Assert.Equal(after["agentbudget_append_seconds_count"], after["agentbudget_group_events_count"]);
         Assert.Equal(1, after["""agentbudget_tenants{state="active"}"""]);
         Assert.Equal(0, after["""agentbudget_commands_waiting{kind="command"}"""]);
         Assert.True(after["agentbudget_rpc_connections"] >= 2); // This one, and the client's over gRPC.

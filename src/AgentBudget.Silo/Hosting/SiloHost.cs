@@ -36,6 +36,7 @@ internal sealed partial class SiloHost : IAsyncDisposable
 
     private readonly Stack<Func<ValueTask>> _ends = new();
     private readonly HealthService _health = new();
+    private readonly PrometheusText _metrics = new();
     private readonly ILogger _logger;
     private RpcServer? _server;
     private TenantHost? _tenants;
@@ -102,6 +103,7 @@ internal sealed partial class SiloHost : IAsyncDisposable
         SetReady(isReady: false);
         while (_ends.TryPop(out Func<ValueTask>? end))
             await end();
+        _metrics.Dispose();
     }
 
     private async Task StartCoreAsync(
@@ -119,6 +121,7 @@ internal sealed partial class SiloHost : IAsyncDisposable
             new SqliteStoreOptions { Folder = Folder.LedgerFolder, OnFailed = onStoreFailed }, loggers);
         _ends.Push(store.DisposeAsync);
         _tenants = new TenantHost(store, new TenantHostOptions(), time, loggers);
+        _metrics.Listen(_tenants.Meter);
         CheckpointKeeper checkpoints = new(
             model.CheckpointsPath, checkpointKey, store, time, loggers.CreateLogger<CheckpointKeeper>());
         await StartTenantsAsync(checkpoints);
@@ -154,11 +157,10 @@ internal sealed partial class SiloHost : IAsyncDisposable
             adminKey, metricsKey, tokens, new AccessTokens(keys, time, IssuerName), proofs, credentials);
         AccessGuard guard = new(by, _tenants);
         OAuthRoutes oauth = new(api, by, keys, issuers, IssuerName, time);
-        MetricsRoute metrics = new();
-        _ends.Push(() => Ended(metrics.Dispose));
         Routes =
         [
-            .. new HealthRoutes(() => _isReady).Table, .. oauth.Table, .. new AuditExport(api).Table, .. metrics.Table,
+            .. new HealthRoutes(() => _isReady).Table, .. oauth.Table, .. new AuditExport(api).Table,
+            .. new MetricsRoute(_metrics).Table,
         ];
         _server = new RpcServer(
             ServerOptionsOf(model),
@@ -168,7 +170,7 @@ internal sealed partial class SiloHost : IAsyncDisposable
             loggers,
             time);
         _ends.Push(StopServerAsync);
-        metrics.Listen(_tenants.Meter, _server.Meter);
+        _metrics.Listen(_server.Meter);
         await ListenAsync(model);
         SetReady(isReady: true);
     }

@@ -4,8 +4,7 @@ using System.Text;
 namespace AgentBudget.Silo.Metrics;
 
 /// <summary>
-/// What some meters measure, as Prometheus' text format, version 0.0.4. Listens from when it is made until it is
-/// disposed. Safe for any thread.
+/// What some meters measure, as Prometheus' text format, version 0.0.4. Safe for any thread.
 /// </summary>
 internal sealed class PrometheusText : IDisposable
 {
@@ -13,24 +12,33 @@ internal sealed class PrometheusText : IDisposable
 
     private readonly Lock _gate = new();
     private readonly SortedDictionary<string, MetricFamily> _families = new(StringComparer.Ordinal);
-    private readonly MeterListener _listener = new();
+    private readonly List<MeterListener> _listeners = [];
 
-    /// <summary>Listens to these meters, and to none of another silo in the same process.</summary>
-    internal PrometheusText(IReadOnlyList<Meter> meters)
+    /// <summary>
+    /// Listens to a meter from now until the end, and to none of the same name that another silo in the process has.
+    /// </summary>
+    internal void Listen(Meter meter)
     {
-        _listener.InstrumentPublished = (instrument, listener) =>
+        MeterListener listener = new()
         {
-            if (!meters.Contains(instrument.Meter))
-                return;
-            MetricFamily family = MetricFamily.Of(instrument);
-            _families.Add(family.Name, family);
-            listener.EnableMeasurementEvents(instrument, family);
+            InstrumentPublished = (instrument, self) =>
+            {
+                if (!ReferenceEquals(instrument.Meter, meter))
+                    return;
+                MetricFamily family = MetricFamily.Of(instrument);
+                _families.Add(family.Name, family);
+                self.EnableMeasurementEvents(instrument, family);
+            },
         };
-        _listener.SetMeasurementEventCallback<long>(
+        listener.SetMeasurementEventCallback<long>(
             static (_, value, labels, family) => ((SampleFamily)family!).Add(value, labels));
-        _listener.SetMeasurementEventCallback<double>(
+        listener.SetMeasurementEventCallback<double>(
             static (_, value, _, family) => ((HistogramFamily)family!).Add(value));
-        _listener.Start();
+        lock (_gate)
+        {
+            _listeners.Add(listener);
+            listener.Start();
+        }
     }
 
     /// <summary>Reads everything now.</summary>
@@ -41,7 +49,8 @@ internal sealed class PrometheusText : IDisposable
         {
             foreach (MetricFamily family in _families.Values)
                 family.Begin();
-            _listener.RecordObservableInstruments();
+            foreach (MeterListener listener in _listeners)
+                listener.RecordObservableInstruments();
             foreach (MetricFamily family in _families.Values)
                 family.WriteTo(text);
         }
@@ -49,5 +58,12 @@ internal sealed class PrometheusText : IDisposable
         return text.ToString();
     }
 
-    public void Dispose() => _listener.Dispose();
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            foreach (MeterListener listener in _listeners)
+                listener.Dispose();
+        }
+    }
 }
