@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.Primitives;
 
@@ -11,6 +12,12 @@ internal sealed class OAuthForm
 
     /// <summary>Two tokens of 8 KiB and an assertion, with room.</summary>
     private const int BytesMax = 32 * 1024;
+
+    /// <summary>
+    /// A form that is too large is not read; the server reads it away up to here, so that its caller hears why. Beyond
+    /// it the connection ends.
+    /// </summary>
+    private const int UnreadBytesMax = 1024 * 1024;
 
     private const int ParametersMax = 32;
 
@@ -33,7 +40,12 @@ internal sealed class OAuthForm
         if (!type.Split(';')[0].Trim().Equals(ContentType, StringComparison.OrdinalIgnoreCase))
             throw OAuthError.InvalidRequest($"The request must be {ContentType}.");
         if (context.Request.ContentLength > BytesMax)
+        {
+            if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } bodySize)
+                bodySize.MaxRequestBodySize = UnreadBytesMax;
             throw OAuthError.InvalidRequest($"The request is larger than {BytesMax} bytes.");
+        }
+
         FormPipeReader reader = new(context.Request.BodyReader)
         {
             ValueCountLimit = ParametersMax,

@@ -19,12 +19,6 @@ internal sealed class RpcApplication(
     RequestDelegate? fallback,
     IServiceScopeFactory scopes) : IHttpApplication<HttpCall>
 {
-    /// <summary>
-    /// What is left of a request that its route refused is read away up to here, so that its caller hears the answer;
-    /// beyond it the connection ends. Four times the largest message.
-    /// </summary>
-    private const long RouteBytesMax = 1024 * 1024;
-
     private readonly FrozenDictionary<string, RpcMethod> _methods =
         services.Methods.ToFrozenDictionary(method => method.Path, StringComparer.Ordinal);
 
@@ -170,7 +164,7 @@ internal sealed class RpcApplication(
     {
         IFeatureCollection features = call.Features;
         if (features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } bodySize)
-            bodySize.MaxRequestBodySize = RouteBytesMax;
+            bodySize.MaxRequestBodySize = server.Options.MessageBytesMax;
         DefaultHttpContext context = new(features) { ServiceScopeFactory = scopes };
         await route(context);
     }
