@@ -3,6 +3,7 @@ using System.Net;
 using AgentBudget.Rpc.Server;
 using AgentBudget.Rpc.Wire;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Http;
@@ -28,6 +29,7 @@ public sealed partial class RpcServer : IAsyncDisposable
     private readonly ITimer _sweep;
     private readonly ConnectionEnds _connections;
     private readonly RpcMethod[] _methods;
+    private readonly ControlBudget _controlFrames;
     private readonly ILogger _logger;
     private ListenOptions? _httpListen;
     private ListenOptions? _grpcListen;
@@ -63,6 +65,7 @@ public sealed partial class RpcServer : IAsyncDisposable
         _connections = new ConnectionEnds(time, _logger);
         _methods = [.. services.Methods];
         AddInstruments();
+        _controlFrames = new ControlBudget(time, ControlBudget.UnitsPerSecond, ControlBudget.UnitsKeptMax);
 
         // Kestrel comes from its container: made by hand it lacks what lets it pool, and costs kilobytes a request.
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -153,6 +156,9 @@ public sealed partial class RpcServer : IAsyncDisposable
     private static void OnSweep(object? state) =>
         ((RpcServer)state!)._state.Watched.Visit(static call => call.Sweep());
 
+    private ConnectionDelegate Paced(ConnectionDelegate serve) =>
+        PacedInput.Around(serve, _controlFrames, _state.Time);
+
     private void ConfigureKestrel(KestrelServerOptions kestrel)
     {
         ConnectionLimits.Apply(kestrel, _state.Options.MessageBytesMax);
@@ -173,6 +179,7 @@ public sealed partial class RpcServer : IAsyncDisposable
             {
                 listen.Protocols = HttpProtocols.Http2;
                 listen.Use(_connections.Around);
+                listen.Use(Paced);
                 _grpcListen = listen;
             });
         }
@@ -185,6 +192,7 @@ public sealed partial class RpcServer : IAsyncDisposable
                 listen.Protocols = HttpProtocols.Http1AndHttp2;
                 listen.Use(_connections.Around);
                 listen.UseHttps(https => TlsSetup.Apply(https, _state.Options));
+                listen.Use(Paced);
                 _tlsListen = listen;
             });
         }

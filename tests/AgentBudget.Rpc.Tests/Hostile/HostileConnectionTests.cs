@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using System.Text;
 using AgentBudget.Rpc.Server;
 using AgentBudget.Rpc.Tests.Support;
+using AgentBudget.Rpc.Wire;
 using RpcTest.V1;
 
 namespace AgentBudget.Rpc.Tests.Hostile;
@@ -65,36 +66,27 @@ public sealed class HostileConnectionTests
     }
 
     [Fact]
-    public async Task Connections_cut_for_rapid_reset_give_their_places_back()
+    public async Task Control_frames_wait_for_their_budget_on_their_own_connection()
     {
-        // Of twenty such connections Kestrel alone leaves about one behind for ever.
-        const int attackers = 8, timesEach = 8;
+        // As many as the budget keeps, and a tenth of a second's more; priorities, because nothing answers them.
+        const int count = 2 * ControlBudget.UnitsKeptMax / ControlFrames.OtherUnits;
+        const byte priority = 2;
         ManualTime time = new();
         await using TestServer server = await TestServer.StartAsync(setup => setup.Time = time);
-        await AssertServesAsync(server);
-        await Task.WhenAll(Enumerable.Range(0, attackers).Select(_ => AttackAsync()));
-        await GiveBackAsync().Within("the places of the connections that were cut");
+        await using RawHttp2 raw = await RawHttp2.ConnectAsync(server.GrpcAddress);
+        long began = time.GetTimestamp();
 
-        async Task GiveBackAsync()
-        {
-            // The one that stays is that of the good caller.
-            while (server.Rpc.OpenConnections > 1 || server.Rpc.WatchedCalls > 0)
-            {
-                time.Advance(ConnectionEnds.EndGrace);
-                await AssertServesAsync(server);
-            }
-        }
-
-        async Task AttackAsync()
-        {
-            for (int i = 0; i < timesEach; i++)
-            {
-                await using RawHttp2 raw = await RawHttp2.ConnectAsync(server.GrpcAddress);
-                for (int burst = 0; burst < 40 && await raw.TryWriteAsync(OpenAndReset(burst * 500, 500)); burst++)
-                {
-                }
-            }
-        }
+        // The last is the reset of a stream that was never opened, which ends the connection once it is read.
+        Task<bool> writing = raw.TryWriteAsync(
+        [
+            .. Enumerable.Repeat(RawHttp2.Frame(priority, 0, 1, new byte[5]), count).SelectMany(frame => frame),
+            .. RawHttp2.Frame(RawHttp2.ResetStream, 0, 99, [0, 0, 0, 8]),
+        ]);
+        for (; !raw.Closed.IsCompleted; time.Advance(TimeSpan.FromMilliseconds(1)))
+            await AssertServesAsync(server);
+        await writing;
+        Assert.Equal(ProtocolError, raw.GoAwayError);
+        Assert.True(time.GetElapsedTime(began) > TimeSpan.FromMilliseconds(90), "It was read at once.");
     }
 
     [Fact]
