@@ -32,9 +32,27 @@ internal sealed class HostileConnection : IAsyncDisposable
     internal static byte[] Opening =>
         [.. "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8, .. RawHttp2.Frame(RawHttp2.Settings, 0, 0, NoTable)];
 
-    internal static async Task<HostileConnection> ConnectAsync(TestServer server, bool isHttp2)
+    /// <summary>Sends a case, and tells what was not as it must be; null when all was.</summary>
+    internal static async Task<string?> AttackAsync(Uri address, HostileCase hostile, bool isDripped = false)
     {
-        Uri address = isHttp2 ? server.GrpcAddress : server.HttpAddress;
+        await using HostileConnection connection = await ConnectAsync(address, hostile.IsHttp2);
+        Task sending = connection.SendAsync(hostile.Bytes, isDripped);
+        string outcome = await connection.ReadOutcomeAsync();
+        await sending.Within("room to send");
+        if (outcome != hostile.Outcome)
+            return $"{outcome} instead of {hostile.Outcome}";
+        if (hostile.Closes)
+        {
+            await connection.ReadToEndAsync();
+            return null;
+        }
+
+        string next = await connection.ProbeAsync();
+        return next == (hostile.IsHttp2 ? "grpc 0" : "HTTP 200") ? null : $"{next} for a good call afterwards";
+    }
+
+    private static async Task<HostileConnection> ConnectAsync(Uri address, bool isHttp2)
+    {
         TcpClient client = new() { NoDelay = true };
         await client.ConnectAsync(address.Host, address.Port);
         return new HostileConnection(client, isHttp2);

@@ -1,4 +1,5 @@
 using System.Net;
+using AgentBudget.Rpc.Tests.Hostile;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
 using Grpc.Testing;
@@ -8,7 +9,8 @@ namespace AgentBudget.Rpc.Tests.Interop;
 
 /// <summary>
 /// Serves the interoperability cases to clients that are not ours, when this assembly is run as a program: writes the
-/// contract to a file, prints its ports as one line, and ends when its input does.
+/// contract to a file, prints its ports as one line, and ends when its input does. As a program this assembly runs the
+/// hostile cases as well.
 /// </summary>
 internal static class InteropServer
 {
@@ -17,13 +19,25 @@ internal static class InteropServer
 
     internal static async Task<int> Main(string[] arguments)
     {
-        if (arguments.Length != 1)
+        switch (arguments)
         {
-            await Console.Error.WriteLineAsync("Usage: AgentBudget.Rpc.Tests <file for the contract>");
-            return 2;
+            case ["hostile-server"]:
+                return await HostileProgram.ServeAsync();
+            case ["hostile-attacker", string http, string grpc, string perSecond]:
+                return await HostileProgram.AttackAsync(
+                    new Uri($"http://{http}"), new Uri($"http://{grpc}"), int.Parse(perSecond));
+            case [string contract]:
+                return await ServeAsync(contract);
+            default:
+                await Console.Error.WriteLineAsync("Usage: AgentBudget.Rpc.Tests <file for the contract>"
+                    + " | hostile-server | hostile-attacker <http address> <gRPC address> <rate a second>");
+                return 2;
         }
+    }
 
-        await File.WriteAllBytesAsync(arguments[0], Contract().ToByteArray());
+    private static async Task<int> ServeAsync(string contract)
+    {
+        await File.WriteAllBytesAsync(contract, Contract().ToByteArray());
         RpcServices services = new();
         InteropService.AddTo(services);
         ReflectionService.AddTo(services);

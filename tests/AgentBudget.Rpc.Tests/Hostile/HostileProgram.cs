@@ -1,0 +1,53 @@
+using AgentBudget.Rpc.Tests.Support;
+using RpcTest.V1;
+
+namespace AgentBudget.Rpc.Tests.Hostile;
+
+/// <summary>
+/// The hostile cases as a program, so that what good callers beside them notice can be measured from outside: one
+/// process serves, another attacks. See <c>eng/attacks.sh</c>.
+/// </summary>
+internal static class HostileProgram
+{
+    /// <summary>Serves until its input ends, after it printed its addresses as one line: HTTP/1.1, then gRPC.</summary>
+    internal static async Task<int> ServeAsync()
+    {
+        await using TestServer server = await TestServer.StartAsync(setup => setup.Echo = (request, _) =>
+            new(new EchoResponse { Text = request.Text }));
+        Console.WriteLine($"{server.HttpAddress.Authority} {server.GrpcAddress.Authority}");
+        await Console.In.ReadToEndAsync();
+        return 0;
+    }
+
+    /// <summary>
+    /// Prints the names of all cases as one line. Then each line of its input names a case, which it sends until the
+    /// next line, at a steady rate and each time on a connection of its own. For an empty line it stops, and prints how
+    /// often it did, how many answers were wrong, and the first of these.
+    /// </summary>
+    internal static async Task<int> AttackAsync(Uri http, Uri grpc, int perSecond)
+    {
+        Console.WriteLine(string.Join('\t', HostileCases.All.Select(one => one.Name)));
+        Task<string?> next = Console.In.ReadLineAsync();
+        while (await next is string name)
+        {
+            next = Console.In.ReadLineAsync();
+            if (HostileCases.All.FirstOrDefault(one => one.Name == name) is not HostileCase hostile)
+                continue;
+            Console.WriteLine();
+            int done = 0, wrong = 0;
+            string first = "";
+            using PeriodicTimer pace = new(TimeSpan.FromSeconds(1.0 / perSecond));
+            for (; !next.IsCompleted && await pace.WaitForNextTickAsync(); done++)
+            {
+                if (await HostileConnection.AttackAsync(hostile.IsHttp2 ? grpc : http, hostile) is not string fault)
+                    continue;
+                wrong++;
+                first = first.Length == 0 ? fault : first;
+            }
+
+            Console.WriteLine($"{done}\t{wrong}\t{first}");
+        }
+
+        return 0;
+    }
+}
