@@ -36,6 +36,7 @@ public sealed class SeedTests(ITestOutputHelper output)
     [InlineData(268)]
     [InlineData(852)]
     [InlineData(1188)]
+    [InlineData(3841)]
     public void The_same_seed_does_the_same_again_and_in_any_culture(ulong seed)
     {
         SimResult first = SimRun.Of(seed);

@@ -64,10 +64,16 @@ internal static class BreakerAudit
         suspended.SuspendedBy = session;
     }
 
-    /// <summary>A breaker that tripped is told by the next event.</summary>
+    /// <summary>
+    /// A breaker that tripped is told by the next event, or by the one after the refusals of its session that are told
+    /// before anything else of it.
+    /// </summary>
     public static void CheckDue(AuditState state, LedgerEvent ledgerEvent)
     {
         if (state.TripDue is not { } due || ledgerEvent.BreakerTripped is not null) return;
+        bool areRefusalsBefore = ledgerEvent.RefusalsCoalesced is not null
+            && ledgerEvent.Spender.Session == due.Session.Spender.Session;
+        if (areRefusalsBefore) return;
         state.Find(
             AuditRule.Breaker, $"{due.Breaker} of {due.Session.Spender.Session} tripped at the event before, untold");
         due.Session.Watch.Told.Add(due.Breaker);

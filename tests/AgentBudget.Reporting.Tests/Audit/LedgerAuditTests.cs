@@ -37,6 +37,26 @@ public sealed class LedgerAuditTests
         Assert.Distinct(AuditRule.All.Select(rule => rule.Id), StringComparer.Ordinal);
 
     [Fact]
+    public void A_breaker_is_told_after_the_refusals_of_its_session_that_nobody_was_told_yet()
+    {
+        var ledger = new AuditedLedger(catalog => catalog.Agents[0].Breakers = new Breakers
+        {
+            BurnRate = new BurnBreaker { CostPerMinute = AuditedLedger.Dollars(0.005m) },
+        });
+        long root = ledger.Open();
+        long child = ledger.OpenBelow(root);
+        for (int asked = 0; asked < 10; asked++) ledger.Reserve(root, request => request.Tool = "billing.pay");
+
+        ledger.Commit(child, ledger.Hold(child), input: 1000, output: 1000);
+
+        List<LedgerEvent> ending = ledger.Journal[^2..];
+        Assert.All(ending, told => Assert.Equal($"sessions/s{root}", told.Spender.Session));
+        Assert.Equal(2, ending[0].RefusalsCoalesced.Count);
+        Assert.Equal(ending[0].Spender.Session, ending[1].BreakerTripped.Suspended);
+        Assert.Empty(AuditedLedger.Audit(ledger.Journal).Findings);
+    }
+
+    [Fact]
     public void A_report_counts_what_the_journal_states()
     {
         var ledger = new AuditedLedger();
