@@ -5,7 +5,7 @@ using Google.Protobuf.WellKnownTypes;
 namespace AgentBudget.Grains.Reservations;
 
 /// <summary>128 bits that stand for an operation and its request id.</summary>
-internal readonly record struct RequestKey(ulong High, ulong Low) : IComparable<RequestKey>
+internal readonly record struct RequestKey(ulong High, ulong Low)
 {
     // Two independent starting points make two independent 64-bit halves.
     private const ulong HighSeed = 0x243F_6A88_85A3_08D3;
@@ -18,9 +18,6 @@ internal readonly record struct RequestKey(ulong High, ulong Low) : IComparable<
     public static RequestKey For(Operation operation, long number) => new(
         new Fingerprint(HighSeed).Add((long)operation).Add(number).Value,
         new Fingerprint(LowSeed).Add((long)operation).Add(number).Value);
-
-    public int CompareTo(RequestKey other) =>
-        High != other.High ? High.CompareTo(other.High) : Low.CompareTo(other.Low);
 }
 
 /// <summary>
