@@ -82,7 +82,7 @@ public sealed class SnapshotTests
         fixture.Release(session, reservation);
         Sessions.SessionGrain grain = fixture.Ledger.Sessions[session];
 
-        Assert.NotNull(grain.FindRetired(reservation, fixture.Now + LedgerFixture.Day - 1));
-        Assert.Null(grain.FindRetired(reservation, fixture.Now + LedgerFixture.Day));
+        Assert.True(grain.TryFindRetired(reservation, fixture.Now + LedgerFixture.Day - 1, out _));
+        Assert.False(grain.TryFindRetired(reservation, fixture.Now + LedgerFixture.Day, out _));
     }
 }

@@ -20,9 +20,9 @@ internal static class Amend
         ulong fingerprint = FingerprintOf(command);
         if (session.TryAnswer(Operation.Amend, request.RequestId, fingerprint, out Answer again)) return again;
 
-        Outcome found = ledger.FindReservation(session, command.Reservation, out Reservation? reservation);
+        Outcome found = ledger.FindReservation(session, command.Reservation, out Reservation reservation);
         if (found != Outcome.Done) return new Answer(found);
-        if (!reservation!.IsHeld) return new Answer(Outcome.ReservationTerminal);
+        if (!reservation.IsHeld) return new Answer(Outcome.ReservationTerminal);
 
         bool isPricedAgain = request.Model.Length > 0 || request.Estimate is not null;
         TokenEstimate? estimate = isPricedAgain ? request.Estimate ?? reservation.Estimate : null;
@@ -43,7 +43,7 @@ internal static class Amend
                 reservation.ServiceTier,
                 reservation.Region,
                 Tags: null,
-                reservation);
+                reservation.Held);
             Verdict verdict = Decide.Ask(ledger, session, call, out offer, out refusal);
             if (verdict == Verdict.Overflow) return new Answer(Outcome.AmountOverflow);
         }
@@ -65,17 +65,16 @@ internal static class Amend
 
     public static void Apply(TenantLedger ledger, ReservationAmended amended, SessionGrain session)
     {
-        Reservation reservation = ledger.ReservationOf(amended.Reservation);
-        Spend before = reservation.Held;
+        Spend before = ledger.ReservationOf(amended.Reservation).Held;
         var after = new Spend(amended.CostNanos, amended.Tokens);
         foreach (Grain grain in session.Path) grain.Rehold(before, after);
-        ledger.AmendReservation(reservation, amended);
+        ledger.AmendReservation(amended);
     }
 
     private static ReservationAmended Amended(
         TenantLedger ledger,
         AmendReservationRequest request,
-        Reservation reservation,
+        in Reservation reservation,
         TokenEstimate? estimate,
         in Offer offer)
     {
@@ -103,7 +102,7 @@ internal static class Amend
         AmendReservationRequest request,
         ulong fingerprint,
         in Refusal refusal,
-        Reservation reservation)
+        in Reservation reservation)
     {
         LedgerEvent refused = Refuse.Event(session, refusal, request.RequestId, fingerprint);
         refused.ReservationRefused.Reservation = reservation.Number;

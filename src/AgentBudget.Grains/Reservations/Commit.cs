@@ -21,14 +21,14 @@ internal static class Commit
         ulong fingerprint = FingerprintOf(command);
         if (session.TryAnswer(Operation.Commit, request.RequestId, fingerprint, out Answer again)) return again;
 
-        Outcome found = ledger.FindReservation(session, command.Reservation, out Reservation? reservation);
+        Outcome found = ledger.FindReservation(session, command.Reservation, out Reservation reservation);
         if (found != Outcome.Done) return new Answer(found);
 
         bool isFinal = !request.HasFinal || request.Final;
         Tokens tokens = Tokens.From(request.Usage);
-        PriceEntry? price = PriceOf(reservation!, request.Model, out string model, out string pricedAs);
+        PriceEntry? price = PriceOf(reservation, request.Model, out string model, out string pricedAs);
         if (price is null && tokens.Total > 0) return new Answer(Outcome.ModelMissing);
-        if (!TryPrice(reservation!, price, tokens, request.Usage, out long nanos))
+        if (!TryPrice(reservation, price, tokens, request.Usage, out long nanos))
             return new Answer(Outcome.AmountOverflow);
         var charge = new Spend(nanos, tokens.Total);
         foreach (Grain grain in session.Path)
@@ -39,7 +39,7 @@ internal static class Commit
         // What was spent must be recorded: nothing below may fail.
         UsageSource source =
             request.UsageSource == UsageSource.Unspecified ? UsageSource.Provider : request.UsageSource;
-        LedgerEvent settled = Settled(reservation!, charge, request.Usage, source, isFinal, ledger);
+        LedgerEvent settled = Settled(reservation, charge, request.Usage, source, isFinal, ledger);
         settled.RequestId = request.RequestId;
         settled.RequestFingerprint = fingerprint;
         settled.ReservationSettled.Model = model;
@@ -51,7 +51,7 @@ internal static class Commit
 
     /// <summary>The event of a charge against a reservation, tiers included.</summary>
     public static LedgerEvent Settled(
-        Reservation reservation,
+        in Reservation reservation,
         in Spend charge,
         TokenUsage usage,
         UsageSource source,
@@ -88,35 +88,27 @@ internal static class Commit
     public static void Apply(TenantLedger ledger, LedgerEvent ledgerEvent, SessionGrain session)
     {
         ReservationSettled settled = ledgerEvent.ReservationSettled;
-        Reservation reservation = ledger.ReservationOf(settled.Reservation, session);
         var unheld = new Spend(settled.UnheldNanos, settled.UnheldTokens);
         var charge = new Spend(settled.CostNanos, settled.Tokens);
         var overrun = new Spend(settled.OverrunNanos, settled.OverrunTokens);
         foreach (Grain grain in session.Path) grain.Settle(unheld, charge, overrun, ledger);
         session.CountCharge(charge.CostNanos, ledger.LogTimeNanos);
         ledger.MarkNotified(settled.TiersCrossed);
-        reservation.Reduce(unheld);
-        if (!settled.Final)
-        {
-            reservation.ReduceEstimate(settled.Usage);
-            return;
-        }
-
+        bool isHeld = ledger.Settle(settled, unheld, session);
+        if (!settled.Final) return;
         session.Requests.Add(
-            RequestKey.For(Operation.Settled, reservation.Number),
+            RequestKey.For(Operation.Settled, settled.Reservation),
             fingerprint: 0,
             ledgerEvent.Sequence,
             ledger.LogTimeNanos,
             forgetBeforeNanos: long.MinValue);
-        if (!reservation.IsHeld) return;
-        session.Unlink(reservation);
-        ledger.RemoveReservation(reservation);
+        if (isHeld) ledger.RemoveReservation(settled.Reservation);
     }
 
     // The price of the model that ran, from the hold's own book at the hold's own time. A model that this book does not
     // know pays the held model's price: never free, and never left unrecorded. Null for items that were held without a
     // model, where the commit names none that is known.
-    private static PriceEntry? PriceOf(Reservation reservation, string ranModel, out string model, out string pricedAs)
+    private static PriceEntry? PriceOf(in Reservation reservation, string ranModel, out string model, out string pricedAs)
     {
         pricedAs = "";
         model = reservation.Model;
@@ -138,11 +130,11 @@ internal static class Commit
         return held;
     }
 
-    private static PriceEntry? Find(Reservation reservation, string model) =>
+    private static PriceEntry? Find(in Reservation reservation, string model) =>
         reservation.Book.Find(model, reservation.Region, reservation.ServiceTier, reservation.HeldAtNanos);
 
     private static bool TryPrice(
-        Reservation reservation, PriceEntry? price, in Tokens tokens, TokenUsage usage, out long nanos)
+        in Reservation reservation, PriceEntry? price, in Tokens tokens, TokenUsage usage, out long nanos)
     {
         nanos = 0;
         bool fits = price is null

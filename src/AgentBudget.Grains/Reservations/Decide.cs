@@ -15,7 +15,7 @@ namespace AgentBudget.Grains.Reservations;
 /// <param name="ServiceTier">The price list.</param>
 /// <param name="Region">Where it is served; empty where that is not said.</param>
 /// <param name="Tags">Its tags; null for a change of a hold, whose tags were taken.</param>
-/// <param name="Amended">The hold that it changes; null for a new one.</param>
+/// <param name="AmendedFrom">What the hold that it changes holds; null for a new one.</param>
 internal readonly record struct Call(
     string Model,
     Tokens Tokens,
@@ -24,7 +24,7 @@ internal readonly record struct Call(
     ServiceTier ServiceTier,
     string Region,
     MapField<string, string>? Tags,
-    Reservation? Amended);
+    Spend? AmendedFrom);
 
 /// <summary>What a call is granted: the model to call, and the amount to hold.</summary>
 internal readonly record struct Offer(string Model, Spend Spend, long ToolCalls, bool IsDowngraded);
@@ -62,7 +62,7 @@ internal static class Decide
 
         long toolCalls = Math.Max(call.Tool.Length > 0 ? 1 : 0, book.ToolCallsOf(call.Items));
         refusal = session.CheckRequest(asked);
-        if (!refusal.IsRefused && call.Amended is null)
+        if (!refusal.IsRefused && call.AmendedFrom is null)
         {
             refusal = session.CheckStep(isStep: price is not null, toolCalls);
             if (!refusal.IsRefused) refusal = session.CheckOpenHolds();
@@ -131,7 +131,7 @@ internal static class Decide
     }
 
     private static Spend Beyond(in Spend spend, in Call call) =>
-        call.Amended is null ? spend : spend.Beyond(call.Amended.Held);
+        call.AmendedFrom is { } before ? spend.Beyond(before) : spend;
 
     public static Refusal CheckPath(SessionGrain session, in Spend spend, bool refusesAtSoftCap)
     {

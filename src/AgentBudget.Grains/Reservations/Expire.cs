@@ -7,7 +7,7 @@ namespace AgentBudget.Grains.Reservations;
 /// <summary>A hold's time ran out: it is given back, or charged as estimated where its request said so.</summary>
 internal static class Expire
 {
-    public static void Handle(TenantLedger ledger, Reservation reservation)
+    public static void Handle(TenantLedger ledger, in Reservation reservation)
     {
         SessionGrain session = reservation.Session;
         if (reservation.OnExpiry == OnExpiry.Charge)
@@ -39,5 +39,5 @@ internal static class Expire
     }
 
     public static void Apply(TenantLedger ledger, LedgerEvent ledgerEvent) =>
-        Release.GiveBack(ledger, ledger.ReservationOf(ledgerEvent.ReservationExpired.Reservation));
+        Release.GiveBack(ledger, ledgerEvent.ReservationExpired.Reservation);
 }

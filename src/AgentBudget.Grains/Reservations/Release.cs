@@ -16,9 +16,9 @@ internal static class Release
             new Fingerprint((ulong)Operation.Release).Add(command.Reservation).Add(request.Reason).Value;
         if (session.TryAnswer(Operation.Release, request.RequestId, fingerprint, out Answer again)) return again;
 
-        Outcome found = ledger.FindReservation(session, command.Reservation, out Reservation? reservation);
+        Outcome found = ledger.FindReservation(session, command.Reservation, out Reservation reservation);
         if (found != Outcome.Done) return new Answer(found);
-        if (!reservation!.IsHeld) return new Answer(Outcome.ReservationTerminal);
+        if (!reservation.IsHeld) return new Answer(Outcome.ReservationTerminal);
 
         var released = new LedgerEvent
         {
@@ -38,14 +38,14 @@ internal static class Release
     }
 
     public static void Apply(TenantLedger ledger, LedgerEvent ledgerEvent) =>
-        GiveBack(ledger, ledger.ReservationOf(ledgerEvent.ReservationReleased.Reservation));
+        GiveBack(ledger, ledgerEvent.ReservationReleased.Reservation);
 
     /// <summary>Takes a hold off every grain of its path; what a late commit needs is kept.</summary>
-    public static void GiveBack(TenantLedger ledger, Reservation reservation)
+    public static void GiveBack(TenantLedger ledger, long number)
     {
-        SessionGrain session = reservation.Session;
-        foreach (Grain grain in session.Path) grain.Unhold(reservation.Held);
-        session.Unlink(reservation);
-        ledger.Retire(reservation);
+        ref readonly Reservation reservation = ref ledger.ReservationOf(number);
+        foreach (Grain grain in reservation.Session.Path) grain.Unhold(reservation.Held);
+        reservation.Session.Retire(reservation, ledger.LogTimeNanos);
+        ledger.RemoveReservation(number);
     }
 }

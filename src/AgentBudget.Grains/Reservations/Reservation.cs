@@ -7,7 +7,8 @@ using AgentBudget.Protocol.V1;
 namespace AgentBudget.Grains.Reservations;
 
 /// <summary>
-/// The record of one hold on every grain of its path, and its deadline: its expiry.
+/// The record of one hold on every grain of its path. A plain struct in <see cref="ReservationTable"/>: of holds there
+/// may be very many, they live for as long as a model answers, and an object each would keep the garbage collector busy.
 /// <code>
 /// HELD ◄─► amended
 /// HELD ── final commit, charge on expiry ──► SETTLED (the session's request log remembers it)
@@ -15,41 +16,83 @@ namespace AgentBudget.Grains.Reservations;
 ///   └──── expiry with refund ─────► EXPIRED ──┘ by <see cref="RetiredHolds"/> for the retention
 /// </code>
 /// </summary>
-internal sealed class Reservation() : Deadline(DeadlineKind.HoldExpiry, owner: null, number: 0, name: "")
+internal struct Reservation
 {
     private bool _hasEstimate;
     private Tokens _estimate;
     private CountedItem[]? _estimatedItems;
 
-    public SessionGrain Session { get; private set; } = null!;
+    /// <summary>A new hold.</summary>
+    public Reservation(long number, SessionGrain session, PriceBook book, ReservationHeld held, long heldAtNanos)
+    {
+        Number = number;
+        Session = session;
+        IsHeld = true;
+        HeldNanos = held.CostNanos;
+        HeldTokens = held.Tokens;
+        Terms = session.TermsOf(held.Model, book, held.ServiceTier, held.Tool, held.Region);
+        HeldAtNanos = heldAtNanos;
+        ExpireNanos = LogTime.FromTimestamp(held.ExpireTime);
+        OnExpiry = held.OnExpiry;
+        Estimate = held.Estimate;
+    }
+
+    /// <summary>A hold of a snapshot.</summary>
+    public Reservation(Protocol.Snapshot.V1.ReservationState state, SessionGrain session, PriceBook book)
+    {
+        Number = state.Number;
+        Session = session;
+        IsHeld = true;
+        HeldNanos = state.HeldNanos;
+        HeldTokens = state.HeldTokens;
+        Terms = session.TermsOf(state.Model, book, state.ServiceTier, state.Tool, state.Region);
+        HeldAtNanos = state.HeldAtNanos;
+        ExpireNanos = state.ExpireNanos;
+        OnExpiry = state.OnExpiry;
+        Estimate = state.Estimate;
+    }
+
+    /// <summary>What is known of a hold that was given back.</summary>
+    public Reservation(SessionGrain session, in RetiredHold hold, HoldTerms terms)
+    {
+        Number = hold.Key;
+        Session = session;
+        Terms = terms;
+        HeldAtNanos = hold.HeldAtNanos;
+    }
+
+    /// <summary>The event that made it.</summary>
+    public long Number { get; }
+
+    public SessionGrain Session { get; }
 
     /// <summary>False for one that was given back and is asked about by a late commit.</summary>
-    public bool IsHeld { get; private set; }
+    public bool IsHeld { get; }
 
     public long HeldNanos { get; private set; }
 
     public long HeldTokens { get; private set; }
 
-    public Spend Held => new(HeldNanos, HeldTokens);
+    public readonly Spend Held => new(HeldNanos, HeldTokens);
 
-    public HoldTerms Terms { get; private set; } = null!;
+    public HoldTerms Terms { get; private set; }
 
-    public string Model => Terms.Model;
+    public readonly string Model => Terms.Model;
 
-    public PriceBook Book => Terms.Book;
+    public readonly PriceBook Book => Terms.Book;
 
-    public ServiceTier ServiceTier => Terms.ServiceTier;
+    public readonly ServiceTier ServiceTier => Terms.ServiceTier;
 
-    public string Tool => Terms.Tool;
+    public readonly string Tool => Terms.Tool;
 
-    public string Region => Terms.Region;
+    public readonly string Region => Terms.Region;
 
     /// <summary>When it was priced.</summary>
     public long HeldAtNanos { get; private set; }
 
     public long ExpireNanos { get; private set; }
 
-    public OnExpiry OnExpiry { get; private set; }
+    public OnExpiry OnExpiry { get; }
 
     /// <summary>
     /// What it was priced with, less what was settled of it; kept while held. Made when asked for: of holds there are
@@ -57,7 +100,7 @@ internal sealed class Reservation() : Deadline(DeadlineKind.HoldExpiry, owner: n
     /// </summary>
     public TokenEstimate? Estimate
     {
-        get
+        readonly get
         {
             if (!_hasEstimate) return null;
             TokenEstimate estimate = _estimate.ToEstimate();
@@ -72,34 +115,6 @@ internal sealed class Reservation() : Deadline(DeadlineKind.HoldExpiry, owner: n
             _estimatedItems = value is { Items.Count: > 0 } ? [.. value.Items] : null;
         }
     }
-
-    public Reservation? Newer { get; set; }
-
-    public Reservation? Older { get; set; }
-
-    /// <summary>Starts a hold. Records are reused, so a hold allocates nothing.</summary>
-    public void Start(long number, SessionGrain session, PriceBook book, ReservationHeld held, long heldAtNanos)
-    {
-        Number = number;
-        Session = session;
-        IsHeld = true;
-        HeldNanos = held.CostNanos;
-        HeldTokens = held.Tokens;
-        Terms = session.TermsOf(held.Model, book, held.ServiceTier, held.Tool, held.Region);
-        HeldAtNanos = heldAtNanos;
-        ExpireNanos = LogTime.FromTimestamp(held.ExpireTime);
-        OnExpiry = held.OnExpiry;
-        Estimate = held.Estimate;
-    }
-
-    /// <summary>What is known of a hold that was given back.</summary>
-    public static Reservation Of(SessionGrain session, in RetiredHold hold, HoldTerms terms) => new()
-    {
-        Number = hold.Key,
-        Session = session,
-        Terms = terms,
-        HeldAtNanos = hold.HeldAtNanos,
-    };
 
     /// <summary>A part of the hold was settled.</summary>
     public void Reduce(in Spend unheld)
@@ -138,27 +153,20 @@ internal sealed class Reservation() : Deadline(DeadlineKind.HoldExpiry, owner: n
         HeldAtNanos = amendedAtNanos;
     }
 
-    /// <summary>Drops what it refers to, before the record is reused.</summary>
-    public void Clear()
+    public readonly Protocol.Snapshot.V1.ReservationState ToState() => new()
     {
-        Invariant.Holds(Place == NotQueued);
-        IsHeld = false;
-        Session = null!;
-        Terms = null!;
-        Estimate = null;
-    }
-
-    public void Restore(Protocol.Snapshot.V1.ReservationState state, SessionGrain session, PriceBook book)
-    {
-        Number = state.Number;
-        Session = session;
-        IsHeld = true;
-        HeldNanos = state.HeldNanos;
-        HeldTokens = state.HeldTokens;
-        Terms = session.TermsOf(state.Model, book, state.ServiceTier, state.Tool, state.Region);
-        HeldAtNanos = state.HeldAtNanos;
-        ExpireNanos = state.ExpireNanos;
-        OnExpiry = state.OnExpiry;
-        Estimate = state.Estimate;
-    }
+        Number = Number,
+        Session = Session.Number,
+        HeldNanos = HeldNanos,
+        HeldTokens = HeldTokens,
+        Model = Model,
+        PriceVersion = Book.Version,
+        ServiceTier = ServiceTier,
+        HeldAtNanos = HeldAtNanos,
+        ExpireNanos = ExpireNanos,
+        OnExpiry = OnExpiry,
+        Estimate = Estimate,
+        Tool = Tool,
+        Region = Region,
+    };
 }

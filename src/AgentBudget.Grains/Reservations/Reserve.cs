@@ -37,7 +37,7 @@ internal static class Reserve
             request.ServiceTier,
             request.Region,
             request.Tags,
-            Amended: null);
+            AmendedFrom: null);
         Verdict verdict = Decide.Ask(ledger, session, call, out Offer offer, out Refusal refusal);
         if (verdict == Verdict.Overflow) return new Answer(Outcome.AmountOverflow);
         if (verdict == Verdict.Refused) return Refused(ledger, session, request, fingerprint, refusal);
@@ -62,9 +62,7 @@ internal static class Reserve
         foreach (Grain grain in session.Path) grain.Hold(spend);
         session.CountStep(isStep: held.Model.Length > 0, held.ToolCalls);
         session.CountCall(isStep: held.Model.Length > 0, held.Tool, held.ToolArgumentsDigest);
-        Reservation reservation = ledger.AddReservation(
-            ledgerEvent.Sequence, session, ledger.BookOf(held.PriceVersion), held);
-        session.Link(reservation);
+        ledger.AddReservation(ledgerEvent.Sequence, session, ledger.BookOf(held.PriceVersion), held);
     }
 
     private static LedgerEvent Held(

@@ -39,7 +39,7 @@ internal sealed class RetiredHolds
     /// <summary>What they were priced with, in the order of first use.</summary>
     public IReadOnlyList<HoldTerms> Terms => _terms;
 
-    public void Add(Reservation reservation, long nowNanos) => _log.Add(
+    public void Add(in Reservation reservation, long nowNanos) => _log.Add(
         new RetiredHold(reservation.Number, nowNanos, reservation.HeldAtNanos, PlaceOf(reservation.Terms)),
         ForgetBefore(nowNanos));
 

@@ -50,7 +50,8 @@ internal static class End
             if (session.GraceEndNanos > ledger.Now) return;
         }
 
-        ledger.Emit(new LedgerEvent { Spender = session.Spender, SessionClosed = ClosingRecord(session) }, session);
+        var closed = new LedgerEvent { Spender = session.Spender, SessionClosed = ClosingRecord(ledger, session) };
+        ledger.Emit(closed, session);
     }
 
     public static void Apply(TenantLedger ledger, LedgerEvent ledgerEvent, SessionGrain session)
@@ -70,8 +71,7 @@ internal static class End
 
     public static void ApplyClosed(TenantLedger ledger, LedgerEvent ledgerEvent, SessionGrain session)
     {
-        foreach (long number in ledgerEvent.SessionClosed.Released)
-            Release.GiveBack(ledger, ledger.ReservationOf(number));
+        foreach (long number in ledgerEvent.SessionClosed.Released) Release.GiveBack(ledger, number);
         Invariant.Holds(session.OpenHolds == 0);
         ledger.CloseSession(session);
     }
@@ -112,7 +112,7 @@ internal static class End
         return new LedgerEvent { Spender = session.Spender, SessionEnded = ended };
     }
 
-    private static SessionClosed ClosingRecord(SessionGrain session)
+    private static SessionClosed ClosingRecord(TenantLedger ledger, SessionGrain session)
     {
         var closed = new SessionClosed
         {
@@ -123,7 +123,7 @@ internal static class End
             Outcome = session.Outcome,
             Subagents = session.Subagents,
         };
-        for (Reservation? held = session.LastHeld; held is not null; held = held.Older)
+        foreach (Reservation held in ledger.ReservationsOf(session))
         {
             closed.Released.Add(held.Number);
             closed.ReleasedNanos += held.HeldNanos;

@@ -114,10 +114,11 @@ internal sealed partial class SessionGrain : Grain
 
     public long Refused { get; private set; }
 
-    public int OpenHolds { get; private set; }
+    /// <summary>How many holds it has. The table of holds keeps this and <see cref="LastHeld"/>.</summary>
+    public int OpenHolds { get; set; }
 
-    /// <summary>The newest of this session's held reservations; they are linked.</summary>
-    public Reservation? LastHeld { get; private set; }
+    /// <summary>Where the table of holds has the newest of them.</summary>
+    public int LastHeld { get; set; } = ReservationTable.None;
 
     /// <summary>
     /// Every grain that a spend of this session is charged to: session, the sessions above it up to the root of the
@@ -260,35 +261,19 @@ internal sealed partial class SessionGrain : Grain
         return _lastTerms;
     }
 
-    public void Retire(Reservation reservation, long nowNanos)
+    public void Retire(in Reservation reservation, long nowNanos)
     {
         Retired ??= new RetiredHolds();
         Retired.Add(reservation, nowNanos);
     }
 
-    /// <summary>What is known of a hold that was given back; null if there was none or it is forgotten.</summary>
-    public Reservation? FindRetired(long number, long nowNanos) =>
-        Retired is not null && Retired.TryFind(number, nowNanos, out RetiredHold hold)
-            ? Reservation.Of(this, hold, Retired.Terms[(int)hold.Terms])
-            : null;
-
-    public void Link(Reservation reservation)
+    /// <summary>What is known of a hold that was given back; false if there was none or it is forgotten.</summary>
+    public bool TryFindRetired(long number, long nowNanos, out Reservation retired)
     {
-        reservation.Newer = null;
-        reservation.Older = LastHeld;
-        if (LastHeld is not null) LastHeld.Newer = reservation;
-        LastHeld = reservation;
-        OpenHolds++;
-    }
-
-    public void Unlink(Reservation reservation)
-    {
-        if (reservation.Newer is null) LastHeld = reservation.Older;
-        else reservation.Newer.Older = reservation.Older;
-        if (reservation.Older is not null) reservation.Older.Newer = reservation.Newer;
-        reservation.Older = reservation.Newer = null;
-        OpenHolds--;
-        Invariant.Holds(OpenHolds >= 0);
+        retired = default;
+        if (Retired is null || !Retired.TryFind(number, nowNanos, out RetiredHold hold)) return false;
+        retired = new Reservation(this, hold, Retired.Terms[(int)hold.Terms]);
+        return true;
     }
 
     /// <summary>

@@ -9,7 +9,7 @@ internal enum DeadlineKind
     /// <summary>A budget's extension ends.</summary>
     ExtensionEnd,
 
-    /// <summary>A hold's time runs out.</summary>
+    /// <summary>A hold's time runs out. Holds are queued apart, and have their turn here.</summary>
     HoldExpiry,
 
     /// <summary>Refusals that were only counted are told.</summary>
@@ -23,55 +23,45 @@ internal enum DeadlineKind
 }
 
 /// <summary>
-/// One deadline; sits in at most one queue and knows its place there, so it is moved or removed at once. What there are
-/// most of, holds, are deadlines themselves and not owners of one: half as many objects that live long.
+/// One deadline; sits in at most one queue and knows its place there, so it is moved or removed at once. Holds, of which
+/// there are most, have none: their expiries are <see cref="Reservations.ReservationTable"/>'s.
 /// </summary>
-internal class Deadline(DeadlineKind kind, object? owner, long number, string name)
+internal sealed class Deadline(DeadlineKind kind, object owner, long number, string name)
 {
     internal int Place = NotQueued;
     internal const int NotQueued = -1;
 
     public DeadlineKind Kind { get; } = kind;
 
-    public object Owner => owner ?? this;
+    public object Owner { get; } = owner;
 
-    /// <summary>Orders deadlines of one instant and kind.</summary>
+    /// <summary>Orders deadlines of one instant and kind, the name those of one number.</summary>
     public long Number { get; set; } = number;
 
+    public string Name { get; } = name;
+
     public long TimeNanos { get; internal set; }
-
-    internal bool IsBefore(Deadline other)
-    {
-        if (TimeNanos != other.TimeNanos) return TimeNanos < other.TimeNanos;
-        if (Kind != other.Kind) return Kind < other.Kind;
-        return Number != other.Number ? Number < other.Number : string.CompareOrdinal(name, other.Name) < 0;
-    }
-
-    private string Name => name;
 }
 
-/// <summary>
-/// Deadlines ordered by log time: a binary heap whose entries can be moved and removed in logarithmic time.
-/// </summary>
+/// <summary>Deadlines ordered by log time; any of them can be moved or removed.</summary>
 internal sealed class DeadlineQueue
 {
-    private Deadline[] _heap = new Deadline[16];
-    private int _count;
-
-    public int Count => _count;
+    private readonly PlacedHeap<Deadline, Order> _heap = new(default);
 
     /// <summary>The first deadline's time; <see cref="long.MaxValue"/> if there is none.</summary>
-    public long NextNanos => _count == 0 ? long.MaxValue : _heap[0].TimeNanos;
+    public long NextNanos => _heap.Count == 0 ? long.MaxValue : _heap[0].TimeNanos;
 
+    /// <summary>Only while there is one.</summary>
     public Deadline First => _heap[0];
+
+    public bool IsEmpty => _heap.Count == 0;
 
     /// <summary>Queues the deadline at this time, or moves it there.</summary>
     public void Set(Deadline deadline, long timeNanos)
     {
-        if (deadline.Place != Deadline.NotQueued) Remove(deadline);
+        Remove(deadline);
         deadline.TimeNanos = timeNanos;
-        if (_count == _heap.Length) Array.Resize(ref _heap, _heap.Length * 2);
-        Rise(deadline, _count++);
+        _heap.Add(deadline);
     }
 
     /// <summary>Takes the deadline out, if it is queued.</summary>
@@ -81,44 +71,19 @@ internal sealed class DeadlineQueue
         if (place == Deadline.NotQueued) return;
         Invariant.Holds(ReferenceEquals(_heap[place], deadline));
         deadline.Place = Deadline.NotQueued;
-        Deadline last = _heap[--_count];
-        _heap[_count] = null!;
-        if (ReferenceEquals(last, deadline)) return;
-        Sink(last, place);
-        if (last.Place == place) Rise(last, place);
+        _heap.RemoveAt(place);
     }
 
-    private void Rise(Deadline deadline, int place)
+    private readonly struct Order : IHeapOrder<Deadline>
     {
-        while (place > 0)
+        public bool IsBefore(in Deadline item, in Deadline other)
         {
-            int parent = (place - 1) / 2;
-            if (!deadline.IsBefore(_heap[parent])) break;
-            Put(_heap[parent], place);
-            place = parent;
+            if (item.TimeNanos != other.TimeNanos) return item.TimeNanos < other.TimeNanos;
+            if (item.Kind != other.Kind) return item.Kind < other.Kind;
+            if (item.Number != other.Number) return item.Number < other.Number;
+            return string.CompareOrdinal(item.Name, other.Name) < 0;
         }
 
-        Put(deadline, place);
-    }
-
-    private void Sink(Deadline deadline, int place)
-    {
-        while (true)
-        {
-            int child = (2 * place) + 1;
-            if (child >= _count) break;
-            if (child + 1 < _count && _heap[child + 1].IsBefore(_heap[child])) child++;
-            if (!_heap[child].IsBefore(deadline)) break;
-            Put(_heap[child], place);
-            place = child;
-        }
-
-        Put(deadline, place);
-    }
-
-    private void Put(Deadline deadline, int place)
-    {
-        _heap[place] = deadline;
-        deadline.Place = place;
+        public void Put(in Deadline item, int place) => item.Place = place;
     }
 }

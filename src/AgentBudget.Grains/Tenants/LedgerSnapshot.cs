@@ -2,12 +2,14 @@ using AgentBudget.Grains.Prices;
 using AgentBudget.Grains.Reservations;
 using AgentBudget.Protocol.Snapshot.V1;
 using Google.Protobuf;
+using Reservation = AgentBudget.Grains.Reservations.Reservation;
 
 namespace AgentBudget.Grains;
 
 /// <summary>
-/// The whole state after one event, taken in a moment: what there is most of is referred to and not copied, because it
-/// never changes. Its bytes can be made on any thread while the ledger goes on.
+/// The whole state after one event, taken in a moment: of what there is most, requests, ranges are referred to because
+/// they never change, and holds are copied as they lie in memory. Its bytes can be made on any thread while the ledger
+/// goes on.
 /// </summary>
 public sealed class LedgerSnapshot
 {
@@ -16,14 +18,17 @@ public sealed class LedgerSnapshot
     private readonly TenantState _state;
     private readonly SortedDictionary<long, PriceBook> _books = [];
     private readonly List<SessionLogs> _sessions = [];
+    private readonly Reservation[] _reservations;
     private readonly ReadOnlyMemory<AnsweredRequest> _requests;
     private bool _isWritten;
 
-    internal LedgerSnapshot(TenantState state, ReadOnlyMemory<AnsweredRequest> requests)
+    internal LedgerSnapshot(
+        TenantState state, Reservation[] reservations, ReadOnlyMemory<AnsweredRequest> requests)
     {
         _state = state;
+        _reservations = reservations;
         _requests = requests;
-        Records = state.Reservations.Count + requests.Length;
+        Records = reservations.Length + requests.Length;
     }
 
     /// <summary>Sessions, holds, and requests that were answered: what its bytes take time with.</summary>
@@ -62,6 +67,9 @@ public sealed class LedgerSnapshot
         Invariant.Holds(!_isWritten);
         _isWritten = true;
         _state.Requests = RequestLog.ToState(_requests);
+        Array.Sort(_reservations, (one, other) => one.Number.CompareTo(other.Number));
+        foreach (ref readonly Reservation reservation in _reservations.AsSpan())
+            _state.Reservations.Add(reservation.ToState());
         foreach (SessionLogs logs in _sessions)
         {
             logs.State.Requests = RequestLog.ToState(logs.Requests);

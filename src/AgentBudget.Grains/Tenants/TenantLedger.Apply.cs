@@ -198,60 +198,53 @@ public sealed partial class TenantLedger
         _grains.Remove(grain.Name);
     }
 
-    internal Reservation AddReservation(long number, SessionGrain session, PriceBook book, ReservationHeld held)
+    internal void AddReservation(long number, SessionGrain session, PriceBook book, ReservationHeld held)
     {
         Invariant.Holds(ReferenceEquals(book, Catalog.Book));
-        Reservation reservation = _spareReservations.TryPop(out Reservation? spare) ? spare : new Reservation();
-        reservation.Start(number, session, book, held, LogTimeNanos);
-        _reservations.Add(number, reservation);
-        _deadlines.Set(reservation, reservation.ExpireNanos);
-        OpenReservations++;
-        return reservation;
+        _reservations.Add(new Reservation(number, session, book, held, LogTimeNanos));
     }
 
     /// <summary>The hold was changed: its deadline and its price book with it.</summary>
-    internal void AmendReservation(Reservation reservation, ReservationAmended amended)
+    internal void AmendReservation(ReservationAmended amended)
     {
+        ref Reservation reservation = ref _reservations[amended.Reservation];
         if (amended.Estimate is not null) LeaveBook(reservation.Book);
         reservation.Amend(amended, BookOf(amended.PriceVersion), LogTimeNanos);
         Invariant.Holds(amended.Estimate is null || ReferenceEquals(reservation.Book, Catalog.Book));
-        _deadlines.Set(reservation, reservation.ExpireNanos);
+        _reservations.MoveExpiry(amended.Reservation);
     }
 
-    /// <summary>The hold is given back; what a late commit of it needs is kept.</summary>
-    internal void Retire(Reservation reservation)
+    /// <summary>
+    /// What was settled of a hold is no longer held. False when it was given back before: then it is in its session's
+    /// memory, and nothing was held of it.
+    /// </summary>
+    internal bool Settle(ReservationSettled settled, in Spend unheld, SessionGrain session)
     {
-        reservation.Session.Retire(reservation, LogTimeNanos);
-        RemoveReservation(reservation);
+        if (!_reservations.TryGet(settled.Reservation, out _))
+        {
+            Invariant.Holds(unheld == default);
+            Invariant.Holds(session.TryFindRetired(settled.Reservation, LogTimeNanos, out _));
+            return false;
+        }
+
+        ref Reservation reservation = ref _reservations[settled.Reservation];
+        reservation.Reduce(unheld);
+        if (!settled.Final) reservation.ReduceEstimate(settled.Usage);
+        return true;
     }
 
-    /// <summary>The hold is no more. Its record is kept for the next one.</summary>
-    internal void RemoveReservation(Reservation reservation)
+    /// <summary>The hold is no more.</summary>
+    internal void RemoveReservation(long number)
     {
-        _deadlines.Remove(reservation);
-        _reservations.Remove(reservation.Number);
-        LeaveBook(reservation.Book);
-        OpenReservations--;
-        reservation.Clear();
-        if (_spareReservations.Count < SpareReservationsMax) _spareReservations.Push(reservation);
+        LeaveBook(_reservations[number].Book);
+        _reservations.Remove(number);
     }
 
     /// <summary>The hold with this number.</summary>
-    internal Reservation ReservationOf(long number)
-    {
-        bool isKnown = _reservations.TryGetValue(number, out Reservation? reservation);
-        Invariant.Holds(isKnown);
-        return reservation!;
-    }
+    internal ref readonly Reservation ReservationOf(long number) => ref _reservations[number];
 
-    /// <summary>The hold with this number, or what is known of it once it was given back.</summary>
-    internal Reservation ReservationOf(long number, SessionGrain session)
-    {
-        if (_reservations.TryGetValue(number, out Reservation? reservation)) return reservation;
-        reservation = session.FindRetired(number, LogTimeNanos);
-        Invariant.Holds(reservation is not null);
-        return reservation!;
-    }
+    /// <summary>A session's holds, the newest first.</summary>
+    internal IEnumerable<Reservation> ReservationsOf(SessionGrain session) => _reservations.Of(session);
 
     internal Grain GrainOf(string name)
     {
@@ -368,7 +361,7 @@ public sealed partial class TenantLedger
         PriceBook before = Catalog.Book;
         Catalog = catalog;
         if (before.Version == catalog.Book.Version) return;
-        int reservations = _reservations.Values.Count(reservation => ReferenceEquals(reservation.Book, before));
+        int reservations = _reservations.CountOf(before);
         if (reservations > 0) _olderBooks.Add(before.Version, new BookInUse(before) { Reservations = reservations });
     }
 

@@ -40,9 +40,8 @@ public sealed partial class TenantLedger
                 state.Agents.Add(new AgentState { Agent = agent.Name, Standing = StandingOf(agent.Standing) });
         }
 
-        foreach (Reservation reservation in _reservations.Values.OrderBy(reservation => reservation.Number))
-            state.Reservations.Add(ToState(reservation));
-        var snapshot = new LedgerSnapshot(state, Requests.Take(LogTimeNanos - RequestLog.RetentionNanos));
+        var snapshot = new LedgerSnapshot(
+            state, _reservations.Take(), Requests.Take(LogTimeNanos - RequestLog.RetentionNanos));
         snapshot.Add(Catalog.Book);
         foreach (BookInUse inUse in _olderBooks.Values) snapshot.Add(inUse.Book);
         foreach (SessionGrain session in _sessions.Values.OrderBy(session => session.Number))
@@ -79,7 +78,7 @@ public sealed partial class TenantLedger
     {
         var held = new Dictionary<Grain, Spend>(ReferenceEqualityComparer.Instance);
         int open = 0;
-        foreach (Reservation reservation in _reservations.Values)
+        foreach (Reservation reservation in _reservations.All)
         {
             Invariant.Holds(reservation.IsHeld);
             open++;
@@ -133,23 +132,6 @@ public sealed partial class TenantLedger
         Breakers = session.BreakerCounts?.ToState(),
     };
 
-    private static ReservationState ToState(Reservation reservation) => new()
-    {
-        Number = reservation.Number,
-        Session = reservation.Session.Number,
-        HeldNanos = reservation.HeldNanos,
-        HeldTokens = reservation.HeldTokens,
-        Model = reservation.Model,
-        PriceVersion = reservation.Book.Version,
-        ServiceTier = reservation.ServiceTier,
-        HeldAtNanos = reservation.HeldAtNanos,
-        ExpireNanos = reservation.ExpireNanos,
-        OnExpiry = reservation.OnExpiry,
-        Estimate = reservation.Estimate,
-        Tool = reservation.Tool,
-        Region = reservation.Region,
-    };
-
     private void FromState(TenantState state)
     {
         Sequence = state.Sequence;
@@ -201,9 +183,8 @@ public sealed partial class TenantLedger
     {
         bool isKnown = _sessions.TryGetValue(state.Session, out SessionGrain? session);
         Invariant.Holds(isKnown);
-        var reservation = new Reservation();
-        reservation.Restore(state, session!, book);
-        _reservations.Add(state.Number, reservation);
+        var reservation = new Reservation(state, session!, book);
+        _reservations.Add(reservation);
         if (book.Version != Catalog.Book.Version)
         {
             if (!_olderBooks.TryGetValue(book.Version, out BookInUse? inUse))
@@ -211,10 +192,7 @@ public sealed partial class TenantLedger
             inUse.Reservations++;
         }
 
-        OpenReservations++;
-        _deadlines.Set(reservation, reservation.ExpireNanos);
-        session!.Link(reservation);
-        foreach (Grain grain in session.Path) grain.RestoreHold(reservation.Held);
+        foreach (Grain grain in session!.Path) grain.RestoreHold(reservation.Held);
     }
 
     private static AgentState.Types.Standing StandingOf(Standing standing) => standing switch

@@ -26,14 +26,10 @@ public sealed partial class TenantLedger
     /// <summary>Sessions that a tenant may have open or not yet forgotten; each takes a few KiB of memory.</summary>
     public const int SessionsMax = 1_000_000;
 
-    // Records of ended holds that are kept for reuse; more would only keep memory that a burst once needed.
-    private const int SpareReservationsMax = 8_192;
-
     private readonly Dictionary<long, SessionGrain> _sessions = [];
-    private readonly Dictionary<long, Reservation> _reservations = [];
+    private readonly ReservationTable _reservations = new();
     private readonly Dictionary<string, Grain> _grains = new(StringComparer.Ordinal);
     private readonly Dictionary<long, BookInUse> _olderBooks = [];
-    private readonly Stack<Reservation> _spareReservations = [];
     private readonly DeadlineQueue _deadlines = new();
     private readonly DeadlineQueue _retention = new();
     private List<LedgerEvent> _events = [];
@@ -66,10 +62,10 @@ public sealed partial class TenantLedger
     public long LogTimeNanos { get; private set; }
 
     /// <summary>When the next deadline is due; <see cref="long.MaxValue"/> if there is none.</summary>
-    public long NextDeadlineNanos => _deadlines.NextNanos;
+    public long NextDeadlineNanos => Math.Min(_deadlines.NextNanos, _reservations.NextExpiryNanos);
 
     /// <summary>Reservations that hold something.</summary>
-    public int OpenReservations { get; private set; }
+    public int OpenReservations => _reservations.Count;
 
     /// <summary>Sessions that may spend.</summary>
     public int OpenSessions { get; private set; }
@@ -117,35 +113,50 @@ public sealed partial class TenantLedger
         ArgumentNullException.ThrowIfNull(events);
         // A clock that steps back does not take back what log time has reached.
         long reachedNanos = Math.Max(nowNanos, LogTimeNanos);
-        for (int handled = 0; handled < DeadlinesPerTurnMax && _deadlines.NextNanos <= reachedNanos; handled++)
+        for (int handled = 0; handled < DeadlinesPerTurnMax && NextDeadlineNanos <= reachedNanos; handled++)
         {
-            Deadline deadline = _deadlines.First;
-            Begin(deadline.TimeNanos, events);
-            switch (deadline.Kind)
+            Begin(NextDeadlineNanos, events);
+            if (IsHoldNext())
             {
-                case DeadlineKind.PeriodEnd:
-                    Periods.End(this, (Budget)deadline.Owner);
-                    break;
-                case DeadlineKind.ExtensionEnd:
-                    Extend.Expire(this, (Budget)deadline.Owner);
-                    break;
-                case DeadlineKind.HoldExpiry:
-                    Expire.Handle(this, (Reservation)deadline.Owner);
-                    break;
-                case DeadlineKind.Refusals:
-                    TellRefusals((SessionGrain)deadline.Owner, mayTrip: true);
-                    break;
-                case DeadlineKind.Session:
-                    End.HandleDeadline(this, (SessionGrain)deadline.Owner);
-                    break;
-                case DeadlineKind.Retention:
-                    Invariant.Holds(deadline.Kind != DeadlineKind.Retention);
-                    break;
+                Reservation expired = _reservations.First;
+                Expire.Handle(this, expired);
+                Invariant.Holds(!_reservations.TryGet(expired.Number, out _));
             }
-
-            Invariant.Holds(_deadlines.Count == 0 || !ReferenceEquals(_deadlines.First, deadline)
-                || deadline.TimeNanos > Now);
+            else
+            {
+                Handle(_deadlines.First);
+            }
         }
+    }
+
+    // Expiries of holds have a queue of their own and, among deadlines of one instant, the turn of their kind.
+    private bool IsHoldNext() => _reservations.NextExpiryNanos != _deadlines.NextNanos
+        ? _reservations.NextExpiryNanos < _deadlines.NextNanos
+        : _deadlines.First.Kind > DeadlineKind.HoldExpiry;
+
+    private void Handle(Deadline deadline)
+    {
+        switch (deadline.Kind)
+        {
+            case DeadlineKind.PeriodEnd:
+                Periods.End(this, (Budget)deadline.Owner);
+                break;
+            case DeadlineKind.ExtensionEnd:
+                Extend.Expire(this, (Budget)deadline.Owner);
+                break;
+            case DeadlineKind.Refusals:
+                TellRefusals((SessionGrain)deadline.Owner, mayTrip: true);
+                break;
+            case DeadlineKind.Session:
+                End.HandleDeadline(this, (SessionGrain)deadline.Owner);
+                break;
+            case DeadlineKind.HoldExpiry:
+            case DeadlineKind.Retention:
+                throw new InvariantException($"a deadline of {deadline.Kind} is in the queue of those that make events");
+        }
+
+        Invariant.Holds(
+            _deadlines.IsEmpty || !ReferenceEquals(_deadlines.First, deadline) || deadline.TimeNanos > Now);
     }
 
     /// <summary>
@@ -211,16 +222,14 @@ public sealed partial class TenantLedger
     internal bool IsKnown(SessionGrain session) => !IsForgotten(session.RetentionDeadline);
 
     /// <summary>A reservation that a commit or release may name, or why not.</summary>
-    internal Outcome FindReservation(SessionGrain session, long number, out Reservation? reservation)
+    internal Outcome FindReservation(SessionGrain session, long number, out Reservation reservation)
     {
-        if (_reservations.TryGetValue(number, out reservation) && ReferenceEquals(reservation.Session, session))
+        if (_reservations.TryGet(number, out reservation) && ReferenceEquals(reservation.Session, session))
             return Outcome.Done;
 
-        reservation = null;
         bool wasSettled = session.Requests.Find(RequestKey.For(Operation.Settled, number), long.MinValue, out _) > 0;
         if (wasSettled) return Outcome.ReservationTerminal;
-        reservation = session.FindRetired(number, Now);
-        return reservation is null ? Outcome.ReservationNotFound : Outcome.Done;
+        return session.TryFindRetired(number, Now, out reservation) ? Outcome.Done : Outcome.ReservationNotFound;
     }
 
     private Answer Dispatch(Command command) => command switch
