@@ -64,7 +64,7 @@ public sealed partial class TenantHost : ITenantHost, IAsyncDisposable
         _services = new TenantServices(
             store,
             new LedgerLoader(store, ledgers, logger),
-            new SnapshotKeeper(store, ledgers, logger),
+            new SnapshotKeeper(store, ledgers, options.SnapshotRestoredBytesMax, logger),
             new StoreSpace(store, time, StepAll, logger),
             new SemaphoreSlim(options.LoadsAtOnceMax),
             new LogClock(time, logger),

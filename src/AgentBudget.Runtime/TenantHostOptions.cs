@@ -23,6 +23,11 @@ public sealed record TenantHostOptions
     /// </summary>
     public long SnapshotEveryEvents { get; init; } = 1_000_000; // A few seconds of replay.
 
+    /// <summary>
+    /// Bytes of a snapshot up to which it is not only read back and compared, but restored too before it counts.
+    /// </summary>
+    public int SnapshotRestoredBytesMax { get; init; } = 16 * 1024 * 1024; // More takes a core from the turns for seconds.
+
     /// <summary>Recent events that are kept in memory per active tenant for those who watch live.</summary>
     public int RecentEventsMax { get; init; } = 8_192; // Some MiB; slower readers are served from the journal.
 
@@ -36,6 +41,7 @@ public sealed record TenantHostOptions
         ArgumentOutOfRangeException.ThrowIfLessThan(TenantsMax, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(PassivateAfter, TimeSpan.FromSeconds(1));
         ArgumentOutOfRangeException.ThrowIfLessThan(SnapshotEveryEvents, 1);
+        ArgumentOutOfRangeException.ThrowIfNegative(SnapshotRestoredBytesMax);
         ArgumentOutOfRangeException.ThrowIfLessThan(RecentEventsMax, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(LoadsAtOnceMax, 1);
     }

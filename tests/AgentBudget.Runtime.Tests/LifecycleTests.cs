@@ -230,6 +230,20 @@ public sealed class LifecycleTests
         Assert.Equal(4, (await fixture.Store.ReadSnapshotAsync(Tenant, 4, default))?.Head.LastEvent);
     }
 
+    [Fact]
+    public async Task A_large_snapshot_counts_once_it_was_read_back_and_is_the_same_bytes()
+    {
+        await using Fixture fixture = await StartAsync(new TenantHostOptions { SnapshotRestoredBytesMax = 0 });
+        await fixture.NotedAsync("a");
+        await fixture.RestartAsync();
+        await fixture.NotedAsync("b");
+        fixture.Ledgers.OnRestore = () => new InvalidDataException("a planted fault");
+        await fixture.RestartAsync();
+        fixture.Ledgers.OnRestore = null;
+        Assert.Null(await fixture.Store.ReadSnapshotAsync(Tenant, 2, default));
+        Assert.NotNull(await fixture.Store.ReadSnapshotAsync(Tenant, 3, default));
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

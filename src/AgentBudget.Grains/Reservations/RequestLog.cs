@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using AgentBudget.Protocol.Snapshot.V1;
-using Google.Protobuf;
 
 namespace AgentBudget.Grains.Reservations;
 
@@ -147,11 +146,8 @@ internal sealed class RequestLog
     /// <summary>What is not forgotten, in the order of its events. It stays as it is.</summary>
     public ReadOnlyMemory<AnsweredRequest> Take(long forgetBeforeNanos) => _log.Take(forgetBeforeNanos);
 
-    public static RequestLogState ToState(ReadOnlyMemory<AnsweredRequest> requests)
-    {
-        Invariant.Holds(BitConverter.IsLittleEndian); // What is stored is the structs' own bytes.
-        return new RequestLogState { Entries = ByteString.CopyFrom(MemoryMarshal.AsBytes(requests.Span)) };
-    }
+    public static RequestLogState ToState(ReadOnlyMemory<AnsweredRequest> requests) =>
+        new() { Entries = StructBytes<AnsweredRequest>.Of(requests) };
 
     public void Restore(RequestLogState? state)
     {

@@ -14,11 +14,14 @@ internal sealed class ReservationTable
     /// <summary>No slot.</summary>
     public const int None = -1;
 
-    // Some 25 KiB: little for a tenant with a few holds, and one object for many.
-    private const int SlotsPerBlock = 128;
+    // The first block is small, since most tenants have few holds.
+    private const int SlotsInFirstBlock = 16;
+
+    // Some 100 KiB: the collector takes that for a large object, which it never moves.
+    private const int SlotsPerBlock = 512;
 
     // What is kept when the last hold is gone, some MiB; more would only keep memory that a burst once needed.
-    private const int SpareBlocksMax = 64;
+    private const int SpareBlocksMax = 16;
 
     private readonly List<Slot[]> _blocks = [];
     private readonly PlacedHeap<Expiry, ExpiryOrder> _expiries;
@@ -41,7 +44,7 @@ internal sealed class ReservationTable
     public int Count => _expiries.Count;
 
     /// <summary>Holds that fit before it takes more memory.</summary>
-    public int Capacity => _blocks.Count * SlotsPerBlock;
+    public int Capacity => _blocks.Count == 0 ? 0 : SlotsInFirstBlock + ((_blocks.Count - 1) * SlotsPerBlock);
 
     /// <summary>When the first hold expires; <see cref="long.MaxValue"/> if there is none.</summary>
     public long NextExpiryNanos => Count == 0 ? long.MaxValue : _expiries[0].TimeNanos;
@@ -126,8 +129,13 @@ internal sealed class ReservationTable
         return slot;
     }
 
-    private ref Slot At(int slot) =>
-        ref CollectionsMarshal.AsSpan(_blocks)[slot / SlotsPerBlock][slot % SlotsPerBlock];
+    private ref Slot At(int slot)
+    {
+        Span<Slot[]> blocks = CollectionsMarshal.AsSpan(_blocks);
+        if (slot < SlotsInFirstBlock) return ref blocks[0][slot];
+        (int block, int place) = Math.DivRem(slot - SlotsInFirstBlock, SlotsPerBlock);
+        return ref blocks[block + 1][place];
+    }
 
     private int TakeSlot()
     {
@@ -138,7 +146,7 @@ internal sealed class ReservationTable
             return slot;
         }
 
-        if (_slotsUsed == Capacity) _blocks.Add(new Slot[SlotsPerBlock]);
+        if (_slotsUsed == Capacity) _blocks.Add(new Slot[_blocks.Count == 0 ? SlotsInFirstBlock : SlotsPerBlock]);
         return _slotsUsed++;
     }
 

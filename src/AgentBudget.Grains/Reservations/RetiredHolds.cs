@@ -3,7 +3,6 @@ using System.Runtime.InteropServices;
 using AgentBudget.Grains.Prices;
 using AgentBudget.Protocol.Snapshot.V1;
 using AgentBudget.Protocol.V1;
-using Google.Protobuf;
 
 namespace AgentBudget.Grains.Reservations;
 
@@ -64,12 +63,6 @@ internal sealed class RetiredHolds
             }),
         },
     };
-
-    public static ByteString ToBytes(ReadOnlyMemory<RetiredHold> holds)
-    {
-        Invariant.Holds(BitConverter.IsLittleEndian); // What is stored is the structs' own bytes.
-        return ByteString.CopyFrom(MemoryMarshal.AsBytes(holds.Span));
-    }
 
     public static RetiredHolds? Restore(RetiredHoldsState? state, IReadOnlyDictionary<long, PriceBook> books)
     {

@@ -73,7 +73,7 @@ public sealed class LedgerSnapshot
         foreach (SessionLogs logs in _sessions)
         {
             logs.State.Requests = RequestLog.ToState(logs.Requests);
-            if (logs.State.Retired is { } retired) retired.Entries = RetiredHolds.ToBytes(logs.Retired);
+            if (logs.State.Retired is { } retired) retired.Entries = StructBytes<RetiredHold>.Of(logs.Retired);
         }
 
         foreach (PriceBook book in _books.Values)
