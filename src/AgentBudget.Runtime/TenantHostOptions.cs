@@ -26,7 +26,7 @@ public sealed record TenantHostOptions
     /// <summary>
     /// Bytes of a snapshot up to which it is not only read back and compared, but restored too before it counts.
     /// </summary>
-    public int SnapshotRestoredBytesMax { get; init; } = 16 * 1024 * 1024; // More takes a core from the turns for seconds.
+    public int SnapshotRestoredBytesMax { get; init; } = 16 * 1024 * 1024; // More keeps a core busy for seconds.
 
     /// <summary>Recent events that are kept in memory per active tenant for those who watch live.</summary>
     public int RecentEventsMax { get; init; } = 8_192; // Some MiB; slower readers are served from the journal.

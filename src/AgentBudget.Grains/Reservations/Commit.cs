@@ -108,7 +108,8 @@ internal static class Commit
     // The price of the model that ran, from the hold's own book at the hold's own time. A model that this book does not
     // know pays the held model's price: never free, and never left unrecorded. Null for items that were held without a
     // model, where the commit names none that is known.
-    private static PriceEntry? PriceOf(in Reservation reservation, string ranModel, out string model, out string pricedAs)
+    private static PriceEntry? PriceOf(
+        in Reservation reservation, string ranModel, out string model, out string pricedAs)
     {
         pricedAs = "";
         model = reservation.Model;

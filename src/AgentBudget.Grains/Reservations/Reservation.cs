@@ -7,8 +7,8 @@ using AgentBudget.Protocol.V1;
 namespace AgentBudget.Grains.Reservations;
 
 /// <summary>
-/// The record of one hold on every grain of its path. A plain struct in <see cref="ReservationTable"/>: of holds there
-/// may be very many, they live for as long as a model answers, and an object each would keep the garbage collector busy.
+/// The record of one hold on every grain of its path. A plain struct in <see cref="ReservationTable"/>: there may be
+/// very many holds, they live for as long as a model answers, and an object each would keep the garbage collector busy.
 /// <code>
 /// HELD ◄─► amended
 /// HELD ── final commit, charge on expiry ──► SETTLED (the session's request log remembers it)

@@ -23,8 +23,8 @@ internal enum DeadlineKind
 }
 
 /// <summary>
-/// One deadline; sits in at most one queue and knows its place there, so it is moved or removed at once. Holds, of which
-/// there are most, have none: their expiries are <see cref="Reservations.ReservationTable"/>'s.
+/// One deadline; sits in at most one queue and knows its place there, so it is moved or removed at once. The expiries
+/// of holds are not among them: <see cref="Reservations.ReservationTable"/> orders those itself.
 /// </summary>
 internal sealed class Deadline(DeadlineKind kind, object owner, long number, string name)
 {

@@ -152,7 +152,7 @@ public sealed partial class TenantLedger
                 break;
             case DeadlineKind.HoldExpiry:
             case DeadlineKind.Retention:
-                throw new InvariantException($"a deadline of {deadline.Kind} is in the queue of those that make events");
+                throw new InvariantException($"a deadline of kind {deadline.Kind} does not belong to this queue");
         }
 
         Invariant.Holds(

@@ -6,8 +6,8 @@ using Microsoft.Extensions.Logging;
 namespace AgentBudget.Runtime.Tenants;
 
 /// <summary>
-/// Stores snapshots. One counts only after it was read back and is the same bytes; one that is not too large must restore
-/// to the same state as well. Older ones are dropped then and not before. The journal is never shortened.
+/// Stores snapshots. One counts only after it was read back and is the same bytes; one that is not too large must
+/// restore to the same state as well. Older ones are dropped then and not before. The journal is never shortened.
 /// </summary>
 internal sealed partial class SnapshotKeeper(
     ILedgerStore store, ITurnLedgers ledgers, int restoredBytesMax, ILogger logger)
