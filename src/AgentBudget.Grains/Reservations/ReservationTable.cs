@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using AgentBudget.Grains.Prices;
 using AgentBudget.Grains.Sessions;
@@ -17,11 +18,12 @@ internal sealed class ReservationTable
     // The first block is small, since most tenants have few holds.
     private const int SlotsInFirstBlock = 16;
 
-    // Some 100 KiB: the collector takes that for a large object, which it never moves.
-    private const int SlotsPerBlock = 512;
+    // Some 160 KiB, and never less than what the collector takes for a large object, which it does not move.
+    private const int SlotsPerBlock = 1024;
+    private const int LargeObjectBytesMin = 85_000;
 
     // What is kept when the last hold is gone, some MiB; more would only keep memory that a burst once needed.
-    private const int SpareBlocksMax = 16;
+    private const int SpareBlocksMax = 8;
 
     private readonly List<Slot[]> _blocks = [];
     private readonly PlacedHeap<Expiry, ExpiryOrder> _expiries;
@@ -29,7 +31,11 @@ internal sealed class ReservationTable
     private int _slotsUsed;
     private int _firstFree = None;
 
-    public ReservationTable() => _expiries = new PlacedHeap<Expiry, ExpiryOrder>(new ExpiryOrder(this));
+    public ReservationTable()
+    {
+        Invariant.Holds(SlotsPerBlock * Unsafe.SizeOf<Slot>() >= LargeObjectBytesMin);
+        _expiries = new PlacedHeap<Expiry, ExpiryOrder>(new ExpiryOrder(this));
+    }
 
     private struct Slot
     {
