@@ -61,6 +61,12 @@ public sealed class ContractTests
     }
 
     [Fact]
+    public void A_method_is_called_by_get_when_it_only_reads_and_takes_no_session_token() => Assert.Equal(
+        Methods.Where(MayBeAQuery).Select(method => method.FullName),
+        Methods.Where(method => method.GetOptions()?.IdempotencyLevel
+            == MethodOptions.Types.IdempotencyLevel.NoSideEffects).Select(method => method.FullName));
+
+    [Fact]
     public void No_field_is_a_float_but_the_callers_quantities() =>
         Findings.AreNone(Files.SelectMany(file => file.MessageTypes).SelectMany(WithNested)
             .SelectMany(message => message.Fields.InDeclarationOrder())
@@ -70,6 +76,12 @@ public sealed class ContractTests
 
     private static IEnumerable<MessageDescriptor> WithNested(MessageDescriptor message) =>
         message.NestedTypes.SelectMany(WithNested).Prepend(message);
+
+    // A query is seen by proxies and kept in their logs.
+    private static bool MayBeAQuery(MethodDescriptor method) =>
+        (method.Name.StartsWith("Get", StringComparison.Ordinal)
+            || method.Name.StartsWith("List", StringComparison.Ordinal))
+        && method.InputType.FindFieldByName("session_token") is null;
 
     private static bool IsMutation(MethodDescriptor method) =>
         !ReadingVerbs.Any(verb => method.Name.StartsWith(verb, StringComparison.Ordinal));

@@ -55,6 +55,27 @@ public sealed class RouteTests
         Assert.Equal(HttpStatusCode.NotFound, (await GetAsync(silo, "/audit.json", auditor.Secret)).Status);
     }
 
+    [Fact]
+    public async Task A_report_is_asked_for_by_get_and_a_change_is_not()
+    {
+        const string Query = "?connect=v1&encoding=json&message=%7B%22groupBy%22%3A%5B%22agent%22%5D%7D";
+        await using TestSilo silo = await TestSilo.StartAsync(Identity.Catalog);
+        OpenSessionResponse opened = await silo.OpenAsync(silo.AdminKey, "agents/writer");
+        await silo.SpendAsync(silo.AdminKey, opened.SessionToken);
+
+        (HttpStatusCode status, string text) =
+            await GetAsync(silo, "/agentbudget.v1.ReportService/GetChargeback" + Query, silo.AdminKey);
+
+        Assert.Equal(HttpStatusCode.OK, status);
+        Assert.Equal("agents/writer", (string)JsonNode.Parse(text)!["rows"]![0]!["keys"]!["agent"]!);
+        Assert.Equal(
+            HttpStatusCode.Unauthorized,
+            (await GetAsync(silo, "/agentbudget.v1.ReportService/GetChargeback" + Query, "abf_x")).Status);
+        Assert.Equal(
+            HttpStatusCode.MethodNotAllowed,
+            (await GetAsync(silo, "/agentbudget.v1.CatalogService/ExtendBudget" + Query, silo.AdminKey)).Status);
+    }
+
     private static string NameOf(HttpRoute route) => $"{route.Verb} {route.Path}";
 
     private static async Task<(HttpStatusCode Status, string Text)> GetAsync(TestSilo silo, string path, string bearer)
