@@ -117,15 +117,8 @@ public sealed class Aggregator : IDisposable
     /// </summary>
     public GetChargebackResponse GetChargeback(string tenant, GetChargebackRequest request)
     {
-        ArgumentException.ThrowIfNullOrEmpty(tenant);
         ArgumentNullException.ThrowIfNull(request);
-        lock (_lock)
-        {
-            ObjectDisposedException.ThrowIf(_isDisposed, this);
-            Flush();
-            var sums = _tenants.GetValueOrDefault(tenant) ?? new TenantSums(tenant);
-            return _store.Query(sums, new Chargeback(request));
-        }
+        return Query(tenant, sums => _store.Query(sums, new Chargeback(request)));
     }
 
     /// <summary>
@@ -135,14 +128,19 @@ public sealed class Aggregator : IDisposable
     /// </summary>
     public GetUnitCostsResponse GetUnitCosts(string tenant, GetUnitCostsRequest request)
     {
-        ArgumentException.ThrowIfNullOrEmpty(tenant);
         ArgumentNullException.ThrowIfNull(request);
+        return Query(tenant, sums => _store.Query(sums, new UnitCosts(request)));
+    }
+
+    // Everything that was folded is written first; a tenant that nothing was folded of has no sums.
+    private TResponse Query<TResponse>(string tenant, Func<TenantSums, TResponse> query)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(tenant);
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_isDisposed, this);
             Flush();
-            var sums = _tenants.GetValueOrDefault(tenant) ?? new TenantSums(tenant);
-            return _store.Query(sums, new UnitCosts(request));
+            return query(_tenants.GetValueOrDefault(tenant) ?? new TenantSums(tenant));
         }
     }
 
