@@ -28,7 +28,11 @@ public sealed class SessionTokens : SignedTokens<SessionCaller>
     /// <summary>Tokens that are known again as the same string, without a hash.</summary>
     private const int RecentTokensMax = 4096; // A power of two.
 
+    /// <summary>Places that a token may be in, so that two which fall on one another both stay known.</summary>
+    private const int PlacesOfToken = 8; // A power of two.
+
     private readonly RecentToken?[] _recent = new RecentToken?[RecentTokensMax];
+    private int _replaced;
 
     /// <summary>Mints and checks tokens of the keys of a ring.</summary>
     public SessionTokens(KeyRing keys, TimeProvider time)
@@ -98,17 +102,28 @@ public sealed class SessionTokens : SignedTokens<SessionCaller>
         ArgumentNullException.ThrowIfNull(token);
         long nowSeconds = NowSeconds;
         int version = KeysVersionAt(nowSeconds);
-        ref RecentToken? place = ref _recent[RuntimeHelpers.GetHashCode(token) & (RecentTokensMax - 1)];
-        RecentToken? recent = Volatile.Read(ref place);
-        if (recent is not null && ReferenceEquals(recent.Token, token) && recent.KeysVersion == version)
+        int first = RuntimeHelpers.GetHashCode(token) & (RecentTokensMax - PlacesOfToken);
+        Span<RecentToken?> places = _recent.AsSpan(first, PlacesOfToken);
+        int place = -1;
+        for (int i = 0; i < places.Length; i++)
         {
-            session = recent.Session;
-            return takesEnded || !IsPast(session, nowSeconds);
+            RecentToken? recent = Volatile.Read(ref places[i]);
+            if (recent is not null && recent.KeysVersion == version)
+            {
+                if (!ReferenceEquals(recent.Token, token))
+                    continue;
+                session = recent.Session;
+                return takesEnded || !IsPast(session, nowSeconds);
+            }
+
+            place = i; // Free, or of keys that do not count any more.
         }
 
         if (!TryRead(token, takesEnded, out session))
             return false;
-        Volatile.Write(ref place, new RecentToken(token, session, version));
+        if (place < 0)
+            place = ++_replaced & (PlacesOfToken - 1);
+        Volatile.Write(ref places[place], new RecentToken(token, session, version));
         return true;
     }
 

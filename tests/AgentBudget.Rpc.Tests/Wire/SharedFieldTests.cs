@@ -26,6 +26,19 @@ public sealed class SharedFieldTests
     }
 
     [Fact]
+    public void Texts_that_fall_on_one_another_are_each_shared()
+    {
+        // The end of a text says where it is kept.
+        byte[][] messages =
+            [.. Enumerable.Range(0, 8).Select(number => new EchoRequest { Text = number + Text }.ToByteArray())];
+
+        string[] first = [.. messages.Select(message => ((EchoRequest)_shared.Parse(message)).Text)];
+        string[] again = [.. messages.Select(message => ((EchoRequest)_shared.Parse(message)).Text)];
+
+        Assert.All(first.Zip(again), pair => Assert.Same(pair.First, pair.Second));
+    }
+
+    [Fact]
     public void The_field_may_stand_anywhere_in_the_message()
     {
         byte[] text = new EchoRequest { Text = Text }.ToByteArray();
