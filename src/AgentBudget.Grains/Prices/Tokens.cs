@@ -72,16 +72,16 @@ internal readonly record struct Tokens(
         InputImageTokens = InputImage,
     };
 
-    public TokenEstimate ToEstimate() => new()
+    public void WriteTo(TokenEstimate estimate)
     {
-        InputTokens = Input,
-        MaxOutputTokens = Output,
-        CacheReadTokens = CacheRead,
-        CacheWrite5MTokens = CacheWrite5m,
-        CacheWrite1HTokens = CacheWrite1h,
-        ReasoningTokens = Reasoning,
-        InputAudioTokens = InputAudio,
-        OutputAudioTokens = OutputAudio,
-        InputImageTokens = InputImage,
-    };
+        estimate.InputTokens = Input;
+        estimate.MaxOutputTokens = Output;
+        estimate.CacheReadTokens = CacheRead;
+        estimate.CacheWrite5MTokens = CacheWrite5m;
+        estimate.CacheWrite1HTokens = CacheWrite1h;
+        estimate.ReasoningTokens = Reasoning;
+        estimate.InputAudioTokens = InputAudio;
+        estimate.OutputAudioTokens = OutputAudio;
+        estimate.InputImageTokens = InputImage;
+    }
 }

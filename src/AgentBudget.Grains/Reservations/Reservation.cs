@@ -103,8 +103,8 @@ internal struct Reservation
         readonly get
         {
             if (!_hasEstimate) return null;
-            TokenEstimate estimate = _estimate.ToEstimate();
-            if (_estimatedItems is not null) estimate.Items.Add(_estimatedItems);
+            var estimate = new TokenEstimate();
+            WriteTo(estimate);
             return estimate;
         }
 
@@ -153,20 +153,29 @@ internal struct Reservation
         HeldAtNanos = amendedAtNanos;
     }
 
-    public readonly Protocol.Snapshot.V1.ReservationState ToState() => new()
+    /// <summary>Writes all of it into messages that may hold another: there are too many holds for two each.</summary>
+    public readonly void WriteTo(Protocol.Snapshot.V1.ReservationState state, TokenEstimate estimate)
     {
-        Number = Number,
-        Session = Session.Number,
-        HeldNanos = HeldNanos,
-        HeldTokens = HeldTokens,
-        Model = Model,
-        PriceVersion = Book.Version,
-        ServiceTier = ServiceTier,
-        HeldAtNanos = HeldAtNanos,
-        ExpireNanos = ExpireNanos,
-        OnExpiry = OnExpiry,
-        Estimate = Estimate,
-        Tool = Tool,
-        Region = Region,
-    };
+        state.Number = Number;
+        state.Session = Session.Number;
+        state.HeldNanos = HeldNanos;
+        state.HeldTokens = HeldTokens;
+        state.Model = Model;
+        state.PriceVersion = Book.Version;
+        state.ServiceTier = ServiceTier;
+        state.HeldAtNanos = HeldAtNanos;
+        state.ExpireNanos = ExpireNanos;
+        state.OnExpiry = OnExpiry;
+        state.Tool = Tool;
+        state.Region = Region;
+        state.Estimate = _hasEstimate ? estimate : null;
+        if (_hasEstimate) WriteTo(estimate);
+    }
+
+    private readonly void WriteTo(TokenEstimate estimate)
+    {
+        _estimate.WriteTo(estimate);
+        estimate.Items.Clear();
+        if (_estimatedItems is not null) estimate.Items.Add(_estimatedItems);
+    }
 }

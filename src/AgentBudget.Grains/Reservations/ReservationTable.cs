@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using AgentBudget.Grains.Budgets;
 using AgentBudget.Grains.Prices;
 using AgentBudget.Grains.Sessions;
 using AgentBudget.Grains.Tenants;
@@ -126,7 +127,43 @@ internal sealed class ReservationTable
     public int CountOf(PriceBook book) => All.Count(reservation => ReferenceEquals(reservation.Book, book));
 
     /// <summary>All holds as they are now, in no order: a copy.</summary>
-    public Reservation[] Take() => All.ToArray();
+    public Reservation[] Take()
+    {
+        var taken = new Reservation[Count];
+        int count = 0;
+        foreach (Slot[] block in _blocks)
+        {
+            foreach (ref readonly Slot slot in block.AsSpan())
+            {
+                if (slot.Reservation.IsHeld) taken[count++] = slot.Reservation;
+            }
+        }
+
+        Invariant.Holds(count == taken.Length);
+        return taken;
+    }
+
+    /// <summary>What the holds of each session come to.</summary>
+    public Dictionary<SessionGrain, Spend> SumBySession()
+    {
+        var sums = new Dictionary<SessionGrain, Spend>(ReferenceEqualityComparer.Instance);
+        int count = 0;
+        foreach (Slot[] block in _blocks)
+        {
+            foreach (ref readonly Slot slot in block.AsSpan())
+            {
+                if (!slot.Reservation.IsHeld) continue;
+                count++;
+                ref Spend sum = ref CollectionsMarshal.GetValueRefOrAddDefault(sums, slot.Reservation.Session, out _);
+                sum = new Spend(
+                    checked(sum.CostNanos + slot.Reservation.HeldNanos),
+                    checked(sum.Tokens + slot.Reservation.HeldTokens));
+            }
+        }
+
+        Invariant.Holds(count == Count);
+        return sums;
+    }
 
     private int SlotOf(long reservation)
     {

@@ -1,6 +1,7 @@
 using AgentBudget.Grains.Prices;
 using AgentBudget.Grains.Reservations;
 using AgentBudget.Protocol.Snapshot.V1;
+using AgentBudget.Protocol.V1;
 using Google.Protobuf;
 using Reservation = AgentBudget.Grains.Reservations.Reservation;
 
@@ -67,9 +68,6 @@ public sealed class LedgerSnapshot
         Invariant.Holds(!_isWritten);
         _isWritten = true;
         _state.Requests = RequestLog.ToState(_requests);
-        Array.Sort(_reservations, (one, other) => one.Number.CompareTo(other.Number));
-        foreach (ref readonly Reservation reservation in _reservations.AsSpan())
-            _state.Reservations.Add(reservation.ToState());
         foreach (SessionLogs logs in _sessions)
         {
             logs.State.Requests = RequestLog.ToState(logs.Requests);
@@ -87,9 +85,47 @@ public sealed class LedgerSnapshot
             });
         }
 
-        byte[] bytes = new byte[1 + _state.CalculateSize()];
-        bytes[0] = Format;
-        _state.WriteTo(bytes.AsSpan(1));
+        int[] order = ReservationsInOrder();
+        byte[] bytes = new byte[1 + _state.CalculateSize() + WriteReservations(order, output: null)];
+        using var output = new CodedOutputStream(bytes);
+        output.WriteRawTag(Format);
+        _state.WriteTo(output);
+        WriteReservations(order, output);
+        output.CheckNoSpaceLeft();
+        return bytes;
+    }
+
+    private int[] ReservationsInOrder()
+    {
+        long[] numbers = new long[_reservations.Length];
+        int[] places = new int[_reservations.Length];
+        for (int i = 0; i < places.Length; i++)
+        {
+            numbers[i] = _reservations[i].Number;
+            places[i] = i;
+        }
+
+        Array.Sort(numbers, places);
+        return places;
+    }
+
+    // The last field of the message. Through one message for all of them: made one by one, they would outlive
+    // collections and lengthen each. Returns their bytes.
+    private int WriteReservations(int[] order, CodedOutputStream? output)
+    {
+        var state = new ReservationState();
+        var estimate = new TokenEstimate();
+        byte tag = (byte)WireFormat.MakeTag(
+            TenantState.ReservationsFieldNumber, WireFormat.WireType.LengthDelimited);
+        int bytes = 0;
+        foreach (int place in order)
+        {
+            _reservations[place].WriteTo(state, estimate);
+            bytes = checked(bytes + sizeof(byte) + CodedOutputStream.ComputeMessageSize(state));
+            output?.WriteRawTag(tag);
+            output?.WriteMessage(state);
+        }
+
         return bytes;
     }
 }
