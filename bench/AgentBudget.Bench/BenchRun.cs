@@ -152,7 +152,7 @@ internal sealed class BenchRun : IDisposable
         var workload = new BudgetWorkload(
             scenario.Sequence, _headers, scenario.Sessions[0], TakeIds(), open[0]);
         var measurement = await _runner.RunStreamAsync(
-            scenario.Name + OneStream, time, _options.Items, _headers.Of(_headers.Spend, tenant: null), workload);
+            scenario.Name + OneStream, time, _options.Items, _headers.Of(_headers.Spend), workload);
         await ReleaseAsync(scenario, open);
         return measurement;
     }

@@ -3,7 +3,7 @@ using AgentBudget.Bench.Http2;
 namespace AgentBudget.Bench;
 
 /// <summary>A session that calls spend from.</summary>
-internal sealed record BudgetSession(Header Tenant, string Token);
+internal sealed record BudgetSession(string Token);
 
 /// <summary>A hold that a reserve-only round left open.</summary>
 internal readonly record struct OpenHold(int Session, long Reservation);
@@ -29,10 +29,8 @@ internal sealed class CallHeaders(string authority, string adminKey)
 
     public Header Spend { get; } = Path("agentbudget.v1.BudgetService/Spend");
 
-    /// <summary>The headers of a method for a tenant.</summary>
-    public Header[] Of(Header path, Header? tenant) => tenant is null
-        ? [path, _authority, _contentType, _te, _authorization]
-        : [path, _authority, _contentType, _te, _authorization, tenant];
+    /// <summary>The headers of a method. Tenant and session are in the message's token.</summary>
+    public Header[] Of(Header path) => [path, _authority, _contentType, _te, _authorization];
 
     private static Header Path(string method) => new(":path", "/" + method, isIndexed: true);
 }

@@ -22,8 +22,8 @@ internal sealed class BudgetWorkload : Workload
     private const int CommitStep = 1;
 
     private readonly CallSequence _sequence;
-    private readonly Header[][] _reserveHeaders;
-    private readonly Header[][] _commitHeaders;
+    private readonly Header[] _reserveHeaders;
+    private readonly Header[] _commitHeaders;
     private readonly RequestTemplates[] _templates;
     private readonly List<OpenHold> _open;
     private ulong _requestId;
@@ -38,8 +38,8 @@ internal sealed class BudgetWorkload : Workload
         CallSequence sequence, CallHeaders headers, BudgetSession[] sessions, ulong firstRequestId, List<OpenHold> open)
     {
         _sequence = sequence;
-        _reserveHeaders = [.. sessions.Select(session => headers.Of(headers.Reserve, session.Tenant))];
-        _commitHeaders = [.. sessions.Select(session => headers.Of(headers.Commit, session.Tenant))];
+        _reserveHeaders = headers.Of(headers.Reserve);
+        _commitHeaders = headers.Of(headers.Commit);
         _templates = [.. sessions.Select(session => new RequestTemplates(session.Token))];
         _requestId = firstRequestId;
         _open = open;
@@ -56,7 +56,7 @@ internal sealed class BudgetWorkload : Workload
     }
 
     public override ReadOnlySpan<Header> Headers(Slot slot) =>
-        slot.Step == CommitStep ? _commitHeaders[slot.Session] : _reserveHeaders[slot.Session];
+        slot.Step == CommitStep ? _commitHeaders : _reserveHeaders;
 
     public override int WriteMessage(Slot slot, Span<byte> destination) => slot.Step == CommitStep
         ? _templates[slot.Session].WriteCommit(destination, _requestId++, slot.Reservation)

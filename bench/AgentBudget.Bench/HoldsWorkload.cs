@@ -19,7 +19,7 @@ internal enum HoldEnd
 internal sealed class HoldsWorkload : Workload
 {
     private readonly HoldEnd _end;
-    private readonly Header[][] _headers;
+    private readonly Header[] _headers;
     private readonly RequestTemplates[] _templates;
     private readonly List<OpenHold> _open;
     private ulong _requestId;
@@ -34,7 +34,7 @@ internal sealed class HoldsWorkload : Workload
     {
         Header path = end == HoldEnd.Release ? headers.Release : headers.Commit;
         _end = end;
-        _headers = [.. sessions.Select(session => headers.Of(path, session.Tenant))];
+        _headers = headers.Of(path);
         _templates = [.. sessions.Select(session => new RequestTemplates(session.Token))];
         _requestId = firstRequestId;
         _open = open;
@@ -50,7 +50,7 @@ internal sealed class HoldsWorkload : Workload
         return true;
     }
 
-    public override ReadOnlySpan<Header> Headers(Slot slot) => _headers[slot.Session];
+    public override ReadOnlySpan<Header> Headers(Slot slot) => _headers;
 
     public override int WriteMessage(Slot slot, Span<byte> destination)
     {

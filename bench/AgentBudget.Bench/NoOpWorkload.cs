@@ -8,7 +8,7 @@ internal sealed class NoOpWorkload(CallHeaders headers) : Workload
     private const byte StatusTag = 0x08;
     private const byte Serving = 1;
 
-    private readonly Header[] _headers = headers.Of(headers.NoOp, tenant: null);
+    private readonly Header[] _headers = headers.Of(headers.NoOp);
 
     public override bool TryNext(Slot slot) => true;
 

@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
-using AgentBudget.Bench.Http2;
 
 namespace AgentBudget.Bench;
 
@@ -44,13 +43,12 @@ internal sealed class SetUp : IDisposable
     public async Task<BudgetSession[]> OpenAsync(
         string tenant, string agent, int count, CancellationToken cancellationToken)
     {
-        var header = new Header("agentbudget-tenant", tenant, isIndexed: false);
         var sessions = new BudgetSession[count];
         for (int i = 0; i < count; i++)
         {
             var answer = await CallAsync(
                 tenant, "SessionService/OpenSession", OpenRequest(agent, i), cancellationToken);
-            sessions[i] = new BudgetSession(header, (string)answer["sessionToken"]!);
+            sessions[i] = new BudgetSession((string)answer["sessionToken"]!);
         }
         return sessions;
     }

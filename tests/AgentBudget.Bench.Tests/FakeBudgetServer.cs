@@ -42,7 +42,7 @@ internal sealed class FakeBudgetServer : IAsyncDisposable
     /// <summary>Open holds: reservation to session token.</summary>
     public ConcurrentDictionary<string, string> Open { get; } = new();
 
-    /// <summary>Calls whose bearer, tenant or reservation was not as it should be.</summary>
+    /// <summary>Calls whose bearer or reservation was not as it should be.</summary>
     public ConcurrentQueue<string> Faults { get; } = new();
 
     /// <summary>Denies every reserve.</summary>
@@ -129,8 +129,6 @@ internal sealed class FakeBudgetServer : IAsyncDisposable
     {
         RequestIds.AddOrUpdate(requestId, 1, (_, count) => count + 1);
         if (call.Authorization != "Bearer abk_test") Faults.Enqueue($"bearer {call.Authorization}");
-        // The sessions of a stream may be of many tenants.
-        if (call.Method.Name != "Spend" && call.GetMetadata("agentbudget-tenant") != "acme") Faults.Enqueue("tenant");
     }
 
     private void Close(string reservation, string sessionToken)

@@ -1,5 +1,3 @@
-using AgentBudget.Bench.Http2;
-
 namespace AgentBudget.Bench.Tests;
 
 public sealed class LoadTests : IAsyncLifetime, IDisposable
@@ -18,9 +16,8 @@ public sealed class LoadTests : IAsyncLifetime, IDisposable
         _server = await FakeBudgetServer.StartAsync();
         _runner = new LoadRunner(_server.Address, Connections, Streams, Environment.ProcessId);
         _headers = new CallHeaders(_server.Address.ToString(), "abk_test");
-        var tenant = new Header("agentbudget-tenant", "acme", isIndexed: false);
         // Tokens as long as real ones, so that flow control has something to control.
-        _sessions = [.. Enumerable.Range(0, 7).Select(i => new BudgetSession(tenant, new string('t', 900) + i))];
+        _sessions = [.. Enumerable.Range(0, 7).Select(i => new BudgetSession(new string('t', 900) + i))];
     }
 
     public async Task DisposeAsync() => await _server.DisposeAsync();
@@ -118,7 +115,7 @@ public sealed class LoadTests : IAsyncLifetime, IDisposable
         "work", Time, connection => WorkloadOf(sequence, connection, open));
 
     private Task<Measurement> StreamAsync(CallSequence sequence) => _runner.RunStreamAsync(
-        "stream", Time, Connections * Streams, _headers.Of(_headers.Spend, tenant: null), WorkloadOf(sequence, 0, []));
+        "stream", Time, Connections * Streams, _headers.Of(_headers.Spend), WorkloadOf(sequence, 0, []));
 
     private BudgetWorkload WorkloadOf(CallSequence sequence, int connection, List<OpenHold>[] open) => new(
         sequence, _headers, _sessions, (ulong)connection << 40, open.Length > 0 ? open[connection] : []);
