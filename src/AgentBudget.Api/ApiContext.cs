@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
 using AgentBudget.Api.Access;
 using AgentBudget.Api.Errors;
 using AgentBudget.Grains;
@@ -81,7 +82,11 @@ internal sealed class ApiContext(
 
     /// <summary>The currency of a tenant that has a catalog.</summary>
     internal ValueTask<string> CurrencyOfAsync(string tenant) =>
-        _currencies.TryGetValue(tenant, out string? currency) ? new(currency) : ReadCurrencyAsync(tenant);
+        TryGetCurrency(tenant, out string? currency) ? new(currency) : ReadCurrencyAsync(tenant);
+
+    /// <summary>The same where it is known already.</summary>
+    internal bool TryGetCurrency(string tenant, [NotNullWhen(true)] out string? currency) =>
+        _currencies.TryGetValue(tenant, out currency);
 
     private async ValueTask<string> ReadCurrencyAsync(string tenant)
     {

@@ -82,11 +82,11 @@ public sealed class ApiServices
         ReleaseTokens release = new(_context);
         AmendReservation amend = new(_context);
         RecordCost recordCost = new(_context);
-        SpendItems spend = new(reserve, commit, release, amend, recordCost, _loggers.CreateLogger<SpendItems>());
+        SpendItems spend = new(
+            _context, reserve, commit, release, amend, recordCost, _loggers.CreateLogger<SpendItems>());
         services
             .Add(Descriptors[0], service => service
-                .Unary<ReserveTokensRequest, ReserveTokensResponse>(
-                    "ReserveTokens", reserve.HandleAsync)
+                .Unary<ReserveTokensRequest, ReserveTokensResponse>("ReserveTokens", reserve.HandleAsync)
                 .Unary<CommitTokensRequest, CommitTokensResponse>("CommitTokens", commit.HandleAsync)
                 .Unary<ReleaseTokensRequest, ReleaseTokensResponse>("ReleaseTokens", release.HandleAsync)
                 .DuplexStreaming<SpendRequest, SpendResponse>("Spend", spend.HandleAsync)

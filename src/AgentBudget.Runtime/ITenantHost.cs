@@ -8,10 +8,9 @@ public interface ITenantHost
 {
     /// <summary>
     /// Hands a command to its tenant's turn loop, activating the tenant if needed. Completes once the answer is
-    /// durable; a duplicate is answered with the event that the first request wrote. Throws
-    /// <see cref="TenantException"/>.
+    /// durable, or with a failure; a duplicate is answered with the event that the first request wrote.
     /// </summary>
-    ValueTask<Answer> SubmitAsync(string tenant, Command command);
+    void Submit(string tenant, Command command, PendingCommand pending);
 
     /// <summary>Tenants that have a ledger, in ordinal order.</summary>
     IReadOnlyList<string> Tenants { get; }
@@ -33,6 +32,17 @@ public interface ITenantHost
     /// </summary>
     IAsyncEnumerable<IReadOnlyList<LedgerEvent>> WatchAsync(
         string tenant, long fromSequence, CancellationToken cancellationToken);
+}
+
+/// <summary>Commands as tasks.</summary>
+public static class TenantHostExtensions
+{
+    /// <summary>
+    /// Hands a command to its tenant and waits for its answer, as <see cref="ITenantHost.Submit"/> does it. Throws
+    /// <see cref="TenantException"/>. Awaited exactly once.
+    /// </summary>
+    public static ValueTask<Answer> SubmitAsync(this ITenantHost host, string tenant, Command command) =>
+        PendingAnswer.SubmitAsync(host, tenant, command);
 }
 
 /// <summary>Why a tenant did not answer.</summary>

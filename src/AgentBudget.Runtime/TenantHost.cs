@@ -142,20 +142,25 @@ public sealed partial class TenantHost : ITenantHost, IAsyncDisposable
     public async ValueTask DisposeAsync() => await StopAsync(CancellationToken.None);
 
     /// <inheritdoc/>
-    public ValueTask<Answer> SubmitAsync(string tenant, Command command)
+    public void Submit(string tenant, Command command, PendingCommand pending)
     {
-        if (_state != HostState.Running)
-        {
-            return ValueTask.FromException<Answer>(new TenantException(
-                TenantFault.NotReady, "the host is starting or stopping"));
-        }
-
-        if (_slots.TryGetValue(tenant, out TenantSlot? slot)) return slot.SubmitAsync(command);
+        ArgumentNullException.ThrowIfNull(pending);
+        pending.Ask(command);
         // A tenant begins with its catalog; nothing else leaves a trace of a name that nobody has.
-        if (command is not ApplyCatalogCommand) return ValueTask.FromResult(new Answer(Outcome.TenantNotFound));
-        if (TryAddSlot(tenant) is { } added) return added.SubmitAsync(command);
-        return ValueTask.FromException<Answer>(new TenantException(TenantFault.Busy, "this host has too many tenants"));
+        if (_state != HostState.Running)
+            TurnAway(pending, TenantFault.NotReady, "the host is starting or stopping");
+        else if (_slots.TryGetValue(tenant, out TenantSlot? slot))
+            slot.Submit(pending);
+        else if (command is not ApplyCatalogCommand)
+            pending.Complete(new Answer(Outcome.TenantNotFound));
+        else if (TryAddSlot(tenant) is { } added)
+            added.Submit(pending);
+        else
+            TurnAway(pending, TenantFault.Busy, "this host has too many tenants");
     }
+
+    private static void TurnAway(PendingCommand pending, TenantFault fault, string message) =>
+        pending.Complete(new TenantException(fault, message));
 
     /// <inheritdoc/>
     public ValueTask<long> DurableSequenceAsync(string tenant, CancellationToken cancellationToken) =>

@@ -108,8 +108,14 @@ public sealed class TurnLoopTests : IDisposable
 
     private void Note(string id, TurnLoop? loop = null)
     {
-        var note = new NoteCommand(id);
-        (loop ?? _loop).Handle(PendingCommand.Take(note, CommandKinds.Of(note)), nowNanos: 1);
+        var note = new UnansweredNote();
+        note.Ask(new NoteCommand(id));
+        (loop ?? _loop).Handle(note, nowNanos: 1);
+    }
+
+    private sealed class UnansweredNote : PendingCommand
+    {
+        protected override void Completed() => Assert.Fail("the ports have it");
     }
 
     private sealed class Ports : ITurnPorts

@@ -130,7 +130,8 @@ public sealed class CheckpointKeeperTests : IAsyncLifetime, IAsyncDisposable
         public ValueTask<long> DurableSequenceAsync(string tenant, CancellationToken cancellationToken) =>
             ValueTask.FromResult(Durable[tenant]);
 
-        public ValueTask<Answer> SubmitAsync(string tenant, Command command) => throw new NotSupportedException();
+        public void Submit(string tenant, Command command, PendingCommand pending) =>
+            throw new NotSupportedException();
 
         public ValueTask<IReadOnlyList<LedgerEvent>> ReadAsync(
             string tenant, long fromSequence, int eventsMax, CancellationToken cancellationToken) =>

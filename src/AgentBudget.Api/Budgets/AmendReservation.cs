@@ -8,22 +8,25 @@ namespace AgentBudget.Api.Budgets;
 
 /// <summary>AmendReservation: validate, ask the tenant, answer what its event says.</summary>
 internal sealed class AmendReservation(ApiContext context)
+    : SpendMethod<AmendReservationRequest, AmendReservationResponse>(context)
 {
     private static readonly AccessRule Rule = AccessPolicy.Of("/agentbudget.v1.BudgetService/AmendReservation");
 
-    internal async ValueTask<AmendReservationResponse> HandleAsync(AmendReservationRequest request, RpcCall call)
+    internal override TenantCommand Read(AmendReservationRequest request, RpcCall call)
     {
         FieldFaults faults = default;
-        SessionPlace place = context.Callers.SessionOf(call, Rule, request.SessionToken, ref faults);
+        SessionPlace place = Context.Callers.SessionOf(call, Rule, request.SessionToken, ref faults);
         Check(request, ref faults);
         faults.ThrowIfAny();
 
         if (!Names.TryParseReservation(request.ReservationId, out long reservation))
             throw ApiErrors.ReservationNotFound();
         request.SessionToken = "";
-        Answer answer = await context.SubmitAsync(place.Tenant, new AmendCommand(place.Number, reservation, request));
-        return ReservationViews.Amended(answer.Event!, await context.CurrencyOfAsync(place.Tenant));
+        return new TenantCommand(place.Tenant, new AmendCommand(place.Number, reservation, request));
     }
+
+    internal override AmendReservationResponse View(LedgerEvent ledgerEvent, string currency) =>
+        ReservationViews.Amended(ledgerEvent, currency);
 
     private static void Check(AmendReservationRequest request, ref FieldFaults faults)
     {

@@ -1,25 +1,22 @@
-using System.Runtime.CompilerServices;
 using AgentBudget.Api.Access;
 using AgentBudget.Api.Budgets.Providers;
 using AgentBudget.Api.Errors;
 using AgentBudget.Grains;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Rpc;
-using AgentBudget.Runtime;
-using Outcome = AgentBudget.Grains.Outcome;
 
 namespace AgentBudget.Api.Budgets;
 
 /// <summary>CommitTokens: validate, settle, answer what the event says.</summary>
 internal sealed class CommitTokens(ApiContext context)
+    : SpendMethod<CommitTokensRequest, CommitTokensResponse>(context)
 {
     private static readonly AccessRule Rule = AccessPolicy.Of("/agentbudget.v1.BudgetService/CommitTokens");
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    internal async ValueTask<CommitTokensResponse> HandleAsync(CommitTokensRequest request, RpcCall call)
+    internal override TenantCommand Read(CommitTokensRequest request, RpcCall call)
     {
         FieldFaults faults = default;
-        SessionPlace place = context.Callers.SessionOf(call, Rule, request.SessionToken, ref faults);
+        SessionPlace place = Context.Callers.SessionOf(call, Rule, request.SessionToken, ref faults);
         Check(request, ref faults);
         faults.ThrowIfAny();
 
@@ -27,19 +24,11 @@ internal sealed class CommitTokens(ApiContext context)
         if (!Names.TryParseReservation(request.ReservationId, out long reservation))
             throw ApiErrors.ReservationNotFound();
         request.SessionToken = "";
-        try
-        {
-            Answer answer = await context.Host.SubmitAsync(
-                place.Tenant, new CommitCommand(place.Number, reservation, request));
-            if (answer.Outcome != Outcome.Done)
-                throw ErrorMap.Of(answer.Outcome, answer.Faults);
-            return ReservationViews.Settled(answer.Event!, await context.CurrencyOfAsync(place.Tenant));
-        }
-        catch (TenantException fault)
-        {
-            throw ErrorMap.Of(fault);
-        }
+        return new TenantCommand(place.Tenant, new CommitCommand(place.Number, reservation, request));
     }
+
+    internal override CommitTokensResponse View(LedgerEvent ledgerEvent, string currency) =>
+        ReservationViews.Settled(ledgerEvent, currency);
 
     private static void Check(CommitTokensRequest request, ref FieldFaults faults)
     {

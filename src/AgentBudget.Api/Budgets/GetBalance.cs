@@ -4,6 +4,7 @@ using AgentBudget.Grains;
 using AgentBudget.Identity;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Rpc;
+using AgentBudget.Runtime;
 using Outcome = AgentBudget.Grains.Outcome;
 
 namespace AgentBudget.Api.Budgets;

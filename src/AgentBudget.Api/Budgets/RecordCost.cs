@@ -8,20 +8,23 @@ namespace AgentBudget.Api.Budgets;
 
 /// <summary>RecordCost: validate, ask the tenant, answer what its event says.</summary>
 internal sealed class RecordCost(ApiContext context)
+    : SpendMethod<RecordCostRequest, RecordCostResponse>(context)
 {
     private static readonly AccessRule Rule = AccessPolicy.Of("/agentbudget.v1.BudgetService/RecordCost");
 
-    internal async ValueTask<RecordCostResponse> HandleAsync(RecordCostRequest request, RpcCall call)
+    internal override TenantCommand Read(RecordCostRequest request, RpcCall call)
     {
         FieldFaults faults = default;
-        SessionPlace place = context.Callers.SessionOf(call, Rule, request.SessionToken, ref faults);
+        SessionPlace place = Context.Callers.SessionOf(call, Rule, request.SessionToken, ref faults);
         Check(request, ref faults);
         faults.ThrowIfAny();
 
         request.SessionToken = "";
-        Answer answer = await context.SubmitAsync(place.Tenant, new RecordCostCommand(place.Number, request));
-        return ReservationViews.Recorded(answer.Event!, await context.CurrencyOfAsync(place.Tenant));
+        return new TenantCommand(place.Tenant, new RecordCostCommand(place.Number, request));
     }
+
+    internal override RecordCostResponse View(LedgerEvent ledgerEvent, string currency) =>
+        ReservationViews.Recorded(ledgerEvent, currency);
 
     private static void Check(RecordCostRequest request, ref FieldFaults faults)
     {

@@ -8,13 +8,14 @@ namespace AgentBudget.Api.Budgets;
 
 /// <summary>ReleaseTokens: validate, give the hold back, answer what the event says.</summary>
 internal sealed class ReleaseTokens(ApiContext context)
+    : SpendMethod<ReleaseTokensRequest, ReleaseTokensResponse>(context)
 {
     private static readonly AccessRule Rule = AccessPolicy.Of("/agentbudget.v1.BudgetService/ReleaseTokens");
 
-    internal async ValueTask<ReleaseTokensResponse> HandleAsync(ReleaseTokensRequest request, RpcCall call)
+    internal override TenantCommand Read(ReleaseTokensRequest request, RpcCall call)
     {
         FieldFaults faults = default;
-        SessionPlace place = context.Callers.SessionOf(call, Rule, request.SessionToken, ref faults);
+        SessionPlace place = Context.Callers.SessionOf(call, Rule, request.SessionToken, ref faults);
         FieldChecks.RequestId(ref faults, request.RequestId);
         FieldChecks.Text(ref faults, "reason", request.Reason);
         if (request.ReservationId.Length == 0)
@@ -24,8 +25,9 @@ internal sealed class ReleaseTokens(ApiContext context)
         if (!Names.TryParseReservation(request.ReservationId, out long reservation))
             throw ApiErrors.ReservationNotFound();
         request.SessionToken = "";
-        Answer answer = await context.SubmitAsync(
-            place.Tenant, new ReleaseCommand(place.Number, reservation, request));
-        return ReservationViews.Released(answer.Event!, await context.CurrencyOfAsync(place.Tenant));
+        return new TenantCommand(place.Tenant, new ReleaseCommand(place.Number, reservation, request));
     }
+
+    internal override ReleaseTokensResponse View(LedgerEvent ledgerEvent, string currency) =>
+        ReservationViews.Released(ledgerEvent, currency);
 }

@@ -1,41 +1,30 @@
-using System.Runtime.CompilerServices;
 using AgentBudget.Api.Access;
-using AgentBudget.Api.Errors;
 using AgentBudget.Grains;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Rpc;
-using AgentBudget.Runtime;
-using Outcome = AgentBudget.Grains.Outcome;
 
 namespace AgentBudget.Api.Budgets;
 
 /// <summary>ReserveTokens: validate, ask the tenant, answer what its event says.</summary>
 internal sealed class ReserveTokens(ApiContext context)
+    : SpendMethod<ReserveTokensRequest, ReserveTokensResponse>(context)
 {
     private static readonly AccessRule Rule = AccessPolicy.Of("/agentbudget.v1.BudgetService/ReserveTokens");
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    internal async ValueTask<ReserveTokensResponse> HandleAsync(ReserveTokensRequest request, RpcCall call)
+    internal override TenantCommand Read(ReserveTokensRequest request, RpcCall call)
     {
         FieldFaults faults = default;
-        SessionPlace place = context.Callers.SessionOf(call, Rule, request.SessionToken, ref faults);
+        SessionPlace place = Context.Callers.SessionOf(call, Rule, request.SessionToken, ref faults);
         Check(request, ref faults);
         faults.ThrowIfAny();
 
         // A retry may come with a renewed token, and no token belongs into the ledger.
         request.SessionToken = "";
-        try
-        {
-            Answer answer = await context.Host.SubmitAsync(place.Tenant, new ReserveCommand(place.Number, request));
-            if (answer.Outcome != Outcome.Done)
-                throw ErrorMap.Of(answer.Outcome, answer.Faults);
-            return ReservationViews.Reserved(answer.Event!, await context.CurrencyOfAsync(place.Tenant));
-        }
-        catch (TenantException fault)
-        {
-            throw ErrorMap.Of(fault);
-        }
+        return new TenantCommand(place.Tenant, new ReserveCommand(place.Number, request));
     }
+
+    internal override ReserveTokensResponse View(LedgerEvent ledgerEvent, string currency) =>
+        ReservationViews.Reserved(ledgerEvent, currency);
 
     private static void Check(ReserveTokensRequest request, ref FieldFaults faults)
     {

@@ -1,16 +1,18 @@
-using System.Runtime.CompilerServices;
 using AgentBudget.Api.Errors;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Rpc;
+using AgentBudget.Runtime;
 using Microsoft.Extensions.Logging;
 using Status = AgentBudget.Protocol.Rpc.Status;
 
 namespace AgentBudget.Api.Budgets;
 
 /// <summary>
-/// Spend: the items of one gateway's stream, each handled by the handler of the method it stands for.
+/// Spend: the items of one gateway's stream, each read and answered as by the method it stands for. Nothing that an
+/// item does ends its stream.
 /// </summary>
 internal sealed partial class SpendItems(
+    ApiContext context,
     ReserveTokens reserve,
     CommitTokens commit,
     ReleaseTokens release,
@@ -18,61 +20,94 @@ internal sealed partial class SpendItems(
     RecordCost recordCost,
     ILogger<SpendItems> logger)
 {
+    internal ApiContext Context => context;
+
     internal Task HandleAsync(
         IRpcStreamReader<SpendRequest> requests, IRpcStreamWriter<SpendResponse> responses, RpcCall call) =>
         new SpendStream(this, requests, responses, call).RunAsync();
 
-    /// <summary>Answers one item, with a status when it fails: nothing that an item does ends its stream.</summary>
-    /// <param name="request">The item; its messages are the ledger's from here on.</param>
-    /// <param name="call">The stream. Looked at before the first await only.</param>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    internal async ValueTask<SpendResponse> AnswerAsync(SpendRequest request, RpcCall call)
+    /// <summary>What an item asks. Throws what is to be its status instead.</summary>
+    internal TenantCommand Read(SpendRequest request, RpcCall call)
     {
-        SpendResponse response = new() { CorrelationId = request.CorrelationId };
+        switch (request.ItemCase)
+        {
+            case SpendRequest.ItemOneofCase.Reserve:
+                return reserve.Read(request.Reserve, call);
+            case SpendRequest.ItemOneofCase.Commit:
+                return commit.Read(request.Commit, call);
+            case SpendRequest.ItemOneofCase.Release:
+                return release.Read(request.Release, call);
+            case SpendRequest.ItemOneofCase.Amend:
+                return amend.Read(request.Amend, call);
+            case SpendRequest.ItemOneofCase.RecordCost:
+                return recordCost.Read(request.RecordCost, call);
+            default:
+                FieldFaults faults = default;
+                faults.Add("item", "must be one of reserve, commit, release, amend and record_cost");
+                throw faults.ToException();
+        }
+    }
+
+    /// <summary>The response to an item whose tenant has answered.</summary>
+    internal SpendResponse Answered(SpendRequest request, PendingCommand pending, string currency)
+    {
+        if (ErrorMap.Of(pending) is { } error)
+            return Failed(request, error);
         try
         {
-            switch (request.ItemCase)
-            {
-                case SpendRequest.ItemOneofCase.Reserve:
-                    response.Reserve = await reserve.HandleAsync(request.Reserve, call);
-                    break;
-                case SpendRequest.ItemOneofCase.Commit:
-                    response.Commit = await commit.HandleAsync(request.Commit, call);
-                    break;
-                case SpendRequest.ItemOneofCase.Release:
-                    response.Release = await release.HandleAsync(request.Release, call);
-                    break;
-                case SpendRequest.ItemOneofCase.Amend:
-                    response.Amend = await amend.HandleAsync(request.Amend, call);
-                    break;
-                case SpendRequest.ItemOneofCase.RecordCost:
-                    response.RecordCost = await recordCost.HandleAsync(request.RecordCost, call);
-                    break;
-                case SpendRequest.ItemOneofCase.None:
-                    FieldFaults faults = default;
-                    faults.Add("item", "must be one of reserve, commit, release, amend and record_cost");
-                    throw faults.ToException();
-            }
-        }
-        catch (RpcException failure)
-        {
-            response.Status = StatusOf(failure);
+            SpendResponse response = new() { CorrelationId = request.CorrelationId };
+            View(request.ItemCase, pending.Decided.Event!, currency, response);
+            return response;
         }
         catch (Exception defect)
         {
-            Log.ItemFailed(logger, defect, request.ItemCase);
-            response.Status = StatusOf(ApiErrors.Defect());
+            return Failed(request, defect);
         }
-
-        return response;
     }
 
-    private static Status StatusOf(RpcException failure) => new()
+    /// <summary>The response to an item that failed.</summary>
+    internal SpendResponse Failed(SpendRequest request, Exception failure)
     {
-        Code = failure.Status.Code,
-        Message = failure.Status.Message,
-        Details = { failure.Status.Details },
-    };
+        if (failure is not RpcException error)
+        {
+            Log.ItemFailed(logger, failure, request.ItemCase);
+            error = ApiErrors.Defect();
+        }
+
+        return new SpendResponse
+        {
+            CorrelationId = request.CorrelationId,
+            Status = new Status
+            {
+                Code = error.Status.Code,
+                Message = error.Status.Message,
+                Details = { error.Status.Details },
+            },
+        };
+    }
+
+    private void View(
+        SpendRequest.ItemOneofCase item, LedgerEvent ledgerEvent, string currency, SpendResponse response)
+    {
+        switch (item)
+        {
+            case SpendRequest.ItemOneofCase.Reserve:
+                response.Reserve = reserve.View(ledgerEvent, currency);
+                break;
+            case SpendRequest.ItemOneofCase.Commit:
+                response.Commit = commit.View(ledgerEvent, currency);
+                break;
+            case SpendRequest.ItemOneofCase.Release:
+                response.Release = release.View(ledgerEvent, currency);
+                break;
+            case SpendRequest.ItemOneofCase.Amend:
+                response.Amend = amend.View(ledgerEvent, currency);
+                break;
+            case SpendRequest.ItemOneofCase.RecordCost:
+                response.RecordCost = recordCost.View(ledgerEvent, currency);
+                break;
+        }
+    }
 
     private static partial class Log
     {

@@ -20,11 +20,14 @@ internal sealed class SpendStream(
     private readonly Lock _gate = new();
     private readonly Wakeup _answered = new();
     private readonly Wakeup _hasRoom = new();
+    private readonly Stack<SpendItem> _idle = new();
     private List<SpendResponse> _answers = [];
     private List<SpendResponse> _sending = [];
     private int _inFlight;
     private volatile bool _isReadToEnd;
     private volatile bool _isBroken;
+
+    internal RpcCall Call => call;
 
     /// <summary>
     /// Ends when the caller has closed its side and everything is answered, or with what ended the reading: then too
@@ -80,22 +83,22 @@ internal sealed class SpendStream(
     private void Start(SpendRequest request)
     {
         Interlocked.Increment(ref _inFlight);
-        ValueTask<SpendResponse> answer = items.AnswerAsync(request, call);
-        if (answer.IsCompletedSuccessfully)
-            Add(answer.Result);
-        else
-            _ = AddLaterAsync(answer);
+        SpendItem? item;
+        lock (_gate)
+            _idle.TryPop(out item);
+        item ??= new SpendItem(items, this);
+        item.Start(request);
     }
 
-    private async Task AddLaterAsync(ValueTask<SpendResponse> answer) => Add(await answer);
-
-    private void Add(SpendResponse response)
+    /// <summary>Takes the answer of an item, which is free from then on.</summary>
+    internal void Add(SpendResponse response, SpendItem item)
     {
         bool isFirst;
         lock (_gate)
         {
             isFirst = _answers.Count == 0;
             _answers.Add(response);
+            _idle.Push(item);
         }
 
         if (isFirst)

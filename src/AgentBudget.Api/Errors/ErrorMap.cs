@@ -21,6 +21,12 @@ internal static class ErrorMap
     /// <summary>The store is read back before anything else is served.</summary>
     private static readonly TimeSpan UnknownRetry = TimeSpan.FromSeconds(1);
 
+    /// <summary>The error of a command that was not done; null for one that was.</summary>
+    internal static RpcException? Of(PendingCommand pending) =>
+        pending.Failure is { } fault ? Of(fault)
+        : pending.Decided.Outcome == Outcome.Done ? null
+        : Of(pending.Decided.Outcome, pending.Decided.Faults);
+
     /// <summary>The error of an outcome other than <see cref="Outcome.Done"/>.</summary>
     internal static RpcException Of(Outcome outcome, IReadOnlyList<Fault>? faults = null)
     {

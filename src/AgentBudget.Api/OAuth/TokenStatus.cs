@@ -2,6 +2,7 @@ using System.Text.Json;
 using AgentBudget.Grains;
 using AgentBudget.Identity;
 using AgentBudget.Protocol.V1;
+using AgentBudget.Runtime;
 using Google.Protobuf.WellKnownTypes;
 using Microsoft.AspNetCore.Http;
 

@@ -5,42 +5,84 @@ using Google.Protobuf.Reflection;
 
 namespace AgentBudget.Rpc.Server;
 
-/// <summary>One request, one response. The whole call is one state machine, so waiting costs one allocation.</summary>
+/// <summary>One request, one response.</summary>
+/// <remarks>
+/// Mostly the message is there at the first look and the response is not: such a call waits in a state machine that
+/// holds no more than it needs then.
+/// </remarks>
 internal sealed class UnaryMethod<TRequest, TResponse>(
     MethodDescriptor descriptor, UnaryHandler<TRequest, TResponse> handler) : RpcMethod(descriptor)
     where TRequest : class, IMessage<TRequest>
     where TResponse : class, IMessage<TResponse>
 {
     /// <inheritdoc/>
-    internal override async Task RunAsync(HttpCall call)
+    internal override Task RunAsync(HttpCall call)
     {
         try
         {
-            PipeReader reader = call.BodyReader;
             IMessage? message = null;
-            do
-            {
-                if (!reader.TryRead(out ReadResult result))
-                {
-                    call.AwaitMessage();
-                    result = await reader.ReadAsync(CancellationToken.None);
-                }
-
-                if (call.TryTakeMessage(result, ref message))
-                    break;
-            }
-            while (true);
-            call.Unwatch();
-            if (call.IsDeadlinePassed)
-                throw Faults.DeadlinePassed();
-            TResponse response = await handler((TRequest)message, call);
-            if (call.IsDeadlinePassed)
-                throw Faults.DeadlinePassed();
-            call.Respond(response);
+            if (!call.BodyReader.TryRead(out ReadResult result) || !call.TryTakeMessage(result, ref message))
+                return RunSlowlyAsync(call, message);
+            ValueTask<TResponse> response = Handle(call, message);
+            if (!response.IsCompleted)
+                return RespondAsync(call, response);
+            Respond(call, response.Result);
         }
         catch (Exception failure)
         {
             call.Fail(failure);
         }
+
+        return Task.CompletedTask;
+    }
+
+    private static async Task RespondAsync(HttpCall call, ValueTask<TResponse> response)
+    {
+        try
+        {
+            Respond(call, await response);
+        }
+        catch (Exception failure)
+        {
+            call.Fail(failure);
+        }
+    }
+
+    private async Task RunSlowlyAsync(HttpCall call, IMessage? message)
+    {
+        try
+        {
+            PipeReader reader = call.BodyReader;
+            ReadResult result;
+            do
+            {
+                if (!reader.TryRead(out result))
+                {
+                    call.AwaitMessage();
+                    result = await reader.ReadAsync(CancellationToken.None);
+                }
+            }
+            while (!call.TryTakeMessage(result, ref message));
+            Respond(call, await Handle(call, message));
+        }
+        catch (Exception failure)
+        {
+            call.Fail(failure);
+        }
+    }
+
+    private ValueTask<TResponse> Handle(HttpCall call, IMessage message)
+    {
+        call.Unwatch();
+        if (call.IsDeadlinePassed)
+            throw Faults.DeadlinePassed();
+        return handler((TRequest)message, call);
+    }
+
+    private static void Respond(HttpCall call, TResponse response)
+    {
+        if (call.IsDeadlinePassed)
+            throw Faults.DeadlinePassed();
+        call.Respond(response);
     }
 }

@@ -1,4 +1,3 @@
-using AgentBudget.Grains;
 using AgentBudget.Runtime.Events;
 using AgentBudget.Runtime.Turns;
 using AgentBudget.Storage.Journal;
@@ -78,17 +77,14 @@ internal sealed partial class TenantSlot : IThreadPoolWorkItem, IAppendCompletio
     public int WaitingSettlements => Volatile.Read(ref _waitingSettlements);
 
     /// <summary>Takes a command in, or turns it away. Any thread.</summary>
-    public ValueTask<Answer> SubmitAsync(Command command)
+    public void Submit(PendingCommand pending)
     {
-        CommandKind kind = CommandKinds.Of(command);
-        if (!TryEnter(kind))
+        if (!TryEnter(pending.Kind))
         {
-            return ValueTask.FromException<Answer>(new TenantException(
-                TenantFault.Busy, $"too many requests wait for tenant '{Tenant}'"));
+            pending.Complete(new TenantException(TenantFault.Busy, $"too many requests wait for tenant '{Tenant}'"));
+            return;
         }
 
-        PendingCommand pending = PendingCommand.Take(command, kind);
-        ValueTask<Answer> task = pending.Task;
         PendingCommand? newest = Volatile.Read(ref _intake);
         while (true)
         {
@@ -99,7 +95,6 @@ internal sealed partial class TenantSlot : IThreadPoolWorkItem, IAppendCompletio
         }
 
         Schedule();
-        return task;
     }
 
     /// <summary>The store's answer. Any thread; one append is under way at most.</summary>

@@ -78,6 +78,7 @@ public sealed class SpendStreamTests
     private static Task RunAsync(Requests requests, Responses responses)
     {
         SpendItems items = new(
+            null!,
             new ReserveTokens(null!),
             new CommitTokens(null!),
             new ReleaseTokens(null!),
