@@ -117,6 +117,11 @@ internal sealed partial class StoreThread : IDisposable
             Fail(exception);
             throw _failure!;
         }
+        catch (IOException exception)
+        {
+            Fail(exception);
+            throw _failure!;
+        }
     }
 
     private void Run()

@@ -1,5 +1,6 @@
 using AgentBudget.Storage.Sqlite.Files;
 using Microsoft.Data.Sqlite;
+using Microsoft.Win32.SafeHandles;
 using SQLitePCL;
 
 namespace AgentBudget.Storage.Sqlite.Engine;
@@ -13,11 +14,13 @@ internal sealed class SqliteEngine : IDisposable
     private const long SchemaVersion = 1;
 
     // The lock mode comes first: with it the log needs no shared memory file. Pages are written at commit only, in one
-    // go. A checkpoint is ours to choose: it runs between groups, on this connection.
+    // go. A checkpoint is ours to choose: it runs between groups, on this connection. So is the sync of a commit, since
+    // SQLite syncs the log's times with its bytes, which is a second write one after the other (see Commit); NORMAL
+    // still syncs the log before a checkpoint, and the database after it.
     private const string Settings = """
         PRAGMA locking_mode = EXCLUSIVE;
         PRAGMA journal_mode = WAL;
-        PRAGMA synchronous = FULL;
+        PRAGMA synchronous = NORMAL;
         PRAGMA wal_autocheckpoint = 0;
         PRAGMA journal_size_limit = 16777216;
         PRAGMA cache_spill = OFF;
@@ -47,18 +50,21 @@ internal sealed class SqliteEngine : IDisposable
     private readonly SqliteStatement _begin;
     private readonly SqliteStatement _commit;
     private readonly SqliteStatement _rollback;
+    private readonly SafeFileHandle _log;
     private long _loggedPages;
 
-    private SqliteEngine(SqliteConnection connection)
+    private SqliteEngine(SqliteConnection connection, StoreFolder folder)
     {
         _connection = connection;
         Database = connection.Handle ?? throw new StoreException("SQLite opened no database");
         _ = raw.sqlite3_extended_result_codes(Database, 1);
         Run(Settings);
         CheckSetting("journal_mode", "wal");
-        CheckSetting("synchronous", "2");
+        CheckSetting("synchronous", "1");
         CheckSetting("locking_mode", "exclusive");
         CreateSchemaIfMissing();
+        // There as long as the connection is open, since the lock mode is exclusive.
+        _log = StoreFolder.Open(folder.WriteAheadLog, FileMode.Open, FileShare.ReadWrite, FileOptions.None);
         _begin = Prepare("BEGIN IMMEDIATE");
         _commit = Prepare("COMMIT");
         _rollback = Prepare("ROLLBACK");
@@ -80,7 +86,7 @@ internal sealed class SqliteEngine : IDisposable
         try
         {
             connection.Open();
-            return new SqliteEngine(connection);
+            return new SqliteEngine(connection, folder);
         }
         catch (Exception exception) when (exception is SqliteException or SqliteFaultException or StoreException)
         {
@@ -99,8 +105,15 @@ internal sealed class SqliteEngine : IDisposable
 
     public void Begin() => _begin.Execute();
 
-    /// <summary>Durable when it returns.</summary>
-    public void Commit() => _commit.Execute();
+    /// <summary>
+    /// Durable when it returns. Throws <see cref="IOException"/> when the log could not be synced: whether the
+    /// transaction is durable is not known then.
+    /// </summary>
+    public void Commit()
+    {
+        _commit.Execute();
+        NativeFiles.SyncData(_log);
+    }
 
     /// <summary>Undoes the transaction unless SQLite already has.</summary>
     public void Rollback()
@@ -130,6 +143,7 @@ internal sealed class SqliteEngine : IDisposable
     public void Dispose()
     {
         foreach (SqliteStatement statement in _statements) statement.Dispose();
+        _log.Dispose();
         _connection.Dispose();
     }
 
