@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.IO.Pipelines;
 using AgentBudget.Rpc.Wire;
 using Google.Protobuf;
 using Microsoft.AspNetCore.Http;
@@ -18,44 +17,36 @@ internal sealed partial class HttpCall
     }
 
     /// <summary>Takes the next message of a stream out of what was read.</summary>
-    /// <param name="result">What the body reader returned; it is advanced here.</param>
+    /// <param name="buffer">What is left of it; less after a message was taken, nothing after a fault.</param>
+    /// <param name="isCompleted">Nothing comes behind it.</param>
     /// <param name="message">Null at the end of the stream.</param>
     /// <returns>False when neither a whole message nor the end is there yet.</returns>
     /// <exception cref="RpcException">The stream goes on with something that is not a readable message.</exception>
-    internal bool TryTakeNext(in ReadResult result, out IMessage? message)
+    internal bool TryTakeNext(ref ReadOnlySequence<byte> buffer, bool isCompleted, out IMessage? message)
     {
         message = null;
-        ReadOnlySequence<byte> buffer = result.Buffer;
-        SequencePosition rest = buffer.End;
-        try
+        ReadOnlySequence<byte> whole = buffer;
+        buffer = whole.Slice(whole.End);
+        if (_isMessageLate)
+            throw Faults.MessageLate(_server.Options.MessageArrivalMax);
+        long frameBytes = FrameBytes(whole, out byte flags);
+        if (frameBytes > 0 && whole.Length >= frameBytes)
         {
-            if (_isMessageLate)
-                throw Faults.MessageLate(_server.Options.MessageArrivalMax);
-            long frameBytes = FrameBytes(buffer, out byte flags);
-            if (frameBytes > 0 && buffer.Length >= frameBytes)
-            {
-                ReadOnlySequence<byte> frame = buffer.Slice(0, frameBytes);
-                message = Parse(frame.Slice(MessageFrame.PrefixBytes), flags == MessageFrame.Compressed);
-                rest = frame.End;
-                Volatile.Write(ref _arrivalDeadlineTimestamp, 0);
-                return true;
-            }
-
-            if (result.IsCompleted)
-                return buffer.IsEmpty ? true : throw Faults.MessageIncomplete();
-
-            // An idle stream may wait as long as it likes, a message that has begun may not.
-            if (!buffer.IsEmpty && _arrivalDeadlineTimestamp == 0)
-                Volatile.Write(ref _arrivalDeadlineTimestamp, _server.ArrivalDeadline());
-            rest = buffer.Start;
-            return false;
+            ReadOnlySequence<byte> frame = whole.Slice(0, frameBytes);
+            message = Parse(frame.Slice(MessageFrame.PrefixBytes), flags == MessageFrame.Compressed);
+            buffer = whole.Slice(frame.End);
+            Volatile.Write(ref _arrivalDeadlineTimestamp, 0);
+            return true;
         }
-        finally
-        {
-            // What is looked at and left would be returned at once by the next read, so only a taken message is not
-            // looked beyond.
-            _requestBody.Reader.AdvanceTo(rest, message is null ? buffer.End : rest);
-        }
+
+        if (isCompleted)
+            return whole.IsEmpty ? true : throw Faults.MessageIncomplete();
+
+        // An idle stream may wait as long as it likes, a message that has begun may not.
+        if (!whole.IsEmpty && _arrivalDeadlineTimestamp == 0)
+            Volatile.Write(ref _arrivalDeadlineTimestamp, _server.ArrivalDeadline());
+        buffer = whole;
+        return false;
     }
 
     /// <summary>What a failed read of the stream means to its handler.</summary>

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using System.IO.Pipelines;
 using Google.Protobuf;
@@ -12,6 +13,9 @@ namespace AgentBudget.Rpc.Server;
 internal sealed class RequestStream<TRequest>(HttpCall call) : IRpcStreamReader<TRequest>
     where TRequest : class, IMessage<TRequest>
 {
+    private ReadOnlySequence<byte> _held; // Of what was read from the pipe, what is not taken yet.
+    private bool _isHolding;
+    private bool _isCompleted;
     private bool _isEnded;
     private volatile bool _isOver;
     private int _isReading;
@@ -23,11 +27,13 @@ internal sealed class RequestStream<TRequest>(HttpCall call) : IRpcStreamReader<
         Enter();
         try
         {
-            message = null;
-            if (_isEnded || !call.BodyReader.TryRead(out ReadResult result))
-                return false;
-            _isEnded = call.TryTakeNext(result, out IMessage? next) && next is null;
-            message = (TRequest?)next;
+            while (!TryTake(out message))
+            {
+                if (!call.BodyReader.TryRead(out ReadResult result))
+                    return false;
+                Hold(result);
+            }
+
             return message is not null;
         }
         catch (Exception failure)
@@ -46,21 +52,18 @@ internal sealed class RequestStream<TRequest>(HttpCall call) : IRpcStreamReader<
         Enter();
         try
         {
-            while (!_isEnded)
+            TRequest? message;
+            while (!TryTake(out message))
             {
                 PipeReader reader = call.BodyReader;
                 if (!reader.TryRead(out ReadResult result))
                     result = await reader.ReadAsync(call.Cancellation);
                 if (_isOver)
-                    break;
-                if (!call.TryTakeNext(result, out IMessage? next))
-                    continue;
-                if (next is not null)
-                    return (TRequest)next;
-                _isEnded = true;
+                    return null;
+                Hold(result);
             }
 
-            return null;
+            return message;
         }
         catch (Exception failure)
         {
@@ -78,6 +81,51 @@ internal sealed class RequestStream<TRequest>(HttpCall call) : IRpcStreamReader<
         _isOver = true;
         if (Volatile.Read(ref _isReading) != 0)
             call.CutRequest();
+        else
+            LetGo();
+    }
+
+    /// <summary>
+    /// Takes the next message of what is held; null at the end of the stream. False when there is no whole one, and
+    /// then nothing is held: a pipe is asked once for what has arrived together, not once for each message.
+    /// </summary>
+    private bool TryTake(out TRequest? message)
+    {
+        message = null;
+        if (_isEnded)
+            return true;
+        if (!_isHolding)
+            return false;
+        bool isTaken = false;
+        try
+        {
+            isTaken = call.TryTakeNext(ref _held, _isCompleted, out IMessage? next);
+            message = (TRequest?)next;
+            _isEnded = isTaken && next is null;
+            return isTaken;
+        }
+        finally
+        {
+            if (!isTaken || _isEnded)
+                LetGo();
+        }
+    }
+
+    private void Hold(in ReadResult result)
+    {
+        _held = result.Buffer;
+        _isCompleted = result.IsCompleted;
+        _isHolding = true;
+    }
+
+    // What is left is the beginning of a message, and looked at: the next read waits for more.
+    private void LetGo()
+    {
+        if (!_isHolding)
+            return;
+        _isHolding = false;
+        call.BodyReader.AdvanceTo(_held.Start, _held.End);
+        _held = default;
     }
 
     private void Enter()
