@@ -26,7 +26,7 @@ internal sealed partial class TenantSlot : IThreadPoolWorkItem, IAppendCompletio
     /// A group waits at most this long for commands that are arriving. A silo that is full answers more calls with
     /// larger groups, and sooner; one that is not finds nothing arriving and does not wait.
     /// </summary>
-    private static readonly TimeSpan HoldBackMax = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan HoldBackMax = TimeSpan.FromMilliseconds(2);
 
     private const int NoOutcome = 0; // Otherwise the outcome's number plus one.
 
