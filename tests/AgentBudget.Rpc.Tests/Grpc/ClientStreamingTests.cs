@@ -92,6 +92,22 @@ public sealed class ClientStreamingTests
     }
 
     [Fact]
+    public async Task Requests_that_arrived_and_were_not_read_disturb_nobody()
+    {
+        await using TestServer server = await TestServer.StartAsync(setup => setup.Collect = async (requests, _) =>
+            new EchoResponse { Text = (await requests.ReadAsync())!.Text });
+        byte[] body = [.. "abc".SelectMany(letter => RawClient.Frame(new EchoRequest { Text = $"{letter}" }))];
+        byte[] message = RawClient.Frame(new EchoResponse { Text = "a" });
+        for (int i = 0; i < 3; i++)
+        {
+            RawAnswer http1 = await server.Raw.ConnectAsync(RawClient.CollectPath, body, "application/connect+proto");
+            Assert.Equal([.. message, .. RawClient.Frame(2, "{}"u8.ToArray())], http1.Body);
+            RawAnswer http2 = await server.Raw.GrpcAsync(RawClient.CollectPath, new ByteArrayContent(body));
+            Assert.Equal(message, http2.Body);
+        }
+    }
+
+    [Fact]
     public async Task Connect_unary_content_types_do_not_fit_a_stream()
     {
         await using TestServer server = await TestServer.StartAsync();
