@@ -37,18 +37,14 @@ internal sealed class SpendItem(SpendItems items, SpendStream stream) : PendingC
 
     private async Task SubmitFirstAsync(TenantCommand command)
     {
-        string currency;
         try
         {
-            currency = await items.Context.CurrencyOfAsync(command.Tenant);
+            Submit(command, await items.Context.CurrencyOfAsync(command.Tenant));
         }
         catch (Exception failure)
         {
             End(items.Failed(_request!, failure));
-            return;
         }
-
-        Submit(command, currency);
     }
 
     private void End(SpendResponse response)

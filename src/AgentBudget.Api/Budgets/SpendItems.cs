@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using AgentBudget.Api.Errors;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Rpc;
@@ -55,8 +56,8 @@ internal sealed partial class SpendItems(
             return Failed(request, error);
         try
         {
-            SpendResponse response = new() { CorrelationId = request.CorrelationId };
-            View(request.ItemCase, pending.Decided.Event!, currency, response);
+            SpendResponse response = View(request.ItemCase, pending.Decided.Event!, currency);
+            response.CorrelationId = request.CorrelationId;
             return response;
         }
         catch (Exception defect)
@@ -86,28 +87,16 @@ internal sealed partial class SpendItems(
         };
     }
 
-    private void View(
-        SpendRequest.ItemOneofCase item, LedgerEvent ledgerEvent, string currency, SpendResponse response)
-    {
-        switch (item)
+    private SpendResponse View(SpendRequest.ItemOneofCase item, LedgerEvent ledgerEvent, string currency) =>
+        item switch
         {
-            case SpendRequest.ItemOneofCase.Reserve:
-                response.Reserve = reserve.View(ledgerEvent, currency);
-                break;
-            case SpendRequest.ItemOneofCase.Commit:
-                response.Commit = commit.View(ledgerEvent, currency);
-                break;
-            case SpendRequest.ItemOneofCase.Release:
-                response.Release = release.View(ledgerEvent, currency);
-                break;
-            case SpendRequest.ItemOneofCase.Amend:
-                response.Amend = amend.View(ledgerEvent, currency);
-                break;
-            case SpendRequest.ItemOneofCase.RecordCost:
-                response.RecordCost = recordCost.View(ledgerEvent, currency);
-                break;
-        }
-    }
+            SpendRequest.ItemOneofCase.Reserve => new() { Reserve = reserve.View(ledgerEvent, currency) },
+            SpendRequest.ItemOneofCase.Commit => new() { Commit = commit.View(ledgerEvent, currency) },
+            SpendRequest.ItemOneofCase.Release => new() { Release = release.View(ledgerEvent, currency) },
+            SpendRequest.ItemOneofCase.Amend => new() { Amend = amend.View(ledgerEvent, currency) },
+            SpendRequest.ItemOneofCase.RecordCost => new() { RecordCost = recordCost.View(ledgerEvent, currency) },
+            _ => throw new UnreachableException($"an item of {item} is not asked"),
+        };
 
     private static partial class Log
     {

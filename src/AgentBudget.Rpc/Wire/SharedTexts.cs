@@ -13,7 +13,7 @@ internal sealed class SharedTexts
     /// <summary>Texts that are kept; of some hundred characters each, so some MiB at most.</summary>
     private const int TextsMax = 4096; // A power of two.
 
-    /// <summary>Places of a text: with half of all places taken, one text in some thousands finds none.</summary>
+    /// <summary>Places of a text: with a quarter of all places taken, one text in some thousands finds none.</summary>
     private const int PlacesOfText = 8; // A power of two.
 
     /// <summary>A text is kept from here on; shorter ones cost less than looking for them.</summary>

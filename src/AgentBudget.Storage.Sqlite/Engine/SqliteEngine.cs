@@ -88,7 +88,8 @@ internal sealed class SqliteEngine : IDisposable
             connection.Open();
             return new SqliteEngine(connection, folder);
         }
-        catch (Exception exception) when (exception is SqliteException or SqliteFaultException or StoreException)
+        catch (Exception exception) when (exception is SqliteException or SqliteFaultException or StoreException
+            or IOException or UnauthorizedAccessException)
         {
             connection.Dispose();
             throw new StoreException($"cannot open the ledger '{folder.Database}': {exception.Message}", exception);
