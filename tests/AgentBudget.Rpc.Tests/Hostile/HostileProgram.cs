@@ -27,10 +27,12 @@ internal static class HostileProgram
     internal static async Task<int> AttackAsync(Uri http, Uri grpc, int perSecond)
     {
         Console.WriteLine(string.Join('\t', HostileCases.All.Select(one => one.Name)));
-        Task<string?> next = Console.In.ReadLineAsync();
+        // Not Console.In, whose asynchronous methods do not return before there is a line.
+        using StreamReader input = new(Console.OpenStandardInput());
+        Task<string?> next = input.ReadLineAsync();
         while (await next is string name)
         {
-            next = Console.In.ReadLineAsync();
+            next = input.ReadLineAsync();
             if (HostileCases.All.FirstOrDefault(one => one.Name == name) is not HostileCase hostile)
                 continue;
             Console.WriteLine();
