@@ -24,6 +24,9 @@ MEMORY_MIB_MAX = 1024
 RECOVERY_SECONDS_MAX = 10
 P99_FACTOR_MAX = 2
 P99_JUDGED_SECONDS_MIN = 3  # Below this a p99 is the worst of a handful of calls.
+# A shorter attack with too high a p99 is judged by a run of this length: one pause of the machine makes the p99 of a
+# few seconds, while what an attack causes it causes for as long as it lasts.
+P99_SURE_SECONDS = 30
 # A p99 below this is noise of the machine: stretches of ten seconds without any attack had p99s between 1.5 and 7 ms.
 P99_FLOOR_MS = 5
 WARM_SECONDS_MAX = 15
@@ -83,20 +86,20 @@ class CaseAttack:
         return self.program.stdout.readline().rstrip("\n")
 
 
-def judge(given, watch, attack):
+def judge(watch, attack, seconds):
     """Runs one attack, prints its row, and tells whether nobody noticed."""
-    is_judged = given.seconds >= P99_JUDGED_SECONDS_MIN
+    is_judged = seconds >= P99_JUDGED_SECONDS_MIN
     if is_judged:
         attack.begin()
-        watch.during(min(WARM_SECONDS_MAX, given.seconds))
+        watch.during(min(WARM_SECONDS_MAX, seconds))
         faults = [attack.end()]
         watch.during(1)
     else:
         faults = []
-    before = watch.during(given.seconds / 2)
+    before = watch.during(seconds / 2)
     count, began = attack.count(), time.monotonic()
     attack.begin()
-    seen = watch.during(given.seconds)
+    seen = watch.during(seconds)
     faults.append(attack.end())
     rate = (attack.count() - count) / (time.monotonic() - began)
     ended, normal, peak = time.monotonic(), None, seen.peak_mib
@@ -106,20 +109,22 @@ def judge(given, watch, attack):
         is_fast = not is_judged or after.p99() < max(P99_FACTOR_MAX * before.p99(), P99_FLOOR_MS)
         if after.latencies and not after.failures and is_fast:
             normal = time.monotonic() - ended
-    calm = before + watch.during(given.seconds / 2)
+    calm = before + watch.during(seconds / 2)
     if seen.failures or calm.failures or not seen.latencies:
         faults.append(f"{len(seen.failures)} good calls failed: {(seen.failures + calm.failures)[:1]}")
-    if is_judged and seen.p99() >= max(P99_FACTOR_MAX * calm.p99(), P99_FLOOR_MS):
-        faults.append(f"p99 not below {P99_FACTOR_MAX} times its baseline")
     if peak >= MEMORY_MIB_MAX:
         faults.append(f"memory above {MEMORY_MIB_MAX} MiB")
     if normal is None:
         faults.append(f"not normal within {RECOVERY_SECONDS_MAX} s")
     faults = [fault for fault in faults if fault]
+    is_slow = is_judged and seen.p99() >= max(P99_FACTOR_MAX * calm.p99(), P99_FLOOR_MS)
+    is_repeated = is_slow and not faults and seconds < P99_SURE_SECONDS
+    if is_slow:
+        faults.append(f"p99 not below {P99_FACTOR_MAX} times its baseline" + (", so longer:" if is_repeated else ""))
     print(ROW.format(
         attack.name, f"{rate:.0f}", len(seen.latencies), len(seen.failures), f"{calm.p99():.1f}", f"{seen.p99():.1f}",
         peak, "-" if normal is None else f"{normal:.0f}", "; ".join(faults) or "ok"), flush=True)
-    return not faults
+    return judge(watch, attack, P99_SURE_SECONDS) if is_repeated else not faults
 
 
 def attacks_of(given):
@@ -155,7 +160,7 @@ def main():
     watch = callers.Watch(given.pid, results)
     watch.during(min(WARM_SECONDS_MAX, max(3, given.seconds)))
     print(ROW.format("attack", "rate/s", "beside", "failed", "baseline ms", "p99 ms", "MiB", "normal s", "verdict"))
-    verdicts = [judge(given, watch, attack) for attack in attacks_of(given)]
+    verdicts = [judge(watch, attack, given.seconds) for attack in attacks_of(given)]
     over.set()
     for caller in beside:
         caller.join(5)
