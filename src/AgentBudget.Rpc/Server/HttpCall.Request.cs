@@ -219,6 +219,8 @@ internal sealed partial class HttpCall
     {
         if (payload.IsEmpty)
             throw Faults.MessageMalformed("it is empty; an empty message is {}.");
+        if (JsonItemCount.IsAbove(_server.Options.MessageItemsMax, payload))
+            throw Faults.TooManyItems(_server.Options.MessageItemsMax);
         IMessage message;
         try
         {
@@ -230,7 +232,7 @@ internal sealed partial class HttpCall
             throw Faults.MessageMalformed(failure.Message);
         }
 
-        // An item takes a character at least, so most texts need no second look.
+        // An item takes a character at least, so most texts need no second look at what only the schema tells.
         if (payload.Length > _server.Options.MessageItemsMax)
             ThrowIfTooManyItems(message.ToByteArray());
         return message;
