@@ -37,13 +37,18 @@ internal sealed class FrameStreamContent : HttpContent
     /// <summary>No more messages come.</summary>
     internal void End() => _end.TrySetResult();
 
-    /// <summary>The call is over before its messages were.</summary>
+    /// <summary>
+    /// The call is over before its messages were: it is reset. An end of its messages would tell the server that these
+    /// were all.
+    /// </summary>
     internal void GiveUp()
     {
         OperationCanceledException over = new("The call is over.");
+        // Nobody may be waiting for these.
         if (_stream.TrySetException(over))
-            _ = _stream.Task.Exception; // Nobody may be waiting for it.
-        _end.TrySetResult();
+            _ = _stream.Task.Exception;
+        if (_end.TrySetException(over))
+            _ = _end.Task.Exception;
     }
 
     /// <inheritdoc/>

@@ -76,9 +76,16 @@ public sealed class RpcDuplexCall<TRequest, TResponse> : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        if (!_isEnded)
+        if (_isEnded)
+        {
+            _requests.End();
+        }
+        else
+        {
             _deadline.Cancel();
-        _requests.GiveUp();
+            _requests.GiveUp();
+        }
+
         try
         {
             (await _opening).Dispose();
