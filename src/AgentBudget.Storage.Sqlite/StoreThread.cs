@@ -126,6 +126,7 @@ internal sealed partial class StoreThread : IDisposable
 
     private void Run()
     {
+        NativeThreads.AskToRunSoon();
         while (TryTakeWork(out StoreRequest? request))
         {
             if (_batch.Count > 0) CommitBatch();

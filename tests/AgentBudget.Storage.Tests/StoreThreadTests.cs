@@ -47,6 +47,15 @@ public sealed class StoreThreadTests : IAsyncLifetime, IAsyncDisposable
     async ValueTask IAsyncDisposable.DisposeAsync() => await DisposeAsync();
 
     [Fact]
+    public async Task The_thread_runs_in_short_slices_where_the_system_has_them()
+    {
+        ulong ordinary = NativeThreads.ReadSliceNanos();
+        ulong slice = await RunAsync(NativeThreads.ReadSliceNanos);
+        Assert.Equal(ordinary == 0 ? 0 : NativeThreads.SliceNanos, slice);
+        Assert.NotEqual(NativeThreads.SliceNanos, ordinary);
+    }
+
+    [Fact]
     public async Task A_full_database_refuses_the_append_and_takes_it_once_there_is_space()
     {
         JournalHead head = await AppendedAsync(JournalHead.Empty, "a");

@@ -70,7 +70,8 @@ public sealed partial class RpcServer : IAsyncDisposable
         // Kestrel comes from its container: made by hand it lacks what lets it pool, and costs kilobytes a request.
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddSingleton<ILoggerFactory>(new ConnectionLoggers(loggerFactory));
-        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(ConfigureKestrel);
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(ConfigureKestrel)
+            .UseSockets(ConnectionLimits.Apply);
         _host = builder.Build();
         _server = _host.Services.GetRequiredService<IServer>();
         _application = new RpcApplication(
