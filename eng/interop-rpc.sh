@@ -20,7 +20,7 @@ eng/setup.sh || exit 1
 
 work=$(mktemp -d)
 mkfifo "$work/stop"
-dotnet "$ASSEMBLY" "$work/contract" <"$work/stop" >"$work/ports" &
+dotnet "$ASSEMBLY" interop-server "$work/contract" <"$work/stop" >"$work/ports" &
 server=$!
 exec 3>"$work/stop" # The server ends when this closes.
 trap 'exec 3>&-; wait "$server"; rm -rf "$work"' EXIT

@@ -112,6 +112,44 @@ public sealed class LedgerTests
     }
 
     [Fact]
+    public async Task A_filter_names_each_field_that_is_not_right()
+    {
+        await using TestSilo silo = await TestSilo.StartAsync();
+        ListEntriesRequest entries = new()
+        {
+            Filter = new SpendFilter
+            {
+                BusinessUnit = "x", UseCase = "x", Agent = "x", Session = "x", Run = "x", Model = "two words",
+            },
+        };
+        GetChargebackRequest report = new()
+        {
+            Filter = new ReportFilter
+            {
+                BusinessUnit = "x", UseCase = "x", Agent = "x", Session = "x", Model = "a b", Tool = "a b", Sku = "a b",
+            },
+        };
+
+        string ofEntries = await FaultOfAsync(
+            silo.CallAsync<ListEntriesRequest, ListEntriesResponse>("ListEntries", entries));
+        string ofReport = await FaultOfAsync(
+            silo.CallAsync<GetChargebackRequest, GetChargebackResponse>("GetChargeback", report));
+
+        string[] common = ["filter.business_unit", "filter.use_case", "filter.agent", "filter.session", "filter.model"];
+        Assert.All([.. common, "filter.run"], field => Assert.Contains(field, ofEntries, StringComparison.Ordinal));
+        Assert.All(
+            [.. common, "filter.tool", "filter.sku"],
+            field => Assert.Contains(field, ofReport, StringComparison.Ordinal));
+
+        static async Task<string> FaultOfAsync(Task call)
+        {
+            RpcException refused = await Assert.ThrowsAsync<RpcException>(() => call);
+            Assert.Equal(RpcStatusCode.InvalidArgument, refused.StatusCode);
+            return refused.Message;
+        }
+    }
+
+    [Fact]
     public async Task A_restart_keeps_everything()
     {
         await using TestSilo silo = await TestSilo.StartAsync();

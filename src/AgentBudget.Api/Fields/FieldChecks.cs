@@ -17,10 +17,10 @@ internal static class FieldChecks
             faults.Add("request_id", "must be 1 to 128 printable ASCII characters");
     }
 
-    internal static void Model(ref FieldFaults faults, string model, bool isRequired)
+    internal static void Model(ref FieldFaults faults, string model, bool isRequired, string field = "model")
     {
         if ((isRequired || model.Length > 0) && !FieldRules.IsWord(model))
-            faults.Add("model", "must be a model's id or alias, 1 to 128 printable ASCII characters without spaces");
+            faults.Add(field, "must be a model's id or alias, 1 to 128 printable ASCII characters without spaces");
     }
 
     internal static void Region(ref FieldFaults faults, string region)
@@ -29,10 +29,10 @@ internal static class FieldChecks
             faults.Add("region", "must be at most 64 printable ASCII characters without spaces");
     }
 
-    internal static void Tool(ref FieldFaults faults, string tool)
+    internal static void Tool(ref FieldFaults faults, string tool, string field = "tool")
     {
         if (tool.Length > 0 && (!FieldRules.IsWord(tool) || tool.Contains('*', StringComparison.Ordinal)))
-            faults.Add("tool", "must be a tool such as crm.read, at most 128 printable ASCII characters, no spaces");
+            faults.Add(field, "must be a tool such as crm.read, at most 128 printable ASCII characters, no spaces");
     }
 
     internal static void ToolArgumentsDigest(ref FieldFaults faults, string digest)
@@ -61,6 +61,18 @@ internal static class FieldChecks
     {
         if ((isRequired || name.Length > 0) && !FieldRules.IsName(name, prefix))
             faults.Add(field, $"must be a name such as {prefix}example");
+    }
+
+    /// <summary>What filters of events and of reports have in common.</summary>
+    internal static void SpendFilter(
+        ref FieldFaults faults, string businessUnit, string useCase, string agent, string session, string model)
+    {
+        Name(ref faults, "filter.business_unit", businessUnit, Names.BusinessUnitPrefix, isRequired: false);
+        Name(ref faults, "filter.use_case", useCase, Names.UseCasePrefix, isRequired: false);
+        Name(ref faults, "filter.agent", agent, Names.AgentPrefix, isRequired: false);
+        if (session.Length > 0 && !Names.TryParseSession(session, out _))
+            faults.Add("filter.session", "must be a session's name such as sessions/s17");
+        Model(ref faults, model, isRequired: false, "filter.model");
     }
 
     /// <summary>Any grain that carries a budget, or a session.</summary>

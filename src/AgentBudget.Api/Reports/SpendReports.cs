@@ -1,6 +1,5 @@
 using AgentBudget.Api.Access;
 using AgentBudget.Api.Errors;
-using AgentBudget.Grains;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Reporting;
 using AgentBudget.Rpc;
@@ -122,14 +121,9 @@ internal sealed class SpendReports(ApiContext context, Aggregator aggregator, Re
             faults.Add("period.end_time", "must be after start_time");
         if (filter is null)
             return;
-        FieldChecks.Name(
-            ref faults, "filter.business_unit", filter.BusinessUnit, Names.BusinessUnitPrefix, isRequired: false);
-        FieldChecks.Name(ref faults, "filter.use_case", filter.UseCase, Names.UseCasePrefix, isRequired: false);
-        FieldChecks.Name(ref faults, "filter.agent", filter.Agent, Names.AgentPrefix, isRequired: false);
-        if (filter.Session.Length > 0 && !Names.TryParseSession(filter.Session, out _))
-            faults.Add("filter.session", "must be a session's name such as sessions/s17");
-        FieldChecks.Model(ref faults, filter.Model, isRequired: false);
-        FieldChecks.Tool(ref faults, filter.Tool);
+        FieldChecks.SpendFilter(
+            ref faults, filter.BusinessUnit, filter.UseCase, filter.Agent, filter.Session, filter.Model);
+        FieldChecks.Tool(ref faults, filter.Tool, "filter.tool");
         if (filter.Sku.Length > 0 && !FieldRules.IsWord(filter.Sku))
             faults.Add("filter.sku", "must be a SKU's id, at most 128 printable ASCII characters without spaces");
     }

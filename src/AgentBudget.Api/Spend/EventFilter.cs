@@ -28,16 +28,10 @@ internal sealed class EventFilter
     {
         if (filter is null)
             return;
-        FieldChecks.Name(
-            ref faults, "filter.business_unit", filter.BusinessUnit, Names.BusinessUnitPrefix, isRequired: false);
-        FieldChecks.Name(ref faults, "filter.use_case", filter.UseCase, Names.UseCasePrefix, isRequired: false);
-        FieldChecks.Name(ref faults, "filter.agent", filter.Agent, Names.AgentPrefix, isRequired: false);
-        if (filter.Session.Length > 0 && !Names.TryParseSession(filter.Session, out _))
-            faults.Add("filter.session", "must be a session's name such as sessions/s17");
+        FieldChecks.SpendFilter(
+            ref faults, filter.BusinessUnit, filter.UseCase, filter.Agent, filter.Session, filter.Model);
         if (filter.Run.Length > 0 && !Names.TryParseSession(filter.Run, out _))
             faults.Add("filter.run", "must be the name of a run's root session such as sessions/s17");
-        if (filter.Model.Length > 0 && !FieldRules.IsWord(filter.Model))
-            faults.Add("filter.model", "must be a model's id, printable ASCII without spaces");
         if (filter.Kinds.Count > FieldRules.MapEntriesMax)
             faults.Add("filter.kinds", "must be at most 32");
         foreach (EventKind kind in filter.Kinds)

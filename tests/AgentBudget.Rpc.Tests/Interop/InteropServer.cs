@@ -26,10 +26,10 @@ internal static class InteropServer
             case ["hostile-attacker", string http, string grpc, string perSecond]:
                 return await HostileProgram.AttackAsync(
                     new Uri($"http://{http}"), new Uri($"http://{grpc}"), int.Parse(perSecond));
-            case [string contract]:
+            case ["interop-server", string contract]:
                 return await ServeAsync(contract);
             default:
-                await Console.Error.WriteLineAsync("Usage: AgentBudget.Rpc.Tests <file for the contract>"
+                await Console.Error.WriteLineAsync("Usage: AgentBudget.Rpc.Tests interop-server <file for the contract>"
                     + " | hostile-server | hostile-attacker <http address> <gRPC address> <rate a second>");
                 return 2;
         }
