@@ -119,14 +119,25 @@ public sealed class LedgerTests
         {
             Filter = new SpendFilter
             {
-                BusinessUnit = "x", UseCase = "x", Agent = "x", Session = "x", Run = "x", Model = "two words",
+                BusinessUnit = "x",
+                UseCase = "x",
+                Agent = "x",
+                Session = "x",
+                Run = "x",
+                Model = "a b",
             },
         };
         GetChargebackRequest report = new()
         {
             Filter = new ReportFilter
             {
-                BusinessUnit = "x", UseCase = "x", Agent = "x", Session = "x", Model = "a b", Tool = "a b", Sku = "a b",
+                BusinessUnit = "x",
+                UseCase = "x",
+                Agent = "x",
+                Session = "x",
+                Model = "a b",
+                Tool = "a b",
+                Sku = "a b",
             },
         };
 
