@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Runs the tests of the grains and prints the branch coverage of AgentBudget.Grains, file by file, with every branch that
-# no test takes. The last line is "branch coverage of AgentBudget.Grains: NN.N percent"; exit code 1 below 95.
+# Runs the tests of the grains and prints the branch coverage of AgentBudget.Ledger, file by file, with every branch that
+# no test takes. The last line is "branch coverage of AgentBudget.Ledger: NN.N percent"; exit code 1 below 95.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 PYTHON=/usr/bin/python3
 PERCENT_MIN=95
-PROJECT=tests/AgentBudget.Grains.Tests
+PROJECT=tests/AgentBudget.Ledger.Tests
 
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
@@ -16,6 +16,6 @@ trap 'rm -rf "$results"' EXIT
 dotnet build "$PROJECT" -c Debug --verbosity quiet --nologo
 dotnet test "$PROJECT" -c Debug --no-build --nologo --filter 'FullyQualifiedName!~AllocationTests' \
   --collect "XPlat Code Coverage" --results-directory "$results" -- \
-  DataCollectionRunSettings.DataCollectors.DataCollector.Configuration.Include='[AgentBudget.Grains]*'
+  DataCollectionRunSettings.DataCollectors.DataCollector.Configuration.Include='[AgentBudget.Ledger]*'
 
 "$PYTHON" eng/coverage/branches.py "$results"/*/coverage.cobertura.xml --min "$PERCENT_MIN"

@@ -20,7 +20,7 @@ internal sealed record BenchOptions
           --sessions N         sessions that spend, per workload            (400; connections to 100000)
           --tenants N          tenants of the many-tenants workload         (8; 1 to 1000)
           --only TEXT          measures only work whose name holds the text, such as "reserve, one"
-          --grains             counts what the grains' hot path allocates instead, in this process, beside its events
+          --ledger             counts what the grains' hot path allocates instead, in this process, beside its events
           --no-build           starts the silo as it was last built
           --silo-log           shows what the started silo prints
           --edge               measures the protocol edge against Kestrel alone instead of a silo
@@ -95,7 +95,7 @@ internal sealed record BenchOptions
                 "--sessions" => options with { Sessions = Integer(name, Value(), 1, 100_000) },
                 "--tenants" => options with { Tenants = Integer(name, Value(), 1, 1000) },
                 "--only" => options with { Only = Value() },
-                "--grains" => options with { IsOfGrains = true },
+                "--ledger" => options with { IsOfGrains = true },
                 "--no-build" => options with { SkipsBuild = true },
                 "--silo-log" => options with { ShowsSiloLog = true },
                 "--edge" => options with { IsEdge = true },

@@ -1,5 +1,5 @@
 using AgentBudget.Bench;
-using AgentBudget.Bench.Grains;
+using AgentBudget.Bench.Ledger;
 
 const int ExitNotMeasured = 1;
 const int ExitUsage = 64;
@@ -21,7 +21,7 @@ catch (FormatException exception)
     return ExitUsage;
 }
 
-if (options.IsOfGrains) return GrainsBench.Run(Console.Out) ? 0 : ExitNotMeasured;
+if (options.IsOfGrains) return LedgerBench.Run(Console.Out) ? 0 : ExitNotMeasured;
 
 using var cancellation = new CancellationTokenSource();
 Console.CancelKeyPress += (_, pressed) =>

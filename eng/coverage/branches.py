@@ -9,7 +9,7 @@ import re
 import sys
 import xml.etree.ElementTree as xml
 
-ASSEMBLY = "AgentBudget.Grains"
+ASSEMBLY = "AgentBudget.Ledger"
 
 
 def taken_and_there(line):

@@ -1,4 +1,4 @@
-using AgentBudget.Grains;
+using AgentBudget.Ledger;
 
 namespace AgentBudget.Runtime;
 

@@ -1,4 +1,4 @@
-using AgentBudget.Grains;
+using AgentBudget.Ledger;
 using AgentBudget.Runtime.Turns;
 
 namespace AgentBudget.Runtime;

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using System.Runtime.CompilerServices;
-using AgentBudget.Grains;
+using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Runtime.Events;
 using AgentBudget.Runtime.Metrics;
@@ -12,7 +12,7 @@ using AgentBudget.Storage;
 using AgentBudget.Storage.Journal;
 using AgentBudget.Storage.Snapshots;
 using Microsoft.Extensions.Logging;
-using Outcome = AgentBudget.Grains.Outcome;
+using Outcome = AgentBudget.Ledger.Outcome;
 
 namespace AgentBudget.Runtime;
 
@@ -40,7 +40,7 @@ public sealed partial class TenantHost : ITenantHost, IAsyncDisposable
     /// <param name="time">Wall clock, steady clock and timers.</param>
     /// <param name="loggers">Logs.</param>
     public TenantHost(ILedgerStore store, TenantHostOptions options, TimeProvider time, ILoggerFactory loggers)
-        : this(store, options, time, loggers, new GrainLedgers())
+        : this(store, options, time, loggers, new TenantLedgers())
     {
     }
 

@@ -4,16 +4,16 @@ namespace AgentBudget.Architecture.Tests;
 public sealed class PurityTests
 {
     [Fact]
-    public void Grains_name_no_clock_chance_thread_file_or_process()
+    public void Ledger_names_no_clock_chance_thread_file_or_process()
     {
-        using AssemblyFile grains = AssemblyFile.Open("AgentBudget.Grains");
+        using AssemblyFile grains = AssemblyFile.Open("AgentBudget.Ledger");
         Findings.AreNone(Purity.Violations(grains));
     }
 
     [Fact]
-    public void Grains_use_nothing_but_the_runtime_library_and_protobuf()
+    public void Ledger_uses_nothing_but_the_runtime_library_and_protobuf()
     {
-        using AssemblyFile grains = AssemblyFile.Open("AgentBudget.Grains");
+        using AssemblyFile grains = AssemblyFile.Open("AgentBudget.Ledger");
         IEnumerable<string> used = grains.Metadata.AssemblyReferences
             .Select(handle => grains.Metadata.GetString(grains.Metadata.GetAssemblyReference(handle).Name))
             .Where(name => !name.StartsWith("System.", StringComparison.Ordinal));

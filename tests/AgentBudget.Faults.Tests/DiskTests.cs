@@ -85,7 +85,7 @@ public sealed class DiskTests(ITestOutputHelper output)
         {
             try
             {
-                return await client.GetBalanceAsync(new GetBalanceRequest { Grain = Grains.Agent });
+                return await client.GetBalanceAsync(new GetBalanceRequest { Grain = Accounts.Agent });
             }
             catch (RpcException exception) when (exception.StatusCode == RpcStatusCode.Unavailable)
             {

@@ -30,7 +30,7 @@ public sealed class EditedJournalTests
 
         await silo.StartAsync();
         var exception = await Assert.ThrowsAsync<RpcException>(
-            () => client.GetBalanceAsync(new GetBalanceRequest { Grain = Grains.Agent }));
+            () => client.GetBalanceAsync(new GetBalanceRequest { Grain = Accounts.Agent }));
         Assert.Equal(RpcStatusCode.DataLoss, exception.StatusCode);
         Assert.Equal("JOURNAL_DAMAGED", exception.GetDetail<ErrorInfo>()?.Type);
         Assert.Matches("[0-9]", exception.Message); // The place.

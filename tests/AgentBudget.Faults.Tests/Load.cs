@@ -43,8 +43,8 @@ internal sealed class Load : IDisposable
             var opened = await _client.OpenSessionAsync(new OpenSessionRequest
             {
                 RequestId = string.Create(CultureInfo.InvariantCulture, $"open-{i}"),
-                Agent = Grains.Agent,
-                UseCase = Grains.UseCase,
+                Agent = Accounts.Agent,
+                UseCase = Accounts.UseCase,
                 Unattended = true,
             });
             Sessions.Add(opened.SessionToken);
@@ -100,7 +100,7 @@ internal sealed class Load : IDisposable
         {
             RequestId = intent.RequestId,
             SessionToken = Sessions[intent.Client],
-            Model = Grains.Model,
+            Model = Accounts.Model,
             Estimate = new TokenEstimate { InputTokens = intent.InputTokens, MaxOutputTokens = intent.OutputTokens },
         })),
         nameof(CommitTokensRequest) => ResultOf(intent, await _client.CommitAsync(new CommitTokensRequest
@@ -122,14 +122,14 @@ internal sealed class Load : IDisposable
     public void Dispose() => _stop.Dispose();
 
     private static Result ResultOf(Intent intent, ReserveTokensResponse answer) => answer.Decision == Decision.Allow
-        ? new Result(intent.RequestId, answer.Reservation.ReservationId, Grains.Nanos(answer.Reservation.Cost), 0)
+        ? new Result(intent.RequestId, answer.Reservation.ReservationId, Accounts.Nanos(answer.Reservation.Cost), 0)
         : throw new InvalidOperationException($"{intent} was answered {answer}");
 
     private static Result ResultOf(Intent intent, CommitTokensResponse answer) => new(
-        intent.RequestId, intent.Reservation, Grains.Nanos(answer.Settled.Cost), Grains.Nanos(answer.Overrun?.Cost));
+        intent.RequestId, intent.Reservation, Accounts.Nanos(answer.Settled.Cost), Accounts.Nanos(answer.Overrun?.Cost));
 
     private static Result ResultOf(Intent intent, ReleaseTokensResponse answer) =>
-        new(intent.RequestId, intent.Reservation, Grains.Nanos(answer.Released.Cost), 0);
+        new(intent.RequestId, intent.Reservation, Accounts.Nanos(answer.Released.Cost), 0);
 
     // The answer is open: the call is repeated. Anything else is an answer, and none of this load expects.
     private static bool IsOutcomeOpen(RpcException exception) =>

@@ -27,7 +27,7 @@ internal sealed class Verdict(BudgetClient client, Load load, Diary diary, strin
 
     private async Task CheckBalancesAsync(List<LedgerEvent> entries)
     {
-        foreach (string grain in (string[])[Grains.Tenant, Grains.BusinessUnit, Grains.UseCase, Grains.Agent])
+        foreach (string grain in (string[])[Accounts.Tenant, Accounts.BusinessUnit, Accounts.UseCase, Accounts.Agent])
         {
             var answer = await client.GetBalanceAsync(new GetBalanceRequest { Grain = grain });
             CheckBalance(answer.Grains.Single(), NaiveSums.Of(entries));
@@ -36,15 +36,15 @@ internal sealed class Verdict(BudgetClient client, Load load, Diary diary, strin
         {
             var answer = await client.GetBalanceAsync(new GetBalanceRequest { SessionToken = token });
             var session = answer.Grains[0];
-            Require(answer.Grains.Count == 5, $"a path of {answer.Grains.Count} grains");
+            Require(answer.Grains.Count == 5, $"a path of {answer.Grains.Count} accounts");
             CheckBalance(session, NaiveSums.Of(entries.Where(entry => entry.Spender?.Session == session.Grain)));
         }
     }
 
     private void CheckBalance(GrainBalance balance, NaiveSums sums) => Require(
-        Grains.Nanos(balance.Settled) == sums.SettledNanos
-        && Grains.Nanos(balance.Held) == sums.HeldNanos
-        && Grains.Nanos(balance.Overrun) == sums.OverrunNanos
+        Accounts.Nanos(balance.Settled) == sums.SettledNanos
+        && Accounts.Nanos(balance.Held) == sums.HeldNanos
+        && Accounts.Nanos(balance.Overrun) == sums.OverrunNanos
         && balance.SettledTokens == sums.SettledTokens
         && balance.HeldTokens == sums.HeldTokens,
         $"the balance is {balance}, the ledger's sum {sums}");
@@ -54,9 +54,9 @@ internal sealed class Verdict(BudgetClient client, Load load, Diary diary, strin
         var report = await client.GetChargebackAsync(new GetChargebackRequest { GroupBy = { "session" } });
         var sums = NaiveSums.Of(entries);
         Require(
-            Grains.Nanos(report.Total.Cost) == sums.SettledNanos && report.Total.Calls == sums.Calls,
+            Accounts.Nanos(report.Total.Cost) == sums.SettledNanos && report.Total.Calls == sums.Calls,
             $"the report's total is {report.Total}, the ledger's sum {sums}");
-        var rows = report.Rows.Aggregate(BigInteger.Zero, (sum, row) => sum + Grains.Nanos(row.Cost));
+        var rows = report.Rows.Aggregate(BigInteger.Zero, (sum, row) => sum + Accounts.Nanos(row.Cost));
         Require(rows == sums.SettledNanos, $"the report's rows sum to {rows}, the ledger to {sums}");
     }
 

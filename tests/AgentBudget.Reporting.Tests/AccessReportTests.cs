@@ -1,6 +1,6 @@
+using AgentBudget.Audit.Tests;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Reporting.Access;
-using AgentBudget.Reporting.Tests.Audit;
 using Google.Protobuf.WellKnownTypes;
 
 namespace AgentBudget.Reporting.Tests;

@@ -1,10 +1,10 @@
-using AgentBudget.Grains;
+using AgentBudget.Ledger;
 using AgentBudget.Runtime.Turns;
 using AgentBudget.Storage;
 using AgentBudget.Storage.InMemory;
 using AgentBudget.Storage.Journal;
 using static AgentBudget.Runtime.Tests.Fixture;
-using Outcome = AgentBudget.Grains.Outcome;
+using Outcome = AgentBudget.Ledger.Outcome;
 
 namespace AgentBudget.Runtime.Tests;
 

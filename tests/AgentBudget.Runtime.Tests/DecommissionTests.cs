@@ -1,4 +1,4 @@
-using AgentBudget.Grains;
+using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Runtime.Turns;
 using AgentBudget.Storage.InMemory;
@@ -26,7 +26,7 @@ public sealed class DecommissionTests : IAsyncLifetime, IAsyncDisposable
     private volatile bool _isOver;
 
     public DecommissionTests() => _host = new TenantHost(
-        _store, new TenantHostOptions(), new ManualTimeProvider(), _log, new GrainLedgers(), RunSoon);
+        _store, new TenantHostOptions(), new ManualTimeProvider(), _log, new TenantLedgers(), RunSoon);
 
     public async Task InitializeAsync()
     {
@@ -102,7 +102,7 @@ public sealed class DecommissionTests : IAsyncLifetime, IAsyncDisposable
         Task<Answer>[] tasks = [.. commands.Select(command => _host.SubmitAsync(TwoAgents.Tenant, command).AsTask())];
         Work();
         Answer[] answers = await Fixture.WithinAsync(Task.WhenAll(tasks), "the answers");
-        Assert.All(answers, answer => Assert.Equal(Grains.Outcome.Done, answer.Outcome));
+        Assert.All(answers, answer => Assert.Equal(Ledger.Outcome.Done, answer.Outcome));
         return answers;
     }
 

@@ -1,4 +1,4 @@
-using AgentBudget.Grains;
+using AgentBudget.Ledger;
 using AgentBudget.Runtime.Tenants;
 using AgentBudget.Storage.Journal;
 using AgentBudget.Storage.Snapshots;

@@ -1,6 +1,6 @@
 using System.Diagnostics.Metrics;
 using System.Globalization;
-using AgentBudget.Grains;
+using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Storage.InMemory;
 using static AgentBudget.Runtime.Tests.Fixture;
@@ -94,7 +94,7 @@ public sealed class MetricTests
     private static async Task<Answer> SendAsync(TenantHost host, Command command)
     {
         Answer answer = await WithinAsync(host.SubmitAsync(TwoAgents.Tenant, command).AsTask(), "an answer");
-        Assert.Equal(Grains.Outcome.Done, answer.Outcome);
+        Assert.Equal(Ledger.Outcome.Done, answer.Outcome);
         return answer;
     }
 

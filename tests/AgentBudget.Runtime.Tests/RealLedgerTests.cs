@@ -1,4 +1,4 @@
-using AgentBudget.Grains;
+using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Storage.Journal;
 using AgentBudget.Storage.Sqlite;
@@ -113,7 +113,7 @@ public sealed class RealLedgerTests : IAsyncLifetime, IAsyncDisposable
     private async Task<Answer> SendAsync(Command command)
     {
         Answer answer = await Fixture.WithinAsync(Host.SubmitAsync(Tenant, command).AsTask(), "an answer");
-        Assert.Equal(Grains.Outcome.Done, answer.Outcome);
+        Assert.Equal(Ledger.Outcome.Done, answer.Outcome);
         return answer;
     }
 

@@ -1,8 +1,8 @@
-using AgentBudget.Grains;
+using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Runtime.Turns;
 using static AgentBudget.Runtime.Tests.Fixture;
-using Outcome = AgentBudget.Grains.Outcome;
+using Outcome = AgentBudget.Ledger.Outcome;
 
 namespace AgentBudget.Runtime.Tests;
 

@@ -1,5 +1,5 @@
-using AgentBudget.Grains;
 using AgentBudget.Identity;
+using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Runtime;
 using AgentBudget.Runtime.Tests;

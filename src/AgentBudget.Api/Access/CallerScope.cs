@@ -1,6 +1,6 @@
 using AgentBudget.Api.Errors;
-using AgentBudget.Grains;
 using AgentBudget.Identity;
+using AgentBudget.Ledger;
 using AgentBudget.Rpc;
 using AgentBudget.Runtime;
 

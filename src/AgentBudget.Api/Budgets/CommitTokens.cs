@@ -1,7 +1,7 @@
 using AgentBudget.Api.Access;
 using AgentBudget.Api.Budgets.Providers;
 using AgentBudget.Api.Errors;
-using AgentBudget.Grains;
+using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Rpc;
 

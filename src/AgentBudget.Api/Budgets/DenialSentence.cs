@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text;
-using AgentBudget.Grains.Prices;
+using AgentBudget.Ledger.Prices;
 using AgentBudget.Protocol.V1;
 
 namespace AgentBudget.Api.Budgets;

@@ -1,6 +1,6 @@
 using AgentBudget.Api.Access;
-using AgentBudget.Grains;
-using AgentBudget.Grains.Prices;
+using AgentBudget.Ledger;
+using AgentBudget.Ledger.Prices;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Rpc;
 

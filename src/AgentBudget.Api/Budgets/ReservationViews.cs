@@ -1,6 +1,6 @@
 using System.Diagnostics;
-using AgentBudget.Grains;
-using AgentBudget.Grains.Prices;
+using AgentBudget.Ledger;
+using AgentBudget.Ledger.Prices;
 using AgentBudget.Protocol.V1;
 
 namespace AgentBudget.Api.Budgets;

@@ -2,12 +2,12 @@ using AgentBudget.Api.Access;
 using AgentBudget.Api.Catalogs.Documents;
 using AgentBudget.Api.Errors;
 using AgentBudget.Api.Reports;
-using AgentBudget.Grains;
 using AgentBudget.Identity;
+using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Rpc;
 using AgentBudget.Runtime;
-using Outcome = AgentBudget.Grains.Outcome;
+using Outcome = AgentBudget.Ledger.Outcome;
 
 namespace AgentBudget.Api.Catalogs;
 

@@ -1,5 +1,5 @@
 using AgentBudget.Api.Access;
-using AgentBudget.Grains;
+using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Rpc;
 

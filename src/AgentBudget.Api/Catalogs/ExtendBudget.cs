@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using AgentBudget.Api.Access;
-using AgentBudget.Grains;
+using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Rpc;
 

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 using AgentBudget.Api.Errors;
-using AgentBudget.Grains;
+using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Rpc;
 using Google.Rpc;

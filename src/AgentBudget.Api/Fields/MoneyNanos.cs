@@ -1,4 +1,4 @@
-using AgentBudget.Grains.Prices;
+using AgentBudget.Ledger.Prices;
 using AgentBudget.Protocol.V1;
 
 namespace AgentBudget.Api;

@@ -1,5 +1,5 @@
 using System.Globalization;
-using AgentBudget.Grains;
+using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Rpc;
 using Google.Protobuf.WellKnownTypes;

@@ -1,7 +1,7 @@
 using AgentBudget.Api.Access;
 using AgentBudget.Api.Errors;
-using AgentBudget.Grains;
 using AgentBudget.Identity;
+using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Rpc;
 using Google.Protobuf.WellKnownTypes;
@@ -30,7 +30,7 @@ internal sealed class RotateSigningKey(ApiContext context, KeyRing keys, TimePro
         Caller caller = CallerScope.CallerOf(call);
         KeyRotation rotation = keys.Rotate(
             request.RequestId, time.GetUtcNow(), request.Overlap?.ToTimeSpan() ?? OverlapDefault)
-            ?? throw ErrorMap.Of(Grains.Outcome.BoundReached);
+            ?? throw ErrorMap.Of(Ledger.Outcome.BoundReached);
         SigningKeyRotated rotated = new()
         {
             KeyId = rotation.KeyId,

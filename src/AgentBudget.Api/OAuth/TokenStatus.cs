@@ -1,6 +1,6 @@
 using System.Text.Json;
-using AgentBudget.Grains;
 using AgentBudget.Identity;
+using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Runtime;
 using Google.Protobuf.WellKnownTypes;

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using AgentBudget.Api.Budgets;
-using AgentBudget.Grains;
 using AgentBudget.Identity;
+using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using Google.Protobuf.WellKnownTypes;
 

@@ -1,7 +1,7 @@
 using AgentBudget.Api.Errors;
+using AgentBudget.Audit;
 using AgentBudget.Identity;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Reporting.Audit;
 using AgentBudget.Rpc;
 using AgentBudget.Runtime;
 using AgentBudget.Storage;

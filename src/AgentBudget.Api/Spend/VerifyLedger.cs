@@ -1,10 +1,10 @@
 using AgentBudget.Api.Errors;
+using AgentBudget.Audit;
 using AgentBudget.Identity;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Reporting.Audit;
 using AgentBudget.Rpc;
 using AgentBudget.Storage;
-using Outcome = AgentBudget.Grains.Outcome;
+using Outcome = AgentBudget.Ledger.Outcome;
 
 namespace AgentBudget.Api.Spend;
 

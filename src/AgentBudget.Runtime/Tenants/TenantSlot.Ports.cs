@@ -1,10 +1,10 @@
-using AgentBudget.Grains;
+using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Runtime.Events;
 using AgentBudget.Runtime.Turns;
 using AgentBudget.Storage.Journal;
 using Microsoft.Extensions.Logging;
-using Outcome = AgentBudget.Grains.Outcome;
+using Outcome = AgentBudget.Ledger.Outcome;
 
 namespace AgentBudget.Runtime.Tenants;
 

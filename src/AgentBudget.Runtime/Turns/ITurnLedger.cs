@@ -1,9 +1,9 @@
-using AgentBudget.Grains;
+using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 
 namespace AgentBudget.Runtime.Turns;
 
-/// <summary>What a turn loop drives: a tenant's grains.</summary>
+/// <summary>What a turn loop drives: a tenant's ledger.</summary>
 internal interface ITurnLedger
 {
     long Sequence { get; }
@@ -36,15 +36,15 @@ internal interface ITurnLedgers
     ITurnLedger Restore(string tenant, ReadOnlySpan<byte> snapshot);
 }
 
-/// <summary>The real grains.</summary>
-internal sealed class GrainLedgers : ITurnLedgers
+/// <summary>The real ledger.</summary>
+internal sealed class TenantLedgers : ITurnLedgers
 {
-    public ITurnLedger Create(string tenant) => new GrainLedger(new TenantLedger(tenant));
+    public ITurnLedger Create(string tenant) => new LedgerOfTenant(new TenantLedger(tenant));
 
     public ITurnLedger Restore(string tenant, ReadOnlySpan<byte> snapshot) =>
-        new GrainLedger(TenantLedger.Restore(tenant, snapshot));
+        new LedgerOfTenant(TenantLedger.Restore(tenant, snapshot));
 
-    private sealed class GrainLedger(TenantLedger ledger) : ITurnLedger
+    private sealed class LedgerOfTenant(TenantLedger ledger) : ITurnLedger
     {
         public long Sequence => ledger.Sequence;
 

@@ -1,6 +1,6 @@
+using AgentBudget.Audit;
 using AgentBudget.Identity;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Reporting.Audit;
 using AgentBudget.Runtime;
 using AgentBudget.Storage;
 using AgentBudget.Storage.Journal;

@@ -1,6 +1,6 @@
+using AgentBudget.Audit;
 using AgentBudget.Identity;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Reporting.Audit;
 using AgentBudget.Silo.Hosting;
 using AgentBudget.Silo.Options;
 using AgentBudget.Storage;

@@ -1,5 +1,5 @@
+using AgentBudget.Audit;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Reporting.Audit;
 using Google.Protobuf.WellKnownTypes;
 
 namespace AgentBudget.Silo.Verify;
@@ -52,7 +52,7 @@ internal static class VerifyText
         {
             string cap = balance.HardCapNanos is { } nanos ? $"hard cap {Money(report, nanos)}" : "no limit";
             output.WriteLine(
-                $"    {balance.Grain}: settled {Money(report, balance.SettledNanos)}, "
+                $"    {balance.Account}: settled {Money(report, balance.SettledNanos)}, "
                 + $"held {Money(report, balance.HeldNanos)}, {cap}; ever {Money(report, balance.LifetimeNanos)}");
         }
 

@@ -1,6 +1,6 @@
 using AgentBudget.Api.Spend;
-using AgentBudget.Grains;
 using AgentBudget.Identity;
+using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Rpc;
 using AgentBudget.Runtime;
@@ -9,7 +9,7 @@ using AgentBudget.Storage.InMemory;
 using AgentBudget.Storage.Journal;
 using AgentBudget.Storage.Snapshots;
 using Microsoft.Extensions.Logging.Abstractions;
-using Outcome = AgentBudget.Grains.Outcome;
+using Outcome = AgentBudget.Ledger.Outcome;
 
 namespace AgentBudget.Api.Tests.Spend;
 

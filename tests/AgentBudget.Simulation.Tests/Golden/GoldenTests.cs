@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
-using AgentBudget.Grains;
+using AgentBudget.Audit;
+using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Reporting.Audit;
 using AgentBudget.Simulation.Checks;
 using AgentBudget.Simulation.Tests.Properties;
 using Fact = AgentBudget.Protocol.V1.LedgerEvent.FactOneofCase;
@@ -61,7 +61,7 @@ public sealed class GoldenTests
         File.WriteAllText(Path.Combine(Folder, name + ".state"), state);
     }
 
-    // What money and tokens are where, in the grains and in the audit, and a hash of it.
+    // What money and tokens are where, in the accounts and in the audit, and a hash of it.
     private static string StateOf(IReadOnlyList<LedgerEvent> events)
     {
         var audit = new LedgerAudit(GoldenJournal.Tenant);
@@ -79,11 +79,11 @@ public sealed class GoldenTests
         lines.Add($"kinds: {string.Join(", ", kinds)}");
         foreach (AuditBalance naive in report.Balances)
         {
-            Answer answer = ledger.Handle(new BalanceQuery(0, naive.Grain), ledger.LogTimeNanos, []);
+            Answer answer = ledger.Handle(new BalanceQuery(0, naive.Account), ledger.LogTimeNanos, []);
             GrainBalance balance = ((GetBalanceResponse)answer.View!).Grains.Single();
             Assert.Null(Balances.Difference(balance, naive));
             lines.Add(
-                $"{naive.Grain}: settled {naive.SettledNanos} of {naive.LifetimeNanos} ever, held {naive.HeldNanos}, "
+                $"{naive.Account}: settled {naive.SettledNanos} of {naive.LifetimeNanos} ever, held {naive.HeldNanos}, "
                 + $"overrun {naive.OverrunNanos}, tokens {naive.SettledTokens} of {naive.LifetimeTokens} ever");
         }
 

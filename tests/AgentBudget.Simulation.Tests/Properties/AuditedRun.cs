@@ -1,10 +1,10 @@
-using AgentBudget.Grains;
+using AgentBudget.Audit;
+using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Reporting.Audit;
 using AgentBudget.Simulation.Checks;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
-using Outcome = AgentBudget.Grains.Outcome;
+using Outcome = AgentBudget.Ledger.Outcome;
 
 namespace AgentBudget.Simulation.Tests.Properties;
 
@@ -116,8 +116,8 @@ internal sealed class AuditedRun
             return $"event {first.Sequence} breaks {first.Rule.Id}: {first.Sentence}";
         foreach (AuditBalance naive in report.Balances)
         {
-            Answer answer = _ledger.Handle(new BalanceQuery(0, naive.Grain), _now, _turn);
-            if (answer.Outcome != Outcome.Done) return $"{naive.Grain} has no balance: {answer.Outcome}";
+            Answer answer = _ledger.Handle(new BalanceQuery(0, naive.Account), _now, _turn);
+            if (answer.Outcome != Outcome.Done) return $"{naive.Account} has no balance: {answer.Outcome}";
             GrainBalance said = ((GetBalanceResponse)answer.View!).Grains.Single();
             if (Balances.Difference(said, naive) is { } difference) return difference;
         }

@@ -1,4 +1,4 @@
-using AgentBudget.Grains;
+using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Simulation.Clients;
 using FsCheck;
@@ -139,9 +139,9 @@ public sealed class PropertyTests
                 run.Send(new RenewSessionCommand(session, new RenewSessionRequest { RequestId = id }, "admin"));
                 break;
             case StepKind.Extend:
-                string grain = step.Which % 2 == 0 ? "useCases/u" : "tenants/acme";
+                string account = step.Which % 2 == 0 ? "useCases/u" : "tenants/acme";
                 Money amount = new() { CurrencyCode = "USD", Nanos = (int)Math.Max(1, nanos) };
-                var extend = new ExtendBudgetRequest { RequestId = id, Grain = grain, Reason = "more" };
+                var extend = new ExtendBudgetRequest { RequestId = id, Grain = account, Reason = "more" };
                 if (step.Which == 4) extend.Window = "rolling:60s";
                 if (step.Which < 3) extend.Amount = amount;
                 else extend.Limit = amount;

@@ -1,11 +1,11 @@
+using AgentBudget.Audit;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Reporting.Audit;
 using AgentBudget.Simulation.Core;
 using AgentBudget.Simulation.Silos;
 
 namespace AgentBudget.Simulation.Checks;
 
-/// <summary>What the grains say of their balances is what the audit counts from the same events.</summary>
+/// <summary>What the accounts say of their balances is what the audit counts from the same events.</summary>
 internal static class Balances
 {
     /// <param name="world">The run.</param>
@@ -18,7 +18,7 @@ internal static class Balances
         AuditReport report = journal.Report();
         foreach (GrainBalance balance in balances)
         {
-            AuditBalance? naive = report.Balances.FirstOrDefault(candidate => candidate.Grain == balance.Grain);
+            AuditBalance? naive = report.Balances.FirstOrDefault(candidate => candidate.Account == balance.Grain);
             if (naive is null) continue; // A session that is over is not in the audit's report.
             if (Difference(balance, naive) is not { } difference) continue;
             world.Fail(

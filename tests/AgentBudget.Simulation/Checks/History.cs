@@ -1,9 +1,9 @@
-using AgentBudget.Grains;
+using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Runtime;
 using AgentBudget.Simulation.Core;
 using AgentBudget.Simulation.Silos;
-using Outcome = AgentBudget.Grains.Outcome;
+using Outcome = AgentBudget.Ledger.Outcome;
 
 namespace AgentBudget.Simulation.Checks;
 

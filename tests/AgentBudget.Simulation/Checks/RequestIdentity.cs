@@ -1,4 +1,4 @@
-using AgentBudget.Grains;
+using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using Fact = AgentBudget.Protocol.V1.LedgerEvent.FactOneofCase;
 

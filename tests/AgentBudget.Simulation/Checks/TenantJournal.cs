@@ -1,5 +1,5 @@
+using AgentBudget.Audit;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Reporting.Audit;
 using AgentBudget.Simulation.Core;
 using AgentBudget.Storage.Journal;
 using Google.Protobuf;

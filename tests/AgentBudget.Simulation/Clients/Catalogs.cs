@@ -1,4 +1,4 @@
-using AgentBudget.Grains;
+using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Simulation.Core;
 using Google.Protobuf.Collections;
@@ -7,7 +7,7 @@ using Google.Protobuf.WellKnownTypes;
 namespace AgentBudget.Simulation.Clients;
 
 /// <summary>
-/// Catalogs of a few grains with small budgets, so that a run of some hundred commands comes to every limit.
+/// Catalogs of a few accounts with small budgets, so that a run of some hundred commands comes to every limit.
 /// </summary>
 internal static class Catalogs
 {
@@ -52,7 +52,7 @@ internal static class Catalogs
 
     public static string AnyUseCase(TenantModel tenant) => $"u{tenant.Random.Below(3)}";
 
-    public static string AnyGrain(TenantModel tenant) => tenant.Random.Below(6) switch
+    public static string AnyAccount(TenantModel tenant) => tenant.Random.Below(6) switch
     {
         0 => $"tenants/{tenant.Name}",
         1 => "businessUnits/b0",

@@ -1,7 +1,7 @@
-using AgentBudget.Grains;
+using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Simulation.Core;
-using Outcome = AgentBudget.Grains.Outcome;
+using Outcome = AgentBudget.Ledger.Outcome;
 
 namespace AgentBudget.Simulation.Clients;
 
@@ -30,7 +30,7 @@ internal sealed class TenantModel(SimWorld world, string name, SimRandom random)
 
     public List<KnownHold> Holds { get; } = [];
 
-    /// <summary>Money that was left on the tightest grain when a session last heard of it.</summary>
+    /// <summary>Money that was left on the tightest account when a session last heard of it.</summary>
     public Dictionary<long, long> LeftNanos { get; } = [];
 
     /// <summary>Ids are the same in every tenant: they are apart by tenant, session and operation.</summary>

@@ -1,4 +1,4 @@
-using AgentBudget.Grains;
+using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Simulation.Core;
 using Google.Protobuf.WellKnownTypes;
@@ -202,7 +202,7 @@ internal static partial class Workload
         var request = new ExtendBudgetRequest
         {
             RequestId = tenant.NextId(),
-            Grain = Catalogs.AnyGrain(tenant),
+            Grain = Catalogs.AnyAccount(tenant),
             Reason = "more",
             Window = Catalogs.AnyWindow(tenant),
         };

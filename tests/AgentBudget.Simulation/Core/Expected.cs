@@ -1,7 +1,7 @@
 using AgentBudget.Protocol.V1;
 using AgentBudget.Runtime;
 using AgentBudget.Storage.Journal;
-using Outcome = AgentBudget.Grains.Outcome;
+using Outcome = AgentBudget.Ledger.Outcome;
 
 namespace AgentBudget.Simulation.Core;
 

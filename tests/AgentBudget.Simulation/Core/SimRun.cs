@@ -125,7 +125,7 @@ internal sealed class SimRun
             UseCase = "useCases/u0",
             Unattended = true,
         };
-        var command = new Grains.OpenSessionCommand(request, "admin");
+        var command = new Ledger.OpenSessionCommand(request, "admin");
         SimProcess process = Survivor.Process!;
         Attempt? asked = _world.History.Arrived(journal.Tenant, command);
         process.Submit(journal.Tenant, command, reply =>
@@ -152,30 +152,30 @@ internal sealed class SimRun
     private void MustAgree(TenantJournal journal)
     {
         if (_world.HasFailed) return;
-        string[] grains = [.. journal.Report().Balances.Select(balance => balance.Grain)];
+        string[] accounts = [.. journal.Report().Balances.Select(balance => balance.Account)];
         int answered = 0;
-        if (grains.Length > 0) AskNext();
-        Step(StopMax, () => answered == grains.Length);
-        if (answered < grains.Length) _world.Fail("liveness", $"{journal.Tenant} does not answer queries");
+        if (accounts.Length > 0) AskNext();
+        Step(StopMax, () => answered == accounts.Length);
+        if (answered < accounts.Length) _world.Fail("liveness", $"{journal.Tenant} does not answer queries");
 
         // One after the other: a host may take one command at a time.
-        void AskNext() => AskBalance(journal, grains[answered], () =>
+        void AskNext() => AskBalance(journal, accounts[answered], () =>
         {
-            if (++answered < grains.Length) AskNext();
+            if (++answered < accounts.Length) AskNext();
         });
     }
 
     // What was answered while more became durable is asked again.
-    private void AskBalance(TenantJournal journal, string grain, Action answered)
+    private void AskBalance(TenantJournal journal, string account, Action answered)
     {
         int events = journal.Events.Count;
-        Survivor.Process!.Submit(journal.Tenant, new Grains.BalanceQuery(0, grain), reply =>
+        Survivor.Process!.Submit(journal.Tenant, new Ledger.BalanceQuery(0, account), reply =>
         {
             if (reply.Answer.View is Protocol.V1.GetBalanceResponse balances && journal.Events.Count == events)
                 Balances.MustBeNaive(_world, journal, balances.Grains, reply.Process);
             else if (reply.Fault is not null || journal.Events.Count != events)
             {
-                Scheduler.After(ProbeTicks, () => AskBalance(journal, grain, answered));
+                Scheduler.After(ProbeTicks, () => AskBalance(journal, account, answered));
                 return;
             }
 

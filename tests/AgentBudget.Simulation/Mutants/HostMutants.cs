@@ -1,4 +1,4 @@
-using AgentBudget.Grains;
+using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Runtime;
 using AgentBudget.Simulation.Checks;
@@ -6,7 +6,7 @@ using AgentBudget.Simulation.Core;
 using AgentBudget.Simulation.Silos;
 using AgentBudget.Storage;
 using AgentBudget.Storage.Journal;
-using Outcome = AgentBudget.Grains.Outcome;
+using Outcome = AgentBudget.Ledger.Outcome;
 
 namespace AgentBudget.Simulation.Mutants;
 

@@ -1,10 +1,10 @@
-using AgentBudget.Grains;
+using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Runtime.Turns;
 using AgentBudget.Simulation.Checks;
 using AgentBudget.Simulation.Core;
 using AgentBudget.Simulation.Silos;
-using Outcome = AgentBudget.Grains.Outcome;
+using Outcome = AgentBudget.Ledger.Outcome;
 
 namespace AgentBudget.Simulation.Mutants;
 

@@ -1,4 +1,4 @@
-using AgentBudget.Grains;
+using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Runtime.Turns;
 using AgentBudget.Simulation.Core;
@@ -6,11 +6,11 @@ using AgentBudget.Simulation.Core;
 namespace AgentBudget.Simulation.Silos;
 
 /// <summary>
-/// The real grains, and now and then a defect in a turn after which their memory may be half-changed.
+/// The real accounts, and now and then a defect in a turn after which their memory may be half-changed.
 /// </summary>
 internal sealed class SimLedgers(SimWorld world) : ITurnLedgers
 {
-    private readonly GrainLedgers _real = new();
+    private readonly TenantLedgers _real = new();
 
     public ITurnLedger Create(string tenant) => new Ledger(world, _real.Create(tenant));
 

@@ -1,6 +1,6 @@
 using System.Text;
-using AgentBudget.Grains;
-using AgentBudget.Grains.Catalogs;
+using AgentBudget.Ledger;
+using AgentBudget.Ledger.Catalogs;
 using AgentBudget.Protocol.V1;
 
 namespace AgentBudget.Api.Catalogs.Documents;

@@ -1,5 +1,5 @@
 using System.Globalization;
-using AgentBudget.Grains.Prices;
+using AgentBudget.Ledger.Prices;
 using AgentBudget.Protocol.V1;
 using Google.Protobuf.WellKnownTypes;
 

@@ -1,0 +1,334 @@
+using AgentBudget.Ledger.Catalogs;
+using AgentBudget.Protocol.V1;
+using Google.Protobuf.Collections;
+using Google.Protobuf.WellKnownTypes;
+
+namespace AgentBudget.Api.Catalogs.Documents;
+
+public static partial class CatalogReader
+{
+    private const int TiersMax = 16;
+    private const int PercentMax = 1_000;
+    private const int DowngradesMax = 64;
+    private const int DepthMax = 100;
+    private const int RunSubagentsMax = 1_000_000;
+
+    private sealed partial class Walk
+    {
+        private BusinessUnit ReadBusinessUnit(DocumentCursor item)
+        {
+            DocumentMap map = item.Map("id", "owner", "finance", "budget", "budgets");
+            BusinessUnit unit = new()
+            {
+                Id = map.Require("id")?.Id() ?? "",
+                Owner = ReadContact(map.Find("owner")),
+                Finance = ReadContact(map.Find("finance")),
+            };
+            unit.Budget = ReadBudgets(map, unit.FurtherBudgets);
+            return unit;
+        }
+
+        private Contact? ReadContact(DocumentCursor? cursor)
+        {
+            if (cursor is not { } value)
+                return null;
+            DocumentMap map = value.Map("name", "notify");
+            Contact contact = new() { Name = map.Find("name")?.Text(FieldRules.TextCharsMax) ?? "" };
+            if (map.Find("notify") is { } notify && notify.Text(FieldRules.TextCharsMax) is { } url)
+            {
+                if (!Uri.TryCreate(url, UriKind.Absolute, out Uri? uri) || uri.Scheme != Uri.UriSchemeHttps)
+                    notify.Fault("must be an https URL.");
+                contact.Notify = url;
+                Notices.Add(CatalogNotice.Notify, notify.Line);
+            }
+
+            return contact;
+        }
+
+        private UseCase ReadUseCase(DocumentCursor item)
+        {
+            DocumentMap map = item.Map(
+                "id", "businessUnit", "class", "budget", "budgets", "downgrade", "withoutCheaperModel", "outcomes");
+            UseCase useCase = new()
+            {
+                Id = map.Require("id")?.Id() ?? "",
+                BusinessUnit = map.Require("businessUnit")?.Id() ?? "",
+                Class = map.Find("class")?.Text(FieldRules.IdCharsMax) ?? "",
+                AllowWithoutCheaperModel = ReadWithoutCheaperModel(map.Find("withoutCheaperModel")),
+            };
+            useCase.Budget = ReadBudgets(map, useCase.FurtherBudgets);
+            ReadDowngrade(map.Find("downgrade"), useCase);
+            ReadOutcomes(map.Find("outcomes"), useCase);
+            return useCase;
+        }
+
+        private static bool ReadWithoutCheaperModel(DocumentCursor? cursor)
+        {
+            string? text = cursor?.Text(FieldRules.IdCharsMax);
+            if (text is not (null or "allow" or "refuse"))
+                cursor!.Value.Fault("must be allow or refuse.");
+            return text == "allow";
+        }
+
+        private static void ReadDowngrade(DocumentCursor? cursor, UseCase useCase)
+        {
+            if (cursor?.OpenMap() is not { } map)
+                return;
+            if (map.Count > DowngradesMax)
+                cursor.Value.Fault($"has {map.Count} models; at most {DowngradesMax} are accepted.");
+            foreach ((string model, DocumentCursor value) in map.Entries)
+            {
+                if (!FieldRules.IsWord(model))
+                    value.Fault("is no name of a model: printable ASCII without spaces, at most 128.");
+                if (value.Word() is { } cheaper)
+                    useCase.Downgrade[model] = cheaper;
+            }
+        }
+
+        private static void ReadOutcomes(DocumentCursor? cursor, UseCase useCase)
+        {
+            if (cursor?.OpenMap() is not { } map)
+                return;
+            if (map.Count > FieldRules.MapEntriesMax)
+                cursor.Value.Fault($"has {map.Count} outcomes; at most {FieldRules.MapEntriesMax} are accepted.");
+            foreach ((string name, DocumentCursor value) in map.Entries)
+            {
+                DocumentMap rule = value.Map("unit", "baseline");
+                useCase.Outcomes[name] = new OutcomeRule
+                {
+                    Unit = rule.Find("unit")?.Text(FieldRules.IdCharsMax) ?? "",
+                    Baseline = rule.Find("baseline")?.Number() ?? 0,
+                };
+            }
+        }
+
+        private Agent ReadAgent(DocumentCursor item)
+        {
+            DocumentMap map = item.Map(
+                "id", "businessUnit", "useCases", "tools", "models", "budget", "budgets", "ceilings", "breakers");
+            Agent agent = new()
+            {
+                Id = map.Require("id")?.Id() ?? "",
+                BusinessUnit = map.Require("businessUnit")?.Id() ?? "",
+            };
+            agent.Budget = ReadBudgets(map, agent.FurtherBudgets);
+            foreach (DocumentCursor value in Items(map.Find("useCases"), ScopeItemsMax))
+                agent.UseCases.Add(value.Id() ?? "");
+            foreach (DocumentCursor value in Items(map.Find("tools"), ScopeItemsMax))
+                agent.Tools.Add(ReadToolScope(value));
+            foreach (DocumentCursor value in Items(map.Find("models"), ScopeItemsMax))
+                agent.Models.Add(value.Word() ?? "");
+            ReadCeilings(map.Find("ceilings"), agent);
+            agent.Breakers = ReadBreakers(map.Find("breakers"));
+            return agent;
+        }
+
+        private static string ReadToolScope(DocumentCursor cursor)
+        {
+            if (cursor.Word() is not { } text)
+                return "";
+            if (!FieldRules.IsToolScope(text))
+                cursor.Fault("must be a tool such as crm.read, or a namespace such as \"crm.*\".");
+            return text;
+        }
+
+        private void ReadCeilings(DocumentCursor? cursor, Agent agent)
+        {
+            if (cursor?.Map(
+                "tokensPerRequest", "costPerSession", "tokensPerSession", "stepsPerSession", "toolCallsPerSession",
+                "openHolds", "run", "sessionTtl", "sessionLifetime") is not { } map)
+            {
+                return;
+            }
+
+            Ceilings ceilings = new() { CostPerSession = map.Find("costPerSession")?.Money(_currency) };
+            if (map.Find("tokensPerRequest")?.Count() is { } tokensPerRequest)
+                ceilings.TokensPerRequest = tokensPerRequest;
+            if (map.Find("tokensPerSession")?.Count() is { } tokensPerSession)
+                ceilings.TokensPerSession = tokensPerSession;
+            if (map.Find("stepsPerSession")?.Count() is { } stepsPerSession)
+                ceilings.StepsPerSession = stepsPerSession;
+            if (map.Find("toolCallsPerSession")?.Count() is { } toolCallsPerSession)
+                ceilings.ToolCallsPerSession = toolCallsPerSession;
+            if (map.Find("openHolds")?.Count() is { } openHolds)
+                ceilings.OpenHolds = openHolds;
+            agent.Ceilings = ceilings;
+            agent.SessionTtl = map.Find("sessionTtl")?.Duration();
+            agent.SessionLifetime = map.Find("sessionLifetime")?.Duration();
+            if (agent.SessionTtl is { } ttl && agent.SessionLifetime is { } lifetime && ttl.Seconds > lifetime.Seconds)
+                map.Find("sessionTtl")!.Value.Fault("must not be longer than sessionLifetime.");
+            ceilings.Run = ReadRun(map.Find("run"));
+        }
+
+        private RunCeilings? ReadRun(DocumentCursor? cursor)
+        {
+            if (cursor?.Map("cost", "subagents", "concurrentSubagents", "depth") is not { } map)
+                return null;
+            RunCeilings run = new() { Cost = map.Find("cost")?.Money(_currency) };
+            if (map.Find("subagents")?.Count(max: RunSubagentsMax) is { } subagents)
+                run.Subagents = subagents;
+            if (map.Find("concurrentSubagents")?.Count(max: RunSubagentsMax) is { } concurrent)
+                run.ConcurrentSubagents = concurrent;
+            if (map.Find("depth")?.Count(max: DepthMax) is { } depth)
+                run.Depth = depth;
+            return run;
+        }
+
+        private Breakers? ReadBreakers(DocumentCursor? cursor)
+        {
+            if (cursor?.Map("sameToolCall", "burnRate", "stepsWithoutOutcome", "refusals") is not { } map)
+                return null;
+            Breakers breakers = new()
+            {
+                SameToolCall = ReadBreaker(map.Find("sameToolCall"), "times"),
+                StepsWithoutOutcome = ReadBreaker(map.Find("stepsWithoutOutcome"), "steps"),
+                Refusals = ReadBreaker(map.Find("refusals"), "times"),
+            };
+            if (map.Find("burnRate")?.Map("costPerMinute", "mode", "suspends") is { } burnRate)
+            {
+                breakers.BurnRate = new BurnBreaker
+                {
+                    CostPerMinute = burnRate.Require("costPerMinute")?.Money(_currency),
+                    Mode = ReadMode(burnRate.Find("mode")),
+                    Suspends = ReadReach(burnRate.Find("suspends")),
+                };
+            }
+
+            return breakers;
+        }
+
+        private static CountBreaker? ReadBreaker(DocumentCursor? cursor, string count)
+        {
+            if (cursor?.Map(count, "times", "mode", "suspends") is not { } map)
+                return null;
+            // Steps may be called times, as the others are.
+            DocumentCursor? times = map.Find("times") ?? map.Require(count);
+            return new CountBreaker
+            {
+                Times = times?.Count(min: 1) ?? 0,
+                Mode = ReadMode(map.Find("mode")),
+                Suspends = ReadReach(map.Find("suspends")),
+            };
+        }
+
+        private static BreakerMode ReadMode(DocumentCursor? cursor)
+        {
+            string? text = cursor?.Text(FieldRules.IdCharsMax);
+            if (text is not (null or "observe" or "enforce"))
+                cursor!.Value.Fault("must be observe or enforce.");
+            return text == "observe" ? BreakerMode.Observe : BreakerMode.Enforce;
+        }
+
+        private static BreakerReach ReadReach(DocumentCursor? cursor)
+        {
+            string? text = cursor?.Text(FieldRules.IdCharsMax);
+            if (text is not (null or "session" or "run"))
+                cursor!.Value.Fault("must be session or run.");
+            return text == "run" ? BreakerReach.Run : BreakerReach.Session;
+        }
+
+        // One window under budget, or several under budgets.
+        private Budget? ReadBudgets(DocumentMap map, RepeatedField<Budget> further)
+        {
+            if (map.Find("budgets") is not { } list)
+                return ReadBudget(map.Find("budget"));
+            if (map.Find("budget") is not null)
+                list.Fault("is there beside budget: give one of the two.");
+            Budget?[] windows = [.. Items(list, CatalogRules.WindowsMax).Select(item => ReadBudget(item))];
+            if (windows.Length == 0)
+                list.Fault("needs at least one window.");
+            further.Add(windows.Skip(1).OfType<Budget>());
+            return windows.FirstOrDefault();
+        }
+
+        private Budget? ReadBudget(DocumentCursor? cursor)
+        {
+            if (cursor is not { } value)
+                return null;
+            DocumentMap map = value.Map("limit", "tokens", "period", "tiers", "rollover");
+            Budget budget = new()
+            {
+                Limit = map.Find("limit")?.Money(_currency),
+                Rollover = ReadRollover(map.Find("rollover")),
+            };
+            (budget.Period, budget.Rolling) = ReadPeriod(map.Find("period"));
+            if (map.Find("tokens")?.Count() is { } tokens)
+                budget.Tokens = tokens;
+            foreach (DocumentCursor item in Items(map.Find("tiers"), TiersMax))
+                budget.Tiers.Add(ReadTier(item));
+
+            return budget;
+        }
+
+        private static Tier ReadTier(DocumentCursor item)
+        {
+            DocumentMap map = item.Map("at", "notify", "action");
+            Tier tier = new() { AtPercent = (int)(map.Require("at")?.Count(min: 1, max: PercentMax) ?? 0) };
+            foreach (DocumentCursor value in Items(map.Find("notify"), itemsMax: 2))
+            {
+                string? who = value.Text(FieldRules.IdCharsMax);
+                if (who is not (null or "owner" or "finance"))
+                    value.Fault("must be owner or finance.");
+                if (who is not null)
+                    tier.Notify.Add(who);
+            }
+
+            if (map.Find("action") is { } action)
+            {
+                string? text = action.Text(FieldRules.IdCharsMax);
+                if (text is not (null or "downgrade" or "refuse"))
+                    action.Fault("must be downgrade or refuse.");
+                tier.Action = text switch
+                {
+                    "downgrade" => TierAction.Downgrade,
+                    "refuse" => TierAction.Refuse,
+                    _ => TierAction.Unspecified,
+                };
+            }
+
+            if (tier.Notify.Count == 0 && map.Find("action") is null)
+                item.Fault("needs notify, action, or both.");
+            return tier;
+        }
+
+        private Rollover? ReadRollover(DocumentCursor? cursor)
+        {
+            if (cursor is not { } value)
+                return null;
+            if (value.IsMap)
+            {
+                DocumentMap map = value.Map("cap", "capTokens");
+                Rollover rollover = new() { Cap = map.Find("cap")?.Money(_currency) };
+                if (map.Find("capTokens")?.Count() is { } tokens)
+                    rollover.CapTokens = tokens;
+                return rollover;
+            }
+
+            string? text = value.Text(FieldRules.IdCharsMax);
+            if (text is not (null or "none" or "unused"))
+                value.Fault("must be none, unused, or a map with cap and capTokens.");
+            return text == "unused" ? new Rollover() : null;
+        }
+
+        private static (Period Period, Duration? Rolling) ReadPeriod(DocumentCursor? cursor)
+        {
+            if (cursor is not { } value)
+                return (Period.None, null);
+            if (value.IsMap)
+                return (Period.Rolling, value.Map("rolling").Require("rolling")?.Duration());
+            string? text = value.Text(FieldRules.IdCharsMax);
+            switch (text)
+            {
+                case "day": return (Period.Day, null);
+                case "week": return (Period.Week, null);
+                case "month": return (Period.Month, null);
+                case "quarter": return (Period.Quarter, null);
+                case "year": return (Period.Year, null);
+                case null or "none": return (Period.None, null);
+                default:
+                    value.Fault("must be none, day, week, month, quarter, year or a map such as { rolling: 7d }.");
+                    return (Period.None, null);
+            }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Audit;
+
+// Windows of an account: what a catalog makes of them, rolling ones, and what a period leaves to the next.
+internal sealed partial class AuditAccount
+{
+    private const int StepsPerWindow = 24; // A rolling window moves in so many steps.
+
+    /// <summary>The name of a catalog's window: its period.</summary>
+    public static string WindowOf(Budget? budget) => budget?.Period switch
+    {
+        null => "",
+        Period.Unspecified => "none",
+        Period.Rolling => $"rolling:{budget.Rolling?.Seconds ?? 0}s",
+        { } period => period.ToString().ToLowerInvariant(),
+    };
+
+    /// <summary>
+    /// Takes a catalog's windows: each keeps the usage of the one of its name, else of one that is named no longer,
+    /// else it begins.
+    /// </summary>
+    public void ConfigureWindows(
+        IReadOnlyList<Budget> budgets, AuditLadder ladder, Func<string, Int128?> endOf, Int128 now)
+    {
+        List<AuditWindowUsage> left = [.. Windows.Select(window => window.TakeUsage())];
+        var usages = new AuditWindowUsage?[Math.Max(1, budgets.Count)];
+        for (int place = 0; place < budgets.Count; place++)
+        {
+            usages[place] = left.Find(usage => usage.Window == WindowOf(budgets[place]));
+            if (usages[place] is { } same) left.Remove(same);
+        }
+
+        for (int place = 0; place < usages.Length; place++)
+        {
+            if (usages[place] is not null || left.Count == 0) continue;
+            usages[place] = left[0];
+            left.RemoveAt(0);
+        }
+
+        AuditAmount held = Held;
+        List<AuditAccount> further = [];
+        for (int place = 0; place < usages.Length; place++)
+        {
+            AuditAccount window = place == 0 ? this : new AuditAccount(Name) { IsInCatalog = IsInCatalog };
+            window.GiveUsage(usages[place] ?? new AuditWindowUsage());
+            window.Held = held;
+            Budget? budget = place < budgets.Count ? budgets[place] : null;
+            window.Configure(budget, ladder, endOf(WindowOf(budget)), now);
+            if (place > 0) further.Add(window);
+        }
+
+        Further = further;
+    }
+
+    /// <summary>What this period leaves to the next: what of its limit is not settled, up to the cap.</summary>
+    public AuditAmount Carry() => new(
+        Carry(_carryCap.Nanos, _ofCatalog.Nanos + Carried.Nanos, Settled.Nanos),
+        Carry(_carryCap.Tokens, _ofCatalog.Tokens + Carried.Tokens, Settled.Tokens));
+
+    /// <summary>The oldest step leaves a rolling window; answers what it was.</summary>
+    public (AuditAmount Settled, AuditAmount Overrun) Move()
+    {
+        if (RollingSteps.Count == 0) return default;
+        (_, AuditAmount settled, AuditAmount overrun) = RollingSteps[0];
+        RollingSteps.RemoveAt(0);
+        Past += settled;
+        Settled -= settled;
+        Overrun -= overrun;
+        PeriodEnd = NextStep;
+        MoveCaps();
+        return (settled, overrun);
+    }
+
+    private AuditWindowUsage TakeUsage() => new()
+    {
+        Window = Window,
+        Rolling = Rolling,
+        Steps = [.. RollingSteps],
+        Settled = Settled,
+        Overrun = Overrun,
+        Past = Past,
+        Carried = Carried,
+        Extension = Extension,
+        ExtensionEnd = ExtensionEnd,
+        ToldPercent = ToldPercent,
+    };
+
+    private void GiveUsage(AuditWindowUsage usage)
+    {
+        Rolling = usage.Rolling;
+        RollingSteps.Clear();
+        RollingSteps.AddRange(usage.Steps);
+        Settled = usage.Settled;
+        Overrun = usage.Overrun;
+        Past = usage.Past;
+        Carried = usage.Carried;
+        Extension = usage.Extension;
+        ExtensionEnd = usage.ExtensionEnd;
+        ToldPercent = usage.ToldPercent;
+    }
+
+    private void Configure(Budget? budget, AuditLadder ladder, Int128? periodEnd, Int128 now)
+    {
+        Window = WindowOf(budget);
+        Period = budget is null || budget.Period == Period.Unspecified ? Period.None : budget.Period;
+        Int128? rolling = budget?.Rolling is null ? null : AuditNumbers.NanosOf(budget.Rolling);
+        if (rolling != Rolling)
+        {
+            Rolling = rolling;
+            RollingSteps.Clear();
+            if (Settled != default) AddStep(now, Settled, Overrun);
+        }
+
+        PeriodEnd = Rolling is null ? periodEnd : NextStep;
+        _ladder = AuditLadder.From(budget, ladder);
+        _ofCatalog = new AuditLimit(
+            AuditNumbers.OptionalNanosOf(budget?.Limit), budget is { HasTokens: true } ? budget.Tokens : null);
+        _carryCap = CarryCapOf(budget);
+        Carried = AuditAmount.Min(Carried, new AuditAmount(_carryCap.Nanos ?? 0, _carryCap.Tokens ?? 0));
+        MoveCaps();
+    }
+
+    // Null where nothing is carried.
+    private static AuditLimit CarryCapOf(Budget? budget) => budget?.Rollover is not { } rollover
+        ? default
+        : new AuditLimit(
+            budget.Limit is null ? null : AuditNumbers.NanosOf(rollover.Cap ?? budget.Limit),
+            budget.HasTokens ? rollover.HasCapTokens ? rollover.CapTokens : budget.Tokens : null);
+
+    private static Int128 Carry(Int128? cap, Int128? limit, Int128 settled) =>
+        cap is null || limit is null ? 0 : Int128.Clamp(limit.Value - settled, 0, cap.Value);
+
+    private Int128 StepLength => (Rolling!.Value + StepsPerWindow - 1) / StepsPerWindow;
+
+    // When the oldest step is a window's length ago.
+    private Int128? NextStep =>
+        RollingSteps.Count == 0 ? null : (RollingSteps[0].Index + 1 + StepsPerWindow) * StepLength;
+
+    private void AddStep(Int128 now, AuditAmount settled, AuditAmount overrun)
+    {
+        if (Rolling is null) return;
+        Int128 index = now / StepLength;
+        if (RollingSteps.Count > 0 && RollingSteps[^1].Index == index)
+            RollingSteps[^1] = (index, RollingSteps[^1].Settled + settled, RollingSteps[^1].Overrun + overrun);
+        else
+            RollingSteps.Add((index, settled, overrun));
+        PeriodEnd = NextStep;
+    }
+}

@@ -1,0 +1,40 @@
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Audit;
+
+/// <summary>A reservation that may still be charged: held, or given back within the retention.</summary>
+internal sealed class AuditHold(AuditSession session, ReservationHeld held, AuditPrices prices, Int128 atNanos)
+{
+    public AuditSession Session => session;
+
+    /// <summary>The price book that was in force when it was priced, and when that was.</summary>
+    public AuditPrices Prices { get; private set; } = prices;
+
+    public Int128 AtNanos { get; private set; } = atNanos;
+
+    public string Model { get; private set; } = held.Model;
+
+    public string Tool { get; } = held.Tool;
+
+    public string Region { get; } = held.Region;
+
+    public ServiceTier ServiceTier { get; } = held.ServiceTier;
+
+    public Int128 ExpireNanos { get; set; } = held.ExpireTime is null ? 0 : AuditNumbers.NanosOf(held.ExpireTime);
+
+    public OnExpiry OnExpiry { get; } = held.OnExpiry;
+
+    /// <summary>What is held of it now.</summary>
+    public AuditAmount Held { get; set; } = new(held.CostNanos, held.Tokens);
+
+    /// <summary>It was priced again.</summary>
+    public void Reprice(string model, AuditPrices book, Int128 at)
+    {
+        Model = model;
+        Prices = book;
+        AtNanos = at;
+    }
+
+    /// <summary>Neither settled, released nor expired.</summary>
+    public bool IsHeld { get; set; } = true;
+}

@@ -1,0 +1,162 @@
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Audit;
+
+/// <summary>One version of a price book, by the rules of the catalog's proto.</summary>
+internal sealed class AuditPrices
+{
+    private readonly Dictionary<string, List<AuditPrice>> _byName = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Int128> _units = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _tools = new(StringComparer.Ordinal);
+
+    public AuditPrices(long version, Catalog catalog)
+    {
+        Version = version;
+        foreach (Sku sku in catalog.Skus) _units[sku.Id] = AuditNumbers.OptionalNanosOf(sku.Cost) ?? 0;
+        foreach (Tool tool in catalog.Tools.Where(tool => tool.CostPerCall is not null))
+        {
+            _units[tool.Id] = AuditNumbers.NanosOf(tool.CostPerCall);
+            _tools.Add(tool.Id);
+        }
+
+        foreach (IGrouping<string, Price> model in catalog.Prices.GroupBy(price => price.Model, StringComparer.Ordinal))
+        {
+            // An alias names the model, whichever of its prices declares it.
+            List<AuditPrice> entries = [.. model.Select(price => new AuditPrice(price))];
+            IEnumerable<string> aliases = model.SelectMany(price => price.Aliases);
+            foreach (string name in aliases.Prepend(model.Key)) _byName[name] = entries;
+        }
+    }
+
+    public long Version { get; }
+
+    /// <summary>
+    /// The price of a model or alias that is in force at a time: of the region before of all, of the tier before the
+    /// standard one, the latest; null if there is none.
+    /// </summary>
+    public AuditPrice? Find(string name, string region, ServiceTier tier, Int128 at) =>
+        (_byName.GetValueOrDefault(name) ?? [])
+            .Where(price => price.From <= at && (price.Region.Length == 0 || price.Region == region))
+            .Where(price => price.Tier is ServiceTier.Standard || price.Tier == tier)
+            .OrderByDescending(price => price.Region.Length > 0)
+            .ThenByDescending(price => price.Tier != ServiceTier.Standard)
+            .ThenByDescending(price => price.From)
+            .FirstOrDefault();
+
+    public bool IsTool(string sku) => _tools.Contains(sku);
+
+    /// <summary>Money for one of a SKU, or one call of a tool; null where the book has none.</summary>
+    public Int128? UnitOf(string sku) => _units.TryGetValue(sku, out Int128 unit) ? unit : null;
+
+    /// <summary>What one of an item is charged: what is not in the book pays the dearest of it.</summary>
+    public Int128 ChargedUnitOf(string sku) => UnitOf(sku) ?? _units.Values.DefaultIfEmpty().Max();
+
+    /// <summary>Calls of tools among items.</summary>
+    public Int128 ToolCallsOf(IEnumerable<CountedItem>? items)
+    {
+        Int128 calls = 0;
+        foreach (CountedItem item in items ?? [])
+        {
+            if (IsTool(item.Sku)) calls += item.Count;
+        }
+
+        return calls;
+    }
+}
+
+/// <summary>Prices of one model from a time on.</summary>
+internal sealed class AuditPrice(Price price)
+{
+    private const int BucketsCount = 9;
+    private const int Output = 1;
+    private const int Reasoning = 5;
+    private const long Million = 1_000_000; // Rates are per million tokens; multipliers are in millionths.
+
+    private readonly Int128?[] _ordinary = RatesOf(price.Rates);
+    private readonly Int128?[] _ofLongContext = RatesOf(price.LongContext?.Rates);
+
+    public string Model => price.Model;
+
+    public string Region => price.Region;
+
+    /// <summary>The service tier that it is for.</summary>
+    public ServiceTier Tier =>
+        price.ServiceTier == ServiceTier.Unspecified ? ServiceTier.Standard : price.ServiceTier;
+
+    public Int128 From { get; } = price.EffectiveFrom is null ? 0 : AuditNumbers.NanosOf(price.EffectiveFrom);
+
+    /// <summary>What a hold of these tokens costs, each bucket rounded up; null where a rate is missing.</summary>
+    public Int128? CostOfHold(AuditTokens tokens, ServiceTier tier)
+    {
+        Int128 sum = 0;
+        if (tier == ServiceTier.Priority && Tier != tier && !price.HasPriorityMultiplierPpm) return null;
+        for (int bucket = 0; bucket < BucketsCount; bucket++)
+        {
+            long count = tokens.Buckets[bucket];
+            if (count == 0) continue;
+            if (RateOf(bucket, tokens, tier) is not { } rate) return null;
+            sum += ((count * rate) + Million - 1) / Million;
+        }
+
+        return sum;
+    }
+
+    /// <summary>
+    /// What these tokens are charged, each bucket rounded half to even. A bucket without a rate pays the highest:
+    /// what was used is never free. Null without any rate.
+    /// </summary>
+    public Int128? CostOfCharge(AuditTokens tokens, ServiceTier tier)
+    {
+        Int128 sum = 0;
+        for (int bucket = 0; bucket < BucketsCount; bucket++)
+        {
+            long count = tokens.Buckets[bucket];
+            if (count == 0) continue;
+            if ((RateOf(bucket, tokens, tier) ?? HighestRate(tokens, tier)) is not { } rate) return null;
+            sum += HalfToEven(count * rate);
+        }
+
+        return sum;
+    }
+
+    // A long context re-prices the whole request; a tier's multiplier makes each rate, rounded to a whole one.
+    // Reasoning that has no rate is output.
+    private Int128? RateOf(int bucket, AuditTokens tokens, ServiceTier tier)
+    {
+        bool isLong = price.LongContext is not null && tokens.Prompt > price.LongContext.AboveTokens;
+        Int128? rate = isLong ? _ofLongContext[bucket] ?? _ordinary[bucket] : _ordinary[bucket];
+        if (rate is null && bucket == Reasoning) return RateOf(Output, tokens, tier);
+        return MultiplierOf(tier) is { } multiplier && rate is not null ? HalfToEven(rate.Value * multiplier) : rate;
+    }
+
+    private long? MultiplierOf(ServiceTier tier) => tier switch
+    {
+        ServiceTier.Unspecified or ServiceTier.Standard => null,
+        ServiceTier.Batch => price.HasBatchMultiplierPpm ? price.BatchMultiplierPpm : null,
+        ServiceTier.Priority => price.HasPriorityMultiplierPpm ? price.PriorityMultiplierPpm : null,
+        ServiceTier.Flex => price.HasFlexMultiplierPpm ? price.FlexMultiplierPpm : null,
+    };
+
+    private Int128? HighestRate(AuditTokens tokens, ServiceTier tier) =>
+        Enumerable.Range(0, BucketsCount).Select(bucket => RateOf(bucket, tokens, tier)).Max();
+
+    private static Int128 HalfToEven(Int128 millionths)
+    {
+        (Int128 whole, Int128 rest) = Int128.DivRem(millionths, Million);
+        bool isUp = rest * 2 > Million || (rest * 2 == Million && Int128.IsOddInteger(whole));
+        return isUp ? whole + 1 : whole;
+    }
+
+    private static Int128?[] RatesOf(Rates? rates) => rates is null ? new Int128?[BucketsCount] :
+    [
+        rates.HasInput ? rates.Input : null,
+        rates.HasOutput ? rates.Output : null,
+        rates.HasCacheRead ? rates.CacheRead : null,
+        rates.HasCacheWrite5M ? rates.CacheWrite5M : null,
+        rates.HasCacheWrite1H ? rates.CacheWrite1H : null,
+        rates.HasReasoning ? rates.Reasoning : null,
+        rates.HasInputAudio ? rates.InputAudio : null,
+        rates.HasOutputAudio ? rates.OutputAudio : null,
+        rates.HasInputImage ? rates.InputImage : null,
+    ];
+}

@@ -1,0 +1,232 @@
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Audit;
+
+/// <summary>
+/// What the audit knows of a tenant after some events. It follows what the events say even where they are wrong, so
+/// that one fault is one finding and not a finding in everything after it.
+/// </summary>
+internal sealed class AuditState
+{
+    /// <summary>What is over can be named by late commits and repeated requests for this long (24 h).</summary>
+    public static readonly Int128 Retention = 24 * AuditNumbers.Hour;
+
+    private readonly List<AuditFinding> _findings = [];
+    private readonly Queue<(Int128 UntilNanos, AuditHold? Hold, long Number, AuditSession? Session)> _retained = [];
+
+    public AuditState(string tenant)
+    {
+        TenantId = tenant;
+        Tenant = GetOrAddAccount("tenants/" + tenant);
+    }
+
+    public string TenantId { get; }
+
+    public AuditAccount Tenant { get; }
+
+    /// <summary>Every account but sessions.</summary>
+    public Dictionary<string, AuditAccount> Grains { get; } = new(StringComparer.Ordinal);
+
+    public Dictionary<string, AuditAgent> Agents { get; } = new(StringComparer.Ordinal);
+
+    public Dictionary<string, UseCase> UseCases { get; } = new(StringComparer.Ordinal);
+
+    public Dictionary<string, AuditSession> Sessions { get; } = new(StringComparer.Ordinal);
+
+    public Dictionary<long, AuditHold> Holds { get; } = [];
+
+    public AuditRequests Requests { get; } = new();
+
+    /// <summary>Credentials that were made and not revoked, by number.</summary>
+    public Dictionary<long, AuditCredential> Credentials { get; } = [];
+
+    /// <summary>Agents that are suspended.</summary>
+    public HashSet<string> Suspended { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Agents that are decommissioned.</summary>
+    public HashSet<string> Decommissioned { get; } = new(StringComparer.Ordinal);
+
+    public Catalog Catalog { get; set; } = new();
+
+    public AuditPrices Prices { get; set; } = new(0, new Catalog());
+
+    public IReadOnlyList<string> RequiredTags { get; set; } = [];
+
+    public long Sequence { get; set; }
+
+    public Int128 Now { get; set; }
+
+    /// <summary>The group that is read; 0 without a store.</summary>
+    public long Group { get; set; }
+
+    /// <summary>An account may have become one that nobody refers to.</summary>
+    public bool MayForgetAccounts { get; set; }
+
+    /// <summary>Sessions that are to end with one above them, and since when.</summary>
+    public long EndsDue { get; set; }
+
+    public Int128 EndsDueSince { get; set; }
+
+    /// <summary>A breaker that the next event must tell.</summary>
+    public AuditTrip? TripDue { get; set; }
+
+    public long FindingsFound { get; private set; }
+
+    public IReadOnlyList<AuditFinding> Findings => _findings;
+
+    /// <summary>Nothing was found in the present event yet: what follows from its numbers can be judged.</summary>
+    public bool IsEventClean { get; private set; }
+
+    public void BeginEvent() => IsEventClean = true;
+
+    public void Find(AuditRule rule, string sentence)
+    {
+        IsEventClean = false;
+        if (FindingsFound++ < AuditReport.FindingsMax) _findings.Add(new AuditFinding(rule, Sequence, Group, sentence));
+    }
+
+    public AuditAccount GetOrAddAccount(string name)
+    {
+        if (!Grains.TryGetValue(name, out AuditAccount? account)) Grains.Add(name, account = new AuditAccount(name));
+        return account;
+    }
+
+    /// <summary>A window of an account, the first where none is named; else a finding and the first.</summary>
+    public AuditAccount WindowOf(string account, string window)
+    {
+        AuditAccount first = GetOrAddAccount(account);
+        AuditAccount? found = first.Windows.FirstOrDefault(own => window.Length == 0 || own.Window == window);
+        if (found is null) Find(AuditRule.PeriodEnd, $"{account} has no window '{window}'");
+        return found ?? first;
+    }
+
+    /// <summary>
+    /// The session that an event names, if its path is the one it was opened with; else a finding and null.
+    /// </summary>
+    public AuditSession? SessionOf(LedgerEvent ledgerEvent)
+    {
+        Spender? spender = ledgerEvent.Spender;
+        if (spender is null || !Sessions.TryGetValue(spender.Session, out AuditSession? session))
+        {
+            Find(AuditRule.SessionKnown, $"session '{spender?.Session}' was never opened or is long over");
+            return null;
+        }
+
+        if (!spender.Equals(session.Spender))
+            Find(AuditRule.SessionKnown, $"its path is not the one that {spender.Session} was opened with");
+        return session;
+    }
+
+    /// <summary>The reservation that an event of a session names; else a finding and null.</summary>
+    public AuditHold? HoldOf(long number, AuditSession session)
+    {
+        if (Holds.TryGetValue(number, out AuditHold? hold) && ReferenceEquals(hold.Session, session)) return hold;
+        if (session.SettledHolds.Contains(number))
+            Find(AuditRule.ReservationTerminal, $"reservation r{number} was settled before");
+        else
+            Find(
+                AuditRule.ReservationKnown,
+                $"{session.Spender.Session} has no reservation r{number} that can be named now");
+        return null;
+    }
+
+    /// <summary>The hold was given back; a late commit can still name it.</summary>
+    public void GiveBack(long number, AuditHold hold)
+    {
+        foreach (AuditAccount account in hold.Session.Windows) account.Unhold(hold.Held);
+        hold.Held = default;
+        hold.IsHeld = false;
+        hold.Session.OpenHolds.Remove(number);
+        _retained.Enqueue((Now + Retention, hold, number, null));
+    }
+
+    /// <summary>A session begins.</summary>
+    public void Add(AuditSession session)
+    {
+        Sessions[session.Spender.Session] = session;
+        foreach (AuditAccount account in session.Path) account.Sessions++;
+    }
+
+    /// <summary>A session is closed; late commits and repeated requests can still name it.</summary>
+    public void Retain(AuditSession session) => _retained.Enqueue((Now + Retention, null, 0, session));
+
+    /// <summary>Forgets what no event from now on may name.</summary>
+    public void Forget()
+    {
+        while (_retained.TryPeek(out (Int128 UntilNanos, AuditHold? Hold, long Number, AuditSession? Session) oldest)
+            && oldest.UntilNanos <= Now)
+        {
+            _retained.Dequeue();
+            if (oldest.Session is not null) Forget(oldest.Session);
+            else Holds.Remove(oldest.Number);
+        }
+    }
+
+    /// <summary>Forgets accounts outside the catalog that nobody refers to, with their usage.</summary>
+    public void ForgetAccounts()
+    {
+        if (!MayForgetAccounts) return;
+        MayForgetAccounts = false;
+        foreach (AuditAccount account in Grains.Values.ToArray())
+        {
+            bool isKept = account.IsInCatalog || account.Sessions > 0 || ReferenceEquals(account, Tenant)
+                || Suspended.Contains(account.Name) || Decommissioned.Contains(account.Name);
+            if (!isKept) Grains.Remove(account.Name);
+        }
+    }
+
+    /// <summary>Periods and extensions of a path that should have ended before now.</summary>
+    public void CheckDeadlines(AuditSession session)
+    {
+        foreach (AuditAccount account in session.Windows)
+        {
+            if (account.PeriodEnd <= Now)
+                Find(
+                    AuditRule.PeriodEnd,
+                    $"the period of {account.Name} ended at {AuditNumbers.Show(account.PeriodEnd)}, unsaid");
+            if (account.ExtensionEnd <= Now)
+                Find(
+                    AuditRule.Extension,
+                    $"the extension of {account.Name} ended at {AuditNumbers.Show(account.ExtensionEnd)}, unsaid");
+        }
+    }
+
+    /// <summary>
+    /// What is left on the tightest account of a path: least money first, then least tokens, then the nearer one.
+    /// </summary>
+    public void CheckLeft(Left? left, AuditSession session)
+    {
+        if (!IsEventClean) return;
+        AuditAccount? tightest = null;
+        AuditLimit least = default;
+        foreach (AuditAccount account in session.Path)
+        {
+            AuditLimit own = account.Windows.Select(window => window.Available).Aggregate(AuditLimit.Min);
+            if (!IsBelow(own, least)) continue;
+            (tightest, least) = (account, own);
+        }
+
+        bool isRight = tightest is null
+            ? left is null
+            : left is not null && left.Grain == tightest.Name
+                && (left.HasNanos ? left.Nanos : null) == least.Nanos
+                && (left.HasTokens ? left.Tokens : null) == least.Tokens;
+        if (!isRight) Find(AuditRule.Left, $"{least} are left on {tightest?.Name ?? "no grain"}, and it says {left}");
+    }
+
+    private void Forget(AuditSession session)
+    {
+        Sessions.Remove(session.Spender.Session);
+        foreach (AuditAccount account in session.Path)
+        {
+            account.Sessions--;
+            MayForgetAccounts |= !account.IsInCatalog;
+        }
+    }
+
+    private static bool IsBelow(AuditLimit own, AuditLimit least)
+    {
+        if (own.Nanos != least.Nanos) return least.Nanos is null || own.Nanos < least.Nanos;
+        return own.Tokens is not null && (least.Tokens is null || own.Tokens < least.Tokens);
+    }
+}

@@ -1,0 +1,153 @@
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Audit;
+
+/// <summary>A credential that was made and not revoked.</summary>
+/// <param name="Principal">Whose.</param>
+/// <param name="EndNanos">When it expires; null for never.</param>
+internal sealed record AuditCredential(string Principal, Int128? EndNanos);
+
+/// <summary>Who may call, and which agents may act.</summary>
+internal static class IdentityAudit
+{
+    private const int Sha256Bytes = 32;
+    private const int Sha256Chars = 43; // Base64url without padding.
+    private const int PlacesMax = 8;
+
+    public static void Create(AuditState state, CredentialCreated created)
+    {
+        bool isAgents = created.Role == Role.Agent;
+        if (created.Role == Role.Unspecified || created.Principal.Length == 0)
+            state.Find(AuditRule.Credential, "it names no principal or no role");
+        else if (isAgents && !state.Agents.ContainsKey(created.Principal))
+            state.Find(AuditRule.Credential, $"'{created.Principal}' is no agent of the catalog");
+        else if (isAgents && state.Decommissioned.Contains(created.Principal))
+            state.Find(AuditRule.Credential, $"{created.Principal} is decommissioned");
+        bool hasSecret = created.SecretSha256.Length == Sha256Bytes;
+        if (hasSecret == created.PublicJwk.Length > 0 || (!hasSecret && created.SecretSha256.Length > 0))
+            state.Find(AuditRule.Credential, "it states a secret's SHA-256 or a public key, and not both");
+        if (created.CertificateSha256.Length > 0 && !IsSha256(created.CertificateSha256))
+            state.Find(AuditRule.Credential, "it is bound to what is no certificate's SHA-256");
+        Int128? end = AuditNumbers.OptionalNanosOf(created.ExpireTime);
+        if (end <= state.Now) state.Find(AuditRule.Credential, "it expires before it begins");
+        state.Credentials[state.Sequence] = new AuditCredential(created.Principal, end);
+    }
+
+    public static void Revoke(AuditState state, CredentialRevoked revoked) => End(state, revoked.Credential);
+
+    public static void Suspend(AuditState state, AgentSuspended suspended)
+    {
+        CheckActive(state, suspended.Agent);
+        if (!state.Suspended.Add(suspended.Agent))
+            state.Find(AuditRule.AgentStanding, $"{suspended.Agent} is suspended already");
+    }
+
+    public static void Resume(AuditState state, AgentResumed resumed)
+    {
+        CheckActive(state, resumed.Agent);
+        if (!state.Suspended.Remove(resumed.Agent))
+            state.Find(AuditRule.AgentStanding, $"{resumed.Agent} is not suspended");
+    }
+
+    public static void Decommission(AuditState state, AgentDecommissioned decommissioned)
+    {
+        string agent = decommissioned.Agent;
+        CheckActive(state, agent);
+        IEnumerable<long> live = state.Credentials
+            .Where(pair => pair.Value.Principal == agent && !(pair.Value.EndNanos <= state.Now))
+            .Select(pair => pair.Key);
+        if (!live.Order().SequenceEqual(decommissioned.Credentials.Order()))
+            state.Find(AuditRule.AgentStanding, $"its credentials are not those that {agent} has");
+        AuditSession[] open =
+            [.. state.Sessions.Values.Where(session => session.IsOpen && session.Spender.Agent == agent)];
+        IEnumerable<string> ending = decommissioned.Sessions.Select(number => $"sessions/s{number}");
+        if (!open.Select(session => session.Spender.Session).ToHashSet(StringComparer.Ordinal).SetEquals(ending))
+            state.Find(AuditRule.AgentStanding, $"its sessions are not those that {agent} has open");
+        state.Suspended.Remove(agent);
+        state.Decommissioned.Add(agent);
+        foreach (long credential in decommissioned.Credentials) End(state, credential);
+        foreach (AuditSession session in open) session.EndsWithAgent = agent;
+        state.EndsDue += open.Length;
+        state.EndsDueSince = state.Now;
+    }
+
+    public static void RevokeToken(AuditState state, AccessTokenRevoked revoked)
+    {
+        if (revoked.TokenId.Length == 0 || AuditNumbers.OptionalNanosOf(revoked.ExpireTime) is not { } end
+            || end <= state.Now)
+        {
+            state.Find(AuditRule.Credential, "it ends a token that has no id or has expired");
+        }
+    }
+
+    public static void Use(AuditState state, CredentialsUsed used)
+    {
+        if (used.Uses.Count == 0) state.Find(AuditRule.CredentialUse, "it tells of no use");
+        long before = 0;
+        foreach (CredentialUse use in used.Uses)
+        {
+            string name = $"credential c{use.Credential}";
+            if (use.Credential <= before) state.Find(AuditRule.CredentialUse, $"{name} is not in its order");
+            before = use.Credential;
+            bool isLive = state.Credentials.TryGetValue(use.Credential, out AuditCredential? credential)
+                && !(credential.EndNanos <= state.Now);
+            if (!isLive) state.Find(AuditRule.CredentialUse, $"{name} is not live");
+            Int128? last = AuditNumbers.OptionalNanosOf(use.LastUseTime);
+            if (last is null ? use.Unproven == 0 : last > state.Now)
+                state.Find(AuditRule.CredentialUse, $"{name} was used never, or in the future");
+            bool areBounded = use.Places.Count <= PlacesMax && use.Unproven >= 0
+                && use.Places.Distinct(StringComparer.Ordinal).Count() == use.Places.Count;
+            if (!areBounded)
+                state.Find(AuditRule.CredentialUse, $"the places of {name} are too many, or one is there twice");
+        }
+    }
+
+    /// <summary>What a session's token is bound to: its parent's bindings at the least.</summary>
+    public static void CheckBinding(AuditState state, SessionOpened opened, AuditSession? parent)
+    {
+        Confirmation? own = opened.Confirmation;
+        if (own is not null)
+        {
+            bool isRight = own.CertificateSha256.Length + own.KeyThumbprint.Length > 0
+                && (own.CertificateSha256.Length == 0 || IsSha256(own.CertificateSha256))
+                && (own.KeyThumbprint.Length == 0 || IsSha256(own.KeyThumbprint));
+            if (!isRight) state.Find(AuditRule.SessionScope, "its token is bound to what is no SHA-256");
+        }
+
+        if (parent?.Opened.Confirmation is not { } above) return;
+        bool isKept = own is not null
+            && (above.CertificateSha256.Length == 0 || above.CertificateSha256 == own.CertificateSha256)
+            && (above.KeyThumbprint.Length == 0 || above.KeyThumbprint == own.KeyThumbprint);
+        if (!isKept) state.Find(AuditRule.Delegation, "its token drops what its parent's is bound to");
+    }
+
+    public static void Authorize(AuditState state, AuditSession session, ToolAuthorized authorized)
+    {
+        HoldAudit.CheckSession(state, session);
+        string tool = authorized.Tool;
+        if (!session.AllowsTool(tool))
+            state.Find(AuditRule.HoldScope, $"tool '{tool}' is out of scope");
+        if (session.ToolCalls >= session.Ceilings.ToolCalls)
+            state.Find(AuditRule.GrantCeiling, $"{session.ToolCalls} tool calls were all that it may make");
+        session.ToolCalls++;
+        BreakerAudit.CountCallOf(session, tool, authorized.ToolArgumentsDigest);
+    }
+
+    /// <summary>A session acts or begins: its agent must be active.</summary>
+    public static void CheckActive(AuditState state, string agent, bool isSuspendedRight = true)
+    {
+        if (state.Decommissioned.Contains(agent)) state.Find(AuditRule.AgentStanding, $"{agent} is decommissioned");
+        else if (!isSuspendedRight && state.Suspended.Contains(agent))
+            state.Find(AuditRule.AgentStanding, $"{agent} is suspended");
+    }
+
+    private static bool IsSha256(string text) =>
+        text.Length == Sha256Chars && text.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '_');
+
+    private static void End(AuditState state, long credential)
+    {
+        bool isLive = state.Credentials.Remove(credential, out AuditCredential? ended)
+            && !(ended!.EndNanos <= state.Now);
+        if (!isLive) state.Find(AuditRule.Credential, $"credential c{credential} is not live");
+    }
+}

@@ -1,0 +1,127 @@
+using AgentBudget.Ledger.Credentials;
+using AgentBudget.Ledger.Requests;
+using AgentBudget.Ledger.Sessions;
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Ledger.Agents;
+
+/// <summary>Where an agent stands.</summary>
+internal enum Standing
+{
+    /// <summary>Spends.</summary>
+    Active,
+
+    /// <summary>Stopped, to go on later.</summary>
+    Suspended,
+
+    /// <summary>Ended for ever.</summary>
+    Decommissioned,
+}
+
+/// <summary>
+/// Suspends, resumes and decommissions an agent. With the end of an agent everything that acts for it ends in the same
+/// turn: its credentials with the event, then each open session with its holds. Asked again, nothing changes.
+/// <code>
+/// Active ◄── resume ── suspend ──► Suspended
+///    └────────┬───────────────────────┘
+///       decommission ──► Decommissioned
+/// </code>
+/// </summary>
+internal static class ChangeAgent
+{
+    private const string DecommissionedReason = "its agent was decommissioned";
+
+    public static Answer Handle(TenantLedger ledger, SuspendAgentCommand command)
+    {
+        SuspendAgentRequest request = command.Request;
+        ulong fingerprint = FingerprintOf(Operation.SuspendAgent, request.Agent, request.Reason);
+        if (ledger.TryAnswer(Operation.SuspendAgent, request.RequestId, fingerprint, out Answer again)) return again;
+        if (ledger.FindInCatalog<AgentAccount>(request.Agent) is not { } agent) return new Answer(Outcome.AgentNotFound);
+        if (agent.Standing == Standing.Decommissioned) return new Answer(Outcome.AgentNotActive);
+        if (agent.Standing == Standing.Suspended) return new Answer(Outcome.Done);
+        return Emit(ledger, request.RequestId, fingerprint, command.Actor, new LedgerEvent
+        {
+            AgentSuspended = new AgentSuspended { Agent = agent.Name, Reason = request.Reason },
+        });
+    }
+
+    public static Answer Handle(TenantLedger ledger, ResumeAgentCommand command)
+    {
+        ResumeAgentRequest request = command.Request;
+        ulong fingerprint = FingerprintOf(Operation.ResumeAgent, request.Agent, request.Reason);
+        if (ledger.TryAnswer(Operation.ResumeAgent, request.RequestId, fingerprint, out Answer again)) return again;
+        if (ledger.FindInCatalog<AgentAccount>(request.Agent) is not { } agent) return new Answer(Outcome.AgentNotFound);
+        if (agent.Standing == Standing.Decommissioned) return new Answer(Outcome.AgentNotActive);
+        if (agent.Standing == Standing.Active) return new Answer(Outcome.Done);
+        return Emit(ledger, request.RequestId, fingerprint, command.Actor, new LedgerEvent
+        {
+            AgentResumed = new AgentResumed { Agent = agent.Name, Reason = request.Reason },
+        });
+    }
+
+    public static Answer Handle(TenantLedger ledger, DecommissionAgentCommand command)
+    {
+        DecommissionAgentRequest request = command.Request;
+        ulong fingerprint = FingerprintOf(Operation.DecommissionAgent, request.Agent, request.Reason);
+        if (ledger.TryAnswer(Operation.DecommissionAgent, request.RequestId, fingerprint, out Answer again))
+            return again;
+        if (ledger.FindInCatalog<AgentAccount>(request.Agent) is not { } agent) return new Answer(Outcome.AgentNotFound);
+        if (agent.Standing == Standing.Decommissioned) return new Answer(Outcome.AgentNotActive);
+
+        var decommissioned = new AgentDecommissioned { Agent = agent.Name, Reason = request.Reason };
+        foreach (CredentialRecord credential in ledger.Credentials.All)
+        {
+            if (credential.Principal == agent.Name && credential.IsLive(ledger.Now))
+                decommissioned.Credentials.Add(credential.Number);
+        }
+
+        IEnumerable<SessionAccount> sessions = ledger.Sessions.Values
+            .Where(session => session.IsOpen && ReferenceEquals(session.Agent, agent))
+            .OrderBy(session => session.Number);
+        foreach (SessionAccount session in sessions) decommissioned.Sessions.Add(session.Number);
+        return Emit(
+            ledger,
+            request.RequestId,
+            fingerprint,
+            command.Actor,
+            new LedgerEvent { AgentDecommissioned = decommissioned });
+    }
+
+    public static void Apply(TenantLedger ledger, AgentSuspended suspended) =>
+        Of(ledger, suspended.Agent).Standing = Standing.Suspended;
+
+    public static void Apply(TenantLedger ledger, AgentResumed resumed) =>
+        Of(ledger, resumed.Agent).Standing = Standing.Active;
+
+    public static void Apply(TenantLedger ledger, AgentDecommissioned decommissioned)
+    {
+        Of(ledger, decommissioned.Agent).Standing = Standing.Decommissioned;
+        foreach (long credential in decommissioned.Credentials) ledger.Revoke(credential, decommissioned.Reason);
+        foreach (long number in decommissioned.Sessions)
+        {
+            SessionAccount session = ledger.Sessions[number];
+            session.EndWith(new SessionEnded
+            {
+                State = Session.Types.State.Revoked,
+                Reason = DecommissionedReason,
+                EndedWith = decommissioned.Agent,
+            });
+            ledger.SetDeadline(session.Deadline, ledger.LogTimeNanos);
+        }
+    }
+
+    private static AgentAccount Of(TenantLedger ledger, string name) => (AgentAccount)ledger.AccountOf(name);
+
+    private static Answer Emit(
+        TenantLedger ledger, string requestId, ulong fingerprint, string actor, LedgerEvent ledgerEvent)
+    {
+        ledgerEvent.RequestId = requestId;
+        ledgerEvent.RequestFingerprint = fingerprint;
+        ledgerEvent.Actor = actor;
+        ledger.Emit(ledgerEvent);
+        return new Answer(Outcome.Done, ledgerEvent);
+    }
+
+    private static ulong FingerprintOf(Operation operation, string agent, string reason) =>
+        new Fingerprint((ulong)operation).Add(agent).Add(reason).Value;
+}

@@ -1,0 +1,411 @@
+using AgentBudget.Ledger.Prices;
+using AgentBudget.Ledger.Tenants;
+using AgentBudget.Protocol.Snapshot.V1;
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Ledger.Budgets;
+
+/// <summary>An amount that a spend asks of every account on its path.</summary>
+internal readonly record struct Spend(long CostNanos, long Tokens)
+{
+    /// <summary>
+    /// Stands for an amount that is not asked for at all, so that an account which is already above its cap agrees: below
+    /// everything that a cap can leave.
+    /// </summary>
+    internal const long NotAsked = long.MinValue;
+
+    /// <summary>What this amount asks beyond another that is held already.</summary>
+    public Spend Beyond(in Spend held) =>
+        new(Growth(CostNanos, held.CostNanos), Growth(Tokens, held.Tokens));
+
+    private static long Growth(long amount, long held) => amount > held ? amount - held : NotAsked;
+}
+
+/// <summary>
+/// The numbers of one account: what is settled in its period, what is held, and the caps around them. Exposure is settled
+/// + held. Every change comes from an event; nothing here reads a clock.
+/// </summary>
+internal sealed class Window
+{
+    /// <summary>Stands for an absent limit.</summary>
+    internal const long Unlimited = long.MaxValue;
+
+    private TierLadder _ladder = TierLadder.Plain;
+    private long _catalogLimitNanos = Unlimited;
+    private long _catalogLimitTokens = Unlimited;
+    private Rollover? _rollover;
+    private RollingSpend? _rolling;
+
+    public Window(string account)
+    {
+        PeriodEndDeadline = new Deadline(DeadlineKind.PeriodEnd, this, number: 0, account);
+        ExtensionDeadline = new Deadline(DeadlineKind.ExtensionEnd, this, number: 0, account);
+        Account = account;
+    }
+
+    public string Account { get; }
+
+    /// <summary>Which window of the account, by its period; empty for a session.</summary>
+    public string Name { get; private set; } = "";
+
+    /// <summary>Its end moves with what is settled.</summary>
+    public bool IsRolling => _rolling is not null;
+
+    /// <summary>What of the limit was carried over from former periods.</summary>
+    public long CarriedNanos { get; private set; }
+
+    public long CarriedTokens { get; private set; }
+
+    public Period Period { get; private set; }
+
+    /// <summary>When the period ends, or the oldest of a rolling one leaves; 0 for never.</summary>
+    public long PeriodEndNanos { get; private set; }
+
+    public Deadline PeriodEndDeadline { get; }
+
+    public Deadline ExtensionDeadline { get; }
+
+    /// <summary>Change of the limits beside the catalog.</summary>
+    public long ExtensionNanos { get; private set; }
+
+    public long ExtensionTokens { get; private set; }
+
+    /// <summary>When the extension ends; 0 for with the period, or never without one.</summary>
+    public long ExtensionEndNanos { get; private set; }
+
+    public long LimitNanos { get; private set; } = Unlimited;
+
+    public long LimitTokens { get; private set; } = Unlimited;
+
+    public long SoftCapNanos { get; private set; } = Unlimited;
+
+    public long SoftCapTokens { get; private set; } = Unlimited;
+
+    public long HardCapNanos { get; private set; } = Unlimited;
+
+    public long HardCapTokens { get; private set; } = Unlimited;
+
+    public long SettledNanos { get; private set; }
+
+    public long HeldNanos { get; private set; }
+
+    public long OverrunNanos { get; private set; }
+
+    public long SettledTokens { get; private set; }
+
+    public long HeldTokens { get; private set; }
+
+    public long OverrunTokens { get; private set; }
+
+    /// <summary>Settled over all periods.</summary>
+    public long LifetimeNanos { get; private set; }
+
+    public long LifetimeTokens { get; private set; }
+
+    /// <summary>The highest tier that was notified in this period.</summary>
+    public int NotifiedPercent { get; private set; }
+
+    public bool HasCatalogLimitNanos => _catalogLimitNanos != Unlimited;
+
+    public bool HasCatalogLimitTokens => _catalogLimitTokens != Unlimited;
+
+    /// <summary>What the catalog says, with what was carried over: the limit without an extension.</summary>
+    public long PlainLimitNanos => Moved(_catalogLimitNanos, CarriedNanos);
+
+    public long PlainLimitTokens => Moved(_catalogLimitTokens, CarriedTokens);
+
+    public long ExposureNanos => SettledNanos + HeldNanos;
+
+    public long ExposureTokens => SettledTokens + HeldTokens;
+
+    /// <summary>Left before the hard cap, never negative; <see cref="Unlimited"/> without a limit.</summary>
+    public long AvailableNanos =>
+        HardCapNanos == Unlimited ? Unlimited : Math.Max(0, HardCapNanos - ExposureNanos);
+
+    public long AvailableTokens =>
+        HardCapTokens == Unlimited ? Unlimited : Math.Max(0, HardCapTokens - ExposureTokens);
+
+    /// <summary>Whether lifetime sums with this spend would still fit 64 bits.</summary>
+    public bool CanCount(in Spend spend) =>
+        spend.CostNanos <= long.MaxValue - LifetimeNanos - HeldNanos
+        && spend.Tokens <= long.MaxValue - LifetimeTokens - HeldTokens;
+
+    /// <summary>Whether exposure with this spend stays within the soft cap.</summary>
+    public bool IsWithinSoftCap(in Spend spend) =>
+        IsWithinNanos(spend, SoftCapNanos) && IsWithinTokens(spend, SoftCapTokens);
+
+    /// <summary>Whether exposure with this spend stays within the hard cap.</summary>
+    public bool IsWithinHardCap(in Spend spend) =>
+        IsWithinNanos(spend, HardCapNanos) && IsWithinTokens(spend, HardCapTokens);
+
+    public bool IsWithinNanos(in Spend spend, long cap) => cap == Unlimited || spend.CostNanos <= cap - ExposureNanos;
+
+    public bool IsWithinTokens(in Spend spend, long cap) => cap == Unlimited || spend.Tokens <= cap - ExposureTokens;
+
+    public bool Reaches(long nanos, long tokens, int percent) =>
+        TierLadder.Reaches(nanos, LimitNanos, percent) || TierLadder.Reaches(tokens, LimitTokens, percent);
+
+    /// <summary>The highest tier that exposure has reached, in percent; 0 below the first.</summary>
+    public int ReachedTier() => HighestTier(ExposureNanos, ExposureTokens);
+
+    /// <summary>
+    /// Adds a crossing for every notify tier that settled spend reaches with this charge and that was not notified.
+    /// </summary>
+    public void AddCrossings(in Spend charge, ICollection<TierCrossing> crossings)
+    {
+        if (LimitNanos == Unlimited && LimitTokens == Unlimited) return;
+        long nanos = SettledNanos + charge.CostNanos;
+        long tokens = SettledTokens + charge.Tokens;
+        foreach (Tier tier in _ladder.Tiers)
+        {
+            bool notifies = tier.Notify.Count > 0 && tier.AtPercent > NotifiedPercent;
+            if (!notifies || !Reaches(nanos, tokens, tier.AtPercent)) continue;
+            crossings.Add(new TierCrossing
+            {
+                Grain = Account,
+                Window = Name,
+                AtPercent = tier.AtPercent,
+                Notify = { tier.Notify },
+            });
+        }
+    }
+
+    /// <summary>Sets what the catalog says. Usage stays.</summary>
+    /// <param name="rule">The catalog's window; null for an account without one.</param>
+    /// <param name="place">Its place among the account's windows; orders deadlines of one instant.</param>
+    /// <param name="defaultLadder">The tiers where the catalog says nothing.</param>
+    /// <param name="periodEndNanos">When its calendar period ends; 0 for never.</param>
+    /// <param name="nowNanos">Log time.</param>
+    public void Configure(
+        Protocol.V1.Budget? rule, int place, TierLadder defaultLadder, long periodEndNanos, long nowNanos)
+    {
+        Period = rule?.Period ?? Period.None;
+        Name = rule is null ? "" : WindowName.Of(rule);
+        PeriodEndDeadline.Number = ExtensionDeadline.Number = place;
+        ConfigureRolling(rule?.Rolling is null ? 0 : LogTime.FromDuration(rule.Rolling), nowNanos);
+        PeriodEndNanos = _rolling?.NextLeaveNanos ?? periodEndNanos;
+        _rollover = rule?.Rollover;
+        _ladder = rule is null || rule.Tiers.Count == 0 ? defaultLadder : new TierLadder(rule.Tiers);
+        // Limits move once, with what is carried: a tier that was told is not told again for a limit that never was.
+        _catalogLimitNanos = rule?.Limit is null ? Unlimited : MoneyMath.ToNanos(rule.Limit);
+        _catalogLimitTokens = rule is { HasTokens: true } ? rule.Tokens : Unlimited;
+        CarriedNanos = Math.Min(CarriedNanos, CarryMaxNanos);
+        CarriedTokens = Math.Min(CarriedTokens, CarryMaxTokens);
+        MoveLimits();
+    }
+
+    /// <summary>A further window of an account that holds something: it counts from now on.</summary>
+    public void StartBeside(Window other)
+    {
+        HeldNanos = other.HeldNanos;
+        HeldTokens = other.HeldTokens;
+        LifetimeNanos = other.LifetimeNanos;
+        LifetimeTokens = other.LifetimeTokens;
+    }
+
+    /// <summary>What an ending period leaves to the next: what of its limit was not settled, up to the cap.</summary>
+    public Spend Carry() => new(
+        CarryOf(PlainLimitNanos, SettledNanos, CarryMaxNanos),
+        CarryOf(PlainLimitTokens, SettledTokens, CarryMaxTokens));
+
+    /// <summary>Sets plain limits, such as a session's ceilings.</summary>
+    public void SetLimits(long limitNanos, long limitTokens)
+    {
+        _catalogLimitNanos = limitNanos;
+        _catalogLimitTokens = limitTokens;
+        MoveLimits();
+    }
+
+    public void Hold(in Spend spend)
+    {
+        Invariant.Holds(IsWithinHardCap(spend));
+        HeldNanos += spend.CostNanos;
+        HeldTokens += spend.Tokens;
+        Invariant.Holds(HeldNanos >= 0);
+        Invariant.Holds(HeldTokens >= 0);
+    }
+
+    public void Unhold(in Spend spend)
+    {
+        HeldNanos -= spend.CostNanos;
+        HeldTokens -= spend.Tokens;
+        Invariant.Holds(HeldNanos >= 0);
+        Invariant.Holds(HeldTokens >= 0);
+    }
+
+    /// <summary>Holds one amount in place of another; what it grows by is within the hard cap.</summary>
+    public void Rehold(in Spend before, in Spend after)
+    {
+        Invariant.Holds(IsWithinHardCap(after.Beyond(before)));
+        Unhold(before);
+        RestoreHold(after);
+    }
+
+    /// <summary>Charges in full; what goes beyond the hold is recorded as overrun and makes no room.</summary>
+    public void Settle(in Spend unheld, in Spend charge, in Spend overrun, long nowNanos)
+    {
+        Invariant.Holds(charge.CostNanos >= overrun.CostNanos);
+        Invariant.Holds(charge.CostNanos - overrun.CostNanos <= unheld.CostNanos);
+        Unhold(unheld);
+        SettledNanos = checked(SettledNanos + charge.CostNanos);
+        SettledTokens = checked(SettledTokens + charge.Tokens);
+        LifetimeNanos = checked(LifetimeNanos + charge.CostNanos);
+        LifetimeTokens = checked(LifetimeTokens + charge.Tokens);
+        OverrunNanos += overrun.CostNanos;
+        OverrunTokens += overrun.Tokens;
+        if (_rolling is null) return;
+        _rolling.Add(nowNanos, charge, overrun);
+        PeriodEndNanos = _rolling.NextLeaveNanos;
+    }
+
+    /// <summary>Charges what was never held, within the hard cap.</summary>
+    public void Charge(in Spend charge, long nowNanos)
+    {
+        Hold(charge);
+        Settle(charge, charge, overrun: default, nowNanos);
+    }
+
+    public void MarkNotified(int percent) => NotifiedPercent = Math.Max(NotifiedPercent, percent);
+
+    /// <summary>What leaves a rolling window next; there is something.</summary>
+    public RollingStep OldestStep => _rolling!.Oldest;
+
+    /// <summary>
+    /// The oldest step leaves a rolling window. Tiers that settled spend is below again are notified again.
+    /// </summary>
+    public void MoveWindow()
+    {
+        Invariant.Holds(_rolling is not null);
+        RollingStep step = _rolling!.Oldest;
+        _rolling.Leave();
+        SettledNanos -= step.Settled.CostNanos;
+        SettledTokens -= step.Settled.Tokens;
+        OverrunNanos -= step.Overrun.CostNanos;
+        OverrunTokens -= step.Overrun.Tokens;
+        Invariant.Holds(SettledNanos >= 0);
+        Invariant.Holds(SettledTokens >= 0);
+        PeriodEndNanos = _rolling.NextLeaveNanos;
+        MoveLimits();
+    }
+
+    /// <summary>Starts the next period: settled spend is zero again, holds stay.</summary>
+    public void EndPeriod(long nextEndNanos, in Spend carried)
+    {
+        PeriodEndNanos = nextEndNanos;
+        CarriedNanos = carried.CostNanos;
+        CarriedTokens = carried.Tokens;
+        SettledNanos = SettledTokens = OverrunNanos = OverrunTokens = 0;
+        NotifiedPercent = 0;
+        if (ExtensionEndNanos == 0) Extend(extensionNanos: 0, extensionTokens: 0, endNanos: 0);
+        else MoveLimits();
+    }
+
+    /// <summary>Sets the extension. Tiers that settled spend is below again are notified again.</summary>
+    public void Extend(long extensionNanos, long extensionTokens, long endNanos)
+    {
+        ExtensionNanos = extensionNanos;
+        ExtensionTokens = extensionTokens;
+        ExtensionEndNanos = endNanos;
+        MoveLimits();
+    }
+
+    public BudgetState ToState()
+    {
+        var state = new BudgetState
+        {
+            Grain = Account,
+            PeriodEndNanos = PeriodEndNanos,
+            ExtensionNanos = ExtensionNanos,
+            ExtensionTokens = ExtensionTokens,
+            ExtensionEndNanos = ExtensionEndNanos,
+            SettledNanos = SettledNanos,
+            SettledTokens = SettledTokens,
+            OverrunNanos = OverrunNanos,
+            OverrunTokens = OverrunTokens,
+            LifetimeNanos = LifetimeNanos,
+            LifetimeTokens = LifetimeTokens,
+            NotifiedPercent = NotifiedPercent,
+            Window = Name,
+            CarriedNanos = CarriedNanos,
+            CarriedTokens = CarriedTokens,
+        };
+        if (_rolling is not null) state.Steps.Add(_rolling.ToState());
+        return state;
+    }
+
+    /// <summary>
+    /// Takes back what <see cref="ToState"/> gave; limits come from the catalog, holds from the reservations.
+    /// </summary>
+    public void Restore(BudgetState state)
+    {
+        PeriodEndNanos = state.PeriodEndNanos;
+        CarriedNanos = state.CarriedNanos;
+        CarriedTokens = state.CarriedTokens;
+        _rolling?.Restore(state.Steps);
+        SettledNanos = state.SettledNanos;
+        SettledTokens = state.SettledTokens;
+        OverrunNanos = state.OverrunNanos;
+        OverrunTokens = state.OverrunTokens;
+        LifetimeNanos = state.LifetimeNanos;
+        LifetimeTokens = state.LifetimeTokens;
+        Extend(state.ExtensionNanos, state.ExtensionTokens, state.ExtensionEndNanos);
+        NotifiedPercent = state.NotifiedPercent;
+    }
+
+    /// <summary>
+    /// Puts a restored hold back without asking the caps: a limit may have been lowered below it since.
+    /// </summary>
+    public void RestoreHold(in Spend spend)
+    {
+        HeldNanos += spend.CostNanos;
+        HeldTokens += spend.Tokens;
+    }
+
+    // Without a rollover nothing is carried; without a cap, at most the limit once more.
+    private long CarryMaxNanos => _rollover is null || !HasCatalogLimitNanos
+        ? 0
+        : _rollover.Cap is null ? _catalogLimitNanos : MoneyMath.ToNanos(_rollover.Cap);
+
+    private long CarryMaxTokens => _rollover is null || !HasCatalogLimitTokens
+        ? 0
+        : _rollover.HasCapTokens ? _rollover.CapTokens : _catalogLimitTokens;
+
+    private static long CarryOf(long limit, long settled, long max) =>
+        max == 0 ? 0 : Math.Clamp(limit - settled, 0, max);
+
+    // A window that begins to roll counts what is settled as of now: never too short.
+    private void ConfigureRolling(long lengthNanos, long nowNanos)
+    {
+        if (lengthNanos == (_rolling?.LengthNanos ?? 0)) return;
+        _rolling = lengthNanos == 0 ? null : new RollingSpend(lengthNanos);
+        if (SettledNanos == 0 && SettledTokens == 0) return;
+        _rolling?.Add(
+            nowNanos, new Spend(SettledNanos, SettledTokens), new Spend(OverrunNanos, OverrunTokens));
+    }
+
+    private void MoveLimits()
+    {
+        LimitNanos = Moved(PlainLimitNanos, ExtensionNanos);
+        LimitTokens = Moved(PlainLimitTokens, ExtensionTokens);
+        SoftCapNanos = _ladder.SoftCap(LimitNanos);
+        SoftCapTokens = _ladder.SoftCap(LimitTokens);
+        HardCapNanos = _ladder.HardCap(LimitNanos);
+        HardCapTokens = _ladder.HardCap(LimitTokens);
+        NotifiedPercent = Math.Min(NotifiedPercent, HighestTier(SettledNanos, SettledTokens));
+    }
+
+    // A catalog limit that was lowered under a negative extension allows nothing rather than less than nothing.
+    private static long Moved(long limit, long extension) =>
+        limit == Unlimited ? Unlimited : (long)Int128.Clamp((Int128)limit + extension, 0, Unlimited - 1);
+
+    private int HighestTier(long nanos, long tokens)
+    {
+        int highest = 0;
+        foreach (Tier tier in _ladder.Tiers)
+        {
+            if (Reaches(nanos, tokens, tier.AtPercent)) highest = tier.AtPercent;
+        }
+
+        return highest;
+    }
+}

@@ -1,0 +1,189 @@
+using AgentBudget.Protocol.V1;
+using Google.Protobuf;
+
+namespace AgentBudget.Ledger;
+
+/// <summary>
+/// One thing asked of a tenant. The request messages inside are validated (see the protos for bounds), not changed
+/// after the command is handed over, and may become part of ledger events.
+/// </summary>
+public abstract record Command;
+
+/// <summary>Asks to hold an amount. Answers a ReservationHeld or ReservationRefused event.</summary>
+/// <param name="Session">The session's number.</param>
+/// <param name="Request">The request.</param>
+public sealed record ReserveCommand(long Session, ReserveTokensRequest Request) : Command;
+
+/// <summary>Settles a hold. Answers a ReservationSettled event.</summary>
+/// <param name="Session">The session's number.</param>
+/// <param name="Reservation">The reservation's number.</param>
+/// <param name="Request">The request.</param>
+public sealed record CommitCommand(long Session, long Reservation, CommitTokensRequest Request) : Command;
+
+/// <summary>Gives a hold back. Answers a ReservationReleased event.</summary>
+/// <param name="Session">The session's number.</param>
+/// <param name="Reservation">The reservation's number.</param>
+/// <param name="Request">The request.</param>
+public sealed record ReleaseCommand(long Session, long Reservation, ReleaseTokensRequest Request) : Command;
+
+/// <summary>Changes a hold. Answers a ReservationAmended or ReservationRefused event.</summary>
+/// <param name="Session">The session's number.</param>
+/// <param name="Reservation">The reservation's number.</param>
+/// <param name="Request">The request.</param>
+public sealed record AmendCommand(long Session, long Reservation, AmendReservationRequest Request) : Command;
+
+/// <summary>Charges a cost that is not tokens. Answers a CostRecorded or ReservationRefused event.</summary>
+/// <param name="Session">The session's number.</param>
+/// <param name="Request">The request; its quantity is readable by <see cref="Prices.QuantityMath"/>.</param>
+public sealed record RecordCostCommand(long Session, RecordCostRequest Request) : Command;
+
+/// <summary>Opens a session. Answers a SessionOpened event.</summary>
+/// <param name="Request">The request.</param>
+/// <param name="Actor">Who asks.</param>
+/// <param name="Parent">The number of the session that opens it as a subagent; 0 for a root session.</param>
+/// <param name="Confirmation">What its token is bound to, beside its parent's; null for nothing more.</param>
+public sealed record OpenSessionCommand(
+    OpenSessionRequest Request, string Actor, long Parent = 0, Confirmation? Confirmation = null) : Command;
+
+/// <summary>Moves a session's expiry. Answers a SessionRenewed event.</summary>
+/// <param name="Session">The session's number.</param>
+/// <param name="Request">The request.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record RenewSessionCommand(long Session, RenewSessionRequest Request, string Actor) : Command;
+
+/// <summary>Ends a session. Answers a SessionEnded event.</summary>
+/// <param name="Session">The session's number.</param>
+/// <param name="Request">The request.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record EndSessionCommand(long Session, EndSessionRequest Request, string Actor) : Command;
+
+/// <summary>Revokes a session. Answers a SessionEnded event.</summary>
+/// <param name="Session">The session's number.</param>
+/// <param name="Request">The request.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record RevokeSessionCommand(long Session, RevokeSessionRequest Request, string Actor) : Command;
+
+/// <summary>Suspends a session. Answers a SessionSuspended event.</summary>
+/// <param name="Session">The session's number.</param>
+/// <param name="Request">The request.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record SuspendSessionCommand(long Session, SuspendSessionRequest Request, string Actor) : Command;
+
+/// <summary>Resumes a session. Answers a SessionResumed event.</summary>
+/// <param name="Session">The session's number.</param>
+/// <param name="Request">The request.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record ResumeSessionCommand(long Session, ResumeSessionRequest Request, string Actor) : Command;
+
+/// <summary>Resets a session's breakers. Answers a BreakerReset event.</summary>
+/// <param name="Request">The request.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record ResetBreakerCommand(ResetBreakerRequest Request, string Actor) : Command;
+
+/// <summary>
+/// Applies a catalog. Answers a CatalogApplied event; with no changes, one that is not recorded (its sequence is 0).
+/// </summary>
+/// <param name="Request">The request.</param>
+/// <param name="Catalog">What the request's document says.</param>
+/// <param name="Notices">What the document says and is recorded only.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record ApplyCatalogCommand(
+    ApplyCatalogRequest Request, Catalog Catalog, IReadOnlyList<string> Notices, string Actor) : Command;
+
+/// <summary>Changes an account's limit. Answers a BudgetExtended event.</summary>
+/// <param name="Request">The request.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record ExtendBudgetCommand(ExtendBudgetRequest Request, string Actor) : Command;
+
+/// <summary>Asks for a tool call. Answers a ToolAuthorized or ReservationRefused event.</summary>
+/// <param name="Session">The session's number.</param>
+/// <param name="Request">The request.</param>
+public sealed record AuthorizeToolCommand(long Session, AuthorizeToolRequest Request) : Command;
+
+/// <summary>Gives a principal a credential. Answers a CredentialCreated event.</summary>
+/// <param name="Request">The request.</param>
+/// <param name="SecretSha256">SHA-256 of the secret's random part; empty for a public key.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record CreateCredentialCommand(CreateCredentialRequest Request, ByteString SecretSha256, string Actor)
+    : Command;
+
+/// <summary>
+/// Ends a credential. Answers a CredentialRevoked event, or none for one that has ended already.
+/// </summary>
+/// <param name="Credential">The credential's number.</param>
+/// <param name="Request">The request.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record RevokeCredentialCommand(long Credential, RevokeCredentialRequest Request, string Actor) : Command;
+
+/// <summary>Stops an agent. Answers an AgentSuspended event, or none for one that is suspended already.</summary>
+/// <param name="Request">The request.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record SuspendAgentCommand(SuspendAgentRequest Request, string Actor) : Command;
+
+/// <summary>Lets an agent go on. Answers an AgentResumed event, or none for one that is active.</summary>
+/// <param name="Request">The request.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record ResumeAgentCommand(ResumeAgentRequest Request, string Actor) : Command;
+
+/// <summary>Ends an agent with its sessions and credentials. Answers an AgentDecommissioned event.</summary>
+/// <param name="Request">The request.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record DecommissionAgentCommand(DecommissionAgentRequest Request, string Actor) : Command;
+
+/// <summary>Ends an access token before its time. Answers an AccessTokenRevoked event.</summary>
+/// <param name="RequestId">The request; a repeated one has no further effect.</param>
+/// <param name="Revoked">What is recorded.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record RevokeAccessTokenCommand(string RequestId, AccessTokenRevoked Revoked, string Actor) : Command;
+
+/// <summary>Records that another key signs tokens. Answers a SigningKeyRotated event.</summary>
+/// <param name="RequestId">The request; a repeated one has no further effect.</param>
+/// <param name="Rotated">What is recorded.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record RecordKeyRotationCommand(string RequestId, SigningKeyRotated Rotated, string Actor) : Command;
+
+/// <summary>
+/// Records which credentials are in use. Answers a CredentialsUsed event, or none where they have all ended.
+/// </summary>
+/// <param name="RequestId">The request; a repeated one has no further effect.</param>
+/// <param name="Used">What is recorded, by number, of those that are live.</param>
+public sealed record RecordCredentialUsesCommand(string RequestId, CredentialsUsed Used) : Command;
+
+/// <summary>Asks for one credential. Answers a <see cref="Credential"/> view.</summary>
+/// <param name="Credential">The credential's number.</param>
+public sealed record CredentialQuery(long Credential) : Command;
+
+/// <summary>Asks for credentials. Answers a <see cref="ListCredentialsResponse"/> view.</summary>
+/// <param name="Request">The request; its page token is a credential's number, listed ones have greater ones.</param>
+public sealed record CredentialsQuery(ListCredentialsRequest Request) : Command;
+
+/// <summary>
+/// Asks for everything that authenticating needs. Answers a <see cref="Protocol.Snapshot.V1.CredentialBookState"/>
+/// view.
+/// </summary>
+public sealed record CredentialBookQuery : Command;
+
+/// <summary>Asks for balances. Answers a <see cref="GetBalanceResponse"/> view, session first, tenant last.</summary>
+/// <param name="Session">All accounts on this session's path, when above 0.</param>
+/// <param name="Account">Otherwise this account.</param>
+public sealed record BalanceQuery(long Session, string Account) : Command;
+
+/// <summary>Asks for one session. Answers a <see cref="GetSessionResponse"/> view.</summary>
+/// <param name="Session">The session's number.</param>
+public sealed record SessionQuery(long Session) : Command;
+
+/// <summary>Asks for sessions. Answers a <see cref="ListSessionsResponse"/> view.</summary>
+/// <param name="Request">The request; its page token is a session's number, listed sessions have smaller ones.</param>
+/// <param name="Owns">Which to list, by agent, use case and business unit; null for all.</param>
+public sealed record SessionsQuery(ListSessionsRequest Request, Func<string, string, string, bool>? Owns = null)
+    : Command;
+
+/// <summary>Asks for the catalog. Answers a <see cref="GetCatalogResponse"/> view.</summary>
+public sealed record CatalogQuery : Command;
+
+/// <summary>
+/// Asks for the balances that a watcher's filter names. Answers a <see cref="SpendSnapshot"/> view with the sequence
+/// that they are true at.
+/// </summary>
+/// <param name="Filter">The filter.</param>
+public sealed record SpendSnapshotQuery(SpendFilter Filter) : Command;

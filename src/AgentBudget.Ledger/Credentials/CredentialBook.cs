@@ -1,0 +1,62 @@
+using AgentBudget.Ledger.Tenants;
+using AgentBudget.Protocol.Snapshot.V1;
+
+namespace AgentBudget.Ledger.Credentials;
+
+/// <summary>A tenant's credentials that are live or not yet forgotten, by number.</summary>
+internal sealed class CredentialBook
+{
+    /// <summary>
+    /// Credentials of a tenant that are live or ended within the retention; each takes well below a KiB of memory.
+    /// </summary>
+    internal const int CredentialsMax = 100_000;
+
+    /// <summary>Access tokens that were ended and have not expired; they live for minutes.</summary>
+    internal const int RevokedTokensMax = 100_000;
+
+    private readonly SortedDictionary<long, CredentialRecord> _credentials = [];
+    private readonly SortedDictionary<string, RevokedToken> _revokedTokens = new(StringComparer.Ordinal);
+
+    public int Count => _credentials.Count;
+
+    public int RevokedTokens => _revokedTokens.Count;
+
+    /// <summary>By number, ascending.</summary>
+    public IEnumerable<CredentialRecord> All => _credentials.Values;
+
+    /// <summary>The credential with this number; null if it never was or may be forgotten.</summary>
+    public CredentialRecord? Find(long number, long nowNanos)
+    {
+        bool isThere = _credentials.TryGetValue(number, out CredentialRecord? found);
+        if (!isThere) return null;
+        Deadline retention = found!.RetentionDeadline;
+        return retention.Place != Deadline.NotQueued && retention.TimeNanos <= nowNanos ? null : found;
+    }
+
+    public CredentialRecord Of(long number)
+    {
+        bool isThere = _credentials.TryGetValue(number, out CredentialRecord? found);
+        Invariant.Holds(isThere);
+        return found!;
+    }
+
+    public void Add(CredentialRecord credential) => _credentials.Add(credential.Number, credential);
+
+    public void Remove(CredentialRecord credential) => _credentials.Remove(credential.Number);
+
+    public bool IsRevoked(string tokenId) => _revokedTokens.ContainsKey(tokenId);
+
+    public void Add(RevokedToken token) => _revokedTokens.Add(token.Id, token);
+
+    public void Remove(RevokedToken token) => _revokedTokens.Remove(token.Id);
+
+    public CredentialBookState? ToState(long sequence)
+    {
+        if (_credentials.Count == 0 && _revokedTokens.Count == 0) return null;
+        var state = new CredentialBookState { Sequence = sequence };
+        foreach (CredentialRecord credential in _credentials.Values) state.Credentials.Add(credential.ToState());
+        foreach (RevokedToken token in _revokedTokens.Values)
+            state.RevokedTokens.Add(new RevokedTokenState { TokenId = token.Id, ExpireNanos = token.ExpireNanos });
+        return state;
+    }
+}

@@ -1,0 +1,75 @@
+using AgentBudget.Ledger.Requests;
+using AgentBudget.Ledger.Tenants;
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Ledger.Credentials;
+
+/// <summary>An access token that was ended before its time, remembered until then.</summary>
+internal sealed class RevokedToken
+{
+    public RevokedToken(string id, long expireNanos)
+    {
+        Id = id;
+        ExpireNanos = expireNanos;
+        RetentionDeadline = new Deadline(DeadlineKind.Retention, this, number: 0, id);
+    }
+
+    public string Id { get; }
+
+    public long ExpireNanos { get; }
+
+    public Deadline RetentionDeadline { get; }
+}
+
+/// <summary>Records what happened to tokens and the keys that sign them.</summary>
+internal static class TokenRecords
+{
+    public static Answer Handle(TenantLedger ledger, RevokeAccessTokenCommand command)
+    {
+        AccessTokenRevoked revoked = command.Revoked;
+        ulong fingerprint = new Fingerprint((ulong)Operation.RevokeAccessToken).Add(revoked.TokenId).Value;
+        if (ledger.TryAnswer(Operation.RevokeAccessToken, command.RequestId, fingerprint, out Answer again))
+            return again;
+        bool isTimely = LogTime.TryFromTimestamp(revoked.ExpireTime, out long expireNanos) && expireNanos > ledger.Now;
+        if (!isTimely || ledger.Credentials.IsRevoked(revoked.TokenId)) return new Answer(Outcome.Done);
+        if (ledger.Credentials.RevokedTokens >= CredentialBook.RevokedTokensMax)
+        {
+            string description = $"{CredentialBook.RevokedTokensMax} access tokens were ended before their time";
+            return new Answer(Outcome.BoundReached, Faults: [new Fault("tokens", description)]);
+        }
+
+        return Emit(
+            ledger,
+            command.RequestId,
+            fingerprint,
+            new LedgerEvent { Actor = command.Actor, AccessTokenRevoked = revoked });
+    }
+
+    public static Answer Handle(TenantLedger ledger, RecordKeyRotationCommand command)
+    {
+        SigningKeyRotated rotated = command.Rotated;
+        ulong fingerprint = new Fingerprint((ulong)Operation.RotateSigningKey)
+            .Add(rotated.KeyId)
+            .Add(rotated.RetireTime)
+            .Add(rotated.Reason)
+            .Value;
+        if (ledger.TryAnswer(Operation.RotateSigningKey, command.RequestId, fingerprint, out Answer again))
+            return again;
+        return Emit(
+            ledger,
+            command.RequestId,
+            fingerprint,
+            new LedgerEvent { Actor = command.Actor, SigningKeyRotated = rotated });
+    }
+
+    public static void Apply(TenantLedger ledger, AccessTokenRevoked revoked) =>
+        ledger.Add(new RevokedToken(revoked.TokenId, LogTime.FromTimestamp(revoked.ExpireTime)));
+
+    private static Answer Emit(TenantLedger ledger, string requestId, ulong fingerprint, LedgerEvent ledgerEvent)
+    {
+        ledgerEvent.RequestId = requestId;
+        ledgerEvent.RequestFingerprint = fingerprint;
+        ledger.Emit(ledgerEvent);
+        return new Answer(Outcome.Done, ledgerEvent);
+    }
+}

@@ -1,0 +1,65 @@
+using System.Globalization;
+
+namespace AgentBudget.Ledger;
+
+/// <summary>
+/// Resource names. Sessions and reservations are named after the sequence of the event that made them, so a name in the
+/// hand of an auditor is the place in the ledger.
+/// </summary>
+public static class Names
+{
+    /// <summary>Prefix of tenants.</summary>
+    public const string TenantPrefix = "tenants/";
+
+    /// <summary>Prefix of business units.</summary>
+    public const string BusinessUnitPrefix = "businessUnits/";
+
+    /// <summary>Prefix of use cases.</summary>
+    public const string UseCasePrefix = "useCases/";
+
+    /// <summary>Prefix of agents.</summary>
+    public const string AgentPrefix = "agents/";
+
+    /// <summary>What stands between the tenant and the number of a key id.</summary>
+    public const string KeyIdSeparator = ".c";
+
+    private const string CredentialPrefix = "credentials/c";
+    private const string SessionPrefix = "sessions/s";
+    private const string ReservationPrefix = "r";
+
+    /// <summary>The name of the session with this number: <c>sessions/s17</c>.</summary>
+    public static string Session(long number) =>
+        string.Create(CultureInfo.InvariantCulture, $"{SessionPrefix}{number}");
+
+    /// <summary>The name of the reservation with this number: <c>r1042</c>.</summary>
+    public static string Reservation(long number) =>
+        string.Create(CultureInfo.InvariantCulture, $"{ReservationPrefix}{number}");
+
+    /// <summary>The name of the credential with this number: <c>credentials/c17</c>.</summary>
+    public static string Credential(long number) =>
+        string.Create(CultureInfo.InvariantCulture, $"{CredentialPrefix}{number}");
+
+    /// <summary>The public part of a credential's secret, which any silo finds it by: <c>acme.c17</c>.</summary>
+    public static string KeyId(string tenant, long number) =>
+        string.Create(CultureInfo.InvariantCulture, $"{tenant}{KeyIdSeparator}{number}");
+
+    /// <summary>Reads a credential's name; false unless it is exactly as <see cref="Credential"/> writes it.</summary>
+    public static bool TryParseCredential(string? name, out long number) =>
+        TryParse(name, CredentialPrefix, out number);
+
+    /// <summary>Reads a session's name; false unless it is exactly as <see cref="Session"/> writes it.</summary>
+    public static bool TryParseSession(string? name, out long number) => TryParse(name, SessionPrefix, out number);
+
+    /// <summary>Reads a reservation's id; false unless it is exactly as <see cref="Reservation"/> writes it.</summary>
+    public static bool TryParseReservation(string? id, out long number) => TryParse(id, ReservationPrefix, out number);
+
+    private static bool TryParse(string? text, string prefix, out long number)
+    {
+        number = 0;
+        return text is not null
+            && text.StartsWith(prefix, StringComparison.Ordinal)
+            && text.Length > prefix.Length
+            && text[prefix.Length] != '0'
+            && long.TryParse(text.AsSpan(prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out number);
+    }
+}

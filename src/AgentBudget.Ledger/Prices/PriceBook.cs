@@ -1,0 +1,146 @@
+using System.Collections.Frozen;
+using AgentBudget.Protocol.V1;
+using Google.Protobuf.Collections;
+
+namespace AgentBudget.Ledger.Prices;
+
+/// <summary>
+/// All prices of one version. Immutable: a hold keeps the book that it was priced with, and is settled with it.
+/// </summary>
+internal sealed class PriceBook
+{
+    private readonly FrozenDictionary<string, PriceEntry[]> _entriesByName;
+    private readonly FrozenDictionary<string, SkuPrice> _skus;
+    private readonly SkuPrice? _dearestSku;
+
+    public PriceBook(
+        long version, IReadOnlyList<Price> prices, IReadOnlyList<Sku> skus, IReadOnlyList<Tool> tools)
+    {
+        Version = version;
+        Prices = prices;
+        Skus = skus;
+        Tools = tools;
+        var byName = new Dictionary<string, List<PriceEntry>>(StringComparer.Ordinal);
+        foreach (Price price in prices)
+        {
+            if (!byName.TryGetValue(price.Model, out List<PriceEntry>? entries)) byName[price.Model] = entries = [];
+            entries.Add(new PriceEntry(price));
+        }
+
+        // An alias names the model, whichever of its prices declares it.
+        foreach (Price price in prices)
+        {
+            foreach (string alias in price.Aliases) byName[alias] = byName[price.Model];
+        }
+
+        _entriesByName = byName.ToFrozenDictionary(
+            pair => pair.Key,
+            pair => pair.Value.OrderByDescending(entry => entry.EffectiveFromNanos).ToArray(),
+            StringComparer.Ordinal);
+        SkuPrice[] all =
+        [
+            .. skus.Select(sku => new SkuPrice(sku.Id, MoneyMath.ToNanos(sku.Cost), IsTool: false)),
+            .. tools.Where(tool => tool.CostPerCall is not null)
+                .Select(tool => new SkuPrice(tool.Id, MoneyMath.ToNanos(tool.CostPerCall), IsTool: true)),
+        ];
+        _skus = all.ToFrozenDictionary(sku => sku.Id, StringComparer.Ordinal);
+        _dearestSku = all.MaxBy(sku => sku.CostNanos);
+    }
+
+    public long Version { get; }
+
+    public IReadOnlyList<Price> Prices { get; }
+
+    public IReadOnlyList<Sku> Skus { get; }
+
+    public IReadOnlyList<Tool> Tools { get; }
+
+    /// <summary>
+    /// The price in force for a model or alias at a time; null if it is unknown then. The call's region wins over every
+    /// region, then its service tier over the ordinary list, then the later price.
+    /// </summary>
+    public PriceEntry? Find(string nameOrAlias, string region, ServiceTier tier, long atNanos)
+    {
+        if (!_entriesByName.TryGetValue(nameOrAlias, out PriceEntry[]? entries)) return null;
+        PriceEntry? best = null;
+        int bestRank = -1;
+        foreach (PriceEntry entry in entries)
+        {
+            if (entry.EffectiveFromNanos > atNanos) continue;
+            bool isOfRegion = entry.Region.Length > 0;
+            bool isOfTier = entry.Tier != ServiceTier.Standard;
+            if ((isOfRegion && entry.Region != region) || (isOfTier && entry.Tier != tier)) continue;
+            int rank = (isOfRegion ? 2 : 0) + (isOfTier ? 1 : 0);
+            if (rank > bestRank) (best, bestRank) = (entry, rank);
+        }
+
+        return best;
+    }
+
+    /// <summary>Of counted items the first that the book does not know; null if it knows them all.</summary>
+    public string? FirstUnknown(RepeatedField<CountedItem> items)
+    {
+        for (int index = 0; index < items.Count; index++)
+        {
+            if (FindSku(items[index].Sku) is null) return items[index].Sku;
+        }
+
+        return null;
+    }
+
+    /// <summary>Calls of tools among counted items, all of which the book knows.</summary>
+    public long ToolCallsOf(RepeatedField<CountedItem> items)
+    {
+        long calls = 0;
+        for (int index = 0; index < items.Count; index++)
+        {
+            if (FindSku(items[index].Sku)!.IsTool) calls += items[index].Count;
+        }
+
+        return calls;
+    }
+
+    /// <summary>The price of a SKU, or of a tool's call; null if the book has none.</summary>
+    public SkuPrice? FindSku(string id) => _skus.GetValueOrDefault(id);
+
+    /// <summary>
+    /// What counted items cost. One that the book does not know pays the dearest, because what was used is never free;
+    /// holds look for unknown ones first. False if the sum does not fit 64 bits of nanos.
+    /// </summary>
+    public bool TryPrice(RepeatedField<CountedItem> items, ref long sumNanos)
+    {
+        for (int index = 0; index < items.Count; index++)
+        {
+            if (!TryPrice(items[index], out long nanos) || nanos > long.MaxValue - sumNanos) return false;
+            sumNanos += nanos;
+        }
+
+        return true;
+    }
+
+    /// <summary>
+    /// The costs of counted items one by one, as parts of a charge; null for none, or where they are no part of it: the
+    /// rest of a hold that was settled in parts can be less than its items.
+    /// </summary>
+    public ItemCosts? CostsOf(RepeatedField<CountedItem> items, long chargeNanos)
+    {
+        long sumNanos = 0;
+        if (items.Count == 0 || !TryPrice(items, ref sumNanos) || sumNanos > chargeNanos) return null;
+        var costs = new ItemCosts();
+        foreach (CountedItem item in items)
+        {
+            bool fits = TryPrice(item, out long nanos);
+            Invariant.Holds(fits);
+            bool isTool = FindSku(item.Sku) is { IsTool: true };
+            costs.Items.Add(new ItemCost { Sku = item.Sku, Count = item.Count, CostNanos = nanos, Tool = isTool });
+        }
+
+        return costs;
+    }
+
+    private bool TryPrice(CountedItem item, out long nanos)
+    {
+        long costNanos = (FindSku(item.Sku) ?? _dearestSku)?.CostNanos ?? 0;
+        return SkuPrice.TryMultiply(costNanos, item.Count, out nanos);
+    }
+}

@@ -1,0 +1,70 @@
+using AgentBudget.Ledger.Tenants;
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Ledger.Prices;
+
+/// <summary>Prices of one model from a time on: of every region or one, of every service tier or one.</summary>
+internal sealed class PriceEntry
+{
+    private const long WholePpm = 1_000_000;
+
+    // By service tier; null where nothing is said of a tier that is dearer than the ordinary list.
+    private readonly RateCard?[] _cards;
+    private readonly RateCard?[] _longCards;
+    private readonly long _longContextAbove;
+
+    public PriceEntry(Price price)
+    {
+        Model = price.Model;
+        Region = price.Region;
+        Tier = price.ServiceTier == ServiceTier.Unspecified ? ServiceTier.Standard : price.ServiceTier;
+        EffectiveFromNanos = LogTime.FromTimestamp(price.EffectiveFrom);
+        _longContextAbove = price.LongContext?.AboveTokens ?? long.MaxValue;
+        long?[] multipliersPpm = MultipliersPpm(price);
+        _cards = new RateCard?[multipliersPpm.Length];
+        _longCards = new RateCard?[multipliersPpm.Length];
+        for (int tier = 0; tier < multipliersPpm.Length; tier++)
+        {
+            if (multipliersPpm[tier] is not { } multiplierPpm) continue;
+            _cards[tier] = new RateCard(price.Rates, fallback: null, multiplierPpm);
+            _longCards[tier] = new RateCard(price.LongContext?.Rates, _cards[tier], multiplierPpm);
+        }
+    }
+
+    public string Model { get; }
+
+    public string Region { get; }
+
+    /// <summary>The service tier that its rates are of.</summary>
+    public ServiceTier Tier { get; }
+
+    public long EffectiveFromNanos { get; }
+
+    /// <summary>
+    /// The rates that a whole request of these tokens is billed by; the ordinary ones for a tier without a price, which
+    /// holds ask <see cref="MissingRate"/> about first.
+    /// </summary>
+    public RateCard CardFor(in Tokens tokens, ServiceTier tier)
+    {
+        RateCard?[] cards = tokens.Prompt > _longContextAbove ? _longCards : _cards;
+        return cards[(int)tier] ?? cards[(int)ServiceTier.Standard]!;
+    }
+
+    /// <summary>What is needed and has no rate: a bucket or the service tier; null if everything is there.</summary>
+    public string? MissingRate(in Tokens tokens, ServiceTier tier) =>
+        _cards[(int)tier] is null ? "priority" : CardFor(tokens, tier).MissingRate(tokens);
+
+    // An entry of one service tier is found for that tier only, so its rates stand as they are.
+    private long?[] MultipliersPpm(Price price)
+    {
+        if (Tier != ServiceTier.Standard) return [WholePpm, WholePpm, WholePpm, WholePpm, WholePpm];
+        return
+        [
+            WholePpm,
+            WholePpm,
+            price.HasBatchMultiplierPpm ? price.BatchMultiplierPpm : WholePpm,
+            price.HasPriorityMultiplierPpm ? price.PriorityMultiplierPpm : null,
+            price.HasFlexMultiplierPpm ? price.FlexMultiplierPpm : WholePpm,
+        ];
+    }
+}

@@ -1,0 +1,138 @@
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Ledger.Prices;
+
+/// <summary>How the cost of one bucket is brought to whole nanos.</summary>
+internal enum Rounding
+{
+    /// <summary>Holds round up: a hold is never below what it holds for.</summary>
+    Up,
+
+    /// <summary>Settlements round half to even: over many calls the error has no direction.</summary>
+    HalfToEven,
+}
+
+/// <summary>Nanos per million tokens, by bucket; <see cref="Absent"/> where the price book has no rate.</summary>
+internal sealed class RateCard
+{
+    internal const long Absent = -1;
+    internal const long TokensPerRate = 1_000_000;
+
+    private readonly long _input;
+    private readonly long _output;
+    private readonly long _cacheRead;
+    private readonly long _cacheWrite5m;
+    private readonly long _cacheWrite1h;
+    private readonly long _ownReasoning;
+    private readonly long _reasoning;
+    private readonly long _inputAudio;
+    private readonly long _outputAudio;
+    private readonly long _inputImage;
+    private readonly long _highest;
+
+    /// <param name="rates">The rates.</param>
+    /// <param name="fallback">Where <paramref name="rates"/> is silent, if anywhere.</param>
+    /// <param name="multiplierPpm">Millionths of the rates that are paid; the product rounds half to even.</param>
+    public RateCard(Rates? rates, RateCard? fallback, long multiplierPpm)
+    {
+        _input = Pick(rates is { HasInput: true } ? rates.Input : null, fallback?._input);
+        _output = Pick(rates is { HasOutput: true } ? rates.Output : null, fallback?._output);
+        _cacheRead = Pick(rates is { HasCacheRead: true } ? rates.CacheRead : null, fallback?._cacheRead);
+        _cacheWrite5m = Pick(rates is { HasCacheWrite5M: true } ? rates.CacheWrite5M : null, fallback?._cacheWrite5m);
+        _cacheWrite1h = Pick(rates is { HasCacheWrite1H: true } ? rates.CacheWrite1H : null, fallback?._cacheWrite1h);
+        _ownReasoning = Pick(rates is { HasReasoning: true } ? rates.Reasoning : null, fallback?._ownReasoning);
+        // Most providers bill reasoning as the output that it is.
+        _reasoning = _ownReasoning == Absent ? _output : _ownReasoning;
+        _inputAudio = Pick(rates is { HasInputAudio: true } ? rates.InputAudio : null, fallback?._inputAudio);
+        _outputAudio = Pick(rates is { HasOutputAudio: true } ? rates.OutputAudio : null, fallback?._outputAudio);
+        _inputImage = Pick(rates is { HasInputImage: true } ? rates.InputImage : null, fallback?._inputImage);
+        _highest = Math.Max(
+            Math.Max(Math.Max(_input, _output), Math.Max(_cacheRead, _cacheWrite5m)),
+            Math.Max(Math.Max(_cacheWrite1h, _reasoning), Math.Max(Math.Max(_inputAudio, _outputAudio), _inputImage)));
+
+        long Pick(long? own, long? other) => own is null
+            ? other ?? Absent
+            : RoundHalfToEven((UInt128)(ulong)own.Value * (ulong)multiplierPpm, TokensPerRate);
+    }
+
+    /// <summary>The first bucket with tokens but without a rate; null if every needed rate is there.</summary>
+    public string? MissingRate(in Tokens tokens)
+    {
+        if (tokens.Input > 0 && _input == Absent) return "input";
+        if (tokens.Output > 0 && _output == Absent) return "output";
+        if (tokens.CacheRead > 0 && _cacheRead == Absent) return "cacheRead";
+        if (tokens.CacheWrite5m > 0 && _cacheWrite5m == Absent) return "cacheWrite5m";
+        if (tokens.CacheWrite1h > 0 && _cacheWrite1h == Absent) return "cacheWrite1h";
+        if (tokens.Reasoning > 0 && _reasoning == Absent) return "reasoning";
+        if (tokens.InputAudio > 0 && _inputAudio == Absent) return "inputAudio";
+        if (tokens.OutputAudio > 0 && _outputAudio == Absent) return "outputAudio";
+        return tokens.InputImage > 0 && _inputImage == Absent ? "inputImage" : null;
+    }
+
+    /// <summary>
+    /// Prices every bucket and rounds it. A bucket without a rate pays the card's highest, because what was used is
+    /// never free; holds ask <see cref="MissingRate"/> first. False if the sum does not fit 64 bits of nanos.
+    /// </summary>
+    public bool TryPrice(in Tokens tokens, Rounding rounding, out long nanos)
+    {
+        nanos = 0;
+        return Add(tokens.Input, _input, rounding, ref nanos)
+            && Add(tokens.Output, _output, rounding, ref nanos)
+            && Add(tokens.CacheRead, _cacheRead, rounding, ref nanos)
+            && Add(tokens.CacheWrite5m, _cacheWrite5m, rounding, ref nanos)
+            && Add(tokens.CacheWrite1h, _cacheWrite1h, rounding, ref nanos)
+            && Add(tokens.Reasoning, _reasoning, rounding, ref nanos)
+            && Add(tokens.InputAudio, _inputAudio, rounding, ref nanos)
+            && Add(tokens.OutputAudio, _outputAudio, rounding, ref nanos)
+            && Add(tokens.InputImage, _inputImage, rounding, ref nanos);
+    }
+
+    private bool Add(long count, long rate, Rounding rounding, ref long sumNanos)
+    {
+        if (count == 0) return true;
+        ulong effective = (ulong)(rate == Absent ? _highest : rate);
+        ulong high = Math.BigMul((ulong)count, effective, out ulong low);
+        long line;
+        if (high == 0 && low < long.MaxValue)
+        {
+            line = rounding switch
+            {
+                Rounding.Up => (long)((low + TokensPerRate - 1) / TokensPerRate),
+                Rounding.HalfToEven => RoundHalfToEven(low),
+            };
+        }
+        else
+        {
+            UInt128 product = new(high, low);
+            UInt128 whole = rounding switch
+            {
+                Rounding.Up => (product + TokensPerRate - 1) / TokensPerRate,
+                Rounding.HalfToEven => RoundHalfToEven128(product, TokensPerRate),
+            };
+            if (whole > long.MaxValue) return false;
+            line = (long)whole;
+        }
+
+        if (line > long.MaxValue - sumNanos) return false;
+        sumNanos += line;
+        return true;
+    }
+
+    private static long RoundHalfToEven(ulong product)
+    {
+        ulong whole = product / TokensPerRate;
+        ulong rest = product - (whole * TokensPerRate);
+        bool isUp = rest > TokensPerRate / 2 || (rest == TokensPerRate / 2 && (whole & 1) == 1);
+        return (long)(isUp ? whole + 1 : whole);
+    }
+
+    private static long RoundHalfToEven(UInt128 product, ulong divisor) =>
+        checked((long)RoundHalfToEven128(product, divisor));
+
+    private static UInt128 RoundHalfToEven128(UInt128 product, ulong divisor)
+    {
+        (UInt128 whole, UInt128 rest) = UInt128.DivRem(product, divisor);
+        UInt128 twice = rest * 2;
+        return twice > divisor || (twice == divisor && UInt128.IsOddInteger(whole)) ? whole + 1 : whole;
+    }
+}

@@ -1,0 +1,52 @@
+using AgentBudget.Ledger.Requests;
+using AgentBudget.Ledger.Sessions;
+using AgentBudget.Ledger.Tenants;
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Ledger.Reservations;
+
+/// <summary>Gives back a hold whose call was never made, to every account of its path.</summary>
+internal static class Release
+{
+    public static Answer Handle(TenantLedger ledger, ReleaseCommand command)
+    {
+        ReleaseTokensRequest request = command.Request;
+        SessionAccount? session = ledger.FindSession(command.Session);
+        if (session is null) return new Answer(Outcome.SessionNotFound);
+        ulong fingerprint =
+            new Fingerprint((ulong)Operation.Release).Add(command.Reservation).Add(request.Reason).Value;
+        if (session.TryAnswer(Operation.Release, request.RequestId, fingerprint, out Answer again)) return again;
+
+        Outcome found = ledger.FindReservation(session, command.Reservation, out Reservation reservation);
+        if (found != Outcome.Done) return new Answer(found);
+        if (!reservation.IsHeld) return new Answer(Outcome.ReservationTerminal);
+
+        var released = new LedgerEvent
+        {
+            RequestId = request.RequestId,
+            RequestFingerprint = fingerprint,
+            Spender = session.Spender,
+            ReservationReleased = new ReservationReleased
+            {
+                Reservation = reservation.Number,
+                ReleasedNanos = reservation.HeldNanos,
+                ReleasedTokens = reservation.HeldTokens,
+                Reason = request.Reason,
+            },
+        };
+        ledger.Emit(released, session);
+        return new Answer(Outcome.Done, released);
+    }
+
+    public static void Apply(TenantLedger ledger, LedgerEvent ledgerEvent) =>
+        GiveBack(ledger, ledgerEvent.ReservationReleased.Reservation);
+
+    /// <summary>Takes a hold off every account of its path; what a late commit needs is kept.</summary>
+    public static void GiveBack(TenantLedger ledger, long number)
+    {
+        ref readonly Reservation reservation = ref ledger.ReservationOf(number);
+        foreach (Account account in reservation.Session.Path) account.Unhold(reservation.Held);
+        reservation.Session.Retire(reservation, ledger.LogTimeNanos);
+        ledger.RemoveReservation(number);
+    }
+}

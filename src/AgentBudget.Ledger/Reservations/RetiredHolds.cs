@@ -1,0 +1,97 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using AgentBudget.Ledger.Prices;
+using AgentBudget.Ledger.Requests;
+using AgentBudget.Protocol.Snapshot.V1;
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Ledger.Reservations;
+
+/// <summary>
+/// A hold that was given back: what a late commit of it is priced with. Its fields are its stored bytes.
+/// </summary>
+/// <param name="Key">Its number.</param>
+/// <param name="TimeNanos">When it was given back.</param>
+/// <param name="HeldAtNanos">When it was priced.</param>
+/// <param name="Terms">The place of its terms in the session's list.</param>
+internal readonly record struct RetiredHold(long Key, long TimeNanos, long HeldAtNanos, long Terms) : ILogEntry<long>
+{
+    // An odd constant near 2^64 divided by the golden ratio: neighbours are spread over all places.
+    private const ulong Multiplier = 0x9E37_79B9_7F4A_7C15;
+
+    public static uint HashOf(in long key) => (uint)(((ulong)key * Multiplier) >> 32);
+}
+
+/// <summary>
+/// A session's holds that were given back, by number: released, or expired. A late commit finds them until they are
+/// forgotten; that it came is remembered by the session's request log. Terms stay with the session, which most of its
+/// holds share.
+/// </summary>
+internal sealed class RetiredHolds
+{
+    private readonly KeyedLog<long, RetiredHold> _log = new();
+    private readonly List<HoldTerms> _terms = [];
+    private readonly Dictionary<TermsKey, int> _places = [];
+
+    private readonly record struct TermsKey(
+        string Model, long PriceVersion, ServiceTier ServiceTier, string Tool, string Region);
+
+    /// <summary>What they were priced with, in the order of first use.</summary>
+    public IReadOnlyList<HoldTerms> Terms => _terms;
+
+    public void Add(in Reservation reservation, long nowNanos) => _log.Add(
+        new RetiredHold(reservation.Number, nowNanos, reservation.HeldAtNanos, PlaceOf(reservation.Terms)),
+        ForgetBefore(nowNanos));
+
+    public bool TryFind(long number, long nowNanos, out RetiredHold hold) =>
+        _log.TryFind(number, ForgetBefore(nowNanos), out hold);
+
+    /// <summary>What is not forgotten, in the order in which it was given back. It stays as it is.</summary>
+    public ReadOnlyMemory<RetiredHold> Take(long nowNanos) => _log.Take(ForgetBefore(nowNanos));
+
+    /// <summary>Its terms as they are stored. The holds, which are many, are added when the bytes are made.</summary>
+    public RetiredHoldsState ToState() => new()
+    {
+        Terms =
+        {
+            _terms.Select(terms => new HoldTermsState
+            {
+                Model = terms.Model,
+                PriceVersion = terms.Book.Version,
+                ServiceTier = terms.ServiceTier,
+                Tool = terms.Tool,
+                Region = terms.Region,
+            }),
+        },
+    };
+
+    public static RetiredHolds? Restore(RetiredHoldsState? state, IReadOnlyDictionary<long, PriceBook> books)
+    {
+        if (state is null) return null;
+        var holds = new RetiredHolds();
+        foreach (HoldTermsState terms in state.Terms)
+        {
+            holds.PlaceOf(new HoldTerms(
+                terms.Model, books[terms.PriceVersion], terms.ServiceTier, terms.Tool, terms.Region));
+        }
+
+        Invariant.Holds(holds._terms.Count == state.Terms.Count);
+        Invariant.Holds(state.Entries.Length % Unsafe.SizeOf<RetiredHold>() == 0);
+        holds._log.Restore(MemoryMarshal.Cast<byte, RetiredHold>(state.Entries.Span));
+        return holds;
+    }
+
+    // One whose retention has passed is forgotten at that very instant.
+    private static long ForgetBefore(long nowNanos) => nowNanos - RequestLog.RetentionNanos + 1;
+
+    // By value: a restored session shares its terms otherwise than the one that was stored.
+    private int PlaceOf(HoldTerms terms)
+    {
+        if (_terms.Count > 0 && ReferenceEquals(_terms[^1], terms)) return _terms.Count - 1;
+        var key = new TermsKey(terms.Model, terms.Book.Version, terms.ServiceTier, terms.Tool, terms.Region);
+        if (_places.TryGetValue(key, out int place)) return place;
+        _places.Add(key, place = _terms.Count);
+        _terms.Add(terms);
+        return place;
+    }
+}

@@ -1,0 +1,136 @@
+using AgentBudget.Ledger.Requests;
+using AgentBudget.Ledger.Reservations;
+using AgentBudget.Ledger.Tenants;
+using AgentBudget.Protocol.V1;
+using Reservation = AgentBudget.Ledger.Reservations.Reservation;
+
+namespace AgentBudget.Ledger.Sessions;
+
+/// <summary>
+/// Ends a session: by its owner, by revocation, by its expiry, or with a session above it. It stops spending at once;
+/// holds stay for the grace, in which a call in flight can still commit, and are then released with the closing record.
+/// Everything open below it is due to end at the same instant: that takes as many turns of the ledger's own as it
+/// needs, and every command that comes later sees all of it done.
+/// </summary>
+internal static class End
+{
+    public static Answer Handle(TenantLedger ledger, EndSessionCommand command)
+    {
+        EndSessionRequest request = command.Request;
+        Fingerprint fingerprint = new Fingerprint((ulong)Operation.End).Add((long)(request.Outcome?.Status ?? default));
+        if (request.Outcome is not null)
+        {
+            foreach (KeyValuePair<string, double> metric in request.Outcome.Metrics
+                .OrderBy(metric => metric.Key, StringComparer.Ordinal))
+                fingerprint = fingerprint.Add(metric.Key).Add(BitConverter.DoubleToInt64Bits(metric.Value));
+        }
+
+        return Handle(
+            ledger, command.Session, Operation.End, request.RequestId, fingerprint.Value, command.Actor,
+            new SessionEnded { State = Session.Types.State.Ended, Outcome = request.Outcome });
+    }
+
+    public static Answer Handle(TenantLedger ledger, RevokeSessionCommand command)
+    {
+        RevokeSessionRequest request = command.Request;
+        return Handle(
+            ledger, command.Session, Operation.Revoke, request.RequestId,
+            new Fingerprint((ulong)Operation.Revoke).Add(request.Reason).Value, command.Actor,
+            new SessionEnded { State = Session.Types.State.Revoked, Reason = request.Reason });
+    }
+
+    /// <summary>An open session expires; an ended one's grace is over.</summary>
+    public static void HandleDeadline(TenantLedger ledger, SessionAccount session)
+    {
+        // The closing record counts them too.
+        ledger.TellRefusals(session, mayTrip: false);
+        if (session.IsOpen)
+        {
+            SessionEnded ended = session.Ending?.Clone() ?? new SessionEnded { State = Session.Types.State.Expired };
+            ledger.Emit(Ended(ledger, session, ended), session);
+            if (session.GraceEndNanos > ledger.Now) return;
+        }
+
+        var closed = new LedgerEvent { Spender = session.Spender, SessionClosed = ClosingRecord(ledger, session) };
+        ledger.Emit(closed, session);
+    }
+
+    public static void Apply(TenantLedger ledger, LedgerEvent ledgerEvent, SessionAccount session)
+    {
+        SessionEnded ended = ledgerEvent.SessionEnded;
+        session.End(
+            ended.State,
+            ledger.LogTimeNanos,
+            LogTime.FromTimestamp(ended.GraceEndTime),
+            ended.Outcome,
+            ended.Reason);
+        session.Leave();
+        ledger.EndSession(session);
+        foreach (SessionAccount below in session.EndBelow(ended))
+            ledger.SetDeadline(below.Deadline, ledger.LogTimeNanos);
+    }
+
+    public static void ApplyClosed(TenantLedger ledger, LedgerEvent ledgerEvent, SessionAccount session)
+    {
+        foreach (long number in ledgerEvent.SessionClosed.Released) Release.GiveBack(ledger, number);
+        Invariant.Holds(session.OpenHolds == 0);
+        ledger.CloseSession(session);
+    }
+
+    private static Answer Handle(
+        TenantLedger ledger,
+        long number,
+        Operation operation,
+        string requestId,
+        ulong fingerprint,
+        string actor,
+        SessionEnded ended)
+    {
+        SessionAccount? session = ledger.FindSession(number);
+        if (session is null) return new Answer(Outcome.SessionNotFound);
+        if (session.TryAnswer(operation, requestId, fingerprint, out Answer again)) return again;
+        if (!session.IsOpen) return new Answer(Outcome.SessionNotOpen);
+        LedgerEvent ending = Ended(ledger, session, ended);
+        ending.RequestId = requestId;
+        ending.RequestFingerprint = fingerprint;
+        ending.Actor = actor;
+        ledger.Emit(ending, session);
+        return new Answer(Outcome.Done, ending);
+    }
+
+    private static LedgerEvent Ended(TenantLedger ledger, SessionAccount session, SessionEnded ended)
+    {
+        Session view = session.ToMessage(ledger.Catalog.Currency);
+        view.State = ended.State;
+        view.EndTime = LogTime.ToTimestamp(ledger.Now);
+        view.Outcome = ended.Outcome;
+        view.Reason = ended.Reason;
+        view.SuspendedBy = "";
+        ended.Session = view;
+        // What ends with its agent has no grace: a commit in flight is late and charged all the same.
+        bool endsWithAgent = ended.EndedWith.StartsWith(Names.AgentPrefix, StringComparison.Ordinal);
+        ended.GraceEndTime = LogTime.ToTimestamp(ledger.Now + (endsWithAgent ? 0 : SessionAccount.GraceNanos));
+        return new LedgerEvent { Spender = session.Spender, SessionEnded = ended };
+    }
+
+    private static SessionClosed ClosingRecord(TenantLedger ledger, SessionAccount session)
+    {
+        var closed = new SessionClosed
+        {
+            SettledNanos = session.Window.LifetimeNanos,
+            SettledTokens = session.Window.LifetimeTokens,
+            Steps = session.Steps,
+            Refused = session.Refused,
+            Outcome = session.Outcome,
+            Subagents = session.Subagents,
+        };
+        foreach (Reservation held in ledger.ReservationsOf(session))
+        {
+            closed.Released.Add(held.Number);
+            closed.ReleasedNanos += held.HeldNanos;
+            closed.ReleasedTokens += held.HeldTokens;
+        }
+
+        return closed;
+    }
+}

@@ -1,0 +1,242 @@
+using AgentBudget.Ledger.Agents;
+using AgentBudget.Ledger.BusinessUnits;
+using AgentBudget.Ledger.Requests;
+using AgentBudget.Ledger.Tenants;
+using AgentBudget.Ledger.UseCases;
+using AgentBudget.Protocol.V1;
+using Google.Protobuf.Collections;
+
+namespace AgentBudget.Ledger.Sessions;
+
+/// <summary>
+/// Starts a session of an agent for a use case, as the root of a run or as a subagent of another session. Scope that is
+/// asked for must be within the agent's and the parent's; time and ceilings are narrowed to theirs.
+/// </summary>
+internal static class Open
+{
+    public static Answer Handle(TenantLedger ledger, OpenSessionCommand command)
+    {
+        OpenSessionRequest request = command.Request;
+        ulong fingerprint = FingerprintOf(request, command.Parent, command.Confirmation);
+        if (ledger.TryAnswer(Operation.Open, request.RequestId, fingerprint, out Answer again)) return again;
+
+        SessionAccount? parent = null;
+        if (command.Parent > 0)
+        {
+            parent = ledger.FindSession(command.Parent);
+            if (parent is null) return new Answer(Outcome.SessionNotFound);
+            if (!parent.IsOpen) return new Answer(Outcome.SessionNotOpen);
+            if (parent.CheckOpen().IsRefused) return new Answer(Outcome.SessionSuspended);
+        }
+
+        string agentName = request.Agent.Length == 0 && parent is not null ? parent.Agent.Name : request.Agent;
+        string useCaseName = request.UseCase.Length == 0 && parent is not null ? parent.UseCase.Name : request.UseCase;
+        if (ledger.FindInCatalog<AgentAccount>(agentName) is not { } agent) return new Answer(Outcome.AgentNotFound);
+        if (ledger.FindInCatalog<UseCaseAccount>(useCaseName) is not { } useCase)
+            return new Answer(Outcome.UseCaseNotFound);
+        if (agent.Standing != Standing.Active) return new Answer(Outcome.AgentNotActive);
+        if (!agent.WorksFor(useCase.Model.Id)) return new Answer(Outcome.UseCaseOutOfScope);
+        if (CheckAsked(ledger, request, agent, parent) is { } refusal) return refusal;
+
+        long? left = null;
+        if (parent is not null)
+        {
+            RunRoom room = RunRoom.Below(parent);
+            long planned = Math.Max(1, request.SubagentsPlanned);
+            if (room.Left < planned) return new Answer(Outcome.RunCeilingReached, Faults: [room.ToFault(planned)]);
+            left = room.Left - 1;
+        }
+
+        if (ledger.KnownSessions >= TenantLedger.SessionsMax)
+        {
+            string description =
+                $"the tenant has {TenantLedger.SessionsMax} sessions that are open or ended within 24 hours";
+            return new Answer(Outcome.BoundReached, Faults: [new Fault("sessions", description)]);
+        }
+
+        LedgerEvent opened = Opened(ledger, request, agent, useCase, parent);
+        opened.SessionOpened.Confirmation = Bound(command.Confirmation, parent?.Opened.Confirmation);
+        if (left is not null) opened.SessionOpened.Delegation.SubagentsLeft = left.Value;
+        opened.RequestId = request.RequestId;
+        opened.RequestFingerprint = fingerprint;
+        opened.Actor = command.Actor;
+        ledger.Emit(opened);
+        return new Answer(Outcome.Done, opened);
+    }
+
+    public static void Apply(TenantLedger ledger, LedgerEvent ledgerEvent)
+    {
+        Spender spender = ledgerEvent.Spender;
+        Invariant.Holds(spender.Session == Names.Session(ledgerEvent.Sequence));
+        SessionAccount session =
+            NewSession(ledger, ledgerEvent.Sequence, spender, ledgerEvent.SessionOpened, ledger.LogTimeNanos);
+        session.CountAsSubagent();
+        ledger.AddSession(session);
+        ledger.SetDeadline(session.Deadline, session.ExpireNanos);
+    }
+
+    /// <summary>The account of a session, with the accounts that its path names; all of them are known.</summary>
+    public static SessionAccount NewSession(
+        TenantLedger ledger, long number, Spender spender, SessionOpened opened, long openNanos) => new(
+            number,
+            spender,
+            opened,
+            openNanos,
+            spender.Parent.Length == 0 ? null : ledger.SessionOf(spender.Parent),
+            (AgentAccount)ledger.AccountOf(spender.Agent),
+            (UseCaseAccount)ledger.AccountOf(spender.UseCase),
+            (BusinessUnitAccount)ledger.AccountOf(spender.BusinessUnit),
+            ledger.Tenant);
+
+    /// <summary>
+    /// How long a session may live from now: what is asked for, within the agent's time, what is left, and the life of
+    /// the session above it.
+    /// </summary>
+    public static long ExpireNanos(
+        long nowNanos, long askedNanos, AgentAccount agent, long lifetimeEndNanos, SessionAccount? parent)
+    {
+        long ttlNanos = askedNanos == 0 ? agent.SessionTtlNanos : Math.Min(askedNanos, agent.SessionTtlNanos);
+        long expireNanos = Math.Min(nowNanos + ttlNanos, lifetimeEndNanos);
+        return parent is null ? expireNanos : Math.Min(expireNanos, parent.ExpireNanos);
+    }
+
+    // What the request asks for beyond what its agent, its parent and the catalog allow; null for nothing.
+    private static Answer? CheckAsked(
+        TenantLedger ledger, OpenSessionRequest request, AgentAccount agent, SessionAccount? parent)
+    {
+        if (Outside(request.Tools, agent.Tools, "tools", agent.Name) is { } tools)
+            return new Answer(Outcome.ToolOutOfScope, Faults: tools);
+        if (Outside(request.Models, agent.Models, "models", agent.Name) is { } models)
+            return new Answer(Outcome.ModelOutOfScope, Faults: models);
+        if (parent is not null)
+        {
+            if (Outside(request.Tools, parent.Tools, "tools", parent.Name) is { } parentTools)
+                return new Answer(Outcome.ToolOutOfScope, Faults: parentTools);
+            if (Outside(request.Models, parent.Models, "models", parent.Name) is { } parentModels)
+                return new Answer(Outcome.ModelOutOfScope, Faults: parentModels);
+            if (request.OnBehalfOf.Length > 0 && request.OnBehalfOf != parent.Spender.OnBehalfOf)
+            {
+                string description = $"must be the user of {parent.Name}, or nobody";
+                return new Answer(Outcome.UserOutOfScope, Faults: [new Fault("on_behalf_of", description)]);
+            }
+        }
+
+        if (ledger.Catalog.TagFaults(request.Tags) is { } tags) return new Answer(Outcome.TagInvalid, Faults: tags);
+        Fault? currency = ledger.Catalog.CurrencyFault(request.Ceilings?.CostPerSession, "ceilings.costPerSession")
+            ?? ledger.Catalog.CurrencyFault(request.Ceilings?.Run?.Cost, "ceilings.run.cost");
+        return currency is null ? null : new Answer(Outcome.CurrencyInvalid, Faults: [currency]);
+    }
+
+    private static LedgerEvent Opened(
+        TenantLedger ledger,
+        OpenSessionRequest request,
+        AgentAccount agent,
+        UseCaseAccount useCase,
+        SessionAccount? parent)
+    {
+        long lifetimeEndNanos =
+            Math.Min(ledger.Now + agent.SessionLifetimeNanos, parent?.LifetimeEndNanos ?? long.MaxValue);
+        long askedNanos = request.Ttl is null ? 0 : LogTime.FromDuration(request.Ttl);
+        SessionCeilings ceilings = SessionCeilings.From(request.Ceilings).NarrowedTo(agent.Ceilings);
+        if (parent is not null) ceilings = ceilings.NarrowedToParent(parent.Ceilings);
+        bool inheritsUser = parent is not null && request.OnBehalfOf.Length == 0 && !request.Unattended;
+        var opened = new SessionOpened
+        {
+            Task = request.Task,
+            Unattended = inheritsUser ? parent!.Opened.Unattended : request.Unattended,
+            ExpireTime = LogTime.ToTimestamp(ExpireNanos(ledger.Now, askedNanos, agent, lifetimeEndNanos, parent)),
+            LifetimeEndTime = LogTime.ToTimestamp(lifetimeEndNanos),
+            Ceilings = ceilings.ToMessage(ledger.Catalog.Currency),
+        };
+        opened.Tools.Add(ScopeOf(request.Tools, agent.ToolPatterns, agent.Tools, parent?.Opened.Tools, parent?.Tools));
+        opened.Models.Add(
+            ScopeOf(request.Models, agent.ModelNames, agent.Models, parent?.Opened.Models, parent?.Models));
+        if (parent is not null) opened.Tags.Add(parent.Opened.Tags);
+        foreach (KeyValuePair<string, string> tag in request.Tags) opened.Tags[tag.Key] = tag.Value;
+        var spender = new Spender
+        {
+            Session = Names.Session(ledger.Sequence + 1),
+            Agent = agent.Name,
+            UseCase = useCase.Name,
+            BusinessUnit = Names.BusinessUnitPrefix + useCase.Model.BusinessUnit,
+            OnBehalfOf = inheritsUser ? parent!.Spender.OnBehalfOf : request.OnBehalfOf,
+        };
+        if (parent is not null)
+        {
+            spender.Parent = parent.Name;
+            spender.Run = parent.Root.Name;
+            opened.Delegation = new Delegation { From = parent.Spender, Depth = parent.Depth + 1 };
+        }
+
+        return new LedgerEvent { Spender = spender, SessionOpened = opened };
+    }
+
+    // What the parent's token is bound to, the child's is too: delegation adds bindings and drops none.
+    private static Confirmation? Bound(Confirmation? asked, Confirmation? parents)
+    {
+        if (asked is null || parents is null) return asked ?? parents;
+        return new Confirmation
+        {
+            CertificateSha256 =
+                parents.CertificateSha256.Length > 0 ? parents.CertificateSha256 : asked.CertificateSha256,
+            KeyThumbprint = parents.KeyThumbprint.Length > 0 ? parents.KeyThumbprint : asked.KeyThumbprint,
+        };
+    }
+
+    // What is asked for; without a wish everything that the agent has, and below a parent everything that both have.
+    // Patterns are names or whole namespaces, so one is within the other or they have nothing in common.
+    private static IEnumerable<string> ScopeOf(
+        RepeatedField<string> asked,
+        IReadOnlyList<string> agents,
+        Scope agentScope,
+        RepeatedField<string>? parents,
+        Scope? parentScope)
+    {
+        if (asked.Count > 0) return asked;
+        if (parents is null) return agents;
+        return agents.Where(parentScope!.Covers).Union(parents.Where(agentScope.Covers), StringComparer.Ordinal);
+    }
+
+    private static List<Fault>? Outside(RepeatedField<string> asked, Scope scope, string field, string owner)
+    {
+        List<Fault>? faults = null;
+        for (int index = 0; index < asked.Count; index++)
+        {
+            if (scope.Covers(asked[index])) continue;
+            (faults ??= []).Add(new Fault($"{field}[{index}]", $"{asked[index]} is not in the scope of {owner}"));
+        }
+
+        return faults;
+    }
+
+    private static ulong FingerprintOf(OpenSessionRequest request, long parent, Confirmation? confirmation)
+    {
+        Fingerprint hash = new Fingerprint((ulong)Operation.Open)
+            .Add(request.Agent)
+            .Add(request.UseCase)
+            .Add(request.Task)
+            .Add(request.OnBehalfOf)
+            .Add(request.Unattended)
+            .Add(request.Ttl)
+            .Add(request.Tools)
+            .Add(request.Models)
+            .Add(request.Tags);
+        SessionCeilings ceilings = SessionCeilings.From(request.Ceilings);
+        hash = hash.Add(ceilings.TokensPerRequest)
+            .Add(ceilings.CostNanos)
+            .Add(ceilings.Tokens)
+            .Add(ceilings.Steps)
+            .Add(ceilings.ToolCalls)
+            .Add(ceilings.OpenHolds)
+            .Add(ceilings.Run.CostNanos)
+            .Add(ceilings.Run.Subagents)
+            .Add(ceilings.Run.ConcurrentSubagents)
+            .Add(ceilings.Run.Depth)
+            .Add(parent)
+            .Add(request.SubagentsPlanned);
+        // Requests of releases that knew no bindings keep their fingerprints.
+        return confirmation is null
+            ? hash.Value
+            : hash.Add(confirmation.CertificateSha256).Add(confirmation.KeyThumbprint).Value;
+    }
+}

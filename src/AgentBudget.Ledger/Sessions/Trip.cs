@@ -1,0 +1,83 @@
+using AgentBudget.Ledger.Requests;
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Ledger.Sessions;
+
+/// <summary>
+/// Breakers trip by themselves, in the turn in which their count passes its limit, and are reset by hand.
+/// </summary>
+internal static class Trip
+{
+    /// <summary>
+    /// Tells the first breaker that an event of this session made trip, of itself or of one above it. The event that
+    /// tells it is followed by the next one that trips, if any.
+    /// </summary>
+    public static void After(TenantLedger ledger, SessionAccount session)
+    {
+        for (SessionAccount? owner = session; owner is not null; owner = owner.Parent)
+        {
+            if (owner.BreakerCounts is not { } counts || owner.Agent.Breakers is not { } rules) continue;
+            Breaker breaker = counts.Find(rules);
+            // What is suspended already, or over, has nothing more to be told.
+            if (breaker == Breaker.Unspecified || owner.CheckOpen().IsRefused) continue;
+            BreakerRule rule = rules.Of(breaker);
+            var tripped = new BreakerTripped
+            {
+                Breaker = breaker,
+                Mode = rule.Mode,
+                Count = counts.CountOf(breaker),
+                Limit = rule.Limit,
+            };
+            if (breaker == Breaker.SameToolCall) tripped.Tool = counts.LastTool;
+            if (rule.Enforces) tripped.Suspended = (rule.SuspendsRun ? owner.Root : owner).Name;
+            ledger.Emit(new LedgerEvent { Spender = owner.Spender, BreakerTripped = tripped }, owner);
+            return;
+        }
+    }
+
+    public static Answer Handle(TenantLedger ledger, ResetBreakerCommand command)
+    {
+        ResetBreakerRequest request = command.Request;
+        SessionAccount? session =
+            Names.TryParseSession(request.Grain, out long number) ? ledger.FindSession(number) : null;
+        if (session is null) return new Answer(Outcome.SessionNotFound);
+        ulong fingerprint = new Fingerprint((ulong)Operation.ResetBreaker).Add(request.Reason).Value;
+        if (session.TryAnswer(Operation.ResetBreaker, request.RequestId, fingerprint, out Answer again)) return again;
+        if (!session.IsOpen) return new Answer(Outcome.SessionNotOpen);
+
+        // The session itself, or the run that its breaker suspended.
+        SessionAccount? suspended = null;
+        if (session.SuspendedBy > 0) suspended = session;
+        else if (session.Root.SuspendedBy == session.Number) suspended = session.Root;
+        Session view = session.ToMessage(ledger.Catalog.Currency);
+        if (suspended == session) view = Suspend.Resumed(view);
+        var reset = new LedgerEvent
+        {
+            RequestId = request.RequestId,
+            RequestFingerprint = fingerprint,
+            Spender = session.Spender,
+            Actor = command.Actor,
+            BreakerReset = new BreakerReset
+            {
+                Reason = request.Reason,
+                Resumed = suspended?.Name ?? "",
+                Session = view,
+            },
+        };
+        ledger.Emit(reset, session);
+        return new Answer(Outcome.Done, reset);
+    }
+
+    public static void Apply(TenantLedger ledger, BreakerTripped tripped, SessionAccount session)
+    {
+        Invariant.Holds(session.BreakerCounts is not null);
+        session.BreakerCounts!.MarkTripped(tripped.Breaker);
+        if (tripped.Suspended.Length > 0) ledger.SessionOf(tripped.Suspended).Suspend(reason: "", session.Number);
+    }
+
+    public static void Apply(TenantLedger ledger, BreakerReset reset, SessionAccount session)
+    {
+        if (reset.Resumed.Length > 0) Suspend.Resume(ledger, ledger.SessionOf(reset.Resumed));
+        session.BreakerCounts?.Reset();
+    }
+}

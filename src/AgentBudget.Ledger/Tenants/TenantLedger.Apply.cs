@@ -1,0 +1,381 @@
+using AgentBudget.Ledger.Agents;
+using AgentBudget.Ledger.Budgets;
+using AgentBudget.Ledger.Catalogs;
+using AgentBudget.Ledger.Credentials;
+using AgentBudget.Ledger.Prices;
+using AgentBudget.Ledger.Requests;
+using AgentBudget.Ledger.Reservations;
+using AgentBudget.Ledger.Sessions;
+using AgentBudget.Ledger.Tenants;
+using AgentBudget.Protocol.V1;
+using Google.Protobuf.Collections;
+using Reservation = AgentBudget.Ledger.Reservations.Reservation;
+
+namespace AgentBudget.Ledger;
+
+// How an event changes the state: the only place where it changes, live and in replay.
+public sealed partial class TenantLedger
+{
+    private void ApplyCore(LedgerEvent ledgerEvent, SessionAccount? session)
+    {
+        long timeNanos = LogTime.FromTimestamp(ledgerEvent.Time);
+        Invariant.Holds(ledgerEvent.Sequence == Sequence + 1);
+        Invariant.Holds(timeNanos >= LogTimeNanos);
+        Sequence = ledgerEvent.Sequence;
+        LogTimeNanos = timeNanos;
+        Operation operation = ApplyFact(ledgerEvent, session);
+        Remember(operation, ledgerEvent, session);
+        Forget();
+    }
+
+    // Answers which request's key the event carries.
+    private Operation ApplyFact(LedgerEvent ledgerEvent, SessionAccount? session)
+    {
+        switch (ledgerEvent.FactCase)
+        {
+            case LedgerEvent.FactOneofCase.ReservationHeld:
+                Reserve.Apply(this, ledgerEvent, session!);
+                return Operation.Reserve;
+            case LedgerEvent.FactOneofCase.ReservationRefused:
+                return Refuse.Apply(ledgerEvent.ReservationRefused, session!);
+            case LedgerEvent.FactOneofCase.ToolAuthorized:
+                AuthorizeTool.Apply(ledgerEvent.ToolAuthorized, session!);
+                return Operation.AuthorizeTool;
+            case LedgerEvent.FactOneofCase.ReservationSettled:
+                Commit.Apply(this, ledgerEvent, session!);
+                return Operation.Commit;
+            case LedgerEvent.FactOneofCase.ReservationReleased:
+                Release.Apply(this, ledgerEvent);
+                return Operation.Release;
+            case LedgerEvent.FactOneofCase.ReservationExpired:
+                Expire.Apply(this, ledgerEvent);
+                return Operation.Release;
+            case LedgerEvent.FactOneofCase.ReservationAmended:
+                Amend.Apply(this, ledgerEvent.ReservationAmended, session!);
+                return Operation.Amend;
+            case LedgerEvent.FactOneofCase.CostRecorded:
+                RecordCost.Apply(this, ledgerEvent.CostRecorded, session!);
+                return Operation.RecordCost;
+            case LedgerEvent.FactOneofCase.SessionOpened:
+                Open.Apply(this, ledgerEvent);
+                return Operation.Open;
+            case LedgerEvent.FactOneofCase.SessionRenewed:
+                Renew.Apply(this, ledgerEvent, session!);
+                return Operation.Renew;
+            case LedgerEvent.FactOneofCase.SessionEnded:
+                End.Apply(this, ledgerEvent, session!);
+                return ledgerEvent.SessionEnded.State == Session.Types.State.Revoked ? Operation.Revoke : Operation.End;
+            case LedgerEvent.FactOneofCase.SessionClosed:
+                End.ApplyClosed(this, ledgerEvent, session!);
+                return Operation.End;
+            case LedgerEvent.FactOneofCase.SessionSuspended:
+            case LedgerEvent.FactOneofCase.SessionResumed:
+            case LedgerEvent.FactOneofCase.RefusalsCoalesced:
+            case LedgerEvent.FactOneofCase.BreakerTripped:
+            case LedgerEvent.FactOneofCase.BreakerReset:
+                return ApplySuspensionFact(ledgerEvent, session!);
+            case LedgerEvent.FactOneofCase.CatalogApplied:
+                ApplyCatalog.Apply(this, ledgerEvent.CatalogApplied);
+                return Operation.ApplyCatalog;
+            case LedgerEvent.FactOneofCase.BudgetExtended:
+                Extend.Apply(this, ledgerEvent.BudgetExtended);
+                return Operation.ExtendBudget;
+            case LedgerEvent.FactOneofCase.ExtensionExpired:
+                Extend.ApplyExpired(this, ledgerEvent.ExtensionExpired);
+                return Operation.ExtendBudget;
+            case LedgerEvent.FactOneofCase.PeriodEnded:
+                Periods.Apply(this, ledgerEvent.PeriodEnded);
+                return Operation.ExtendBudget;
+            case LedgerEvent.FactOneofCase.WindowMoved:
+                Periods.Apply(this, ledgerEvent.WindowMoved);
+                return Operation.ExtendBudget;
+            default:
+                return ApplyIdentityFact(ledgerEvent);
+        }
+    }
+
+    // Who may call, and which agents may act.
+    private Operation ApplyIdentityFact(LedgerEvent ledgerEvent)
+    {
+        switch (ledgerEvent.FactCase)
+        {
+            case LedgerEvent.FactOneofCase.CredentialCreated:
+                CreateCredential.Apply(this, ledgerEvent);
+                return Operation.CreateCredential;
+            case LedgerEvent.FactOneofCase.CredentialRevoked:
+                RevokeCredential.Apply(this, ledgerEvent.CredentialRevoked);
+                return Operation.RevokeCredential;
+            case LedgerEvent.FactOneofCase.AgentSuspended:
+                ChangeAgent.Apply(this, ledgerEvent.AgentSuspended);
+                return Operation.SuspendAgent;
+            case LedgerEvent.FactOneofCase.AgentResumed:
+                ChangeAgent.Apply(this, ledgerEvent.AgentResumed);
+                return Operation.ResumeAgent;
+            case LedgerEvent.FactOneofCase.AgentDecommissioned:
+                ChangeAgent.Apply(this, ledgerEvent.AgentDecommissioned);
+                return Operation.DecommissionAgent;
+            case LedgerEvent.FactOneofCase.AccessTokenRevoked:
+                TokenRecords.Apply(this, ledgerEvent.AccessTokenRevoked);
+                return Operation.RevokeAccessToken;
+            case LedgerEvent.FactOneofCase.SigningKeyRotated:
+                return Operation.RotateSigningKey; // The key is the silo's; the tenant only remembers the change.
+            case LedgerEvent.FactOneofCase.CredentialsUsed:
+                RecordUses.Apply(this, ledgerEvent.CredentialsUsed);
+                return Operation.RecordUses;
+            case LedgerEvent.FactOneofCase.None:
+            default:
+                throw new InvariantException(
+                    $"event {ledgerEvent.Sequence} states a fact that this release does not know");
+        }
+    }
+
+    // Suspension, breakers and what they count.
+    private Operation ApplySuspensionFact(LedgerEvent ledgerEvent, SessionAccount session)
+    {
+        switch (ledgerEvent.FactCase)
+        {
+            case LedgerEvent.FactOneofCase.SessionSuspended:
+                Suspend.Apply(ledgerEvent.SessionSuspended, session);
+                return Operation.Suspend;
+            case LedgerEvent.FactOneofCase.SessionResumed:
+                Suspend.Resume(this, session);
+                return Operation.Resume;
+            case LedgerEvent.FactOneofCase.RefusalsCoalesced:
+                session.CountRefusals(ledgerEvent.RefusalsCoalesced.Count);
+                return Operation.Reserve;
+            case LedgerEvent.FactOneofCase.BreakerTripped:
+                Trip.Apply(this, ledgerEvent.BreakerTripped, session);
+                return Operation.ResetBreaker;
+            case LedgerEvent.FactOneofCase.BreakerReset:
+                Trip.Apply(this, ledgerEvent.BreakerReset, session);
+                return Operation.ResetBreaker;
+            default:
+                throw new InvariantException($"event {ledgerEvent.Sequence} states no fact of a suspension");
+        }
+    }
+
+    private void Remember(Operation operation, LedgerEvent ledgerEvent, SessionAccount? session)
+    {
+        if (ledgerEvent.RequestId.Length == 0) return;
+        bool isTenants = session is null;
+        (isTenants ? Requests : session!.Requests).Add(
+            RequestKey.For(operation, ledgerEvent.RequestId),
+            ledgerEvent.RequestFingerprint,
+            ledgerEvent.Sequence,
+            LogTimeNanos,
+            isTenants ? LogTimeNanos - RequestLog.RetentionNanos : long.MinValue);
+    }
+
+    // Memory follows log time: whatever the last event's time allows to forget is forgotten with that event.
+    private void Forget()
+    {
+        while (_retention.NextNanos <= LogTimeNanos)
+        {
+            Deadline due = _retention.First;
+            _retention.Remove(due);
+            if (due.Owner is CredentialRecord credential) Credentials.Remove(credential);
+            else if (due.Owner is RevokedToken token) Credentials.Remove(token);
+            else Drop((SessionAccount)due.Owner);
+        }
+    }
+
+    private void Drop(SessionAccount session)
+    {
+        Invariant.Holds(session.OpenHolds == 0);
+        _sessions.Remove(session.Number);
+        if (session.RefusalWindow is { } window) _deadlines.Remove(window.Deadline);
+        foreach (Account account in session.Path[1..])
+        {
+            account.Sessions--;
+            if (account is not SessionAccount) DropIfUnused(account);
+        }
+    }
+
+    internal void DropIfUnused(Account account)
+    {
+        if (account.IsInCatalog || account.Sessions > 0 || account is AgentAccount { Standing: not Standing.Active }) return;
+        RemoveBudgetDeadlines(account);
+        _accounts.Remove(account.Name);
+    }
+
+    internal void AddReservation(long number, SessionAccount session, PriceBook book, ReservationHeld held)
+    {
+        Invariant.Holds(ReferenceEquals(book, Catalog.Book));
+        _reservations.Add(new Reservation(number, session, book, held, LogTimeNanos));
+    }
+
+    /// <summary>The hold was changed: its deadline and its price book with it.</summary>
+    internal void AmendReservation(ReservationAmended amended)
+    {
+        ref Reservation reservation = ref _reservations[amended.Reservation];
+        if (amended.Estimate is not null) LeaveBook(reservation.Book);
+        reservation.Amend(amended, BookOf(amended.PriceVersion), LogTimeNanos);
+        Invariant.Holds(amended.Estimate is null || ReferenceEquals(reservation.Book, Catalog.Book));
+        _reservations.MoveExpiry(amended.Reservation);
+    }
+
+    /// <summary>
+    /// What was settled of a hold is no longer held. False when it was given back before: then it is in its session's
+    /// memory, and nothing was held of it.
+    /// </summary>
+    internal bool Settle(ReservationSettled settled, in Spend unheld, SessionAccount session)
+    {
+        if (!_reservations.TryGet(settled.Reservation, out _))
+        {
+            Invariant.Holds(unheld == default);
+            Invariant.Holds(session.TryFindRetired(settled.Reservation, LogTimeNanos, out _));
+            return false;
+        }
+
+        ref Reservation reservation = ref _reservations[settled.Reservation];
+        reservation.Reduce(unheld);
+        if (!settled.Final) reservation.ReduceEstimate(settled.Usage);
+        return true;
+    }
+
+    /// <summary>The hold is no more.</summary>
+    internal void RemoveReservation(long number)
+    {
+        LeaveBook(_reservations[number].Book);
+        _reservations.Remove(number);
+    }
+
+    /// <summary>The hold with this number.</summary>
+    internal ref readonly Reservation ReservationOf(long number) => ref _reservations[number];
+
+    /// <summary>A session's holds, the newest first.</summary>
+    internal IEnumerable<Reservation> ReservationsOf(SessionAccount session) => _reservations.Of(session);
+
+    internal Account AccountOf(string name)
+    {
+        bool isKnown = _accounts.TryGetValue(name, out Account? account);
+        Invariant.Holds(isKnown);
+        return account!;
+    }
+
+    /// <summary>A window of an account of the catalog; the first where none is named.</summary>
+    internal Window WindowOf(string account, string window)
+    {
+        Window? found = AccountOf(account).FindWindow(window);
+        Invariant.Holds(found is not null);
+        return found!;
+    }
+
+    /// <summary>The owners of these tiers are told with the event; they are not told again.</summary>
+    internal void MarkNotified(RepeatedField<TierCrossing> crossings)
+    {
+        for (int index = 0; index < crossings.Count; index++)
+        {
+            TierCrossing crossing = crossings[index];
+            WindowOf(crossing.Grain, crossing.Window).MarkNotified(crossing.AtPercent);
+        }
+    }
+
+    internal Account GetOrAdd(string name, Func<string, Account> create)
+    {
+        if (!_accounts.TryGetValue(name, out Account? account)) _accounts.Add(name, account = create(name));
+        return account;
+    }
+
+    internal void AddSession(SessionAccount session)
+    {
+        _sessions.Add(session.Number, session);
+        foreach (Account account in session.Path[1..]) account.Sessions++;
+        if (!session.IsOpen) return;
+        OpenSessions++;
+        session.Enter();
+    }
+
+    internal void EndSession(SessionAccount session)
+    {
+        OpenSessions--;
+        _deadlines.Set(session.Deadline, session.GraceEndNanos);
+    }
+
+    internal void CloseSession(SessionAccount session)
+    {
+        session.Close();
+        _deadlines.Remove(session.Deadline);
+        _retention.Set(session.RetentionDeadline, LogTimeNanos + RequestLog.RetentionNanos);
+    }
+
+    internal void Add(CredentialRecord credential)
+    {
+        Credentials.Add(credential);
+        if (credential.EndNanos < long.MaxValue) Retain(credential);
+    }
+
+    internal void Add(RevokedToken token)
+    {
+        Credentials.Add(token);
+        _retention.Set(token.RetentionDeadline, token.ExpireNanos);
+    }
+
+    internal void Revoke(long credential, string reason)
+    {
+        CredentialRecord revoked = Credentials.Of(credential);
+        revoked.Revoke(LogTimeNanos, reason);
+        Retain(revoked);
+    }
+
+    // An end beyond what log time can count is none.
+    private void Retain(CredentialRecord credential)
+    {
+        if (credential.EndNanos <= long.MaxValue - RequestLog.RetentionNanos)
+            _retention.Set(credential.RetentionDeadline, credential.EndNanos + RequestLog.RetentionNanos);
+    }
+
+    /// <summary>What a session has not told of its refusals is told in time, and before it is forgotten.</summary>
+    internal void SetRefusalDeadline(SessionAccount session)
+    {
+        RefusalWindow window = session.RefusalWindow!;
+        if (window.Deadline.Place != Deadline.NotQueued) return;
+        bool isClosed = session.RetentionDeadline.Place != Deadline.NotQueued;
+        long forgetNanos = isClosed ? session.RetentionDeadline.TimeNanos : long.MaxValue;
+        _deadlines.Set(window.Deadline, Math.Min(window.WindowEndNanos, forgetNanos));
+    }
+
+    internal void SetDeadline(Deadline deadline, long timeNanos)
+    {
+        if (timeNanos == 0) _deadlines.Remove(deadline);
+        else _deadlines.Set(deadline, timeNanos);
+    }
+
+    internal void SetBudgetDeadlines(Window window)
+    {
+        SetDeadline(window.PeriodEndDeadline, window.PeriodEndNanos);
+        SetDeadline(window.ExtensionDeadline, window.ExtensionEndNanos);
+    }
+
+    internal void RemoveBudgetDeadlines(Account account)
+    {
+        foreach (Window window in account.Windows)
+        {
+            _deadlines.Remove(window.PeriodEndDeadline);
+            _deadlines.Remove(window.ExtensionDeadline);
+        }
+    }
+
+    internal void SetCatalog(CatalogModel catalog)
+    {
+        PriceBook before = Catalog.Book;
+        Catalog = catalog;
+        if (before.Version == catalog.Book.Version) return;
+        int reservations = _reservations.CountOf(before);
+        if (reservations > 0) _olderBooks.Add(before.Version, new BookInUse(before) { Reservations = reservations });
+    }
+
+    internal PriceBook BookOf(long version)
+    {
+        if (version == Catalog.Book.Version) return Catalog.Book;
+        bool isKnown = _olderBooks.TryGetValue(version, out BookInUse? inUse);
+        Invariant.Holds(isKnown);
+        return inUse!.Book;
+    }
+
+    private void LeaveBook(PriceBook book)
+    {
+        if (_olderBooks.Count == 0 || !_olderBooks.TryGetValue(book.Version, out BookInUse? inUse)) return;
+        if (--inUse.Reservations == 0) _olderBooks.Remove(book.Version);
+    }
+}

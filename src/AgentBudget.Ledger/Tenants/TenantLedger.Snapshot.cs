@@ -1,0 +1,215 @@
+using AgentBudget.Ledger.Agents;
+using AgentBudget.Ledger.Budgets;
+using AgentBudget.Ledger.BusinessUnits;
+using AgentBudget.Ledger.Catalogs;
+using AgentBudget.Ledger.Credentials;
+using AgentBudget.Ledger.Prices;
+using AgentBudget.Ledger.Requests;
+using AgentBudget.Ledger.Sessions;
+using AgentBudget.Ledger.Tenants;
+using AgentBudget.Ledger.UseCases;
+using AgentBudget.Protocol.Snapshot.V1;
+using Google.Protobuf;
+using Reservation = AgentBudget.Ledger.Reservations.Reservation;
+
+namespace AgentBudget.Ledger;
+
+// The whole state as bytes and back. Holds are summed from the reservations on the way in, so a snapshot cannot
+// disagree with itself about them.
+public sealed partial class TenantLedger
+{
+    /// <summary>The state after the last event as bytes; equal states give equal bytes.</summary>
+    public byte[] Snapshot() => Capture().ToBytes();
+
+    /// <summary>The state after the last event, whose bytes can be made while the ledger goes on.</summary>
+    public LedgerSnapshot Capture()
+    {
+        CheckInvariants();
+        var state = new TenantState
+        {
+            Tenant = TenantId,
+            Sequence = Sequence,
+            LogTimeNanos = LogTimeNanos,
+            Catalog = Catalog.IsApplied ? Catalog.Applied : null,
+            Credentials = Credentials.ToState(Sequence),
+        };
+        foreach (Account account in _accounts.Values.OrderBy(account => account.Name, StringComparer.Ordinal))
+        {
+            foreach (Window window in account.Windows) state.Grains.Add(window.ToState());
+            if (account is AgentAccount { Standing: not Standing.Active } agent)
+                state.Agents.Add(new AgentState { Agent = agent.Name, Standing = StandingOf(agent.Standing) });
+        }
+
+        var snapshot = new LedgerSnapshot(
+            state, _reservations.Take(), Requests.Take(LogTimeNanos - RequestLog.RetentionNanos));
+        snapshot.Add(Catalog.Book);
+        foreach (BookInUse inUse in _olderBooks.Values) snapshot.Add(inUse.Book);
+        foreach (SessionAccount session in _sessions.Values.OrderBy(session => session.Number))
+        {
+            ReadOnlyMemory<AnsweredRequest> requests = session.Requests.Take(forgetBeforeNanos: long.MinValue);
+            if (session.Retired is { } retired) snapshot.Add(ToState(session), requests, retired);
+            else snapshot.Add(ToState(session), requests);
+        }
+
+        return snapshot;
+    }
+
+    /// <summary>
+    /// The ledger that <see cref="Snapshot"/> gave these bytes of. Throws <see cref="InvariantException"/> or
+    /// <see cref="InvalidProtocolBufferException"/> if they are of another format, tenant, or no whole state.
+    /// </summary>
+    public static TenantLedger Restore(string tenant, ReadOnlySpan<byte> snapshot)
+    {
+        Invariant.Holds(snapshot.Length > 0 && snapshot[0] == LedgerSnapshot.Format);
+        TenantState state = TenantState.Parser.ParseFrom(snapshot[1..]);
+        Invariant.Holds(state.Tenant == tenant);
+        var ledger = new TenantLedger(tenant);
+        ledger.FromState(state);
+        ledger.CheckInvariants();
+        return ledger;
+    }
+
+    /// <summary>
+    /// Recomputes every sum from its leaves and compares: what each account holds is what the reservations on it hold,
+    /// and counts are counts. Throws <see cref="InvariantException"/>. Takes time with the number of reservations and
+    /// sessions.
+    /// </summary>
+    public void CheckInvariants()
+    {
+        var held = new Dictionary<Account, Spend>(ReferenceEqualityComparer.Instance);
+        foreach ((SessionAccount session, Spend spend) in _reservations.SumBySession())
+        {
+            foreach (Account account in session.Path)
+            {
+                Spend sum = held.GetValueOrDefault(account);
+                held[account] = new Spend(
+                    checked(sum.CostNanos + spend.CostNanos), checked(sum.Tokens + spend.Tokens));
+            }
+        }
+
+        Invariant.Holds(_sessions.Values.Count(session => session.IsOpen) == OpenSessions);
+        Invariant.Holds(_sessions.Values.Sum(session => session.OpenHolds) == OpenReservations);
+        Invariant.Holds(
+            _sessions.Values.Sum(session => session.OpenSubagents)
+            == _sessions.Values.Where(session => session.IsOpen).Sum(session => (long)session.Depth));
+        foreach (Account account in _accounts.Values.Concat(_sessions.Values))
+        {
+            Spend sum = held.GetValueOrDefault(account);
+            foreach (Window window in account.Windows)
+            {
+                Invariant.Holds(window.HeldNanos == sum.CostNanos);
+                Invariant.Holds(window.HeldTokens == sum.Tokens);
+                Invariant.Holds(window.SettledNanos <= window.LifetimeNanos);
+                Invariant.Holds(window.OverrunNanos <= window.SettledNanos);
+            }
+        }
+    }
+
+    private static SessionState ToState(SessionAccount session) => new()
+    {
+        Number = session.Number,
+        Spender = session.Spender,
+        Opened = session.Opened,
+        OpenNanos = session.OpenNanos,
+        State = session.State,
+        ExpireNanos = session.ExpireNanos,
+        EndNanos = session.EndNanos,
+        GraceEndNanos = session.GraceEndNanos,
+        ForgetNanos = session.RetentionDeadline.Place == Deadline.NotQueued ? 0 : session.RetentionDeadline.TimeNanos,
+        Outcome = session.Outcome,
+        Reason = session.EndReason,
+        Budget = session.Window.ToState(),
+        Steps = session.Steps,
+        ToolCalls = session.ToolCalls,
+        Refused = session.Refused,
+        Subagents = session.Subagents,
+        Ending = session.Ending,
+        SuspendedBy = session.SuspendedBy,
+        Breakers = session.BreakerCounts?.ToState(),
+    };
+
+    private void FromState(TenantState state)
+    {
+        Sequence = state.Sequence;
+        LogTimeNanos = state.LogTimeNanos;
+        Requests.Restore(state.Requests);
+        var books =
+            state.PriceBooks.ToDictionary(
+                book => book.Version, book => new PriceBook(book.Version, book.Prices, book.Skus, book.Tools));
+        if (state.Catalog is not null)
+        {
+            Catalog = new CatalogModel(state.Catalog, books[state.Catalog.PriceVersion]);
+            ApplyCatalog.Apply(this, state.Catalog);
+        }
+
+        foreach (BudgetState budget in state.Grains)
+        {
+            Account account = GetOrAdd(budget.Grain, NewAccount);
+            Window? window = account.FindWindow(budget.Window);
+            Invariant.Holds(window is not null);
+            window!.Restore(budget);
+            SetBudgetDeadlines(window);
+        }
+
+        foreach (AgentState agent in state.Agents)
+            ((AgentAccount)AccountOf(agent.Agent)).Standing = StandingOf(agent.Standing);
+        if (state.Credentials is not null)
+        {
+            foreach (CredentialState credential in state.Credentials.Credentials) Add(new CredentialRecord(credential));
+            foreach (RevokedTokenState token in state.Credentials.RevokedTokens)
+                Add(new RevokedToken(token.TokenId, token.ExpireNanos));
+        }
+
+        foreach (SessionState session in state.Sessions) Restore(session, books);
+        foreach (ReservationState reservation in state.Reservations)
+            Restore(reservation, books[reservation.PriceVersion]);
+    }
+
+    private void Restore(SessionState state, IReadOnlyDictionary<long, PriceBook> books)
+    {
+        SessionAccount session = Open.NewSession(this, state.Number, state.Spender, state.Opened, state.OpenNanos);
+        session.Restore(state, books);
+        AddSession(session);
+        if (state.ForgetNanos != 0) _retention.Set(session.RetentionDeadline, state.ForgetNanos);
+        else if (!session.IsOpen) _deadlines.Set(session.Deadline, session.GraceEndNanos);
+        else _deadlines.Set(session.Deadline, session.Ending is null ? session.ExpireNanos : LogTimeNanos);
+    }
+
+    private void Restore(ReservationState state, PriceBook book)
+    {
+        bool isKnown = _sessions.TryGetValue(state.Session, out SessionAccount? session);
+        Invariant.Holds(isKnown);
+        var reservation = new Reservation(state, session!, book);
+        _reservations.Add(reservation);
+        if (book.Version != Catalog.Book.Version)
+        {
+            if (!_olderBooks.TryGetValue(book.Version, out BookInUse? inUse))
+                _olderBooks.Add(book.Version, inUse = new BookInUse(book));
+            inUse.Reservations++;
+        }
+
+        foreach (Account account in session!.Path) account.RestoreHold(reservation.Held);
+    }
+
+    private static AgentState.Types.Standing StandingOf(Standing standing) => standing switch
+    {
+        Standing.Active => AgentState.Types.Standing.Unspecified,
+        Standing.Suspended => AgentState.Types.Standing.Suspended,
+        Standing.Decommissioned => AgentState.Types.Standing.Decommissioned,
+    };
+
+    private static Standing StandingOf(AgentState.Types.Standing standing) => standing switch
+    {
+        AgentState.Types.Standing.Unspecified => Standing.Active,
+        AgentState.Types.Standing.Suspended => Standing.Suspended,
+        AgentState.Types.Standing.Decommissioned => Standing.Decommissioned,
+    };
+
+    private static Account NewAccount(string name)
+    {
+        if (name.StartsWith(Names.BusinessUnitPrefix, StringComparison.Ordinal)) return new BusinessUnitAccount(name);
+        if (name.StartsWith(Names.UseCasePrefix, StringComparison.Ordinal)) return new UseCaseAccount(name);
+        Invariant.Holds(name.StartsWith(Names.AgentPrefix, StringComparison.Ordinal));
+        return new AgentAccount(name);
+    }
+}

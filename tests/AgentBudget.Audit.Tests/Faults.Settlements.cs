@@ -1,0 +1,133 @@
+using AgentBudget.Protocol.V1;
+using static AgentBudget.Audit.Tests.AuditedLedger;
+
+namespace AgentBudget.Audit.Tests;
+
+// The ends of reservations.
+internal static partial class Faults
+{
+    private static Dictionary<string, Fault> OfSettlements() => new()
+    {
+        ["the reservation of another session"] = new(
+            AuditRule.ReservationKnown,
+            ledger =>
+            {
+                ledger.Hold(ledger.Open());
+                OneCharge(ledger);
+            },
+            Last((journal, e) => e.ReservationSettled.Reservation = journal.First(Is.Held).Sequence)),
+        ["a reservation that never was"] = new(
+            AuditRule.ReservationKnown, OneRelease, Last(e => e.ReservationReleased.Reservation = 999)),
+        ["a second settlement"] = new(AuditRule.ReservationTerminal, OneCharge, Again(Is.Settled)),
+        ["a release after the settlement"] = new(
+            AuditRule.ReservationTerminal,
+            ledger =>
+            {
+                long session = ledger.Open();
+                ledger.Commit(session, ledger.Hold(session));
+                ledger.Release(session, ledger.Hold(session));
+            },
+            Last((journal, e) => e.ReservationReleased.Reservation = journal.First(Is.Held).Sequence)),
+        ["a second release"] = new(AuditRule.ReservationTerminal, OneRelease, Again(Is.Released)),
+        ["an expiry after the expiry"] = new(AuditRule.ReservationTerminal, OneExpiry, Again(Is.Expired)),
+        ["a settlement that keeps a nano held"] = new(
+            AuditRule.ReservationSum, OneCharge, Last(e => e.ReservationSettled.UnheldNanos--)),
+        ["a settlement that returns a token too many"] = new(
+            AuditRule.ReservationSum, OneCharge, Last(e => e.ReservationSettled.UnheldTokens++)),
+        ["a part that returns the whole hold"] = new(
+            AuditRule.ReservationSum,
+            ledger =>
+            {
+                long session = ledger.Open();
+                ledger.Commit(session, ledger.Hold(session), input: 10, output: 10, request => request.Final = false);
+            },
+            Last(e => e.ReservationSettled.UnheldNanos = 6_000_000)),
+        ["a release of less than is held"] = new(
+            AuditRule.ReservationSum, OneRelease, Last(e => e.ReservationReleased.ReleasedNanos--)),
+        ["an expiry of more than is held"] = new(
+            AuditRule.ReservationSum, OneExpiry, Last(e => e.ReservationExpired.ReleasedTokens++)),
+        ["an expiry before the hold's time"] = new(AuditRule.Expiry, OneExpiry, Last(e => e.Time.Seconds--)),
+        ["an expiry that gives back what was to be charged"] = new(
+            AuditRule.Expiry,
+            OneExpiry,
+            journal => journal.First(Is.Held).ReservationHeld.OnExpiry = OnExpiry.Charge),
+        ["a charge at expiry of less than is held"] = new(
+            AuditRule.Expiry, ChargedExpiry, Last(e => e.ReservationSettled.CostNanos--)),
+        ["a commit of a hold that should have expired"] = new(
+            AuditRule.Expiry,
+            ledger =>
+            {
+                long session = ledger.Open();
+                long reservation = ledger.Hold(session);
+                ledger.Advance(TimeSpan.FromMinutes(11));
+                ledger.Commit(session, reservation);
+            },
+            journal => Drop(journal, Is.Expired)),
+        ["a hold that does not expire"] = new(
+            AuditRule.Expiry,
+            ledger =>
+            {
+                OneHold(ledger);
+                ledger.Advance(TimeSpan.FromMinutes(11));
+                SecondCatalog(ledger);
+            },
+            journal => Drop(journal, Is.Expired)),
+        ["a charge of a nano more"] = new(AuditRule.SettleCost, OneCharge, Last(e => e.ReservationSettled.CostNanos++)),
+        ["a charge of a nano less"] = new(AuditRule.SettleCost, OneCharge, Last(e => e.ReservationSettled.CostNanos--)),
+        ["a charge of a token less"] = new(AuditRule.SettleCost, OneCharge, Last(e => e.ReservationSettled.Tokens--)),
+        ["a charge of other usage"] = new(
+            AuditRule.SettleCost, OneCharge, Last(e => e.ReservationSettled.Usage.OutputTokens++)),
+        ["a charge that rounds a half up"] = new(
+            AuditRule.SettleCost,
+            ledger =>
+            {
+                long session = ledger.Open();
+                ledger.Commit(session, ledger.Hold(session), input: 1, output: 0);
+            },
+            Last(e => e.ReservationSettled.CostNanos++),
+            catalog => catalog.Prices[1].Rates.Input = 500_000),
+        ["a charge by another price version"] = new(
+            AuditRule.SettlePrice, OneCharge, Last(e => e.ReservationSettled.PriceVersion++)),
+        ["a charge of an unknown model that does not say how"] = new(
+            AuditRule.SettlePrice,
+            ledger =>
+            {
+                long session = ledger.Open();
+                ledger.Commit(session, ledger.Hold(session), change: request => request.Model = "opus");
+            },
+            Last(e => e.ReservationSettled.PricedAs = "")),
+        ["a charge of a known model by another's price"] = new(
+            AuditRule.SettlePrice, OneCharge, Last(e => e.ReservationSettled.PricedAs = Sonnet)),
+        ["an overrun that is not told"] = new(
+            AuditRule.SettleOverrun, OneOverrun, Last(e => e.ReservationSettled.OverrunNanos = 0)),
+        ["an overrun that is none"] = new(
+            AuditRule.SettleOverrun, OneCharge, Last(e => e.ReservationSettled.OverrunTokens = 1)),
+        ["late that is not told"] = new(
+            AuditRule.SettleLate, OneLateCharge, Last(e => e.ReservationSettled.Late = false)),
+        ["late that is none"] = new(AuditRule.SettleLate, OneCharge, Last(e => e.ReservationSettled.Late = true)),
+        ["a tier that is reached and not told"] = new(
+            AuditRule.Tiers, Half, Last(e => e.ReservationSettled.TiersCrossed.Clear())),
+        ["a tier that is told and not reached"] = new(
+            AuditRule.Tiers,
+            Half,
+            Last(e => e.ReservationSettled.TiersCrossed.Add(new TierCrossing { Grain = Promo, AtPercent = 80 }))),
+        ["a tier that is not there"] = new(
+            AuditRule.Tiers,
+            Half,
+            Last(e => e.ReservationSettled.TiersCrossed[0].AtPercent = 51)),
+        ["a tier that is told twice"] = new(
+            AuditRule.Tiers,
+            ledger =>
+            {
+                Half(ledger);
+                OneCharge(ledger);
+            },
+            Last((journal, e) => e.ReservationSettled.TiersCrossed.Add(
+                journal.First(Is.Settled).ReservationSettled.TiersCrossed))),
+        ["a tier of an account elsewhere"] = new(
+            AuditRule.Tiers,
+            OneCharge,
+            Last(e => e.ReservationSettled.TiersCrossed.Add(
+                new TierCrossing { Grain = "useCases/none", AtPercent = 50 }))),
+    };
+}
