@@ -25,7 +25,7 @@ internal sealed class AuditState
     public AuditAccount Tenant { get; }
 
     /// <summary>Every account but sessions.</summary>
-    public Dictionary<string, AuditAccount> Grains { get; } = new(StringComparer.Ordinal);
+    public Dictionary<string, AuditAccount> Accounts { get; } = new(StringComparer.Ordinal);
 
     public Dictionary<string, AuditAgent> Agents { get; } = new(StringComparer.Ordinal);
 
@@ -87,7 +87,8 @@ internal sealed class AuditState
 
     public AuditAccount GetOrAddAccount(string name)
     {
-        if (!Grains.TryGetValue(name, out AuditAccount? account)) Grains.Add(name, account = new AuditAccount(name));
+        if (!Accounts.TryGetValue(name, out AuditAccount? account))
+            Accounts.Add(name, account = new AuditAccount(name));
         return account;
     }
 
@@ -167,11 +168,11 @@ internal sealed class AuditState
     {
         if (!MayForgetAccounts) return;
         MayForgetAccounts = false;
-        foreach (AuditAccount account in Grains.Values.ToArray())
+        foreach (AuditAccount account in Accounts.Values.ToArray())
         {
             bool isKept = account.IsInCatalog || account.Sessions > 0 || ReferenceEquals(account, Tenant)
                 || Suspended.Contains(account.Name) || Decommissioned.Contains(account.Name);
-            if (!isKept) Grains.Remove(account.Name);
+            if (!isKept) Accounts.Remove(account.Name);
         }
     }
 

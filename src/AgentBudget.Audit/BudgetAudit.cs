@@ -45,7 +45,8 @@ internal static class BudgetAudit
                 $"the period of {ended.Grain} ends at {AuditNumbers.Show(account.PeriodEnd)} and not at "
                 + AuditNumbers.Show(end));
         }
-        else if (next is null || next <= state.Now || !IsOneLong(account.Period, next.Value - end!.Value, isWhole: true))
+        else if (next is null || next <= state.Now
+            || !IsOneLong(account.Period, next.Value - end!.Value, isWhole: true))
         {
             state.Find(
                 AuditRule.PeriodEnd,
@@ -54,7 +55,8 @@ internal static class BudgetAudit
 
         var settled = new AuditAmount(ended.SettledNanos, ended.SettledTokens);
         if (settled != account.Settled)
-            state.Find(AuditRule.PeriodSettled, $"{ended.Grain} settled {account.Settled} in it, and it says {settled}");
+            state.Find(
+                AuditRule.PeriodSettled, $"{ended.Grain} settled {account.Settled} in it, and it says {settled}");
         var carried = new AuditAmount(ended.CarriedNanos, ended.CarriedTokens);
         if (state.IsEventClean && carried != account.Carry())
             state.Find(AuditRule.Rollover, $"{ended.Grain} leaves {account.Carry()}, and it carries over {carried}");

@@ -23,7 +23,7 @@ internal static class CatalogAudit
             if (end.EndTime is not null) ends[(end.Grain, end.Window)] = AuditNumbers.NanosOf(end.EndTime);
         }
 
-        foreach (AuditAccount account in state.Grains.Values) account.IsInCatalog = false;
+        foreach (AuditAccount account in state.Accounts.Values) account.IsInCatalog = false;
         foreach ((string name, IReadOnlyList<Budget> budgets, AuditLadder ladder) in AccountsOf(state, catalog))
         {
             AuditAccount account = state.GetOrAddAccount(name);
@@ -36,7 +36,7 @@ internal static class CatalogAudit
                 state.Now);
         }
 
-        foreach (AuditAccount account in state.Grains.Values.Where(account => !account.IsInCatalog))
+        foreach (AuditAccount account in state.Accounts.Values.Where(account => !account.IsInCatalog))
         {
             account.ConfigureWindows([], AuditLadder.Ceiling, _ => null, state.Now);
             if (state.Agents.ContainsKey(account.Name)) state.Agents[account.Name] = new AuditAgent(new Agent());
@@ -90,7 +90,8 @@ internal static class CatalogAudit
             {
                 if (!kept.Contains(account.Name) && missed.Add(account.Name))
                     state.Find(
-                        AuditRule.CatalogInUse, $"it removes {account.Name}, which {session.Spender.Session} refers to");
+                        AuditRule.CatalogInUse,
+                        $"it removes {account.Name}, which {session.Spender.Session} refers to");
             }
         }
     }

@@ -23,7 +23,8 @@ internal static class CostAudit
         foreach (AuditAccount account in session.Windows) account.Charge(charge, overrun: default, state.Now);
         foreach (TierCrossing crossing in recorded.TiersCrossed)
             session.Windows.FirstOrDefault(
-                account => account.Name == crossing.Grain && account.Window == crossing.Window)?.Tell(crossing.AtPercent);
+                account => account.Name == crossing.Grain
+                    && account.Window == crossing.Window)?.Tell(crossing.AtPercent);
         session.ToolCalls += recorded.ToolCalls;
         BreakerAudit.CountCallOf(session, recorded.Sku, recorded.ToolArgumentsDigest);
         BreakerAudit.CountCharge(session, charge.Nanos, state.Now);

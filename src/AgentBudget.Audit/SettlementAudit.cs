@@ -35,7 +35,8 @@ internal static class SettlementAudit
 
         foreach (TierCrossing crossing in settled.TiersCrossed)
             session.Windows.FirstOrDefault(
-                account => account.Name == crossing.Grain && account.Window == crossing.Window)?.Tell(crossing.AtPercent);
+                account => account.Name == crossing.Grain
+                    && account.Window == crossing.Window)?.Tell(crossing.AtPercent);
         hold.Held -= unheld;
         if (settled.Final)
         {

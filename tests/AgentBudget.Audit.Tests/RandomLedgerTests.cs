@@ -25,7 +25,8 @@ public sealed class RandomLedgerTests
         Assert.Equal(random.Ledger.Ledger.Sequence, report.Events);
         Assert.Equal(random.Ledger.Ledger.OpenReservations, report.Totals.OpenHolds);
         Assert.Equal(random.Ledger.Ledger.OpenSessions, report.Totals.OpenSessions);
-        Assert.All(report.Balances, balance => Assert.Equal(BalanceOf(random.Ledger, balance.Account), Numbers(balance)));
+        Assert.All(report.Balances,
+            balance => Assert.Equal(BalanceOf(random.Ledger, balance.Account), Numbers(balance)));
     }
 
     [Fact]

@@ -126,7 +126,10 @@ internal sealed class Load : IDisposable
         : throw new InvalidOperationException($"{intent} was answered {answer}");
 
     private static Result ResultOf(Intent intent, CommitTokensResponse answer) => new(
-        intent.RequestId, intent.Reservation, Accounts.Nanos(answer.Settled.Cost), Accounts.Nanos(answer.Overrun?.Cost));
+        intent.RequestId,
+        intent.Reservation,
+        Accounts.Nanos(answer.Settled.Cost),
+        Accounts.Nanos(answer.Overrun?.Cost));
 
     private static Result ResultOf(Intent intent, ReleaseTokensResponse answer) =>
         new(intent.RequestId, intent.Reservation, Accounts.Nanos(answer.Released.Cost), 0);

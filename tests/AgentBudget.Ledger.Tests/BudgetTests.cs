@@ -222,7 +222,8 @@ public sealed class BudgetTests
         fixture.Commit(second, fixture.Hold(second), 1000, 500);
         fixture.Hold(second);
 
-        foreach (string account in new[] { "agents/writer", "useCases/promo", "businessUnits/marketing", "tenants/acme" })
+        foreach (string account in
+            new[] { "agents/writer", "useCases/promo", "businessUnits/marketing", "tenants/acme" })
         {
             GrainBalance balance = fixture.Balance(account);
             Assert.Equal(16_000_000 + 3_500_000, LedgerFixture.Nanos(balance.Settled));

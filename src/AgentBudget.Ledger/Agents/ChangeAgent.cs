@@ -36,7 +36,8 @@ internal static class ChangeAgent
         SuspendAgentRequest request = command.Request;
         ulong fingerprint = FingerprintOf(Operation.SuspendAgent, request.Agent, request.Reason);
         if (ledger.TryAnswer(Operation.SuspendAgent, request.RequestId, fingerprint, out Answer again)) return again;
-        if (ledger.FindInCatalog<AgentAccount>(request.Agent) is not { } agent) return new Answer(Outcome.AgentNotFound);
+        if (ledger.FindInCatalog<AgentAccount>(request.Agent) is not { } agent)
+            return new Answer(Outcome.AgentNotFound);
         if (agent.Standing == Standing.Decommissioned) return new Answer(Outcome.AgentNotActive);
         if (agent.Standing == Standing.Suspended) return new Answer(Outcome.Done);
         return Emit(ledger, request.RequestId, fingerprint, command.Actor, new LedgerEvent
@@ -50,7 +51,8 @@ internal static class ChangeAgent
         ResumeAgentRequest request = command.Request;
         ulong fingerprint = FingerprintOf(Operation.ResumeAgent, request.Agent, request.Reason);
         if (ledger.TryAnswer(Operation.ResumeAgent, request.RequestId, fingerprint, out Answer again)) return again;
-        if (ledger.FindInCatalog<AgentAccount>(request.Agent) is not { } agent) return new Answer(Outcome.AgentNotFound);
+        if (ledger.FindInCatalog<AgentAccount>(request.Agent) is not { } agent)
+            return new Answer(Outcome.AgentNotFound);
         if (agent.Standing == Standing.Decommissioned) return new Answer(Outcome.AgentNotActive);
         if (agent.Standing == Standing.Active) return new Answer(Outcome.Done);
         return Emit(ledger, request.RequestId, fingerprint, command.Actor, new LedgerEvent
@@ -65,7 +67,8 @@ internal static class ChangeAgent
         ulong fingerprint = FingerprintOf(Operation.DecommissionAgent, request.Agent, request.Reason);
         if (ledger.TryAnswer(Operation.DecommissionAgent, request.RequestId, fingerprint, out Answer again))
             return again;
-        if (ledger.FindInCatalog<AgentAccount>(request.Agent) is not { } agent) return new Answer(Outcome.AgentNotFound);
+        if (ledger.FindInCatalog<AgentAccount>(request.Agent) is not { } agent)
+            return new Answer(Outcome.AgentNotFound);
         if (agent.Standing == Standing.Decommissioned) return new Answer(Outcome.AgentNotActive);
 
         var decommissioned = new AgentDecommissioned { Agent = agent.Name, Reason = request.Reason };

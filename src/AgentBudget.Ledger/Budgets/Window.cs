@@ -9,8 +9,8 @@ namespace AgentBudget.Ledger.Budgets;
 internal readonly record struct Spend(long CostNanos, long Tokens)
 {
     /// <summary>
-    /// Stands for an amount that is not asked for at all, so that an account which is already above its cap agrees: below
-    /// everything that a cap can leave.
+    /// Stands for an amount that is not asked for at all: below everything that a cap can leave, so an account above
+    /// its cap agrees.
     /// </summary>
     internal const long NotAsked = long.MinValue;
 
@@ -22,8 +22,8 @@ internal readonly record struct Spend(long CostNanos, long Tokens)
 }
 
 /// <summary>
-/// The numbers of one account: what is settled in its period, what is held, and the caps around them. Exposure is settled
-/// + held. Every change comes from an event; nothing here reads a clock.
+/// One limit of an account over one period: what is settled in the period, what is held, and the caps around them.
+/// Exposure is settled + held. Every change comes from an event; nothing here reads a clock.
 /// </summary>
 internal sealed class Window
 {

@@ -191,7 +191,8 @@ internal static class ApplyCatalog
             foreach (Account account in session.Path[1..])
             {
                 if (account is SessionAccount || kept.Contains(account.Name)) continue;
-                if (!users.TryGetValue(account.Name, out List<SessionAccount>? sessions)) users[account.Name] = sessions = [];
+                if (!users.TryGetValue(account.Name, out List<SessionAccount>? sessions))
+                    users[account.Name] = sessions = [];
                 sessions.Add(session);
             }
         }

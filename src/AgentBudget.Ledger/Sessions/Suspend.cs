@@ -75,7 +75,8 @@ internal static class Suspend
     /// <summary>Resumes a session; the breakers that suspended it, which count, do so from zero too.</summary>
     public static void Resume(TenantLedger ledger, SessionAccount session)
     {
-        if (ledger.Sessions.TryGetValue(session.SuspendedBy, out SessionAccount? tripped)) tripped.BreakerCounts!.Reset();
+        if (ledger.Sessions.TryGetValue(session.SuspendedBy, out SessionAccount? tripped))
+            tripped.BreakerCounts!.Reset();
         session.Resume();
     }
 

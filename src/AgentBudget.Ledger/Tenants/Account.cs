@@ -172,8 +172,8 @@ internal abstract class Account(string name, Reason budgetReason)
     }
 
     /// <summary>
-    /// Answers this account's refusal of a spend, or none: above a hard cap, or above a soft cap when the spend could not
-    /// be moved to a cheaper model and the use case refuses that.
+    /// Answers this account's refusal of a spend, or none: above a hard cap, or above a soft cap when the spend could
+    /// not be moved to a cheaper model and the use case refuses that.
     /// </summary>
     public Refusal Check(in Spend spend, bool refusesAtSoftCap)
     {

@@ -193,7 +193,8 @@ public sealed partial class TenantLedger
 
     internal void DropIfUnused(Account account)
     {
-        if (account.IsInCatalog || account.Sessions > 0 || account is AgentAccount { Standing: not Standing.Active }) return;
+        if (account.IsInCatalog || account.Sessions > 0 || account is AgentAccount { Standing: not Standing.Active })
+            return;
         RemoveBudgetDeadlines(account);
         _accounts.Remove(account.Name);
     }

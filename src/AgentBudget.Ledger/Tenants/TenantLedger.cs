@@ -13,10 +13,10 @@ using Reservation = AgentBudget.Ledger.Reservations.Reservation;
 namespace AgentBudget.Ledger;
 
 /// <summary>
-/// One tenant's accounts and their turn. A command is handled to its end: due deadlines first, then every check, then one
-/// event that is applied to every account on the path, or to none. Pure: time is an argument, nothing waits, nothing is
-/// read or written outside. Replaying the events gives the same state on every machine. Not thread-safe: one turn at a
-/// time.
+/// One tenant's accounts and their turn. A command is handled to its end: due deadlines first, then every check, then
+/// one event that is applied to every account on the path, or to none. Pure: time is an argument, nothing waits,
+/// nothing is read or written outside. Replaying the events gives the same state on every machine. Not thread-safe: one
+/// turn at a time.
 /// </summary>
 public sealed partial class TenantLedger
 {
@@ -212,7 +212,9 @@ public sealed partial class TenantLedger
     /// <summary>The account of this kind and name; null unless the catalog names it.</summary>
     internal TAccount? FindInCatalog<TAccount>(string name)
         where TAccount : Account =>
-        _accounts.TryGetValue(name, out Account? account) && account is TAccount { IsInCatalog: true } found ? found : null;
+        _accounts.TryGetValue(name, out Account? account) && account is TAccount { IsInCatalog: true } found
+            ? found
+            : null;
 
     /// <summary>The session with this number; null if it never was or was forgotten.</summary>
     internal SessionAccount? FindSession(long number) =>

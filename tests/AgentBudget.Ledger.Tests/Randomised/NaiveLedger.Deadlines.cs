@@ -19,7 +19,7 @@ internal sealed partial class NaiveLedger
         {
             if (!IsAnythingDue(now)) return;
             var due = new List<(long Time, Due Kind, long Number, string Name, Action<long> Handle)>();
-            foreach (NaiveAccount account in Grains.Values)
+            foreach (NaiveAccount account in Accounts.Values)
             {
                 for (int place = 0; place < account.Windows.Length; place++)
                 {
@@ -57,7 +57,7 @@ internal sealed partial class NaiveLedger
     }
 
     private bool IsAnythingDue(long now) =>
-        Grains.Values.SelectMany(account => account.Windows).Any(
+        Accounts.Values.SelectMany(account => account.Windows).Any(
             window => End(window) <= now || window.ExtensionEnd <= now)
         || Holds.Any(hold => hold.State == "Held" && hold.Expire <= now)
         || Sessions.Any(session => session.Window.Due <= now)

@@ -268,7 +268,7 @@ internal sealed partial class NaiveLedger
         string[] reasons = ["AgentBudget", "UseCaseBudget", "BusinessUnitBudget", "TenantBudget"];
         for (int level = 0; level < reasons.Length; level++)
         {
-            foreach (NaiveAccount window in Grains[session.Path[lineage.Length + level]].Windows)
+            foreach (NaiveAccount window in Accounts[session.Path[lineage.Length + level]].Windows)
             {
                 if (RefusalOf(window, reasons[level], cost, tokens, stopsAtSoft) is { } refusal) return refusal;
             }

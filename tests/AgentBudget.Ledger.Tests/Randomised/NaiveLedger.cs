@@ -3,8 +3,8 @@ using AgentBudget.Protocol.V1;
 namespace AgentBudget.Ledger.Tests.Randomised;
 
 /// <summary>
-/// The rules once more, written as plainly as possible and with nothing of the accounts: decimals, lists, every sum made
-/// anew. Says which events each command makes, as text.
+/// The rules once more, written as plainly as possible and with nothing of the ledger's code: decimals, lists, every
+/// sum made anew. Says which events each command makes, as text.
 /// </summary>
 internal sealed partial class NaiveLedger
 {
@@ -15,7 +15,7 @@ internal sealed partial class NaiveLedger
 
     private long _asked;
 
-    public Dictionary<string, NaiveAccount> Grains { get; } = [];
+    public Dictionary<string, NaiveAccount> Accounts { get; } = [];
 
     public Dictionary<string, NaiveAgent> Agents { get; } = [];
 
@@ -48,7 +48,7 @@ internal sealed partial class NaiveLedger
 
     /// <summary>Every window on a session's path.</summary>
     public IEnumerable<NaiveAccount> WindowsOf(NaiveSession session) =>
-        session.Path.SelectMany(name => Grains[name].Windows);
+        session.Path.SelectMany(name => Accounts[name].Windows);
 
     /// <summary>A percentage of a limit, rounded down.</summary>
     public static decimal? Share(decimal? limit, int percent) =>
@@ -58,7 +58,7 @@ internal sealed partial class NaiveLedger
     public void Start(long now)
     {
         Emit(now, "catalog");
-        foreach (NaiveAccount window in Grains.Values.SelectMany(account => account.Windows))
+        foreach (NaiveAccount window in Accounts.Values.SelectMany(account => account.Windows))
             window.PeriodEnd = NextEnd(window, now);
     }
 
@@ -123,7 +123,7 @@ internal sealed partial class NaiveLedger
             LifetimeEnd = lifetimeEnd,
             Expire = Expiry(now, asked, agent, lifetimeEnd, parent),
         };
-        Grains.Add(session.Grain.Name, session.Grain);
+        Accounts.Add(session.Grain.Name, session.Grain);
         Sessions.Add(session);
         string of = parent is null ? "" : $"below s{parent.Number} {above[^1].Number}";
         Emit(now, $"opened {session.Expire} {session.LifetimeEnd} {of}");
@@ -159,8 +159,8 @@ internal sealed partial class NaiveLedger
         string content = Content(request, request.RequestId);
         if (Answered("tenant/extend", request.RequestId, content, now - Day) is { } again) return again;
         NaiveAccount? account = request.Window.Length == 0
-            ? Grains[request.Grain]
-            : Grains[request.Grain].Windows.FirstOrDefault(window => window.Window == request.Window);
+            ? Accounts[request.Grain]
+            : Accounts[request.Grain].Windows.FirstOrDefault(window => window.Window == request.Window);
         bool isMoney = request.Amount is not null || request.Limit is not null;
         if (account is null || (isMoney ? account.CatalogNanos : account.CatalogTokens) is null) return "NoBudget";
         long? end = request.ExpireTime is null

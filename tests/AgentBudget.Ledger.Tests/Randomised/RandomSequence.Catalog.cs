@@ -146,7 +146,7 @@ internal sealed partial class RandomSequence
         string name, RepeatedField<Protocol.V1.Budget> further, bool isUseCase = false)
     {
         var account = new NaiveAccount(name);
-        _naive.Grains.Add(name, account);
+        _naive.Accounts.Add(name, account);
         if (_random.Next(3) == 0) return null;
         string[] windows = [.. Windows];
         _random.Shuffle(windows);

@@ -274,7 +274,7 @@ internal sealed partial class RandomSequence
         {
             RequestId = NextId(),
             Grain = Pick(
-                _naive.Grains.Keys.Where(name => !name.StartsWith("sessions/", StringComparison.Ordinal)).ToList()),
+                _naive.Accounts.Keys.Where(name => !name.StartsWith("sessions/", StringComparison.Ordinal)).ToList()),
             Reason = "more",
             ExpireTime = _random.Next(2) == 0 ? null : Time(_now + (Pick([0L, 1, 60, 90_000]) * NaiveLedger.Second)),
             Window = Pick(["", "", "day", "week", "none", Rolling]),
@@ -306,7 +306,7 @@ internal sealed partial class RandomSequence
         foreach (Price price in _catalog.Prices.Where(price => price.Model != Unit)) price.Rates.Output += 1;
         foreach (Agent agent in _catalog.Agents.Where(agent => agent.Budget?.Limit is not null))
         {
-            NaiveAccount naive = _naive.Grains[$"agents/{agent.Id}"];
+            NaiveAccount naive = _naive.Accounts[$"agents/{agent.Id}"];
             agent.Budget.Limit = Nanos(_random.Next(0, 400_000));
             naive.CatalogNanos = agent.Budget.Limit.Nanos;
             naive.CarriedNanos = naive.CarryNanos(naive.CarriedNanos);
@@ -315,7 +315,7 @@ internal sealed partial class RandomSequence
 
         _naive.Rates =
             _catalog.Prices.ToDictionary(price => price.Model, price => (price.Rates.Input, price.Rates.Output));
-        foreach (NaiveAccount window in _naive.Grains.Values.SelectMany(account => account.Windows))
+        foreach (NaiveAccount window in _naive.Accounts.Values.SelectMany(account => account.Windows))
             _naive.ForgetNotices(window);
         _naive.ChangeCatalog(Math.Max(_now, _naive.LogTime));
         _ledger.Handle(
@@ -380,14 +380,15 @@ internal sealed partial class RandomSequence
 
     private void CompareBalances()
     {
-        foreach (NaiveAccount account in _naive.Grains.Values)
+        foreach (NaiveAccount account in _naive.Accounts.Values)
         {
             Answer answer = _ledger.Handle(new BalanceQuery(0, account.Name), _naive.LogTime, _journal);
             if (answer.Outcome == Outcome.GrainNotFound) continue;
             GrainBalance balance = Assert.Single(((GetBalanceResponse)answer.View!).Grains);
             GrainBalance[] windows = [balance, .. balance.Windows];
             Assert.Equal(account.Windows.Length, windows.Length);
-            foreach ((NaiveAccount wanted, GrainBalance got) in account.Windows.Zip(windows)) CompareWindow(wanted, got);
+            foreach ((NaiveAccount wanted, GrainBalance got) in account.Windows.Zip(windows))
+                CompareWindow(wanted, got);
         }
     }
 
