@@ -1,7 +1,6 @@
 using AgentBudget.Identity;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 
 namespace AgentBudget.Api.Access;
 
@@ -16,7 +15,7 @@ internal sealed class OwnScope
     private OwnScope(CredentialCaller holder) => _holder = holder;
 
     /// <summary>The scope of a call's caller; null for one that sees its whole tenant.</summary>
-    internal static OwnScope? Of(RpcCall call) =>
+    internal static OwnScope? Of(ApiCall call) =>
         CallerScope.CallerOf(call) is CredentialCaller { Reach: Reach.Own } holder ? new OwnScope(holder) : null;
 
     /// <summary>The agent that it is, or null.</summary>
