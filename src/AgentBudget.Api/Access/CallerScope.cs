@@ -1,7 +1,7 @@
 using AgentBudget.Api.Errors;
+using AgentBudget.Grains;
 using AgentBudget.Identity;
 using AgentBudget.Ledger;
-using AgentBudget.Runtime;
 
 namespace AgentBudget.Api.Access;
 

@@ -21,6 +21,9 @@ internal sealed class OwnScope
     /// <summary>The agent that it is, or null.</summary>
     internal string? Agent => _holder.Role == Roles.Agent ? _holder.Holder : null;
 
+    /// <summary>Names of what is its own: the agent that it is, or what its credential names.</summary>
+    internal IReadOnlyList<string> Owned => Agent is { } agent ? [agent] : _holder.Credential.Grains;
+
     /// <summary>Whether a session with this path is its own.</summary>
     internal bool Owns(string agent, string useCase, string businessUnit) =>
         _holder.Owns(agent, useCase, businessUnit);

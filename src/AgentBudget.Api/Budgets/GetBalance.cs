@@ -1,9 +1,9 @@
 using AgentBudget.Api.Access;
 using AgentBudget.Api.Errors;
+using AgentBudget.Grains;
 using AgentBudget.Identity;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Runtime;
 using Outcome = AgentBudget.Ledger.Outcome;
 
 namespace AgentBudget.Api.Budgets;

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using AgentBudget.Api.Errors;
+using AgentBudget.Grains;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Runtime;
 using Grpc.Core;
 using Microsoft.Extensions.Logging;
 

@@ -2,10 +2,10 @@ using AgentBudget.Api.Access;
 using AgentBudget.Api.Catalogs.Documents;
 using AgentBudget.Api.Errors;
 using AgentBudget.Api.Reports;
+using AgentBudget.Grains;
 using AgentBudget.Identity;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Runtime;
 using Grpc.Core;
 using Outcome = AgentBudget.Ledger.Outcome;
 

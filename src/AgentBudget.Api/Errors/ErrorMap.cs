@@ -1,7 +1,7 @@
 using System.Diagnostics;
+using AgentBudget.Grains;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Runtime;
 using AgentBudget.Storage;
 using Google.Rpc;
 using Grpc.Core;

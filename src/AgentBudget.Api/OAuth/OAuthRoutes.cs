@@ -1,7 +1,7 @@
 using System.Text.Json;
 using AgentBudget.Api.Access;
+using AgentBudget.Grains;
 using AgentBudget.Identity;
-using AgentBudget.Runtime;
 using Grpc.Core;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;

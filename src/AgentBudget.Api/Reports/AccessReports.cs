@@ -1,7 +1,7 @@
 using AgentBudget.Api.Errors;
+using AgentBudget.Grains;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Reporting.Access;
-using AgentBudget.Runtime;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 

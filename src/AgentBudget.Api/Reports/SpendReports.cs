@@ -1,8 +1,8 @@
 using AgentBudget.Api.Access;
 using AgentBudget.Api.Errors;
+using AgentBudget.Grains;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Reporting;
-using AgentBudget.Runtime;
 using Google.Protobuf.Collections;
 using Grpc.Core;
 

@@ -39,8 +39,8 @@ internal sealed class ReadSessions(ApiContext context)
             request.Agent = agent;
         }
 
-        Func<string, string, string, bool>? owns = own is null ? null : own.Owns;
-        Answer answer = await context.SubmitAsync(context.Callers.TenantOf(call), new SessionsQuery(request, owns));
+        Answer answer = await context.SubmitAsync(
+            context.Callers.TenantOf(call), new SessionsQuery(request, own?.Owned));
         return (ListSessionsResponse)answer.View!;
     }
 

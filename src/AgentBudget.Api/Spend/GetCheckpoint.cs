@@ -1,8 +1,9 @@
 using AgentBudget.Api.Errors;
 using AgentBudget.Audit;
+using AgentBudget.Grains;
 using AgentBudget.Identity;
+using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Runtime;
 using AgentBudget.Storage;
 using AgentBudget.Storage.Journal;
 

@@ -1,8 +1,8 @@
 using System.Globalization;
 using AgentBudget.Api.Access;
 using AgentBudget.Api.Errors;
+using AgentBudget.Grains;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Runtime;
 
 namespace AgentBudget.Api.Spend;
 

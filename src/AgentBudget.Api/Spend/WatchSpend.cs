@@ -1,8 +1,8 @@
 using AgentBudget.Api.Access;
 using AgentBudget.Api.Errors;
+using AgentBudget.Grains;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Runtime;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 

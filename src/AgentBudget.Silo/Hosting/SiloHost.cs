@@ -5,9 +5,11 @@ using AgentBudget.Api.Catalogs;
 using AgentBudget.Api.Edge;
 using AgentBudget.Api.OAuth;
 using AgentBudget.Api.Reports;
+using AgentBudget.Grains;
 using AgentBudget.Identity;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Reporting;
+using AgentBudget.Grains.Lanes;
 using AgentBudget.Runtime;
 using AgentBudget.Silo.Checkpoints;
 using AgentBudget.Silo.Metrics;
@@ -37,15 +39,12 @@ internal sealed partial class SiloHost : IAsyncDisposable
     /// </summary>
     private static readonly TimeSpan DrainGrace = TimeSpan.FromSeconds(25);
 
-    /// <summary>Snapshots at the end shorten the next start; nothing acknowledged depends on them.</summary>
-    private static readonly TimeSpan TenantStopMax = TimeSpan.FromSeconds(30);
-
     private readonly Stack<Func<ValueTask>> _ends = new();
     private readonly Readiness _readiness = new();
     private readonly PrometheusText _metrics = new();
     private readonly ILogger _logger;
     private SiloEndpoints? _endpoints;
-    private TenantHost? _tenants;
+    private ITenantHost? _tenants;
     private bool _isDisposed;
 
     private SiloHost(DataFolder folder, ILogger logger)
@@ -125,22 +124,11 @@ internal sealed partial class SiloHost : IAsyncDisposable
         SqliteStore store = SqliteStore.Open(
             new SqliteStoreOptions { Folder = Folder.LedgerFolder, OnFailed = onStoreFailed }, loggers);
         _ends.Push(store.DisposeAsync);
-        _tenants = new TenantHost(store, new TenantHostOptions(), time, loggers);
-        _metrics.Listen(_tenants.Meter);
         CheckpointKeeper checkpoints = new(
             model.CheckpointsPath, checkpointKey, store, time, loggers.CreateLogger<CheckpointKeeper>());
         _ends.Push(checkpoints.DisposeAsync);
-        _ends.Push(StopTenantsAsync);
         Aggregator aggregator = Aggregator.Open(Folder.ReportsFile);
         _ends.Push(() => Ended(aggregator.Dispose));
-        ReportFeed feed = new(_tenants, aggregator, time, loggers.CreateLogger<ReportFeed>());
-        _ends.Push(feed.DisposeAsync);
-        CredentialFeed credentials = new(
-            _tenants, new CredentialDirectory(time), loggers.CreateLogger<CredentialFeed>());
-        _ends.Push(credentials.DisposeAsync);
-        CredentialUses uses = new(
-            _tenants, credentials, time, loggers.CreateLogger<CredentialUses>());
-        _ends.Push(uses.DisposeAsync);
         DpopProofs proofs = new(time);
         Issuer issuer = new(() => model.Issuer ?? (Tls is null ? $"http://{Http}" : $"https://{Tls}"));
 
@@ -150,11 +138,12 @@ internal sealed partial class SiloHost : IAsyncDisposable
             .AddSingleton<IHostLifetime, SignalsElsewhere>()
             .Configure<HostOptions>(options => options.ShutdownTimeout = DrainGrace)
             .AddSingleton(time)
-            .AddSingleton<ITenantHost>(_tenants)
             .AddSingleton<ILedgerStore>(store)
             .AddSingleton(aggregator)
-            .AddSingleton(feed)
-            .AddSingleton(credentials)
+            .AddSingleton<ReportFeed>()
+            .AddSingleton(new CredentialDirectory(time))
+            .AddSingleton<CredentialFeed>()
+            .AddSingleton<CredentialUses>()
             .AddSingleton(keys)
             .AddSingleton(checkpointKey)
             .AddSingleton(tokens)
@@ -162,19 +151,29 @@ internal sealed partial class SiloHost : IAsyncDisposable
             .AddSingleton(issuers)
             .AddSingleton(issuer)
             .AddSingleton(_readiness)
-            .AddSingleton(new Authenticators(
-                adminKey, metricsKey, tokens, new AccessTokens(keys, time, issuer.Name), proofs, credentials))
+            .AddSingleton(provider => new Authenticators(
+                adminKey,
+                metricsKey,
+                tokens,
+                new AccessTokens(keys, time, issuer.Name),
+                proofs,
+                provider.GetRequiredService<CredentialFeed>()))
             .AddApi();
-        builder.Services.AddSingleton<IHostedService>(provider => new StartOfTenants(() => StartTenantsAsync(
-            checkpoints, aggregator, feed, catalog, provider.GetRequiredService<CatalogAtStart>())));
+        builder.UseOrleans(silo => EmbeddedCluster.Configure(silo)
+            .AddTenants(new ActivationOptions(), new LaneOptions()));
+        builder.Services.AddSingleton<IHostedService>(provider => new StartOfTenants(
+            () => StartTenantsAsync(provider, checkpoints, catalog),
+            () => EndWorkAsync(provider)));
         WebApplication app = builder.Build();
         _ends.Push(app.DisposeAsync);
+        _tenants = app.Services.GetRequiredService<ITenantHost>();
         app.UseApi(model.Origins, routes =>
         {
             HealthRoutes.Map(routes, _readiness);
             MetricsRoute.Map(routes, _metrics);
         });
         Served = [.. ((IEndpointRouteBuilder)app).DataSources.SelectMany(source => source.Endpoints)];
+        _metrics.Listen(app.Services.GetRequiredService<ActivationServices>().Meter);
         _metrics.Listen(app.Services.GetRequiredService<CallMeter>().Meter);
         _metrics.Listen(_endpoints.Meter);
         _ends.Push(() => StopServerAsync(app));
@@ -185,21 +184,28 @@ internal sealed partial class SiloHost : IAsyncDisposable
     // Held to what was signed before anything is written, and signed once more when the tenants have stopped. All of it
     // before the first call is served.
     private async Task StartTenantsAsync(
-        CheckpointKeeper checkpoints,
-        Aggregator aggregator,
-        ReportFeed feed,
-        CatalogDocument? catalog,
-        CatalogAtStart catalogs)
+        IServiceProvider services, CheckpointKeeper checkpoints, CatalogDocument? catalog)
     {
         await checkpoints.CompareAsync(CancellationToken.None);
-        await _tenants!.StartAsync(CancellationToken.None);
-        checkpoints.Follow(_tenants);
-        if (aggregator.RebuildReason is { } reason && _tenants.Tenants.Count > 0)
+        IReadOnlyList<string> tenants = await services.FindTenantsAsync(CancellationToken.None);
+        checkpoints.Follow(_tenants!);
+        if (services.GetRequiredService<Aggregator>().RebuildReason is { } reason && tenants.Count > 0)
             Log.ReportsRebuilt(_logger, reason);
         if (catalog is not null)
-            CatalogApplied = await ApplyAsync(catalogs, catalog);
-        foreach (string tenant in _tenants.Tenants)
+            CatalogApplied = await ApplyAsync(services.GetRequiredService<CatalogAtStart>(), catalog);
+        ReportFeed feed = services.GetRequiredService<ReportFeed>();
+        foreach (string tenant in _tenants!.Tenants)
             feed.Follow(tenant);
+        _ = services.GetRequiredService<CredentialUses>(); // Works from here on.
+    }
+
+    // What the last calls left to tell is told while the grains still take commands.
+    private static async Task EndWorkAsync(IServiceProvider services)
+    {
+        await services.GetRequiredService<CredentialUses>().DisposeAsync();
+        await services.GetRequiredService<CredentialFeed>().DisposeAsync();
+        await services.GetRequiredService<ReportFeed>().DisposeAsync();
+        services.StopTenants();
     }
 
     private (FileKey Admin, FileKey Metrics, KeyRing Ring, CheckpointKey Checkpoint) LoadKeys(SiloModel model)
@@ -265,19 +271,6 @@ internal sealed partial class SiloHost : IAsyncDisposable
         }
     }
 
-    private async ValueTask StopTenantsAsync()
-    {
-        using CancellationTokenSource over = new(TenantStopMax);
-        try
-        {
-            await _tenants!.StopAsync(over.Token);
-        }
-        catch (OperationCanceledException) when (over.IsCancellationRequested)
-        {
-            Log.TenantsLate(_logger, TenantStopMax);
-        }
-    }
-
     private static ValueTask Ended(Action end)
     {
         end();
@@ -288,8 +281,5 @@ internal sealed partial class SiloHost : IAsyncDisposable
     {
         [LoggerMessage(60, LogLevel.Warning, "The reports are built again from the ledger: {Reason}")]
         internal static partial void ReportsRebuilt(ILogger logger, string reason);
-
-        [LoggerMessage(61, LogLevel.Warning, "The tenants did not stop within {Limit}; the next start replays more")]
-        internal static partial void TenantsLate(ILogger logger, TimeSpan limit);
     }
 }

@@ -1,22 +1,8 @@
 namespace AgentBudget.Runtime;
 
-/// <summary>The host's bounds. Checked when the host is made.</summary>
-public sealed record TenantHostOptions
+/// <summary>Bounds of the tenants of one silo. Checked when the services are made.</summary>
+public sealed record ActivationOptions
 {
-    /// <summary>
-    /// Commands of one tenant that wait at once, commits and releases apart; above it they are turned away.
-    /// </summary>
-    public int WaitingCommandsMax { get; init; } = 16_384; // Some milliseconds of turns, some MiB of memory.
-
-    /// <summary>Commits and releases of one tenant that wait at once: room of their own.</summary>
-    public int WaitingSettlementsMax { get; init; } = 65_536; // What was spent must be recorded, so more than new asks.
-
-    /// <summary>Tenants that this host knows at once.</summary>
-    public int TenantsMax { get; init; } = 100_000; // A few KiB each while they sleep.
-
-    /// <summary>A tenant that was not used for as long leaves memory.</summary>
-    public TimeSpan PassivateAfter { get; init; } = TimeSpan.FromMinutes(10);
-
     /// <summary>
     /// Events after which a snapshot is taken, or as many as the state has records if those are more: what a start has
     /// to replay at most.
@@ -36,10 +22,6 @@ public sealed record TenantHostOptions
 
     internal void Check()
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(WaitingCommandsMax, 1);
-        ArgumentOutOfRangeException.ThrowIfLessThan(WaitingSettlementsMax, 1);
-        ArgumentOutOfRangeException.ThrowIfLessThan(TenantsMax, 1);
-        ArgumentOutOfRangeException.ThrowIfLessThan(PassivateAfter, TimeSpan.FromSeconds(1));
         ArgumentOutOfRangeException.ThrowIfLessThan(SnapshotEveryEvents, 1);
         ArgumentOutOfRangeException.ThrowIfNegative(SnapshotRestoredBytesMax);
         ArgumentOutOfRangeException.ThrowIfLessThan(RecentEventsMax, 1);

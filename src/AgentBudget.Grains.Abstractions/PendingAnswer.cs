@@ -1,6 +1,6 @@
 using AgentBudget.Ledger;
 
-namespace AgentBudget.Runtime;
+namespace AgentBudget.Grains;
 
 /// <summary>The answer to a command as a task.</summary>
 internal sealed class PendingAnswer : PendingResult<PendingAnswer, Answer>

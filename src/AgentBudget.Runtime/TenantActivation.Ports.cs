@@ -6,10 +6,10 @@ using AgentBudget.Storage.Journal;
 using Microsoft.Extensions.Logging;
 using Outcome = AgentBudget.Ledger.Outcome;
 
-namespace AgentBudget.Runtime.Tenants;
+namespace AgentBudget.Runtime;
 
-// What comes out of the turn loop, on the slot's step.
-internal sealed partial class TenantSlot : ITurnPorts
+// What comes out of the turn loop, on a step.
+public sealed partial class TenantActivation : ITurnPorts
 {
     bool ITurnPorts.IsMoreComing()
     {
@@ -39,59 +39,56 @@ internal sealed partial class TenantSlot : ITurnPorts
         _ = ResolveAsync(_loop!);
     }
 
+    void ITurnPorts.BeginConfirm() => _ = ConfirmAsync(_loop!);
+
     void ITurnPorts.Publish(LedgerEvent[] events)
     {
-        if (events[0].Sequence == 1) _services.OnFirstEvent(Tenant);
         _openSessions += _services.Metrics.Ledger.Add(events);
-        Hub.Publish(events);
+        Recent.Publish(events);
+        _host.Published(events[^1].Sequence);
     }
 
-    void ITurnPorts.Answer(PendingCommand command)
+    void ITurnPorts.Answer(WaitingTurn turn)
     {
-        long original = command.Decided.DuplicateOf;
-        if (original != 0)
-        {
-            if (!Hub.TryRead(original, out ReadOnlyMemory<LedgerEvent> events))
-            {
-                _ = AnswerFromJournalAsync(command, original);
-                return;
-            }
-
-            command.Decided = new Answer(Outcome.Done, events.Span[0]);
-        }
-
-        Deliver(command);
+        long original = turn.Decided.DuplicateOf;
+        if (original == 0)
+            Deliver(turn, new Reply(turn.Decided));
+        else if (Recent.TryRead(original, out ReadOnlyMemory<LedgerEvent> events))
+            Deliver(turn, new Reply(new Answer(Outcome.Done, events.Span[0])));
+        else
+            _ = AnswerFromJournalAsync(turn, original);
     }
 
-    void ITurnPorts.Fail(PendingCommand command, TenantFault fault, string message) => Fail(command, fault, message);
+    void ITurnPorts.Fail(WaitingTurn turn, TenantFault fault, string message) => Fail(turn, fault, message);
 
     void ITurnPorts.SaveSnapshot(CapturedState state, long epoch)
     {
-        if (!_isSaving) SaveSnapshot(state, epoch, then: null);
+        if (!_isSaving) SaveSnapshot(state, epoch);
     }
 
     void ITurnPorts.ReportDefect(Exception exception) => Log.Defect(_services.Logger, Tenant, exception);
 
-    private void Fail(PendingCommand command, TenantFault fault, string message)
+    private void Fail(WaitingTurn turn, TenantFault fault, string message) =>
+        Deliver(turn, new Reply(default, fault, message));
+
+    private void Deliver(WaitingTurn turn, Reply reply)
     {
-        command.Failure = new TenantException(fault, message);
-        Deliver(command);
+        Count(turn.Kind, -1);
+        turn.Batch.Answer(turn.Place, reply);
     }
 
-    private void Deliver(PendingCommand command)
+    private async Task ConfirmAsync(TurnLoop loop)
     {
-        Leave(command.Kind);
-        _answers ??= new AnswerBatch();
-        _answers.Add(command);
-        if (_answers.IsFull) SendAnswers();
-    }
-
-    /// <summary>Whoever waits goes on elsewhere; the step does not wait for them.</summary>
-    private void SendAnswers()
-    {
-        if (_answers is null) return;
-        _services.RunSoon(_answers);
-        _answers = null;
+        try
+        {
+            JournalHead head = await _services.Store.ReadHeadAsync(Tenant, CancellationToken.None);
+            Post(() => loop.Confirmed(head));
+        }
+        catch (Exception exception)
+        {
+            Log.NotConfirmed(_services.Logger, Tenant, exception);
+            Post(loop.ConfirmFailed);
+        }
     }
 
     /// <summary>The epoch first, the head after it: only then is what is not there never going to be.</summary>
@@ -113,23 +110,23 @@ internal sealed partial class TenantSlot : ITurnPorts
     }
 
     /// <summary>The first request was long ago: its event is read from the journal, away from the loop.</summary>
-    private async Task AnswerFromJournalAsync(PendingCommand command, long original)
+    private async Task AnswerFromJournalAsync(WaitingTurn turn, long original)
     {
+        Reply reply;
         try
         {
             List<LedgerEvent> events = await JournalReader.ReadAsync(
                 _services.Store, Tenant, original, original, eventsMax: 1, CancellationToken.None);
-            command.Decided = new Answer(Outcome.Done, events[0]);
+            reply = new Reply(new Answer(Outcome.Done, events[0]));
         }
         catch (Exception exception)
         {
             Log.OriginalUnreadable(_services.Logger, Tenant, original, exception);
-            command.Failure = new TenantException(
-                TenantFault.OutcomeUnknown, "the answer to the first request could not be read");
+            reply = new Reply(
+                default, TenantFault.OutcomeUnknown, "the answer to the first request could not be read");
         }
 
-        Leave(command.Kind);
-        command.Complete();
+        Post(() => Deliver(turn, reply));
     }
 
     private static partial class Log
@@ -144,7 +141,7 @@ internal sealed partial class TenantSlot : ITurnPorts
         public static partial void Halted(ILogger logger, string tenant, string message);
 
         [LoggerMessage(3204, LogLevel.Debug, "Tenant {Tenant} left memory")]
-        public static partial void Passivated(ILogger logger, string tenant);
+        public static partial void LeftMemory(ILogger logger, string tenant);
 
         [LoggerMessage(3205, LogLevel.Warning, "Tenant {Tenant} was dropped from memory: {Message}")]
         public static partial void FenceLost(ILogger logger, string tenant, string message);
@@ -164,6 +161,9 @@ internal sealed partial class TenantSlot : ITurnPorts
         [LoggerMessage(3210, LogLevel.Error, "Event {Sequence} of tenant {Tenant} could not be read")]
         public static partial void OriginalUnreadable(
             ILogger logger, string tenant, long sequence, Exception exception);
+
+        [LoggerMessage(3212, LogLevel.Warning, "The head of the journal of tenant {Tenant} could not be read")]
+        public static partial void NotConfirmed(ILogger logger, string tenant, Exception exception);
 
         [LoggerMessage(3211, LogLevel.Warning, "The older journal of tenant {Tenant} could not be verified now")]
         public static partial void NotVerified(ILogger logger, string tenant, Exception exception);

@@ -1,9 +1,7 @@
-using AgentBudget.Ledger;
+namespace AgentBudget.Ledger;
 
-namespace AgentBudget.Runtime.Turns;
-
-/// <summary>What a command needs of the loop.</summary>
-internal enum CommandKind
+/// <summary>What a command needs of whoever carries it.</summary>
+public enum CommandKind
 {
     /// <summary>Decides something new; the first to be turned away.</summary>
     Decision,
@@ -17,9 +15,10 @@ internal enum CommandKind
     Query,
 }
 
-/// <summary>Tells the kinds apart.</summary>
-internal static class CommandKinds
+/// <summary>Tells the kinds of commands apart.</summary>
+public static class CommandKinds
 {
+    /// <summary>The kind of a command.</summary>
     public static CommandKind Of(Command command) => command switch
     {
         CommitCommand or ReleaseCommand => CommandKind.Settlement,

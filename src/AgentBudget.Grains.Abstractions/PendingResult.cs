@@ -1,6 +1,6 @@
 using System.Threading.Tasks.Sources;
 
-namespace AgentBudget.Runtime;
+namespace AgentBudget.Grains;
 
 /// <summary>
 /// A pending command as a task. Reused: it goes back to its pool when its result is taken, so it is awaited exactly

@@ -1,21 +1,25 @@
+using AgentBudget.Ledger;
+using AgentBudget.Runtime.Tenants;
 using AgentBudget.Runtime.Turns;
 using AgentBudget.Storage.Journal;
 
-namespace AgentBudget.Runtime.Tenants;
+namespace AgentBudget.Runtime;
 
-// Everything here runs in the slot's steps, unless it says otherwise.
-internal sealed partial class TenantSlot
+// Everything here runs in steps, unless it says otherwise.
+public sealed partial class TenantActivation
 {
     private const long TimerDelayMillisecondsMax = 3_600_000; // An hour; a later deadline is looked at again by then.
     private const long RetryAfterNanos = 1_000_000_000; // A second between attempts that nobody waits for.
     private const long DeadlinesAfterDefectNanos = 5_000_000_000; // A defect at a deadline is not hit in a tight loop.
 
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private SlotState _state;
+    private ActivationState _state;
     private TurnLoop? _loop;
     private TenantFault _haltFault;
     private string _haltMessage = "";
-    private long _passiveDeadlineNanos;
+    private string _endedMessage = "";
+    private long _loadNotBeforeNanos = long.MaxValue; // When an idle one loads by itself.
+    private long _nextDeadlineNanos = long.MaxValue; // As it was when the loop ended.
     private long _deadlinesNotBeforeNanos;
     private long _lastUseNanos;
     private bool _isVerified;
@@ -24,37 +28,46 @@ internal sealed partial class TenantSlot
     private bool _wasSnapshotTried;
 
     /// <summary>The words of <see cref="State"/>.</summary>
-    public static IReadOnlyList<string> States { get; } =
-        [.. Enum.GetNames<SlotState>().Select(name => name.ToLowerInvariant())];
+    internal static IReadOnlyList<string> States { get; } =
+        [.. Enum.GetNames<ActivationState>().Select(name => name.ToLowerInvariant())];
 
     /// <summary>Where it stands now, in a word. Any thread.</summary>
-    public string State => States[(int)_state];
+    internal string State => States[(int)_state];
 
-    private enum SlotState
+    /// <summary>
+    /// When the state next changes by itself, for whoever wakes the tenant after this activation;
+    /// <see cref="long.MaxValue"/> for never. Of an ended one, or inside of a step.
+    /// </summary>
+    public long NextDeadlineNanos => _loop?.NextDeadlineNanos ?? _nextDeadlineNanos;
+
+    private enum ActivationState
     {
-        Passive,
+        Idle,
         Loading,
         Active,
         Halted,
-        Stopped,
+        Ended,
     }
 
-    /// <summary>Loads the tenant if it is not. Any thread.</summary>
-    public void Activate() => Post(() =>
+    /// <summary>Loads the tenant without waiting for a command, so that its deadlines are handled. Any thread.
+    /// </summary>
+    public void Load() => Post(() =>
     {
-        if (_state == SlotState.Passive) BeginLoad();
+        if (_state == ActivationState.Idle) BeginLoad();
     });
 
-    /// <summary>Leaves memory if it was idle for long enough. Any thread.</summary>
-    public void ConsiderPassivation() => Post(() =>
+    /// <summary>
+    /// Stops if nothing was asked for as long as that, nothing waits, and no deadline is nearer than that; like
+    /// <see cref="StopAsync"/> then, and otherwise it goes on. Any thread.
+    /// </summary>
+    public void StopIfIdle(TimeSpan idle) => Post(() =>
     {
-        if (!MayPassivate()) return;
-        if (_loop!.EventsSinceSnapshot == 0 || _services.Space.IsFull) Passivate();
-        else if (_loop.TakeSnapshot() is { } snapshot)
-            SaveSnapshot(snapshot, _loop.Epoch, then: () =>
-            {
-                if (MayPassivate() && _loop!.Head == snapshot.Head) Passivate();
-            });
+        if (_state == ActivationState.Active && !_isSaving && _backlog.Count == 0 && _loop!.IsIdle)
+        {
+            long now = _services.Clock.NowNanos();
+            long nanos = idle.Ticks * TimeSpan.NanosecondsPerTick;
+            if (now - _lastUseNanos >= nanos && _loop.NextDeadlineNanos - now > nanos) _isStopping = true;
+        }
     });
 
     /// <summary>Lets what waits finish, takes a snapshot, and ends. Any thread.</summary>
@@ -69,21 +82,21 @@ internal sealed partial class TenantSlot
     {
         switch (_state)
         {
-            case SlotState.Active:
+            case ActivationState.Active:
                 if (_services.Space.IsFull) StepWithoutSpace();
                 else StepTurns(now);
                 if (_loop!.State >= TurnLoopState.EndedForReload) LoopEnded();
-                return _state == SlotState.Active && !_backlog.IsEmpty && _loop.HasRoom && !_services.Space.IsFull;
-            case SlotState.Passive:
-                if (!_backlog.IsEmpty || now >= _passiveDeadlineNanos) BeginLoad();
+                return _state == ActivationState.Active && _backlog.Count > 0 && _loop.HasRoom && !_services.Space.IsFull;
+            case ActivationState.Idle:
+                if (!_isStopping && (_backlog.Count > 0 || now >= _loadNotBeforeNanos)) BeginLoad();
                 return false;
-            case SlotState.Loading:
+            case ActivationState.Loading:
                 return false;
-            case SlotState.Halted:
+            case ActivationState.Halted:
                 StepHalted();
                 return false;
-            case SlotState.Stopped:
-                FailBacklog(TenantFault.NotReady, "the host is stopping");
+            case ActivationState.Ended:
+                FailBacklog(TenantFault.NotReady, _endedMessage);
                 return false;
         }
 
@@ -101,9 +114,9 @@ internal sealed partial class TenantSlot
                 continue;
             }
 
-            if (!_backlog.TryTake(out PendingCommand? command)) break;
+            if (!TryTake(out WaitingTurn turn)) break;
             _lastUseNanos = now;
-            loop.Handle(command, now);
+            loop.Handle(turn, now);
         }
 
         loop.Send();
@@ -113,12 +126,12 @@ internal sealed partial class TenantSlot
     {
         TurnLoop loop = _loop!;
         loop.Send(); // What was decided before finds out for itself.
-        while (loop.State == TurnLoopState.Running && loop.IsIdle && _backlog.TryTake(out PendingCommand? command))
+        while (loop.State == TurnLoopState.Running && loop.IsIdle && TryTake(out WaitingTurn turn))
         {
-            if (command.Kind != CommandKind.Query)
-                Fail(command, TenantFault.StoreFull, "the store has no space; nothing was recorded");
-            else if (!loop.TryAnswerWithoutTime(command))
-                Fail(command, TenantFault.StoreFull, "the store has no space and a deadline waits to be recorded");
+            if (turn.Kind != CommandKind.Query)
+                Fail(turn, TenantFault.StoreFull, "the store has no space; nothing was recorded");
+            else if (!loop.TryAnswerWithoutTime(turn))
+                Fail(turn, TenantFault.StoreFull, "the store has no space and a deadline waits to be recorded");
         }
     }
 
@@ -133,31 +146,33 @@ internal sealed partial class TenantSlot
     {
         switch (_state)
         {
-            case SlotState.Passive or SlotState.Halted when _loop is null:
-                Stopped();
+            case ActivationState.Idle or ActivationState.Halted when _loop is null:
+                End("the silo is stopping");
                 break;
-            case SlotState.Active when _backlog.IsEmpty && _loop!.IsIdle && !_isSaving:
+            case ActivationState.Active when _backlog.Count == 0 && _loop!.IsIdle && !_isSaving:
                 if (!_wasSnapshotTried && _loop.EventsSinceSnapshot > 0 && !_services.Space.IsFull
                     && _loop.TakeSnapshot() is { } snapshot)
                 {
                     _wasSnapshotTried = true;
-                    SaveSnapshot(snapshot, _loop.Epoch, then: null);
+                    SaveSnapshot(snapshot, _loop.Epoch);
                     break;
                 }
 
+                Log.LeftMemory(_services.Logger, Tenant);
                 DropLoop();
-                Stopped();
+                End("the tenant is leaving memory");
                 break;
         }
     }
 
-    private void Stopped()
+    private void End(string message)
     {
-        _state = SlotState.Stopped;
+        _state = ActivationState.Ended;
+        _endedMessage = message;
         Dispose();
-        Hub.Complete();
-        FailBacklog(TenantFault.NotReady, "the host is stopping");
+        FailBacklog(TenantFault.NotReady, message);
         _stopped.TrySetResult();
+        _host.Ended();
     }
 
     private void LoopEnded()
@@ -173,8 +188,8 @@ internal sealed partial class TenantSlot
                 return;
             case TurnLoopState.EndedByFence:
                 Log.FenceLost(_services.Logger, Tenant, message);
-                _state = SlotState.Passive;
-                _passiveDeadlineNanos = long.MaxValue; // Deadlines are the new owner's.
+                _nextDeadlineNanos = long.MaxValue; // Deadlines are the new owner's.
+                End("the tenant moved");
                 return;
             case TurnLoopState.EndedByNoSpace:
                 _services.Space.Ended();
@@ -187,22 +202,25 @@ internal sealed partial class TenantSlot
         }
     }
 
-    /// <summary>Only when it is stopped, or was never used.</summary>
+    /// <summary>Frees what one holds that has ended or was never used. Repeated, it does nothing.</summary>
     public void Dispose()
     {
         _timer.Dispose();
         DropLoop();
+        _services.Ended(this);
     }
 
     private void DropLoop()
     {
-        _loop?.Dispose();
+        if (_loop is null) return;
+        _nextDeadlineNanos = _loop.NextDeadlineNanos;
+        _loop.Dispose();
         _loop = null;
     }
 
     private void BeginLoad(long heldEpoch = 0)
     {
-        _state = SlotState.Loading;
+        _state = ActivationState.Loading;
         _ = LoadAsync(_isVerified, heldEpoch);
     }
 
@@ -233,20 +251,18 @@ internal sealed partial class TenantSlot
     {
         if (loaded is null)
         {
-            _state = SlotState.Passive;
-            _passiveDeadlineNanos = long.MaxValue;
-            FailBacklog(TenantFault.NotReady, "another silo has the tenant");
+            End("another silo has the tenant");
             return;
         }
 
         _loop = new TurnLoop(
             Tenant, loaded.Ledger, loaded.Head, loaded.Epoch, loaded.SnapshotEvent,
             _services.Options.SnapshotEveryEvents, this);
-        _state = SlotState.Active;
+        _state = ActivationState.Active;
         _openSessions = loaded.Ledger.OpenSessions;
         _lastUseNanos = _services.Clock.NowNanos();
-        Hub.Loaded(loaded.Head.LastEvent);
-        if (loaded.Head.LastEvent > 0) _services.OnFirstEvent(Tenant);
+        Recent.Loaded(loaded.Head.LastEvent);
+        _host.Published(loaded.Head.LastEvent);
         Log.Loaded(_services.Logger, Tenant, loaded.Head.LastEvent, loaded.Epoch);
         if (!_isVerified && loaded.Unverified != JournalHead.Empty) _ = VerifyAsync(loaded.Unverified);
         _isVerified = true;
@@ -255,10 +271,9 @@ internal sealed partial class TenantSlot
     private void NotLoaded(Exception exception)
     {
         Log.NotLoaded(_services.Logger, Tenant, exception);
-        _state = SlotState.Passive;
+        _state = ActivationState.Idle;
         FailBacklog(TenantFault.NotReady, "the tenant could not be loaded");
-        if (_passiveDeadlineNanos < long.MaxValue || Hub.DurableSequence > 0)
-            _passiveDeadlineNanos = _services.Clock.NowNanos() + RetryAfterNanos;
+        _loadNotBeforeNanos = _services.Clock.NowNanos() + RetryAfterNanos;
     }
 
     private async Task VerifyAsync(JournalHead upTo)
@@ -283,57 +298,36 @@ internal sealed partial class TenantSlot
 
     private void Halt(TenantFault fault, string message)
     {
-        if (_state is SlotState.Halted or SlotState.Stopped) return;
+        if (_state is ActivationState.Halted or ActivationState.Ended) return;
         Log.Halted(_services.Logger, Tenant, message);
-        _state = SlotState.Halted;
+        _state = ActivationState.Halted;
         _haltFault = fault;
         _haltMessage = message;
     }
 
-    private bool MayPassivate()
-    {
-        if (_state != SlotState.Active || _isSaving || _isStopping || !_backlog.IsEmpty || !_loop!.IsIdle) return false;
-        long now = _services.Clock.NowNanos();
-        long idle = _services.Options.PassivateAfter.Ticks * TimeSpan.NanosecondsPerTick;
-        return now - _lastUseNanos >= idle && _loop.NextDeadlineNanos - now > idle;
-    }
-
-    private void Passivate()
-    {
-        _passiveDeadlineNanos = _loop!.NextDeadlineNanos;
-        DropLoop();
-        Hub.Clear();
-        _state = SlotState.Passive;
-        Log.Passivated(_services.Logger, Tenant);
-    }
-
-    private void SaveSnapshot(CapturedState state, long epoch, Action? then)
+    private void SaveSnapshot(CapturedState state, long epoch)
     {
         _isSaving = true;
-        _ = SaveAsync(state, epoch, then);
+        _ = SaveAsync(state, epoch);
     }
 
     /// <summary>Leaves the step at once, since making bytes of a large state takes time; its end is posted.</summary>
-    private async Task SaveAsync(CapturedState state, long epoch, Action? then)
+    private async Task SaveAsync(CapturedState state, long epoch)
     {
         await Task.Yield();
         await _services.Snapshots.SaveAsync(Tenant, epoch, state);
-        Post(() =>
-        {
-            _isSaving = false;
-            then?.Invoke();
-        });
+        Post(() => _isSaving = false);
     }
 
     private void FailBacklog(TenantFault fault, string message)
     {
-        while (_backlog.TryTake(out PendingCommand? command)) Fail(command, fault, message);
+        while (TryTake(out WaitingTurn turn)) Fail(turn, fault, message);
     }
 
     private long NextWakeNanos(long now)
     {
-        if (_state == SlotState.Passive) return _passiveDeadlineNanos;
-        if (_state != SlotState.Active || _services.Space.IsFull) return long.MaxValue;
+        if (_state == ActivationState.Idle) return _loadNotBeforeNanos;
+        if (_state != ActivationState.Active || _services.Space.IsFull) return long.MaxValue;
         long next = Math.Max(_loop!.NextDeadlineNanos, _deadlinesNotBeforeNanos);
         // One that is due already waits for the group in flight, whose end is a step of its own.
         return next <= now && !_loop.IsIdle ? long.MaxValue : next;

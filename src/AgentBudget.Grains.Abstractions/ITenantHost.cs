@@ -1,7 +1,7 @@
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 
-namespace AgentBudget.Runtime;
+namespace AgentBudget.Grains;
 
 /// <summary>The tenants that this silo serves: commands in, durable answers out, and the ledger to read.</summary>
 public interface ITenantHost
@@ -43,28 +43,6 @@ public static class TenantHostExtensions
     /// </summary>
     public static ValueTask<Answer> SubmitAsync(this ITenantHost host, string tenant, Command command) =>
         PendingAnswer.SubmitAsync(host, tenant, command);
-}
-
-/// <summary>Why a tenant did not answer.</summary>
-public enum TenantFault
-{
-    /// <summary>The host is starting or stopping, or the tenant is being loaded. No effect; retry.</summary>
-    NotReady,
-
-    /// <summary>Too many commands wait for this tenant. No effect; retry later.</summary>
-    Busy,
-
-    /// <summary>The store did not say whether the write is durable. Retry with the same request id.</summary>
-    OutcomeUnknown,
-
-    /// <summary>The store has no space; reads are served, writes are not. No effect.</summary>
-    StoreFull,
-
-    /// <summary>The tenant's journal is damaged and it is halted; the message names the place.</summary>
-    JournalDamaged,
-
-    /// <summary>A bug stopped this command before any effect; the tenant was reloaded.</summary>
-    Defect,
 }
 
 /// <summary>A tenant could not answer.</summary>
