@@ -6,6 +6,7 @@ using AgentBudget.Storage;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Orleans.Configuration;
+using Orleans.Streams;
 
 namespace AgentBudget.Grains;
 
@@ -45,6 +46,7 @@ public static class GrainsHosting
         silo.AddMemoryStreams(LedgerHint.StreamProvider, streams =>
         {
             streams.ConfigurePartitioning(1);
+            streams.ConfigureStreamPubSub(StreamPubSubType.ImplicitOnly);
             streams.ConfigurePullingAgent(options =>
                 options.Configure(pulling => pulling.GetQueueMsgsTimerPeriod = HintPollInterval));
         });

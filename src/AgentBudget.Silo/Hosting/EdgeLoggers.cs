@@ -4,15 +4,20 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace AgentBudget.Silo.Hosting;
 
 /// <summary>
-/// What the server logs, with two changes. What a caller does to its own call or its own connection is no emergency of
+/// What the server and the runtime of the grains log, with some changes. What a caller does to its own call or its own connection is no emergency of
 /// this server: an attacker would fill the log with it, so it is told at Debug. And requests are not logged one by one
-/// by the host, whose mere readiness to do so costs each of them an activity.
+/// by the host, whose mere readiness to do so costs each of them an activity. The runtime tells its warnings alone.
 /// </summary>
 internal sealed class EdgeLoggers(ILoggerFactory inner) : ILoggerFactory
 {
     private const string RequestsCategory = "Microsoft.AspNetCore.Hosting.Diagnostics";
     private const string Http2Category = "Microsoft.AspNetCore.Server.Kestrel.Http2";
     private const string GrpcCategory = "Grpc.AspNetCore.Server.ServerCallHandler";
+
+    private const string RuntimeCategories = "Orleans.";
+
+    // "recommend checking app config": the collector is chosen by measurement.
+    private const int CollectorAdvised = 100405;
 
     // "exceeded the output operations maximum queue size": what rapid reset ends in, logged as Critical.
     private const int OutputQueueExceeded = 60;
@@ -26,6 +31,8 @@ internal sealed class EdgeLoggers(ILoggerFactory inner) : ILoggerFactory
         RequestsCategory => NullLogger.Instance,
         Http2Category => new Lowered(inner.CreateLogger(categoryName), OutputQueueExceeded),
         GrpcCategory => new Lowered(inner.CreateLogger(categoryName), CallFailed),
+        _ when categoryName.StartsWith(RuntimeCategories, StringComparison.Ordinal) =>
+            new Lowered(inner.CreateLogger(categoryName), CollectorAdvised, LogLevel.Warning),
         _ => inner.CreateLogger(categoryName),
     };
 
@@ -36,12 +43,12 @@ internal sealed class EdgeLoggers(ILoggerFactory inner) : ILoggerFactory
     {
     }
 
-    private sealed class Lowered(ILogger inner, int lowered) : ILogger
+    private sealed class Lowered(ILogger inner, int lowered, LogLevel least = LogLevel.Trace) : ILogger
     {
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => inner.BeginScope(state);
 
-        public bool IsEnabled(LogLevel logLevel) => inner.IsEnabled(logLevel);
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= least && inner.IsEnabled(logLevel);
 
         public void Log<TState>(
             LogLevel logLevel,
@@ -51,7 +58,7 @@ internal sealed class EdgeLoggers(ILoggerFactory inner) : ILoggerFactory
             Func<TState, Exception?, string> formatter)
         {
             LogLevel level = eventId.Id == lowered ? LogLevel.Debug : logLevel;
-            if (inner.IsEnabled(level))
+            if (IsEnabled(level))
                 inner.Log(level, eventId, state, exception, formatter);
         }
     }

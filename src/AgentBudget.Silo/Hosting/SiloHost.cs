@@ -45,6 +45,7 @@ internal sealed partial class SiloHost : IAsyncDisposable
     private readonly ILogger _logger;
     private SiloEndpoints? _endpoints;
     private ITenantHost? _tenants;
+    private bool _isStarted; // There is something to stop.
     private bool _isDisposed;
 
     private SiloHost(DataFolder folder, ILogger logger)
@@ -186,6 +187,7 @@ internal sealed partial class SiloHost : IAsyncDisposable
     private async Task StartTenantsAsync(
         IServiceProvider services, CheckpointKeeper checkpoints, CatalogDocument? catalog)
     {
+        _isStarted = true;
         await checkpoints.CompareAsync(CancellationToken.None);
         IReadOnlyList<string> tenants = await services.FindTenantsAsync(CancellationToken.None);
         checkpoints.Follow(_tenants!);
@@ -259,8 +261,10 @@ internal sealed partial class SiloHost : IAsyncDisposable
 
     private static string TlsSuffix(SiloModel model) => model.Tls is null ? "" : $", {model.Tls.EndPoint}";
 
-    private static async ValueTask StopServerAsync(WebApplication app)
+    private async ValueTask StopServerAsync(WebApplication app)
     {
+        if (!_isStarted)
+            return;
         try
         {
             await app.StopAsync();
