@@ -78,6 +78,12 @@ public static class ApiServices
             options.CompressionProviders = [new BoundedGzip()];
             options.ResponseCompressionAlgorithm = "gzip";
         });
+        services.AddGrpc().AddJsonTranscoding(options =>
+        {
+            options.JsonSettings.WriteInt64sAsStrings = true;
+            options.JsonSettings.IgnoreDefaultValues = true;
+            options.TypeRegistry = CallEnd.Details;
+        });
         // Decisions are small, and whoever waits for one is not to pay for a look at each.
         services.AddOptions<GrpcServiceOptions<BudgetCalls>>()
             .Configure(options => options.ResponseCompressionAlgorithm = null);
@@ -100,6 +106,12 @@ public static class ApiServices
         app.UseRouting();
         if (origins.Count > 0)
             app.UseCors(policy => CrossOrigin.Configure(policy, origins));
+        // The one place where the bodies of requests other than gRPC's own are bounded.
+        app.Use(next => http =>
+        {
+            Body.Bound(http);
+            return next(http);
+        });
         app.UseGrpcWeb(new GrpcWebOptions { DefaultEnabled = true });
         app.UseMiddleware<CallMiddleware>();
         app.UseAuthentication();
@@ -163,7 +175,8 @@ public static class ApiServices
     private static void ReplaceBinder(IServiceCollection services)
     {
         foreach (ServiceDescriptor found in services
-            .Where(found => found.ServiceType == typeof(IServiceMethodProvider<>)).ToArray())
+            .Where(found => found.ServiceType == typeof(IServiceMethodProvider<>)
+                && found.ImplementationType?.Assembly == typeof(GrpcServiceOptions).Assembly).ToArray())
         {
             services.Remove(found);
         }

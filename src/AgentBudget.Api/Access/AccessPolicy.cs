@@ -63,6 +63,8 @@ public static class AccessPolicy
         ["/agentbudget.v1.SessionService/ResumeSession"] = new(Roles.Admin | Roles.Owner),
         ["/agentbudget.v1.SessionService/GetSession"] =
             new(Keepers | Roles.Gateway | Roles.Owner | Roles.Auditor, TakesEnded: true),
+        ["/agentbudget.v1.SessionService/WatchSession"] =
+            new(Keepers | Roles.Gateway | Roles.Owner | Roles.Auditor, TakesEnded: true),
         ["/agentbudget.v1.SessionService/ListSessions"] =
             new(Roles.Admin | Roles.Agent | Roles.Orchestrator | Roles.Owner | Roles.Auditor),
 
