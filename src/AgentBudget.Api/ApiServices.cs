@@ -71,6 +71,7 @@ public static class ApiServices
             options.DefaultScheme = CallerAuthentication.Scheme;
         });
         services.AddAuthorization();
+        services.AddCors();
         services.AddGrpc(options =>
         {
             options.MaxReceiveMessageSize = MessageBounds.MessageBytesMax;

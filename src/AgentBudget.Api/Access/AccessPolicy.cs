@@ -147,7 +147,7 @@ public static class AccessPolicy
     }
 
     /// <summary>The methods and routes that have a line.</summary>
-    internal static IEnumerable<string> Paths => Rules.Keys;
+    internal static IEnumerable<string> Names => Rules.Keys;
 
     /// <summary>The rule of a method that is known to have one.</summary>
     internal static AccessRule Of(string path) => Rules[path];
