@@ -71,12 +71,19 @@ public static class ApiServices
             options.DefaultScheme = CallerAuthentication.Scheme;
         });
         services.AddAuthorization();
+        services.AddCors();
         services.AddGrpc(options =>
         {
             options.MaxReceiveMessageSize = MessageBounds.MessageBytesMax;
             options.IgnoreUnknownServices = true;
             options.CompressionProviders = [new BoundedGzip()];
             options.ResponseCompressionAlgorithm = "gzip";
+        });
+        services.AddGrpc().AddJsonTranscoding(options =>
+        {
+            options.JsonSettings.WriteInt64sAsStrings = true;
+            options.JsonSettings.IgnoreDefaultValues = true;
+            options.TypeRegistry = CallEnd.Details;
         });
         // Decisions are small, and whoever waits for one is not to pay for a look at each.
         services.AddOptions<GrpcServiceOptions<BudgetCalls>>()
@@ -100,6 +107,12 @@ public static class ApiServices
         app.UseRouting();
         if (origins.Count > 0)
             app.UseCors(policy => CrossOrigin.Configure(policy, origins));
+        // The one place where the bodies of requests other than gRPC's own are bounded.
+        app.Use(next => http =>
+        {
+            Body.Bound(http);
+            return next(http);
+        });
         app.UseGrpcWeb(new GrpcWebOptions { DefaultEnabled = true });
         app.UseMiddleware<CallMiddleware>();
         app.UseAuthentication();
@@ -163,7 +176,8 @@ public static class ApiServices
     private static void ReplaceBinder(IServiceCollection services)
     {
         foreach (ServiceDescriptor found in services
-            .Where(found => found.ServiceType == typeof(IServiceMethodProvider<>)).ToArray())
+            .Where(found => found.ServiceType == typeof(IServiceMethodProvider<>)
+                && found.ImplementationType?.Assembly == typeof(GrpcServiceOptions).Assembly).ToArray())
         {
             services.Remove(found);
         }

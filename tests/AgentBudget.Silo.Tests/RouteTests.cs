@@ -2,30 +2,40 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json.Nodes;
 using AgentBudget.Api.Access;
-using AgentBudget.Identity;
 using AgentBudget.Protocol.V1;
+using Grpc.AspNetCore.Server;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
 
 namespace AgentBudget.Silo.Tests;
 
 public sealed class RouteTests
 {
     [Fact]
-    public async Task Every_route_has_its_line_here()
+    public async Task Everything_that_is_served_has_its_line_and_every_line_serves_something()
     {
         await using TestSilo silo = await TestSilo.StartAsync();
-        string[] open =
-        [
-            "GET /.well-known/oauth-authorization-server", "GET /healthz", "GET /oauth2/jwks", "GET /readyz",
-            "POST /oauth2/introspect", "POST /oauth2/revoke", "POST /oauth2/token",
-        ];
-        Assert.Equal(open, silo.Host.Routes.Where(route => route.IsOpen).Select(NameOf).Order());
-        Assert.Equal(
-            ["GET /audit.jsonl"],
-            silo.Host.Routes.Where(route => route.Roles == (Roles.Admin | Roles.Auditor)).Select(NameOf));
-        Assert.Equal(
-            ["GET /metrics"],
-            silo.Host.Routes.Where(route => route.Roles == (Roles.Operator | Roles.Metrics)).Select(NameOf));
-        Assert.Equal(open.Length + 2, silo.Host.Routes.Count);
+        HashSet<string> served = [.. silo.Host.Served.Select(NameOf)];
+        Assert.Equal(AccessPolicy.Names.Order(), served.Order());
+        Assert.All(silo.Host.Served, endpoint => Assert.Same(
+            AccessPolicy.Find(NameOf(endpoint)), endpoint.Metadata.GetMetadata<AccessRule>()));
+    }
+
+    [Fact]
+    public async Task An_endpoint_without_a_line_stops_the_start()
+    {
+        await using WebApplication app = WebApplication.CreateSlimBuilder().Build();
+        app.MapGet("/unheard", () => "");
+        InvalidOperationException unheld = Assert.Throws<InvalidOperationException>(
+            () => AccessPolicy.RequireLines(((IEndpointRouteBuilder)app).DataSources.SelectMany(one => one.Endpoints)));
+        Assert.Contains("/unheard", unheld.Message, StringComparison.Ordinal);
+
+        await using WebApplication other = WebApplication.CreateSlimBuilder().Build();
+        other.MapRoute("GET", "/unheard", _ => Task.CompletedTask);
+        InvalidOperationException refused = Assert.Throws<InvalidOperationException>(
+            () => ((IEndpointRouteBuilder)other).DataSources.SelectMany(one => one.Endpoints).Count());
+        Assert.Contains("GET /unheard", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -58,25 +68,46 @@ public sealed class RouteTests
     [Fact]
     public async Task A_report_is_asked_for_by_get_and_a_change_is_not()
     {
-        const string Query = "?connect=v1&encoding=json&message=%7B%22groupBy%22%3A%5B%22agent%22%5D%7D";
         await using TestSilo silo = await TestSilo.StartAsync(Identity.Catalog);
         OpenSessionResponse opened = await silo.OpenAsync(silo.AdminKey, "agents/writer");
         await silo.SpendAsync(silo.AdminKey, opened.SessionToken);
 
         (HttpStatusCode status, string text) =
-            await GetAsync(silo, "/agentbudget.v1.ReportService/GetChargeback" + Query, silo.AdminKey);
+            await GetAsync(silo, "/v1/reports/chargeback?groupBy=agent", silo.AdminKey);
 
         Assert.Equal(HttpStatusCode.OK, status);
         Assert.Equal("agents/writer", (string)JsonNode.Parse(text)!["rows"]![0]!["keys"]!["agent"]!);
         Assert.Equal(
             HttpStatusCode.Unauthorized,
-            (await GetAsync(silo, "/agentbudget.v1.ReportService/GetChargeback" + Query, "abf_x")).Status);
+            (await GetAsync(silo, "/v1/reports/chargeback?groupBy=agent", "abf_x")).Status);
         Assert.Equal(
-            HttpStatusCode.MethodNotAllowed,
-            (await GetAsync(silo, "/agentbudget.v1.CatalogService/ExtendBudget" + Query, silo.AdminKey)).Status);
+            HttpStatusCode.MethodNotAllowed, (await GetAsync(silo, "/v1/budgets:extend", silo.AdminKey)).Status);
     }
 
-    private static string NameOf(HttpRoute route) => $"{route.Verb} {route.Path}";
+    [Fact]
+    public async Task An_error_as_json_is_a_google_rpc_status()
+    {
+        await using TestSilo silo = await TestSilo.StartAsync(Identity.Catalog);
+
+        (HttpStatusCode missing, string credential) = await GetAsync(silo, "/v1/catalog", "abk_nobody");
+        (HttpStatusCode absent, string session) = await GetAsync(silo, "/v1/sessions/s999", silo.AdminKey);
+
+        Assert.Equal((HttpStatusCode.Unauthorized, 16), (missing, CodeOf(credential)));
+        Assert.Equal("CREDENTIAL_INVALID", ReasonOf(credential));
+        Assert.Equal((HttpStatusCode.NotFound, 5), (absent, CodeOf(session)));
+        Assert.Equal("SESSION_NOT_FOUND", ReasonOf(session));
+        Assert.Equal("There is no such session.", (string?)JsonNode.Parse(session)!["message"]);
+    }
+
+    private static int CodeOf(string error) => (int)JsonNode.Parse(error)!["code"]!;
+
+    private static string ReasonOf(string error) => (string)JsonNode.Parse(error)!["details"]![0]!["reason"]!;
+
+    private static string NameOf(Endpoint endpoint) =>
+        endpoint.Metadata.GetMetadata<GrpcMethodMetadata>() is { } method
+            ? method.Method.FullName
+            : $"{endpoint.Metadata.GetMetadata<HttpMethodMetadata>()!.HttpMethods[0]} "
+                + ((RouteEndpoint)endpoint).RoutePattern.RawText;
 
     private static async Task<(HttpStatusCode Status, string Text)> GetAsync(TestSilo silo, string path, string bearer)
     {

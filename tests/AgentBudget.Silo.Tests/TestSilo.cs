@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Http.Headers;
-using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Rpc;
@@ -145,16 +144,14 @@ internal sealed class TestSilo : IAsyncDisposable
         _channel!.OpenDuplex<SpendRequest, SpendResponse>(
             MethodOf("Spend"), OptionsOf(bearer, null), CancellationToken.None);
 
-    /// <summary>Calls as JSON over HTTP/1.1.</summary>
+    /// <summary>Calls as JSON over HTTP/1.1, by the method's own route.</summary>
     public async Task<(HttpStatusCode Status, JsonNode Body)> PostAsync(
         string method, JsonObject body, string? bearer = null, string? tenant = null)
     {
-        using HttpRequestMessage message = new(
-            HttpMethod.Post, $"http://{_host!.Http}/{MethodOf(method).Service.FullName}/{method}");
+        using HttpRequestMessage message = JsonRoute.RequestOf(MethodOf(method), body, new Uri($"http://{_host!.Http}"));
         message.Headers.Authorization = new AuthenticationHeaderValue("Bearer", bearer ?? AdminKey);
         if (tenant is not null)
             message.Headers.Add("agentbudget-tenant", tenant);
-        message.Content = JsonContent.Create(body);
         using HttpResponseMessage response = await Http.SendAsync(message).WaitAsync(Patience);
         return (response.StatusCode, JsonNode.Parse(await response.Content.ReadAsStringAsync())!);
     }

@@ -63,6 +63,8 @@ public static class AccessPolicy
         ["/agentbudget.v1.SessionService/ResumeSession"] = new(Roles.Admin | Roles.Owner),
         ["/agentbudget.v1.SessionService/GetSession"] =
             new(Keepers | Roles.Gateway | Roles.Owner | Roles.Auditor, TakesEnded: true),
+        ["/agentbudget.v1.SessionService/WatchSession"] =
+            new(Keepers | Roles.Gateway | Roles.Owner | Roles.Auditor, TakesEnded: true),
         ["/agentbudget.v1.SessionService/ListSessions"] =
             new(Roles.Admin | Roles.Agent | Roles.Orchestrator | Roles.Owner | Roles.Auditor),
 
@@ -145,7 +147,7 @@ public static class AccessPolicy
     }
 
     /// <summary>The methods and routes that have a line.</summary>
-    internal static IEnumerable<string> Paths => Rules.Keys;
+    internal static IEnumerable<string> Names => Rules.Keys;
 
     /// <summary>The rule of a method that is known to have one.</summary>
     internal static AccessRule Of(string path) => Rules[path];

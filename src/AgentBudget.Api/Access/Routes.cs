@@ -9,9 +9,6 @@ namespace AgentBudget.Api.Access;
 /// <summary>The ordinary routes of a silo, beside its calls: each is held to its line of policy.</summary>
 public static class Routes
 {
-    // What a route reads from a request at most: a form, or nothing.
-    private const long BodyBytesMax = 256 * 1024;
-
     /// <summary>Adds a route.</summary>
     /// <param name="app">Where.</param>
     /// <param name="verb">GET or POST; GET answers HEAD too.</param>
@@ -39,7 +36,6 @@ public static class Routes
 
     private static async Task AnswerAsync(HttpContext http, RequestDelegate answer)
     {
-        Body.Bound(http, BodyBytesMax);
         try
         {
             await answer(http);

@@ -6,11 +6,14 @@ namespace AgentBudget.Api.Budgets;
 
 /// <summary>AuthorizeTool: validate, ask the tenant, answer what its event says.</summary>
 internal sealed class AuthorizeTool(ApiContext context)
+    : SpendMethod<AuthorizeToolRequest, AuthorizeToolResponse>(context)
 {
-    internal async ValueTask<AuthorizeToolResponse> HandleAsync(AuthorizeToolRequest request, ApiCall call)
+    private static readonly AccessRule Rule = AccessPolicy.Of("/agentbudget.v1.BudgetService/AuthorizeTool");
+
+    internal override TenantCommand Read(AuthorizeToolRequest request, ApiCall call)
     {
         FieldFaults faults = default;
-        SessionPlace place = context.Callers.SessionOf(call, request.SessionToken, ref faults);
+        SessionPlace place = Context.Callers.SessionOf(call, Rule, request.SessionToken, ref faults);
         FieldChecks.RequestId(ref faults, request.RequestId);
         if (request.Tool.Length == 0)
             faults.Add("tool", "must be the tool to call, such as crm.read");
@@ -19,7 +22,9 @@ internal sealed class AuthorizeTool(ApiContext context)
         faults.ThrowIfAny();
 
         request.SessionToken = "";
-        Answer answer = await context.SubmitAsync(place, new AuthorizeToolCommand(place.Number, request));
-        return ReservationViews.Authorized(answer.Event!, await context.CurrencyOfAsync(place.Tenant));
+        return new TenantCommand(place.Tenant, new AuthorizeToolCommand(place.Number, request));
     }
+
+    internal override AuthorizeToolResponse View(LedgerEvent ledgerEvent, string currency) =>
+        ReservationViews.Authorized(ledgerEvent, currency);
 }

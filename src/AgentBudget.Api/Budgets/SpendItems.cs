@@ -18,6 +18,7 @@ internal sealed partial class SpendItems(ApiContext context, ILogger<SpendItems>
     private readonly ReleaseTokens _release = new(context);
     private readonly AmendReservation _amend = new(context);
     private readonly RecordCost _recordCost = new(context);
+    private readonly AuthorizeTool _authorizeTool = new(context);
 
     internal ApiContext Context => context;
 
@@ -26,74 +27,72 @@ internal sealed partial class SpendItems(ApiContext context, ILogger<SpendItems>
         new SpendStream(this, requests, responses, call).RunAsync();
 
     /// <summary>What an item asks. Throws what is to be its status instead.</summary>
-    internal TenantCommand Read(SpendRequest request, ApiCall call)
+    internal TenantCommand Read(SpendItem item, ApiCall call)
     {
-        switch (request.ItemCase)
+        switch (item.ItemCase)
         {
-            case SpendRequest.ItemOneofCase.Reserve:
-                return _reserve.Read(request.Reserve, call);
-            case SpendRequest.ItemOneofCase.Commit:
-                return _commit.Read(request.Commit, call);
-            case SpendRequest.ItemOneofCase.Release:
-                return _release.Read(request.Release, call);
-            case SpendRequest.ItemOneofCase.Amend:
-                return _amend.Read(request.Amend, call);
-            case SpendRequest.ItemOneofCase.RecordCost:
-                return _recordCost.Read(request.RecordCost, call);
+            case SpendItem.ItemOneofCase.Reserve:
+                return _reserve.Read(item.Reserve, call);
+            case SpendItem.ItemOneofCase.Commit:
+                return _commit.Read(item.Commit, call);
+            case SpendItem.ItemOneofCase.Release:
+                return _release.Read(item.Release, call);
+            case SpendItem.ItemOneofCase.Amend:
+                return _amend.Read(item.Amend, call);
+            case SpendItem.ItemOneofCase.RecordCost:
+                return _recordCost.Read(item.RecordCost, call);
+            case SpendItem.ItemOneofCase.AuthorizeTool:
+                return _authorizeTool.Read(item.AuthorizeTool, call);
             default:
                 FieldFaults faults = default;
-                faults.Add("item", "must be one of reserve, commit, release, amend and record_cost");
+                faults.Add("item", "must be one of reserve, commit, release, amend, record_cost and authorize_tool");
                 throw faults.ToException();
         }
     }
 
-    /// <summary>The response to an item whose tenant has answered.</summary>
-    internal SpendResponse Answered(SpendRequest request, PendingCommand pending, string currency)
+    /// <summary>The answer to an item whose tenant has answered.</summary>
+    internal SpendAnswer Answered(SpendItem item, PendingCommand pending, string currency)
     {
         if (ErrorMap.Of(pending) is { } error)
-            return Failed(request, error);
+            return Failed(item, error);
         try
         {
-            SpendResponse response = View(request.ItemCase, pending.Decided.Event!, currency);
-            response.CorrelationId = request.CorrelationId;
-            return response;
+            SpendAnswer answer = View(item.ItemCase, pending.Decided.Event!, currency);
+            answer.CorrelationId = item.CorrelationId;
+            return answer;
         }
         catch (Exception defect)
         {
-            return Failed(request, defect);
+            return Failed(item, defect);
         }
     }
 
-    /// <summary>The response to an item that failed.</summary>
-    internal SpendResponse Failed(SpendRequest request, Exception failure)
+    /// <summary>The answer to an item that failed.</summary>
+    internal SpendAnswer Failed(SpendItem item, Exception failure)
     {
         if (failure is not RpcException error)
         {
-            Log.ItemFailed(logger, failure, request.ItemCase);
+            Log.ItemFailed(logger, failure, item.ItemCase);
             error = ApiErrors.Defect();
         }
 
-        return new SpendResponse
-        {
-            CorrelationId = request.CorrelationId,
-            Status = error.GetRpcStatus(),
-        };
+        return new SpendAnswer { CorrelationId = item.CorrelationId, Status = error.GetRpcStatus() };
     }
 
-    private SpendResponse View(SpendRequest.ItemOneofCase item, LedgerEvent ledgerEvent, string currency) =>
-        item switch
-        {
-            SpendRequest.ItemOneofCase.Reserve => new() { Reserve = _reserve.View(ledgerEvent, currency) },
-            SpendRequest.ItemOneofCase.Commit => new() { Commit = _commit.View(ledgerEvent, currency) },
-            SpendRequest.ItemOneofCase.Release => new() { Release = _release.View(ledgerEvent, currency) },
-            SpendRequest.ItemOneofCase.Amend => new() { Amend = _amend.View(ledgerEvent, currency) },
-            SpendRequest.ItemOneofCase.RecordCost => new() { RecordCost = _recordCost.View(ledgerEvent, currency) },
-            _ => throw new UnreachableException($"an item of {item} is not asked"),
-        };
+    private SpendAnswer View(SpendItem.ItemOneofCase item, LedgerEvent ledgerEvent, string currency) => item switch
+    {
+        SpendItem.ItemOneofCase.Reserve => new() { Reserve = _reserve.View(ledgerEvent, currency) },
+        SpendItem.ItemOneofCase.Commit => new() { Commit = _commit.View(ledgerEvent, currency) },
+        SpendItem.ItemOneofCase.Release => new() { Release = _release.View(ledgerEvent, currency) },
+        SpendItem.ItemOneofCase.Amend => new() { Amend = _amend.View(ledgerEvent, currency) },
+        SpendItem.ItemOneofCase.RecordCost => new() { RecordCost = _recordCost.View(ledgerEvent, currency) },
+        SpendItem.ItemOneofCase.AuthorizeTool => new() { AuthorizeTool = _authorizeTool.View(ledgerEvent, currency) },
+        _ => throw new UnreachableException($"an item of {item} is not asked"),
+    };
 
     private static partial class Log
     {
         [LoggerMessage(70, LogLevel.Error, "A {Item} of a Spend stream failed; its caller sees INTERNAL")]
-        internal static partial void ItemFailed(ILogger logger, Exception failure, SpendRequest.ItemOneofCase item);
+        internal static partial void ItemFailed(ILogger logger, Exception failure, SpendItem.ItemOneofCase item);
     }
 }

@@ -17,18 +17,23 @@ internal sealed class SpendStream(
     /// </summary>
     internal const int ItemsInFlightMax = 4096;
 
+    /// <summary>Answers of one message: below 1 MiB, which every client takes.</summary>
+    private const int AnswersMax = 1_000;
+
     private static readonly WriteOptions Buffered = new(WriteFlags.BufferHint | WriteFlags.NoCompress);
     private static readonly WriteOptions Flushed = new(WriteFlags.NoCompress);
 
     private readonly Lock _gate = new();
     private readonly Wakeup _answered = new();
     private readonly Wakeup _hasRoom = new();
-    private readonly Stack<SpendItem> _idle = new();
-    private List<SpendResponse> _answers = [];
-    private List<SpendResponse> _sending = [];
+    private readonly Stack<PendingItem> _idle = new();
+    private List<Answered> _answers = [];
+    private List<Answered> _sending = [];
     private int _inFlight;
     private volatile bool _isReadToEnd;
     private volatile bool _isBroken;
+
+    private readonly record struct Answered(SpendAnswer Answer, bool IsAlone);
 
     internal ApiCall Call => call;
 
@@ -64,9 +69,11 @@ internal sealed class SpendStream(
         {
             while (await requests.MoveNext(call.Cancellation))
             {
-                Start(requests.Current);
-                while (Volatile.Read(ref _inFlight) >= ItemsInFlightMax && !_isBroken)
-                    await _hasRoom.WaitAsync();
+                SpendRequest request = requests.Current;
+                if (request.Items.Count == 0 || request.ItemCase != SpendRequest.ItemOneofCase.None)
+                    await StartAsync(SpendMessages.ItemOf(request), isAlone: true);
+                foreach (SpendItem item in request.Items)
+                    await StartAsync(item, isAlone: false);
                 if (_isBroken)
                     return;
             }
@@ -78,24 +85,32 @@ internal sealed class SpendStream(
         }
     }
 
-    private void Start(SpendRequest request)
+    // Completes when there is room for another one.
+    private ValueTask StartAsync(SpendItem item, bool isAlone)
     {
         Interlocked.Increment(ref _inFlight);
-        SpendItem? item;
+        PendingItem? pending;
         lock (_gate)
-            _idle.TryPop(out item);
-        item ??= new SpendItem(items, this);
-        item.Start(request);
+            _idle.TryPop(out pending);
+        pending ??= new PendingItem(items, this);
+        pending.Start(item, isAlone);
+        return Volatile.Read(ref _inFlight) < ItemsInFlightMax ? default : WaitForRoomAsync();
+    }
+
+    private async ValueTask WaitForRoomAsync()
+    {
+        while (Volatile.Read(ref _inFlight) >= ItemsInFlightMax && !_isBroken)
+            await _hasRoom.WaitAsync();
     }
 
     /// <summary>Takes the answer of an item, which is free from then on.</summary>
-    internal void Add(SpendResponse response, SpendItem item)
+    internal void Add(SpendAnswer answer, bool isAlone, PendingItem item)
     {
         bool isFirst;
         lock (_gate)
         {
             isFirst = _answers.Count == 0;
-            _answers.Add(response);
+            _answers.Add(new Answered(answer, isAlone));
             _idle.Push(item);
         }
 
@@ -119,15 +134,35 @@ internal sealed class SpendStream(
                 continue;
             }
 
-            for (int i = 0; i < _sending.Count; i++)
-            {
-                responses.WriteOptions = i < _sending.Count - 1 ? Buffered : Flushed;
-                await responses.WriteAsync(_sending[i]);
-            }
-
+            await SendAsync();
             Interlocked.Add(ref _inFlight, -_sending.Count);
             _sending.Clear();
             _hasRoom.Set();
         }
+    }
+
+    // All that was answered meanwhile leaves together: in few messages, and those with one flush.
+    private async Task SendAsync()
+    {
+        SpendResponse group = new();
+        for (int i = 0; i < _sending.Count; i++)
+        {
+            Answered answered = _sending[i];
+            bool isLast = i == _sending.Count - 1;
+            if (answered.IsAlone)
+                await WriteAsync(SpendMessages.ResponseOf(answered.Answer), isLast && group.Answers.Count == 0);
+            else
+                group.Answers.Add(answered.Answer);
+            if (group.Answers.Count < AnswersMax && !(isLast && group.Answers.Count > 0))
+                continue;
+            await WriteAsync(group, isLast);
+            group = new SpendResponse();
+        }
+    }
+
+    private Task WriteAsync(SpendResponse response, bool isLast)
+    {
+        responses.WriteOptions = isLast ? Flushed : Buffered;
+        return responses.WriteAsync(response);
     }
 }

@@ -9,9 +9,12 @@ internal static class Unserved
 {
     internal static Task AnswerAsync(HttpContext http, CallMeter meter)
     {
-        if (!CallEnd.IsGrpc(http.Request))
+        if (!CallEnd.IsGrpc(http.Request) && !IsOfService(http.Request.Path))
             return Routes.AnswerTextAsync(http, StatusCodes.Status404NotFound, "not found\n");
         meter.Unknown.Add(StatusCode.Unimplemented);
         return CallEnd.RefuseAsync(http, EdgeErrors.MethodUnknown(http.Request.Path.Value ?? ""));
     }
+
+    private static bool IsOfService(PathString path) =>
+        ApiServices.Descriptors.Any(service => path.StartsWithSegments($"/{service.FullName}"));
 }

@@ -1,7 +1,7 @@
-using System.Diagnostics.CodeAnalysis;
 using AgentBudget.Api.Budgets;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
+using Grpc.Core;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AgentBudget.Api.Tests.Budgets;
@@ -26,7 +26,7 @@ public sealed class SpendStreamTests
     }
 
     [Fact]
-    public async Task Items_that_arrived_together_are_answered_with_one_write()
+    public async Task Items_that_arrived_together_are_answered_with_one_flush()
     {
         Requests requests = new(count: 100);
         Responses responses = new();
@@ -34,13 +34,13 @@ public sealed class SpendStreamTests
 
         await RunAsync(requests, responses).WaitAsync(TimeSpan.FromSeconds(30));
 
-        Assert.Equal([100], responses.Writes);
+        Assert.Equal((100, 1), (responses.Numbers.Count, responses.Flushes));
     }
 
     [Fact]
     public async Task A_stream_that_breaks_while_it_is_read_is_answered_first()
     {
-        RpcException broken = new(RpcStatusCode.InvalidArgument, "no message");
+        RpcException broken = new(new Status(StatusCode.InvalidArgument, "no message"));
         Requests requests = new(count: 10, broken);
         Responses responses = new();
         responses.Open();
@@ -75,56 +75,84 @@ public sealed class SpendStreamTests
             () => RunAsync(new Requests(count: 1, isOpen: true), responses).WaitAsync(TimeSpan.FromSeconds(30)));
     }
 
+    [Fact]
+    public async Task Items_that_came_as_items_are_answered_in_few_messages()
+    {
+        Requests requests = new(count: 10, itemsOfMessage: 300);
+        Responses responses = new();
+        responses.Open();
+
+        await RunAsync(requests, responses).WaitAsync(TimeSpan.FromSeconds(30));
+
+        Assert.Equal(Enumerable.Range(1, 3000).Select(number => (ulong)number), responses.Numbers);
+        Assert.InRange(responses.Messages, 3, 10);
+    }
+
     private static Task RunAsync(Requests requests, Responses responses)
     {
-        SpendItems items = new(
-            null!,
-            new ReserveTokens(null!),
-            new CommitTokens(null!),
-            new ReleaseTokens(null!),
-            new AmendReservation(null!),
-            new RecordCost(null!),
-            NullLogger<SpendItems>.Instance);
-        return new SpendStream(items, requests, responses, null!).RunAsync();
+        SpendItems items = new(null!, NullLogger<SpendItems>.Instance);
+        ApiCall call = new(new DefaultHttpContext(), "/agentbudget.v1.BudgetService/Spend", CancellationToken.None);
+        return new SpendStream(items, requests, responses, call).RunAsync();
     }
 
-    private sealed class Requests(int count, Exception? end = null, bool isOpen = false)
-        : IRpcStreamReader<SpendRequest>
+    /// <param name="count">How many messages.</param>
+    /// <param name="end">What the reading ends with; null for the good end.</param>
+    /// <param name="isOpen">Whether nothing comes behind them, and no end.</param>
+    /// <param name="itemsOfMessage">How many items a message has; 0 for one that it holds itself.</param>
+    private sealed class Requests(int count, Exception? end = null, bool isOpen = false, int itemsOfMessage = 0)
+        : IAsyncStreamReader<SpendRequest>
     {
+        private ulong _number;
+
         internal int Taken { get; private set; }
 
-        public ValueTask<SpendRequest?> ReadAsync()
+        public SpendRequest Current { get; private set; } = new();
+
+        public Task<bool> MoveNext(CancellationToken cancellationToken)
         {
-            if (TryRead(out SpendRequest? message))
-                return new(message);
+            if (Taken < count)
+            {
+                Taken++;
+                Current = Next();
+                return Task.FromResult(true);
+            }
+
             if (isOpen)
-                return new(new TaskCompletionSource<SpendRequest?>().Task);
-            return end is null ? default : ValueTask.FromException<SpendRequest?>(end);
+                return new TaskCompletionSource<bool>().Task;
+            return end is null ? Task.FromResult(false) : Task.FromException<bool>(end);
         }
 
-        public bool TryRead([NotNullWhen(true)] out SpendRequest? message)
+        private SpendRequest Next()
         {
-            message = Taken < count ? new SpendRequest { CorrelationId = (ulong)++Taken } : null;
-            return message is not null;
+            SpendRequest request = new();
+            if (itemsOfMessage == 0)
+                request.CorrelationId = ++_number;
+            for (int i = 0; i < itemsOfMessage; i++)
+                request.Items.Add(new SpendItem { CorrelationId = ++_number });
+            return request;
         }
     }
 
-    private sealed class Responses : IRpcStreamWriter<SpendResponse>
+    private sealed class Responses : IServerStreamWriter<SpendResponse>
     {
         private readonly TaskCompletionSource _open = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         internal List<ulong> Numbers { get; } = [];
 
-        internal List<int> Writes { get; } = [];
+        internal int Messages { get; private set; }
 
-        public ValueTask StartAsync() => default;
+        internal int Flushes { get; private set; }
 
-        public ValueTask WriteAsync(SpendResponse message) => throw new NotSupportedException();
+        public WriteOptions? WriteOptions { get; set; }
 
-        public async ValueTask WriteAllAsync(IReadOnlyList<SpendResponse> messages)
+        public async Task WriteAsync(SpendResponse message)
         {
-            Writes.Add(messages.Count);
-            Numbers.AddRange(messages.Select(message => message.CorrelationId));
+            Messages++;
+            if (!WriteOptions!.Flags.HasFlag(WriteFlags.BufferHint))
+                Flushes++;
+            if (message.Answers.Count == 0)
+                Numbers.Add(message.CorrelationId);
+            Numbers.AddRange(message.Answers.Select(answer => answer.CorrelationId));
             await _open.Task;
         }
 

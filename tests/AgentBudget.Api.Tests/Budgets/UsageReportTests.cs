@@ -1,8 +1,8 @@
 using AgentBudget.Api.Budgets.Providers;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 using Google.Protobuf;
 using Google.Rpc;
+using Grpc.Core;
 
 namespace AgentBudget.Api.Tests.Budgets;
 
@@ -290,7 +290,7 @@ public sealed class UsageReportTests
         }
         catch (RpcException refused)
         {
-            Assert.Equal(RpcStatusCode.InvalidArgument, refused.StatusCode);
+            Assert.Equal(StatusCode.InvalidArgument, refused.StatusCode);
             return refused.Status.Details
                 .Single(detail => detail.Is(BadRequest.Descriptor)).Unpack<BadRequest>()
                 .FieldViolations.Select(violation => violation.Field);

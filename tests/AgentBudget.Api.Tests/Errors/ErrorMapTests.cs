@@ -2,53 +2,53 @@ using AgentBudget.Api.Errors;
 using AgentBudget.Grains;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 using Google.Rpc;
+using Grpc.Core;
 using Outcome = AgentBudget.Ledger.Outcome;
 
 namespace AgentBudget.Api.Tests.Errors;
 
 public sealed class ErrorMapTests
 {
-    private static readonly Dictionary<Outcome, (RpcStatusCode Code, string Reason)> Outcomes = new()
+    private static readonly Dictionary<Outcome, (StatusCode Code, string Reason)> Outcomes = new()
     {
-        [Outcome.KeyReused] = (RpcStatusCode.AlreadyExists, "KEY_REUSED"),
-        [Outcome.TenantNotFound] = (RpcStatusCode.NotFound, "TENANT_NOT_FOUND"),
-        [Outcome.SessionNotFound] = (RpcStatusCode.NotFound, "SESSION_NOT_FOUND"),
-        [Outcome.ReservationNotFound] = (RpcStatusCode.NotFound, "RESERVATION_NOT_FOUND"),
-        [Outcome.GrainNotFound] = (RpcStatusCode.NotFound, "GRAIN_NOT_FOUND"),
-        [Outcome.AgentNotFound] = (RpcStatusCode.NotFound, "GRAIN_NOT_FOUND"),
-        [Outcome.UseCaseNotFound] = (RpcStatusCode.NotFound, "GRAIN_NOT_FOUND"),
-        [Outcome.CredentialNotFound] = (RpcStatusCode.NotFound, "CREDENTIAL_NOT_FOUND"),
-        [Outcome.AgentNotActive] = (RpcStatusCode.FailedPrecondition, "AGENT_NOT_ACTIVE"),
-        [Outcome.ReservationTerminal] = (RpcStatusCode.FailedPrecondition, "RESERVATION_TERMINAL"),
-        [Outcome.SessionNotOpen] = (RpcStatusCode.FailedPrecondition, "SESSION_NOT_OPEN"),
-        [Outcome.UseCaseOutOfScope] = (RpcStatusCode.PermissionDenied, "SCOPE_EXCEEDED"),
-        [Outcome.ToolOutOfScope] = (RpcStatusCode.PermissionDenied, "SCOPE_EXCEEDED"),
-        [Outcome.ModelOutOfScope] = (RpcStatusCode.PermissionDenied, "SCOPE_EXCEEDED"),
-        [Outcome.ModelMissing] = (RpcStatusCode.InvalidArgument, "INVALID_FIELD"),
-        [Outcome.TagInvalid] = (RpcStatusCode.InvalidArgument, "INVALID_FIELD"),
-        [Outcome.CurrencyInvalid] = (RpcStatusCode.InvalidArgument, "INVALID_FIELD"),
-        [Outcome.NoBudget] = (RpcStatusCode.FailedPrecondition, "NO_BUDGET"),
-        [Outcome.TimeInvalid] = (RpcStatusCode.InvalidArgument, "INVALID_FIELD"),
-        [Outcome.CatalogInvalid] = (RpcStatusCode.InvalidArgument, "INVALID_FIELD"),
-        [Outcome.CatalogInUse] = (RpcStatusCode.FailedPrecondition, "CATALOG_IN_USE"),
-        [Outcome.AmountOverflow] = (RpcStatusCode.OutOfRange, "AMOUNT_OVERFLOW"),
-        [Outcome.BoundReached] = (RpcStatusCode.ResourceExhausted, "BOUND_REACHED"),
-        [Outcome.UserOutOfScope] = (RpcStatusCode.PermissionDenied, "SCOPE_EXCEEDED"),
-        [Outcome.SessionSuspended] = (RpcStatusCode.FailedPrecondition, "SESSION_SUSPENDED"),
-        [Outcome.SessionNotSuspended] = (RpcStatusCode.FailedPrecondition, "SESSION_NOT_SUSPENDED"),
-        [Outcome.RunCeilingReached] = (RpcStatusCode.ResourceExhausted, "RUN_CEILING"),
+        [Outcome.KeyReused] = (StatusCode.AlreadyExists, "KEY_REUSED"),
+        [Outcome.TenantNotFound] = (StatusCode.NotFound, "TENANT_NOT_FOUND"),
+        [Outcome.SessionNotFound] = (StatusCode.NotFound, "SESSION_NOT_FOUND"),
+        [Outcome.ReservationNotFound] = (StatusCode.NotFound, "RESERVATION_NOT_FOUND"),
+        [Outcome.GrainNotFound] = (StatusCode.NotFound, "GRAIN_NOT_FOUND"),
+        [Outcome.AgentNotFound] = (StatusCode.NotFound, "GRAIN_NOT_FOUND"),
+        [Outcome.UseCaseNotFound] = (StatusCode.NotFound, "GRAIN_NOT_FOUND"),
+        [Outcome.CredentialNotFound] = (StatusCode.NotFound, "CREDENTIAL_NOT_FOUND"),
+        [Outcome.AgentNotActive] = (StatusCode.FailedPrecondition, "AGENT_NOT_ACTIVE"),
+        [Outcome.ReservationTerminal] = (StatusCode.FailedPrecondition, "RESERVATION_TERMINAL"),
+        [Outcome.SessionNotOpen] = (StatusCode.FailedPrecondition, "SESSION_NOT_OPEN"),
+        [Outcome.UseCaseOutOfScope] = (StatusCode.PermissionDenied, "SCOPE_EXCEEDED"),
+        [Outcome.ToolOutOfScope] = (StatusCode.PermissionDenied, "SCOPE_EXCEEDED"),
+        [Outcome.ModelOutOfScope] = (StatusCode.PermissionDenied, "SCOPE_EXCEEDED"),
+        [Outcome.ModelMissing] = (StatusCode.InvalidArgument, "INVALID_FIELD"),
+        [Outcome.TagInvalid] = (StatusCode.InvalidArgument, "INVALID_FIELD"),
+        [Outcome.CurrencyInvalid] = (StatusCode.InvalidArgument, "INVALID_FIELD"),
+        [Outcome.NoBudget] = (StatusCode.FailedPrecondition, "NO_BUDGET"),
+        [Outcome.TimeInvalid] = (StatusCode.InvalidArgument, "INVALID_FIELD"),
+        [Outcome.CatalogInvalid] = (StatusCode.InvalidArgument, "INVALID_FIELD"),
+        [Outcome.CatalogInUse] = (StatusCode.FailedPrecondition, "CATALOG_IN_USE"),
+        [Outcome.AmountOverflow] = (StatusCode.OutOfRange, "AMOUNT_OVERFLOW"),
+        [Outcome.BoundReached] = (StatusCode.ResourceExhausted, "BOUND_REACHED"),
+        [Outcome.UserOutOfScope] = (StatusCode.PermissionDenied, "SCOPE_EXCEEDED"),
+        [Outcome.SessionSuspended] = (StatusCode.FailedPrecondition, "SESSION_SUSPENDED"),
+        [Outcome.SessionNotSuspended] = (StatusCode.FailedPrecondition, "SESSION_NOT_SUSPENDED"),
+        [Outcome.RunCeilingReached] = (StatusCode.ResourceExhausted, "RUN_CEILING"),
     };
 
-    private static readonly Dictionary<TenantFault, (RpcStatusCode Code, string Reason, bool IsRetried)> Faults = new()
+    private static readonly Dictionary<TenantFault, (StatusCode Code, string Reason, bool IsRetried)> Faults = new()
     {
-        [TenantFault.NotReady] = (RpcStatusCode.Unavailable, "NOT_READY", true),
-        [TenantFault.Busy] = (RpcStatusCode.ResourceExhausted, "BOUND_REACHED", true),
-        [TenantFault.OutcomeUnknown] = (RpcStatusCode.Unavailable, "OUTCOME_UNKNOWN", true),
-        [TenantFault.StoreFull] = (RpcStatusCode.Unavailable, "STORE_FULL", false),
-        [TenantFault.JournalDamaged] = (RpcStatusCode.DataLoss, "JOURNAL_DAMAGED", false),
-        [TenantFault.Defect] = (RpcStatusCode.Internal, "INTERNAL", false),
+        [TenantFault.NotReady] = (StatusCode.Unavailable, "NOT_READY", true),
+        [TenantFault.Busy] = (StatusCode.ResourceExhausted, "BOUND_REACHED", true),
+        [TenantFault.OutcomeUnknown] = (StatusCode.Unavailable, "OUTCOME_UNKNOWN", true),
+        [TenantFault.StoreFull] = (StatusCode.Unavailable, "STORE_FULL", false),
+        [TenantFault.JournalDamaged] = (StatusCode.DataLoss, "JOURNAL_DAMAGED", false),
+        [TenantFault.Defect] = (StatusCode.Internal, "INTERNAL", false),
     };
 
     public static TheoryData<Outcome> EveryOutcome() =>
@@ -62,7 +62,7 @@ public sealed class ErrorMapTests
     {
         RpcException error = ErrorMap.Of(outcome);
 
-        ErrorInfo info = error.GetDetail<ErrorInfo>()!;
+        ErrorInfo info = error.GetRpcStatus()!.GetDetail<ErrorInfo>()!;
         Assert.Equal(Outcomes[outcome], (error.StatusCode, ReasonOf(info)));
         Assert.Equal("agentbudget", info.Domain);
         Assert.NotEmpty(error.Status.Message);
@@ -74,9 +74,9 @@ public sealed class ErrorMapTests
     {
         RpcException error = ErrorMap.Of(new TenantException(fault, "group 7 of acme has a wrong hash"));
 
-        (RpcStatusCode code, string reason, bool isRetried) = Faults[fault];
-        Assert.Equal((code, reason), (error.StatusCode, ReasonOf(error.GetDetail<ErrorInfo>()!)));
-        Assert.Equal(isRetried, error.GetDetail<RetryInfo>() is not null);
+        (StatusCode code, string reason, bool isRetried) = Faults[fault];
+        Assert.Equal((code, reason), (error.StatusCode, ReasonOf(error.GetRpcStatus()!.GetDetail<ErrorInfo>()!)));
+        Assert.Equal(isRetried, error.GetRpcStatus()!.GetDetail<RetryInfo>() is not null);
         bool saysWhere = error.Status.Message.Contains("group 7", StringComparison.Ordinal);
         Assert.Equal(fault == TenantFault.JournalDamaged, saysWhere);
     }
@@ -94,7 +94,7 @@ public sealed class ErrorMapTests
             error.Status.Message);
         Assert.Equal(
             ["tags[feature]", "tags[environment]"],
-            error.GetDetail<BadRequest>()!.FieldViolations.Select(violation => violation.Field));
+            error.GetRpcStatus()!.GetDetail<BadRequest>()!.FieldViolations.Select(violation => violation.Field));
     }
 
     [Fact]
@@ -105,7 +105,7 @@ public sealed class ErrorMapTests
         RpcException error = ErrorMap.Of(Outcome.CatalogInvalid, faults);
 
         Assert.EndsWith("and 40 more.", error.Status.Message, StringComparison.Ordinal);
-        Assert.Equal(50, error.GetDetail<BadRequest>()!.FieldViolations.Count);
+        Assert.Equal(50, error.GetRpcStatus()!.GetDetail<BadRequest>()!.FieldViolations.Count);
     }
 
     [Fact]
@@ -114,7 +114,7 @@ public sealed class ErrorMapTests
         RpcException error =
             ErrorMap.Of(Outcome.CatalogInUse, [new Fault("agents/writer", "has 2 open sessions")]);
 
-        PreconditionFailure.Types.Violation named = Assert.Single(error.GetDetail<PreconditionFailure>()!.Violations);
+        PreconditionFailure.Types.Violation named = Assert.Single(error.GetRpcStatus()!.GetDetail<PreconditionFailure>()!.Violations);
         Assert.Equal(("agents/writer", "has 2 open sessions"), (named.Subject, named.Description));
         Assert.Contains("agents/writer: has 2 open sessions", error.Status.Message, StringComparison.Ordinal);
     }
@@ -130,9 +130,9 @@ public sealed class ErrorMapTests
     public void Every_reason_of_the_contract_is_documented_with_the_status_that_the_map_gives_it()
     {
         Dictionary<string, string> documented = DocumentedCodes();
-        IEnumerable<(RpcStatusCode Code, string Reason)> mapped =
+        IEnumerable<(StatusCode Code, string Reason)> mapped =
             [.. Outcomes.Values, .. Faults.Values.Select(fault => (fault.Code, fault.Reason))];
-        foreach ((RpcStatusCode code, string reason) in mapped)
+        foreach ((StatusCode code, string reason) in mapped)
             Assert.Equal((reason, SnakeCase(code)), (reason, documented[reason]));
     }
 
@@ -160,7 +160,7 @@ public sealed class ErrorMapTests
         return codes;
     }
 
-    private static string SnakeCase(RpcStatusCode code) => string.Concat(
+    private static string SnakeCase(StatusCode code) => string.Concat(
         code.ToString().Select((letter, at) => at > 0 && char.IsUpper(letter) ? $"_{letter}" : $"{letter}"))
         .ToUpperInvariant();
 

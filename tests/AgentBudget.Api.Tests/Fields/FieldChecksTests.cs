@@ -1,7 +1,7 @@
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 using Google.Protobuf.WellKnownTypes;
 using Google.Rpc;
+using Grpc.Core;
 
 namespace AgentBudget.Api.Tests.Fields;
 
@@ -137,8 +137,8 @@ public sealed class FieldChecksTests
         }
         catch (RpcException error)
         {
-            Assert.Equal(RpcStatusCode.InvalidArgument, error.StatusCode);
-            return error.GetDetail<BadRequest>();
+            Assert.Equal(StatusCode.InvalidArgument, error.StatusCode);
+            return error.GetRpcStatus()!.GetDetail<BadRequest>();
         }
     }
 }

@@ -1,13 +1,16 @@
+using AgentBudget.Api.Access;
 using AgentBudget.Api.Spend;
 using AgentBudget.Grains;
 using AgentBudget.Identity;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
+using AgentBudget.Runtime.Tests;
 using AgentBudget.Storage;
 using AgentBudget.Storage.InMemory;
 using AgentBudget.Storage.Journal;
 using AgentBudget.Storage.Snapshots;
+using Grpc.Core;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging.Abstractions;
 using Outcome = AgentBudget.Ledger.Outcome;
 
@@ -21,14 +24,14 @@ public sealed class VerifyLedgerTests : IAsyncLifetime, IAsyncDisposable
 
     private readonly string _folder = Directory.CreateTempSubdirectory("agentbudget-verify-").FullName;
     private readonly InMemoryStore _store = new();
-    private readonly TenantHost _host;
+    private readonly ActivationHost _host;
     private readonly CheckpointKey _key;
     private readonly GatedStore _gated;
     private readonly VerifyLedger _verify;
 
     public VerifyLedgerTests()
     {
-        _host = new TenantHost(_store, new TenantHostOptions(), TimeProvider.System, NullLoggerFactory.Instance);
+        _host = new ActivationHost(_store, new ActivationHostOptions(), TimeProvider.System, NullLoggerFactory.Instance);
         _key = CheckpointKey.LoadOrCreate(Path.Combine(_folder, "checkpoint.key"));
         _gated = new GatedStore(_store);
         ApiContext context = new(_host, tokens: null!, proofs: null!, credentials: null!);
@@ -73,7 +76,7 @@ public sealed class VerifyLedgerTests : IAsyncLifetime, IAsyncDisposable
 
         RpcException refused = await Assert.ThrowsAsync<RpcException>(() => VerifyAsync());
 
-        Assert.Equal(RpcStatusCode.ResourceExhausted, refused.StatusCode);
+        Assert.Equal(StatusCode.ResourceExhausted, refused.StatusCode);
         _gated.Gate.SetResult();
         await running.WaitAsync(Patience);
         Assert.True((await VerifyAsync()).Clean);
@@ -100,7 +103,7 @@ public sealed class VerifyLedgerTests : IAsyncLifetime, IAsyncDisposable
 
         RpcException refused = await Assert.ThrowsAsync<RpcException>(() => VerifyAsync());
 
-        Assert.Equal(RpcStatusCode.Unavailable, refused.StatusCode);
+        Assert.Equal(StatusCode.Unavailable, refused.StatusCode);
     }
 
     [Fact]
@@ -109,11 +112,11 @@ public sealed class VerifyLedgerTests : IAsyncLifetime, IAsyncDisposable
         RpcException refused =
             await Assert.ThrowsAsync<RpcException>(() => VerifyAsync("absent"));
 
-        Assert.Equal(RpcStatusCode.NotFound, refused.StatusCode);
+        Assert.Equal(StatusCode.NotFound, refused.StatusCode);
     }
 
     private Task<VerifyLedgerResponse> VerifyAsync(string tenant = Tenant, CancellationToken cancellation = default) =>
-        _verify.HandleAsync(new VerifyLedgerRequest(), new AdminCall(tenant, cancellation)).AsTask();
+        _verify.HandleAsync(new VerifyLedgerRequest(), AdminCall(tenant, cancellation)).AsTask();
 
     private async Task ApplyAsync(string requestId)
     {
@@ -124,36 +127,12 @@ public sealed class VerifyLedgerTests : IAsyncLifetime, IAsyncDisposable
         Assert.Equal(Outcome.Done, answer.Outcome);
     }
 
-    /// <summary>A call of the operator.</summary>
-    private sealed class AdminCall(string tenant, CancellationToken cancellation) : RpcCall
+    // A call of the operator.
+    private static ApiCall AdminCall(string tenant, CancellationToken cancellation)
     {
-        public override RpcMethod Method => throw new NotSupportedException();
-
-        public override string Verb => "POST";
-
-        public override RpcPeer Peer => throw new NotSupportedException();
-
-        public override string? Authorization => null;
-
-        public override object? Remembered { get; set; }
-
-        public override long? DeadlineUnixNanos => null;
-
-        public override TimeSpan? TimeRemaining => null;
-
-        public override CancellationToken Cancellation => cancellation;
-
-        public override object? User { get; set; } = AdminCaller.Instance;
-
-        public override bool CompressesResponse { get; set; }
-
-        public override string? GetMetadata(string name) => name == "agentbudget-tenant" ? tenant : null;
-
-        public override byte[]? GetBinaryMetadata(string name) => null;
-
-        public override void AddResponseHeader(string name, string value) => throw new NotSupportedException();
-
-        public override void AddResponseTrailer(string name, string value) => throw new NotSupportedException();
+        DefaultHttpContext http = new() { User = new CallerPrincipal(AdminCaller.Instance) };
+        http.Request.Headers["agentbudget-tenant"] = tenant;
+        return new ApiCall(http, "/agentbudget.v1.SpendService/VerifyLedger", cancellation);
     }
 
     /// <summary>The store of another, whose pages wait.</summary>

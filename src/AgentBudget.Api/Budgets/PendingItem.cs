@@ -4,18 +4,22 @@ using AgentBudget.Protocol.V1;
 namespace AgentBudget.Api.Budgets;
 
 /// <summary>One item of a Spend stream on its way. Reused by its stream when it is answered.</summary>
-internal sealed class SpendItem(SpendItems items, SpendStream stream) : PendingCommand
+internal sealed class PendingItem(SpendItems items, SpendStream stream) : PendingCommand
 {
-    private SpendRequest? _request;
+    private SpendItem? _item;
     private string _currency = "";
+    private bool _isAlone;
 
     /// <summary>Asks what the item asks; its answer goes to the stream, be it now.</summary>
-    internal void Start(SpendRequest request)
+    /// <param name="item">What is asked.</param>
+    /// <param name="isAlone">Whether its message held it itself, and its answer has one of its own.</param>
+    internal void Start(SpendItem item, bool isAlone)
     {
-        _request = request;
+        _item = item;
+        _isAlone = isAlone;
         try
         {
-            TenantCommand command = items.Read(request, stream.Call);
+            TenantCommand command = items.Read(item, stream.Call);
             if (items.Context.TryGetCurrency(command.Tenant, out string? currency))
                 Submit(command, currency);
             else
@@ -23,11 +27,11 @@ internal sealed class SpendItem(SpendItems items, SpendStream stream) : PendingC
         }
         catch (Exception failure)
         {
-            End(items.Failed(request, failure));
+            End(items.Failed(item, failure));
         }
     }
 
-    protected override void Completed() => End(items.Answered(_request!, this, _currency));
+    protected override void Completed() => End(items.Answered(_item!, this, _currency));
 
     private void Submit(TenantCommand command, string currency)
     {
@@ -43,14 +47,15 @@ internal sealed class SpendItem(SpendItems items, SpendStream stream) : PendingC
         }
         catch (Exception failure)
         {
-            End(items.Failed(_request!, failure));
+            End(items.Failed(_item!, failure));
         }
     }
 
-    private void End(SpendResponse response)
+    private void End(SpendAnswer answer)
     {
-        _request = null;
+        bool isAlone = _isAlone;
+        _item = null;
         Clear();
-        stream.Add(response, this);
+        stream.Add(answer, isAlone, this);
     }
 }

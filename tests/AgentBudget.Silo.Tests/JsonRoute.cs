@@ -1,0 +1,59 @@
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using Google.Api;
+using Google.Protobuf.Reflection;
+
+namespace AgentBudget.Silo.Tests;
+
+/// <summary>Calls of a method as JSON, by the routes that its proto declares.</summary>
+internal static partial class JsonRoute
+{
+    /// <summary>
+    /// A request of a method: by the first of its routes whose path the body can fill. What is not in the path is the
+    /// body, or the query where the route has none.
+    /// </summary>
+    public static HttpRequestMessage RequestOf(MethodDescriptor method, JsonObject body, Uri origin)
+    {
+        HttpRule main = method.GetOptions().GetExtension(AnnotationsExtensions.Http);
+        HttpRule rule = main.AdditionalBindings.Prepend(main)
+            .First(candidate => Variable().Matches(PathOf(candidate)).All(part => body[NameOf(part)] is not null));
+        JsonObject rest = body.DeepClone().AsObject();
+        string path = Variable().Replace(PathOf(rule), part =>
+        {
+            string value = (string)rest[NameOf(part)]!;
+            rest.Remove(NameOf(part));
+            return string.Join('/', value.Split('/').Select(Uri.EscapeDataString));
+        });
+        HttpRequestMessage request = new(new HttpMethod(rule.PatternCase.ToString().ToUpperInvariant()), "");
+        if (rule.Body == "*")
+            request.Content = JsonContent.Create(rest);
+        else
+            path += "?" + string.Join('&', ParametersOf(rest, ""));
+        request.RequestUri = new Uri(origin, path);
+        return request;
+    }
+
+    private static IEnumerable<string> ParametersOf(JsonNode? node, string name) => node switch
+    {
+        JsonObject members => members.SelectMany(
+            member => ParametersOf(member.Value, name.Length == 0 ? member.Key : $"{name}.{member.Key}")),
+        JsonArray elements => elements.SelectMany(element => ParametersOf(element, name)),
+        _ => [$"{name}={Uri.EscapeDataString(node?.ToString() ?? "")}"],
+    };
+
+    private static string PathOf(HttpRule rule) => rule.PatternCase switch
+    {
+        HttpRule.PatternOneofCase.Get => rule.Get,
+        HttpRule.PatternOneofCase.Put => rule.Put,
+        HttpRule.PatternOneofCase.Post => rule.Post,
+        _ => throw new InvalidOperationException($"no route is a {rule.PatternCase}"),
+    };
+
+    // As JSON names the field.
+    private static string NameOf(Match part) => string.Concat(part.Groups[1].Value.Split('_')
+        .Select((word, index) => index == 0 ? word : char.ToUpperInvariant(word[0]) + word[1..]));
+
+    [GeneratedRegex("[{]([a-z_]+)[^}]*[}]")]
+    private static partial Regex Variable();
+}
