@@ -4,7 +4,6 @@ using AgentBudget.Protocol.V1;
 using AgentBudget.Rpc;
 using AgentBudget.Runtime;
 using Microsoft.Extensions.Logging;
-using Status = AgentBudget.Protocol.Rpc.Status;
 
 namespace AgentBudget.Api.Budgets;
 
@@ -78,12 +77,7 @@ internal sealed partial class SpendItems(
         return new SpendResponse
         {
             CorrelationId = request.CorrelationId,
-            Status = new Status
-            {
-                Code = error.Status.Code,
-                Message = error.Status.Message,
-                Details = { error.Status.Details },
-            },
+            Status = error.Status,
         };
     }
 
