@@ -13,7 +13,7 @@ using Microsoft.Extensions.Logging;
 namespace AgentBudget.Silo.Tests;
 
 /// <summary>The file is written without anyone asking.</summary>
-public sealed class CheckpointKeeperTests : IAsyncLifetime, IAsyncDisposable
+public sealed class CheckpointKeeperTests : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
@@ -28,17 +28,13 @@ public sealed class CheckpointKeeperTests : IAsyncLifetime, IAsyncDisposable
 
     private string File => Path.Combine(_folder, "kept", "ledger.checkpoints");
 
-    public Task InitializeAsync() => Task.CompletedTask;
-
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         _key.Dispose();
         _host.Dispose();
         await _store.DisposeAsync();
         Directory.Delete(_folder, recursive: true);
     }
-
-    async ValueTask IAsyncDisposable.DisposeAsync() => await DisposeAsync();
 
     [Fact]
     public async Task Ledgers_that_moved_are_signed_every_minute_and_at_the_stop()
