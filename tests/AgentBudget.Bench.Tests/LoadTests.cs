@@ -1,6 +1,6 @@
 namespace AgentBudget.Bench.Tests;
 
-public sealed class LoadTests : IAsyncLifetime, IDisposable
+public sealed class LoadTests : IAsyncLifetime
 {
     private const int Connections = 2;
     private const int Streams = 50;
@@ -11,7 +11,7 @@ public sealed class LoadTests : IAsyncLifetime, IDisposable
     private CallHeaders _headers = null!;
     private BudgetSession[] _sessions = null!;
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         _server = await FakeBudgetServer.StartAsync();
         _runner = new LoadRunner(_server.Address, Connections, Streams, Environment.ProcessId);
@@ -20,9 +20,11 @@ public sealed class LoadTests : IAsyncLifetime, IDisposable
         _sessions = [.. Enumerable.Range(0, 7).Select(i => new BudgetSession(new string('t', 900) + i))];
     }
 
-    public async Task DisposeAsync() => await _server.DisposeAsync();
-
-    public void Dispose() => _runner.Dispose();
+    public async ValueTask DisposeAsync()
+    {
+        await _server.DisposeAsync();
+        _runner.Dispose();
+    }
 
     [Fact]
     public async Task A_no_op_is_answered_on_every_stream()

@@ -1,6 +1,5 @@
 using AgentBudget.Protocol.V1;
 using AgentBudget.Rpc;
-using Xunit.Abstractions;
 
 namespace AgentBudget.Faults.Tests;
 

@@ -4,6 +4,7 @@ using System.Text;
 using AgentBudget.Protocol.V1;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
+using Microsoft.Extensions.Time.Testing;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 
@@ -93,7 +94,7 @@ public sealed class CheckpointTests : IDisposable
     public void No_token_passes_for_a_checkpoint_and_no_checkpoint_for_a_token_even_with_one_key()
     {
         using SigningKey same = SigningKey.LoadOrCreate(_folder.File("checkpoint.key"));
-        SessionTokens tokens = new(same, new TestClock());
+        SessionTokens tokens = new(same, new FakeTimeProvider());
         SessionCaller session = new()
         {
             Tenant = "acme",

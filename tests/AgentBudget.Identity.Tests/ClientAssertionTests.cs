@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using AgentBudget.Protocol.Snapshot.V1;
 using AgentBudget.Protocol.V1;
 using Google.Protobuf;
+using Microsoft.Extensions.Time.Testing;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 
@@ -11,7 +12,7 @@ public sealed class ClientAssertionTests : IDisposable
 {
     private const string Issuer = "https://budget.example.test";
 
-    private readonly TestClock _clock = new();
+    private readonly FakeTimeProvider _clock = new();
     private readonly TestFolder _folder = new();
     private readonly ClientAssertions _assertions;
     private readonly LiveCredential _credential;

@@ -3,15 +3,16 @@ using AgentBudget.Protocol.Snapshot.V1;
 using AgentBudget.Protocol.V1;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
+using Microsoft.Extensions.Time.Testing;
 
 namespace AgentBudget.Identity.Tests;
 
 public sealed class CredentialDirectoryTests
 {
-    private static readonly DateTimeOffset Start = new TestClock().GetUtcNow();
+    private static readonly DateTimeOffset Start = new FakeTimeProvider().GetUtcNow();
     private static readonly CallOrigin Here = new(CertificateSha256: "", Place: "203.0.113.0/24");
 
-    private readonly TestClock _clock = new();
+    private readonly FakeTimeProvider _clock = new();
     private readonly string _secret = CredentialSecret.NewSecret();
 
     [Fact]

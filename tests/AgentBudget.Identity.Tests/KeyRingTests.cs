@@ -1,11 +1,12 @@
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.Time.Testing;
 
 namespace AgentBudget.Identity.Tests;
 
 public sealed class KeyRingTests : IDisposable
 {
     private readonly TestFolder _folder = new();
-    private readonly TestClock _clock = new();
+    private readonly FakeTimeProvider _clock = new();
     private readonly KeyRing _keys;
     private readonly SessionTokens _tokens;
 

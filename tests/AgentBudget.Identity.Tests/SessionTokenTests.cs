@@ -2,13 +2,16 @@ using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.Time.Testing;
 
 namespace AgentBudget.Identity.Tests;
 
 public sealed class SessionTokenTests : IDisposable
 {
+    private static readonly DateTimeOffset Start = new(2026, 11, 21, 12, 0, 0, TimeSpan.Zero);
+
     private readonly TestFolder _folder = new();
-    private readonly TestClock _clock = new();
+    private readonly FakeTimeProvider _clock = new(Start);
     private readonly SigningKey _key;
     private readonly SessionTokens _tokens;
 
@@ -279,7 +282,7 @@ public sealed class SessionTokenTests : IDisposable
         UseCase = "useCases/trade-promo",
         OnBehalfOf = "user:kim@acme.test",
         Scope = "crm.read search.*",
-        ExpiresAtSeconds = new DateTimeOffset(2026, 11, 21, 12, 10, 0, TimeSpan.Zero).ToUnixTimeSeconds(),
+        ExpiresAtSeconds = Start.AddMinutes(10).ToUnixTimeSeconds(),
     };
 
     private static JsonNode Json(string part) => JsonNode.Parse(Base64Url.DecodeFromChars(part))!;

@@ -2,6 +2,7 @@ using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.Time.Testing;
 
 namespace AgentBudget.Identity.Tests;
 
@@ -9,7 +10,7 @@ public sealed class TrustedIssuerTests : IDisposable
 {
     private const string Issuer = "https://users.example.test";
 
-    private readonly TestClock _clock = new();
+    private readonly FakeTimeProvider _clock = new();
     private readonly KeyPage _page = new();
     private readonly ECDsa _first = ECDsa.Create(ECCurve.NamedCurves.nistP256);
     private readonly ECDsa _second = ECDsa.Create(ECCurve.NamedCurves.nistP256);

@@ -1,5 +1,4 @@
 using AgentBudget.Bench.Ledger;
-using Xunit.Abstractions;
 
 namespace AgentBudget.Ledger.Tests;
 

@@ -2,7 +2,6 @@ using System.Runtime.CompilerServices;
 using AgentBudget.Ledger.Tenants;
 using AgentBudget.Protocol.V1;
 using Google.Protobuf.WellKnownTypes;
-using Xunit.Abstractions;
 
 namespace AgentBudget.Ledger.Tests;
 

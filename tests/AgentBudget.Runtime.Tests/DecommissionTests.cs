@@ -10,7 +10,7 @@ namespace AgentBudget.Runtime.Tests;
 /// What the end of an agent costs those who spend beside it, counted in appends: the real grains on one thread, so that
 /// what arrives together is decided together.
 /// </summary>
-public sealed class DecommissionTests : IAsyncLifetime, IAsyncDisposable
+public sealed class DecommissionTests : IAsyncLifetime
 {
     private const string Writer = "agents/writer";
     private const string Sibling = "agents/sibling";
@@ -29,14 +29,14 @@ public sealed class DecommissionTests : IAsyncLifetime, IAsyncDisposable
     public DecommissionTests() => _host = new ActivationHost(
         _store, new ActivationHostOptions(), new ManualTimeProvider(), _log, new TenantLedgers(), RunSoon);
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         await _host.StartAsync(default);
         await OneAsync(new ApplyCatalogCommand(
             new ApplyCatalogRequest { RequestId = "catalog", Document = "given" }, TwoAgents.Catalog(), [], "admin"));
     }
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         _isOver = true;
         await Fixture.WithinAsync(_host.StopAsync(default), "the stop");
@@ -44,8 +44,6 @@ public sealed class DecommissionTests : IAsyncLifetime, IAsyncDisposable
         _log.AssertNoUnexpectedError();
         _log.Dispose();
     }
-
-    async ValueTask IAsyncDisposable.DisposeAsync() => await DisposeAsync();
 
     [Fact]
     public async Task Siblings_of_an_agent_that_ends_under_load_wait_for_no_append_more_than_before()

@@ -8,7 +8,7 @@ using Google.Protobuf.WellKnownTypes;
 namespace AgentBudget.Runtime.Tests;
 
 /// <summary>The real grains over the real store.</summary>
-public sealed class RealLedgerTests : IAsyncLifetime, IAsyncDisposable
+public sealed class RealLedgerTests : IAsyncLifetime
 {
     private const string Tenant = "acme";
     private const string Model = "small";
@@ -23,17 +23,15 @@ public sealed class RealLedgerTests : IAsyncLifetime, IAsyncDisposable
 
     private ActivationHost Host => _host!;
 
-    public Task InitializeAsync() => OpenAsync();
+    public async ValueTask InitializeAsync() => await OpenAsync();
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         await CloseAsync();
         Directory.Delete(_folder, recursive: true);
         _log.AssertNoUnexpectedError();
         _log.Dispose();
     }
-
-    async ValueTask IAsyncDisposable.DisposeAsync() => await DisposeAsync();
 
     [Fact]
     public async Task A_thousand_callers_are_granted_exactly_what_the_cap_allows_and_it_survives_a_restart()

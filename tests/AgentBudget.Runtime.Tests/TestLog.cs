@@ -3,7 +3,10 @@ using Microsoft.Extensions.Logging;
 
 namespace AgentBudget.Runtime.Tests;
 
-/// <summary>Keeps what is logged, and lets a test wait for it.</summary>
+/// <summary>
+/// Keeps what is logged, and lets a test wait for it: for the next entry of one id, however many threads log meanwhile.
+/// The package's collector gives all entries to one reader.
+/// </summary>
 internal sealed class TestLog : ILoggerFactory, ILogger
 {
     private readonly ConcurrentQueue<(LogLevel Level, int Id, string Text)> _entries = new();

@@ -13,7 +13,7 @@ namespace AgentBudget.Silo.Tests;
 /// Tokens that nobody should take, at every place of the OAuth endpoints where one is shown: tokens to introspect and
 /// to revoke, subject and actor tokens, clients' assertions and secrets, proofs.
 /// </summary>
-public sealed class OAuthTokenTests : IAsyncLifetime, IAsyncDisposable
+public sealed class OAuthTokenTests : IAsyncLifetime
 {
     private const string Issuer = "https://users.example.test";
     private const string Exchange = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -34,7 +34,7 @@ public sealed class OAuthTokenTests : IAsyncLifetime, IAsyncDisposable
     private CreateCredentialResponse _keyed = null!;
     private int _numbers;
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         JsonObject key = TokenForge.PublicJwk(_users);
         key["kid"] = "users-1";
@@ -59,7 +59,7 @@ public sealed class OAuthTokenTests : IAsyncLifetime, IAsyncDisposable
             });
     }
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         await _silo.DisposeAsync();
         _ours.Dispose();
@@ -68,8 +68,6 @@ public sealed class OAuthTokenTests : IAsyncLifetime, IAsyncDisposable
         _proofs.Dispose();
         _folder.Delete(recursive: true);
     }
-
-    async ValueTask IAsyncDisposable.DisposeAsync() => await DisposeAsync();
 
     [Fact]
     public async Task A_token_of_more_than_8_KiB_is_refused_wherever_it_is_shown()

@@ -1,8 +1,10 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json.Nodes;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Rpc;
+using AgentBudget.Rpc.Tests.Support;
 using AgentBudget.Silo.Hosting;
 using AgentBudget.Silo.Options;
 using Google.Protobuf;
@@ -19,7 +21,9 @@ internal sealed class TestSilo : IAsyncDisposable
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("agentbudget-silo-");
-    private readonly ErrorLog _log = new();
+    // Errors fail a test that passed with one all the same.
+    private readonly CollectedLog _log = new(LogLevel.Trace);
+    private readonly ConcurrentQueue<string> _faults = [];
     private readonly List<RpcChannel> _channels = [];
     private SiloHost? _host;
     private RpcChannel? _channel;
@@ -34,7 +38,7 @@ internal sealed class TestSilo : IAsyncDisposable
     public SiloHost Host => _host!;
 
     /// <summary>Every line that was logged, at any level.</summary>
-    public string LogText => _log.Everything;
+    public string LogText => string.Join('\n', _log.Lines(LogLevel.Trace));
 
     public string DataFolder => Path.Combine(_folder.FullName, "data");
 
@@ -59,7 +63,7 @@ internal sealed class TestSilo : IAsyncDisposable
             Catalog = catalogPath,
         };
         SiloModel model = SiloModel.From(options.Over(more ?? new SiloOptions()));
-        _host = await SiloHost.StartAsync(model, TimeProvider.System, _log, fault => _log.Add(fault.Message));
+        _host = await SiloHost.StartAsync(model, TimeProvider.System, _log, fault => _faults.Enqueue(fault.Message));
         AdminKey = (await File.ReadAllTextAsync(_host.Folder.AdminKeyFile)).Trim();
         _channel = new RpcChannel(new Uri($"http://{_host.Grpc}"), TimeProvider.System);
         _channels.Add(_channel);
@@ -68,7 +72,7 @@ internal sealed class TestSilo : IAsyncDisposable
     public async Task StopAsync()
     {
         await _host!.DisposeAsync().AsTask().WaitAsync(Patience);
-        _log.AssertEmpty();
+        Assert.Empty(_log.Lines(LogLevel.Error).Concat(_faults));
     }
 
     public async ValueTask DisposeAsync()
@@ -162,59 +166,4 @@ internal sealed class TestSilo : IAsyncDisposable
 
     private RpcCallOptions OptionsOf(string? bearer, IReadOnlyDictionary<string, string>? metadata) =>
         new() { BearerToken = bearer ?? AdminKey, Metadata = metadata };
-
-    /// <summary>Keeps errors, so that a test that passed with one fails all the same.</summary>
-    private sealed class ErrorLog : ILoggerFactory, ILogger
-    {
-        private readonly List<string> _errors = [];
-        private readonly System.Text.StringBuilder _everything = new();
-
-        public string Everything
-        {
-            get
-            {
-                lock (_errors)
-                    return _everything.ToString();
-            }
-        }
-
-        public void Add(string error)
-        {
-            lock (_errors)
-                _errors.Add(error);
-        }
-
-        public void AssertEmpty()
-        {
-            lock (_errors)
-                Assert.True(_errors.Count == 0, string.Join("\n", _errors));
-        }
-
-        public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException();
-
-        public ILogger CreateLogger(string categoryName) => this;
-
-        public void Dispose()
-        {
-        }
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(
-            LogLevel logLevel,
-            EventId eventId,
-            TState state,
-            Exception? exception,
-            Func<TState, Exception?, string> formatter)
-        {
-            string line = $"{formatter(state, exception)} {exception}";
-            lock (_errors)
-                _everything.AppendLine(line);
-            if (logLevel >= LogLevel.Error)
-                Add(line);
-        }
-    }
 }

@@ -1,6 +1,5 @@
 using AgentBudget.Simulation.Core;
 using AgentBudget.Simulation.Mutants;
-using Xunit.Abstractions;
 
 namespace AgentBudget.Simulation.Tests;
 

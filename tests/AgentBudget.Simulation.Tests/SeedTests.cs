@@ -1,6 +1,5 @@
 using System.Globalization;
 using AgentBudget.Simulation.Core;
-using Xunit.Abstractions;
 
 namespace AgentBudget.Simulation.Tests;
 

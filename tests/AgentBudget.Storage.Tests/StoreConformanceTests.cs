@@ -9,12 +9,13 @@ public abstract partial class StoreConformanceTests : IAsyncLifetime
 
     private protected ILedgerStore Store => _store ?? throw new InvalidOperationException("the store is not open");
 
-    public async Task InitializeAsync() => _store = await OpenAsync();
+    public async ValueTask InitializeAsync() => _store = await OpenAsync();
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         if (_store is not null) await _store.DisposeAsync();
         await CleanAsync();
+        GC.SuppressFinalize(this);
     }
 
     /// <summary>Opens an empty store.</summary>

@@ -9,7 +9,7 @@ using static AgentBudget.Storage.Tests.Appends;
 namespace AgentBudget.Storage.Tests;
 
 /// <summary>What the store's thread does when SQLite or the marker refuses.</summary>
-public sealed class StoreThreadTests : IAsyncLifetime, IAsyncDisposable
+public sealed class StoreThreadTests : IAsyncLifetime
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("agentbudget-thread-").FullName;
     private readonly StoreFolder _taken;
@@ -30,10 +30,10 @@ public sealed class StoreThreadTests : IAsyncLifetime, IAsyncDisposable
             _engine, new JournalTable(_engine, _tenants), _marker, _failures.Add, NullLogger.Instance);
     }
 
-    public async Task InitializeAsync() =>
+    public async ValueTask InitializeAsync() =>
         _epoch = await RunAsync(() => _thread.RunWrite(() => _tenants.Acquire(Tenant)));
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         _thread.Stop();
         await _thread.Ended.WaitAsync(Patience);
@@ -43,8 +43,6 @@ public sealed class StoreThreadTests : IAsyncLifetime, IAsyncDisposable
         _taken.Dispose();
         Directory.Delete(_folder, recursive: true);
     }
-
-    async ValueTask IAsyncDisposable.DisposeAsync() => await DisposeAsync();
 
     [Fact]
     public async Task The_thread_runs_in_short_slices_where_the_system_has_them()

@@ -1,5 +1,4 @@
 using System.Text;
-using AgentBudget.Rpc.Wire.Readable;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
 using Google.Protobuf.WellKnownTypes;
@@ -24,14 +23,8 @@ internal sealed class JsonMessages
     /// </param>
     internal JsonMessages(IEnumerable<FileDescriptor> files)
     {
-        // Of two types of one name the later stands: the ErrorInfo whose fields have the names that they have today.
         _types = TypeRegistry.FromFiles(
-        [
-            .. files,
-            ErrorDetailsReflection.Descriptor,
-            StatusReflection.Descriptor,
-            ErrorInfoReflection.Descriptor,
-        ]);
+            [.. files, ErrorDetailsReflection.Descriptor, StatusReflection.Descriptor]);
         _parser = new JsonParser(new JsonParser.Settings(DepthMax, _types));
         _formatter = new JsonFormatter(new JsonFormatter.Settings(formatDefaultValues: false, _types));
     }

@@ -87,7 +87,7 @@ public sealed class AccessPolicyTests
     public void Every_role_but_the_operators_has_its_lines_here() =>
         Assert.Equal(
             Enum.GetNames<Roles>().Except([nameof(Roles.None), nameof(Roles.Admin), nameof(Roles.Operator)]).Order(),
-            Lines.Select(line => (string)line[0]).Order());
+            Lines.Select(line => line.Data.Item1).Order());
 
     [Fact]
     public void An_auditor_changes_nothing()

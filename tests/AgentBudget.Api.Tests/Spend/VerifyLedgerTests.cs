@@ -17,7 +17,7 @@ using Outcome = AgentBudget.Ledger.Outcome;
 namespace AgentBudget.Api.Tests.Spend;
 
 /// <summary>Over a store whose pages come when the test says so.</summary>
-public sealed class VerifyLedgerTests : IAsyncLifetime, IAsyncDisposable
+public sealed class VerifyLedgerTests : IAsyncLifetime
 {
     private const string Tenant = "acme";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
@@ -38,21 +38,19 @@ public sealed class VerifyLedgerTests : IAsyncLifetime, IAsyncDisposable
         _verify = new VerifyLedger(context, _gated, _key);
     }
 
-    public async Task InitializeAsync()
+    public async ValueTask InitializeAsync()
     {
         await _host.StartAsync(CancellationToken.None);
         await ApplyAsync("first");
     }
 
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         await _host.DisposeAsync();
         await _store.DisposeAsync();
         _key.Dispose();
         Directory.Delete(_folder, recursive: true);
     }
-
-    async ValueTask IAsyncDisposable.DisposeAsync() => await DisposeAsync();
 
     [Fact]
     public async Task Turns_go_on_while_a_verification_waits_for_the_store()

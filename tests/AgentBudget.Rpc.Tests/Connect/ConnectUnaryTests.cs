@@ -6,6 +6,7 @@ using System.Text.Json;
 using AgentBudget.Rpc.Tests.Support;
 using Google.Protobuf;
 using Google.Rpc;
+using Microsoft.Extensions.Time.Testing;
 using RpcTest.V1;
 
 namespace AgentBudget.Rpc.Tests.Connect;
@@ -142,7 +143,7 @@ public sealed class ConnectUnaryTests
     [Fact]
     public async Task Error_details_are_there_for_programs_and_for_people()
     {
-        ErrorInfo info = new() { Type = "KEY_REUSED", Domain = "test" };
+        ErrorInfo info = new() { Reason = "KEY_REUSED", Domain = "test" };
         await using TestServer server = await TestServer.StartAsync(setup => setup.Echo =
             (_, _) => throw new RpcException(RpcStatusCode.AlreadyExists, "again", info));
         RawAnswer answer = await server.Raw.ConnectAsync(new EchoRequest().ToByteArray(), "application/proto");
@@ -229,7 +230,7 @@ public sealed class ConnectUnaryTests
     [Fact]
     public async Task A_timeout_is_a_deadline()
     {
-        ManualTime time = new();
+        FakeTimeProvider time = new();
         await using TestServer server = await TestServer.StartAsync(setup =>
         {
             setup.Time = time;
@@ -291,7 +292,7 @@ public sealed class ConnectUnaryTests
     [Fact]
     public async Task A_late_body_ends_its_call()
     {
-        ManualTime time = new();
+        FakeTimeProvider time = new();
         await using TestServer server = await TestServer.StartAsync(setup => setup.Time = time);
         using TcpClient socket = new();
         await socket.ConnectAsync(server.Rpc.HttpEndPoint!);

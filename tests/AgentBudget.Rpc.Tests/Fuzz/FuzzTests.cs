@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Net;
 using System.Text;
 using AgentBudget.Rpc.Tests.Support;
-using Xunit.Abstractions;
 
 namespace AgentBudget.Rpc.Tests.Fuzz;
 

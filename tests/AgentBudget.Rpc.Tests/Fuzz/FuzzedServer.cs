@@ -4,6 +4,7 @@ using AgentBudget.Rpc.Tests.Support;
 using AgentBudget.Rpc.Wire;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Logging;
 using RpcTest.V1;
 
 namespace AgentBudget.Rpc.Tests.Fuzz;
@@ -44,11 +45,11 @@ internal sealed class FuzzedServer
                 }));
         RpcServerOptions options = new() { MessageBytesMax = MessageBytesMax };
         JsonMessages json = new([EchoReflection.Descriptor]);
-        _state = new ServerState(options, json, guard: null, TimeProvider.System, Log);
+        _state = new ServerState(options, json, guard: null, TimeProvider.System, Log.CreateLogger("edge"));
         _application = new RpcApplication(_state, services, fallback: null, scopes: null!);
     }
 
-    internal CollectedLog Log { get; } = new();
+    internal CollectedLog Log { get; } = new(LogLevel.Warning);
 
     /// <summary>Handles a request to its end and returns what would leave.</summary>
     internal async Task<(int HttpStatus, string? GrpcStatus, byte[] Body)> HandleAsync(

@@ -1,11 +1,12 @@
 using AgentBudget.Rpc.Tests.Support;
+using Microsoft.Extensions.Time.Testing;
 using RpcTest.V1;
 
 namespace AgentBudget.Rpc.Tests.Grpc;
 
 public sealed class DeadlineTests
 {
-    private readonly ManualTime _time = new();
+    private readonly FakeTimeProvider _time = new();
 
     [Theory]
     [InlineData("1")]
@@ -41,7 +42,8 @@ public sealed class DeadlineTests
         });
         await server.Raw.GrpcAsync(RawClient.Frame(new EchoRequest()), ("grpc-timeout", "1500m"));
         Assert.Equal(TimeSpan.FromSeconds(1.5), remaining);
-        Assert.Equal((3600L * 1_000_000_000) + 1_500_000_000, deadlineUnixNanos);
+        TimeSpan deadline = _time.GetUtcNow().AddSeconds(1.5) - DateTimeOffset.UnixEpoch;
+        Assert.Equal(deadline.Ticks * TimeSpan.NanosecondsPerTick, deadlineUnixNanos);
     }
 
     [Fact]
@@ -148,7 +150,7 @@ public sealed class DeadlineTests
     [Fact]
     public async Task A_client_gives_up_at_its_deadline_when_the_server_does_not_answer()
     {
-        ManualTime clientTime = new();
+        FakeTimeProvider clientTime = new();
         TaskCompletionSource arrived = Waiting.NewSignal();
         TaskCompletionSource release = Waiting.NewSignal();
         await using TestServer server = await TestServer.StartAsync(setup =>

@@ -1,5 +1,6 @@
 using AgentBudget.Rpc.Tests.Support;
 using Google.Protobuf;
+using Microsoft.Extensions.Time.Testing;
 using RpcTest.V1;
 
 namespace AgentBudget.Rpc.Tests.Grpc;
@@ -112,7 +113,7 @@ public sealed class DuplexTests
     [Fact]
     public async Task A_deadline_ends_a_stream_whose_handler_waits_for_a_request()
     {
-        ManualTime time = new();
+        FakeTimeProvider time = new();
         TaskCompletionSource arrived = Waiting.NewSignal();
         await using TestServer server = await TestServer.StartAsync(setup =>
         {
@@ -188,7 +189,7 @@ public sealed class DuplexTests
     [Fact]
     public async Task A_message_that_stops_in_the_middle_is_late_but_a_pause_between_messages_is_not()
     {
-        ManualTime time = new();
+        FakeTimeProvider time = new();
         await using TestServer server = await TestServer.StartAsync(setup => setup.Time = time);
         HeldContent content = new();
         Task<RawAnswer> answer = server.Raw.GrpcAsync(RawClient.TalkPath, content);

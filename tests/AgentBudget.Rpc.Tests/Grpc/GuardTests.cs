@@ -1,4 +1,5 @@
 using AgentBudget.Rpc.Tests.Support;
+using Microsoft.Extensions.Time.Testing;
 using RpcTest.V1;
 
 namespace AgentBudget.Rpc.Tests.Grpc;
@@ -95,7 +96,7 @@ public sealed class GuardTests
     [Fact]
     public async Task A_stream_ends_within_five_seconds_of_its_callers_credential()
     {
-        ManualTime time = new();
+        FakeTimeProvider time = new();
         ReviewingGuard guard = new();
         await using TestServer server = await TestServer.StartAsync(setup =>
         {
@@ -123,7 +124,7 @@ public sealed class GuardTests
     [Fact]
     public async Task A_last_word_still_leaves_a_stream_whose_caller_was_refused()
     {
-        ManualTime time = new();
+        FakeTimeProvider time = new();
         ReviewingGuard guard = new() { Refusal = new RpcException(RpcStatusCode.Unauthenticated, "Revoked.") };
         await using TestServer server = await TestServer.StartAsync(setup =>
         {

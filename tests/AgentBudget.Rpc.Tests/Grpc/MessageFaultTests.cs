@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using AgentBudget.Rpc.Tests.Support;
 using Google.Protobuf;
+using Microsoft.Extensions.Time.Testing;
 using RpcTest.V1;
 
 namespace AgentBudget.Rpc.Tests.Grpc;
@@ -173,7 +174,7 @@ public sealed class MessageFaultTests
     [Fact]
     public async Task A_message_that_does_not_arrive_in_time_ends_its_call_and_no_other()
     {
-        ManualTime time = new();
+        FakeTimeProvider time = new();
         await using TestServer server = await TestServer.StartAsync(setup => setup.Time = time);
         HeldContent content = new();
         Task<RawAnswer> call = server.Raw.GrpcAsync(RawClient.EchoPath, content);

@@ -1,6 +1,7 @@
 using System.Net;
 using AgentBudget.Rpc.Tests.Support;
 using Google.Protobuf;
+using Microsoft.Extensions.Time.Testing;
 using RpcTest.V1;
 
 namespace AgentBudget.Rpc.Tests.Grpc;
@@ -176,7 +177,7 @@ public sealed class StreamingTests
     [Fact]
     public async Task A_stream_that_nobody_reads_is_reset_soon_after_its_deadline()
     {
-        ManualTime time = new();
+        FakeTimeProvider time = new();
         TaskCompletionSource ended = Waiting.NewSignal();
         await using TestServer server = await TestServer.StartAsync(setup =>
         {

@@ -3,6 +3,7 @@ using System.Text;
 using AgentBudget.Rpc.Server;
 using AgentBudget.Rpc.Tests.Support;
 using AgentBudget.Rpc.Wire;
+using Microsoft.Extensions.Time.Testing;
 using RpcTest.V1;
 
 namespace AgentBudget.Rpc.Tests.Hostile;
@@ -71,7 +72,7 @@ public sealed class HostileConnectionTests
         // As many as the budget keeps, and a tenth of a second's more; priorities, because nothing answers them.
         const int count = 2 * ControlBudget.UnitsKeptMax / ControlFrames.OtherUnits;
         const byte priority = 2;
-        ManualTime time = new();
+        FakeTimeProvider time = new();
         await using TestServer server = await TestServer.StartAsync(setup => setup.Time = time);
         await using RawHttp2 raw = await RawHttp2.ConnectAsync(server.GrpcAddress);
         long began = time.GetTimestamp();

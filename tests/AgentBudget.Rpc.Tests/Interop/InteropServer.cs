@@ -4,13 +4,14 @@ using Google.Protobuf;
 using Google.Protobuf.Reflection;
 using Grpc.Testing;
 using Microsoft.Extensions.Logging.Abstractions;
+using Xunit.Runner.InProc.SystemConsole;
 
 namespace AgentBudget.Rpc.Tests.Interop;
 
 /// <summary>
-/// Serves the interoperability cases to clients that are not ours, when this assembly is run as a program: writes the
-/// contract to a file, prints its ports as one line, and ends when its input does. As a program this assembly runs the
-/// hostile cases as well.
+/// Serves the interoperability cases to clients that are not ours, when this assembly is told to: writes the contract to
+/// a file, prints its ports as one line, and ends when its input does. It can be told to run the hostile cases as well;
+/// told anything else, it runs the tests.
 /// </summary>
 internal static class InteropServer
 {
@@ -29,9 +30,7 @@ internal static class InteropServer
             case ["interop-server", string contract]:
                 return await ServeAsync(contract);
             default:
-                await Console.Error.WriteLineAsync("Usage: AgentBudget.Rpc.Tests interop-server <file for the contract>"
-                    + " | hostile-server | hostile-attacker <http address> <gRPC address> <rate a second>");
-                return 2;
+                return await ConsoleRunner.Run(arguments);
         }
     }
 

@@ -3,6 +3,7 @@ using AgentBudget.Rpc.Server;
 using AgentBudget.Rpc.Tests.Support;
 using AgentBudget.Rpc.Wire;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.Time.Testing;
 
 namespace AgentBudget.Rpc.Tests.Server;
 
@@ -16,7 +17,7 @@ public sealed class PacedInputTests : IDisposable
     private static readonly byte[] Flood =
         [.. Opening, .. Enumerable.Repeat(RawHttp2.Frame(3, 0, 1, new byte[4]), Resets).SelectMany(one => one)];
 
-    private readonly ManualTime _time = new();
+    private readonly FakeTimeProvider _time = new();
     private readonly ControlBudget _budget;
     private readonly CancellationTokenSource _closed = new();
     private readonly TaskCompletionSource _serving = Waiting.NewSignal();

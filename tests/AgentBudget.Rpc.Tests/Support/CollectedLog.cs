@@ -1,37 +1,27 @@
-using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Testing;
 
 namespace AgentBudget.Rpc.Tests.Support;
 
-/// <summary>Keeps what was logged as a warning or worse.</summary>
-internal sealed class CollectedLog : ILoggerFactory, ILogger
+/// <summary>Keeps what was logged at a level or above it, of all categories.</summary>
+internal sealed class CollectedLog(LogLevel least) : ILoggerFactory
 {
-    private readonly ConcurrentQueue<string> _problems = [];
-
-    internal IReadOnlyCollection<string> Problems => _problems;
-
-    public void AddProvider(ILoggerProvider provider)
+    private readonly FakeLogCollector _collector = FakeLogCollector.Create(new FakeLogCollectorOptions
     {
-    }
+        FilteredLevels = Enum.GetValues<LogLevel>().Where(level => level >= least).ToHashSet(),
+    });
 
-    public ILogger CreateLogger(string categoryName) => this;
+    internal IReadOnlyList<string> Problems => Lines(LogLevel.Warning);
 
-    public IDisposable? BeginScope<TState>(TState state)
-        where TState : notnull => null;
+    internal IReadOnlyList<string> Lines(LogLevel atLeast) =>
+    [
+        .. _collector.GetSnapshot().Where(record => record.Level >= atLeast)
+            .Select(record => $"{record.Level} {record.Id.Id}: {record.Message} {record.Exception}"),
+    ];
 
-    public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Debug;
+    public ILogger CreateLogger(string categoryName) => new FakeLogger(_collector, categoryName);
 
-    public void Log<TState>(
-        LogLevel logLevel,
-        EventId eventId,
-        TState state,
-        Exception? exception,
-        Func<TState, Exception?, string> formatter)
-    {
-        string line = $"{logLevel} {eventId.Id}: {formatter(state, exception)} {exception}";
-        if (logLevel >= LogLevel.Warning)
-            _problems.Enqueue(line);
-    }
+    public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException();
 
     public void Dispose()
     {

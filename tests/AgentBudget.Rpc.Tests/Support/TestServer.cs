@@ -1,6 +1,7 @@
 using System.Net;
 using Google.Protobuf.Reflection;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
 using RpcTest.V1;
 
 namespace AgentBudget.Rpc.Tests.Support;
@@ -88,7 +89,7 @@ internal sealed class TestServer : IAsyncDisposable
 
     internal RpcServer Rpc { get; }
 
-    internal CollectedLog Log { get; } = new();
+    internal CollectedLog Log { get; } = new(LogLevel.Warning);
 
     internal RpcChannel Channel { get; private set; } = null!;
 

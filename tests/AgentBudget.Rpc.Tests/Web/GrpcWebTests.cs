@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using AgentBudget.Rpc.Tests.Support;
+using Microsoft.Extensions.Time.Testing;
 using RpcTest.V1;
 
 namespace AgentBudget.Rpc.Tests.Web;
@@ -119,7 +120,7 @@ public sealed class GrpcWebTests
     [Fact]
     public async Task A_deadline_is_heeded()
     {
-        ManualTime time = new();
+        FakeTimeProvider time = new();
         await using TestServer server = await TestServer.StartAsync(setup =>
         {
             setup.Time = time;
