@@ -3,11 +3,11 @@ using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 using AgentBudget.Silo.Hosting;
 using AgentBudget.Silo.Options;
 using Google.Protobuf;
-using Google.Protobuf.Reflection;
+using Grpc.Core;
+using Grpc.Net.Client;
 using Microsoft.Extensions.Logging;
 
 namespace AgentBudget.Silo.Tests;
@@ -21,9 +21,9 @@ internal sealed class TestSilo : IAsyncDisposable
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("agentbudget-silo-");
     private readonly ErrorLog _log = new();
-    private readonly List<RpcChannel> _channels = [];
+    private readonly List<GrpcChannel> _channels = [];
     private SiloHost? _host;
-    private RpcChannel? _channel;
+    private GrpcChannel? _channel;
 
     public string AdminKey { get; private set; } = "";
 
@@ -62,7 +62,7 @@ internal sealed class TestSilo : IAsyncDisposable
         SiloModel model = SiloModel.From(options.Over(more ?? new SiloOptions()));
         _host = await SiloHost.StartAsync(model, TimeProvider.System, _log, fault => _log.Add(fault.Message));
         AdminKey = (await File.ReadAllTextAsync(_host.Folder.AdminKeyFile)).Trim();
-        _channel = new RpcChannel(new Uri($"http://{_host.Grpc}"), TimeProvider.System);
+        _channel = Calls.ChannelTo(_host.Grpc);
         _channels.Add(_channel);
     }
 
@@ -75,7 +75,7 @@ internal sealed class TestSilo : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await StopAsync();
-        foreach (RpcChannel channel in _channels)
+        foreach (GrpcChannel channel in _channels)
             channel.Dispose();
         Http.Dispose();
         _folder.Delete(recursive: true);
@@ -128,29 +128,26 @@ internal sealed class TestSilo : IAsyncDisposable
             "GetBalance", new GetBalanceRequest { SessionToken = token })).Grains;
 
     /// <summary>Calls over gRPC, as the operator unless a bearer is named.</summary>
-    public async Task<TResponse> CallAsync<TRequest, TResponse>(
+    public Task<TResponse> CallAsync<TRequest, TResponse>(
         string method, TRequest request, string? bearer = null, IReadOnlyDictionary<string, string>? metadata = null)
         where TRequest : class, IMessage<TRequest>
         where TResponse : class, IMessage<TResponse> =>
-        await _channel!.UnaryAsync<TRequest, TResponse>(
-            MethodOf(method), request, OptionsOf(bearer, metadata), CancellationToken.None).WaitAsync(Patience);
+        _channel!.CallAsync<TRequest, TResponse>(method, request, bearer ?? AdminKey, metadata);
 
     public IAsyncEnumerable<WatchSpendResponse> WatchAsync(
         WatchSpendRequest request, CancellationToken stopping, string? bearer = null) =>
-        _channel!.ServerStreamingAsync<WatchSpendRequest, WatchSpendResponse>(
-            MethodOf("WatchSpend"), request, OptionsOf(bearer, null), stopping);
+        _channel!.WatchAsync(request, bearer ?? AdminKey, stopping);
 
     /// <summary>Opens a gateway's stream, as the operator unless a bearer is named.</summary>
-    public RpcDuplexCall<SpendRequest, SpendResponse> OpenSpend(string? bearer = null) =>
-        _channel!.OpenDuplex<SpendRequest, SpendResponse>(
-            MethodOf("Spend"), OptionsOf(bearer, null), CancellationToken.None);
+    public AsyncDuplexStreamingCall<SpendRequest, SpendResponse> OpenSpend(string? bearer = null) =>
+        _channel!.OpenSpend(bearer ?? AdminKey);
 
     /// <summary>Calls as JSON over HTTP/1.1.</summary>
     public async Task<(HttpStatusCode Status, JsonNode Body)> PostAsync(
         string method, JsonObject body, string? bearer = null, string? tenant = null)
     {
         using HttpRequestMessage message = new(
-            HttpMethod.Post, $"http://{_host!.Http}/{MethodOf(method).Service.FullName}/{method}");
+            HttpMethod.Post, $"http://{_host!.Http}/{Calls.MethodOf(method).Service.FullName}/{method}");
         message.Headers.Authorization = new AuthenticationHeaderValue("Bearer", bearer ?? AdminKey);
         if (tenant is not null)
             message.Headers.Add("agentbudget-tenant", tenant);
@@ -158,13 +155,6 @@ internal sealed class TestSilo : IAsyncDisposable
         using HttpResponseMessage response = await Http.SendAsync(message).WaitAsync(Patience);
         return (response.StatusCode, JsonNode.Parse(await response.Content.ReadAsStringAsync())!);
     }
-
-    public static MethodDescriptor MethodOf(string name) => Api.ApiServices.Descriptors
-        .SelectMany(service => service.Methods)
-        .Single(method => method.Name == name);
-
-    private RpcCallOptions OptionsOf(string? bearer, IReadOnlyDictionary<string, string>? metadata) =>
-        new() { BearerToken = bearer ?? AdminKey, Metadata = metadata };
 
     /// <summary>Keeps errors, so that a test that passed with one fails all the same.</summary>
     private sealed class ErrorLog : ILoggerFactory, ILogger

@@ -1,9 +1,10 @@
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 using AgentBudget.Rpc.Tests.Support;
 using AgentBudget.Silo.Options;
+using Grpc.Core;
+using Grpc.Net.Client;
 
 namespace AgentBudget.Silo.Tests;
 
@@ -16,19 +17,19 @@ public sealed class TlsTests : IDisposable
     public async Task The_tls_file_serves_callers_whose_certificate_leads_to_its_authorities()
     {
         await using TestSilo silo = await TestSilo.StartAsync(more: TlsFile());
-        using RpcChannel known = Channel(silo, _certificates.Client);
+        using GrpcChannel known = Channel(silo, _certificates.Client);
         using TestCertificates others = new();
 
         GetBalanceResponse balance = await CallAsync(silo, known);
-        using RpcChannel nobody = Channel(silo, client: null);
-        using RpcChannel stranger = Channel(silo, others.Client);
-        using RpcChannel server = Channel(silo, _certificates.Server);
+        using GrpcChannel nobody = Channel(silo, client: null);
+        using GrpcChannel stranger = Channel(silo, others.Client);
+        using GrpcChannel server = Channel(silo, _certificates.Server);
 
         Assert.Equal("tenants/acme", Assert.Single(balance.Grains).Grain);
-        foreach (RpcChannel refused in (RpcChannel[])[nobody, stranger, server])
+        foreach (GrpcChannel refused in (GrpcChannel[])[nobody, stranger, server])
         {
             RpcException fault = await Assert.ThrowsAsync<RpcException>(() => CallAsync(silo, refused));
-            Assert.Equal(RpcStatusCode.Unavailable, fault.StatusCode);
+            Assert.Equal(StatusCode.Unavailable, fault.StatusCode);
         }
     }
 
@@ -38,8 +39,8 @@ public sealed class TlsTests : IDisposable
         SiloOptions options = TlsFile() with { TlsClients = "optional" };
         await using TestSilo silo = await TestSilo.StartAsync(more: options);
         using TestCertificates others = new();
-        using RpcChannel nobody = Channel(silo, client: null);
-        using RpcChannel stranger = Channel(silo, others.Client);
+        using GrpcChannel nobody = Channel(silo, client: null);
+        using GrpcChannel stranger = Channel(silo, others.Client);
 
         Assert.Single((await CallAsync(silo, nobody)).Grains);
         await Assert.ThrowsAsync<RpcException>(() => CallAsync(silo, stranger));
@@ -126,13 +127,10 @@ public sealed class TlsTests : IDisposable
         return OptionsFile.Read(file);
     }
 
-    private RpcChannel Channel(TestSilo silo, X509Certificate2? client) =>
-        new(new Uri($"https://{silo.Host.Tls}"), TimeProvider.System, _certificates.ChannelOptions(client));
+    private GrpcChannel Channel(TestSilo silo, X509Certificate2? client) =>
+        Calls.ChannelTo(silo.Host.Tls!, _certificates, client);
 
-    private static Task<GetBalanceResponse> CallAsync(TestSilo silo, RpcChannel channel) =>
-        channel.UnaryAsync<GetBalanceRequest, GetBalanceResponse>(
-            TestSilo.MethodOf("GetBalance"),
-            new GetBalanceRequest { Grain = "tenants/acme" },
-            new RpcCallOptions { BearerToken = silo.AdminKey },
-            CancellationToken.None).WaitAsync(TestSilo.Patience);
+    private static Task<GetBalanceResponse> CallAsync(TestSilo silo, GrpcChannel channel) =>
+        channel.CallAsync<GetBalanceRequest, GetBalanceResponse>(
+            "GetBalance", new GetBalanceRequest { Grain = "tenants/acme" }, silo.AdminKey);
 }
