@@ -6,7 +6,6 @@ using System.Text;
 using System.Text.Json.Nodes;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Rpc.Tests.Support;
-using AgentBudget.Silo.Options;
 using Grpc.Core;
 using Grpc.Net.Client;
 using static AgentBudget.Silo.Tests.Identity;
@@ -272,17 +271,17 @@ public sealed class CertificateBindingTests : IDisposable
         },
     });
 
-    private SiloOptions Tls()
+    private Dictionary<string, string?> Tls()
     {
         _certificates.WriteTo(_folder.FullName);
         string FileOf(string name) => Path.Combine(_folder.FullName, name);
-        return new SiloOptions
+        return new Dictionary<string, string?>
         {
-            Tls = "127.0.0.1:0",
-            TlsCertificate = FileOf("silo.crt"),
-            TlsKey = FileOf("silo.key"),
-            TlsClients = "optional",
-            TlsClientCa = FileOf("clients.crt"),
+            ["tls:endPoint"] = "127.0.0.1:0",
+            ["tls:certificate"] = FileOf("silo.crt"),
+            ["tls:key"] = FileOf("silo.key"),
+            ["tls:clients"] = "optional",
+            ["tls:clientCa"] = FileOf("clients.crt"),
         };
     }
 }

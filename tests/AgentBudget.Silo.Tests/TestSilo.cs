@@ -39,7 +39,8 @@ internal sealed class TestSilo : IAsyncDisposable
 
     public string DataFolder => Path.Combine(_folder.FullName, "data");
 
-    public static async Task<TestSilo> StartAsync(string? catalog = Catalogs.Small, SiloOptions? more = null)
+    public static async Task<TestSilo> StartAsync(
+        string? catalog = Catalogs.Small, IReadOnlyDictionary<string, string?>? more = null)
     {
         TestSilo silo = new();
         await silo.StartAgainAsync(catalogPath: null, more);
@@ -49,17 +50,17 @@ internal sealed class TestSilo : IAsyncDisposable
     }
 
     /// <param name="catalogPath">A catalog to apply at the start.</param>
-    /// <param name="more">What these tests do not set themselves.</param>
-    public async Task StartAgainAsync(string? catalogPath = null, SiloOptions? more = null)
+    /// <param name="more">What these tests do not set themselves, by key.</param>
+    public async Task StartAgainAsync(string? catalogPath = null, IReadOnlyDictionary<string, string?>? more = null)
     {
-        SiloOptions options = new()
+        Dictionary<string, string?> settings = new(more ?? new Dictionary<string, string?>())
         {
-            Data = DataFolder,
-            Http = "127.0.0.1:0",
-            Grpc = "127.0.0.1:0",
-            Catalog = catalogPath,
+            ["data"] = DataFolder,
+            ["http"] = "127.0.0.1:0",
+            ["grpc"] = "127.0.0.1:0",
+            ["catalog"] = catalogPath,
         };
-        SiloModel model = SiloModel.From(options.Over(more ?? new SiloOptions()));
+        SiloModel model = SiloModel.From(SiloConfiguration.Read(file: null, settings));
         _host = await SiloHost.StartAsync(model, TimeProvider.System, _log, fault => _log.Add(fault.Message));
         AdminKey = (await File.ReadAllTextAsync(_host.Folder.AdminKeyFile)).Trim();
         _channel = Calls.ChannelTo(_host.Grpc);
