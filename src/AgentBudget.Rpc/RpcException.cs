@@ -6,7 +6,7 @@ namespace AgentBudget.Rpc;
 
 /// <summary>
 /// A call that ended in an error. A handler throws it to answer: code, message and details reach the caller in every
-/// protocol. <see cref="RpcChannel"/> throws it with what the server sent.
+/// protocol.
 /// </summary>
 /// <remarks>
 /// gRPC carries the details in one header, which clients bound. Details that do not fit it are left out there, and code

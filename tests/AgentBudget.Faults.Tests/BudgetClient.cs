@@ -1,7 +1,6 @@
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
-using Google.Protobuf;
-using Google.Protobuf.Reflection;
+using Grpc.Core;
+using Grpc.Net.Client;
 
 namespace AgentBudget.Faults.Tests;
 
@@ -10,39 +9,52 @@ internal sealed class BudgetClient : IDisposable
 {
     private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(20);
 
-    private readonly RpcChannel _channel;
-    private readonly RpcCallOptions _options;
+    private readonly GrpcChannel _channel;
+    private readonly BudgetService.BudgetServiceClient _budgets;
+    private readonly CatalogService.CatalogServiceClient _catalogs;
+    private readonly ReportService.ReportServiceClient _reports;
+    private readonly SessionService.SessionServiceClient _sessions;
+    private readonly SpendService.SpendServiceClient _spend;
+    private readonly Metadata _headers;
 
     public BudgetClient(SiloProcess silo)
     {
-        _channel = new RpcChannel(silo.GrpcAddress, TimeProvider.System);
-        _options = new RpcCallOptions { BearerToken = silo.AdminKey, Timeout = CallTimeout };
+        _channel = GrpcChannel.ForAddress(silo.GrpcAddress, new GrpcChannelOptions
+        {
+            HttpHandler = new SocketsHttpHandler { UseProxy = false, EnableMultipleHttp2Connections = true },
+            DisposeHttpClient = true,
+        });
+        _budgets = new(_channel);
+        _catalogs = new(_channel);
+        _reports = new(_channel);
+        _sessions = new(_channel);
+        _spend = new(_channel);
+        _headers = new() { { "authorization", $"Bearer {silo.AdminKey}" } };
     }
 
     public void Dispose() => _channel.Dispose();
 
-    public Task<ReserveTokensResponse> ReserveAsync(ReserveTokensRequest request) =>
-        CallAsync<ReserveTokensRequest, ReserveTokensResponse>(BudgetServiceReflection.Descriptor, request);
+    public async Task<ReserveTokensResponse> ReserveAsync(ReserveTokensRequest request) =>
+        await _budgets.ReserveTokensAsync(request, Options());
 
-    public Task<CommitTokensResponse> CommitAsync(CommitTokensRequest request) =>
-        CallAsync<CommitTokensRequest, CommitTokensResponse>(BudgetServiceReflection.Descriptor, request);
+    public async Task<CommitTokensResponse> CommitAsync(CommitTokensRequest request) =>
+        await _budgets.CommitTokensAsync(request, Options());
 
-    public Task<ReleaseTokensResponse> ReleaseAsync(ReleaseTokensRequest request) =>
-        CallAsync<ReleaseTokensRequest, ReleaseTokensResponse>(BudgetServiceReflection.Descriptor, request);
+    public async Task<ReleaseTokensResponse> ReleaseAsync(ReleaseTokensRequest request) =>
+        await _budgets.ReleaseTokensAsync(request, Options());
 
-    public Task<GetBalanceResponse> GetBalanceAsync(GetBalanceRequest request) =>
-        CallAsync<GetBalanceRequest, GetBalanceResponse>(BudgetServiceReflection.Descriptor, request);
+    public async Task<GetBalanceResponse> GetBalanceAsync(GetBalanceRequest request) =>
+        await _budgets.GetBalanceAsync(request, Options());
 
-    public Task<ApplyCatalogResponse> ApplyCatalogAsync(string document) =>
-        CallAsync<ApplyCatalogRequest, ApplyCatalogResponse>(
-            CatalogServiceReflection.Descriptor,
-            new ApplyCatalogRequest { RequestId = "catalog", Document = document });
+    public async Task<ApplyCatalogResponse> ApplyCatalogAsync(string document) =>
+        await _catalogs.ApplyCatalogAsync(
+            new ApplyCatalogRequest { RequestId = "catalog", Document = document }, Options());
 
-    public Task<OpenSessionResponse> OpenSessionAsync(OpenSessionRequest request) =>
-        CallAsync<OpenSessionRequest, OpenSessionResponse>(SessionServiceReflection.Descriptor, request);
+    public async Task<OpenSessionResponse> OpenSessionAsync(OpenSessionRequest request) =>
+        await _sessions.OpenSessionAsync(request, Options());
 
-    public Task<GetChargebackResponse> GetChargebackAsync(GetChargebackRequest request) =>
-        CallAsync<GetChargebackRequest, GetChargebackResponse>(ReportServiceReflection.Descriptor, request);
+    public async Task<GetChargebackResponse> GetChargebackAsync(GetChargebackRequest request) =>
+        await _reports.GetChargebackAsync(request, Options());
 
     /// <summary>The whole ledger, page by page.</summary>
     public async Task<List<LedgerEvent>> ListEntriesAsync()
@@ -51,8 +63,7 @@ internal sealed class BudgetClient : IDisposable
         var request = new ListEntriesRequest { PageSize = 1000 };
         do
         {
-            var page =
-                await CallAsync<ListEntriesRequest, ListEntriesResponse>(SpendServiceReflection.Descriptor, request);
+            var page = await _spend.ListEntriesAsync(request, Options());
             entries.AddRange(page.Entries);
             request.PageToken = page.NextPageToken;
         }
@@ -60,11 +71,5 @@ internal sealed class BudgetClient : IDisposable
         return entries;
     }
 
-    private Task<TResponse> CallAsync<TRequest, TResponse>(FileDescriptor file, TRequest request)
-        where TRequest : class, IMessage<TRequest>
-        where TResponse : class, IMessage<TResponse>
-    {
-        var method = file.Services[0].Methods.Single(candidate => candidate.InputType.ClrType == typeof(TRequest));
-        return _channel.UnaryAsync<TRequest, TResponse>(method, request, _options, CancellationToken.None);
-    }
+    private CallOptions Options() => new(_headers, TimeProvider.System.GetUtcNow().UtcDateTime + CallTimeout);
 }

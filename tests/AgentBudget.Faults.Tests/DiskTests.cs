@@ -1,5 +1,5 @@
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
+using Grpc.Core;
 
 namespace AgentBudget.Faults.Tests;
 
@@ -86,7 +86,7 @@ public sealed class DiskTests(ITestOutputHelper output)
             {
                 return await client.GetBalanceAsync(new GetBalanceRequest { Grain = Accounts.Agent });
             }
-            catch (RpcException exception) when (exception.StatusCode == RpcStatusCode.Unavailable)
+            catch (RpcException exception) when (exception.StatusCode == StatusCode.Unavailable)
             {
                 if (patience.IsCancellationRequested) throw;
                 await Task.Delay(PollInterval);

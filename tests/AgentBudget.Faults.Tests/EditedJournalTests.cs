@@ -1,7 +1,7 @@
 using System.Text;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 using Google.Rpc;
+using Grpc.Core;
 
 namespace AgentBudget.Faults.Tests;
 
@@ -31,11 +31,11 @@ public sealed class EditedJournalTests
         await silo.StartAsync();
         var exception = await Assert.ThrowsAsync<RpcException>(
             () => client.GetBalanceAsync(new GetBalanceRequest { Grain = Accounts.Agent }));
-        Assert.Equal(RpcStatusCode.DataLoss, exception.StatusCode);
-        Assert.Equal("JOURNAL_DAMAGED", exception.GetDetail<ErrorInfo>()?.Reason);
+        Assert.Equal(StatusCode.DataLoss, exception.StatusCode);
+        Assert.Equal("JOURNAL_DAMAGED", exception.GetRpcStatus()?.GetDetail<ErrorInfo>()?.Reason);
         Assert.Matches("[0-9]", exception.Message); // The place.
         var refused = await Assert.ThrowsAsync<RpcException>(() => load.AskAsync(diary.ReadIntents()[0]));
-        Assert.Equal(RpcStatusCode.DataLoss, refused.StatusCode);
+        Assert.Equal(StatusCode.DataLoss, refused.StatusCode);
     }
 
     private static void EditOneByte(string path, string text)

@@ -1,7 +1,7 @@
 using System.Globalization;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 using Google.Rpc;
+using Grpc.Core;
 
 namespace AgentBudget.Faults.Tests;
 
@@ -136,7 +136,7 @@ internal sealed class Load : IDisposable
 
     // The answer is open: the call is repeated. Anything else is an answer, and none of this load expects.
     private static bool IsOutcomeOpen(RpcException exception) =>
-        exception.StatusCode is RpcStatusCode.Unavailable or RpcStatusCode.DeadlineExceeded;
+        exception.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded;
 
     private async Task RunAsync(int client)
     {
@@ -177,13 +177,12 @@ internal sealed class Load : IDisposable
             }
             catch (RpcException exception) when (IsOutcomeOpen(exception))
             {
-                RefusalOf(exception.GetDetail<ErrorInfo>()?.Reason ?? exception.Message).TrySetResult();
+                RefusalOf(exception.GetRpcStatus()?.GetDetail<ErrorInfo>()?.Reason ?? exception.Message).TrySetResult();
                 await Task.Delay(RetryPause);
             }
         }
     }
 
-    // The compiled google.rpc messages are of an edition that calls the field "reason" still "type".
     private TaskCompletionSource RefusalOf(string reason)
     {
         lock (_lock)

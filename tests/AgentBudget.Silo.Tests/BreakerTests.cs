@@ -1,5 +1,5 @@
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
+using Grpc.Core;
 
 namespace AgentBudget.Silo.Tests;
 
@@ -47,8 +47,8 @@ public sealed class BreakerTests
         ResumeSessionResponse resumed = await ResumeAsync(silo, opened.Session.Session_, null);
 
         Assert.Equal(Session.Types.State.Suspended, suspended.Session.State);
-        Assert.Equal(RpcStatusCode.FailedPrecondition, twice.StatusCode);
-        Assert.Equal(RpcStatusCode.PermissionDenied, itself.StatusCode);
+        Assert.Equal(StatusCode.FailedPrecondition, twice.StatusCode);
+        Assert.Equal(StatusCode.PermissionDenied, itself.StatusCode);
         Assert.Equal(Reason.SessionSuspended, denied.Denial.Reason);
         Assert.Equal(Session.Types.State.Open, resumed.Session.State);
         Assert.Equal(Decision.Allow, (await silo.ReserveAsync(opened.SessionToken, "r2")).Decision);

@@ -5,10 +5,9 @@ using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json.Nodes;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 using AgentBudget.Rpc.Tests.Support;
-using AgentBudget.Silo.Options;
-using Google.Protobuf;
+using Grpc.Core;
+using Grpc.Net.Client;
 using static AgentBudget.Silo.Tests.Identity;
 
 namespace AgentBudget.Silo.Tests;
@@ -29,21 +28,21 @@ public sealed class CertificateBindingTests : IDisposable
     {
         await using TestSilo silo = await TestSilo.StartAsync(Identity.Catalog, Tls());
         CreateCredentialResponse made = await BoundAsync(silo);
-        using RpcChannel own = Channel(silo, _certificates.Client);
-        using RpcChannel none = Channel(silo, null);
-        using RpcChannel thief = Channel(silo, _thief);
+        using GrpcChannel own = Channel(silo, _certificates.Client);
+        using GrpcChannel none = Channel(silo, null);
+        using GrpcChannel thief = Channel(silo, _thief);
 
         Assert.Equal(Thumbprint, made.Credential.CertificateSha256);
         Assert.Equal("agents/writer", (await OpenAsync(own, made.Secret)).Session.Agent);
         RpcException wrong =
-            await RefusedAsync(RpcStatusCode.Unauthenticated, () => OpenAsync(own, made.Secret[..^2] + "AA"));
+            await RefusedAsync(StatusCode.Unauthenticated, () => OpenAsync(own, made.Secret[..^2] + "AA"));
         foreach (Func<Task> elsewhere in new Func<Task>[]
         {
             () => OpenAsync(none, made.Secret), () => OpenAsync(thief, made.Secret),
             () => silo.OpenAsync(made.Secret, ""),
         })
         {
-            RpcException refused = await RefusedAsync(RpcStatusCode.Unauthenticated, elsewhere);
+            RpcException refused = await RefusedAsync(StatusCode.Unauthenticated, elsewhere);
             Assert.Equal(wrong.Status, refused.Status);
         }
 
@@ -61,8 +60,8 @@ public sealed class CertificateBindingTests : IDisposable
     {
         await using TestSilo silo = await TestSilo.StartAsync(Identity.Catalog, Tls());
         CreateCredentialResponse made = await BoundAsync(silo);
-        using RpcChannel own = Channel(silo, _certificates.Client);
-        using RpcChannel thief = Channel(silo, _thief);
+        using GrpcChannel own = Channel(silo, _certificates.Client);
+        using GrpcChannel thief = Channel(silo, _thief);
         using HttpClient http = Http(_certificates.Client);
         using HttpClient thiefs = Http(_thief);
 
@@ -74,8 +73,8 @@ public sealed class CertificateBindingTests : IDisposable
         Assert.Equal(Thumbprint, (string)claims["cnf"]!["x5t#S256"]!);
         Assert.Equal("invalid_client", (string)(await TokenAsync(silo, thiefs, made))["error"]!);
         await OpenAsync(own, token);
-        await RefusedAsync(RpcStatusCode.Unauthenticated, () => OpenAsync(thief, token));
-        await RefusedAsync(RpcStatusCode.Unauthenticated, () => silo.OpenAsync(token, ""));
+        await RefusedAsync(StatusCode.Unauthenticated, () => OpenAsync(thief, token));
+        await RefusedAsync(StatusCode.Unauthenticated, () => silo.OpenAsync(token, ""));
         JsonNode metadata = JsonNode.Parse(await http.GetStringAsync(
             new Uri($"https://{silo.Host.Tls}/.well-known/oauth-authorization-server")))!;
         Assert.True((bool)metadata["tls_client_certificate_bound_access_tokens"]!);
@@ -85,12 +84,12 @@ public sealed class CertificateBindingTests : IDisposable
     public async Task A_session_that_is_opened_so_spends_from_its_certificate_alone()
     {
         await using TestSilo silo = await TestSilo.StartAsync(Identity.Catalog, Tls());
-        using RpcChannel own = Channel(silo, _certificates.Client);
-        using RpcChannel thief = Channel(silo, _thief);
+        using GrpcChannel own = Channel(silo, _certificates.Client);
+        using GrpcChannel thief = Channel(silo, _thief);
         RpcException none = await RefusedAsync(
-            RpcStatusCode.InvalidArgument,
+            StatusCode.InvalidArgument,
             () => silo.CallAsync<OpenSessionRequest, OpenSessionResponse>("OpenSession", Constrained()));
-        Assert.Contains("this connection shows none", none.Message, StringComparison.Ordinal);
+        Assert.Contains("this connection shows none", none.Status.Detail, StringComparison.Ordinal);
 
         OpenSessionResponse opened = await OpenAsync(own, silo.AdminKey, Constrained());
         OpenSessionResponse child = await OpenAsync(
@@ -104,7 +103,7 @@ public sealed class CertificateBindingTests : IDisposable
         Assert.Equal(opened.Session.Confirmation, child.Session.Confirmation);
         string forged = opened.SessionToken[..^4] + "AAAA";
         RpcException expected =
-            await RefusedAsync(RpcStatusCode.Unauthenticated, () => ReserveAsync(own, silo.AdminKey, forged));
+            await RefusedAsync(StatusCode.Unauthenticated, () => ReserveAsync(own, silo.AdminKey, forged));
         foreach (string token in new[] { opened.SessionToken, child.SessionToken, renewed.SessionToken })
         {
             ReserveTokensResponse held = await ReserveAsync(own, silo.AdminKey, token);
@@ -120,7 +119,7 @@ public sealed class CertificateBindingTests : IDisposable
                     "OpenSession", new OpenSessionRequest { RequestId = NextId(), ParentSessionToken = token }),
             })
             {
-                RpcException refused = await RefusedAsync(RpcStatusCode.Unauthenticated, elsewhere);
+                RpcException refused = await RefusedAsync(StatusCode.Unauthenticated, elsewhere);
                 Assert.Equal(expected.Status, refused.Status);
             }
         }
@@ -130,14 +129,14 @@ public sealed class CertificateBindingTests : IDisposable
     public async Task A_stream_spends_for_a_bound_session_from_its_certificate_alone()
     {
         await using TestSilo silo = await TestSilo.StartAsync(Identity.Catalog, Tls());
-        using RpcChannel own = Channel(silo, _certificates.Client);
-        using RpcChannel thief = Channel(silo, _thief);
+        using GrpcChannel own = Channel(silo, _certificates.Client);
+        using GrpcChannel thief = Channel(silo, _thief);
         OpenSessionResponse opened = await OpenAsync(own, silo.AdminKey, Constrained());
         OpenSessionResponse free = await silo.OpenAsync(silo.AdminKey, "agents/writer");
 
         Assert.Equal([0, 0], (IEnumerable<int>)await ItemsAsync(silo, own, opened.SessionToken, free.SessionToken));
         Assert.Equal(
-            [(int)RpcStatusCode.Unauthenticated, 0],
+            [(int)StatusCode.Unauthenticated, 0],
             (IEnumerable<int>)await ItemsAsync(silo, thief, opened.SessionToken, free.SessionToken));
     }
 
@@ -149,7 +148,7 @@ public sealed class CertificateBindingTests : IDisposable
         CreateCredentialResponse used = await silo.CreateAsync(Role.Agent, "agents/writer");
         CreateCredentialResponse unused = await silo.CreateAsync(Role.Agent, "agents/writer");
         OpenSessionResponse opened = await silo.OpenAsync(silo.AdminKey, "agents/writer");
-        using RpcChannel certified = Channel(silo, _certificates.Client);
+        using GrpcChannel certified = Channel(silo, _certificates.Client);
         await silo.SpendAsync(shared.Secret, opened.SessionToken);
         await ReserveAsync(certified, shared.Secret, opened.SessionToken);
         await silo.SpendAsync(used.Secret, opened.SessionToken);
@@ -192,16 +191,14 @@ public sealed class CertificateBindingTests : IDisposable
     };
 
     // The status of each item that reserves with one of the tokens.
-    private static async Task<int[]> ItemsAsync(TestSilo silo, RpcChannel channel, params string[] tokens)
+    private static async Task<int[]> ItemsAsync(TestSilo silo, GrpcChannel channel, params string[] tokens)
     {
-        await using RpcDuplexCall<SpendRequest, SpendResponse> stream =
-            channel.OpenDuplex<SpendRequest, SpendResponse>(
-                TestSilo.MethodOf("Spend"), new RpcCallOptions { BearerToken = silo.AdminKey }, CancellationToken.None);
+        using AsyncDuplexStreamingCall<SpendRequest, SpendResponse> stream = channel.OpenSpend(silo.AdminKey);
         List<int> codes = [];
         foreach (string token in tokens)
         {
-            await stream.WriteAsync(new SpendRequest { Reserve = Reserve(token) });
-            SpendResponse? answer = await stream.ReadAsync().AsTask().WaitAsync(TestSilo.Patience);
+            await stream.RequestStream.WriteAsync(new SpendRequest { Reserve = Reserve(token) });
+            SpendResponse? answer = await stream.NextAsync();
             codes.Add(answer!.Status?.Code ?? 0);
         }
 
@@ -216,13 +213,12 @@ public sealed class CertificateBindingTests : IDisposable
         Estimate = new TokenEstimate { InputTokens = 1000 },
     };
 
-    private static Task<ReserveTokensResponse> ReserveAsync(RpcChannel channel, string bearer, string token) =>
-        CallAsync<ReserveTokensRequest, ReserveTokensResponse>(channel, "ReserveTokens", Reserve(token), bearer);
+    private static Task<ReserveTokensResponse> ReserveAsync(GrpcChannel channel, string bearer, string token) =>
+        channel.CallAsync<ReserveTokensRequest, ReserveTokensResponse>("ReserveTokens", Reserve(token), bearer);
 
     private static Task<OpenSessionResponse> OpenAsync(
-        RpcChannel channel, string bearer, OpenSessionRequest? request = null) =>
-        CallAsync<OpenSessionRequest, OpenSessionResponse>(
-            channel,
+        GrpcChannel channel, string bearer, OpenSessionRequest? request = null) =>
+        channel.CallAsync<OpenSessionRequest, OpenSessionResponse>(
             "OpenSession",
             request ?? new OpenSessionRequest
             {
@@ -231,16 +227,6 @@ public sealed class CertificateBindingTests : IDisposable
                 Unattended = true,
             },
             bearer);
-
-    private static async Task<TResponse> CallAsync<TRequest, TResponse>(
-        RpcChannel channel, string method, TRequest request, string bearer)
-        where TRequest : class, IMessage<TRequest>
-        where TResponse : class, IMessage<TResponse> =>
-        await channel.UnaryAsync<TRequest, TResponse>(
-            TestSilo.MethodOf(method),
-            request,
-            new RpcCallOptions { BearerToken = bearer },
-            CancellationToken.None).WaitAsync(TestSilo.Patience);
 
     private static Task<GetAccessReviewResponse> ReviewAsync(TestSilo silo) =>
         silo.CallAsync<GetAccessReviewRequest, GetAccessReviewResponse>("GetAccessReview", new());
@@ -268,8 +254,8 @@ public sealed class CertificateBindingTests : IDisposable
                 CertificateSha256 = Thumbprint,
             });
 
-    private RpcChannel Channel(TestSilo silo, X509Certificate2? client) =>
-        new(new Uri($"https://{silo.Host.Tls}"), TimeProvider.System, _certificates.ChannelOptions(client));
+    private GrpcChannel Channel(TestSilo silo, X509Certificate2? client) =>
+        Calls.ChannelTo(silo.Host.Tls!, _certificates, client);
 
     private HttpClient Http(X509Certificate2 client) => new(new SocketsHttpHandler
     {
@@ -285,17 +271,17 @@ public sealed class CertificateBindingTests : IDisposable
         },
     });
 
-    private SiloOptions Tls()
+    private Dictionary<string, string?> Tls()
     {
         _certificates.WriteTo(_folder.FullName);
         string FileOf(string name) => Path.Combine(_folder.FullName, name);
-        return new SiloOptions
+        return new Dictionary<string, string?>
         {
-            Tls = "127.0.0.1:0",
-            TlsCertificate = FileOf("silo.crt"),
-            TlsKey = FileOf("silo.key"),
-            TlsClients = "optional",
-            TlsClientCa = FileOf("clients.crt"),
+            ["tls:endPoint"] = "127.0.0.1:0",
+            ["tls:certificate"] = FileOf("silo.crt"),
+            ["tls:key"] = FileOf("silo.key"),
+            ["tls:clients"] = "optional",
+            ["tls:clientCa"] = FileOf("clients.crt"),
         };
     }
 }

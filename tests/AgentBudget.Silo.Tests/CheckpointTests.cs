@@ -2,10 +2,10 @@ using System.Net;
 using System.Text.Json.Nodes;
 using AgentBudget.Identity;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 using AgentBudget.Silo.Options;
 using AgentBudget.Silo.Verify;
 using AgentBudget.Storage;
+using Grpc.Core;
 using Microsoft.Data.Sqlite;
 
 namespace AgentBudget.Silo.Tests;
@@ -88,7 +88,8 @@ public sealed class CheckpointTests
                     "VerifyLedger", new VerifyLedgerRequest(), auditor, Tenant(tenants[index])));
         }
 
-        Assert.Equal((RpcStatusCode.NotFound, refused[1].Message), (refused[0].StatusCode, refused[0].Message));
+        Assert.Equal(
+            (StatusCode.NotFound, refused[1].Status.Detail), (refused[0].StatusCode, refused[0].Status.Detail));
     }
 
     [Fact]
@@ -103,17 +104,17 @@ public sealed class CheckpointTests
             })
         {
             RpcException refused = await Identity.RefusedAsync(
-                RpcStatusCode.InvalidArgument,
+                StatusCode.InvalidArgument,
                 () => silo.CallAsync<VerifyLedgerRequest, VerifyLedgerResponse>("VerifyLedger", request));
-            Assert.Contains(sentence, refused.Message, StringComparison.Ordinal);
+            Assert.Contains(sentence, refused.Status.Detail, StringComparison.Ordinal);
         }
 
         await SpendAsync(silo);
         VerifyLedgerRequest early = new() { LastSequence = 1, Checkpoints = { (await CheckpointAsync(silo)).Signed } };
         RpcException after = await Identity.RefusedAsync(
-            RpcStatusCode.InvalidArgument,
+            StatusCode.InvalidArgument,
             () => silo.CallAsync<VerifyLedgerRequest, VerifyLedgerResponse>("VerifyLedger", early));
-        Assert.Contains("must not be after last_sequence", after.Message, StringComparison.Ordinal);
+        Assert.Contains("must not be after last_sequence", after.Status.Detail, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,5 +1,5 @@
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
+using Grpc.Core;
 using static AgentBudget.Silo.Tests.Identity;
 
 namespace AgentBudget.Silo.Tests;
@@ -42,7 +42,7 @@ public sealed class CredentialTests
         RevokeCredentialResponse revoked = await silo.RevokeAsync(old.Credential.Credential_);
 
         Assert.Equal(Credential.Types.State.Revoked, revoked.Credential.State);
-        await RefusedAsync(RpcStatusCode.Unauthenticated, () => silo.OpenAsync(old.Secret, "agents/writer"));
+        await RefusedAsync(StatusCode.Unauthenticated, () => silo.OpenAsync(old.Secret, "agents/writer"));
         await silo.OpenAsync(fresh.Secret, "agents/writer");
         Assert.Equal(revoked, await silo.RevokeAsync(old.Credential.Credential_));
     }
@@ -61,7 +61,7 @@ public sealed class CredentialTests
 
         Assert.Equal(Decision.Allow, (await silo.SpendAsync(live.Secret, opened.SessionToken)).Decision);
         await RefusedAsync(
-            RpcStatusCode.Unauthenticated, () => silo.SpendAsync(ended.Secret, opened.SessionToken));
+            StatusCode.Unauthenticated, () => silo.SpendAsync(ended.Secret, opened.SessionToken));
     }
 
     [Fact]
@@ -85,7 +85,7 @@ public sealed class CredentialTests
         foreach (string bearer in presented)
         {
             refused.Add(await RefusedAsync(
-                RpcStatusCode.Unauthenticated, () => silo.SpendAsync(bearer, "not looked at")));
+                StatusCode.Unauthenticated, () => silo.SpendAsync(bearer, "not looked at")));
         }
 
         Assert.All(refused, error => Assert.Equal(refused[0].Status, error.Status));
@@ -101,11 +101,11 @@ public sealed class CredentialTests
 
         Assert.Equal(Decision.Allow, (await silo.SpendAsync(gateway, first.SessionToken)).Decision);
         Assert.Equal(Decision.Allow, (await silo.SpendAsync(gateway, second.SessionToken)).Decision);
-        await RefusedAsync(RpcStatusCode.PermissionDenied, () => silo.OpenAsync(gateway, "agents/writer"));
+        await RefusedAsync(StatusCode.PermissionDenied, () => silo.OpenAsync(gateway, "agents/writer"));
         RpcException named = await RefusedAsync(
-            RpcStatusCode.NotFound, () => GetSessionAsync(silo, gateway, first.Session.Session_));
+            StatusCode.NotFound, () => GetSessionAsync(silo, gateway, first.Session.Session_));
         RpcException absent = await RefusedAsync(
-            RpcStatusCode.NotFound, () => GetSessionAsync(silo, gateway, "sessions/s99999"));
+            StatusCode.NotFound, () => GetSessionAsync(silo, gateway, "sessions/s99999"));
         Assert.Equal(absent.Status, named.Status);
     }
 
@@ -118,15 +118,15 @@ public sealed class CredentialTests
         OpenSessionResponse other = await silo.OpenAsync(silo.AdminKey, "agents/sibling");
 
         RpcException foreignAgent =
-            await RefusedAsync(RpcStatusCode.NotFound, () => silo.OpenAsync(writer, "agents/sibling"));
+            await RefusedAsync(StatusCode.NotFound, () => silo.OpenAsync(writer, "agents/sibling"));
         RpcException absentAgent =
-            await RefusedAsync(RpcStatusCode.NotFound, () => silo.OpenAsync(writer, "agents/nobody"));
+            await RefusedAsync(StatusCode.NotFound, () => silo.OpenAsync(writer, "agents/nobody"));
         RpcException foreignSession = await RefusedAsync(
-            RpcStatusCode.NotFound, () => GetSessionAsync(silo, writer, other.Session.Session_));
+            StatusCode.NotFound, () => GetSessionAsync(silo, writer, other.Session.Session_));
         RpcException absentSession =
-            await RefusedAsync(RpcStatusCode.NotFound, () => GetSessionAsync(silo, writer, "sessions/s99999"));
+            await RefusedAsync(StatusCode.NotFound, () => GetSessionAsync(silo, writer, "sessions/s99999"));
         RpcException foreignToken =
-            await RefusedAsync(RpcStatusCode.NotFound, () => silo.SpendAsync(writer, other.SessionToken));
+            await RefusedAsync(StatusCode.NotFound, () => silo.SpendAsync(writer, other.SessionToken));
 
         Assert.Equal(absentAgent.Status, foreignAgent.Status);
         Assert.Equal(absentSession.Status, foreignSession.Status);
@@ -155,12 +155,12 @@ public sealed class CredentialTests
 
         Assert.Equal(Session.Types.State.Revoked, (await RevokeAsync(own.Session.Session_)).Session.State);
         RpcException notMine =
-            await RefusedAsync(RpcStatusCode.NotFound, () => RevokeAsync(foreign.Session.Session_));
-        RpcException notThere = await RefusedAsync(RpcStatusCode.NotFound, () => RevokeAsync("sessions/s99999"));
+            await RefusedAsync(StatusCode.NotFound, () => RevokeAsync(foreign.Session.Session_));
+        RpcException notThere = await RefusedAsync(StatusCode.NotFound, () => RevokeAsync("sessions/s99999"));
         Assert.Equal(notThere.Status, notMine.Status);
         Assert.Equal("useCases/promo", Assert.Single((await BalanceAsync("useCases/promo")).Grains).Grain);
-        RpcException foreignGrain = await RefusedAsync(RpcStatusCode.NotFound, () => BalanceAsync("useCases/leads"));
-        RpcException absentGrain = await RefusedAsync(RpcStatusCode.NotFound, () => BalanceAsync("useCases/none"));
+        RpcException foreignGrain = await RefusedAsync(StatusCode.NotFound, () => BalanceAsync("useCases/leads"));
+        RpcException absentGrain = await RefusedAsync(StatusCode.NotFound, () => BalanceAsync("useCases/none"));
         Assert.Equal(absentGrain.Status, foreignGrain.Status);
 
         ListEntriesResponse entries = await silo.CallAsync<ListEntriesRequest, ListEntriesResponse>(
@@ -198,10 +198,10 @@ public sealed class CredentialTests
             new Dictionary<string, string> { ["agentbudget-tenant"] = tenant });
 
         Assert.Equal("other", (await CatalogAsync("other")).Catalog.Tenant);
-        RpcException foreign = await RefusedAsync(RpcStatusCode.NotFound, () => CatalogAsync("acme"));
-        RpcException absent = await RefusedAsync(RpcStatusCode.NotFound, () => CatalogAsync("nowhere"));
+        RpcException foreign = await RefusedAsync(StatusCode.NotFound, () => CatalogAsync("acme"));
+        RpcException absent = await RefusedAsync(StatusCode.NotFound, () => CatalogAsync("nowhere"));
         Assert.Equal(absent.Status, foreign.Status);
-        await RefusedAsync(RpcStatusCode.NotFound, () => silo.SpendAsync(admin.Secret, opened.SessionToken));
+        await RefusedAsync(StatusCode.NotFound, () => silo.SpendAsync(admin.Secret, opened.SessionToken));
     }
 
     [Fact]
@@ -218,7 +218,7 @@ public sealed class CredentialTests
 
         Assert.Equal([opened.Session.Session_], ended.Sessions);
         Assert.Equal([made.Credential.Credential_], ended.Credentials);
-        await RefusedAsync(RpcStatusCode.Unauthenticated, () => silo.OpenAsync(made.Secret, "agents/writer"));
+        await RefusedAsync(StatusCode.Unauthenticated, () => silo.OpenAsync(made.Secret, "agents/writer"));
         await silo.OpenAsync(sibling, "agents/sibling");
     }
 

@@ -1,5 +1,5 @@
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
+using Grpc.Core;
 using static AgentBudget.Silo.Tests.Identity;
 
 namespace AgentBudget.Silo.Tests;
@@ -37,7 +37,7 @@ public sealed class DecommissionTests
             "DecommissionAgent",
             new DecommissionAgentRequest { RequestId = NextId(), Agent = "agents/writer", Reason = "gone" });
         ReserveTokensResponse next = await silo.SpendAsync(silo.AdminKey, inFlight[0].Token);
-        await RefusedAsync(RpcStatusCode.Unauthenticated, () => silo.SpendAsync(secret, inFlight[0].Token));
+        await RefusedAsync(StatusCode.Unauthenticated, () => silo.SpendAsync(secret, inFlight[0].Token));
         CommitTokensResponse[] settled = await Task.WhenAll(
             inFlight.Select(call => silo.CommitAsync(call.Token, NextId(), call.Reservation, 1000)));
         await CountAsync(granted, CallsAfter, "the sibling's calls after");

@@ -2,9 +2,9 @@ using System.Net;
 using System.Text.Json.Nodes;
 using AgentBudget.Identity;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
+using Grpc.Core;
 
 namespace AgentBudget.Silo.Tests;
 
@@ -96,7 +96,7 @@ public sealed class ForeignObjectTests
         int compared = 0;
         foreach ((string role, string bearer) in world.Callers.Where(caller => World.Spends(caller.Role)))
         {
-            await using RpcDuplexCall<SpendRequest, SpendResponse> stream = silo.OpenSpend(bearer);
+            using AsyncDuplexStreamingCall<SpendRequest, SpendResponse> stream = silo.OpenSpend(bearer);
             foreach (FieldDescriptor item in SpendRequest.Descriptor.Oneofs[0].Fields)
             {
                 foreach (string path in PathsIn(item.MessageType, ""))
@@ -195,7 +195,7 @@ public sealed class ForeignObjectTests
         .Where(method => !method.IsClientStreaming && !method.IsServerStreaming);
 
     private static async Task<SpendResponse> ItemAsync(
-        RpcDuplexCall<SpendRequest, SpendResponse> stream,
+        AsyncDuplexStreamingCall<SpendRequest, SpendResponse> stream,
         FieldDescriptor item,
         string path,
         string value,
@@ -205,8 +205,8 @@ public sealed class ForeignObjectTests
         string json = RequestOf(method, path, value, world).ToJsonString();
         SpendRequest request = new();
         item.Accessor.SetValue(request, JsonParser.Default.Parse(json, item.MessageType));
-        await stream.WriteAsync(request);
-        return (await stream.ReadAsync().AsTask().WaitAsync(TestSilo.Patience))!;
+        await stream.RequestStream.WriteAsync(request);
+        return (await stream.NextAsync())!;
     }
 
     // Every unary method with every field that names something, nested ones as filter.use_case.

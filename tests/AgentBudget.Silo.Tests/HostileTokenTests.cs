@@ -3,10 +3,10 @@ using System.Text;
 using System.Text.Json.Nodes;
 using AgentBudget.Identity;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 using Microsoft.AspNetCore.Routing;
-using static AgentBudget.Silo.Tests.Identity;
 using Duration = Google.Protobuf.WellKnownTypes.Duration;
+using Grpc.Core;
+using static AgentBudget.Silo.Tests.Identity;
 
 namespace AgentBudget.Silo.Tests;
 
@@ -23,12 +23,12 @@ public sealed class HostileTokenTests
         foreach ((string name, string token) in forged)
         {
             // What does not fit a message or a header at all is refused before anybody looks at it.
-            RpcStatusCode code =
-                token.Length < TokenForge.BytesMax ? RpcStatusCode.Unauthenticated : RpcStatusCode.ResourceExhausted;
+            StatusCode code =
+                token.Length < TokenForge.BytesMax ? StatusCode.Unauthenticated : StatusCode.ResourceExhausted;
             RpcException asSession = await RefusedAsync(code, () => silo.SpendAsync(silo.AdminKey, token));
             if (token.Length < 8 * 1024 + 1024) // A longer one does not fit a header.
-                await RefusedAsync(RpcStatusCode.Unauthenticated, () => silo.SpendAsync(token, ""));
-            Assert.True(!asSession.Message.Contains(token, StringComparison.Ordinal), name);
+                await RefusedAsync(StatusCode.Unauthenticated, () => silo.SpendAsync(token, ""));
+            Assert.True(!asSession.Status.Detail.Contains(token, StringComparison.Ordinal), name);
         }
 
         Assert.Equal(Decision.Allow, (await silo.SpendAsync(silo.AdminKey, good)).Decision);
@@ -48,7 +48,7 @@ public sealed class HostileTokenTests
         foreach (string token in forged.Values)
         {
             if (token.Length < 8 * 1024 + 1024) // A longer one does not fit a header.
-                await RefusedAsync(RpcStatusCode.Unauthenticated, () => silo.OpenAsync(token, ""));
+                await RefusedAsync(StatusCode.Unauthenticated, () => silo.OpenAsync(token, ""));
         }
 
         await silo.OpenAsync(good, "");
@@ -83,7 +83,7 @@ public sealed class HostileTokenTests
         await silo.CallAsync<RotateSigningKeyRequest, RotateSigningKeyResponse>(
             "RotateSigningKey",
             new RotateSigningKeyRequest { RequestId = NextId(), Overlap = new Duration(), Reason = "leaked" });
-        await RefusedAsync(RpcStatusCode.Unauthenticated, () => silo.SpendAsync(silo.AdminKey, signed.SessionToken));
+        await RefusedAsync(StatusCode.Unauthenticated, () => silo.SpendAsync(silo.AdminKey, signed.SessionToken));
         Assert.All(
             new[] { ended, revoked, parent, child, signed },
             session => Assert.DoesNotContain(session.SessionToken[^60..], silo.LogText, StringComparison.Ordinal));
@@ -94,7 +94,7 @@ public sealed class HostileTokenTests
     {
         await using TestSilo silo = await TestSilo.StartAsync(Identity.Catalog);
         string admin = await silo.SecretAsync(Role.Admin, "root");
-        await RefusedAsync(RpcStatusCode.PermissionDenied, () => RotateAsync(silo, admin));
+        await RefusedAsync(StatusCode.PermissionDenied, () => RotateAsync(silo, admin));
         await RotateAsync(silo, silo.AdminKey);
         ListEntriesResponse entries = await silo.CallAsync<ListEntriesRequest, ListEntriesResponse>(
             "ListEntries",

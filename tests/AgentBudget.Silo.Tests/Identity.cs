@@ -1,5 +1,5 @@
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
+using Grpc.Core;
 
 namespace AgentBudget.Silo.Tests;
 
@@ -67,10 +67,10 @@ internal static class Identity
             },
             bearer);
 
-    public static async Task<RpcException> RefusedAsync(RpcStatusCode code, Func<Task> call)
+    public static async Task<RpcException> RefusedAsync(StatusCode code, Func<Task> call)
     {
         RpcException refused = await Assert.ThrowsAsync<RpcException>(call);
-        Assert.True(refused.StatusCode == code, $"{refused.StatusCode} {refused.Message}");
+        Assert.True(refused.StatusCode == code, $"{refused.StatusCode} {refused.Status.Detail}");
         return refused;
     }
 }

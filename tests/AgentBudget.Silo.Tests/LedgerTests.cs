@@ -1,6 +1,6 @@
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 using Google.Rpc;
+using Grpc.Core;
 
 namespace AgentBudget.Silo.Tests;
 
@@ -155,8 +155,8 @@ public sealed class LedgerTests
         static async Task<string> FaultOfAsync(Task call)
         {
             RpcException refused = await Assert.ThrowsAsync<RpcException>(() => call);
-            Assert.Equal(RpcStatusCode.InvalidArgument, refused.StatusCode);
-            return refused.Message;
+            Assert.Equal(StatusCode.InvalidArgument, refused.StatusCode);
+            return refused.Status.Detail;
         }
     }
 
@@ -194,11 +194,12 @@ public sealed class LedgerTests
 
         RpcException refused = await Assert.ThrowsAsync<RpcException>(() => silo.ApplyAsync(faulty, "faulty"));
 
-        Assert.Equal(RpcStatusCode.InvalidArgument, refused.StatusCode);
+        Assert.Equal(StatusCode.InvalidArgument, refused.StatusCode);
         Assert.Equal(
             [("businessUnits[0].budget.limit", "line 5: must not be negative."),
              ("useCases[0].businessUnit", "line 8: 'sales' is not among the business units")],
-            refused.GetDetail<BadRequest>()!.FieldViolations.Select(fault => (fault.Field, fault.Description)));
+            refused.GetRpcStatus()!.GetDetail<BadRequest>()
+                .FieldViolations.Select(fault => (fault.Field, fault.Description)));
         GetCatalogResponse catalog =
             await silo.CallAsync<GetCatalogRequest, GetCatalogResponse>("GetCatalog", new GetCatalogRequest());
         Assert.Equal(Catalogs.Small, catalog.Document);
@@ -217,7 +218,7 @@ public sealed class LedgerTests
                 bearer: null,
                 metadata));
 
-        Assert.Equal(RpcStatusCode.InvalidArgument, refused.StatusCode);
+        Assert.Equal(StatusCode.InvalidArgument, refused.StatusCode);
     }
 
     [Fact]
@@ -228,11 +229,11 @@ public sealed class LedgerTests
         await silo.ApplyAsync(Catalogs.Small.Replace("acme", "umbrella", StringComparison.Ordinal), "second");
 
         RpcException unnamed = await Assert.ThrowsAsync<RpcException>(() => silo.OpenAsync("unnamed"));
-        Assert.Equal(RpcStatusCode.InvalidArgument, unnamed.StatusCode);
+        Assert.Equal(StatusCode.InvalidArgument, unnamed.StatusCode);
         RpcException absent = await Assert.ThrowsAsync<RpcException>(() => GetSessionAsync(silo, acme, "umbrella"));
         RpcException unknown = await Assert.ThrowsAsync<RpcException>(() => GetSessionAsync(silo, acme, "nobody"));
-        Assert.Equal(RpcStatusCode.NotFound, absent.StatusCode);
-        Assert.Equal(RpcStatusCode.NotFound, unknown.StatusCode);
+        Assert.Equal(StatusCode.NotFound, absent.StatusCode);
+        Assert.Equal(StatusCode.NotFound, unknown.StatusCode);
         Assert.Equal(acme.Session.Session_, (await GetSessionAsync(silo, acme, "acme")).Session.Session_);
 
         // A session's token says whose it is, whatever the metadata says.

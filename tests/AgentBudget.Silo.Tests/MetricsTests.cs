@@ -3,7 +3,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text.RegularExpressions;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
+using Grpc.Core;
 using static AgentBudget.Silo.Tests.Identity;
 
 namespace AgentBudget.Silo.Tests;
@@ -104,9 +104,9 @@ public sealed partial class MetricsTests
             Assert.Equal(HttpStatusCode.Unauthorized, await StatusAsync(silo, "/metrics", bearer));
         Assert.Equal(HttpStatusCode.Unauthorized, await StatusAsync(silo, "/metrics", bearer: null));
         Assert.Equal(HttpStatusCode.Forbidden, await StatusAsync(silo, "/audit.jsonl", key));
-        await RefusedAsync(RpcStatusCode.PermissionDenied, () => silo.OpenAsync(key, "agents/writer"));
+        await RefusedAsync(StatusCode.PermissionDenied, () => silo.OpenAsync(key, "agents/writer"));
         await RefusedAsync(
-            RpcStatusCode.PermissionDenied,
+            StatusCode.PermissionDenied,
             () => silo.CallAsync<GetCatalogRequest, GetCatalogResponse>("GetCatalog", new GetCatalogRequest(), key));
     }
 
@@ -147,8 +147,8 @@ public sealed partial class MetricsTests
         await silo.CommitAsync(token, NextId(), held.Reservation.ReservationId, 700);
         ReserveTokensResponse refused = await silo.ReserveAsync(token, NextId(), change: r => r.Model = "elsewhere");
         Assert.Equal(Reason.ModelOutOfScope, refused.Denial.Reason);
-        await RefusedAsync(RpcStatusCode.Unauthenticated, () => silo.SpendAsync("nobody", token));
-        await using (RpcDuplexCall<SpendRequest, SpendResponse> stream = silo.OpenSpend())
+        await RefusedAsync(StatusCode.Unauthenticated, () => silo.SpendAsync("nobody", token));
+        using (AsyncDuplexStreamingCall<SpendRequest, SpendResponse> stream = silo.OpenSpend())
         {
             ReserveTokensRequest item = new()
             {
@@ -157,10 +157,10 @@ public sealed partial class MetricsTests
                 Model = "m",
                 Estimate = new TokenEstimate { InputTokens = 1000 },
             };
-            await stream.WriteAsync(new SpendRequest { CorrelationId = 1, Reserve = item });
-            Assert.NotNull(await stream.ReadAsync().AsTask().WaitAsync(TestSilo.Patience));
-            stream.CompleteRequests();
-            Assert.Null(await stream.ReadAsync().AsTask().WaitAsync(TestSilo.Patience));
+            await stream.RequestStream.WriteAsync(new SpendRequest { CorrelationId = 1, Reserve = item });
+            Assert.NotNull(await stream.NextAsync());
+            await stream.RequestStream.CompleteAsync();
+            Assert.Null(await stream.NextAsync());
         }
 
         using HttpResponseMessage unknown = await SendAsync(

@@ -4,7 +4,6 @@ using System.Text;
 using System.Text.Json.Nodes;
 using AgentBudget.Identity;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Silo.Options;
 using static AgentBudget.Silo.Tests.Identity;
 
 namespace AgentBudget.Silo.Tests;
@@ -45,7 +44,8 @@ public sealed class OAuthTokenTests : IAsyncLifetime
         await File.WriteAllTextAsync(
             issuers,
             $$"""[{"issuer":"{{Issuer}}","jwks":"users.json","audience":"agentbudget","tenant":"acme"}]""");
-        _silo = await TestSilo.StartAsync(Identity.Catalog, new SiloOptions { TrustedIssuers = issuers });
+        _silo = await TestSilo.StartAsync(
+            Identity.Catalog, new Dictionary<string, string?> { ["identity:trustedIssuers"] = issuers });
         _ours = await TokenForge.KeyOfAsync(_silo);
         _client = await _silo.CreateAsync(Role.Agent, "agents/writer");
         _keyed = await _silo.CallAsync<CreateCredentialRequest, CreateCredentialResponse>(

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using AgentBudget.Silo.Options;
 
 namespace AgentBudget.Silo.Tests;
@@ -22,7 +23,7 @@ public sealed class OptionsTests
     [Fact]
     public async Task The_embedded_file_says_the_defaults()
     {
-        string file = Path.Combine(AppContext.BaseDirectory, "silo-config", "embedded.yaml");
+        string file = Path.Combine(AppContext.BaseDirectory, "silo-config", "embedded.json");
 
         (int code, SiloModel? model, string errors) = await RunAsync("--config", file);
 
@@ -34,7 +35,8 @@ public sealed class OptionsTests
     public async Task The_command_line_wins_over_the_environment_and_that_over_the_file()
     {
         string file = Path.GetTempFileName();
-        await File.WriteAllTextAsync(file, "http: 127.0.0.1:1001\ngrpc: 127.0.0.1:1002\ndata: from-file\n");
+        await File.WriteAllTextAsync(
+            file, """{ "http": "127.0.0.1:1001", "grpc": "127.0.0.1:1002", "data": "from-file" }""");
         Environment.SetEnvironmentVariable("AGENTBUDGET_CONFIG", file);
         Environment.SetEnvironmentVariable("AGENTBUDGET_GRPC", "127.0.0.1:2002");
         Environment.SetEnvironmentVariable("AGENTBUDGET_DATA", "from-environment");
@@ -63,7 +65,11 @@ public sealed class OptionsTests
     [InlineData("--store", "postgres", "not part of this release")]
     [InlineData("--store", "redis", "must be sqlite")]
     [InlineData("--catalog", "missing.yaml", "does not exist")]
-    [InlineData("--config", "missing.yaml", "does not exist")]
+    [InlineData("--config", "missing.json", "does not exist")]
+    [InlineData("--issuer", "https://budget.example.com/path", "identity:issuer must be a URL without a path")]
+    [InlineData("--trusted-issuers", "missing.json", "identity:trustedIssuers must name a file")]
+    [InlineData("--origins", "budget.example.com", "origins must be schemes, hosts and ports")]
+    [InlineData("--otlp", "127.0.0.1:4317", "telemetry:otlp must be a URL")]
     [InlineData("--data", "", "must be a path")]
     [InlineData("--postgres", "x", "--postgres")]
     [InlineData("--demo", "maybe", "maybe")]
@@ -80,12 +86,18 @@ public sealed class OptionsTests
     }
 
     [Theory]
-    [InlineData("htp: 127.0.0.1:1", "line 1: htp is not an option")]
-    [InlineData("# a comment\nhttp: [1]", "line 2: http must be a single value")]
-    [InlineData("data: a\ndata: b", "line 2: data is there twice")]
-    [InlineData("- data", "must be lines of an option")]
-    [InlineData("demo: perhaps", "option demo must be true or false")]
-    [InlineData("\"", "not readable as YAML")]
+    [InlineData("""{ "htp": "127.0.0.1:1" }""", "line 1: htp is not a key")]
+    [InlineData("""{ "htp": null }""", "line 1: htp is not a key")]
+    [InlineData("{ \"tls\":\n{ \"certficate\": \"a\" } }", "line 2: tls:certficate is not a key")]
+    [InlineData("{ // a comment\n\"http\": [1] }", "line 2: http must be a single value")]
+    [InlineData("""{ "http": { "port": 1 } }""", "http must be a single value")]
+    [InlineData("""{ "tls": "127.0.0.1:1" }""", "tls holds keys of its own: tls:endPoint, ")]
+    [InlineData("""{ "data": "a", "data": "b" }""", "duplicate key 'data'")]
+    [InlineData("""{ "tls": { "endPoint": "[::1]:0" } }""", "tls:certificate must name a file in PEM")]
+    [InlineData("""["data"]""", "must be an object")]
+    [InlineData("""{ "demo": "perhaps" }""", "demo must be true or false, not perhaps.")]
+    [InlineData("{\n\"data\" }", "line 2: not readable as JSON")]
+    [InlineData("", "not readable as JSON")]
     public async Task A_bad_file_is_named_with_its_line(string content, string sentence)
     {
         string file = Path.GetTempFileName();
@@ -104,6 +116,81 @@ public sealed class OptionsTests
     }
 
     [Theory]
+    [InlineData("AGENTBUDGET_TLS__CERTFICATE", "AGENTBUDGET_TLS__CERTFICATE is not read; the variables are ")]
+    [InlineData("AGENTBUDGET_TLS_CLIENT_CA", "is not read; AGENTBUDGET_TLS__CLIENTCA is.")]
+    [InlineData("AGENTBUDGET_TLS", "is not read; AGENTBUDGET_TLS__ENDPOINT is.")]
+    [InlineData("AGENTBUDGET_data", "is not read; AGENTBUDGET_DATA is.")]
+    [InlineData("AGENTBUDGET_PORT_7070_TCP", "")]
+    public async Task A_variable_that_was_meant_as_a_key_and_is_none_is_named(string name, string sentence)
+    {
+        Environment.SetEnvironmentVariable(name, "x");
+        try
+        {
+            (int code, _, string errors) = await RunAsync();
+
+            Assert.Equal(sentence.Length > 0 ? 64 : 0, code);
+            Assert.Contains(sentence, errors, StringComparison.Ordinal);
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable(name, null);
+        }
+    }
+
+    [Fact]
+    public async Task Every_setting_reaches_the_silo_from_the_line_the_environment_and_a_file()
+    {
+        string file = Path.GetTempFileName();
+        string other = Path.GetTempFileName();
+        await File.WriteAllTextAsync(other, "[]");
+        Dictionary<string, string> values = new()
+        {
+            ["data"] = "elsewhere", ["http"] = "127.0.0.1:1", ["grpc"] = "127.0.0.1:2",
+            ["tls:endPoint"] = "127.0.0.1:3", ["tls:certificate"] = other, ["tls:key"] = file,
+            ["tls:clients"] = "optional", ["tls:clientCa"] = other, ["origins"] = "https://a.test, *",
+            ["catalog"] = other, ["store"] = "sqlite", ["demo"] = "true", ["identity:issuer"] = "https://b.test/",
+            ["identity:trustedIssuers"] = other, ["checkpoint:key"] = "c.key", ["checkpoint:file"] = "c.file",
+            ["telemetry:otlp"] = "http://127.0.0.1:4317/x",
+        };
+        Assert.Equal(values.Keys.Order(), SiloSetting.All.Select(setting => setting.Key).Order());
+        string[] line = [.. SiloSetting.All.SelectMany(setting => (string[])[setting.Option, values[setting.Key]])];
+        SiloModel onLine = (await RunAsync(line)).Model!;
+        Assert.Equal(
+            (Path.GetFullPath("elsewhere"), 1, 2, true, Path.GetFullPath("c.key"), Path.GetFullPath("c.file")),
+            (onLine.Data, onLine.Http.Port, onLine.Grpc.Port, onLine.IsDemo, onLine.CheckpointKeyPath,
+                onLine.CheckpointsPath));
+        Assert.Equal(
+            (3, other, file, "Optional", other),
+            (onLine.Tls!.EndPoint.Port, onLine.Tls.CertificatePath, onLine.Tls.KeyPath, onLine.Tls.Clients.ToString(),
+                onLine.Tls.ClientCaPath));
+        Assert.Equal(
+            (other, "https://b.test", "http://127.0.0.1:4317/x", "https://a.test *"),
+            (onLine.CatalogPath, onLine.Issuer, onLine.Otlp!.ToString(), string.Join(' ', onLine.Origins)));
+
+        SiloModel inEnvironment = await RunInEnvironmentAsync(values);
+        await File.WriteAllTextAsync(file, JsonOf(values).ToJsonString());
+        SiloModel inFile = (await RunAsync("--config", file)).Model!;
+        File.Delete(file);
+        File.Delete(other);
+        Assert.Equal(TextOf(onLine), TextOf(inEnvironment));
+        Assert.Equal(TextOf(onLine), TextOf(inFile));
+    }
+
+    [Fact]
+    public async Task The_help_names_every_option_and_fits_a_terminal()
+    {
+        StringWriter help = new();
+        SiloCommand command = new(_ => Task.FromResult(1)) { Output = help };
+
+        Assert.Equal(0, await command.InvokeAsync(["--help"], TextWriter.Null));
+
+        Assert.All(
+            SiloSetting.All,
+            setting => Assert.Contains($" {setting.Option} ", help.ToString(), StringComparison.Ordinal));
+        Assert.All(help.ToString().Split('\n'), line => Assert.InRange(line.TrimEnd().Length, 0, 80));
+    }
+
+    [Theory]
     [InlineData("0.0.0.0:7070", true)]
     [InlineData("[::1]:7070", false)]
     [InlineData("localhost:7070", false)]
@@ -113,6 +200,36 @@ public sealed class OptionsTests
         (_, SiloModel? model, _) = await RunAsync("--http", http);
 
         Assert.Equal(isExposed, model!.IsExposed);
+    }
+
+    private static string TextOf(SiloModel model) => $"{model} {string.Join(' ', model.Origins)}";
+
+    private static JsonObject JsonOf(Dictionary<string, string> values)
+    {
+        JsonObject written = [];
+        foreach ((string key, string value) in values)
+        {
+            string[] parts = key.Split(':');
+            if (parts.Length == 1) written[key] = value;
+            else (written[parts[0]] ??= new JsonObject())[parts[1]] = value;
+        }
+
+        return written;
+    }
+
+    private static async Task<SiloModel> RunInEnvironmentAsync(Dictionary<string, string> values)
+    {
+        static string NameOf(string key) =>
+            "AGENTBUDGET_" + key.Replace(":", "__", StringComparison.Ordinal).ToUpperInvariant();
+        foreach ((string key, string value) in values) Environment.SetEnvironmentVariable(NameOf(key), value);
+        try
+        {
+            return (await RunAsync()).Model!;
+        }
+        finally
+        {
+            foreach (string key in values.Keys) Environment.SetEnvironmentVariable(NameOf(key), null);
+        }
     }
 
     private static async Task<(int Code, SiloModel? Model, string Errors)> RunAsync(params string[] arguments)

@@ -4,7 +4,8 @@ using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json.Nodes;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
+using Grpc.Core;
+using Grpc.Net.Client;
 using static AgentBudget.Silo.Tests.Identity;
 
 namespace AgentBudget.Silo.Tests;
@@ -106,7 +107,7 @@ public sealed class ProofBindingTests : IDisposable
         string proof = _key.Proof("POST", url, silo.AdminKey);
 
         Assert.Equal([0, 0, 0], (IEnumerable<int>)await ItemsAsync(silo, token, proof));
-        int refused = (int)RpcStatusCode.Unauthenticated;
+        int refused = (int)StatusCode.Unauthenticated;
         Assert.Equal([refused, refused, refused], (IEnumerable<int>)await ItemsAsync(silo, token, proof));
         Assert.Equal([refused, refused, refused], (IEnumerable<int>)await ItemsAsync(silo, token, null));
         string thiefs = _thief.Proof("POST", url, silo.AdminKey);
@@ -191,7 +192,7 @@ public sealed class ProofBindingTests : IDisposable
     }
 
     private static string UrlOf(TestSilo silo, string method) =>
-        $"http://{silo.Host.Http}/{TestSilo.MethodOf(method).Service.FullName}/{method}";
+        $"http://{silo.Host.Http}/{Calls.MethodOf(method).Service.FullName}/{method}";
 
     private static JsonObject Opening() => new()
     {
@@ -258,16 +259,9 @@ public sealed class ProofBindingTests : IDisposable
     // The status of each of three items of one stream.
     private static async Task<int[]> ItemsAsync(TestSilo silo, string token, string? proof)
     {
-        using RpcChannel channel = new(new Uri($"http://{silo.Grpc}"), TimeProvider.System);
-        await using RpcDuplexCall<SpendRequest, SpendResponse> stream =
-            channel.OpenDuplex<SpendRequest, SpendResponse>(
-                TestSilo.MethodOf("Spend"),
-                new RpcCallOptions
-                {
-                    BearerToken = silo.AdminKey,
-                    Metadata = proof is null ? null : new Dictionary<string, string> { ["dpop"] = proof },
-                },
-                CancellationToken.None);
+        using GrpcChannel channel = Calls.ChannelTo(silo.Grpc);
+        using AsyncDuplexStreamingCall<SpendRequest, SpendResponse> stream = channel.OpenSpend(
+            silo.AdminKey, proof is null ? null : new Dictionary<string, string> { ["dpop"] = proof });
         List<int> codes = [];
         for (int item = 0; item < 3; item++)
         {
@@ -278,8 +272,8 @@ public sealed class ProofBindingTests : IDisposable
                 Model = "m",
                 Estimate = new TokenEstimate { InputTokens = 1000 },
             };
-            await stream.WriteAsync(new SpendRequest { Reserve = reserve });
-            SpendResponse? answer = await stream.ReadAsync().AsTask().WaitAsync(TestSilo.Patience);
+            await stream.RequestStream.WriteAsync(new SpendRequest { Reserve = reserve });
+            SpendResponse? answer = await stream.NextAsync();
             codes.Add(answer!.Status?.Code ?? 0);
         }
 

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
+using Grpc.Core;
 
 namespace AgentBudget.Silo.Tests;
 
@@ -105,7 +105,7 @@ public sealed class ProviderUsageTests
         report.OpenAi.PromptTokensDetails.CachedTokens = 101;
         RpcException reused = await Assert.ThrowsAsync<RpcException>(
             () => CommitAsync(silo, token, held, request => request.ProviderUsage = report));
-        Assert.Equal(RpcStatusCode.AlreadyExists, reused.StatusCode);
+        Assert.Equal(StatusCode.AlreadyExists, reused.StatusCode);
         Assert.Equal(610_000, (await silo.BalanceAsync(token))[0].Settled.Nanos);
     }
 
@@ -124,9 +124,10 @@ public sealed class ProviderUsageTests
             request.UsageSource = UsageSource.Estimated;
         }));
 
-        Assert.Equal(RpcStatusCode.InvalidArgument, refused.StatusCode);
-        Assert.Contains("provider_usage: must not be given beside usage", refused.Message, StringComparison.Ordinal);
-        Assert.Contains("usage_source: must be PROVIDER", refused.Message, StringComparison.Ordinal);
+        Assert.Equal(StatusCode.InvalidArgument, refused.StatusCode);
+        Assert.Contains(
+            "provider_usage: must not be given beside usage", refused.Status.Detail, StringComparison.Ordinal);
+        Assert.Contains("usage_source: must be PROVIDER", refused.Status.Detail, StringComparison.Ordinal);
         Assert.Equal(0, (await silo.BalanceAsync(token))[0].Settled.Nanos);
     }
 
@@ -136,9 +137,9 @@ public sealed class ProviderUsageTests
         await using TestSilo silo = await TestSilo.StartAsync(Catalog);
         string token = (await silo.OpenAsync()).SessionToken;
         string held = (await silo.ReserveAsync(token, "r1")).Reservation.ReservationId;
-        await using RpcDuplexCall<SpendRequest, SpendResponse> stream = silo.OpenSpend();
+        using AsyncDuplexStreamingCall<SpendRequest, SpendResponse> stream = silo.OpenSpend();
 
-        await stream.WriteAsync(new SpendRequest
+        await stream.RequestStream.WriteAsync(new SpendRequest
         {
             CorrelationId = 7,
             Commit = new CommitTokensRequest
@@ -152,7 +153,7 @@ public sealed class ProviderUsageTests
                 },
             },
         });
-        SpendResponse? answer = await stream.ReadAsync().AsTask().WaitAsync(TestSilo.Patience);
+        SpendResponse? answer = await stream.NextAsync();
 
         Assert.Equal((7UL, 60_000), (answer!.CorrelationId, answer.Commit.Settled.Cost.Nanos));
     }

@@ -1,6 +1,6 @@
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 using Google.Rpc;
+using Grpc.Core;
 
 namespace AgentBudget.Silo.Tests;
 
@@ -36,7 +36,7 @@ public sealed class RunTests
         RpcException foreign = await Assert.ThrowsAsync<RpcException>(
             () => OpenBelowAsync(silo, "child", parent: other.SessionToken, bearer: mine.SessionToken));
 
-        Assert.Equal(RpcStatusCode.PermissionDenied, foreign.StatusCode);
+        Assert.Equal(StatusCode.PermissionDenied, foreign.StatusCode);
     }
 
     [Fact]
@@ -51,8 +51,8 @@ public sealed class RunTests
             () => OpenBelowAsync(silo, "all", parent: root.SessionToken, planned: 400));
         OpenSessionResponse first = await OpenBelowAsync(silo, "first", parent: root.SessionToken, planned: 3);
 
-        Assert.Equal(RpcStatusCode.ResourceExhausted, refused.StatusCode);
-        ErrorInfo info = refused.GetDetail<ErrorInfo>()!;
+        Assert.Equal(StatusCode.ResourceExhausted, refused.StatusCode);
+        ErrorInfo info = refused.GetRpcStatus()?.GetDetail<ErrorInfo>()!;
         Assert.Equal(
             ("ceilings.run.subagents", "3", "3"),
             (info.Metadata["ceiling"], info.Metadata["limit"], info.Metadata["left"]));

@@ -1,6 +1,6 @@
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
 
 namespace AgentBudget.Silo.Tests;
 
@@ -80,23 +80,23 @@ public sealed class SessionTests
         Assert.Equal(mine.Session.Session_, self.Session.Session_);
 
         await RefusedAsync(
-            RpcStatusCode.PermissionDenied,
+            StatusCode.PermissionDenied,
             () => silo.CallAsync<ListSessionsRequest, ListSessionsResponse>(
                 "ListSessions", new ListSessionsRequest(), bearer));
         await RefusedAsync(
-            RpcStatusCode.PermissionDenied,
+            StatusCode.PermissionDenied,
             () => silo.CallAsync<GetBalanceRequest, GetBalanceResponse>(
                 "GetBalance", new GetBalanceRequest { Grain = "tenants/acme" }, bearer));
         await RefusedAsync(
-            RpcStatusCode.PermissionDenied,
+            StatusCode.PermissionDenied,
             () => silo.CallAsync<GetBalanceRequest, GetBalanceResponse>(
                 "GetBalance", new GetBalanceRequest { SessionToken = other.SessionToken }, bearer));
         RpcException foreign = await RefusedAsync(
-            RpcStatusCode.NotFound,
+            StatusCode.NotFound,
             () => silo.CallAsync<GetSessionRequest, GetSessionResponse>(
                 "GetSession", new GetSessionRequest { Session = other.Session.Session_ }, bearer));
         RpcException absent = await RefusedAsync(
-            RpcStatusCode.NotFound,
+            StatusCode.NotFound,
             () => silo.CallAsync<GetSessionRequest, GetSessionResponse>(
                 "GetSession", new GetSessionRequest { Session = "sessions/s999999" }, bearer));
         Assert.Equal(absent.Status, foreign.Status);
@@ -111,12 +111,12 @@ public sealed class SessionTests
         ReserveTokensResponse reserved = await silo.ReserveAsync(mine.SessionToken, "r1");
 
         RpcException foreign = await RefusedAsync(
-            RpcStatusCode.NotFound,
+            StatusCode.NotFound,
             () => silo.CommitAsync(other.SessionToken, "c1", reserved.Reservation.ReservationId, 1));
         RpcException absent = await RefusedAsync(
-            RpcStatusCode.NotFound, () => silo.CommitAsync(other.SessionToken, "c2", "r99999", 1));
+            StatusCode.NotFound, () => silo.CommitAsync(other.SessionToken, "c2", "r99999", 1));
         RpcException unreadable = await RefusedAsync(
-            RpcStatusCode.NotFound, () => silo.CommitAsync(other.SessionToken, "c3", "hold-1", 1));
+            StatusCode.NotFound, () => silo.CommitAsync(other.SessionToken, "c3", "hold-1", 1));
 
         Assert.Equal(absent.Status, foreign.Status);
         Assert.Equal(absent.Status, unreadable.Status);
@@ -129,12 +129,12 @@ public sealed class SessionTests
         string token = (await silo.OpenAsync()).SessionToken;
         string forged = token[..^10] + (token[^10] == 'A' ? 'B' : 'A') + token[^9..];
 
-        await RefusedAsync(RpcStatusCode.Unauthenticated, () => silo.ReserveAsync(forged, "r1"));
-        await RefusedAsync(RpcStatusCode.Unauthenticated, () => silo.CommitAsync(forged, "r1", "r1", 1));
+        await RefusedAsync(StatusCode.Unauthenticated, () => silo.ReserveAsync(forged, "r1"));
+        await RefusedAsync(StatusCode.Unauthenticated, () => silo.CommitAsync(forged, "r1", "r1", 1));
         foreach (string bearer in new[] { forged, "abk_" + new string('A', 43), "x", "eyJ" })
         {
             await RefusedAsync(
-                RpcStatusCode.Unauthenticated,
+                StatusCode.Unauthenticated,
                 () => silo.CallAsync<GetBalanceRequest, GetBalanceResponse>(
                     "GetBalance", new GetBalanceRequest { SessionToken = token }, bearer));
         }
@@ -163,7 +163,7 @@ public sealed class SessionTests
         Assert.Equal(opened.Session.Session_, Assert.Single(list.Sessions).Session_);
     }
 
-    private static async Task<RpcException> RefusedAsync(RpcStatusCode code, Func<Task> call)
+    private static async Task<RpcException> RefusedAsync(StatusCode code, Func<Task> call)
     {
         RpcException refused = await Assert.ThrowsAsync<RpcException>(call);
         Assert.Equal(code, refused.StatusCode);

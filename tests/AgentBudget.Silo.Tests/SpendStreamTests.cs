@@ -1,6 +1,6 @@
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 using Google.Rpc;
+using Grpc.Core;
 
 namespace AgentBudget.Silo.Tests;
 
@@ -11,21 +11,22 @@ public sealed class SpendStreamTests
     {
         await using TestSilo silo = await TestSilo.StartAsync();
         string token = (await silo.OpenAsync()).SessionToken;
-        await using RpcDuplexCall<SpendRequest, SpendResponse> stream = silo.OpenSpend();
+        using AsyncDuplexStreamingCall<SpendRequest, SpendResponse> stream = silo.OpenSpend();
 
-        await stream.WriteAsync(Reserve(7, token, "r1"));
-        await stream.WriteAsync(Reserve(8, token, "r2"));
+        await stream.RequestStream.WriteAsync(Reserve(7, token, "r1"));
+        await stream.RequestStream.WriteAsync(Reserve(8, token, "r2"));
         Dictionary<ulong, SpendResponse> held = await ReadAsync(stream, 2);
-        await stream.WriteAsync(Commit(9, token, "c1", held[7].Reserve.Reservation.ReservationId));
-        await stream.WriteAsync(Release(ulong.MaxValue, token, "x1", held[8].Reserve.Reservation.ReservationId));
+        await stream.RequestStream.WriteAsync(Commit(9, token, "c1", held[7].Reserve.Reservation.ReservationId));
+        await stream.RequestStream.WriteAsync(
+            Release(ulong.MaxValue, token, "x1", held[8].Reserve.Reservation.ReservationId));
         Dictionary<ulong, SpendResponse> ended = await ReadAsync(stream, 2);
 
         Assert.Equal(500_000, ended[9].Commit.Settled.Cost.Nanos);
         Assert.Equal(1000, ended[ulong.MaxValue].Release.Released.Tokens);
         GrainBalance session = (await silo.BalanceAsync(token))[0];
         Assert.Equal((0, 500), (session.HeldTokens, session.SettledTokens));
-        stream.CompleteRequests();
-        Assert.Null(await stream.ReadAsync().AsTask().WaitAsync(TestSilo.Patience));
+        await stream.RequestStream.CompleteAsync();
+        Assert.Null(await stream.NextAsync());
     }
 
     [Fact]
@@ -33,22 +34,22 @@ public sealed class SpendStreamTests
     {
         await using TestSilo silo = await TestSilo.StartAsync();
         string token = (await silo.OpenAsync()).SessionToken;
-        await using RpcDuplexCall<SpendRequest, SpendResponse> stream = silo.OpenSpend();
+        using AsyncDuplexStreamingCall<SpendRequest, SpendResponse> stream = silo.OpenSpend();
 
-        await stream.WriteAsync(new SpendRequest { CorrelationId = 1 });
-        await stream.WriteAsync(Reserve(2, "eyJ.forged.token", "r2"));
-        await stream.WriteAsync(Reserve(3, token, ""));
-        await stream.WriteAsync(Commit(4, token, "c4", "r999999"));
-        await stream.WriteAsync(Reserve(5, token, "r5"));
+        await stream.RequestStream.WriteAsync(new SpendRequest { CorrelationId = 1 });
+        await stream.RequestStream.WriteAsync(Reserve(2, "eyJ.forged.token", "r2"));
+        await stream.RequestStream.WriteAsync(Reserve(3, token, ""));
+        await stream.RequestStream.WriteAsync(Commit(4, token, "c4", "r999999"));
+        await stream.RequestStream.WriteAsync(Reserve(5, token, "r5"));
         Dictionary<ulong, SpendResponse> answers = await ReadAsync(stream, 5);
-        await stream.WriteAsync(Reserve(6, token, "r5", input: 2));
+        await stream.RequestStream.WriteAsync(Reserve(6, token, "r5", input: 2));
         answers[6] = (await ReadAsync(stream, 1))[6];
 
-        AssertStatus(answers[1], RpcStatusCode.InvalidArgument, "INVALID_FIELD");
-        AssertStatus(answers[2], RpcStatusCode.Unauthenticated, "SESSION_TOKEN_INVALID");
-        AssertStatus(answers[3], RpcStatusCode.InvalidArgument, "INVALID_FIELD");
-        AssertStatus(answers[4], RpcStatusCode.NotFound, "RESERVATION_NOT_FOUND");
-        AssertStatus(answers[6], RpcStatusCode.AlreadyExists, "KEY_REUSED");
+        AssertStatus(answers[1], StatusCode.InvalidArgument, "INVALID_FIELD");
+        AssertStatus(answers[2], StatusCode.Unauthenticated, "SESSION_TOKEN_INVALID");
+        AssertStatus(answers[3], StatusCode.InvalidArgument, "INVALID_FIELD");
+        AssertStatus(answers[4], StatusCode.NotFound, "RESERVATION_NOT_FOUND");
+        AssertStatus(answers[6], StatusCode.AlreadyExists, "KEY_REUSED");
         Assert.Equal(Decision.Allow, answers[5].Reserve.Decision);
     }
 
@@ -58,14 +59,14 @@ public sealed class SpendStreamTests
         await using TestSilo silo = await TestSilo.StartAsync();
         string own = (await silo.OpenAsync()).SessionToken;
         string other = (await silo.OpenAsync("open-2")).SessionToken;
-        await using RpcDuplexCall<SpendRequest, SpendResponse> stream = silo.OpenSpend(own);
+        using AsyncDuplexStreamingCall<SpendRequest, SpendResponse> stream = silo.OpenSpend(own);
 
-        await stream.WriteAsync(Reserve(1, "", "r1"));
-        await stream.WriteAsync(Reserve(2, other, "r2"));
+        await stream.RequestStream.WriteAsync(Reserve(1, "", "r1"));
+        await stream.RequestStream.WriteAsync(Reserve(2, other, "r2"));
         Dictionary<ulong, SpendResponse> answers = await ReadAsync(stream, 2);
 
         Assert.Equal(Decision.Allow, answers[1].Reserve.Decision);
-        AssertStatus(answers[2], RpcStatusCode.PermissionDenied, "ROLE_FORBIDDEN");
+        AssertStatus(answers[2], StatusCode.PermissionDenied, "ROLE_FORBIDDEN");
         Assert.Equal(0, (await silo.BalanceAsync(other))[0].HeldTokens);
     }
 
@@ -76,14 +77,15 @@ public sealed class SpendStreamTests
         await using TestSilo silo = await TestSilo.StartAsync();
         string[] tokens = await Task.WhenAll(
             Enumerable.Range(0, 20).Select(async index => (await silo.OpenAsync($"open-{index}")).SessionToken));
-        await using RpcDuplexCall<SpendRequest, SpendResponse> stream = silo.OpenSpend();
+        using AsyncDuplexStreamingCall<SpendRequest, SpendResponse> stream = silo.OpenSpend();
 
         // A unit is left and each of a thousand requests asks for a 300th of it, three times over.
         Task<Dictionary<ulong, SpendResponse>> reading = ReadAsync(stream, asked);
         for (int i = 0; i < asked; i++)
         {
             int request = i % 1000;
-            await stream.WriteAsync(Reserve((ulong)i, tokens[request % tokens.Length], $"r-{request}", input: 3333));
+            await stream.RequestStream.WriteAsync(
+                Reserve((ulong)i, tokens[request % tokens.Length], $"r-{request}", input: 3333));
         }
 
         Dictionary<ulong, SpendResponse> answers = await reading;
@@ -99,8 +101,8 @@ public sealed class SpendStreamTests
     {
         await using TestSilo silo = await TestSilo.StartAsync();
         OpenSessionResponse opened = await silo.OpenAsync();
-        await using RpcDuplexCall<SpendRequest, SpendResponse> stream = silo.OpenSpend(opened.SessionToken);
-        await stream.WriteAsync(Reserve(1, "", "r1"));
+        using AsyncDuplexStreamingCall<SpendRequest, SpendResponse> stream = silo.OpenSpend(opened.SessionToken);
+        await stream.RequestStream.WriteAsync(Reserve(1, "", "r1"));
         await ReadAsync(stream, 1);
 
         await silo.CallAsync<RevokeSessionRequest, RevokeSessionResponse>("RevokeSession", new RevokeSessionRequest
@@ -112,9 +114,9 @@ public sealed class SpendStreamTests
 
         // The bound of 5 s is held on a clock of its own in the tests of the protocol edge.
         RpcException end = await Assert.ThrowsAsync<RpcException>(
-            () => stream.ReadAsync().AsTask().WaitAsync(TestSilo.Patience));
-        Assert.Equal(RpcStatusCode.Unauthenticated, end.StatusCode);
-        Assert.Equal("SESSION_TOKEN_INVALID", end.GetDetail<ErrorInfo>()!.Reason);
+            () => stream.NextAsync());
+        Assert.Equal(StatusCode.Unauthenticated, end.StatusCode);
+        Assert.Equal("SESSION_TOKEN_INVALID", end.GetRpcStatus()?.GetDetail<ErrorInfo>()?.Reason);
     }
 
     [Fact]
@@ -123,16 +125,16 @@ public sealed class SpendStreamTests
         const int asked = 500;
         await using TestSilo silo = await TestSilo.StartAsync();
         string token = (await silo.OpenAsync()).SessionToken;
-        await using RpcDuplexCall<SpendRequest, SpendResponse> stream = silo.OpenSpend();
+        using AsyncDuplexStreamingCall<SpendRequest, SpendResponse> stream = silo.OpenSpend();
         for (int i = 0; i < asked; i++)
-            await stream.WriteAsync(Reserve((ulong)i, token, $"r-{i}", input: 1));
+            await stream.RequestStream.WriteAsync(Reserve((ulong)i, token, $"r-{i}", input: 1));
         await ReadAsync(stream, asked);
 
         Task stopping = silo.StopAsync();
 
         RpcException end = await Assert.ThrowsAsync<RpcException>(
-            () => stream.ReadAsync().AsTask().WaitAsync(TestSilo.Patience));
-        Assert.Equal(RpcStatusCode.Unavailable, end.StatusCode);
+            () => stream.NextAsync());
+        Assert.Equal(StatusCode.Unavailable, end.StatusCode);
         await stopping;
     }
 
@@ -172,12 +174,12 @@ public sealed class SpendStreamTests
     };
 
     private static async Task<Dictionary<ulong, SpendResponse>> ReadAsync(
-        RpcDuplexCall<SpendRequest, SpendResponse> stream, int count)
+        AsyncDuplexStreamingCall<SpendRequest, SpendResponse> stream, int count)
     {
         Dictionary<ulong, SpendResponse> answers = [];
         for (int i = 0; i < count; i++)
         {
-            SpendResponse? answer = await stream.ReadAsync().AsTask().WaitAsync(TestSilo.Patience);
+            SpendResponse? answer = await stream.NextAsync();
             Assert.NotNull(answer);
             answers.Add(answer.CorrelationId, answer);
         }
@@ -185,7 +187,7 @@ public sealed class SpendStreamTests
         return answers;
     }
 
-    private static void AssertStatus(SpendResponse answer, RpcStatusCode code, string reason)
+    private static void AssertStatus(SpendResponse answer, StatusCode code, string reason)
     {
         Assert.Equal((int)code, answer.Status.Code);
         Assert.Equal(reason, answer.Status.Details[0].Unpack<ErrorInfo>().Reason);

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
+using Grpc.Core;
 
 namespace AgentBudget.Silo.Tests;
 
@@ -152,7 +152,7 @@ public sealed class SpendTests
             () => silo.ReserveAsync(opened.SessionToken, "r1", input: 2000));
 
         Assert.Equal(first, retried);
-        Assert.Equal(RpcStatusCode.AlreadyExists, reused.StatusCode);
+        Assert.Equal(StatusCode.AlreadyExists, reused.StatusCode);
         Assert.Equal(1000, (await silo.BalanceAsync(opened.SessionToken))[0].HeldTokens);
     }
 
@@ -226,7 +226,7 @@ public sealed class SpendTests
                 "ReleaseTokens", new ReleaseTokensRequest(release) { RequestId = "x2" }));
 
         Assert.Equal(1000, released.Released.Tokens);
-        Assert.Equal(RpcStatusCode.FailedPrecondition, second.StatusCode);
+        Assert.Equal(StatusCode.FailedPrecondition, second.StatusCode);
         Assert.Equal(0, (await silo.BalanceAsync(opened.SessionToken))[0].HeldTokens);
     }
 }

@@ -1,8 +1,8 @@
 using System.Net;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 using AgentBudget.Silo.Options;
 using AgentBudget.Storage;
+using Grpc.Core;
 
 namespace AgentBudget.Silo.Tests;
 
@@ -25,7 +25,7 @@ public sealed class StartAndStopTests
 
         RpcException refused = await Assert.ThrowsAsync<RpcException>(() => silo.OpenAsync());
 
-        Assert.Equal(RpcStatusCode.NotFound, refused.StatusCode);
+        Assert.Equal(StatusCode.NotFound, refused.StatusCode);
     }
 
     [Fact]
@@ -46,7 +46,7 @@ public sealed class StartAndStopTests
 
         await silo.StopAsync();
 
-        Assert.Equal(RpcStatusCode.Unavailable, (await watcher.WaitAsync(TestSilo.Patience)).StatusCode);
+        Assert.Equal(StatusCode.Unavailable, (await watcher.WaitAsync(TestSilo.Patience)).StatusCode);
         int granted = 0;
         foreach (Task<ReserveTokensResponse> call in calls)
         {
@@ -57,7 +57,7 @@ public sealed class StartAndStopTests
             }
             catch (RpcException fault)
             {
-                Assert.Equal(RpcStatusCode.Unavailable, fault.StatusCode);
+                Assert.Equal(StatusCode.Unavailable, fault.StatusCode);
             }
         }
 

@@ -3,12 +3,12 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json.Nodes;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 using AgentBudget.Rpc.Tests.Support;
 using AgentBudget.Silo.Hosting;
 using AgentBudget.Silo.Options;
 using Google.Protobuf;
-using Google.Protobuf.Reflection;
+using Grpc.Core;
+using Grpc.Net.Client;
 using Microsoft.Extensions.Logging;
 
 namespace AgentBudget.Silo.Tests;
@@ -24,9 +24,9 @@ internal sealed class TestSilo : IAsyncDisposable
     // Errors fail a test that passed with one all the same.
     private readonly CollectedLog _log = new(LogLevel.Trace);
     private readonly ConcurrentQueue<string> _faults = [];
-    private readonly List<RpcChannel> _channels = [];
+    private readonly List<GrpcChannel> _channels = [];
     private SiloHost? _host;
-    private RpcChannel? _channel;
+    private GrpcChannel? _channel;
 
     public string AdminKey { get; private set; } = "";
 
@@ -42,7 +42,8 @@ internal sealed class TestSilo : IAsyncDisposable
 
     public string DataFolder => Path.Combine(_folder.FullName, "data");
 
-    public static async Task<TestSilo> StartAsync(string? catalog = Catalogs.Small, SiloOptions? more = null)
+    public static async Task<TestSilo> StartAsync(
+        string? catalog = Catalogs.Small, IReadOnlyDictionary<string, string?>? more = null)
     {
         TestSilo silo = new();
         await silo.StartAgainAsync(catalogPath: null, more);
@@ -52,20 +53,20 @@ internal sealed class TestSilo : IAsyncDisposable
     }
 
     /// <param name="catalogPath">A catalog to apply at the start.</param>
-    /// <param name="more">What these tests do not set themselves.</param>
-    public async Task StartAgainAsync(string? catalogPath = null, SiloOptions? more = null)
+    /// <param name="more">What these tests do not set themselves, by key.</param>
+    public async Task StartAgainAsync(string? catalogPath = null, IReadOnlyDictionary<string, string?>? more = null)
     {
-        SiloOptions options = new()
+        Dictionary<string, string?> settings = new(more ?? new Dictionary<string, string?>())
         {
-            Data = DataFolder,
-            Http = "127.0.0.1:0",
-            Grpc = "127.0.0.1:0",
-            Catalog = catalogPath,
+            ["data"] = DataFolder,
+            ["http"] = "127.0.0.1:0",
+            ["grpc"] = "127.0.0.1:0",
+            ["catalog"] = catalogPath,
         };
-        SiloModel model = SiloModel.From(options.Over(more ?? new SiloOptions()));
+        SiloModel model = SiloModel.From(SiloConfiguration.Read(file: null, settings));
         _host = await SiloHost.StartAsync(model, TimeProvider.System, _log, fault => _faults.Enqueue(fault.Message));
         AdminKey = (await File.ReadAllTextAsync(_host.Folder.AdminKeyFile)).Trim();
-        _channel = new RpcChannel(new Uri($"http://{_host.Grpc}"), TimeProvider.System);
+        _channel = Calls.ChannelTo(_host.Grpc);
         _channels.Add(_channel);
     }
 
@@ -78,7 +79,7 @@ internal sealed class TestSilo : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await StopAsync();
-        foreach (RpcChannel channel in _channels)
+        foreach (GrpcChannel channel in _channels)
             channel.Dispose();
         Http.Dispose();
         _folder.Delete(recursive: true);
@@ -131,28 +132,26 @@ internal sealed class TestSilo : IAsyncDisposable
             "GetBalance", new GetBalanceRequest { SessionToken = token })).Grains;
 
     /// <summary>Calls over gRPC, as the operator unless a bearer is named.</summary>
-    public async Task<TResponse> CallAsync<TRequest, TResponse>(
+    public Task<TResponse> CallAsync<TRequest, TResponse>(
         string method, TRequest request, string? bearer = null, IReadOnlyDictionary<string, string>? metadata = null)
         where TRequest : class, IMessage<TRequest>
         where TResponse : class, IMessage<TResponse> =>
-        await _channel!.UnaryAsync<TRequest, TResponse>(
-            MethodOf(method), request, OptionsOf(bearer, metadata), CancellationToken.None).WaitAsync(Patience);
+        _channel!.CallAsync<TRequest, TResponse>(method, request, bearer ?? AdminKey, metadata);
 
     public IAsyncEnumerable<WatchSpendResponse> WatchAsync(
         WatchSpendRequest request, CancellationToken stopping, string? bearer = null) =>
-        _channel!.ServerStreamingAsync<WatchSpendRequest, WatchSpendResponse>(
-            MethodOf("WatchSpend"), request, OptionsOf(bearer, null), stopping);
+        _channel!.WatchAsync(request, bearer ?? AdminKey, stopping);
 
     /// <summary>Opens a gateway's stream, as the operator unless a bearer is named.</summary>
-    public RpcDuplexCall<SpendRequest, SpendResponse> OpenSpend(string? bearer = null) =>
-        _channel!.OpenDuplex<SpendRequest, SpendResponse>(
-            MethodOf("Spend"), OptionsOf(bearer, null), CancellationToken.None);
+    public AsyncDuplexStreamingCall<SpendRequest, SpendResponse> OpenSpend(string? bearer = null) =>
+        _channel!.OpenSpend(bearer ?? AdminKey);
 
     /// <summary>Calls as JSON over HTTP/1.1, by the method's own route.</summary>
     public async Task<(HttpStatusCode Status, JsonNode Body)> PostAsync(
         string method, JsonObject body, string? bearer = null, string? tenant = null)
     {
-        using HttpRequestMessage message = JsonRoute.RequestOf(MethodOf(method), body, new Uri($"http://{_host!.Http}"));
+        using HttpRequestMessage message =
+            JsonRoute.RequestOf(Calls.MethodOf(method), body, new Uri($"http://{_host!.Http}"));
         message.Headers.Authorization = new AuthenticationHeaderValue("Bearer", bearer ?? AdminKey);
         if (tenant is not null)
             message.Headers.Add("agentbudget-tenant", tenant);
@@ -160,10 +159,4 @@ internal sealed class TestSilo : IAsyncDisposable
         return (response.StatusCode, JsonNode.Parse(await response.Content.ReadAsStringAsync())!);
     }
 
-    public static MethodDescriptor MethodOf(string name) => Api.ApiServices.Descriptors
-        .SelectMany(service => service.Methods)
-        .Single(method => method.Name == name);
-
-    private RpcCallOptions OptionsOf(string? bearer, IReadOnlyDictionary<string, string>? metadata) =>
-        new() { BearerToken = bearer ?? AdminKey, Metadata = metadata };
 }

@@ -1,9 +1,11 @@
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 using AgentBudget.Rpc.Tests.Support;
 using AgentBudget.Silo.Options;
+using Microsoft.Extensions.Configuration;
+using Grpc.Core;
+using Grpc.Net.Client;
 
 namespace AgentBudget.Silo.Tests;
 
@@ -16,30 +18,31 @@ public sealed class TlsTests : IDisposable
     public async Task The_tls_file_serves_callers_whose_certificate_leads_to_its_authorities()
     {
         await using TestSilo silo = await TestSilo.StartAsync(more: TlsFile());
-        using RpcChannel known = Channel(silo, _certificates.Client);
+        using GrpcChannel known = Channel(silo, _certificates.Client);
         using TestCertificates others = new();
 
         GetBalanceResponse balance = await CallAsync(silo, known);
-        using RpcChannel nobody = Channel(silo, client: null);
-        using RpcChannel stranger = Channel(silo, others.Client);
-        using RpcChannel server = Channel(silo, _certificates.Server);
+        using GrpcChannel nobody = Channel(silo, client: null);
+        using GrpcChannel stranger = Channel(silo, others.Client);
+        using GrpcChannel server = Channel(silo, _certificates.Server);
 
         Assert.Equal("tenants/acme", Assert.Single(balance.Grains).Grain);
-        foreach (RpcChannel refused in (RpcChannel[])[nobody, stranger, server])
+        foreach (GrpcChannel refused in (GrpcChannel[])[nobody, stranger, server])
         {
             RpcException fault = await Assert.ThrowsAsync<RpcException>(() => CallAsync(silo, refused));
-            Assert.Equal(RpcStatusCode.Unavailable, fault.StatusCode);
+            Assert.Equal(StatusCode.Unavailable, fault.StatusCode);
         }
     }
 
     [Fact]
     public async Task Where_certificates_are_optional_the_bearer_alone_will_do_but_a_strangers_will_not()
     {
-        SiloOptions options = TlsFile() with { TlsClients = "optional" };
+        Dictionary<string, string?> options = TlsFile();
+        options["tls:clients"] = "optional";
         await using TestSilo silo = await TestSilo.StartAsync(more: options);
         using TestCertificates others = new();
-        using RpcChannel nobody = Channel(silo, client: null);
-        using RpcChannel stranger = Channel(silo, others.Client);
+        using GrpcChannel nobody = Channel(silo, client: null);
+        using GrpcChannel stranger = Channel(silo, others.Client);
 
         Assert.Single((await CallAsync(silo, nobody)).Grains);
         await Assert.ThrowsAsync<RpcException>(() => CallAsync(silo, stranger));
@@ -48,7 +51,9 @@ public sealed class TlsTests : IDisposable
     [Fact]
     public async Task The_same_port_serves_health_checks_and_browsers_over_http_1()
     {
-        SiloOptions options = TlsFile() with { TlsClients = null, TlsClientCa = null };
+        Dictionary<string, string?> options = TlsFile();
+        options.Remove("tls:clients");
+        options.Remove("tls:clientCa");
         await using TestSilo silo = await TestSilo.StartAsync(more: options);
         using HttpClient http = new(new SocketsHttpHandler
         {
@@ -79,7 +84,7 @@ public sealed class TlsTests : IDisposable
     [InlineData("clients.crt", "", "holds no certificate")]
     public async Task A_file_that_is_no_certificate_stops_the_start(string file, string text, string sentence)
     {
-        SiloOptions options = TlsFile();
+        Dictionary<string, string?> options = TlsFile();
         await File.WriteAllTextAsync(Path.Combine(_folder.FullName, file), text);
 
         OptionsException fault = await Assert.ThrowsAsync<OptionsException>(
@@ -90,20 +95,23 @@ public sealed class TlsTests : IDisposable
     }
 
     [Theory]
-    [InlineData("tls-certificate: a.crt", "need the option tls")]
-    [InlineData("tls: 127.0.0.1:0", "tls-certificate must name a file")]
-    [InlineData("tls: nowhere", "tls must be HOST:PORT")]
-    [InlineData("tls: 127.0.0.1:0\ntls-clients: required", "go together")]
-    [InlineData("tls: 127.0.0.1:0\ntls-client-ca: a.crt", "go together")]
-    [InlineData("tls: 127.0.0.1:0\ntls-clients: maybe", "none, optional or required")]
-    [InlineData("tls: 127.0.0.1:0\ntls-certificate: missing.crt", "does not exist")]
-    [InlineData("origins: budget.example.com", "schemes, hosts and ports")]
-    public void A_bad_option_is_a_sentence(string lines, string sentence)
+    [InlineData("endPoint", null, "tls:endPoint must say where")]
+    [InlineData("endPoint", "nowhere", "tls:endPoint must be HOST:PORT")]
+    [InlineData("endPoint", "127.0.0.1:7070", "tls:endPoint needs a port of its own")]
+    [InlineData("certificate", null, "tls:certificate must name a file in PEM")]
+    [InlineData("certificate", "missing.crt", "does not exist")]
+    [InlineData("key", null, "tls:key must name a file in PEM")]
+    [InlineData("clients", null, "go together")]
+    [InlineData("clientCa", null, "go together")]
+    [InlineData("clients", "maybe", "none, optional or required")]
+    public void A_bad_option_is_a_sentence(string key, string? value, string sentence)
     {
-        string file = Path.Combine(_folder.FullName, "silo.yaml");
-        File.WriteAllText(file, lines);
+        Dictionary<string, string?> options = TlsFile();
+        if (value is null) options.Remove($"tls:{key}");
+        else options[$"tls:{key}"] = value;
 
-        OptionsException fault = Assert.Throws<OptionsException>(() => SiloModel.From(OptionsFile.Read(file)));
+        OptionsException fault = Assert.Throws<OptionsException>(
+            () => SiloModel.From(SiloConfiguration.Read(file: null, options)));
 
         Assert.Contains(sentence, fault.Message, StringComparison.Ordinal);
     }
@@ -115,24 +123,23 @@ public sealed class TlsTests : IDisposable
     }
 
     /// <summary>The file as it is delivered, but with certificates of the test and a free port.</summary>
-    private SiloOptions TlsFile()
+    private Dictionary<string, string?> TlsFile()
     {
         _certificates.WriteTo(_folder.FullName);
-        string delivered = File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "silo-config", "tls.yaml"));
-        string file = Path.Combine(_folder.FullName, "tls.yaml");
+        string delivered = File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "silo-config", "tls.json"));
+        string file = Path.Combine(_folder.FullName, "tls.json");
         File.WriteAllText(file, delivered
             .Replace("./tls/", _folder.FullName + "/", StringComparison.Ordinal)
             .Replace("0.0.0.0:7443", "127.0.0.1:0", StringComparison.Ordinal));
-        return OptionsFile.Read(file);
+        return SiloConfiguration.Read(file, line: []).AsEnumerable()
+            .Where(option => option.Value is not null)
+            .ToDictionary(StringComparer.OrdinalIgnoreCase);
     }
 
-    private RpcChannel Channel(TestSilo silo, X509Certificate2? client) =>
-        new(new Uri($"https://{silo.Host.Tls}"), TimeProvider.System, _certificates.ChannelOptions(client));
+    private GrpcChannel Channel(TestSilo silo, X509Certificate2? client) =>
+        Calls.ChannelTo(silo.Host.Tls!, _certificates, client);
 
-    private static Task<GetBalanceResponse> CallAsync(TestSilo silo, RpcChannel channel) =>
-        channel.UnaryAsync<GetBalanceRequest, GetBalanceResponse>(
-            TestSilo.MethodOf("GetBalance"),
-            new GetBalanceRequest { Grain = "tenants/acme" },
-            new RpcCallOptions { BearerToken = silo.AdminKey },
-            CancellationToken.None).WaitAsync(TestSilo.Patience);
+    private static Task<GetBalanceResponse> CallAsync(TestSilo silo, GrpcChannel channel) =>
+        channel.CallAsync<GetBalanceRequest, GetBalanceResponse>(
+            "GetBalance", new GetBalanceRequest { Grain = "tenants/acme" }, silo.AdminKey);
 }

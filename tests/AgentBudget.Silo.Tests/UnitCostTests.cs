@@ -1,5 +1,5 @@
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
+using Grpc.Core;
 
 namespace AgentBudget.Silo.Tests;
 
@@ -48,9 +48,9 @@ public sealed class UnitCostTests
         RpcException refused = await Assert.ThrowsAsync<RpcException>(
             () => silo.CallAsync<GetUnitCostsRequest, GetUnitCostsResponse>("GetUnitCosts", request));
 
-        Assert.Equal(RpcStatusCode.InvalidArgument, refused.StatusCode);
+        Assert.Equal(StatusCode.InvalidArgument, refused.StatusCode);
         foreach (string field in new[] { "group_by[0]", "filter.model", "filter.tool", "filter.sku" })
-            Assert.Contains(field, refused.Message, StringComparison.Ordinal);
+            Assert.Contains(field, refused.Status.Detail, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -68,8 +68,8 @@ public sealed class UnitCostTests
         RpcException refused = await Assert.ThrowsAsync<RpcException>(
             () => silo.CallAsync<EndSessionRequest, EndSessionResponse>("EndSession", request));
 
-        Assert.Contains("outcome.metrics[huge]", refused.Message, StringComparison.Ordinal);
-        Assert.DoesNotContain("outcome.metrics[low]", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("outcome.metrics[huge]", refused.Status.Detail, StringComparison.Ordinal);
+        Assert.DoesNotContain("outcome.metrics[low]", refused.Status.Detail, StringComparison.Ordinal);
     }
 
     private static async Task WorkAsync(TestSilo silo, string agent, string useCase, long cost, double? quotes)

@@ -1,9 +1,8 @@
 using System.Globalization;
 using System.Net;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
-using Google.Protobuf;
-using Google.Protobuf.Reflection;
+using Grpc.Core;
+using Grpc.Net.Client;
 
 namespace AgentBudget.Silo.Demo;
 
@@ -14,8 +13,13 @@ internal sealed class DemoClient : IDisposable
 
     private static readonly TimeSpan CallMax = TimeSpan.FromSeconds(10);
 
-    private readonly RpcChannel _channel;
-    private readonly RpcCallOptions _options;
+    private readonly GrpcChannel _channel;
+    private readonly BudgetService.BudgetServiceClient _budgets;
+    private readonly CatalogService.CatalogServiceClient _catalogs;
+    private readonly SessionService.SessionServiceClient _sessions;
+    private readonly SpendService.SpendServiceClient _spend;
+    private readonly TimeProvider _time;
+    private readonly Metadata _headers;
     private readonly long _run;
     private long _requests;
 
@@ -24,13 +28,18 @@ internal sealed class DemoClient : IDisposable
         // A silo that listens everywhere listens at loopback too.
         bool isAny = grpc.Address.Equals(IPAddress.Any) || grpc.Address.Equals(IPAddress.IPv6Any);
         IPEndPoint reachable = isAny ? new IPEndPoint(IPAddress.Loopback, grpc.Port) : grpc;
-        _channel = new RpcChannel(new Uri($"http://{reachable}"), time);
-        _options = new RpcCallOptions
+        _channel = GrpcChannel.ForAddress($"http://{reachable}", new GrpcChannelOptions
         {
-            BearerToken = adminKey,
-            Timeout = CallMax,
-            Metadata = new Dictionary<string, string> { ["agentbudget-tenant"] = Tenant },
-        };
+            // The silo is in this process: a proxy of the environment is not on the way to it.
+            HttpHandler = new SocketsHttpHandler { UseProxy = false },
+            DisposeHttpClient = true,
+        });
+        _budgets = new(_channel);
+        _catalogs = new(_channel);
+        _sessions = new(_channel);
+        _spend = new(_channel);
+        _time = time;
+        _headers = new() { { "authorization", $"Bearer {adminKey}" }, { "agentbudget-tenant", Tenant } };
         _run = time.GetUtcNow().ToUnixTimeMilliseconds();
     }
 
@@ -40,52 +49,38 @@ internal sealed class DemoClient : IDisposable
     internal string NextRequestId() =>
         string.Create(CultureInfo.InvariantCulture, $"demo-{_run}-{Interlocked.Increment(ref _requests)}");
 
-    internal Task<GetCatalogResponse> GetCatalogAsync(CancellationToken stopping) =>
-        CallAsync<GetCatalogRequest, GetCatalogResponse>(
-            CatalogServiceReflection.Descriptor, "GetCatalog", new GetCatalogRequest(), stopping);
+    internal async Task<GetCatalogResponse> GetCatalogAsync(CancellationToken stopping) =>
+        await _catalogs.GetCatalogAsync(new GetCatalogRequest(), Options(stopping));
 
-    internal Task<ApplyCatalogResponse> ApplyCatalogAsync(string document, CancellationToken stopping) =>
-        CallAsync<ApplyCatalogRequest, ApplyCatalogResponse>(
-            CatalogServiceReflection.Descriptor,
-            "ApplyCatalog",
-            new ApplyCatalogRequest { RequestId = NextRequestId(), Document = document },
-            stopping);
+    internal async Task<ApplyCatalogResponse> ApplyCatalogAsync(string document, CancellationToken stopping) =>
+        await _catalogs.ApplyCatalogAsync(
+            new ApplyCatalogRequest { RequestId = NextRequestId(), Document = document }, Options(stopping));
 
-    internal Task<OpenSessionResponse> OpenAsync(OpenSessionRequest request, CancellationToken stopping) =>
-        CallAsync<OpenSessionRequest, OpenSessionResponse>(
-            SessionServiceReflection.Descriptor, "OpenSession", request, stopping);
+    internal async Task<OpenSessionResponse> OpenAsync(OpenSessionRequest request, CancellationToken stopping) =>
+        await _sessions.OpenSessionAsync(request, Options(stopping));
 
-    internal Task<EndSessionResponse> EndAsync(EndSessionRequest request, CancellationToken stopping) =>
-        CallAsync<EndSessionRequest, EndSessionResponse>(
-            SessionServiceReflection.Descriptor, "EndSession", request, stopping);
+    internal async Task<EndSessionResponse> EndAsync(EndSessionRequest request, CancellationToken stopping) =>
+        await _sessions.EndSessionAsync(request, Options(stopping));
 
-    internal Task<GetSessionResponse> GetSessionAsync(string session, CancellationToken stopping) =>
-        CallAsync<GetSessionRequest, GetSessionResponse>(
-            SessionServiceReflection.Descriptor, "GetSession", new GetSessionRequest { Session = session }, stopping);
+    internal async Task<GetSessionResponse> GetSessionAsync(string session, CancellationToken stopping) =>
+        await _sessions.GetSessionAsync(new GetSessionRequest { Session = session }, Options(stopping));
 
     /// <summary>What the ledger says that breakers did to a session.</summary>
-    internal Task<ListEntriesResponse> ListTripsAsync(string session, CancellationToken stopping) =>
-        CallAsync<ListEntriesRequest, ListEntriesResponse>(
-            SpendServiceReflection.Descriptor,
-            "ListEntries",
+    internal async Task<ListEntriesResponse> ListTripsAsync(string session, CancellationToken stopping) =>
+        await _spend.ListEntriesAsync(
             new ListEntriesRequest
             {
                 Filter = new SpendFilter { Session = session, Kinds = { EventKind.BreakerTripped } },
             },
-            stopping);
+            Options(stopping));
 
-    internal Task<ReserveTokensResponse> ReserveAsync(ReserveTokensRequest request, CancellationToken stopping) =>
-        CallAsync<ReserveTokensRequest, ReserveTokensResponse>(
-            BudgetServiceReflection.Descriptor, "ReserveTokens", request, stopping);
+    internal async Task<ReserveTokensResponse> ReserveAsync(
+        ReserveTokensRequest request, CancellationToken stopping) =>
+        await _budgets.ReserveTokensAsync(request, Options(stopping));
 
-    internal Task<CommitTokensResponse> CommitAsync(CommitTokensRequest request, CancellationToken stopping) =>
-        CallAsync<CommitTokensRequest, CommitTokensResponse>(
-            BudgetServiceReflection.Descriptor, "CommitTokens", request, stopping);
+    internal async Task<CommitTokensResponse> CommitAsync(CommitTokensRequest request, CancellationToken stopping) =>
+        await _budgets.CommitTokensAsync(request, Options(stopping));
 
-    private Task<TResponse> CallAsync<TRequest, TResponse>(
-        FileDescriptor file, string method, TRequest request, CancellationToken stopping)
-        where TRequest : class, IMessage<TRequest>
-        where TResponse : class, IMessage<TResponse> =>
-        _channel.UnaryAsync<TRequest, TResponse>(
-            file.Services[0].FindMethodByName(method), request, _options, stopping);
+    private CallOptions Options(CancellationToken stopping) =>
+        new(_headers, _time.GetUtcNow().UtcDateTime + CallMax, stopping);
 }

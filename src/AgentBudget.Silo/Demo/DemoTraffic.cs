@@ -1,6 +1,6 @@
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
 
 namespace AgentBudget.Silo.Demo;
 
@@ -40,7 +40,8 @@ internal sealed class DemoTraffic(DemoClient client, DemoTable table, TimeProvid
                         "agents/forecaster", "useCases/demand-forecast", "claude-haiku-4-5", Seed: 13, IsRunaway: true),
                     stopping));
         }
-        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        catch (Exception end) when (end is OperationCanceledException or RpcException
+            && stopping.IsCancellationRequested)
         {
             // The silo stops, and the demo with it.
         }
@@ -55,7 +56,7 @@ internal sealed class DemoTraffic(DemoClient client, DemoTable table, TimeProvid
         {
             await client.GetCatalogAsync(stopping);
         }
-        catch (RpcException fault) when (fault.StatusCode == RpcStatusCode.NotFound)
+        catch (RpcException fault) when (fault.StatusCode == StatusCode.NotFound)
         {
             using Stream resource = typeof(DemoTraffic).Assembly.GetManifestResourceStream("demo-catalog.yaml")!;
             using StreamReader reader = new(resource);
@@ -76,7 +77,7 @@ internal sealed class DemoTraffic(DemoClient client, DemoTable table, TimeProvid
             catch (RpcException fault)
             {
                 stopping.ThrowIfCancellationRequested();
-                table.Line("", worker.Agent, "error", note: fault.Message);
+                table.Line("", worker.Agent, "error", note: fault.Status.Detail);
                 await Task.Delay(RetryPace, time, stopping);
             }
         }

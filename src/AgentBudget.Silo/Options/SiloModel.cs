@@ -1,17 +1,14 @@
 using System.Net;
 using AgentBudget.Identity;
 using AgentBudget.Silo.Hosting;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Options;
 
 namespace AgentBudget.Silo.Options;
 
 /// <summary>How the silo runs: every option checked, every default filled in.</summary>
 internal sealed record SiloModel
 {
-    public const string DataDefault = "data";
-    public const string HttpDefault = "127.0.0.1:7070";
-    public const string GrpcDefault = "127.0.0.1:7071";
-    public const string StoreDefault = "sqlite";
-
     /// <summary>The folder of ledger, reports and keys.</summary>
     public required string Data { get; init; }
 
@@ -48,30 +45,55 @@ internal sealed record SiloModel
     /// <summary>Whether somebody beyond this machine can connect, in cleartext.</summary>
     public bool IsExposed => !IPAddress.IsLoopback(Http.Address) || !IPAddress.IsLoopback(Grpc.Address);
 
-    /// <summary>Checks what was written. Throws <see cref="OptionsException"/>.</summary>
-    public static SiloModel From(SiloOptions options)
+    /// <summary>A collector that gets metrics, traces and logs; null for what OpenTelemetry's own variables say.
+    /// </summary>
+    public Uri? Otlp { get; init; }
+
+    /// <summary>Checks what was written, each group by itself and then all together. Throws
+    /// <see cref="OptionsException"/>.</summary>
+    public static SiloModel From(IConfiguration configuration)
     {
-        string store = options.Store ?? StoreDefault;
-        if (store == "postgres")
-            throw new OptionsException("The store postgres is not part of this release: use sqlite.");
-        if (store != StoreDefault)
-            throw new OptionsException($"The store must be sqlite, not {store}.");
-        string data = PathOf("data", options.Data ?? DataDefault);
-        DataFolder folder = new(data);
+        ServeOptions serve = Checked(configuration, new ServeOptionsValidator());
+        TlsOptions tls = Checked(configuration.GetSection(TlsOptions.Section), new TlsOptionsValidator());
+        IdentityOptions identity =
+            Checked(configuration.GetSection(IdentityOptions.Section), new IdentityOptionsValidator());
+        CheckpointOptions checkpoint =
+            Checked(configuration.GetSection(CheckpointOptions.Section), new CheckpointOptionsValidator());
+        TelemetryOptions telemetry =
+            Checked(configuration.GetSection(TelemetryOptions.Section), new TelemetryOptionsValidator());
+        DataFolder folder = new(Path.GetFullPath(serve.Data));
         SiloModel model = new()
         {
-            Data = data,
-            Http = EndPointOf("http", options.Http ?? HttpDefault),
-            Grpc = EndPointOf("grpc", options.Grpc ?? GrpcDefault),
-            CatalogPath = options.Catalog is null ? null : PathOf("catalog", options.Catalog),
-            IsDemo = FlagOf("demo", options.Demo ?? "false"),
-            Tls = TlsModel.From(options),
-            Origins = OriginsOf(options.Origins ?? ""),
-            Issuer = options.Issuer is null ? null : IssuerOf(options.Issuer),
-            TrustedIssuers = options.TrustedIssuers is null ? [] : IssuersOf(options.TrustedIssuers),
-            CheckpointKeyPath = PathOf("checkpoint-key", options.CheckpointKey ?? folder.CheckpointKeyFile),
-            CheckpointsPath = PathOf("checkpoints", options.Checkpoints ?? folder.CheckpointsFile),
+            Data = folder.Path,
+            Http = EndPointAttribute.Parse(serve.Http)!,
+            Grpc = EndPointAttribute.Parse(serve.Grpc)!,
+            CatalogPath = serve.Catalog is null ? null : Path.GetFullPath(serve.Catalog),
+            IsDemo = bool.Parse(serve.Demo),
+            Tls = TlsModel.From(tls),
+            Origins = OriginsAttribute.Parse(serve.Origins),
+            Issuer = identity.Issuer?.TrimEnd('/'),
+            TrustedIssuers = identity.TrustedIssuers is null ? [] : IssuersOf(identity.TrustedIssuers),
+            CheckpointKeyPath = Path.GetFullPath(checkpoint.Key ?? folder.CheckpointKeyFile),
+            CheckpointsPath = Path.GetFullPath(checkpoint.File ?? folder.CheckpointsFile),
+            Otlp = telemetry.Otlp is null ? null : new Uri(telemetry.Otlp),
         };
+        CheckPorts(model);
+        CheckPlaces(model, folder);
+        return model;
+    }
+
+    private static TOptions Checked<TOptions>(IConfiguration configuration, IValidateOptions<TOptions> validator)
+        where TOptions : class, new()
+    {
+        TOptions options = configuration.Get<TOptions>() ?? new TOptions();
+
+        // The first fault is enough of a sentence; the others are told once it is mended.
+        ValidateOptionsResult result = validator.Validate(name: null, options);
+        return result.Failed ? throw new OptionsException(result.Failures.First()) : options;
+    }
+
+    private static void CheckPorts(SiloModel model)
+    {
         if (model.Http.Port != 0 && model.Http.Port == model.Grpc.Port)
         {
             throw new OptionsException(
@@ -79,85 +101,30 @@ internal sealed record SiloModel
         }
 
         if (model.Tls is { EndPoint.Port: not 0 and int port } && (port == model.Http.Port || port == model.Grpc.Port))
-            throw new OptionsException($"tls needs a port of its own, and http or grpc has {port} too.");
-        string storeFolder = folder.LedgerFolder + Path.DirectorySeparatorChar;
-        if (model.CheckpointKeyPath.StartsWith(storeFolder, StringComparison.Ordinal)
-            || model.CheckpointsPath.StartsWith(storeFolder, StringComparison.Ordinal))
-        {
-            throw new OptionsException(
-                $"checkpoint-key and checkpoints must be apart from the store, and {folder.LedgerFolder} is its own.");
-        }
-
-        if (model.CatalogPath is { } catalog && !File.Exists(catalog))
-            throw new OptionsException($"The catalog {catalog} does not exist.");
-        return model;
+            throw new OptionsException($"tls:endPoint needs a port of its own, and http or grpc has {port} too.");
     }
 
-    internal static string PathOf(string option, string value) =>
-        value.Length > 0 && !value.Contains('\0', StringComparison.Ordinal)
-            ? Path.GetFullPath(value)
-            : throw new OptionsException($"The option {option} must be a path.");
-
-    private static string IssuerOf(string value)
+    private static void CheckPlaces(SiloModel model, DataFolder folder)
     {
-        bool isUrl = Uri.TryCreate(value, UriKind.Absolute, out Uri? url) && url.Scheme is "https" or "http"
-            && url.AbsolutePath == "/" && url.Query.Length == 0 && url.Fragment.Length == 0;
-        return isUrl
-            ? value.TrimEnd('/')
-            : throw new OptionsException($"The option issuer must be a URL without a path, not {value}.");
+        string store = folder.LedgerFolder + Path.DirectorySeparatorChar;
+        if (model.CheckpointKeyPath.StartsWith(store, StringComparison.Ordinal)
+            || model.CheckpointsPath.StartsWith(store, StringComparison.Ordinal))
+        {
+            throw new OptionsException(
+                $"checkpoint:key and checkpoint:file must be apart from the store, and {folder.LedgerFolder} is its "
+                + "own.");
+        }
     }
 
     private static IReadOnlyList<TrustedIssuer> IssuersOf(string path)
     {
         try
         {
-            return Identity.TrustedIssuers.ReadFile(PathOf("trusted-issuers", path));
+            return Identity.TrustedIssuers.ReadFile(Path.GetFullPath(path));
         }
         catch (Exception fault) when (fault is InvalidDataException or IOException or UnauthorizedAccessException)
         {
             throw new OptionsException(fault.Message);
         }
-    }
-
-    private static bool FlagOf(string option, string value) => value switch
-    {
-        "true" => true,
-        "false" => false,
-        _ => throw new OptionsException($"The option {option} must be true or false, not {value}."),
-    };
-
-    private static string[] OriginsOf(string value)
-    {
-        if (value.Length == 0)
-            return [];
-        string[] origins = value.Split(',', StringSplitOptions.TrimEntries);
-        foreach (string origin in origins)
-        {
-            if (origin != "*" && (!Uri.TryCreate(origin, UriKind.Absolute, out Uri? uri)
-                    || !origin.Equals(uri.GetLeftPart(UriPartial.Authority), StringComparison.OrdinalIgnoreCase)))
-            {
-                throw new OptionsException(
-                    "The option origins must be schemes, hosts and ports such as https://budget.example.com, "
-                    + $"not {origin}.");
-            }
-        }
-
-        return origins;
-    }
-
-    internal static IPEndPoint EndPointOf(string option, string value)
-    {
-        int colon = value.LastIndexOf(':');
-        string host = colon < 0 ? "" : value[..colon];
-        if (host == "localhost")
-            host = "127.0.0.1";
-        bool isBracketed = host.StartsWith('[') && host.EndsWith(']');
-        bool isAddress = IPAddress.TryParse(isBracketed ? host[1..^1] : host, out IPAddress? address)
-            && isBracketed == (address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6);
-        if (isAddress && ushort.TryParse(value.AsSpan(colon + 1), out ushort port))
-            return new IPEndPoint(address!, port);
-        throw new OptionsException(
-            $"The option {option} must be HOST:PORT with an IP address or localhost, such as {HttpDefault}, "
-            + $"not {value}.");
     }
 }

@@ -13,40 +13,15 @@ namespace AgentBudget.Silo.Options;
 internal sealed record TlsModel(
     IPEndPoint EndPoint, string CertificatePath, string KeyPath, ClientCertificates Clients, string? ClientCaPath)
 {
-    /// <summary>Checks what was written; null where TLS was not asked for. Throws <see cref="OptionsException"/>.
-    /// </summary>
-    public static TlsModel? From(SiloOptions options)
-    {
-        if (options.Tls is null)
-        {
-            string? alone = options.TlsCertificate ?? options.TlsKey ?? options.TlsClients ?? options.TlsClientCa;
-            return alone is null
-                ? null
-                : throw new OptionsException("The options of TLS need the option tls, which says where it is served.");
-        }
-
-        ClientCertificates clients = options.TlsClients switch
-        {
-            null or "none" => ClientCertificates.None,
-            "optional" => ClientCertificates.Optional,
-            "required" => ClientCertificates.Required,
-            var other => throw new OptionsException(
-                $"The option tls-clients must be none, optional or required, not {other}."),
-        };
-        if (clients == ClientCertificates.None != options.TlsClientCa is null)
-        {
-            throw new OptionsException(
-                "The options tls-clients and tls-client-ca go together: whether callers show a certificate, "
-                + "and whose.");
-        }
-
-        return new TlsModel(
-            SiloModel.EndPointOf("tls", options.Tls),
-            FileOf("tls-certificate", options.TlsCertificate),
-            FileOf("tls-key", options.TlsKey),
-            clients,
-            options.TlsClientCa is null ? null : FileOf("tls-client-ca", options.TlsClientCa));
-    }
+    /// <summary>What follows from options that have been checked; null where TLS is not spoken.</summary>
+    public static TlsModel? From(TlsOptions options) => options.EndPoint is null
+        ? null
+        : new TlsModel(
+            EndPointAttribute.Parse(options.EndPoint)!,
+            Path.GetFullPath(options.Certificate!),
+            Path.GetFullPath(options.Key!),
+            Enum.Parse<ClientCertificates>(options.Clients, ignoreCase: true),
+            options.ClientCa is null ? null : Path.GetFullPath(options.ClientCa));
 
     /// <summary>
     /// Reads the certificate with its key and its intermediates. Throws <see cref="OptionsException"/>.
@@ -68,7 +43,7 @@ internal sealed record TlsModel(
         authorities.ImportFromPemFile(ClientCaPath);
         return authorities.Count > 0
             ? authorities
-            : throw new OptionsException($"The file {ClientCaPath} of tls-client-ca holds no certificate in PEM.");
+            : throw new OptionsException($"The file {ClientCaPath} of tls:clientCa holds no certificate in PEM.");
     });
 
     // The key's file may be named in an error; what is in it never is.
@@ -87,13 +62,5 @@ internal sealed record TlsModel(
         {
             throw new OptionsException($"A file of TLS cannot be read: {fault.Message}");
         }
-    }
-
-    private static string FileOf(string option, string? value)
-    {
-        if (value is null)
-            throw new OptionsException($"With tls the option {option} must name a file in PEM.");
-        string path = SiloModel.PathOf(option, value);
-        return File.Exists(path) ? path : throw new OptionsException($"The file {path} of {option} does not exist.");
     }
 }

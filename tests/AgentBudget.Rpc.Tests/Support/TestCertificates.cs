@@ -43,9 +43,6 @@ internal sealed class TestCertificates : IDisposable
         File.WriteAllText(Path.Combine(folder, "clients.crt"), Authority.ExportCertificatePem());
     }
 
-    internal RpcChannelOptions ChannelOptions(X509Certificate2? client) =>
-        new() { ServerAuthorities = [Authority], ClientCertificate = client };
-
     public void Dispose()
     {
         Client.Dispose();

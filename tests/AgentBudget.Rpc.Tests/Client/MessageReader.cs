@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 using AgentBudget.Rpc.Wire;
 using Google.Protobuf;
 
-namespace AgentBudget.Rpc.Client;
+namespace AgentBudget.Rpc.Tests;
 
 /// <summary>Reads the messages of a response body, one after another.</summary>
 internal static class MessageReader

@@ -5,7 +5,7 @@ using AgentBudget.Rpc.Wire;
 using Google.Protobuf;
 using Status = Google.Rpc.Status;
 
-namespace AgentBudget.Rpc.Client;
+namespace AgentBudget.Rpc.Tests;
 
 /// <summary>Finds how a call ended in what the server sent, or in how the connection failed.</summary>
 internal static class ResponseStatus

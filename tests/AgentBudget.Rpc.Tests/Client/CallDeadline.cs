@@ -1,13 +1,12 @@
 using System.Net.Sockets;
 using AgentBudget.Rpc.Wire;
 
-namespace AgentBudget.Rpc.Client;
+namespace AgentBudget.Rpc.Tests;
 
 /// <summary>The end of the caller's patience: by its token, or by the timeout of the call.</summary>
 internal sealed class CallDeadline : IDisposable
 {
     private readonly CancellationToken _caller;
-    private readonly TimeProvider _time;
     private readonly CancellationTokenSource? _timeout;
     private readonly CancellationTokenSource? _either;
 
@@ -19,7 +18,6 @@ internal sealed class CallDeadline : IDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         _caller = caller;
-        _time = time;
         Token = caller;
         if (options.Timeout is not TimeSpan timeout)
         {
@@ -41,21 +39,6 @@ internal sealed class CallDeadline : IDisposable
     internal CancellationToken Token { get; }
 
     internal bool IsCancelledByCaller => _caller.IsCancellationRequested;
-
-    /// <summary>Waits before the call is sent again; ends with the caller's patience.</summary>
-    /// <exception cref="RpcException">DEADLINE_EXCEEDED.</exception>
-    /// <exception cref="OperationCanceledException">By the caller's token.</exception>
-    internal async Task WaitAsync(TimeSpan delay)
-    {
-        try
-        {
-            await Task.Delay(delay, _time, Token);
-        }
-        catch (OperationCanceledException) when (!_caller.IsCancellationRequested)
-        {
-            throw Faults.DeadlinePassed();
-        }
-    }
 
     /// <summary>Gives up for a caller who wants no more.</summary>
     internal void Cancel() => _either?.Cancel();

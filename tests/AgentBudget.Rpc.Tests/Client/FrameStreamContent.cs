@@ -3,7 +3,7 @@ using System.Net.Http.Headers;
 using AgentBudget.Rpc.Wire;
 using Google.Protobuf;
 
-namespace AgentBudget.Rpc.Client;
+namespace AgentBudget.Rpc.Tests;
 
 /// <summary>A request body of messages that are written one after another, while the response is read.</summary>
 internal sealed class FrameStreamContent : HttpContent

@@ -1,18 +1,13 @@
-namespace AgentBudget.Rpc;
+namespace AgentBudget.Rpc.Tests;
 
 /// <summary>What a caller adds to a call. Immutable, so that one instance serves many calls.</summary>
-public sealed class RpcCallOptions
+internal sealed class RpcCallOptions
 {
     /// <summary>No deadline, no metadata.</summary>
     public static RpcCallOptions None { get; } = new();
 
     /// <summary>How long the call may take, sent to the server and kept here too. Null: as long as it takes.</summary>
     public TimeSpan? Timeout { get; init; }
-
-    /// <summary>How often a unary call that ended UNAVAILABLE is sent again at most, within its timeout. Only for calls
-    /// that may take effect twice, or whose request carries an idempotency key. Waits as long as the server's RetryInfo
-    /// says, otherwise 100 ms and then twice as long each time; 5 s at most.</summary>
-    public int RetriesMax { get; init; }
 
     /// <summary>Request headers: lower-case ASCII names, printable ASCII values, base64 for names that end in
     /// <c>-bin</c>.</summary>

@@ -1,8 +1,7 @@
-using AgentBudget.Rpc.Client;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
 
-namespace AgentBudget.Rpc;
+namespace AgentBudget.Rpc.Tests;
 
 /// <summary>
 /// A call with a stream in each direction; see <see cref="RpcChannel.OpenDuplex"/>. One thread may write while another
@@ -10,7 +9,7 @@ namespace AgentBudget.Rpc;
 /// </summary>
 /// <typeparam name="TRequest">The message of the requests.</typeparam>
 /// <typeparam name="TResponse">The message of the responses.</typeparam>
-public sealed class RpcDuplexCall<TRequest, TResponse> : IAsyncDisposable
+internal sealed class RpcDuplexCall<TRequest, TResponse> : IAsyncDisposable
     where TRequest : class, IMessage<TRequest>
     where TResponse : class, IMessage<TResponse>
 {

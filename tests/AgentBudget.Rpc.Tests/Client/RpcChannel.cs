@@ -1,19 +1,16 @@
 using System.Net;
-using System.Net.Security;
 using System.Runtime.CompilerServices;
-using System.Security.Cryptography.X509Certificates;
-using AgentBudget.Rpc.Client;
 using AgentBudget.Rpc.Wire;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
 
-namespace AgentBudget.Rpc;
+namespace AgentBudget.Rpc.Tests;
 
 /// <summary>
 /// Calls a gRPC server over HTTP/2, in cleartext or over TLS as its address says. For many callers at once; it opens
 /// connections as they are needed and keeps them.
 /// </summary>
-public sealed class RpcChannel : IDisposable
+internal sealed class RpcChannel : IDisposable
 {
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan PingDelay = TimeSpan.FromSeconds(30);
@@ -25,9 +22,8 @@ public sealed class RpcChannel : IDisposable
 
     /// <summary>Opens nothing yet.</summary>
     /// <param name="address">Scheme, host and port, such as <c>http://127.0.0.1:7071</c>.</param>
-    /// <param name="time">The clock of deadlines and retries.</param>
-    /// <param name="options">What TLS needs beyond what the machine trusts.</param>
-    public RpcChannel(Uri address, TimeProvider time, RpcChannelOptions? options = null)
+    /// <param name="time">The clock of deadlines.</param>
+    public RpcChannel(Uri address, TimeProvider time)
     {
         ArgumentNullException.ThrowIfNull(address);
         ArgumentNullException.ThrowIfNull(time);
@@ -43,7 +39,6 @@ public sealed class RpcChannel : IDisposable
             UseCookies = false,
             AllowAutoRedirect = false,
             ActivityHeadersPropagator = null,
-            SslOptions = SslOptionsOf(options),
         });
     }
 
@@ -64,25 +59,6 @@ public sealed class RpcChannel : IDisposable
     {
         ArgumentNullException.ThrowIfNull(method);
         using CallDeadline deadline = new(options, _time, cancellationToken);
-        for (int attempt = 0; ; attempt++)
-        {
-            try
-            {
-                return await UnaryOnceAsync<TRequest, TResponse>(method, request, options, deadline);
-            }
-            catch (RpcException failure) when (attempt < options.RetriesMax
-                && failure.StatusCode == RpcStatusCode.Unavailable)
-            {
-                await deadline.WaitAsync(RetryDelay.Of(failure, attempt));
-            }
-        }
-    }
-
-    private async Task<TResponse> UnaryOnceAsync<TRequest, TResponse>(
-        MethodDescriptor method, TRequest request, RpcCallOptions options, CallDeadline deadline)
-        where TRequest : class, IMessage<TRequest>
-        where TResponse : class, IMessage<TResponse>
-    {
         try
         {
             using HttpRequestMessage message = RequestOf(method, new FrameContent(request), options);
@@ -183,25 +159,6 @@ public sealed class RpcChannel : IDisposable
 
     /// <summary>Closes the connections; calls in flight fail.</summary>
     public void Dispose() => _http.Dispose();
-
-    private static SslClientAuthenticationOptions SslOptionsOf(RpcChannelOptions? options)
-    {
-        SslClientAuthenticationOptions ssl = new();
-        if (options?.ServerAuthorities is { } authorities)
-        {
-            X509ChainPolicy policy = new()
-            {
-                TrustMode = X509ChainTrustMode.CustomRootTrust,
-                RevocationMode = X509RevocationMode.NoCheck,
-            };
-            policy.CustomTrustStore.AddRange(authorities);
-            ssl.CertificateChainPolicy = policy;
-        }
-
-        if (options?.ClientCertificate is { } certificate)
-            ssl.ClientCertificates = [certificate];
-        return ssl;
-    }
 
     private async Task<HttpResponseMessage> OpenStreamAsync(HttpRequestMessage message, CallDeadline deadline)
     {

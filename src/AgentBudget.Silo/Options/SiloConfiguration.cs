@@ -1,0 +1,137 @@
+using System.Collections;
+using System.Text.Json;
+using Microsoft.Extensions.Configuration;
+
+namespace AgentBudget.Silo.Options;
+
+/// <summary>
+/// What the user wrote, by key. What is on the command line wins over the environment, that over the file.
+/// </summary>
+internal static class SiloConfiguration
+{
+    /// <summary>Before a key in the environment: AGENTBUDGET_DATA, AGENTBUDGET_TLS__CERTIFICATE.</summary>
+    internal const string EnvironmentPrefix = "AGENTBUDGET_";
+
+    /// <summary>Some keys with comments; anything larger is another file.</summary>
+    private const long FileBytesMax = 64 * 1024;
+
+    private const string EnvironmentDelimiter = "__";
+
+    /// <summary>Puts the three together. Throws <see cref="OptionsException"/> for a key that is none.</summary>
+    /// <param name="file">A JSON file, or null.</param>
+    /// <param name="line">What the command line says, by key.</param>
+    internal static IConfiguration Read(string? file, IEnumerable<KeyValuePair<string, string?>> line) =>
+        new ConfigurationBuilder()
+            .AddInMemoryCollection(file is null ? [] : FileValues(file))
+            .AddInMemoryCollection(EnvironmentValues())
+            .AddInMemoryCollection(line)
+            .Build();
+
+    /// <summary>A variable of the environment without its prefix. One that is empty is how a shell unsets it for a
+    /// command.</summary>
+    internal static string? Variable(string name) =>
+        Environment.GetEnvironmentVariable(EnvironmentPrefix + name) is { Length: > 0 } value ? value : null;
+
+    // A null in the file says nothing, as a key that is not there.
+    private static IEnumerable<KeyValuePair<string, string?>> FileValues(string path)
+    {
+        IConfigurationRoot file = Load(path);
+        foreach ((string key, string? value) in file.AsEnumerable())
+        {
+            if (FaultOf(key, value) is { } fault) throw new OptionsException($"{path}{LineOf(path, key)}: {fault}");
+            if (value is not null) yield return new(key, value);
+        }
+    }
+
+    private static IConfigurationRoot Load(string path)
+    {
+        try
+        {
+            FileInfo file = new(path);
+            if (!file.Exists) throw new OptionsException($"The file {path} does not exist.");
+            if (file.Length > FileBytesMax)
+                throw new OptionsException($"The file {path} is larger than {FileBytesMax} bytes.");
+            return new ConfigurationBuilder().AddJsonFile(file.FullName, optional: false).Build();
+        }
+        catch (InvalidDataException fault) when (fault.GetBaseException() is JsonException json)
+        {
+            throw new OptionsException($"{path}, line {json.LineNumber + 1}: not readable as JSON.");
+        }
+        catch (InvalidDataException fault)
+        {
+            throw new OptionsException($"{path}: {fault.GetBaseException().Message}");
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            throw new OptionsException($"The file {path} cannot be read: {fault.Message}");
+        }
+    }
+
+    private static string? FaultOf(string key, string? value)
+    {
+        if (IsKey(key)) return null;
+        string[] within = [.. SiloSetting.All.Select(setting => setting.Key).Where(known => IsUnder(known, key))];
+        if (within.Length > 0)
+            return value is null ? null : $"{key} holds keys of its own: {string.Join(", ", within)}.";
+        return SiloSetting.All.FirstOrDefault(setting => IsUnder(key, setting.Key)) is { } single
+            ? $"{single.Key} must be a single value."
+            : $"{key} is not a key; the keys are {string.Join(", ", SiloSetting.All.Select(known => known.Key))}.";
+    }
+
+    private static bool IsKey(string key) =>
+        SiloSetting.All.Any(setting => setting.Key.Equals(key, StringComparison.OrdinalIgnoreCase));
+
+    private static bool IsUnder(string key, string above) =>
+        key.StartsWith(above + ":", StringComparison.OrdinalIgnoreCase);
+
+    // Where the last part of the key that is written stands for the first time, which is where somebody would look. The
+    // number of an entry in a list is not written.
+    private static string LineOf(string path, string key)
+    {
+        string[] lines = File.ReadAllLines(path);
+        foreach (string part in key.Split(ConfigurationPath.KeyDelimiter).Reverse())
+        {
+            int index = Array.FindIndex(
+                lines, line => line.Contains($"\"{part}\"", StringComparison.OrdinalIgnoreCase));
+            if (index >= 0) return $", line {index + 1}";
+        }
+
+        return "";
+    }
+
+    // Variables with the prefix that are no keys are let be: an orchestrator sets some for a service of that name. One
+    // that was meant as a key is not.
+    private static IEnumerable<KeyValuePair<string, string?>> EnvironmentValues()
+    {
+        foreach (DictionaryEntry variable in Environment.GetEnvironmentVariables())
+        {
+            string name = (string)variable.Key;
+            if (MisspeltBy(name) is { } sentence) throw new OptionsException(sentence);
+        }
+
+        foreach (SiloSetting setting in SiloSetting.All)
+        {
+            if (Variable(NameOf(setting)[EnvironmentPrefix.Length..]) is { } value)
+                yield return new(setting.Key, value);
+        }
+    }
+
+    private static string? MisspeltBy(string name)
+    {
+        if (!name.StartsWith(EnvironmentPrefix, StringComparison.Ordinal)) return null;
+        if (SiloSetting.All.Any(setting => NameOf(setting) == name)) return null;
+        string letters = Letters(name[EnvironmentPrefix.Length..]);
+        SiloSetting? meant = SiloSetting.All.FirstOrDefault(
+            setting => Letters(setting.Key) == letters || Letters(setting.Option) == letters);
+        if (meant is not null) return $"{name} is not read; {NameOf(meant)} is.";
+        return name.Contains(EnvironmentDelimiter, StringComparison.Ordinal)
+            ? $"{name} is not read; the variables are {string.Join(", ", SiloSetting.All.Select(NameOf))}."
+            : null;
+    }
+
+    private static string NameOf(SiloSetting setting) => EnvironmentPrefix
+        + setting.Key.Replace(ConfigurationPath.KeyDelimiter, EnvironmentDelimiter, StringComparison.Ordinal)
+            .ToUpperInvariant();
+
+    private static string Letters(string text) => string.Concat(text.Where(char.IsLetter)).ToUpperInvariant();
+}

@@ -1,0 +1,42 @@
+namespace AgentBudget.Silo.Options;
+
+/// <summary>One thing that can be set: a key in a file and in the environment, an option on the command line.</summary>
+/// <param name="Key">In a file; in the environment with the prefix, and <c>__</c> for each colon.</param>
+/// <param name="Option">On the command line.</param>
+/// <param name="HelpName">What its value is; null for a flag.</param>
+/// <param name="Description">For the help, with the default.</param>
+internal sealed record SiloSetting(string Key, string Option, string? HelpName, string Description)
+{
+    /// <summary>Every setting, in the order of the help.</summary>
+    public static IReadOnlyList<SiloSetting> All { get; } =
+    [
+        new("data", "--data", "DIR", "Folder of ledger, reports and keys. [default: ./data]"),
+        new("http", "--http", "HOST:PORT", "Where HTTP/1.1 is served in cleartext: JSON calls, OAuth, /healthz, "
+            + $"/readyz, /metrics. [default: {ServeOptions.HttpDefault}]"),
+        new("grpc", "--grpc", "HOST:PORT", "Where gRPC is served in cleartext. [default: 127.0.0.1:7071]"),
+        new("tls:endPoint", "--tls", "HOST:PORT", "Where everything is served over TLS, on one port. "
+            + "[default: nowhere]"),
+        new("tls:certificate", "--tls-certificate", "FILE", "Certificate of --tls in PEM, followed by its "
+            + "intermediates."),
+        new("tls:key", "--tls-key", "FILE", "Private key of the certificate in PEM."),
+        new("tls:clients", "--tls-clients", "MODE", "Whether callers over TLS show a certificate: none, optional or "
+            + "required. [default: none]"),
+        new("tls:clientCa", "--tls-client-ca", "FILE", "Authorities in PEM that callers' certificates must lead to."),
+        new("origins", "--origins", "ORIGINS", "Origins whose pages may call from a browser, separated by commas. "
+            + "[default: none]"),
+        new("catalog", "--catalog", "FILE", "Catalog to apply before anything is served."),
+        new("store", "--store", "STORE", "Where ledgers are kept: sqlite. [default: sqlite]"),
+        new("demo", "--demo", null, "Drive sample traffic through the public API, a runaway agent among it, and "
+            + "print it."),
+        new("identity:issuer", "--issuer", "URL", "URL that access tokens name as their issuer. [default: where HTTP "
+            + "is served]"),
+        new("identity:trustedIssuers", "--trusted-issuers", "FILE", "Issuers whose users' tokens agents may exchange, "
+            + "as in docs/security.md."),
+        new("checkpoint:key", "--checkpoint-key", "FILE", "Key that signs checkpoints, apart from the store; with "
+            + "--verify its public part will do. [default: checkpoint.key in the data folder]"),
+        new("checkpoint:file", "--checkpoints", "FILE", "Newest signed checkpoint of each ledger, apart from the "
+            + "store; with --verify the ones to compare with. [default: ledger.checkpoints in the data folder]"),
+        new("telemetry:otlp", "--otlp", "URL", "Collector that gets metrics, traces and logs by OTLP over gRPC. "
+            + "[default: none]"),
+    ];
+}
