@@ -32,7 +32,7 @@ public sealed class EditedJournalTests
         var exception = await Assert.ThrowsAsync<RpcException>(
             () => client.GetBalanceAsync(new GetBalanceRequest { Grain = Accounts.Agent }));
         Assert.Equal(RpcStatusCode.DataLoss, exception.StatusCode);
-        Assert.Equal("JOURNAL_DAMAGED", exception.GetDetail<ErrorInfo>()?.Type);
+        Assert.Equal("JOURNAL_DAMAGED", exception.GetDetail<ErrorInfo>()?.Reason);
         Assert.Matches("[0-9]", exception.Message); // The place.
         var refused = await Assert.ThrowsAsync<RpcException>(() => load.AskAsync(diary.ReadIntents()[0]));
         Assert.Equal(RpcStatusCode.DataLoss, refused.StatusCode);

@@ -177,7 +177,7 @@ internal sealed class Load : IDisposable
             }
             catch (RpcException exception) when (IsOutcomeOpen(exception))
             {
-                RefusalOf(exception.GetDetail<ErrorInfo>()?.Type ?? exception.Message).TrySetResult();
+                RefusalOf(exception.GetDetail<ErrorInfo>()?.Reason ?? exception.Message).TrySetResult();
                 await Task.Delay(RetryPause);
             }
         }

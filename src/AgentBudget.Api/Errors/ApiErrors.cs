@@ -28,8 +28,7 @@ internal static class ApiErrors
         return new RpcException(code, message, all);
     }
 
-    // The compiled message calls its first field by the name it had first; on the wire they are one.
-    internal static ErrorInfo ErrorInfoOf(ErrorReason reason) => new() { Type = NameOf(reason), Domain = Domain };
+    internal static ErrorInfo ErrorInfoOf(ErrorReason reason) => new() { Reason = NameOf(reason), Domain = Domain };
 
     internal static RetryInfo RetryAfter(TimeSpan delay) => new() { RetryDelay = Duration.FromTimeSpan(delay) };
 

@@ -116,9 +116,8 @@ internal static class Faults
     /// <summary>The error of a fault.</summary>
     internal static RpcException Make(EdgeFault fault, string message) => Make(CodeOf(fault), fault, message);
 
-    // The compiled ErrorInfo calls the reason by the name it had first; on the wire they are one.
     private static RpcException Make(RpcStatusCode code, EdgeFault fault, string message) =>
-        new(code, message, new ErrorInfo { Type = ReasonOf(fault), Domain = Domain });
+        new(code, message, new ErrorInfo { Reason = ReasonOf(fault), Domain = Domain });
 
     // Texts of the caller's own are echoed up to this, so that a hostile one costs little.
     private const int EchoCharsMax = 400;

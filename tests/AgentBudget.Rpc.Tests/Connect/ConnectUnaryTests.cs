@@ -142,7 +142,7 @@ public sealed class ConnectUnaryTests
     [Fact]
     public async Task Error_details_are_there_for_programs_and_for_people()
     {
-        ErrorInfo info = new() { Type = "KEY_REUSED", Domain = "test" };
+        ErrorInfo info = new() { Reason = "KEY_REUSED", Domain = "test" };
         await using TestServer server = await TestServer.StartAsync(setup => setup.Echo =
             (_, _) => throw new RpcException(RpcStatusCode.AlreadyExists, "again", info));
         RawAnswer answer = await server.Raw.ConnectAsync(new EchoRequest().ToByteArray(), "application/proto");

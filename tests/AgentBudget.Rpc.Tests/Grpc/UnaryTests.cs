@@ -100,12 +100,12 @@ public sealed class UnaryTests
         badRequest.FieldViolations.Add(
             new BadRequest.Types.FieldViolation { Field = "text", Description = "is empty" });
         await using TestServer server = await TestServer.StartAsync(setup => setup.Echo = (_, _) =>
-            throw new RpcException(RpcStatusCode.InvalidArgument, "Fix it.", badRequest, new ErrorInfo { Type = "R" }));
+            throw new RpcException(RpcStatusCode.InvalidArgument, "Fix it.", badRequest, new ErrorInfo { Reason = "R" }));
         RpcException error = await server.EchoFailsAsync();
         Assert.Equal(RpcStatusCode.InvalidArgument, error.StatusCode);
         Assert.Equal("Fix it.", error.Message);
         Assert.Equal(badRequest, error.GetDetail<BadRequest>());
-        Assert.Equal("R", error.GetDetail<ErrorInfo>()?.Type);
+        Assert.Equal("R", error.GetDetail<ErrorInfo>()?.Reason);
         Assert.Null(error.GetDetail<RetryInfo>());
     }
 
@@ -133,7 +133,7 @@ public sealed class UnaryTests
     [Fact]
     public async Task Details_that_no_client_would_take_are_left_out_and_the_code_arrives()
     {
-        ErrorInfo large = new() { Type = new string('x', 5000) };
+        ErrorInfo large = new() { Reason = new string('x', 5000) };
         await using TestServer server = await TestServer.StartAsync(setup => setup.Echo =
             (_, _) => throw new RpcException(RpcStatusCode.FailedPrecondition, new string('m', 5000), large));
         RpcException error = await server.EchoFailsAsync();

@@ -170,7 +170,7 @@ internal sealed class HostileConnection : IAsyncDisposable
             return $"grpc {code}";
         string padded = details.PadRight((details.Length + 3) / 4 * 4, '=');
         Status status = Status.Parser.ParseFrom(Convert.FromBase64String(padded));
-        return $"grpc {code} {status.Details.Single().Unpack<ErrorInfo>().Type}";
+        return $"grpc {code} {status.Details.Single().Unpack<ErrorInfo>().Reason}";
     }
 
     private async Task<string> ReadHttp1Async()

@@ -42,7 +42,7 @@ public sealed class EdgeFaultTests
         RpcException error = Faults.Make(fault, "A sentence.");
 
         ErrorInfo info = error.GetDetail<ErrorInfo>()!;
-        Assert.Equal(Faulted[fault], (error.StatusCode, info.Type));
+        Assert.Equal(Faulted[fault], (error.StatusCode, info.Reason));
         Assert.Equal("rpc", info.Domain);
         Assert.Single(error.Status.Details);
     }

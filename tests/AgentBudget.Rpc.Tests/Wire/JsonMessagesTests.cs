@@ -14,7 +14,7 @@ public sealed class JsonMessagesTests
     [Fact]
     public void The_details_of_a_status_within_a_message_have_the_field_names_of_today()
     {
-        ErrorInfo info = new() { Type = "KEY_REUSED", Domain = "test", Metadata = { ["left"] = "3" } };
+        ErrorInfo info = new() { Reason = "KEY_REUSED", Domain = "test", Metadata = { ["left"] = "3" } };
         RetryInfo retry = new() { RetryDelay = Duration.FromTimeSpan(TimeSpan.FromMilliseconds(250)) };
         Status status = new() { Code = 6, Message = "No.", Details = { Any.Pack(info), Any.Pack(retry) } };
 
