@@ -1,12 +1,14 @@
-using AgentBudget.Rpc.Server;
-using AgentBudget.Rpc.Tests.Support;
+using AgentBudget.Edge.Tests.Support;
+using AgentBudget.Silo.Edge;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 
-namespace AgentBudget.Rpc.Tests.Server;
+namespace AgentBudget.Edge.Tests.Connections;
 
 public sealed class ConnectionEndsTests : IDisposable
 {
-    private readonly ManualTime _time = new();
+    private readonly FakeTimeProvider _time = new();
     private readonly ConnectionEnds _connections;
     private readonly TaskCompletionSource _serving = Waiting.NewSignal();
     private readonly CancellationTokenSource _closed = new();
@@ -14,7 +16,7 @@ public sealed class ConnectionEndsTests : IDisposable
 
     public ConnectionEndsTests()
     {
-        _connections = new ConnectionEnds(_time, new CollectedLog());
+        _connections = new ConnectionEnds(_time, NullLogger.Instance);
         DefaultConnectionContext connection = new() { ConnectionClosed = _closed.Token };
         _served = _connections.Around(_ => _serving.Task)(connection);
     }

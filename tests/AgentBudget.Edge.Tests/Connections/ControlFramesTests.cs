@@ -1,8 +1,8 @@
 using System.Buffers;
-using AgentBudget.Rpc.Tests.Support;
-using AgentBudget.Rpc.Wire;
+using AgentBudget.Edge.Tests.Support;
+using AgentBudget.Silo.Edge;
 
-namespace AgentBudget.Rpc.Tests.Wire;
+namespace AgentBudget.Edge.Tests.Connections;
 
 public sealed class ControlFramesTests
 {

@@ -1,10 +1,10 @@
 using System.IO.Pipelines;
-using AgentBudget.Rpc.Server;
-using AgentBudget.Rpc.Tests.Support;
-using AgentBudget.Rpc.Wire;
+using AgentBudget.Edge.Tests.Support;
+using AgentBudget.Silo.Edge;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.Time.Testing;
 
-namespace AgentBudget.Rpc.Tests.Server;
+namespace AgentBudget.Edge.Tests.Connections;
 
 public sealed class PacedInputTests : IDisposable
 {
@@ -16,7 +16,7 @@ public sealed class PacedInputTests : IDisposable
     private static readonly byte[] Flood =
         [.. Opening, .. Enumerable.Repeat(RawHttp2.Frame(3, 0, 1, new byte[4]), Resets).SelectMany(one => one)];
 
-    private readonly ManualTime _time = new();
+    private readonly FakeTimeProvider _time = new();
     private readonly ControlBudget _budget;
     private readonly CancellationTokenSource _closed = new();
     private readonly TaskCompletionSource _serving = Waiting.NewSignal();

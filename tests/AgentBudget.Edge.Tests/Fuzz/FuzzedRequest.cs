@@ -1,10 +1,10 @@
 using System.IO.Compression;
 using System.Text;
-using AgentBudget.Rpc.Tests.Support;
+using AgentBudget.Edge.Tests.Support;
+using EdgeTest.V1;
 using Google.Protobuf;
-using RpcTest.V1;
 
-namespace AgentBudget.Rpc.Tests.Fuzz;
+namespace AgentBudget.Edge.Tests.Fuzz;
 
 /// <summary>A request as it would come over the wire, and the ways to spoil it.</summary>
 internal sealed record FuzzedRequest(
@@ -14,15 +14,13 @@ internal sealed record FuzzedRequest(
 
     private static readonly string[] HeaderNames =
     [
-        "grpc-timeout", "grpc-encoding", "connect-timeout-ms", "connect-protocol-version", "connect-content-encoding",
-        "content-encoding", "content-type", "grpc-accept-encoding", "accept-encoding",
+        "grpc-timeout", "grpc-encoding", "trace-bin", "content-encoding", "content-type", "grpc-accept-encoding", "accept-encoding",
     ];
 
     private static readonly string[] HeaderValues =
     [
         "gzip", "identity", "br", "1", "0", "-1", "99999999999999999999", "1S", "1n", "99999999H", "S", "", "é", "\t",
-        "application/json", "application/grpc-web-text", "application/connect+json", "application/grpc",
-        "application/proto",
+        "application/json", "application/grpc-web-text", "application/grpc",
     ];
 
     /// <summary>Real requests of every protocol and kind of method, compressed ones among them.</summary>
@@ -103,9 +101,9 @@ internal sealed record FuzzedRequest(
         byte[] json = Encoding.UTF8.GetBytes(JsonFormatter.Default.Format(message));
         byte[] frame = RawClient.Frame(message);
         byte[] stream = [.. frame, .. RawClient.Frame(1, Gzip(proto)), .. RawClient.Frame(new EchoRequest())];
-        byte[] jsonStream = [.. RawClient.Frame(0, json), .. RawClient.Frame(0, "{}"u8.ToArray())];
+        byte[] shapes = """{"large":"7","report":{"a":[1,{"b":null}]},"ttl":"3s"}"""u8.ToArray();
+        string query = "?count=3&numbers=1&numbers=2&nested.text=in";
         byte[] webText = Encoding.ASCII.GetBytes(Convert.ToBase64String(frame));
-        string query = $"?connect=v1&encoding=json&message={Uri.EscapeDataString(Encoding.UTF8.GetString(json))}";
         return
         [
             Post(RawClient.EchoPath, "application/grpc", frame, "HTTP/2"),
@@ -116,13 +114,10 @@ internal sealed record FuzzedRequest(
             Post(RawClient.EchoPath, "application/grpc-web", frame, "HTTP/1.1"),
             Post(RawClient.EchoPath, "application/grpc-web-text", webText, "HTTP/1.1"),
             Post(RawClient.RepeatPath, "application/grpc-web-text", webText, "HTTP/1.1"),
-            Post(RawClient.EchoPath, "application/json", json, "HTTP/1.1"),
-            Post(RawClient.EchoPath, "application/json", Gzip(json), "HTTP/1.1", "content-encoding"),
-            Post(RawClient.EchoPath, "application/proto", proto, "HTTP/2"),
-            Post(RawClient.RepeatPath, "application/connect+json", RawClient.Frame(0, json), "HTTP/1.1"),
-            Post(RawClient.TalkPath, "application/connect+json", jsonStream, "HTTP/2"),
-            Post(RawClient.TalkPath, "application/connect+proto", stream, "HTTP/2", "connect-content-encoding"),
-            new("GET", RawClient.LookPath, query, "HTTP/1.1", [], []),
+            Post(RawClient.JsonEchoPath, "application/json", json, "HTTP/1.1"),
+            Post(RawClient.JsonEchoPath, "application/json", Gzip(json), "HTTP/1.1", "content-encoding"),
+            Post(RawClient.ShapesPath, "application/json", shapes, "HTTP/2"),
+            new("GET", RawClient.JsonEchoPath + "/hello", query, "HTTP/1.1", [], []),
         ];
     }
 

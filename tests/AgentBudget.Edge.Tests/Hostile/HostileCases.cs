@@ -1,21 +1,21 @@
 using System.IO.Compression;
 using System.Text;
-using AgentBudget.Rpc.Tests.Support;
+using AgentBudget.Edge.Tests.Support;
+using EdgeTest.V1;
 using Google.Protobuf;
-using RpcTest.V1;
 
-namespace AgentBudget.Rpc.Tests.Hostile;
+namespace AgentBudget.Edge.Tests.Hostile;
 
 /// <summary>The hostile cases, one list: each with the answer that it must get.</summary>
 internal static class HostileCases
 {
-    private const string WebPath = RawClient.EchoPath;
+    private const string JsonPath = RawClient.JsonEchoPath;
 
     // More than the server's bound, and below the window that a connection begins with.
     private const int EmptyMessages = 20_000;
 
     internal static IReadOnlyList<HostileCase> All { get; } =
-        [.. GrpcMessages(), .. GrpcHeaders(), .. Frames(), .. ConnectMessages(), .. ConnectHeaders(), .. Requests()];
+        [.. GrpcMessages(), .. GrpcHeaders(), .. Frames(), .. WebMessages(), .. JsonMessages(), .. WebHeaders(), .. Requests()];
 
     private static byte[] Hello => new EchoRequest { Text = "hostile" }.ToByteArray();
 
@@ -52,10 +52,21 @@ internal static class HostileCases
         yield return Grpc("empty messages", RawClient.Frame(0, Empties), "grpc 8 TOO_MANY_ITEMS");
         yield return Grpc("bomb of empty messages", RawClient.Frame(1, Gzip(Empties)), "grpc 8 TOO_MANY_ITEMS",
             ("grpc-encoding", "gzip"));
-        yield return Web("broken message over gRPC-Web", "application/grpc-web", RawClient.Frame(0, [0x0A, 0x7F]),
-            "HTTP 200 grpc 3");
-        yield return Web("text of gRPC-Web that is no base64", "application/grpc-web-text", "!!!!"u8.ToArray(),
-            "HTTP 200 grpc 3");
+    }
+
+    private static IEnumerable<HostileCase> WebMessages()
+    {
+        byte[] frame = RawClient.Frame(0, Hello);
+        yield return Web("broken message over gRPC-Web", RawClient.Frame(0, [0x0A, 0x7F]),
+            "HTTP 200 grpc 3 MESSAGE_MALFORMED");
+        yield return Web("two messages over gRPC-Web", [.. frame, .. frame], "HTTP 200 grpc 12 MORE_THAN_ONE_MESSAGE");
+        yield return Web("empty messages over gRPC-Web", RawClient.Frame(0, Empties), "HTTP 200 grpc 8 TOO_MANY_ITEMS");
+        yield return Web("bomb of gzip over gRPC-Web", RawClient.Frame(1, Gzip(new byte[8 << 20])),
+            "HTTP 200 grpc 8 MESSAGE_TOO_LARGE", ("grpc-encoding", "gzip"));
+        yield return Web("bad timeout over gRPC-Web", frame, "HTTP 200 grpc 3 HEADER_MALFORMED",
+            ("grpc-timeout", "1x"));
+        yield return Post("text of gRPC-Web that is no base64", RawClient.EchoPath, "application/grpc-web-text",
+            "!!!!"u8.ToArray(), "HTTP 200 grpc 3 MESSAGE_MALFORMED");
     }
 
     private static IEnumerable<HostileCase> GrpcHeaders()
@@ -64,8 +75,10 @@ internal static class HostileCases
         yield return Grpc("unknown encoding", frame, "grpc 12 ENCODING_UNSUPPORTED", ("grpc-encoding", "snappy"));
         yield return Grpc("bad timeout", frame, "grpc 3 HEADER_MALFORMED", ("grpc-timeout", "1x"));
         yield return Grpc("timeout of nine digits", frame, "grpc 3 HEADER_MALFORMED", ("grpc-timeout", "123456789S"));
-        yield return Http2("unknown method", Call("/rpctest.v1.EchoService/Nothing", "application/grpc", frame),
+        yield return Http2("unknown method", Call("/edgetest.v1.EchoService/Nothing", "application/grpc", frame),
             "grpc 12 METHOD_UNKNOWN");
+        yield return Grpc("binary metadata that is no base64", frame, "grpc 3 HEADER_MALFORMED", ("trace-bin", "?"));
+        yield return Grpc("timeout of nothing", frame, "grpc 4 DEADLINE_PASSED", ("grpc-timeout", "0S"));
         yield return Http2("content type of nothing", Call(RawClient.EchoPath, "text/html", frame), "HTTP 415");
     }
 
@@ -103,11 +116,13 @@ internal static class HostileCases
             Closes: true);
     }
 
-    private static IEnumerable<HostileCase> ConnectMessages()
+    private static IEnumerable<HostileCase> JsonMessages()
     {
         string many = $$"""{"many":[{{string.Join(',', Enumerable.Repeat("{}", EmptyMessages / 2))}}]}""";
         yield return Json("text that is no JSON", "{\"text\":"u8.ToArray(), "HTTP 400 MESSAGE_MALFORMED");
         yield return Json("unknown field", "{\"x\":1}"u8.ToArray(), "HTTP 400 MESSAGE_MALFORMED");
+        yield return Json("field that comes twice", "{\"text\":\"a\",\"text\":\"b\"}"u8.ToArray(),
+            "HTTP 400 MESSAGE_MALFORMED");
         yield return Json("no text at all", [], "HTTP 400 MESSAGE_MALFORMED");
         yield return Json("text that is not UTF-8", [.. "{\"text\":\""u8, 0xFF, .. "\"}"u8],
             "HTTP 400 MESSAGE_MALFORMED");
@@ -115,31 +130,27 @@ internal static class HostileCases
             string.Concat(Enumerable.Repeat("{\"nested\":", 200)) + "{}" + new string('}', 200)),
             "HTTP 400 MESSAGE_MALFORMED");
         yield return Json("empty messages in JSON", Encoding.ASCII.GetBytes(many), "HTTP 429 TOO_MANY_ITEMS");
-        yield return Web("empty messages over Connect", "application/proto", Empties, "HTTP 429 TOO_MANY_ITEMS");
-        yield return Web("broken message over Connect", "application/proto", [0x0A, 0x7F],
-            "HTTP 400 MESSAGE_MALFORMED");
-        yield return Web("bomb of gzip over Connect", "application/proto", Gzip(new byte[8 << 20]),
-            "HTTP 429 MESSAGE_TOO_LARGE", ("content-encoding", "gzip"));
-        yield return Web("not gzip over Connect", "application/proto", Hello, "HTTP 400 COMPRESSION_INVALID",
+        yield return Json("bomb of gzip in JSON", Gzip(new byte[8 << 20]), "HTTP 429 MESSAGE_TOO_LARGE",
             ("content-encoding", "gzip"));
+        yield return Json("not gzip in JSON", Hello, "HTTP 400 COMPRESSION_INVALID", ("content-encoding", "gzip"));
     }
 
-    private static IEnumerable<HostileCase> ConnectHeaders()
+    private static IEnumerable<HostileCase> WebHeaders()
     {
         byte[] body = "{}"u8.ToArray();
-        yield return Json("bad timeout over Connect", body, "HTTP 400 HEADER_MALFORMED", ("connect-timeout-ms", "-1"));
-        yield return Json("unknown version", body, "HTTP 400 PROTOCOL_VERSION_UNKNOWN",
-            ("connect-protocol-version", "9"));
-        yield return Json("unknown encoding over Connect", body, "HTTP 501 ENCODING_UNSUPPORTED",
-            ("content-encoding", "br"));
-        yield return Web("gRPC over HTTP/1.1", "application/grpc", RawClient.Frame(0, Hello), "HTTP 505");
-        yield return Web("content type of nothing over HTTP/1.1", "text/html", body, "HTTP 415");
+        yield return Json("unknown encoding in JSON", body, "HTTP 501 ENCODING_UNSUPPORTED", ("content-encoding", "br"));
+        yield return Post("gRPC over HTTP/1.1", RawClient.EchoPath, "application/grpc", RawClient.Frame(0, Hello),
+            "HTTP 426");
+        yield return Post("content type of nothing over HTTP/1.1", JsonPath, "text/html", body,
+            "HTTP 400 HEADER_MALFORMED");
+        yield return Post("JSON in another alphabet", JsonPath, "application/json; charset=utf-16", body,
+            "HTTP 400 HEADER_MALFORMED");
     }
 
     private static IEnumerable<HostileCase> Requests()
     {
-        string head = $"POST {WebPath} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
-        yield return Http1("other verb", $"PUT {WebPath} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n",
+        string head = $"POST {JsonPath} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
+        yield return Http1("other verb", $"PUT {JsonPath} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n",
             "HTTP 405");
         yield return Http1("two lengths", head + "content-length: 2\r\ncontent-length: 3\r\n\r\n{} ", "HTTP 400", true);
         yield return Http1("length that is no number", head + "content-length: x\r\n\r\n{}", "HTTP 400", true);
@@ -150,7 +161,7 @@ internal static class HostileCases
             head + string.Concat(Enumerable.Range(0, 200).Select(i => $"x{i}: y\r\n")) + "\r\n", "HTTP 431", true);
         yield return Http1("request line of 9 KiB", $"GET /{new string('x', 9_000)} HTTP/1.1\r\nhost: x\r\n\r\n",
             "HTTP 414", true);
-        yield return Http1("no host", $"POST {WebPath} HTTP/1.1\r\ncontent-length: 0\r\n\r\n", "HTTP 400", true);
+        yield return Http1("no host", $"POST {JsonPath} HTTP/1.1\r\ncontent-length: 0\r\n\r\n", "HTTP 400", true);
         yield return Http1("no HTTP", "hello world\r\n\r\n", "HTTP 400", true);
         yield return Http1("preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "closed", true);
     }
@@ -167,12 +178,21 @@ internal static class HostileCases
 
     private static HostileCase Json(
         string name, byte[] body, string outcome, params (string Name, string Value)[] headers) =>
-        Web(name, "application/json", body, outcome, headers);
+        Post(name, JsonPath, "application/json", body, outcome, headers);
 
     private static HostileCase Web(
-        string name, string contentType, byte[] body, string outcome, params (string Name, string Value)[] headers)
+        string name, byte[] body, string outcome, params (string Name, string Value)[] headers) =>
+        Post(name, RawClient.EchoPath, "application/grpc-web", body, outcome, headers);
+
+    private static HostileCase Post(
+        string name,
+        string path,
+        string contentType,
+        byte[] body,
+        string outcome,
+        params (string Name, string Value)[] headers)
     {
-        string head = $"POST {WebPath} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {contentType}\r\n"
+        string head = $"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {contentType}\r\n"
             + string.Concat(headers.Select(header => $"{header.Name}: {header.Value}\r\n"))
             + $"content-length: {body.Length}\r\n\r\n";
         return new(name, false, [.. Encoding.ASCII.GetBytes(head), .. body], outcome, Closes: false);

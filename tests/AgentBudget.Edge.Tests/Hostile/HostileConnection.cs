@@ -2,12 +2,12 @@ using System.Buffers.Binary;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.RegularExpressions;
-using AgentBudget.Rpc.Tests.Support;
+using AgentBudget.Edge.Tests.Support;
+using EdgeTest.V1;
 using Google.Rpc;
-using RpcTest.V1;
 using Status = Google.Rpc.Status;
 
-namespace AgentBudget.Rpc.Tests.Hostile;
+namespace AgentBudget.Edge.Tests.Hostile;
 
 /// <summary>Sends any bytes, whole or one at a time, and tells in a few words what came back.</summary>
 internal sealed class HostileConnection : IAsyncDisposable
@@ -104,7 +104,7 @@ internal sealed class HostileConnection : IAsyncDisposable
     {
         byte[] probe = _isHttp2
             ? Call(ProbeStream, RawClient.EchoPath, "application/grpc", RawClient.Frame(new EchoRequest()))
-            : Encoding.ASCII.GetBytes($"POST {RawClient.EchoPath} HTTP/1.1\r\nhost: localhost\r\n"
+            : Encoding.ASCII.GetBytes($"POST {RawClient.JsonEchoPath} HTTP/1.1\r\nhost: localhost\r\n"
                 + "content-type: application/json\r\ncontent-length: 2\r\n\r\n{}");
         await SendAsync(probe, isDripped: false);
         return await ReadAsync(ProbeStream).Within("an answer to a next call");
@@ -162,15 +162,22 @@ internal sealed class HostileConnection : IAsyncDisposable
         }
     }
 
-    private static string OutcomeOf(Dictionary<string, string> fields)
+    /// <summary>The reason of a status as gRPC carries it: base64, padded or not.</summary>
+    internal static string ReasonOf(string details)
     {
-        if (!fields.TryGetValue("grpc-status", out string? code))
-            return $"HTTP {fields.GetValueOrDefault(":status", "200")}";
-        if (!fields.TryGetValue("grpc-status-details-bin", out string? details))
-            return $"grpc {code}";
         string padded = details.PadRight((details.Length + 3) / 4 * 4, '=');
         Status status = Status.Parser.ParseFrom(Convert.FromBase64String(padded));
-        return $"grpc {code} {status.Details.Single().Unpack<ErrorInfo>().Reason}";
+        return status.Details.Single().Unpack<ErrorInfo>().Reason;
+    }
+
+    private static string OutcomeOf(Dictionary<string, string> fields)
+    {
+        string http = fields.GetValueOrDefault(":status", "200");
+        if (http != "200" || !fields.TryGetValue("grpc-status", out string? code))
+            return $"HTTP {http}";
+        return fields.TryGetValue("grpc-status-details-bin", out string? details)
+            ? $"grpc {code} {ReasonOf(details)}"
+            : $"grpc {code}";
     }
 
     private async Task<string> ReadHttp1Async()
@@ -180,6 +187,10 @@ internal sealed class HostileConnection : IAsyncDisposable
             head.Append((char)(await ReadExactlyAsync(1))[0]);
         string text = head.ToString();
         string outcome = $"HTTP {text[9..12]}";
+        Match refused = Regex.Match(text, @"grpc-status: (\d+)", RegexOptions.IgnoreCase);
+        Match details = Regex.Match(text, "grpc-status-details-bin: ([^\r]+)", RegexOptions.IgnoreCase);
+        if (refused.Success && details.Success)
+            return $"{outcome} grpc {refused.Groups[1]} {ReasonOf(details.Groups[1].Value)}";
         Match length = Regex.Match(text, @"content-length: (\d+)", RegexOptions.IgnoreCase);
         string body = length.Success
             ? Encoding.UTF8.GetString(await ReadExactlyAsync(int.Parse(length.Groups[1].Value)))

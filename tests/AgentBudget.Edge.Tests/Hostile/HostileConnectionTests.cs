@@ -1,11 +1,11 @@
 using System.Net.Sockets;
 using System.Text;
-using AgentBudget.Rpc.Server;
-using AgentBudget.Rpc.Tests.Support;
-using AgentBudget.Rpc.Wire;
-using RpcTest.V1;
+using AgentBudget.Edge.Tests.Support;
+using AgentBudget.Silo.Edge;
+using EdgeTest.V1;
+using Microsoft.Extensions.Time.Testing;
 
-namespace AgentBudget.Rpc.Tests.Hostile;
+namespace AgentBudget.Edge.Tests.Hostile;
 
 /// <summary>Each attack on a connection of its own, beside a caller who must not notice.</summary>
 public sealed class HostileConnectionTests
@@ -18,7 +18,7 @@ public sealed class HostileConnectionTests
     [InlineData("GET / HTTP/1.1\r\nhost: localhost\r\n\r\n")]
     public async Task A_wrong_preface_closes_the_connection(string preface)
     {
-        await using TestServer server = await TestServer.StartAsync();
+        await using EdgeServer server = await EdgeServer.StartAsync();
         await using RawHttp2 raw = await RawHttp2.ConnectAsync(server.GrpcAddress, preface);
         await raw.Closed.Within("the end of the connection");
         await AssertServesAsync(server);
@@ -27,7 +27,7 @@ public sealed class HostileConnectionTests
     [Fact]
     public async Task A_frame_that_claims_to_be_huge_closes_the_connection()
     {
-        await using TestServer server = await TestServer.StartAsync();
+        await using EdgeServer server = await EdgeServer.StartAsync();
         await using RawHttp2 raw = await RawHttp2.ConnectAsync(server.GrpcAddress);
         await raw.TryWriteAsync(RawHttp2.Frame(RawHttp2.Headers, 4, 1, [], length: 0xFF_FF_FF));
         await raw.Closed.Within("the end of the connection");
@@ -40,7 +40,7 @@ public sealed class HostileConnectionTests
     [InlineData(RawHttp2.Ping, 8)]
     public async Task A_flood_of_control_frames_disturbs_nobody(byte type, int bytes)
     {
-        await using TestServer server = await TestServer.StartAsync(setup => setup.ExpectsProblems = true);
+        await using EdgeServer server = await EdgeServer.StartAsync(setup => setup.ExpectsProblems = true);
         await using RawHttp2 raw = await RawHttp2.ConnectAsync(server.GrpcAddress);
         byte[] frame = RawHttp2.Frame(type, 0, 0, new byte[bytes]);
         byte[] burst = [.. Enumerable.Repeat(frame, 1000).SelectMany(one => one)];
@@ -53,7 +53,7 @@ public sealed class HostileConnectionTests
     public async Task Rapid_reset_disturbs_nobody()
     {
         // The log stays calm as well: what one caller does to its own connection is no problem of the server.
-        await using TestServer server = await TestServer.StartAsync();
+        await using EdgeServer server = await EdgeServer.StartAsync();
         await using RawHttp2 raw = await RawHttp2.ConnectAsync(server.GrpcAddress);
         for (int burst = 0; burst < 20; burst++)
         {
@@ -71,8 +71,8 @@ public sealed class HostileConnectionTests
         // As many as the budget keeps, and a tenth of a second's more; priorities, because nothing answers them.
         const int count = 2 * ControlBudget.UnitsKeptMax / ControlFrames.OtherUnits;
         const byte priority = 2;
-        ManualTime time = new();
-        await using TestServer server = await TestServer.StartAsync(setup => setup.Time = time);
+        FakeTimeProvider time = new();
+        await using EdgeServer server = await EdgeServer.StartAsync(setup => setup.Time = time);
         await using RawHttp2 raw = await RawHttp2.ConnectAsync(server.GrpcAddress);
         long began = time.GetTimestamp();
 
@@ -92,7 +92,7 @@ public sealed class HostileConnectionTests
     [Fact]
     public async Task Resets_on_streams_that_were_never_opened_close_the_connection()
     {
-        await using TestServer server = await TestServer.StartAsync();
+        await using EdgeServer server = await EdgeServer.StartAsync();
         await using RawHttp2 raw = await RawHttp2.ConnectAsync(server.GrpcAddress);
         await raw.TryWriteAsync(RawHttp2.Frame(RawHttp2.ResetStream, 0, 99, [0, 0, 0, 8]));
         await raw.Closed.Within("the end of the connection");
@@ -103,7 +103,7 @@ public sealed class HostileConnectionTests
     [Fact]
     public async Task Headers_that_never_end_close_the_connection()
     {
-        await using TestServer server = await TestServer.StartAsync();
+        await using EdgeServer server = await EdgeServer.StartAsync();
         await using RawHttp2 raw = await RawHttp2.ConnectAsync(server.GrpcAddress);
         byte[] more = [.. Enumerable.Repeat(RawHttp2.Literal(31, new string('x', 100)), 100).SelectMany(one => one)];
         await raw.TryWriteAsync(RawHttp2.Frame(RawHttp2.Headers, 0, 1, RawHttp2.EchoHeaders));
@@ -118,7 +118,7 @@ public sealed class HostileConnectionTests
     [Fact]
     public async Task A_header_that_unfolds_to_megabytes_is_refused()
     {
-        await using TestServer server = await TestServer.StartAsync();
+        await using EdgeServer server = await EdgeServer.StartAsync();
         await using RawHttp2 raw = await RawHttp2.ConnectAsync(server.GrpcAddress);
 
         // One entry of 3000 bytes goes into the table, and one byte each unfolds it again 10,000 times.
@@ -134,7 +134,7 @@ public sealed class HostileConnectionTests
     [Fact]
     public async Task Connections_that_never_begin_keep_nobody_out()
     {
-        await using TestServer server = await TestServer.StartAsync();
+        await using EdgeServer server = await EdgeServer.StartAsync();
         List<RawHttp2> idle = [];
         for (int i = 0; i < 200; i++)
             idle.Add(await RawHttp2.ConnectAsync(server.GrpcAddress, preface: ""));
@@ -146,14 +146,14 @@ public sealed class HostileConnectionTests
     [Fact]
     public async Task Callers_who_leave_in_the_middle_of_a_body_leave_no_trace_in_the_log()
     {
-        await using TestServer server = await TestServer.StartAsync();
+        await using EdgeServer server = await EdgeServer.StartAsync();
         for (int i = 0; i < 10; i++)
         {
             using TcpClient client = new();
             await client.ConnectAsync(server.HttpAddress.Host, server.HttpAddress.Port);
             NetworkStream stream = client.GetStream();
             await stream.WriteAsync(Encoding.ASCII.GetBytes(
-                $"POST {RawClient.EchoPath} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+                $"POST {RawClient.JsonEchoPath} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
                 + "content-length: 1000\r\n\r\n{"));
             client.Client.Shutdown(SocketShutdown.Send);
             await AssertEndsAsync(stream);
@@ -189,7 +189,7 @@ public sealed class HostileConnectionTests
         }
     }
 
-    private static async Task AssertServesAsync(TestServer server) =>
+    private static async Task AssertServesAsync(EdgeServer server) =>
         Assert.Equal("beside", (await server.EchoAsync("beside").Within("a call beside the attack")).Text);
 
     /// <summary>A length of HPACK beyond its prefix, for which seven bits a byte are enough.</summary>

@@ -1,7 +1,6 @@
-using AgentBudget.Rpc.Tests.Support;
-using RpcTest.V1;
+using AgentBudget.Edge.Tests.Support;
 
-namespace AgentBudget.Rpc.Tests.Hostile;
+namespace AgentBudget.Edge.Tests.Hostile;
 
 /// <summary>
 /// The hostile cases as a program, so that what good callers beside them notice can be measured from outside: one
@@ -9,11 +8,26 @@ namespace AgentBudget.Rpc.Tests.Hostile;
 /// </summary>
 internal static class HostileProgram
 {
-    /// <summary>Serves until its input ends, after it printed its addresses as one line: HTTP/1.1, then gRPC.</summary>
-    internal static async Task<int> ServeAsync()
+    internal static async Task<int> Main(string[] arguments)
     {
-        await using TestServer server = await TestServer.StartAsync(setup => setup.Echo = (request, _) =>
-            new(new EchoResponse { Text = request.Text }));
+        switch (arguments)
+        {
+            case ["hostile-server"]:
+                return await ServeAsync();
+            case ["hostile-attacker", string http, string grpc, string perSecond]:
+                return await AttackAsync(new Uri($"http://{http}"), new Uri($"http://{grpc}"), int.Parse(perSecond));
+            default:
+                await Console.Error.WriteLineAsync(
+                    "Usage: AgentBudget.Edge.Tests hostile-server"
+                    + " | hostile-attacker <http address> <gRPC address> <rate a second>");
+                return 2;
+        }
+    }
+
+    /// <summary>Serves until its input ends, after it printed its addresses as one line: HTTP/1.1, then gRPC.</summary>
+    private static async Task<int> ServeAsync()
+    {
+        await using EdgeServer server = await EdgeServer.StartAsync();
         Console.WriteLine($"{server.HttpAddress.Authority} {server.GrpcAddress.Authority}");
         await Console.In.ReadToEndAsync();
         return 0;
@@ -24,7 +38,7 @@ internal static class HostileProgram
     /// next line, at a steady rate and each time on a connection of its own. For an empty line it stops, and prints how
     /// often it did, how many answers were wrong, and the first of these.
     /// </summary>
-    internal static async Task<int> AttackAsync(Uri http, Uri grpc, int perSecond)
+    private static async Task<int> AttackAsync(Uri http, Uri grpc, int perSecond)
     {
         Console.WriteLine(string.Join('\t', HostileCases.All.Select(one => one.Name)));
         // Not Console.In, whose asynchronous methods do not return before there is a line.

@@ -1,8 +1,8 @@
-using AgentBudget.Rpc.Wire;
+using AgentBudget.Api.Edge;
+using EdgeTest.V1;
 using Google.Protobuf;
-using RpcTest.V1;
 
-namespace AgentBudget.Rpc.Tests.Wire;
+namespace AgentBudget.Edge.Tests.Messages;
 
 public sealed class ItemCountTests
 {

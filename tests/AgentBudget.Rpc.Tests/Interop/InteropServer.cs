@@ -1,5 +1,4 @@
 using System.Net;
-using AgentBudget.Rpc.Tests.Hostile;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
 using Grpc.Testing;
@@ -9,8 +8,7 @@ namespace AgentBudget.Rpc.Tests.Interop;
 
 /// <summary>
 /// Serves the interoperability cases to clients that are not ours, when this assembly is run as a program: writes the
-/// contract to a file, prints its ports as one line, and ends when its input does. As a program this assembly runs the
-/// hostile cases as well.
+/// contract to a file, prints its ports as one line, and ends when its input does.
 /// </summary>
 internal static class InteropServer
 {
@@ -21,16 +19,10 @@ internal static class InteropServer
     {
         switch (arguments)
         {
-            case ["hostile-server"]:
-                return await HostileProgram.ServeAsync();
-            case ["hostile-attacker", string http, string grpc, string perSecond]:
-                return await HostileProgram.AttackAsync(
-                    new Uri($"http://{http}"), new Uri($"http://{grpc}"), int.Parse(perSecond));
             case ["interop-server", string contract]:
                 return await ServeAsync(contract);
             default:
-                await Console.Error.WriteLineAsync("Usage: AgentBudget.Rpc.Tests interop-server <file for the contract>"
-                    + " | hostile-server | hostile-attacker <http address> <gRPC address> <rate a second>");
+                await Console.Error.WriteLineAsync("Usage: AgentBudget.Rpc.Tests interop-server <file for the contract>");
                 return 2;
         }
     }
