@@ -1,9 +1,6 @@
 using System.Net.Sockets;
 using System.Text;
 using AgentBudget.Edge.Tests.Support;
-using AgentBudget.Silo.Edge;
-using EdgeTest.V1;
-using Microsoft.Extensions.Time.Testing;
 
 namespace AgentBudget.Edge.Tests.Hostile;
 
@@ -57,36 +54,12 @@ public sealed class HostileConnectionTests
         await using RawHttp2 raw = await RawHttp2.ConnectAsync(server.GrpcAddress);
         for (int burst = 0; burst < 20; burst++)
         {
-            if (!await raw.TryWriteAsync(OpenAndReset(burst * 500, 500)))
+            if (!await raw.TryWriteAsync(RawHttp2.OpenAndReset(burst * 500, 500)))
                 break;
             await AssertServesAsync(server);
         }
 
         await AssertServesAsync(server);
-    }
-
-    [Fact]
-    public async Task Control_frames_wait_for_their_budget_on_their_own_connection()
-    {
-        // As many as the budget keeps, and a tenth of a second's more; priorities, because nothing answers them.
-        const int count = 2 * ControlBudget.UnitsKeptMax / ControlFrames.OtherUnits;
-        const byte priority = 2;
-        FakeTimeProvider time = new();
-        await using EdgeServer server = await EdgeServer.StartAsync(setup => setup.Time = time);
-        await using RawHttp2 raw = await RawHttp2.ConnectAsync(server.GrpcAddress);
-        long began = time.GetTimestamp();
-
-        // The last is the reset of a stream that was never opened, which ends the connection once it is read.
-        Task<bool> writing = raw.TryWriteAsync(
-        [
-            .. Enumerable.Repeat(RawHttp2.Frame(priority, 0, 1, new byte[5]), count).SelectMany(frame => frame),
-            .. RawHttp2.Frame(RawHttp2.ResetStream, 0, 99, [0, 0, 0, 8]),
-        ]);
-        for (; !raw.Closed.IsCompleted; time.Advance(TimeSpan.FromMilliseconds(1)))
-            await AssertServesAsync(server);
-        await writing;
-        Assert.Equal(ProtocolError, raw.GoAwayError);
-        Assert.True(time.GetElapsedTime(began) > TimeSpan.FromMilliseconds(90), "It was read at once.");
     }
 
     [Fact]
@@ -160,21 +133,6 @@ public sealed class HostileConnectionTests
         }
 
         await AssertServesAsync(server);
-    }
-
-    private static byte[] OpenAndReset(int first, int count)
-    {
-        IEnumerable<byte[]> frames = Enumerable.Range(first, count).SelectMany(number =>
-        {
-            int stream = (number * 2) + 1;
-            return new[]
-            {
-                RawHttp2.Frame(RawHttp2.Headers, RawHttp2.EndHeaders, stream, RawHttp2.EchoHeaders),
-                RawHttp2.Frame(RawHttp2.Data, RawHttp2.EndStream, stream, RawClient.Frame(new EchoRequest())),
-                RawHttp2.Frame(RawHttp2.ResetStream, 0, stream, [0, 0, 0, 8]),
-            };
-        });
-        return [.. frames.SelectMany(frame => frame)];
     }
 
     private static async Task AssertEndsAsync(NetworkStream stream)

@@ -9,6 +9,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Testing;
 
 namespace AgentBudget.Edge.Tests.Support;
 
@@ -37,6 +38,7 @@ internal sealed class EdgeServer : IAsyncDisposable
 
     private readonly EdgeServerSetup _setup;
     private readonly WebApplication _host;
+    private readonly FakeLogCollector _log;
     private GrpcChannel? _channel;
     private ListenOptions? _http;
     private ListenOptions? _grpc;
@@ -72,6 +74,7 @@ internal sealed class EdgeServer : IAsyncDisposable
             });
         });
         _host = builder.Build();
+        _log = _host.Services.GetFakeLogCollector();
         _host.UseRouting();
         _host.UseGrpcWeb(new GrpcWebOptions { DefaultEnabled = true });
         _host.UseGrpcChecks();
@@ -93,6 +96,7 @@ internal sealed class EdgeServer : IAsyncDisposable
 
     internal Uri TlsAddress => new($"https://{_tls!.IPEndPoint}");
 
+    /// <summary>Connections that take one of the places there are.</summary>
     internal int OpenConnections => _host.Services.GetRequiredService<ConnectionGuards>().Open;
 
     internal static async Task<EdgeServer> StartAsync(
@@ -120,7 +124,7 @@ internal sealed class EdgeServer : IAsyncDisposable
             return;
         string[] problems =
         [
-            .. _host.Services.GetFakeLogCollector().GetSnapshot()
+            .. _log.GetSnapshot()
                 .Where(record => record.Level >= LogLevel.Warning).Select(record => record.ToString()),
         ];
         Assert.True(problems.Length == 0, string.Join('\n', problems));

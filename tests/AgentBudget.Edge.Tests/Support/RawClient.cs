@@ -41,7 +41,11 @@ internal sealed class RawClient(EdgeServer server) : IDisposable
     internal const string ShapesPath = "/v1/shapes";
     internal const string TalkPath = "/edgetest.v1.TalkService/Talk";
 
-    private readonly HttpClient _http = new(new SocketsHttpHandler { ActivityHeadersPropagator = null });
+    private readonly HttpClient _http = new(new SocketsHttpHandler
+    {
+        ActivityHeadersPropagator = null,
+        SslOptions = { RemoteCertificateValidationCallback = TestCertificate.IsOne },
+    });
 
     internal static byte[] Frame(IMessage message) => Frame(0, message.ToByteArray());
 

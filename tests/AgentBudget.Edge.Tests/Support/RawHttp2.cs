@@ -1,6 +1,8 @@
 using System.Buffers.Binary;
+using System.Net.Security;
 using System.Net.Sockets;
 using System.Text;
+using EdgeTest.V1;
 
 namespace AgentBudget.Edge.Tests.Support;
 
@@ -19,13 +21,13 @@ internal sealed class RawHttp2 : IAsyncDisposable
     internal const byte EndHeaders = 4;
 
     private readonly TcpClient _client;
-    private readonly NetworkStream _stream;
+    private readonly Stream _stream;
     private readonly Task _reading;
 
-    private RawHttp2(TcpClient client)
+    private RawHttp2(TcpClient client, Stream stream)
     {
         _client = client;
-        _stream = client.GetStream();
+        _stream = stream;
         _reading = ReadAwayAsync();
     }
 
@@ -46,10 +48,22 @@ internal sealed class RawHttp2 : IAsyncDisposable
     {
         TcpClient client = new();
         await client.ConnectAsync(address.Host, address.Port);
-        RawHttp2 raw = new(client);
+        RawHttp2 raw = new(client, address.Scheme == "https" ? await SecureAsync(client) : client.GetStream());
         await raw.TryWriteAsync(Encoding.ASCII.GetBytes(preface));
         await raw.TryWriteAsync(Frame(Settings, 0, 0, []));
         return raw;
+    }
+
+    private static async Task<Stream> SecureAsync(TcpClient client)
+    {
+        SslStream secure = new(client.GetStream());
+        await secure.AuthenticateAsClientAsync(new SslClientAuthenticationOptions
+        {
+            TargetHost = "localhost",
+            ApplicationProtocols = [SslApplicationProtocol.Http2],
+            RemoteCertificateValidationCallback = TestCertificate.IsOne,
+        });
+        return secure;
     }
 
     internal static byte[] Frame(byte type, byte flags, int stream, byte[] payload, int? length = null)
@@ -70,6 +84,22 @@ internal sealed class RawHttp2 : IAsyncDisposable
         (byte)value.Length,
         .. Encoding.ASCII.GetBytes(value),
     ];
+
+    /// <summary>Calls that are opened and reset at once.</summary>
+    internal static byte[] OpenAndReset(int first, int count)
+    {
+        IEnumerable<byte[]> frames = Enumerable.Range(first, count).SelectMany(number =>
+        {
+            int stream = (number * 2) + 1;
+            return new[]
+            {
+                Frame(Headers, EndHeaders, stream, EchoHeaders),
+                Frame(Data, EndStream, stream, RawClient.Frame(new EchoRequest())),
+                Frame(ResetStream, 0, stream, [0, 0, 0, 8]),
+            };
+        });
+        return [.. frames.SelectMany(frame => frame)];
+    }
 
     /// <summary>False once the server has closed the connection.</summary>
     internal async Task<bool> TryWriteAsync(byte[] bytes)
@@ -113,7 +143,7 @@ internal sealed class RawHttp2 : IAsyncDisposable
                     GoAwayError = BinaryPrimitives.ReadUInt32BigEndian(buffer.AsSpan(4));
             }
         }
-        catch (Exception failure) when (failure is IOException or ObjectDisposedException)
+        catch (Exception failure) when (failure is IOException or ObjectDisposedException or InvalidOperationException)
         {
             // Closed, by whichever side.
         }

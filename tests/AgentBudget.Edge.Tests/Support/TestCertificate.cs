@@ -1,3 +1,4 @@
+using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
@@ -15,6 +16,10 @@ internal sealed class TestCertificate : IDisposable
     }
 
     internal X509Certificate2 Certificate { get; }
+
+    /// <summary>Whether it is such a certificate, which leads to no authority.</summary>
+    internal static bool IsOne(object sender, X509Certificate? shown, X509Chain? chain, SslPolicyErrors errors) =>
+        shown?.Subject == "CN=localhost";
 
     public void Dispose() => Certificate.Dispose();
 }
