@@ -40,10 +40,14 @@ public static class EdgeExtensions
     }
 
     /// <summary>
-    /// Refuses gRPC requests that break their protocol, before their methods run. It needs to stand behind routing and
-    /// <c>UseGrpcWeb</c>, and before authentication or behind it.
+    /// Takes gRPC-Web for every service, and refuses gRPC requests that break their protocol before their methods run.
+    /// It stands behind routing, and before authentication or behind it: it reads headers alone, and bodies as far as
+    /// methods do.
     /// </summary>
-    public static IApplicationBuilder UseGrpcChecks(this IApplicationBuilder app) => app.UseMiddleware<GrpcChecks>();
+    public static IApplicationBuilder UseGrpcChecks(this IApplicationBuilder app) => app
+        .UseMiddleware<GrpcWebText>()
+        .UseGrpcWeb(new GrpcWebOptions { DefaultEnabled = true })
+        .UseMiddleware<GrpcChecks>();
 
     /// <summary>
     /// Refuses JSON requests that say what their message does not have. It reads bodies, so it stands behind routing

@@ -99,7 +99,7 @@ internal sealed class MessageFrames(
 
     // The text form of gRPC-Web that is no base64, and chunks of HTTP/1.1 that are none.
     private static bool IsMalformed(Exception failure) =>
-        failure is InvalidDataException or FormatException or BadHttpRequestException;
+        failure is InvalidOperationException or InvalidDataException or FormatException or BadHttpRequestException;
 
     private ReadResult Check(in ReadResult result)
     {

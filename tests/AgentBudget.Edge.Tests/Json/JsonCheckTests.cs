@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json;
 using AgentBudget.Edge.Tests.Support;
 using EdgeTest.V1;
+using Microsoft.Extensions.Time.Testing;
 
 namespace AgentBudget.Edge.Tests.Json;
 
@@ -30,6 +31,7 @@ public sealed class JsonCheckTests(JsonServer server) : IClassFixture<JsonServer
 
     [Theory]
     [InlineData("""{"name":"a","item":{}}""", "item")]
+    [InlineData("""{"name":"a","item":null}""", "item")]
     [InlineData("""{"item":{"request":{},"response":{}}}""", "item.response")]
     public Task A_second_member_of_a_choice_is_refused(string body, string path) => AssertRefusedAsync(body, path);
 
@@ -41,6 +43,11 @@ public sealed class JsonCheckTests(JsonServer server) : IClassFixture<JsonServer
     [InlineData("""{"small":4294967296}""", "small")]
     [InlineData("""{"large":"18446744073709551616"}""", "large")]
     [InlineData("""{"large":"x"}""", "large")]
+    [InlineData("""{"large":1e3}""", "large")]
+    [InlineData("""{"small":"7"}""", "small")]
+    [InlineData("""{"rawBytes":"-_8"}""", "rawBytes")]
+    [InlineData("""{"ratio":"1.5"}""", "ratio")]
+    [InlineData("""{"ratio":1e999}""", "ratio")]
     [InlineData("""{"large":{}}""", "large")]
     [InlineData("""{"ratio":"wide"}""", "ratio")]
     [InlineData("""{"color":"COLOR_BLUE"}""", "color")]
@@ -86,10 +93,10 @@ public sealed class JsonCheckTests(JsonServer server) : IClassFixture<JsonServer
     public async Task Every_form_that_json_has_for_a_message_is_taken()
     {
         const string body = """
-            {"flag":true,"small":"7","large":1e3,"ratio":"NaN","color":"COLOR_RED","rawBytes":"-_8","at":
+            {"flag":true,"small":7,"large":"1000","ratio":"NaN","color":"COLOR_RED","rawBytes":"+/8=","at":
             "2026-11-28T20:00:00Z","ttl":"1.500s","mask":"a,bC","report":{"a":[1,{"b":null}],"c":"d"},"free":null,
             "list":[1,"a",null],"maybe_long":"-5","items":{"-3":{"request":{"text":"é","labels":{"a b":"c"}}}},
-            "answers":{"true":"yes"},"values":[null,true],"chosen":0,"name":"one","item":null}
+            "answers":{"true":"yes"},"values":[null,true],"chosen":0,"name":"one","any":null}
             """;
         RawAnswer answer = await server.Edge.Raw.JsonAsync(RawClient.ShapesPath, body);
         Assert.True(answer.Status == HttpStatusCode.OK, answer.Text);
@@ -201,12 +208,12 @@ public sealed class JsonCheckTests(JsonServer server) : IClassFixture<JsonServer
     [Fact]
     public async Task A_body_that_does_not_arrive_in_time_is_refused()
     {
-        Microsoft.Extensions.Time.Testing.FakeTimeProvider time = new();
+        FakeTimeProvider time = new();
         await using EdgeServer edge = await EdgeServer.StartAsync(setup => setup.Time = time);
         HeldContent content = new();
         content.Headers.TryAddWithoutValidation("content-type", "application/json");
         Task<RawAnswer> call = edge.Raw.SendAsync(
-            edge.HttpAddress, HttpVersion.Version11, HttpMethod.Post, RawClient.JsonEchoPath, content);
+            edge.GrpcAddress, HttpVersion.Version20, HttpMethod.Post, RawClient.JsonEchoPath, content);
         await content.WriteAsync((byte)'{');
         while (!call.IsCompleted)
         {

@@ -76,7 +76,6 @@ internal sealed class EdgeServer : IAsyncDisposable
         _host = builder.Build();
         _log = _host.Services.GetFakeLogCollector();
         _host.UseRouting();
-        _host.UseGrpcWeb(new GrpcWebOptions { DefaultEnabled = true });
         _host.UseGrpcChecks();
         _host.UseJsonChecks();
         _host.MapGrpcService<EchoHandlers>();

@@ -128,7 +128,7 @@ internal sealed class RawClient(EdgeServer server) : IDisposable
         foreach ((string name, string value) in headers)
         {
             if (!request.Headers.TryAddWithoutValidation(name, value))
-                request.Content!.Headers.TryAddWithoutValidation(name, value);
+                request.Content?.Headers.TryAddWithoutValidation(name, value);
         }
 
         return await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead).Within("an answer");

@@ -16,6 +16,8 @@ internal static class JsonScalars
     private const string NotUnicode = "is not Unicode";
     private const string NotBase64 = "must be base64";
 
+    private static readonly string[] NamedNumbers = ["NaN", "Infinity", "-Infinity"];
+
     private const NumberStyles NumberForm =
         NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent;
 
@@ -30,11 +32,24 @@ internal static class JsonScalars
                 return NotText;
             case FieldType.String when !reader.ValueIsEscaped:
                 return null;
-            case FieldType.Enum when reader.TokenType != JsonTokenType.String:
+            case FieldType.String or FieldType.Bytes:
+                return TryGetText(ref reader, out string given) ? FaultOfText(given, field) : NotUnicode;
+            case FieldType.Enum when reader.TokenType == JsonTokenType.String:
+                return TryGetText(ref reader, out string value) ? FaultOfText(value, field) : NotUnicode;
+            case FieldType.Enum:
                 return reader.TokenType == JsonTokenType.Number && reader.TryGetInt32(out _) ? null : NotEnum(field);
+            case FieldType.Double or FieldType.Float when reader.TokenType == JsonTokenType.String:
+                return TryGetText(ref reader, out string name) && NamedNumbers.Contains(name) ? null : NotNumber;
+            case FieldType.Double or FieldType.Float when reader.TokenType != JsonTokenType.Number:
+                return NotNumber;
             default:
-                if (reader.TokenType is not (JsonTokenType.String or JsonTokenType.Number))
-                    return field.FieldType is FieldType.Double or FieldType.Float ? NotNumber : NotInteger(field);
+                // A whole number of 64 bits may be a text, since not every reader of JSON has them.
+                if (reader.TokenType != JsonTokenType.Number
+                    && (reader.TokenType != JsonTokenType.String || IsShortInteger(field)))
+                {
+                    return NotInteger(field);
+                }
+
                 return TryGetText(ref reader, out string text) ? FaultOfText(text, field) : NotUnicode;
         }
     }
@@ -50,7 +65,7 @@ internal static class JsonScalars
     {
         FieldType.String => null,
         FieldType.Bool => text is "true" or "false" ? null : NotBoolean,
-        FieldType.Bytes => Base64.IsValid(text) || Base64Url.IsValid(text) ? null : NotBase64,
+        FieldType.Bytes => Base64.IsValid(text) ? null : NotBase64,
         FieldType.Enum => field.EnumType.FindValueByName(text) is not null ? null : NotEnum(field),
         FieldType.Double or FieldType.Float => IsNumber(text) ? null : NotNumber,
         FieldType.Int32 or FieldType.SInt32 or FieldType.SFixed32 =>
@@ -97,14 +112,17 @@ internal static class JsonScalars
     }
 
     private static bool IsNumber(string text) =>
-        text is "NaN" or "Infinity" or "-Infinity"
+        NamedNumbers.Contains(text)
         || (double.TryParse(text, NumberForm, CultureInfo.InvariantCulture, out double value)
             && double.IsFinite(value));
 
-    // As JSON has it, 1e3 is a whole number.
+    // In digits alone: transcoding takes no exponent and no point.
     private static bool IsInteger(string text, decimal min, decimal max) =>
-        decimal.TryParse(text, NumberForm, CultureInfo.InvariantCulture, out decimal value)
-        && value >= min && value <= max && decimal.IsInteger(value);
+        decimal.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out decimal value)
+        && value >= min && value <= max;
+
+    private static bool IsShortInteger(FieldDescriptor field) => field.FieldType is FieldType.Int32 or FieldType.SInt32
+        or FieldType.SFixed32 or FieldType.UInt32 or FieldType.Fixed32;
 
     private static string NotInteger(FieldDescriptor field) => field.FieldType switch
     {

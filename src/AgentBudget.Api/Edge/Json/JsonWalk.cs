@@ -71,7 +71,7 @@ internal sealed class JsonWalk
             FieldDescriptor? field = JsonFields.Find(type, name);
             string? fault = field is null ? $"is not a member of {type.FullName}"
                 : !seen.Add(field) ? "is given twice"
-                : IsSecondOf(ref reader, field, chosen) ? $"excludes another member of {field.RealContainingOneof.Name}"
+                : field.RealContainingOneof is { } oneof && !chosen.Add(oneof) ? $"excludes another member of {oneof.Name}"
                 : null;
             if (!(fault is null ? ReadMember(ref reader, name, field!) : SkipMember(ref reader, name, fault)))
                 return false;
@@ -79,11 +79,6 @@ internal sealed class JsonWalk
 
         return true;
     }
-
-    private static bool IsSecondOf(ref Utf8JsonReader reader, FieldDescriptor field, HashSet<OneofDescriptor> chosen) =>
-        field.RealContainingOneof is OneofDescriptor oneof
-        && (reader.TokenType != JsonTokenType.Null || JsonTypes.TakesNull(field))
-        && !chosen.Add(oneof);
 
     private bool ReadMember(ref Utf8JsonReader reader, string name, FieldDescriptor field)
     {
