@@ -6,13 +6,15 @@ namespace AgentBudget.Edge.Tests.Support;
 /// <summary>What a test wants the server to answer.</summary>
 internal sealed class EchoHandlers(EdgeServerSetup setup) : EchoService.EchoServiceBase
 {
+    private const int RepeatsMax = 10; // A spoilt request may ask for billions.
+
     public override Task<EchoResponse> Echo(EchoRequest request, ServerCallContext context) =>
         setup.Echo(request, context);
 
     public override async Task Repeat(
         EchoRequest request, IServerStreamWriter<EchoResponse> responseStream, ServerCallContext context)
     {
-        for (int i = 1; i <= request.Count; i++)
+        for (int i = 1; i <= Math.Min(request.Count, RepeatsMax); i++)
             await responseStream.WriteAsync(new EchoResponse { Text = request.Text, Number = i });
     }
 
