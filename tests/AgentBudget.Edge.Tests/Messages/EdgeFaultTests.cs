@@ -1,4 +1,4 @@
-using AgentBudget.Api.Edge;
+using AgentBudget.Api.Edge.Checks;
 using AgentBudget.Edge.Tests.Hostile;
 using Google.Rpc;
 using Status = Google.Rpc.Status;

@@ -1,4 +1,4 @@
-using AgentBudget.Api.Edge;
+using AgentBudget.Api.Edge.Checks;
 using EdgeTest.V1;
 using Google.Protobuf;
 

@@ -1,5 +1,5 @@
 using System.Net;
-using AgentBudget.Api.Edge;
+using AgentBudget.Api.Edge.Checks;
 using AgentBudget.Silo.Edge;
 using EdgeTest.V1;
 using Grpc.Core;

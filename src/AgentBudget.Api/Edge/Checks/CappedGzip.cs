@@ -2,7 +2,7 @@ using System.IO.Compression;
 using Grpc.Core;
 using Grpc.Net.Compression;
 
-namespace AgentBudget.Api.Edge;
+namespace AgentBudget.Api.Edge.Checks;
 
 /// <summary>
 /// gzip for messages, inflated up to a cap: a small body must not become a large one. What gRPC brings along inflates

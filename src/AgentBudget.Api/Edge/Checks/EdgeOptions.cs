@@ -1,4 +1,4 @@
-namespace AgentBudget.Api.Edge;
+namespace AgentBudget.Api.Edge.Checks;
 
 /// <summary>What a request may hold, and how long it may take to arrive.</summary>
 public sealed class EdgeOptions

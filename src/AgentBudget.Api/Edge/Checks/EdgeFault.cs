@@ -1,4 +1,4 @@
-namespace AgentBudget.Api.Edge;
+namespace AgentBudget.Api.Edge.Checks;
 
 /// <summary>
 /// Why the edge itself refuses a call. What a caller sees of each, status and reason, is

@@ -11,7 +11,7 @@ using Microsoft.Net.Http.Headers;
 using Code = Google.Rpc.Code;
 using Status = Google.Rpc.Status;
 
-namespace AgentBudget.Api.Edge.Json;
+namespace AgentBudget.Api.Edge.Checks.Json;
 
 /// <summary>
 /// Looks at a JSON request before it is transcoded, which takes silently what a message does not have: reads its body

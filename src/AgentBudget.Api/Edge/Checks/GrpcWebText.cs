@@ -2,7 +2,7 @@ using System.IO.Pipelines;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
-namespace AgentBudget.Api.Edge;
+namespace AgentBudget.Api.Edge.Checks;
 
 /// <summary>
 /// Stands in front of the text form of gRPC-Web. Its decoder leaves a read behind when what it reads is no base64, and

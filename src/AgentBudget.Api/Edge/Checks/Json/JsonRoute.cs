@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 using Status = Google.Rpc.Status;
 
-namespace AgentBudget.Api.Edge.Json;
+namespace AgentBudget.Api.Edge.Checks.Json;
 
 /// <summary>What a JSON route takes, from the rule of its method (google/api/http.proto).</summary>
 internal sealed partial class JsonRoute

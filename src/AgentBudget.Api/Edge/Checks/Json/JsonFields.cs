@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using System.Collections.Frozen;
 using Google.Protobuf.Reflection;
 
-namespace AgentBudget.Api.Edge.Json;
+namespace AgentBudget.Api.Edge.Checks.Json;
 
 /// <summary>The members that a message has in JSON: its fields by their JSON names and by their own.</summary>
 internal static class JsonFields

@@ -1,7 +1,7 @@
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
 
-namespace AgentBudget.Api.Edge;
+namespace AgentBudget.Api.Edge.Checks;
 
 /// <summary>
 /// Parses the messages of a type that carry a text which calls repeat: it becomes one string that the messages share,

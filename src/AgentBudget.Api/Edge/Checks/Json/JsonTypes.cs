@@ -1,7 +1,7 @@
 using Google.Protobuf.Reflection;
 using Google.Protobuf.WellKnownTypes;
 
-namespace AgentBudget.Api.Edge.Json;
+namespace AgentBudget.Api.Edge.Checks.Json;
 
 /// <summary>The message types that JSON writes in a form of their own.</summary>
 internal static class JsonTypes

@@ -2,7 +2,7 @@ using System.Numerics;
 using System.Runtime.InteropServices;
 using System.Text;
 
-namespace AgentBudget.Api.Edge;
+namespace AgentBudget.Api.Edge.Checks;
 
 /// <summary>
 /// Long texts that calls repeat, such as tokens, each as one string. A text has a few places that it may be in, so that

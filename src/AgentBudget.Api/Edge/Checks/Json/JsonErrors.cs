@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Http;
 using HttpResponse = Microsoft.AspNetCore.Http.HttpResponse;
 using Status = Google.Rpc.Status;
 
-namespace AgentBudget.Api.Edge.Json;
+namespace AgentBudget.Api.Edge.Checks.Json;
 
 /// <summary>Errors as JSON, <c>{"code":3,"message":"…","details":[…]}</c>, with their HTTP status.</summary>
 internal static class JsonErrors

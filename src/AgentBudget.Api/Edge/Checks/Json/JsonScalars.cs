@@ -5,7 +5,7 @@ using System.Text.Json;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
 
-namespace AgentBudget.Api.Edge.Json;
+namespace AgentBudget.Api.Edge.Checks.Json;
 
 /// <summary>Whether a value of JSON, or a text in a path or a query, is one of a field's type.</summary>
 internal static class JsonScalars

@@ -1,4 +1,4 @@
-using AgentBudget.Api.Edge.Json;
+using AgentBudget.Api.Edge.Checks.Json;
 using Grpc.AspNetCore.Server;
 using Grpc.AspNetCore.Server.Model;
 using Microsoft.AspNetCore.Builder;
@@ -6,7 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 
-namespace AgentBudget.Api.Edge;
+namespace AgentBudget.Api.Edge.Checks;
 
 /// <summary>How a host takes the bounds of requests into use.</summary>
 public static class EdgeExtensions

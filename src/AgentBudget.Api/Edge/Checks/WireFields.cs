@@ -1,6 +1,6 @@
 using Google.Protobuf;
 
-namespace AgentBudget.Api.Edge;
+namespace AgentBudget.Api.Edge.Checks;
 
 /// <summary>Reads a message field by field without its schema, as the parser does.</summary>
 internal static class WireFields

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace AgentBudget.Api.Edge;
+namespace AgentBudget.Api.Edge.Checks;
 
 /// <summary>Reads <c>grpc-timeout</c> as its protocol has it: at most eight digits and a unit.</summary>
 internal static class GrpcTimeout
