@@ -5,7 +5,7 @@
 #   eng/attacks.sh                    a few seconds of each attack on a silo, as CI does
 #   eng/attacks.sh 60                 a minute of each; the good callers' p99 is judged as well: below twice its baseline
 #   eng/attacks.sh 60 rapid_reset     a minute of one of them: rapid_reset, drips, empty_messages or floods
-#   eng/attacks.sh 5 cases            five seconds of each of the hostile cases of the protocol edge, judged as well
+#   eng/attacks.sh 5 cases            five seconds of each of the hostile cases of the edge, judged as well
 #   eng/attacks.sh 5 cases gzip       those whose names have "gzip" in them
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -17,7 +17,7 @@ CASES_PER_SECOND=100 # Each case on a connection of its own.
 READY_SECONDS_MAX=60
 PYTHON=/usr/bin/python3
 export PYTHONDONTWRITEBYTECODE=1
-EDGE_TESTS=artifacts/bin/AgentBudget.Rpc.Tests/release/AgentBudget.Rpc.Tests.dll
+EDGE_TESTS=artifacts/bin/AgentBudget.Edge.Tests/release/AgentBudget.Edge.Tests.dll
 
 folder=$(mktemp -d)
 server=
@@ -50,7 +50,7 @@ until_ready() {
 
 status=0
 if [[ $ATTACK == cases ]]; then
-  dotnet build tests/AgentBudget.Rpc.Tests -c Release --verbosity quiet --nologo
+  dotnet build tests/AgentBudget.Edge.Tests -c Release --verbosity quiet --nologo
   mkfifo "$folder/stop"
   dotnet "$EDGE_TESTS" hostile-server <"$folder/stop" >"$folder/server.log" 2>&1 &
   server=$!

@@ -1,7 +1,7 @@
 """Attacks a server from processes of their own while good callers are served beside, and prints a table. See
 eng/attacks.sh.
 
-Good callers speak Connect over HTTP/1.1 at a fixed pace, before, during and after each attack. Their baseline is what
+Good callers speak JSON over HTTP/1.1 at a fixed pace, before, during and after each attack. Their baseline is what
 they see in as long a time as the attack takes, half of it just before and half just after, in the same process. Whoever
 attacks does it before that already, for some seconds that are not counted: the server compiles the code that an attack
 runs when it meets it first, which is not what is measured here.

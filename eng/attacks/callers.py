@@ -44,12 +44,26 @@ class Caller:
         received = b""
         while (end := received.find(LINE_END * 2)) < 0:
             received += self.receive()
-        head = received[:end].lower()
+        head, received = received[:end].lower(), received[end + 4:]
+        if b"transfer-encoding: chunked" in head:
+            return int(head[9:12]), self.read_chunks(received)
         at = head.index(b"content-length:") + len(b"content-length:")
-        size = end + 4 + int(head[at:].split(LINE_END, 1)[0])
+        size = int(head[at:].split(LINE_END, 1)[0])
         while len(received) < size:
             received += self.receive()
-        return int(head[9:12]), received[end + 4:size]
+        return int(head[9:12]), received[:size]
+
+    def read_chunks(self, received):
+        body = b""
+        while True:
+            while (end := received.find(LINE_END)) < 0:
+                received += self.receive()
+            size, received = int(received[:end], 16), received[end + 2:]
+            while len(received) < size + 2:
+                received += self.receive()
+            if size == 0:
+                return body
+            body, received = body + received[:size], received[size + 2:]
 
     def receive(self):
         part = self.connection.recv(1 << 16)
@@ -66,18 +80,18 @@ class Caller:
 def reserving(given, number):
     """Calls of a silo: each reserves anew, for a second."""
     caller, run = Caller(given.http, given.key_text), f"attack-{os.getpid()}-{number}"
-    token = json.loads(caller.call("/agentbudget.v1.SessionService/OpenSession", {
+    token = json.loads(caller.call("/v1/sessions", {
         "requestId": run, "agent": "agents/agent", "useCase": "useCases/wide", "task": "beside", "unattended": True,
     }))["sessionToken"]
-    return lambda count: caller.call("/agentbudget.v1.BudgetService/ReserveTokens", {
+    return lambda count: caller.call("/v1/reservations", {
         "requestId": f"{run}-{count}", "sessionToken": token, "model": "model", "ttl": "1s",
         "estimate": {"inputTokens": "10"}})
 
 
 def echoing(given, number):
-    """Calls of the protocol edge alone."""
+    """Calls of the edge alone."""
     caller = Caller(given.http, "")
-    return lambda count: caller.call("/rpctest.v1.EchoService/Echo", {"text": f"good {number} {count}"})
+    return lambda count: caller.call("/v1/echo", {"text": f"good {number} {count}"})
 
 
 def run(kind, given, number, results, stop):

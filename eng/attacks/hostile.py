@@ -12,6 +12,7 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 HEADERS, DATA, RESET, SETTINGS, PING, CONTINUATION = 1, 0, 3, 4, 6, 9
 END_STREAM, END_HEADERS = 1, 4
 RESERVE = "/agentbudget.v1.BudgetService/ReserveTokens"
+RESERVE_JSON = "/v1/reservations"
 
 
 def frame(kind, flags, stream, payload=b""):
@@ -94,7 +95,7 @@ def rapid_reset(given, sent, stop):
 def drips(given, sent, stop):
     """Connections that send a byte a second: heads and bodies of HTTP/1.1, and frames of HTTP/2."""
     body_head = (
-        f"POST {RESERVE} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100000\r\n"
+        f"POST {RESERVE_JSON} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100000\r\n"
         f"authorization: Bearer {given.key_text}\r\n\r\n"
     ).encode()
     block = head(given.key_text)

@@ -75,9 +75,11 @@ public sealed class ProjectTests
             .Select(friend => $"{project.Name} to {friend}")));
 
     // AgentBudget.Storage.Tests test AgentBudget.Storage and what is below it: AgentBudget.Storage.Sqlite.
-    // AgentBudget.Simulation steps the runtime from one thread.
+    // AgentBudget.Simulation steps the runtime from one thread. AgentBudget.Edge.Tests test what stands at the edge of
+    // a silo, of which two projects have a part each.
     private static bool IsTestOf(string friend, string project) =>
         (friend == "AgentBudget.Simulation" && project == "AgentBudget.Runtime") ||
+        (friend == "AgentBudget.Edge.Tests" && project is ("AgentBudget.Api" or "AgentBudget.Silo")) ||
         friend.EndsWith(".Tests", StringComparison.Ordinal)
         && $"{project}.".StartsWith(friend[..^"Tests".Length], StringComparison.Ordinal);
 
