@@ -38,7 +38,7 @@ public static class ApiServices
 
     /// <summary>
     /// Adds the services. What they work with is the host's to add: the tenants and their store, keys, tokens and
-    /// proofs, the feeds of credentials and reports, the aggregator and the clock.
+    /// proofs, the feeds of credentials and reports, the aggregator, the readiness and the clock.
     /// </summary>
     public static IServiceCollection AddApi(this IServiceCollection services)
     {
@@ -94,8 +94,8 @@ public static class ApiServices
     }
 
     /// <summary>
-    /// Serves the services and the routes. Throws <see cref="InvalidOperationException"/> for an endpoint that no line of
-    /// policy speaks of.
+    /// Serves the services and the routes. Throws <see cref="InvalidOperationException"/> for an endpoint that no line
+    /// of policy speaks of.
     /// </summary>
     /// <param name="app">Its pipeline up to its endpoints is built here.</param>
     /// <param name="origins">Origins whose pages may call from a browser; <c>*</c> for every one.</param>
@@ -154,7 +154,6 @@ public static class ApiServices
     // Health for orchestrators, which also tell who watches; reflection for tools, which shows the contract.
     private static void AddServicesOfOthers(IServiceCollection services)
     {
-        services.AddSingleton<Readiness>();
         services.AddGrpcHealthChecks(options =>
         {
             foreach (Google.Protobuf.Reflection.ServiceDescriptor service in Descriptors)

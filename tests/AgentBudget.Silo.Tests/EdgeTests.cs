@@ -49,7 +49,8 @@ public sealed class EdgeTests
         using HttpResponseMessage response = await silo.Http.SendAsync(request).WaitAsync(TestSilo.Patience);
         await response.Content.ReadAsByteArrayAsync();
 
-        HttpHeaders end = response.TrailingHeaders.Contains("grpc-status") ? response.TrailingHeaders : response.Headers;
+        bool hasTrailers = response.TrailingHeaders.Contains("grpc-status");
+        HttpHeaders end = hasTrailers ? response.TrailingHeaders : response.Headers;
         Google.Rpc.Status status = Google.Rpc.Status.Parser.ParseFrom(
             Convert.FromBase64String(end.GetValues("grpc-status-details-bin").Single()));
         Assert.Equal((fault, code), (fault, status.Code));

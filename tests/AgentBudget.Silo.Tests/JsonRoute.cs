@@ -10,18 +10,21 @@ namespace AgentBudget.Silo.Tests;
 internal static partial class JsonRoute
 {
     /// <summary>
-    /// A request of a method: by the first of its routes whose path the body can fill. What is not in the path is the
-    /// body, or the query where the route has none.
+    /// A request of a method: by the first of its routes whose path the body can fill, and else by its main one with a
+    /// name that nothing has. What is not in the path is the body, or the query where the route has none.
     /// </summary>
     public static HttpRequestMessage RequestOf(MethodDescriptor method, JsonObject body, Uri origin)
     {
         HttpRule main = method.GetOptions().GetExtension(AnnotationsExtensions.Http);
         HttpRule rule = main.AdditionalBindings.Prepend(main)
-            .First(candidate => Variable().Matches(PathOf(candidate)).All(part => body[NameOf(part)] is not null));
+            .FirstOrDefault(
+                candidate => Variable().Matches(PathOf(candidate)).All(part => body[NameOf(part)] is not null))
+            ?? main;
         JsonObject rest = body.DeepClone().AsObject();
         string path = Variable().Replace(PathOf(rule), part =>
         {
-            string value = (string)rest[NameOf(part)]!;
+            string value = (string?)rest[NameOf(part)] ?? (part.Groups[2].Success ? part.Groups[2].Value : "*")
+                .Replace("*", "none", StringComparison.Ordinal);
             rest.Remove(NameOf(part));
             return string.Join('/', value.Split('/').Select(Uri.EscapeDataString));
         });
@@ -54,6 +57,6 @@ internal static partial class JsonRoute
     private static string NameOf(Match part) => string.Concat(part.Groups[1].Value.Split('_')
         .Select((word, index) => index == 0 ? word : char.ToUpperInvariant(word[0]) + word[1..]));
 
-    [GeneratedRegex("[{]([a-z_]+)[^}]*[}]")]
+    [GeneratedRegex("[{]([a-z_]+)(?:=([^}]*))?[}]")]
     private static partial Regex Variable();
 }

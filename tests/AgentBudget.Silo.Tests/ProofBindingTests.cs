@@ -120,7 +120,7 @@ public sealed class ProofBindingTests : IDisposable
         await using TestSilo silo = await TestSilo.StartAsync(Identity.Catalog);
         string token = (string)(await OpenAsync(silo, _key))["sessionToken"]!;
         string url = UrlOf(silo, "ReserveTokens");
-        using HttpRequestMessage query = new(HttpMethod.Get, $"{url}?connect=v1&encoding=json&message=%7B%7D");
+        using HttpRequestMessage query = new(HttpMethod.Get, $"{url}");
         query.Headers.Authorization = AuthenticationHeaderValue.Parse($"DPoP {token}");
         string proof = _key.Proof("POST", url, token);
         query.Headers.Add("dpop", proof);
@@ -192,7 +192,7 @@ public sealed class ProofBindingTests : IDisposable
     }
 
     private static string UrlOf(TestSilo silo, string method) =>
-        $"http://{silo.Host.Http}/{Calls.MethodOf(method).Service.FullName}/{method}";
+        JsonRoute.RequestOf(Calls.MethodOf(method), [], new Uri($"http://{silo.Host.Http}")).RequestUri!.ToString();
 
     private static JsonObject Opening() => new()
     {

@@ -150,8 +150,8 @@ internal sealed class TestSilo : IAsyncDisposable
     public async Task<(HttpStatusCode Status, JsonNode Body)> PostAsync(
         string method, JsonObject body, string? bearer = null, string? tenant = null)
     {
-        using HttpRequestMessage message =
-            JsonRoute.RequestOf(Calls.MethodOf(method), body, new Uri($"http://{_host!.Http}"));
+        Uri origin = new($"http://{_host!.Http}");
+        using HttpRequestMessage message = JsonRoute.RequestOf(Calls.MethodOf(method), body, origin);
         message.Headers.Authorization = new AuthenticationHeaderValue("Bearer", bearer ?? AdminKey);
         if (tenant is not null)
             message.Headers.Add("agentbudget-tenant", tenant);

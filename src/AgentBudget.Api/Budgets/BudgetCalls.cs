@@ -21,22 +21,26 @@ internal sealed class BudgetCalls(ApiContext api, SpendItems spend, Calls calls)
     private readonly UnaryHandler<GetBalanceRequest, GetBalanceResponse> _getBalance = new GetBalance(api).HandleAsync;
 
     public override Task<ReserveTokensResponse> ReserveTokens(
-        ReserveTokensRequest request, ServerCallContext context) => calls.AnswerAsync(_reserveTokens, request, context);
+        ReserveTokensRequest request, ServerCallContext context) =>
+        calls.AnswerAsync(_reserveTokens, request, context);
 
     public override Task<CommitTokensResponse> CommitTokens(CommitTokensRequest request, ServerCallContext context) =>
         calls.AnswerAsync(_commitTokens, request, context);
 
     public override Task<ReleaseTokensResponse> ReleaseTokens(
-        ReleaseTokensRequest request, ServerCallContext context) => calls.AnswerAsync(_releaseTokens, request, context);
+        ReleaseTokensRequest request, ServerCallContext context) =>
+        calls.AnswerAsync(_releaseTokens, request, context);
 
     public override Task<AmendReservationResponse> AmendReservation(
-        AmendReservationRequest request, ServerCallContext context) => calls.AnswerAsync(_amendReservation, request, context);
+        AmendReservationRequest request, ServerCallContext context) =>
+        calls.AnswerAsync(_amendReservation, request, context);
 
     public override Task<RecordCostResponse> RecordCost(RecordCostRequest request, ServerCallContext context) =>
         calls.AnswerAsync(_recordCost, request, context);
 
     public override Task<AuthorizeToolResponse> AuthorizeTool(
-        AuthorizeToolRequest request, ServerCallContext context) => calls.AnswerAsync(_authorizeTool, request, context);
+        AuthorizeToolRequest request, ServerCallContext context) =>
+        calls.AnswerAsync(_authorizeTool, request, context);
 
     public override Task<GetBalanceResponse> GetBalance(GetBalanceRequest request, ServerCallContext context) =>
         calls.AnswerAsync(_getBalance, request, context);

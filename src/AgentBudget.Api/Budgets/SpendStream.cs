@@ -9,7 +9,10 @@ namespace AgentBudget.Api.Budgets;
 /// meanwhile with one flush, so what turns decide in groups travels in groups too.
 /// </summary>
 internal sealed class SpendStream(
-    SpendItems items, IAsyncStreamReader<SpendRequest> requests, IServerStreamWriter<SpendResponse> responses, ApiCall call)
+    SpendItems items,
+    IAsyncStreamReader<SpendRequest> requests,
+    IServerStreamWriter<SpendResponse> responses,
+    ApiCall call)
 {
     /// <summary>
     /// Items that were read and whose answers have not been taken by the connection. As many as one group of the

@@ -39,5 +39,6 @@ internal sealed class CatalogCalls(ApiContext api, ApplyCatalog apply, Calls cal
         calls.AnswerAsync(_resumeAgent, request, context);
 
     public override Task<DecommissionAgentResponse> DecommissionAgent(
-        DecommissionAgentRequest request, ServerCallContext context) => calls.AnswerAsync(_decommissionAgent, request, context);
+        DecommissionAgentRequest request, ServerCallContext context) =>
+        calls.AnswerAsync(_decommissionAgent, request, context);
 }

@@ -6,8 +6,8 @@ using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 namespace AgentBudget.Api.Edge;
 
 /// <summary>
-/// The bounds of a request's body, which Kestrel counts. gRPC has its own, by message: its streams have no bound and may
-/// be idle.
+/// The bounds of a request's body, which Kestrel counts. gRPC has its own, by message: its streams have no bound and
+/// may be idle.
 /// </summary>
 internal static class Body
 {
@@ -17,7 +17,9 @@ internal static class Body
     {
         string type = http.Request.ContentType ?? "";
         bool isHttp2 = HttpProtocol.IsHttp2(http.Request.Protocol);
-        if (isHttp2 && (type == CallEnd.GrpcContentType || type.StartsWith("application/grpc+", StringComparison.Ordinal)))
+        bool isGrpc = type == CallEnd.GrpcContentType
+            || type.StartsWith(CallEnd.GrpcContentType + "+", StringComparison.Ordinal);
+        if (isHttp2 && isGrpc)
             return;
         if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } bodySize)
             bodySize.MaxRequestBodySize = MessageBounds.EnvelopeBytesMax;

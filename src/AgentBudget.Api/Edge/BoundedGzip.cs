@@ -4,8 +4,8 @@ using Grpc.Net.Compression;
 namespace AgentBudget.Api.Edge;
 
 /// <summary>
-/// gzip as calls may use it: a message inflates to <see cref="MessageBounds.MessageBytesMax"/> at most, however small it
-/// came, and what is not gzip is the caller's fault and named so.
+/// gzip as calls may use it: a message inflates to <see cref="MessageBounds.MessageBytesMax"/> at most, however small
+/// it came, and what is not gzip is the caller's fault and named so.
 /// </summary>
 internal sealed class BoundedGzip : ICompressionProvider
 {

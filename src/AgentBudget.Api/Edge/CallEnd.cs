@@ -80,8 +80,8 @@ internal sealed class CallEnd
             return;
         }
 
-        Status status = http.Features.Get<IServerCallContextFeature>()?.ServerCallContext.Status ?? Status.DefaultSuccess;
-        if (FaultOf(code.ToString(), headers[MessageHeader].ToString(), status.DebugException) is not { } fault)
+        Exception? exception = http.Features.Get<IServerCallContextFeature>()?.ServerCallContext.Status.DebugException;
+        if (FaultOf(code.ToString(), headers[MessageHeader].ToString(), exception) is not { } fault)
             return;
         RpcException error = EdgeErrors.Make(fault);
         Note(http, error.StatusCode);

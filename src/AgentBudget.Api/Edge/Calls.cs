@@ -27,7 +27,8 @@ internal sealed partial class Calls(OpenStreams streams, ILogger<Calls> logger)
         {
             TResponse response = await handler(request, new ApiCall(context));
             // Over gRPC the response has its type by now. JSON is not compressed, and its context takes no options.
-            if (context.GetHttpContext().Response.ContentType is not null && response.CalculateSize() < CompressBytesMin)
+            bool isGrpc = context.GetHttpContext().Response.ContentType is not null;
+            if (isGrpc && response.CalculateSize() < CompressBytesMin)
                 context.WriteOptions = Uncompressed;
             return response;
         }

@@ -53,7 +53,9 @@ internal sealed partial class OpenStreams : IAsyncDisposable
         return stream;
     }
 
-    /// <summary>The first step of a stop: new calls are refused from here on, and every stream is told to end.</summary>
+    /// <summary>
+    /// The first step of a stop: new calls are refused from here on, and every stream is told to end.
+    /// </summary>
     internal void Drain()
     {
         _isDraining = true;

@@ -19,14 +19,18 @@ internal sealed class IdentityCalls(
         new RotateSigningKey(api, keys, time).HandleAsync;
 
     public override Task<CreateCredentialResponse> CreateCredential(
-        CreateCredentialRequest request, ServerCallContext context) => calls.AnswerAsync(_createCredential, request, context);
+        CreateCredentialRequest request, ServerCallContext context) =>
+        calls.AnswerAsync(_createCredential, request, context);
 
     public override Task<RevokeCredentialResponse> RevokeCredential(
-        RevokeCredentialRequest request, ServerCallContext context) => calls.AnswerAsync(_revokeCredential, request, context);
+        RevokeCredentialRequest request, ServerCallContext context) =>
+        calls.AnswerAsync(_revokeCredential, request, context);
 
     public override Task<ListCredentialsResponse> ListCredentials(
-        ListCredentialsRequest request, ServerCallContext context) => calls.AnswerAsync(_listCredentials, request, context);
+        ListCredentialsRequest request, ServerCallContext context) =>
+        calls.AnswerAsync(_listCredentials, request, context);
 
     public override Task<RotateSigningKeyResponse> RotateSigningKey(
-        RotateSigningKeyRequest request, ServerCallContext context) => calls.AnswerAsync(_rotateSigningKey, request, context);
+        RotateSigningKeyRequest request, ServerCallContext context) =>
+        calls.AnswerAsync(_rotateSigningKey, request, context);
 }

@@ -33,13 +33,16 @@ internal sealed class SessionCalls(ApiContext api, TimeProvider time, Calls call
         calls.AnswerAsync(_endSession, request, context);
 
     public override Task<RevokeSessionResponse> RevokeSession(
-        RevokeSessionRequest request, ServerCallContext context) => calls.AnswerAsync(_revokeSession, request, context);
+        RevokeSessionRequest request, ServerCallContext context) =>
+        calls.AnswerAsync(_revokeSession, request, context);
 
     public override Task<SuspendSessionResponse> SuspendSession(
-        SuspendSessionRequest request, ServerCallContext context) => calls.AnswerAsync(_suspendSession, request, context);
+        SuspendSessionRequest request, ServerCallContext context) =>
+        calls.AnswerAsync(_suspendSession, request, context);
 
     public override Task<ResumeSessionResponse> ResumeSession(
-        ResumeSessionRequest request, ServerCallContext context) => calls.AnswerAsync(_resumeSession, request, context);
+        ResumeSessionRequest request, ServerCallContext context) =>
+        calls.AnswerAsync(_resumeSession, request, context);
 
     public override Task<GetSessionResponse> GetSession(GetSessionRequest request, ServerCallContext context) =>
         calls.AnswerAsync(_getSession, request, context);

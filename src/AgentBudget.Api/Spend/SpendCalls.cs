@@ -8,7 +8,8 @@ namespace AgentBudget.Api.Spend;
 
 /// <summary>SpendService: the ledger as it goes on, and its proof.</summary>
 internal sealed class SpendCalls(
-    ApiContext api, ILedgerStore store, CheckpointKey key, TimeProvider time, Calls calls) : SpendService.SpendServiceBase
+    ApiContext api, ILedgerStore store, CheckpointKey key, TimeProvider time, Calls calls)
+    : SpendService.SpendServiceBase
 {
     private readonly WatchSpend _watchSpend = new(api, time);
     private readonly UnaryHandler<ListEntriesRequest, ListEntriesResponse> _listEntries =
@@ -22,7 +23,8 @@ internal sealed class SpendCalls(
         calls.AnswerAsync(_listEntries, request, context);
 
     public override Task<GetCheckpointResponse> GetCheckpoint(
-        GetCheckpointRequest request, ServerCallContext context) => calls.AnswerAsync(_getCheckpoint, request, context);
+        GetCheckpointRequest request, ServerCallContext context) =>
+        calls.AnswerAsync(_getCheckpoint, request, context);
 
     public override Task<VerifyLedgerResponse> VerifyLedger(VerifyLedgerRequest request, ServerCallContext context) =>
         calls.AnswerAsync(_verifyLedger, request, context);

@@ -119,7 +119,8 @@ internal sealed class WatchSpend(ApiContext context, TimeProvider time)
     }
 
     /// <summary>The sending end: what was looked at, and what was sent.</summary>
-    private sealed class Stream(IServerStreamWriter<WatchSpendResponse> responses, EventFilter filter, StreamTotals totals)
+    private sealed class Stream(
+        IServerStreamWriter<WatchSpendResponse> responses, EventFilter filter, StreamTotals totals)
     {
         private Timestamp? _time;
         private int _silentEvents;

@@ -7,12 +7,14 @@ namespace AgentBudget.Silo.Hosting;
 /// What the server and the runtime of the grains log, with some changes. What a caller does to its own call or its own
 /// connection is no emergency of this server: an attacker would fill the log with it, so it is told at Debug. The
 /// runtime tells its warnings alone. And some do not log at all: the host of each request, whose mere readiness to do
-/// so costs an activity, and health checks, since that a silo is not ready is an answer.
+/// so costs an activity; health checks, since that a silo is not ready is an answer; and the host of its own start,
+/// which fails with an exception.
 /// </summary>
 internal sealed class EdgeLoggers(ILoggerFactory inner) : ILoggerFactory
 {
     private const string RequestsCategory = "Microsoft.AspNetCore.Hosting.Diagnostics";
     private const string HealthCategory = "Microsoft.Extensions.Diagnostics.HealthChecks.DefaultHealthCheckService";
+    private const string HostCategory = "Microsoft.Extensions.Hosting.Internal.Host";
     private const string Http2Category = "Microsoft.AspNetCore.Server.Kestrel.Http2";
     private const string GrpcCategory = "Grpc.AspNetCore.Server.ServerCallHandler";
 
@@ -30,7 +32,7 @@ internal sealed class EdgeLoggers(ILoggerFactory inner) : ILoggerFactory
 
     public ILogger CreateLogger(string categoryName) => categoryName switch
     {
-        RequestsCategory or HealthCategory => NullLogger.Instance,
+        RequestsCategory or HealthCategory or HostCategory => NullLogger.Instance,
         Http2Category => new Lowered(inner.CreateLogger(categoryName), OutputQueueExceeded),
         GrpcCategory => new Lowered(inner.CreateLogger(categoryName), CallFailed),
         _ when categoryName.StartsWith(RuntimeCategories, StringComparison.Ordinal) =>

@@ -92,7 +92,8 @@ internal sealed class SiloEndpoints
         });
     }
 
-    // The one place where connections are guarded. Over TLS after it was agreed on: frames are read where they are plain.
+    // The one place where connections are guarded. Over TLS after it was agreed on: frames are read where they are
+    // plain.
     private void Guard(ListenOptions listen)
     {
         listen.Use(Count);

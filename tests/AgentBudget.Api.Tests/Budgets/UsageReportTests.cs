@@ -291,7 +291,7 @@ public sealed class UsageReportTests
         catch (RpcException refused)
         {
             Assert.Equal(StatusCode.InvalidArgument, refused.StatusCode);
-            return refused.Status.Details
+            return refused.GetRpcStatus()!.Details
                 .Single(detail => detail.Is(BadRequest.Descriptor)).Unpack<BadRequest>()
                 .FieldViolations.Select(violation => violation.Field);
         }

@@ -65,7 +65,7 @@ public sealed class ErrorMapTests
         ErrorInfo info = error.GetRpcStatus()!.GetDetail<ErrorInfo>()!;
         Assert.Equal(Outcomes[outcome], (error.StatusCode, ReasonOf(info)));
         Assert.Equal("agentbudget", info.Domain);
-        Assert.NotEmpty(error.Status.Message);
+        Assert.NotEmpty(error.Status.Detail);
     }
 
     [Theory]
@@ -77,7 +77,7 @@ public sealed class ErrorMapTests
         (StatusCode code, string reason, bool isRetried) = Faults[fault];
         Assert.Equal((code, reason), (error.StatusCode, ReasonOf(error.GetRpcStatus()!.GetDetail<ErrorInfo>()!)));
         Assert.Equal(isRetried, error.GetRpcStatus()!.GetDetail<RetryInfo>() is not null);
-        bool saysWhere = error.Status.Message.Contains("group 7", StringComparison.Ordinal);
+        bool saysWhere = error.Status.Detail.Contains("group 7", StringComparison.Ordinal);
         Assert.Equal(fault == TenantFault.JournalDamaged, saysWhere);
     }
 
@@ -91,7 +91,7 @@ public sealed class ErrorMapTests
 
         Assert.Equal(
             "The request is not valid. tags[feature]: is not declared; tags[environment]: may be prod or staging.",
-            error.Status.Message);
+            error.Status.Detail);
         Assert.Equal(
             ["tags[feature]", "tags[environment]"],
             error.GetRpcStatus()!.GetDetail<BadRequest>()!.FieldViolations.Select(violation => violation.Field));
@@ -104,7 +104,7 @@ public sealed class ErrorMapTests
 
         RpcException error = ErrorMap.Of(Outcome.CatalogInvalid, faults);
 
-        Assert.EndsWith("and 40 more.", error.Status.Message, StringComparison.Ordinal);
+        Assert.EndsWith("and 40 more.", error.Status.Detail, StringComparison.Ordinal);
         Assert.Equal(50, error.GetRpcStatus()!.GetDetail<BadRequest>()!.FieldViolations.Count);
     }
 
@@ -116,7 +116,7 @@ public sealed class ErrorMapTests
 
         PreconditionFailure.Types.Violation named = Assert.Single(error.GetRpcStatus()!.GetDetail<PreconditionFailure>()!.Violations);
         Assert.Equal(("agents/writer", "has 2 open sessions"), (named.Subject, named.Description));
-        Assert.Contains("agents/writer: has 2 open sessions", error.Status.Message, StringComparison.Ordinal);
+        Assert.Contains("agents/writer: has 2 open sessions", error.Status.Detail, StringComparison.Ordinal);
     }
 
     [Fact]
