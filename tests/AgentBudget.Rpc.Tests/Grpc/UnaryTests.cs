@@ -100,7 +100,8 @@ public sealed class UnaryTests
         badRequest.FieldViolations.Add(
             new BadRequest.Types.FieldViolation { Field = "text", Description = "is empty" });
         await using TestServer server = await TestServer.StartAsync(setup => setup.Echo = (_, _) =>
-            throw new RpcException(RpcStatusCode.InvalidArgument, "Fix it.", badRequest, new ErrorInfo { Reason = "R" }));
+            throw new RpcException(
+                RpcStatusCode.InvalidArgument, "Fix it.", badRequest, new ErrorInfo { Reason = "R" }));
         RpcException error = await server.EchoFailsAsync();
         Assert.Equal(RpcStatusCode.InvalidArgument, error.StatusCode);
         Assert.Equal("Fix it.", error.Message);
