@@ -3,8 +3,8 @@ using Microsoft.Extensions.Time.Testing;
 namespace AgentBudget.Runtime.Tests;
 
 /// <summary>
-/// Time that only the test moves. The package's moves wall and steady clock as one; the log's clock is about a wall clock
-/// that jumps beside a steady one.
+/// Time that only the test moves. The package's moves wall and steady clock as one; the log's clock is about a wall
+/// clock that jumps beside a steady one.
 /// </summary>
 internal sealed class ManualTimeProvider() : FakeTimeProvider(new(2026, 11, 18, 10, 0, 0, TimeSpan.Zero))
 {

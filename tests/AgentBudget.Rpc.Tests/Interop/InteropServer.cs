@@ -9,9 +9,9 @@ using Xunit.Runner.InProc.SystemConsole;
 namespace AgentBudget.Rpc.Tests.Interop;
 
 /// <summary>
-/// Serves the interoperability cases to clients that are not ours, when this assembly is told to: writes the contract to
-/// a file, prints its ports as one line, and ends when its input does. It can be told to run the hostile cases as well;
-/// told anything else, it runs the tests.
+/// Serves the interoperability cases to clients that are not ours, when this assembly is told to: writes the contract
+/// to a file, prints its ports as one line, and ends when its input does. It can be told to run the hostile cases as
+/// well; told anything else, it runs the tests.
 /// </summary>
 internal static class InteropServer
 {
