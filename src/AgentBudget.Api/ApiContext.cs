@@ -2,10 +2,10 @@ using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using AgentBudget.Api.Access;
 using AgentBudget.Api.Errors;
+using AgentBudget.Grains;
 using AgentBudget.Identity;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Runtime;
 using Outcome = AgentBudget.Ledger.Outcome;
 
 namespace AgentBudget.Api;

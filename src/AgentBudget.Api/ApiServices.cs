@@ -1,62 +1,32 @@
 using AgentBudget.Api.Access;
 using AgentBudget.Api.Budgets;
 using AgentBudget.Api.Catalogs;
-using AgentBudget.Api.Catalogs.Documents;
+using AgentBudget.Api.Edge;
 using AgentBudget.Api.Identities;
+using AgentBudget.Api.OAuth;
 using AgentBudget.Api.Reports;
 using AgentBudget.Api.Sessions;
 using AgentBudget.Api.Spend;
-using AgentBudget.Identity;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Reporting;
-using AgentBudget.Rpc;
-using AgentBudget.Runtime;
-using AgentBudget.Storage;
-using Google.Protobuf.Reflection;
-using Microsoft.Extensions.Logging;
+using Grpc.AspNetCore.Server;
+using Grpc.AspNetCore.Server.Model;
+using Grpc.Reflection;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace AgentBudget.Api;
 
-/// <summary>The services of <c>agentbudget.v1</c> over the tenants of a silo.</summary>
-public sealed class ApiServices
+/// <summary>The services of <c>agentbudget.v1</c> and the routes beside them, for a host of ASP.NET Core.</summary>
+public static class ApiServices
 {
-    private readonly ApiContext _context;
-    private readonly KeyRing _keys;
-    private readonly ILedgerStore _store;
-    private readonly CheckpointKey _checkpointKey;
-    private readonly ApplyCatalog _applyCatalog;
-    private readonly Aggregator _aggregator;
-    private readonly ReportFeed _feed;
-    private readonly TimeProvider _time;
-    private readonly ILoggerFactory _loggers;
+    // How late those who watch the health of a silo hear of a change.
+    private static readonly TimeSpan HealthPeriod = TimeSpan.FromSeconds(1);
 
-    /// <summary>Everything the services work with stays the caller's to dispose.</summary>
-    public ApiServices(
-        ITenantHost host,
-        SessionTokens tokens,
-        DpopProofs proofs,
-        CredentialFeed credentials,
-        KeyRing keys,
-        ILedgerStore store,
-        CheckpointKey checkpointKey,
-        Aggregator aggregator,
-        ReportFeed feed,
-        TimeProvider time,
-        ILoggerFactory loggers)
-    {
-        _context = new ApiContext(host, tokens, proofs, credentials);
-        _keys = keys;
-        _store = store;
-        _checkpointKey = checkpointKey;
-        _applyCatalog = new ApplyCatalog(_context, feed);
-        _aggregator = aggregator;
-        _feed = feed;
-        _time = time;
-        _loggers = loggers;
-    }
-
-    /// <summary>The descriptors of the services, in the order in which they are added.</summary>
-    public static IReadOnlyList<ServiceDescriptor> Descriptors { get; } =
+    /// <summary>The descriptors of the services.</summary>
+    public static IReadOnlyList<Google.Protobuf.Reflection.ServiceDescriptor> Descriptors { get; } =
     [
         BudgetServiceReflection.Descriptor.Services[0],
         SessionServiceReflection.Descriptor.Services[0],
@@ -66,97 +36,138 @@ public sealed class ApiServices
         IdentityServiceReflection.Descriptor.Services[0],
     ];
 
-    internal ApiContext Context => _context;
-
-    /// <summary>Registers every method.</summary>
-    public void AddTo(RpcServices services)
+    /// <summary>
+    /// Adds the services. What they work with is the host's to add: the tenants and their store, keys, tokens and
+    /// proofs, the feeds of credentials and reports, the aggregator and the clock.
+    /// </summary>
+    public static IServiceCollection AddApi(this IServiceCollection services)
     {
-        ArgumentNullException.ThrowIfNull(services);
-        ChangeSession changeSession = new(_context);
-        ReadSessions readSessions = new(_context);
-        ChangeAgent changeAgent = new(_context);
-        SpendReports spendReports = new(_context, _aggregator, _feed, _time);
-        AccessReports accessReports = new(_context, _time);
-        ReserveTokens reserve = new(_context);
-        CommitTokens commit = new(_context);
-        ReleaseTokens release = new(_context);
-        AmendReservation amend = new(_context);
-        RecordCost recordCost = new(_context);
-        SpendItems spend = new(
-            _context, reserve, commit, release, amend, recordCost, _loggers.CreateLogger<SpendItems>());
-        services
-            .Add(Descriptors[0], service => service
-                .Unary<ReserveTokensRequest, ReserveTokensResponse>("ReserveTokens", reserve.HandleAsync)
-                .Unary<CommitTokensRequest, CommitTokensResponse>("CommitTokens", commit.HandleAsync)
-                .Unary<ReleaseTokensRequest, ReleaseTokensResponse>("ReleaseTokens", release.HandleAsync)
-                .DuplexStreaming<SpendRequest, SpendResponse>("Spend", spend.HandleAsync)
-                .Unary<AmendReservationRequest, AmendReservationResponse>("AmendReservation", amend.HandleAsync)
-                .Unary<RecordCostRequest, RecordCostResponse>("RecordCost", recordCost.HandleAsync)
-                .Unary<GetBalanceRequest, GetBalanceResponse>("GetBalance", new GetBalance(_context).HandleAsync)
-                .Unary<AuthorizeToolRequest, AuthorizeToolResponse>(
-                    "AuthorizeTool", new AuthorizeTool(_context).HandleAsync))
-            .Add(Descriptors[1], service => service
-                .Unary<OpenSessionRequest, OpenSessionResponse>("OpenSession", new OpenSession(_context).HandleAsync)
-                .Unary<RenewSessionRequest, RenewSessionResponse>("RenewSession", changeSession.RenewAsync)
-                .Unary<EndSessionRequest, EndSessionResponse>("EndSession", changeSession.EndAsync)
-                .Unary<RevokeSessionRequest, RevokeSessionResponse>("RevokeSession", changeSession.RevokeAsync)
-                .Unary<SuspendSessionRequest, SuspendSessionResponse>("SuspendSession", changeSession.SuspendAsync)
-                .Unary<ResumeSessionRequest, ResumeSessionResponse>("ResumeSession", changeSession.ResumeAsync)
-                .Unary<GetSessionRequest, GetSessionResponse>("GetSession", readSessions.GetAsync)
-                .Unary<ListSessionsRequest, ListSessionsResponse>("ListSessions", readSessions.ListAsync))
-            .Add(Descriptors[2], service => service
-                .Unary<ApplyCatalogRequest, ApplyCatalogResponse>("ApplyCatalog", _applyCatalog.HandleAsync)
-                .Unary<GetCatalogRequest, GetCatalogResponse>("GetCatalog", new GetCatalog(_context).HandleAsync)
-                .Unary<ExtendBudgetRequest, ExtendBudgetResponse>(
-                    "ExtendBudget", new ExtendBudget(_context).HandleAsync)
-                .Unary<ResetBreakerRequest, ResetBreakerResponse>(
-                    "ResetBreaker", new ResetBreaker(_context).HandleAsync)
-                .Unary<SuspendAgentRequest, SuspendAgentResponse>("SuspendAgent", changeAgent.SuspendAsync)
-                .Unary<ResumeAgentRequest, ResumeAgentResponse>("ResumeAgent", changeAgent.ResumeAsync)
-                .Unary<DecommissionAgentRequest, DecommissionAgentResponse>(
-                    "DecommissionAgent", changeAgent.DecommissionAsync))
-            .Add(Descriptors[3], service => service
-                .ServerStreaming<WatchSpendRequest, WatchSpendResponse>(
-                    "WatchSpend", new WatchSpend(_context, _time).HandleAsync)
-                .Unary<ListEntriesRequest, ListEntriesResponse>("ListEntries", new ListEntries(_context).HandleAsync)
-                .Unary<GetCheckpointRequest, GetCheckpointResponse>(
-                    "GetCheckpoint", new GetCheckpoint(_context, _store, _checkpointKey, _time).HandleAsync)
-                .Unary<VerifyLedgerRequest, VerifyLedgerResponse>(
-                    "VerifyLedger", new VerifyLedger(_context, _store, _checkpointKey).HandleAsync))
-            .Add(Descriptors[4], service => service
-                .Unary<GetChargebackRequest, GetChargebackResponse>("GetChargeback", spendReports.ChargebackAsync)
-                .Unary<GetUnitCostsRequest, GetUnitCostsResponse>("GetUnitCosts", spendReports.UnitCostsAsync)
-                .Unary<GetAttributionCoverageRequest, GetAttributionCoverageResponse>(
-                    "GetAttributionCoverage", accessReports.CoverageAsync)
-                .Unary<GetAccessReviewRequest, GetAccessReviewResponse>("GetAccessReview", accessReports.ReviewAsync))
-            .Add(Descriptors[5], service => service
-                .Unary<CreateCredentialRequest, CreateCredentialResponse>(
-                    "CreateCredential", new CreateCredential(_context).HandleAsync)
-                .Unary<RevokeCredentialRequest, RevokeCredentialResponse>(
-                    "RevokeCredential", new RevokeCredential(_context).HandleAsync)
-                .Unary<ListCredentialsRequest, ListCredentialsResponse>(
-                    "ListCredentials", new ListCredentials(_context).HandleAsync)
-                .Unary<RotateSigningKeyRequest, RotateSigningKeyResponse>(
-                    "RotateSigningKey", new RotateSigningKey(_context, _keys, _time).HandleAsync))
-            .ShareText("session_token");
+        services.AddSingleton<ApiContext>();
+        services.AddSingleton<ApplyCatalog>();
+        services.AddSingleton(provider => new CatalogAtStart(
+            provider.GetRequiredService<ApplyCatalog>(), provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<SpendReports>();
+        services.AddSingleton<AccessReports>();
+        services.AddSingleton<SpendItems>();
+        services.AddSingleton<OAuthRoutes>();
+        services.AddSingleton<AuditExport>();
+        services.AddSingleton<AccessGuard>();
+        services.AddSingleton<CallMeter>();
+        services.AddSingleton<OpenStreams>();
+        services.AddSingleton<ArrivalWatch>();
+        services.AddSingleton<Calls>();
+        services.AddSingleton<BudgetCalls>();
+        services.AddSingleton<SessionCalls>();
+        services.AddSingleton<CatalogCalls>();
+        services.AddSingleton<SpendCalls>();
+        services.AddSingleton<ReportCalls>();
+        services.AddSingleton<IdentityCalls>();
+        services.AddHostedService<DrainAtStop>();
+
+        services.AddTransient<CallerAuthentication>();
+        services.AddAuthentication().Services.Configure<AuthenticationOptions>(options =>
+        {
+            options.AddScheme<CallerAuthentication>(CallerAuthentication.Scheme, displayName: null);
+            options.DefaultScheme = CallerAuthentication.Scheme;
+        });
+        services.AddAuthorization();
+        services.AddGrpc(options =>
+        {
+            options.MaxReceiveMessageSize = MessageBounds.MessageBytesMax;
+            options.IgnoreUnknownServices = true;
+            options.CompressionProviders = [new BoundedGzip()];
+            options.ResponseCompressionAlgorithm = "gzip";
+        });
+        // Decisions are small, and whoever waits for one is not to pay for a look at each.
+        services.AddOptions<GrpcServiceOptions<BudgetCalls>>()
+            .Configure(options => options.ResponseCompressionAlgorithm = null);
+        AddServicesOfOthers(services);
+        ReplaceBinder(services);
+        return services;
     }
 
     /// <summary>
-    /// Applies a catalog on the silo's own behalf, at its start. Throws <see cref="RpcException"/> as ApplyCatalog
-    /// does.
+    /// Serves the services and the routes. Throws <see cref="InvalidOperationException"/> for an endpoint that no line of
+    /// policy speaks of.
     /// </summary>
-    /// <param name="document">The document, in YAML or JSON.</param>
-    /// <param name="reading">The document as read, without faults.</param>
-    public async Task<ApplyCatalogResponse> ApplyAtStartAsync(string document, CatalogReading reading)
+    /// <param name="app">Its pipeline up to its endpoints is built here.</param>
+    /// <param name="origins">Origins whose pages may call from a browser; <c>*</c> for every one.</param>
+    /// <param name="mapMore">Adds the host's own routes.</param>
+    public static void UseApi(
+        this WebApplication app, IReadOnlyList<string> origins, Action<IEndpointRouteBuilder> mapMore)
     {
-        ArgumentNullException.ThrowIfNull(reading);
-        // Applying is declarative, so every start is a request of its own and a repetition changes nothing.
-        ApplyCatalogRequest request = new()
+        ArgumentNullException.ThrowIfNull(mapMore);
+        app.UseRouting();
+        if (origins.Count > 0)
+            app.UseCors(policy => CrossOrigin.Configure(policy, origins));
+        app.UseGrpcWeb(new GrpcWebOptions { DefaultEnabled = true });
+        app.UseMiddleware<CallMiddleware>();
+        app.UseAuthentication();
+        app.UseAuthorization();
+
+        CallMeter meter = app.Services.GetRequiredService<CallMeter>();
+        MapService<BudgetCalls>(app, meter);
+        MapService<SessionCalls>(app, meter);
+        MapService<CatalogCalls>(app, meter);
+        MapService<SpendCalls>(app, meter);
+        MapService<ReportCalls>(app, meter);
+        MapService<IdentityCalls>(app, meter);
+        Hold(app.MapGrpcHealthChecksService(), meter);
+        Hold(app.MapGrpcReflectionService(), meter);
+        app.Services.GetRequiredService<OAuthRoutes>().Map(app);
+        app.Services.GetRequiredService<AuditExport>().Map(app);
+        mapMore(app);
+        AccessPolicy.RequireLines(app.EndpointsOf());
+        app.UseEndpoints(_ => { });
+        app.Run(http => Unserved.AnswerAsync(http, meter));
+    }
+
+    /// <summary>Everything that is served.</summary>
+    internal static IReadOnlyList<Microsoft.AspNetCore.Http.Endpoint> EndpointsOf(this IEndpointRouteBuilder app) =>
+        [.. app.DataSources.SelectMany(source => source.Endpoints)];
+
+    private static void MapService<TService>(IEndpointRouteBuilder app, CallMeter meter)
+        where TService : class =>
+        Hold(app.MapGrpcService<TService>(), meter);
+
+    private static void Hold(IEndpointConventionBuilder service, CallMeter meter) =>
+        service.Add(endpoint =>
         {
-            RequestId = $"start-{_time.GetUtcNow().ToUnixTimeMilliseconds()}",
-            Format = CatalogFormat.Yaml,
-            Document = document,
-        };
-        return await _applyCatalog.ApplyAsync(request, reading, actor: "start");
+            AccessPolicy.Hold(endpoint);
+            if (endpoint.Metadata.OfType<GrpcMethodMetadata>().FirstOrDefault() is { } method)
+                endpoint.Metadata.Add(meter.Of(method.Method));
+        });
+
+    // Health for orchestrators, which also tell who watches; reflection for tools, which shows the contract.
+    private static void AddServicesOfOthers(IServiceCollection services)
+    {
+        services.AddSingleton<Readiness>();
+        services.AddGrpcHealthChecks(options =>
+        {
+            foreach (Google.Protobuf.Reflection.ServiceDescriptor service in Descriptors)
+                options.Services.Map(service.FullName, _ => true);
+        }).AddCheck<Readiness>("silo");
+        services.Configure<HealthCheckPublisherOptions>(options =>
+        {
+            options.Delay = TimeSpan.Zero;
+            options.Period = HealthPeriod;
+        });
+        services.AddGrpcReflection();
+        services.AddSingleton<EndingStreams>();
+        services.AddGrpc()
+            .AddServiceOptions<ReflectionServiceImpl>(options => options.Interceptors.Add<EndingStreams>())
+            .AddServiceOptions<ReflectionV1ServiceImpl>(options => options.Interceptors.Add<EndingStreams>());
+    }
+
+    // The library's own registers the methods as they are generated, and knows no bounds of a message but its bytes.
+    private static void ReplaceBinder(IServiceCollection services)
+    {
+        foreach (ServiceDescriptor found in services
+            .Where(found => found.ServiceType == typeof(IServiceMethodProvider<>)).ToArray())
+        {
+            services.Remove(found);
+        }
+
+        services.AddSingleton(typeof(IServiceMethodProvider<>), typeof(BoundedMethods<>));
     }
 }

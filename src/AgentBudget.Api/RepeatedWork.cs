@@ -12,6 +12,7 @@ internal sealed class RepeatedWork : IAsyncDisposable
     private readonly TimeSpan _pause;
     private readonly TimeProvider _time;
     private readonly Task _running;
+    private bool _isDisposed;
 
     /// <param name="work">Begins at once. Its token fires when the work is disposed; what it throws then is not told.
     /// </param>
@@ -28,9 +29,11 @@ internal sealed class RepeatedWork : IAsyncDisposable
         _running = Task.Run(RunAsync);
     }
 
-    /// <summary>Completes when the work has ended.</summary>
+    /// <summary>Completes when the work has ended. Repeated, it does nothing.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _isDisposed, true))
+            return;
         await _stopping.CancelAsync();
         await _running;
         _stopping.Dispose();

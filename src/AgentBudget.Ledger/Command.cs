@@ -9,33 +9,42 @@ namespace AgentBudget.Ledger;
 /// </summary>
 public abstract record Command;
 
+/// <summary>A command that spends, or settles what was spent.</summary>
+/// <param name="Session">The number of the session that spends.</param>
+public abstract record SpendCommand(long Session) : Command;
+
 /// <summary>Asks to hold an amount. Answers a ReservationHeld or ReservationRefused event.</summary>
 /// <param name="Session">The session's number.</param>
 /// <param name="Request">The request.</param>
-public sealed record ReserveCommand(long Session, ReserveTokensRequest Request) : Command;
+public sealed record ReserveCommand(long Session, ReserveTokensRequest Request)
+    : SpendCommand(Session);
 
 /// <summary>Settles a hold. Answers a ReservationSettled event.</summary>
 /// <param name="Session">The session's number.</param>
 /// <param name="Reservation">The reservation's number.</param>
 /// <param name="Request">The request.</param>
-public sealed record CommitCommand(long Session, long Reservation, CommitTokensRequest Request) : Command;
+public sealed record CommitCommand(long Session, long Reservation, CommitTokensRequest Request)
+    : SpendCommand(Session);
 
 /// <summary>Gives a hold back. Answers a ReservationReleased event.</summary>
 /// <param name="Session">The session's number.</param>
 /// <param name="Reservation">The reservation's number.</param>
 /// <param name="Request">The request.</param>
-public sealed record ReleaseCommand(long Session, long Reservation, ReleaseTokensRequest Request) : Command;
+public sealed record ReleaseCommand(long Session, long Reservation, ReleaseTokensRequest Request)
+    : SpendCommand(Session);
 
 /// <summary>Changes a hold. Answers a ReservationAmended or ReservationRefused event.</summary>
 /// <param name="Session">The session's number.</param>
 /// <param name="Reservation">The reservation's number.</param>
 /// <param name="Request">The request.</param>
-public sealed record AmendCommand(long Session, long Reservation, AmendReservationRequest Request) : Command;
+public sealed record AmendCommand(long Session, long Reservation, AmendReservationRequest Request)
+    : SpendCommand(Session);
 
 /// <summary>Charges a cost that is not tokens. Answers a CostRecorded or ReservationRefused event.</summary>
 /// <param name="Session">The session's number.</param>
 /// <param name="Request">The request; its quantity is readable by <see cref="Prices.QuantityMath"/>.</param>
-public sealed record RecordCostCommand(long Session, RecordCostRequest Request) : Command;
+public sealed record RecordCostCommand(long Session, RecordCostRequest Request)
+    : SpendCommand(Session);
 
 /// <summary>Opens a session. Answers a SessionOpened event.</summary>
 /// <param name="Request">The request.</param>
@@ -98,7 +107,8 @@ public sealed record ExtendBudgetCommand(ExtendBudgetRequest Request, string Act
 /// <summary>Asks for a tool call. Answers a ToolAuthorized or ReservationRefused event.</summary>
 /// <param name="Session">The session's number.</param>
 /// <param name="Request">The request.</param>
-public sealed record AuthorizeToolCommand(long Session, AuthorizeToolRequest Request) : Command;
+public sealed record AuthorizeToolCommand(long Session, AuthorizeToolRequest Request)
+    : SpendCommand(Session);
 
 /// <summary>Gives a principal a credential. Answers a CredentialCreated event.</summary>
 /// <param name="Request">The request.</param>
@@ -174,9 +184,11 @@ public sealed record SessionQuery(long Session) : Command;
 
 /// <summary>Asks for sessions. Answers a <see cref="ListSessionsResponse"/> view.</summary>
 /// <param name="Request">The request; its page token is a session's number, listed sessions have smaller ones.</param>
-/// <param name="Owns">Which to list, by agent, use case and business unit; null for all.</param>
-public sealed record SessionsQuery(ListSessionsRequest Request, Func<string, string, string, bool>? Owns = null)
-    : Command;
+/// <param name="Owned">
+/// Names of agents, use cases and business units: only sessions with one of them on their path are listed; null for
+/// all.
+/// </param>
+public sealed record SessionsQuery(ListSessionsRequest Request, IReadOnlyList<string>? Owned = null) : Command;
 
 /// <summary>Asks for the catalog. Answers a <see cref="GetCatalogResponse"/> view.</summary>
 public sealed record CatalogQuery : Command;

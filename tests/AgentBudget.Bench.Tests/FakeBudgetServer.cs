@@ -120,7 +120,7 @@ internal sealed class FakeBudgetServer : IAsyncDisposable
         }
         catch (RpcException failure)
         {
-            answer.Status = new Protocol.Rpc.Status { Code = (int)failure.StatusCode };
+            answer.Status = new Google.Rpc.Status { Code = (int)failure.StatusCode };
         }
         return answer;
     }

@@ -16,12 +16,14 @@ public sealed class QueryTests
         var fixture = new LedgerFixture();
         fixture.Open();
         var request = new ListSessionsRequest();
-        int Listed(Func<string, string, string, bool> owns) =>
-            ((ListSessionsResponse)fixture.Send(new SessionsQuery(request, owns)).View!).Sessions.Count;
+        int Listed(params string[] owned) =>
+            ((ListSessionsResponse)fixture.Send(new SessionsQuery(request, owned)).View!).Sessions.Count;
 
-        Assert.Equal(1, Listed((agent, useCase, unit) =>
-            (agent, useCase, unit) == ("agents/writer", "useCases/promo", "businessUnits/marketing")));
-        Assert.Equal(0, Listed((_, _, _) => false));
+        Assert.Equal(1, Listed("agents/writer"));
+        Assert.Equal(1, Listed("agents/other", "useCases/promo"));
+        Assert.Equal(1, Listed("businessUnits/marketing"));
+        Assert.Equal(0, Listed("agents/other", "tenants/acme"));
+        Assert.Equal(0, Listed());
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using AgentBudget.Grains;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Runtime.Turns;
@@ -21,12 +22,12 @@ public sealed class DecommissionTests : IAsyncLifetime, IAsyncDisposable
     private readonly Queue<IThreadPoolWorkItem> _work = new();
     private readonly InMemoryStore _store = new();
     private readonly TestLog _log = new();
-    private readonly TenantHost _host;
+    private readonly ActivationHost _host;
     private int _requests;
     private volatile bool _isOver;
 
-    public DecommissionTests() => _host = new TenantHost(
-        _store, new TenantHostOptions(), new ManualTimeProvider(), _log, new TenantLedgers(), RunSoon);
+    public DecommissionTests() => _host = new ActivationHost(
+        _store, new ActivationHostOptions(), new ManualTimeProvider(), _log, new TenantLedgers(), RunSoon);
 
     public async Task InitializeAsync()
     {

@@ -1,3 +1,4 @@
+using AgentBudget.Grains;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Storage.InMemory;
@@ -12,7 +13,7 @@ internal sealed class Fixture : IAsyncDisposable
 
     public const int LoadedLog = 3201;
     public const int HaltedLog = 3203;
-    public const int PassivatedLog = 3204;
+    public const int LeftMemoryLog = 3204;
     public const int FenceLostLog = 3205;
     public const int ReloadingLog = 3206;
     public const int DefectLog = 3207;
@@ -23,13 +24,13 @@ internal sealed class Fixture : IAsyncDisposable
 
     private int _ids;
 
-    public Fixture(TenantHostOptions? options = null)
+    public Fixture(ActivationHostOptions? options = null)
     {
-        Options = options ?? new TenantHostOptions();
+        Options = options ?? new ActivationHostOptions();
         Host = Make();
     }
 
-    public TenantHostOptions Options { get; set; }
+    public ActivationHostOptions Options { get; set; }
 
     public InMemoryStore Store { get; } = new();
 
@@ -39,12 +40,12 @@ internal sealed class Fixture : IAsyncDisposable
 
     public TestLog Log { get; } = new();
 
-    public TenantHost Host { get; private set; }
+    public ActivationHost Host { get; private set; }
 
     public InMemoryFaults Faults => Store.Faults;
 
     /// <summary>A started host, and a tenant with one event.</summary>
-    public static async Task<Fixture> StartAsync(TenantHostOptions? options = null)
+    public static async Task<Fixture> StartAsync(ActivationHostOptions? options = null)
     {
         var fixture = new Fixture(options);
         await fixture.Host.StartAsync(default);
@@ -129,5 +130,5 @@ internal sealed class Fixture : IAsyncDisposable
         Ledgers.Dispose();
     }
 
-    private TenantHost Make() => new(Store, Options, Time, Log, Ledgers);
+    private ActivationHost Make() => new(Store, Options, Time, Log, Ledgers);
 }

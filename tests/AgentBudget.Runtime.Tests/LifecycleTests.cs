@@ -1,3 +1,4 @@
+using AgentBudget.Grains;
 using AgentBudget.Ledger;
 using AgentBudget.Runtime.Tenants;
 using AgentBudget.Storage.Journal;
@@ -42,7 +43,7 @@ public sealed class LifecycleTests
         await using Fixture fixture = await StartAsync();
         await fixture.NotedAsync("a");
         fixture.Time.Advance(Idle * 1.5);
-        await fixture.Log.SeenAsync(PassivatedLog);
+        await fixture.Log.SeenAsync(LeftMemoryLog);
         StoredSnapshot? snapshot = await fixture.Store.ReadSnapshotAsync(Tenant, long.MaxValue, default);
         Assert.Equal(2, snapshot?.Head.LastEvent);
         Assert.Equal(2, (await fixture.NotedAsync("a")).Event!.Sequence);
@@ -64,7 +65,7 @@ public sealed class LifecycleTests
         await SetDeadlineAsync(fixture, Idle * 2.5);
         fixture.Time.Advance(Idle * 1.9);
         await fixture.NotedAsync();
-        Assert.Equal(0, fixture.Log.Count(PassivatedLog));
+        Assert.Equal(0, fixture.Log.Count(LeftMemoryLog));
     }
 
     [Fact]
@@ -73,7 +74,7 @@ public sealed class LifecycleTests
         await using Fixture fixture = await StartAsync();
         await SetDeadlineAsync(fixture, TimeSpan.FromHours(30));
         fixture.Time.Advance(Idle * 1.5);
-        await fixture.Log.SeenAsync(PassivatedLog);
+        await fixture.Log.SeenAsync(LeftMemoryLog);
         fixture.Time.Advance(TimeSpan.FromHours(30));
         await DurableAsync(fixture, 3);
         Assert.Equal(["catalog", "deadline", ""], await fixture.JournalAsync());
@@ -95,9 +96,9 @@ public sealed class LifecycleTests
     public async Task After_a_kill_a_tenant_is_loaded_at_once_and_its_deadlines_are_handled()
     {
         // The killed host is still there: it must not pass out of memory and take the tenant back at the deadline.
-        await using Fixture fixture = await StartAsync(new TenantHostOptions { PassivateAfter = TimeSpan.FromDays(1) });
+        await using Fixture fixture = await StartAsync(new ActivationHostOptions { PassivateAfter = TimeSpan.FromDays(1) });
         await SetDeadlineAsync(fixture, TimeSpan.FromHours(5));
-        TenantHost killed = fixture.Host;
+        ActivationHost killed = fixture.Host;
         await fixture.KillAndStartAsync();
         await fixture.Log.SeenAsync(LoadedLog);
         await fixture.Log.SeenAsync(LoadedLog);
@@ -158,9 +159,9 @@ public sealed class LifecycleTests
     [Fact]
     public async Task Snapshots_are_taken_every_so_many_events_and_bound_the_replay()
     {
-        await using Fixture fixture = await StartAsync(new TenantHostOptions { SnapshotEveryEvents = 100 });
+        await using Fixture fixture = await StartAsync(new ActivationHostOptions { Activations = new() { SnapshotEveryEvents = 100 } });
         for (int i = 0; i < 250; i++) await fixture.NotedAsync();
-        TenantHost killed = fixture.Host;
+        ActivationHost killed = fixture.Host;
         StoredSnapshot snapshot = await WithinAsync(OnlyAsync(after: 200), "the second snapshot in the first's place");
         await fixture.KillAndStartAsync();
         Assert.Equal(252, (await fixture.NotedAsync("last")).Event!.Sequence);
@@ -233,7 +234,7 @@ public sealed class LifecycleTests
     [Fact]
     public async Task A_large_snapshot_counts_once_it_was_read_back_and_is_the_same_bytes()
     {
-        await using Fixture fixture = await StartAsync(new TenantHostOptions { SnapshotRestoredBytesMax = 0 });
+        await using Fixture fixture = await StartAsync(new ActivationHostOptions { Activations = new() { SnapshotRestoredBytesMax = 0 } });
         await fixture.NotedAsync("a");
         await fixture.RestartAsync();
         await fixture.NotedAsync("b");
@@ -254,7 +255,7 @@ public sealed class LifecycleTests
         await fixture.BeginAsync("other");
         await fixture.NotedAsync("a");
         await fixture.NotedAsync("b");
-        TenantHost first = fixture.Host;
+        ActivationHost first = fixture.Host;
         byte[] body = (await fixture.GroupsAsync())[1].Body.ToArray();
         body[^1] ^= 1;
         if (hasSnapshot) await fixture.RestartAsync();
@@ -273,17 +274,8 @@ public sealed class LifecycleTests
     }
 
     [Fact]
-    public async Task Only_so_many_tenants_are_known_at_once()
-    {
-        await using Fixture fixture = await StartAsync(new TenantHostOptions { TenantsMax = 2 });
-        await fixture.BeginAsync("second");
-        Assert.Equal(TenantFault.Busy, await FaultOfAsync(fixture.SendAsync(
-            new ApplyCatalogCommand(new() { RequestId = "catalog" }, new(), [], "admin"), "third")));
-    }
-
-    [Fact]
     public void Options_out_of_range_are_refused() => Assert.Throws<ArgumentOutOfRangeException>(
-        () => new Fixture(new TenantHostOptions { WaitingCommandsMax = 0 }));
+        () => new Fixture(new ActivationHostOptions { Lanes = new() { WaitingCommandsMax = 0 } }));
 
     [Fact]
     public void The_first_verification_covers_a_second_of_journal() =>

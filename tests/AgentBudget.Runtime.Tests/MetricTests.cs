@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using System.Globalization;
+using AgentBudget.Grains;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Storage.InMemory;
@@ -50,7 +51,7 @@ public sealed class MetricTests
     {
         await using InMemoryStore store = new();
         using TestLog log = new();
-        TenantHost host = await HostAsync(store, log);
+        ActivationHost host = await HostAsync(store, log);
         await SendAsync(host, new ApplyCatalogCommand(
             new ApplyCatalogRequest { RequestId = "catalog", Document = "given" }, TwoAgents.Catalog(), [], "admin"));
         long first = (await SendAsync(host, Open("a"))).Event!.Sequence;
@@ -84,21 +85,21 @@ public sealed class MetricTests
         },
         "admin");
 
-    private static async Task<TenantHost> HostAsync(InMemoryStore store, TestLog log)
+    private static async Task<ActivationHost> HostAsync(InMemoryStore store, TestLog log)
     {
-        TenantHost host = new(store, new TenantHostOptions(), new ManualTimeProvider(), log);
+        ActivationHost host = new(store, new ActivationHostOptions(), new ManualTimeProvider(), log);
         await host.StartAsync(default);
         return host;
     }
 
-    private static async Task<Answer> SendAsync(TenantHost host, Command command)
+    private static async Task<Answer> SendAsync(ActivationHost host, Command command)
     {
         Answer answer = await WithinAsync(host.SubmitAsync(TwoAgents.Tenant, command).AsTask(), "an answer");
         Assert.Equal(Ledger.Outcome.Done, answer.Outcome);
         return answer;
     }
 
-    private static Dictionary<string, double> Read(TenantHost host)
+    private static Dictionary<string, double> Read(ActivationHost host)
     {
         Dictionary<string, double> values = [];
         using MeterListener listener = new();

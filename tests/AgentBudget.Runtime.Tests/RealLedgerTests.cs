@@ -1,3 +1,4 @@
+using AgentBudget.Grains;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Storage.Journal;
@@ -18,9 +19,9 @@ public sealed class RealLedgerTests : IAsyncLifetime, IAsyncDisposable
     private readonly ManualTimeProvider _time = new();
     private readonly TestLog _log = new();
     private SqliteStore? _store;
-    private TenantHost? _host;
+    private ActivationHost? _host;
 
-    private TenantHost Host => _host!;
+    private ActivationHost Host => _host!;
 
     public Task InitializeAsync() => OpenAsync();
 
@@ -100,7 +101,7 @@ public sealed class RealLedgerTests : IAsyncLifetime, IAsyncDisposable
     private async Task OpenAsync()
     {
         _store = OpenStore();
-        _host = new TenantHost(_store, new TenantHostOptions(), _time, _log);
+        _host = new ActivationHost(_store, new ActivationHostOptions(), _time, _log);
         await _host.StartAsync(default);
     }
 

@@ -1,3 +1,4 @@
+using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Runtime.Turns;
 using AgentBudget.Storage.Journal;
@@ -108,14 +109,8 @@ public sealed class TurnLoopTests : IDisposable
 
     private void Note(string id, TurnLoop? loop = null)
     {
-        var note = new UnansweredNote();
-        note.Ask(new NoteCommand(id));
-        (loop ?? _loop).Handle(note, nowNanos: 1);
-    }
-
-    private sealed class UnansweredNote : PendingCommand
-    {
-        protected override void Completed() => Assert.Fail("the ports have it");
+        CommandBatch batch = new([new NoteCommand(id)]);
+        (loop ?? _loop).Handle(new WaitingTurn(batch, 0), nowNanos: 1);
     }
 
     private sealed class Ports : ITurnPorts
@@ -123,6 +118,8 @@ public sealed class TurnLoopTests : IDisposable
         public bool IsMoreComing { get; set; }
 
         public bool IsDurable { get; set; }
+
+        public bool IsConfirming { get; private set; }
 
         /// <summary>Last events of the snapshots.</summary>
         public List<long> Snapshots { get; } = [];
@@ -139,11 +136,13 @@ public sealed class TurnLoopTests : IDisposable
         {
         }
 
+        void ITurnPorts.BeginConfirm() => IsConfirming = true;
+
         void ITurnPorts.Publish(LedgerEvent[] events) => Assert.True(IsDurable, "nothing is durable here");
 
-        void ITurnPorts.Answer(PendingCommand command) => Assert.True(IsDurable, "nothing is durable here");
+        void ITurnPorts.Answer(WaitingTurn turn) => Assert.True(IsDurable, "nothing is durable here");
 
-        void ITurnPorts.Fail(PendingCommand command, TenantFault fault, string message) => Faults.Add(fault);
+        void ITurnPorts.Fail(WaitingTurn turn, TenantFault fault, string message) => Faults.Add(fault);
 
         void ITurnPorts.SaveSnapshot(CapturedState state, long epoch)
         {

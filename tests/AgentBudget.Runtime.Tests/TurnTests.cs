@@ -195,7 +195,7 @@ public sealed class TurnTests
     public async Task Above_the_bound_commands_are_turned_away_and_settlements_have_room_of_their_own()
     {
         await using Fixture fixture = await StartAsync(
-            new TenantHostOptions { WaitingCommandsMax = 5, WaitingSettlementsMax = 3 });
+            new ActivationHostOptions { Lanes = new() { WaitingCommandsMax = 5, WaitingSettlementsMax = 3 } });
         fixture.Faults.HoldAppends();
         Task<Answer>[] notes = [.. Enumerable.Range(0, 5).Select(_ => fixture.NoteAsync())];
         Assert.Equal(TenantFault.Busy, await FaultOfAsync(fixture.NoteAsync("refused")));

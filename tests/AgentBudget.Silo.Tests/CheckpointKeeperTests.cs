@@ -1,7 +1,7 @@
+using AgentBudget.Grains;
 using AgentBudget.Identity;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Runtime;
 using AgentBudget.Runtime.Tests;
 using AgentBudget.Silo.Checkpoints;
 using AgentBudget.Storage.InMemory;

@@ -1,10 +1,11 @@
 using AgentBudget.Api.Errors;
+using AgentBudget.Grains;
 using AgentBudget.Identity;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
-using AgentBudget.Runtime;
+using Grpc.Core;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
 using Outcome = AgentBudget.Ledger.Outcome;
 
 namespace AgentBudget.Api.Access;
@@ -24,10 +25,10 @@ public sealed record Authenticators(
     DpopProofs Proofs,
     CredentialFeed Credentials);
 
-/// <summary>Authenticates a call by its headers and holds it to the policy, before its message is read.</summary>
+/// <summary>Tells who calls from the headers alone, before the message is read.</summary>
 /// <param name="by">What tells who calls.</param>
 /// <param name="tenants">Where the sessions are.</param>
-public sealed class AccessGuard(Authenticators by, ITenantHost tenants) : IRpcGuard
+public sealed class AccessGuard(Authenticators by, ITenantHost tenants)
 {
     private const string BearerScheme = "Bearer ";
     private const string ProofScheme = "DPoP ";
@@ -53,49 +54,56 @@ public sealed class AccessGuard(Authenticators by, ITenantHost tenants) : IRpcGu
         bool TakesEnded,
         object? Known = null);
 
-    /// <inheritdoc/>
-    public Task AuthorizeAsync(RpcMethod method, RpcCall call)
+    /// <summary>
+    /// Who makes a request. Throws what it is refused with. Completes at once unless its tenant's credentials are to be
+    /// read first.
+    /// </summary>
+    internal ValueTask<CallerPrincipal> AuthenticateAsync(HttpContext http, AccessRule rule)
     {
-        ArgumentNullException.ThrowIfNull(method);
-        ArgumentNullException.ThrowIfNull(call);
-        AccessRule rule = AccessPolicy.Find(method.Path) ?? throw ApiErrors.RoleForbidden();
-        if (rule.IsOpen)
-            return Task.CompletedTask;
-        string? authorization = call.Authorization;
+        StringValues values = http.Request.Headers.Authorization;
+        string? authorization = values.Count == 0 ? null : values.ToString();
         bool hasProof =
             authorization is not null && authorization.StartsWith(ProofScheme, StringComparison.OrdinalIgnoreCase);
+        ConnectionMemory? memory = http.Features.Get<ConnectionMemory>();
+        CallerPrincipal? known = memory?.Find(authorization);
         Presented presented = new(
             authorization,
-            hasProof ? call.GetMetadata(ProofHeader) : null,
-            call.Verb,
-            method.Path,
-            OriginOf(call.Peer),
+            hasProof ? http.Request.Headers[ProofHeader].ToString() : null,
+            http.Request.Method,
+            http.Request.Path.Value!,
+            ConnectionMemory.OriginOf(http.Features),
             rule.TakesEnded,
-            call.Remembered);
+            known?.Caller);
         Caller? caller = TryAuthenticate(presented, out string? tenant);
         if (tenant is not null)
-            return AuthorizeSlowlyAsync(rule, presented, tenant, call);
-        if (caller is not null && !ReferenceEquals(caller, presented.Known))
-            call.Remembered = caller;
-        Admit(rule, caller, call);
-        return Task.CompletedTask;
+            return AuthenticateSlowlyAsync(presented, tenant);
+        if (caller is null)
+            throw ApiErrors.CredentialInvalid();
+        if (known is not null && ReferenceEquals(caller, known.Caller))
+            return new(known);
+        CallerPrincipal principal = new(caller);
+        memory?.Remember(authorization!, principal);
+        return new(principal);
     }
 
-    /// <inheritdoc/>
-    public async ValueTask<RpcException?> ReviewAsync(RpcMethod method, string? authorization, object? user)
+    /// <summary>
+    /// Asks again about the caller of a stream that goes on, so that a stream ends soon after its caller's credential
+    /// or session. Null when it may go on; otherwise the error that ends it.
+    /// </summary>
+    internal async ValueTask<RpcException?> ReviewAsync(AccessRule rule, string? authorization)
     {
-        ArgumentNullException.ThrowIfNull(method);
-        AccessRule rule = AccessPolicy.Of(method.Path);
-        if (rule.IsOpen)
-            return null;
         try
         {
-            Caller caller = await AuthenticateAsync(
-                new Presented(authorization, null, "", method.Path, InReview, rule.TakesEnded));
+            Presented presented = new(authorization, null, "", "", InReview, rule.TakesEnded);
+            Caller? caller = TryAuthenticate(presented, out string? tenant);
+            if (tenant is not null)
+                caller = (await AuthenticateSlowlyAsync(presented, tenant)).Caller;
+            if (caller is null)
+                return ApiErrors.CredentialInvalid();
             bool isOver = caller is SessionCaller session && await IsOverAsync(session);
             return isOver ? ApiErrors.SessionTokenInvalid() : null;
         }
-        catch (RpcException refusal) when (refusal.StatusCode == RpcStatusCode.Unauthenticated)
+        catch (RpcException refusal) when (refusal.StatusCode == StatusCode.Unauthenticated)
         {
             return refusal;
         }
@@ -105,45 +113,11 @@ public sealed class AccessGuard(Authenticators by, ITenantHost tenants) : IRpcGu
         }
     }
 
-    /// <summary>Authenticates a request of an ordinary route; throws what a call would be refused with.</summary>
-    internal ValueTask<Caller> AuthenticateAsync(HttpContext context, HttpRoute route) => AuthenticateAsync(
-        new Presented(
-            context.Request.Headers.Authorization,
-            context.Request.Headers[ProofHeader],
-            context.Request.Method,
-            route.Path,
-            OriginOf(RpcPeer.Of(context.Features)),
-            TakesEnded: false));
-
-    /// <summary>What a connection shows of where its calls come from.</summary>
-    internal static CallOrigin OriginOf(RpcPeer peer) => new(peer.CertificateSha256, peer.Place);
-
-    private async ValueTask<Caller> AuthenticateAsync(Presented presented)
-    {
-        Caller? caller = TryAuthenticate(presented, out string? tenant);
-        if (tenant is not null)
-        {
-            await LoadAsync(tenant);
-            caller = TryAuthenticate(presented, out _);
-        }
-
-        return caller ?? throw ApiErrors.CredentialInvalid();
-    }
-
     // The first call of a tenant since the start: its credentials are fetched, and everything is looked at again.
-    private async Task AuthorizeSlowlyAsync(AccessRule rule, Presented presented, string tenant, RpcCall call)
+    private async ValueTask<CallerPrincipal> AuthenticateSlowlyAsync(Presented presented, string tenant)
     {
         await LoadAsync(tenant);
-        Admit(rule, TryAuthenticate(presented, out _), call);
-    }
-
-    private static void Admit(AccessRule rule, Caller? caller, RpcCall call)
-    {
-        if (caller is null)
-            throw ApiErrors.CredentialInvalid();
-        if ((rule.Roles & caller.Role) == Roles.None)
-            throw ApiErrors.RoleForbidden();
-        call.User = caller;
+        return new(TryAuthenticate(presented, out _) ?? throw ApiErrors.CredentialInvalid());
     }
 
     private async ValueTask LoadAsync(string tenant)

@@ -1,17 +1,35 @@
 using System.Collections.Frozen;
 using AgentBudget.Identity;
+using Grpc.AspNetCore.Server;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
 
 namespace AgentBudget.Api.Access;
 
-/// <summary>Who may call a method.</summary>
+/// <summary>Who may call a method or ask for a route; part of its endpoint.</summary>
 /// <param name="Roles">The roles; none with <paramref name="IsOpen"/> for everyone.</param>
 /// <param name="TakesEnded">Whether a session token past its expiry still speaks for its session.</param>
 /// <param name="IsOpen">No credential is asked for.</param>
-internal sealed record AccessRule(Roles Roles, bool TakesEnded = false, bool IsOpen = false);
+internal sealed record AccessRule(Roles Roles, bool TakesEnded = false, bool IsOpen = false)
+    : IAuthorizationRequirement, IAuthorizationHandler
+{
+    /// <summary>The rule as ASP.NET Core's authorization holds an endpoint to it; null where it is open.</summary>
+    internal AuthorizationPolicy? Policy => IsOpen ? null : new AuthorizationPolicy([this], []);
+
+    /// <inheritdoc/>
+    public Task HandleAsync(AuthorizationHandlerContext context)
+    {
+        if (context.User is CallerPrincipal principal && (Roles & principal.Caller.Role) != Roles.None)
+            context.Succeed(this);
+        return Task.CompletedTask;
+    }
+}
 
 /// <summary>
-/// One line for each method: who may call it. On whose data follows from who it is (<see cref="Reach"/>). What has no
-/// line is refused, and not even served.
+/// One line for each method and each ordinary route: who may call it. On whose data follows from who it is
+/// (<see cref="Reach"/>). What has no line stops the start.
 /// </summary>
 public static class AccessPolicy
 {
@@ -76,25 +94,62 @@ public static class AccessPolicy
 
         ["/grpc.health.v1.Health/Check"] = new(Roles.None, IsOpen: true),
         ["/grpc.health.v1.Health/Watch"] = new(Roles.None, IsOpen: true),
+
+        ["GET /healthz"] = new(Roles.None, IsOpen: true),
+        ["GET /readyz"] = new(Roles.None, IsOpen: true),
+        ["GET /metrics"] = new(Roles.Operator | Roles.Metrics),
+        ["GET /audit.jsonl"] = new(Roles.Admin | Roles.Auditor),
+        // Each authenticates its clients itself, or tells what everybody may know.
+        ["GET /.well-known/oauth-authorization-server"] = new(Roles.None, IsOpen: true),
+        ["GET /oauth2/jwks"] = new(Roles.None, IsOpen: true),
+        ["POST /oauth2/token"] = new(Roles.None, IsOpen: true),
+        ["POST /oauth2/introspect"] = new(Roles.None, IsOpen: true),
+        ["POST /oauth2/revoke"] = new(Roles.None, IsOpen: true),
     }.ToFrozenDictionary(StringComparer.Ordinal);
 
     /// <summary>
-    /// Holds what is served to what has a line: a method without one stops the start. Throws
-    /// <see cref="InvalidOperationException"/> that names each.
+    /// Holds an endpoint to its line, by its method or its route. Throws <see cref="InvalidOperationException"/> for
+    /// one without a line.
     /// </summary>
-    public static void RequireLines(IEnumerable<string> paths)
+    internal static void Hold(EndpointBuilder endpoint)
     {
-        string[] without = [.. paths.Where(path => !Rules.ContainsKey(path)).Order(StringComparer.Ordinal)];
+        string name = NameOf(endpoint);
+        AccessRule rule = Find(name)
+            ?? throw new InvalidOperationException($"No line of policy says who may call {name}.");
+        endpoint.Metadata.Add(rule);
+        if (rule.Policy is { } policy)
+            endpoint.Metadata.Add(policy);
+    }
+
+    /// <summary>
+    /// Sees to it that everything that is served is held to a line. Throws <see cref="InvalidOperationException"/> that
+    /// names what is not.
+    /// </summary>
+    public static void RequireLines(IEnumerable<Endpoint> endpoints)
+    {
+        string[] without =
+        [
+            .. endpoints.Where(endpoint => endpoint.Metadata.GetMetadata<AccessRule>() is null)
+                .Select(endpoint => endpoint.DisplayName ?? "an endpoint without a name").Order(StringComparer.Ordinal),
+        ];
         if (without.Length > 0)
             throw new InvalidOperationException("No line of policy says who may call " + string.Join(", ", without));
     }
 
-    /// <summary>The methods that have a line.</summary>
+    private static string NameOf(EndpointBuilder endpoint)
+    {
+        if (endpoint.Metadata.OfType<GrpcMethodMetadata>().FirstOrDefault() is { } method)
+            return method.Method.FullName;
+        string? verb = endpoint.Metadata.OfType<HttpMethodMetadata>().FirstOrDefault()?.HttpMethods[0];
+        return $"{verb} {(endpoint as RouteEndpointBuilder)?.RoutePattern.RawText}";
+    }
+
+    /// <summary>The methods and routes that have a line.</summary>
     internal static IEnumerable<string> Paths => Rules.Keys;
 
     /// <summary>The rule of a method that is known to have one.</summary>
     internal static AccessRule Of(string path) => Rules[path];
 
-    /// <summary>The rule of a method by its path; null when it has none.</summary>
+    /// <summary>The rule of a method or a route by its name; null when it has none.</summary>
     internal static AccessRule? Find(string path) => Rules.GetValueOrDefault(path);
 }

@@ -1,8 +1,7 @@
 using AgentBudget.Api.Errors;
+using AgentBudget.Grains;
 using AgentBudget.Identity;
 using AgentBudget.Ledger;
-using AgentBudget.Rpc;
-using AgentBudget.Runtime;
 
 namespace AgentBudget.Api.Access;
 
@@ -26,13 +25,13 @@ internal sealed class CallerScope(ITenantHost host, SessionTokens tokens, DpopPr
     internal const string TenantHeader = "agentbudget-tenant";
 
     /// <summary>Who calls. The guard has seen to it that there is somebody.</summary>
-    internal static Caller CallerOf(RpcCall call) => call.User as Caller ?? throw ApiErrors.CredentialInvalid();
+    internal static Caller CallerOf(ApiCall call) => call.Caller ?? throw ApiErrors.CredentialInvalid();
 
     /// <summary>
     /// The tenant that a call is about: its caller's own; for the operator the one named, or the only one. Another than
     /// its own is for a caller like one that is not there.
     /// </summary>
-    internal string TenantOf(RpcCall call)
+    internal string TenantOf(ApiCall call)
     {
         Caller caller = CallerOf(call);
         return caller is SessionCaller session ? session.Tenant : TenantOf(caller, call.GetMetadata(TenantHeader));
@@ -62,7 +61,7 @@ internal sealed class CallerScope(ITenantHost host, SessionTokens tokens, DpopPr
     }
 
     /// <summary>The tenant in the metadata, or null.</summary>
-    internal static string? TenantNamedBy(RpcCall call) => TenantNamedBy(call.GetMetadata(TenantHeader));
+    internal static string? TenantNamedBy(ApiCall call) => TenantNamedBy(call.GetMetadata(TenantHeader));
 
     private static string? TenantNamedBy(string? named)
     {
@@ -80,13 +79,13 @@ internal sealed class CallerScope(ITenantHost host, SessionTokens tokens, DpopPr
     /// The session of a spend: the one whose token the message carries, or the caller itself. A fault when there is
     /// none.
     /// </summary>
-    internal SessionPlace SessionOf(RpcCall call, string sessionToken, ref FieldFaults faults) =>
-        SessionOf(call, AccessPolicy.Of(call.Method.Path), sessionToken, ref faults);
+    internal SessionPlace SessionOf(ApiCall call, string sessionToken, ref FieldFaults faults) =>
+        SessionOf(call, AccessPolicy.Of(call.Method), sessionToken, ref faults);
 
     /// <summary>
     /// The same by the rule of one method, which on a stream of many methods' items is not that of the call.
     /// </summary>
-    internal SessionPlace SessionOf(RpcCall call, AccessRule rule, string sessionToken, ref FieldFaults faults)
+    internal SessionPlace SessionOf(ApiCall call, AccessRule rule, string sessionToken, ref FieldFaults faults)
     {
         Caller who = CallerOf(call);
         if ((rule.Roles & who.Role) == Roles.None)
@@ -116,7 +115,7 @@ internal sealed class CallerScope(ITenantHost host, SessionTokens tokens, DpopPr
     /// <summary>
     /// The session named by token or by name, or the caller itself. A fault when there is none, or both.
     /// </summary>
-    internal SessionPlace SessionOf(RpcCall call, string sessionToken, string session, ref FieldFaults faults)
+    internal SessionPlace SessionOf(ApiCall call, string sessionToken, string session, ref FieldFaults faults)
     {
         if (session.Length == 0)
             return SessionOf(call, sessionToken, ref faults);
@@ -146,22 +145,22 @@ internal sealed class CallerScope(ITenantHost host, SessionTokens tokens, DpopPr
     /// its authorization; empty for none. A proof is taken once, so the call remembers what it proved: a stream's
     /// items are all of one request.
     /// </summary>
-    internal string ProvenKeyOf(RpcCall call)
+    internal string ProvenKeyOf(ApiCall call)
     {
         Caller caller = CallerOf(call);
         if (caller.ProvenKey.Length > 0 || call.GetMetadata(AccessGuard.ProofHeader) is not { } proof)
             return caller.ProvenKey;
         string authorization = call.Authorization ?? "";
         string shown = authorization[(authorization.IndexOf(' ', StringComparison.Ordinal) + 1)..].Trim(' ');
-        string key = proofs.Check(proof, call.Verb, call.Method.Path, shown) ?? "";
+        string key = proofs.Check(proof, call.Verb, call.Path, shown) ?? "";
         if (key.Length > 0)
-            call.User = caller with { ProvenKey = key };
+            call.Caller = caller with { ProvenKey = key };
         return key;
     }
 
     // Whether the call comes from where a token is bound to.
-    private bool IsSender(RpcCall call, TokenBinding binding) =>
-        TokenBinding.IsShown(binding.CertificateSha256, call.Peer.CertificateSha256)
+    private bool IsSender(ApiCall call, TokenBinding binding) =>
+        TokenBinding.IsShown(binding.CertificateSha256, call.Origin.CertificateSha256)
         && (binding.KeyThumbprint.Length == 0 || binding.KeyThumbprint == ProvenKeyOf(call));
 
     // A shown token is the right to speak for its session, within the caller's tenant; an agent and an owner speak for

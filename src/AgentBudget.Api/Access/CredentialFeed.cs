@@ -1,9 +1,9 @@
 using System.Collections.Concurrent;
+using AgentBudget.Grains;
 using AgentBudget.Identity;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.Snapshot.V1;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Runtime;
 using Microsoft.Extensions.Logging;
 using Outcome = AgentBudget.Ledger.Outcome;
 
@@ -24,9 +24,10 @@ public sealed partial class CredentialFeed : IAsyncDisposable
     private readonly ITenantHost _host;
     private readonly CredentialDirectory _directory;
     private readonly ILogger _logger;
+    private bool _isDisposed;
 
     /// <summary>Feeds nothing yet. Neither host nor directory is disposed with it.</summary>
-    public CredentialFeed(ITenantHost host, CredentialDirectory directory, ILogger logger)
+    public CredentialFeed(ITenantHost host, CredentialDirectory directory, ILogger<CredentialFeed> logger)
     {
         _host = host;
         _directory = directory;
@@ -96,6 +97,8 @@ public sealed partial class CredentialFeed : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _isDisposed, true))
+            return;
         await _stopping.CancelAsync();
         await Task.WhenAll(_follows.Keys);
         _stopping.Dispose();

@@ -1,7 +1,7 @@
+using AgentBudget.Grains;
 using AgentBudget.Identity;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Runtime;
 using Microsoft.Extensions.Logging;
 using Outcome = AgentBudget.Ledger.Outcome;
 
@@ -26,7 +26,7 @@ public sealed partial class CredentialUses : IAsyncDisposable
     private readonly RepeatedWork _telling;
 
     /// <summary>Tells from now on. Neither host nor credentials are disposed with it.</summary>
-    public CredentialUses(ITenantHost host, CredentialFeed credentials, TimeProvider time, ILogger logger)
+    public CredentialUses(ITenantHost host, CredentialFeed credentials, TimeProvider time, ILogger<CredentialUses> logger)
     {
         _host = host;
         _credentials = credentials;

@@ -1,7 +1,6 @@
 using AgentBudget.Identity;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 
 namespace AgentBudget.Api.Access;
 
@@ -16,11 +15,14 @@ internal sealed class OwnScope
     private OwnScope(CredentialCaller holder) => _holder = holder;
 
     /// <summary>The scope of a call's caller; null for one that sees its whole tenant.</summary>
-    internal static OwnScope? Of(RpcCall call) =>
+    internal static OwnScope? Of(ApiCall call) =>
         CallerScope.CallerOf(call) is CredentialCaller { Reach: Reach.Own } holder ? new OwnScope(holder) : null;
 
     /// <summary>The agent that it is, or null.</summary>
     internal string? Agent => _holder.Role == Roles.Agent ? _holder.Holder : null;
+
+    /// <summary>Names of what is its own: the agent that it is, or what its credential names.</summary>
+    internal IReadOnlyList<string> Owned => Agent is { } agent ? [agent] : _holder.Credential.Grains;
 
     /// <summary>Whether a session with this path is its own.</summary>
     internal bool Owns(string agent, string useCase, string businessUnit) =>

@@ -1,14 +1,13 @@
 using AgentBudget.Api.Access;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 
 namespace AgentBudget.Api.Budgets;
 
 /// <summary>AuthorizeTool: validate, ask the tenant, answer what its event says.</summary>
 internal sealed class AuthorizeTool(ApiContext context)
 {
-    internal async ValueTask<AuthorizeToolResponse> HandleAsync(AuthorizeToolRequest request, RpcCall call)
+    internal async ValueTask<AuthorizeToolResponse> HandleAsync(AuthorizeToolRequest request, ApiCall call)
     {
         FieldFaults faults = default;
         SessionPlace place = context.Callers.SessionOf(call, request.SessionToken, ref faults);

@@ -3,7 +3,6 @@ using AgentBudget.Api.Budgets.Providers;
 using AgentBudget.Api.Errors;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 
 namespace AgentBudget.Api.Budgets;
 
@@ -13,7 +12,7 @@ internal sealed class CommitTokens(ApiContext context)
 {
     private static readonly AccessRule Rule = AccessPolicy.Of("/agentbudget.v1.BudgetService/CommitTokens");
 
-    internal override TenantCommand Read(CommitTokensRequest request, RpcCall call)
+    internal override TenantCommand Read(CommitTokensRequest request, ApiCall call)
     {
         FieldFaults faults = default;
         SessionPlace place = Context.Callers.SessionOf(call, Rule, request.SessionToken, ref faults);

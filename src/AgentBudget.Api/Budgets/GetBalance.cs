@@ -1,10 +1,9 @@
 using AgentBudget.Api.Access;
 using AgentBudget.Api.Errors;
+using AgentBudget.Grains;
 using AgentBudget.Identity;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
-using AgentBudget.Runtime;
 using Outcome = AgentBudget.Ledger.Outcome;
 
 namespace AgentBudget.Api.Budgets;
@@ -12,7 +11,7 @@ namespace AgentBudget.Api.Budgets;
 /// <summary>GetBalance: of every grain on a session's path, or of one grain.</summary>
 internal sealed class GetBalance(ApiContext context)
 {
-    internal async ValueTask<GetBalanceResponse> HandleAsync(GetBalanceRequest request, RpcCall call)
+    internal async ValueTask<GetBalanceResponse> HandleAsync(GetBalanceRequest request, ApiCall call)
     {
         FieldFaults faults = default;
         string tenant;

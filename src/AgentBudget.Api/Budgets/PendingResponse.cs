@@ -1,5 +1,5 @@
 using AgentBudget.Api.Errors;
-using AgentBudget.Runtime;
+using AgentBudget.Grains;
 
 namespace AgentBudget.Api.Budgets;
 

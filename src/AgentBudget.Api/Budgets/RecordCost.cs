@@ -2,7 +2,6 @@ using AgentBudget.Api.Access;
 using AgentBudget.Ledger;
 using AgentBudget.Ledger.Prices;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 
 namespace AgentBudget.Api.Budgets;
 
@@ -12,7 +11,7 @@ internal sealed class RecordCost(ApiContext context)
 {
     private static readonly AccessRule Rule = AccessPolicy.Of("/agentbudget.v1.BudgetService/RecordCost");
 
-    internal override TenantCommand Read(RecordCostRequest request, RpcCall call)
+    internal override TenantCommand Read(RecordCostRequest request, ApiCall call)
     {
         FieldFaults faults = default;
         SessionPlace place = Context.Callers.SessionOf(call, Rule, request.SessionToken, ref faults);

@@ -2,7 +2,6 @@ using AgentBudget.Api.Access;
 using AgentBudget.Api.Errors;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 
 namespace AgentBudget.Api.Budgets;
 
@@ -12,7 +11,7 @@ internal sealed class ReleaseTokens(ApiContext context)
 {
     private static readonly AccessRule Rule = AccessPolicy.Of("/agentbudget.v1.BudgetService/ReleaseTokens");
 
-    internal override TenantCommand Read(ReleaseTokensRequest request, RpcCall call)
+    internal override TenantCommand Read(ReleaseTokensRequest request, ApiCall call)
     {
         FieldFaults faults = default;
         SessionPlace place = Context.Callers.SessionOf(call, Rule, request.SessionToken, ref faults);

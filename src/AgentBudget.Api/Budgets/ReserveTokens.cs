@@ -1,7 +1,6 @@
 using AgentBudget.Api.Access;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 
 namespace AgentBudget.Api.Budgets;
 
@@ -11,7 +10,7 @@ internal sealed class ReserveTokens(ApiContext context)
 {
     private static readonly AccessRule Rule = AccessPolicy.Of("/agentbudget.v1.BudgetService/ReserveTokens");
 
-    internal override TenantCommand Read(ReserveTokensRequest request, RpcCall call)
+    internal override TenantCommand Read(ReserveTokensRequest request, ApiCall call)
     {
         FieldFaults faults = default;
         SessionPlace place = Context.Callers.SessionOf(call, Rule, request.SessionToken, ref faults);

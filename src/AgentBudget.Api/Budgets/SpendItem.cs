@@ -1,5 +1,5 @@
+using AgentBudget.Grains;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Runtime;
 
 namespace AgentBudget.Api.Budgets;
 

@@ -1,10 +1,9 @@
 using System.Diagnostics;
 using AgentBudget.Api.Errors;
+using AgentBudget.Grains;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
-using AgentBudget.Runtime;
+using Grpc.Core;
 using Microsoft.Extensions.Logging;
-using Status = AgentBudget.Protocol.Rpc.Status;
 
 namespace AgentBudget.Api.Budgets;
 
@@ -12,36 +11,35 @@ namespace AgentBudget.Api.Budgets;
 /// Spend: the items of one gateway's stream, each read and answered as by the method it stands for. Nothing that an
 /// item does ends its stream.
 /// </summary>
-internal sealed partial class SpendItems(
-    ApiContext context,
-    ReserveTokens reserve,
-    CommitTokens commit,
-    ReleaseTokens release,
-    AmendReservation amend,
-    RecordCost recordCost,
-    ILogger<SpendItems> logger)
+internal sealed partial class SpendItems(ApiContext context, ILogger<SpendItems> logger)
 {
+    private readonly ReserveTokens _reserve = new(context);
+    private readonly CommitTokens _commit = new(context);
+    private readonly ReleaseTokens _release = new(context);
+    private readonly AmendReservation _amend = new(context);
+    private readonly RecordCost _recordCost = new(context);
+
     internal ApiContext Context => context;
 
     internal Task HandleAsync(
-        IRpcStreamReader<SpendRequest> requests, IRpcStreamWriter<SpendResponse> responses, RpcCall call) =>
+        IAsyncStreamReader<SpendRequest> requests, IServerStreamWriter<SpendResponse> responses, ApiCall call) =>
         new SpendStream(this, requests, responses, call).RunAsync();
 
     /// <summary>What an item asks. Throws what is to be its status instead.</summary>
-    internal TenantCommand Read(SpendRequest request, RpcCall call)
+    internal TenantCommand Read(SpendRequest request, ApiCall call)
     {
         switch (request.ItemCase)
         {
             case SpendRequest.ItemOneofCase.Reserve:
-                return reserve.Read(request.Reserve, call);
+                return _reserve.Read(request.Reserve, call);
             case SpendRequest.ItemOneofCase.Commit:
-                return commit.Read(request.Commit, call);
+                return _commit.Read(request.Commit, call);
             case SpendRequest.ItemOneofCase.Release:
-                return release.Read(request.Release, call);
+                return _release.Read(request.Release, call);
             case SpendRequest.ItemOneofCase.Amend:
-                return amend.Read(request.Amend, call);
+                return _amend.Read(request.Amend, call);
             case SpendRequest.ItemOneofCase.RecordCost:
-                return recordCost.Read(request.RecordCost, call);
+                return _recordCost.Read(request.RecordCost, call);
             default:
                 FieldFaults faults = default;
                 faults.Add("item", "must be one of reserve, commit, release, amend and record_cost");
@@ -78,23 +76,18 @@ internal sealed partial class SpendItems(
         return new SpendResponse
         {
             CorrelationId = request.CorrelationId,
-            Status = new Status
-            {
-                Code = error.Status.Code,
-                Message = error.Status.Message,
-                Details = { error.Status.Details },
-            },
+            Status = error.GetRpcStatus(),
         };
     }
 
     private SpendResponse View(SpendRequest.ItemOneofCase item, LedgerEvent ledgerEvent, string currency) =>
         item switch
         {
-            SpendRequest.ItemOneofCase.Reserve => new() { Reserve = reserve.View(ledgerEvent, currency) },
-            SpendRequest.ItemOneofCase.Commit => new() { Commit = commit.View(ledgerEvent, currency) },
-            SpendRequest.ItemOneofCase.Release => new() { Release = release.View(ledgerEvent, currency) },
-            SpendRequest.ItemOneofCase.Amend => new() { Amend = amend.View(ledgerEvent, currency) },
-            SpendRequest.ItemOneofCase.RecordCost => new() { RecordCost = recordCost.View(ledgerEvent, currency) },
+            SpendRequest.ItemOneofCase.Reserve => new() { Reserve = _reserve.View(ledgerEvent, currency) },
+            SpendRequest.ItemOneofCase.Commit => new() { Commit = _commit.View(ledgerEvent, currency) },
+            SpendRequest.ItemOneofCase.Release => new() { Release = _release.View(ledgerEvent, currency) },
+            SpendRequest.ItemOneofCase.Amend => new() { Amend = _amend.View(ledgerEvent, currency) },
+            SpendRequest.ItemOneofCase.RecordCost => new() { RecordCost = _recordCost.View(ledgerEvent, currency) },
             _ => throw new UnreachableException($"an item of {item} is not asked"),
         };
 

@@ -1,6 +1,5 @@
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 
 namespace AgentBudget.Api.Budgets;
 
@@ -18,13 +17,13 @@ internal abstract class SpendMethod<TRequest, TResponse>(ApiContext context)
     /// <summary>Checks a request and says what it asks. Throws what its caller is to see instead.</summary>
     /// <param name="request">Its messages are the ledger's from here on.</param>
     /// <param name="call">The call that it came with.</param>
-    internal abstract TenantCommand Read(TRequest request, RpcCall call);
+    internal abstract TenantCommand Read(TRequest request, ApiCall call);
 
     /// <summary>What a caller is told about the event.</summary>
     internal abstract TResponse View(LedgerEvent ledgerEvent, string currency);
 
     /// <summary>Answers a call.</summary>
-    internal ValueTask<TResponse> HandleAsync(TRequest request, RpcCall call)
+    internal ValueTask<TResponse> HandleAsync(TRequest request, ApiCall call)
     {
         TenantCommand command = Read(request, call);
         return context.TryGetCurrency(command.Tenant, out string? currency)

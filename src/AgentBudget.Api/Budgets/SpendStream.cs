@@ -1,5 +1,5 @@
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
+using Grpc.Core;
 
 namespace AgentBudget.Api.Budgets;
 
@@ -9,13 +9,16 @@ namespace AgentBudget.Api.Budgets;
 /// meanwhile with one flush, so what turns decide in groups travels in groups too.
 /// </summary>
 internal sealed class SpendStream(
-    SpendItems items, IRpcStreamReader<SpendRequest> requests, IRpcStreamWriter<SpendResponse> responses, RpcCall call)
+    SpendItems items, IAsyncStreamReader<SpendRequest> requests, IServerStreamWriter<SpendResponse> responses, ApiCall call)
 {
     /// <summary>
     /// Items that were read and whose answers have not been taken by the connection. As many as one group of the
     /// journal holds: more would only wait, and a caller who reads no answers costs some MiB.
     /// </summary>
     internal const int ItemsInFlightMax = 4096;
+
+    private static readonly WriteOptions Buffered = new(WriteFlags.BufferHint | WriteFlags.NoCompress);
+    private static readonly WriteOptions Flushed = new(WriteFlags.NoCompress);
 
     private readonly Lock _gate = new();
     private readonly Wakeup _answered = new();
@@ -27,7 +30,7 @@ internal sealed class SpendStream(
     private volatile bool _isReadToEnd;
     private volatile bool _isBroken;
 
-    internal RpcCall Call => call;
+    internal ApiCall Call => call;
 
     /// <summary>
     /// Ends when the caller has closed its side and everything is answered, or with what ended the reading: then too
@@ -35,7 +38,7 @@ internal sealed class SpendStream(
     /// </summary>
     internal async Task RunAsync()
     {
-        await responses.StartAsync();
+        await call.StartResponseAsync();
         Task reading = ReadAsync();
         try
         {
@@ -59,18 +62,13 @@ internal sealed class SpendStream(
     {
         try
         {
-            while (await requests.ReadAsync() is SpendRequest request)
+            while (await requests.MoveNext(call.Cancellation))
             {
-                SpendRequest? next = request;
-                do
-                {
-                    Start(next);
-                    while (Volatile.Read(ref _inFlight) >= ItemsInFlightMax && !_isBroken)
-                        await _hasRoom.WaitAsync();
-                    if (_isBroken)
-                        return;
-                }
-                while (requests.TryRead(out next));
+                Start(requests.Current);
+                while (Volatile.Read(ref _inFlight) >= ItemsInFlightMax && !_isBroken)
+                    await _hasRoom.WaitAsync();
+                if (_isBroken)
+                    return;
             }
         }
         finally
@@ -121,7 +119,12 @@ internal sealed class SpendStream(
                 continue;
             }
 
-            await responses.WriteAllAsync(_sending);
+            for (int i = 0; i < _sending.Count; i++)
+            {
+                responses.WriteOptions = i < _sending.Count - 1 ? Buffered : Flushed;
+                await responses.WriteAsync(_sending[i]);
+            }
+
             Interlocked.Add(ref _inFlight, -_sending.Count);
             _sending.Clear();
             _hasRoom.Set();

@@ -2,11 +2,11 @@ using AgentBudget.Api.Access;
 using AgentBudget.Api.Catalogs.Documents;
 using AgentBudget.Api.Errors;
 using AgentBudget.Api.Reports;
+using AgentBudget.Grains;
 using AgentBudget.Identity;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
-using AgentBudget.Runtime;
+using Grpc.Core;
 using Outcome = AgentBudget.Ledger.Outcome;
 
 namespace AgentBudget.Api.Catalogs;
@@ -14,7 +14,7 @@ namespace AgentBudget.Api.Catalogs;
 /// <summary>ApplyCatalog: read the document, name every fault with its line, apply it whole or not at all.</summary>
 internal sealed class ApplyCatalog(ApiContext context, ReportFeed feed)
 {
-    internal async ValueTask<ApplyCatalogResponse> HandleAsync(ApplyCatalogRequest request, RpcCall call)
+    internal async ValueTask<ApplyCatalogResponse> HandleAsync(ApplyCatalogRequest request, ApiCall call)
     {
         FieldFaults faults = default;
         FieldChecks.RequestId(ref faults, request.RequestId);

@@ -1,14 +1,13 @@
 using AgentBudget.Api.Access;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 
 namespace AgentBudget.Api.Catalogs;
 
 /// <summary>SuspendAgent, ResumeAgent and DecommissionAgent: what moves an agent.</summary>
 internal sealed class ChangeAgent(ApiContext context)
 {
-    internal async ValueTask<SuspendAgentResponse> SuspendAsync(SuspendAgentRequest request, RpcCall call)
+    internal async ValueTask<SuspendAgentResponse> SuspendAsync(SuspendAgentRequest request, ApiCall call)
     {
         Check(request.RequestId, request.Agent, request.Reason);
         string actor = CallerScope.CallerOf(call).Principal;
@@ -16,7 +15,7 @@ internal sealed class ChangeAgent(ApiContext context)
         return new SuspendAgentResponse { Agent = request.Agent, Standing = AgentStanding.Suspended };
     }
 
-    internal async ValueTask<ResumeAgentResponse> ResumeAsync(ResumeAgentRequest request, RpcCall call)
+    internal async ValueTask<ResumeAgentResponse> ResumeAsync(ResumeAgentRequest request, ApiCall call)
     {
         Check(request.RequestId, request.Agent, request.Reason);
         string actor = CallerScope.CallerOf(call).Principal;
@@ -25,7 +24,7 @@ internal sealed class ChangeAgent(ApiContext context)
     }
 
     internal async ValueTask<DecommissionAgentResponse> DecommissionAsync(
-        DecommissionAgentRequest request, RpcCall call)
+        DecommissionAgentRequest request, ApiCall call)
     {
         Check(request.RequestId, request.Agent, request.Reason);
         string actor = CallerScope.CallerOf(call).Principal;

@@ -2,14 +2,13 @@ using System.Diagnostics;
 using AgentBudget.Api.Access;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 
 namespace AgentBudget.Api.Catalogs;
 
 /// <summary>ExtendBudget: validate, change the limit, answer the grain before and after.</summary>
 internal sealed class ExtendBudget(ApiContext context)
 {
-    internal async ValueTask<ExtendBudgetResponse> HandleAsync(ExtendBudgetRequest request, RpcCall call)
+    internal async ValueTask<ExtendBudgetResponse> HandleAsync(ExtendBudgetRequest request, ApiCall call)
     {
         FieldFaults faults = default;
         Check(request, ref faults);

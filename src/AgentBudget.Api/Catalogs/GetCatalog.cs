@@ -1,13 +1,12 @@
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 
 namespace AgentBudget.Api.Catalogs;
 
 /// <summary>GetCatalog: the catalog as it was applied.</summary>
 internal sealed class GetCatalog(ApiContext context)
 {
-    internal async ValueTask<GetCatalogResponse> HandleAsync(GetCatalogRequest request, RpcCall call)
+    internal async ValueTask<GetCatalogResponse> HandleAsync(GetCatalogRequest request, ApiCall call)
     {
         FieldFaults faults = default;
         FieldChecks.Defined(ref faults, "format", request.Format);

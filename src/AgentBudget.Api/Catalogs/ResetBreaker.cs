@@ -2,14 +2,13 @@ using System.Diagnostics;
 using AgentBudget.Api.Access;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 
 namespace AgentBudget.Api.Catalogs;
 
 /// <summary>ResetBreaker: a session's breakers count from zero, and what they suspended goes on.</summary>
 internal sealed class ResetBreaker(ApiContext context)
 {
-    internal async ValueTask<ResetBreakerResponse> HandleAsync(ResetBreakerRequest request, RpcCall call)
+    internal async ValueTask<ResetBreakerResponse> HandleAsync(ResetBreakerRequest request, ApiCall call)
     {
         FieldFaults faults = default;
         FieldChecks.RequestId(ref faults, request.RequestId);

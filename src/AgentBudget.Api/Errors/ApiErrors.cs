@@ -1,9 +1,9 @@
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
 using Google.Protobuf.WellKnownTypes;
 using Google.Rpc;
+using Grpc.Core;
 
 namespace AgentBudget.Api.Errors;
 
@@ -22,10 +22,18 @@ internal static class ApiErrors
         Reasons.FindValueByNumber((int)reason).Name[ReasonPrefix.Length..];
 
     internal static RpcException Make(
-        RpcStatusCode code, ErrorReason reason, string message, params ReadOnlySpan<IMessage> details)
+        StatusCode code, ErrorReason reason, string message, params ReadOnlySpan<IMessage> details)
     {
-        IMessage[] all = [ErrorInfoOf(reason), .. details];
-        return new RpcException(code, message, all);
+        return Make(code, message, [ErrorInfoOf(reason), .. details]);
+    }
+
+    /// <summary>An error from its parts, as <c>google.rpc.Status</c> carries them.</summary>
+    internal static RpcException Make(StatusCode code, string message, params ReadOnlySpan<IMessage> details)
+    {
+        Google.Rpc.Status status = new() { Code = (int)code, Message = message };
+        foreach (IMessage detail in details)
+            status.Details.Add(Any.Pack(detail));
+        return status.ToRpcException();
     }
 
     internal static ErrorInfo ErrorInfoOf(ErrorReason reason) => new() { Reason = NameOf(reason), Domain = Domain };
@@ -33,34 +41,34 @@ internal static class ApiErrors
     internal static RetryInfo RetryAfter(TimeSpan delay) => new() { RetryDelay = Duration.FromTimeSpan(delay) };
 
     internal static RpcException CredentialInvalid() => Make(
-        RpcStatusCode.Unauthenticated,
+        StatusCode.Unauthenticated,
         ErrorReason.CredentialInvalid,
         "The authorization header is missing or holds no known credential: send authorization: Bearer.");
 
     internal static RpcException SessionTokenInvalid() => Make(
-        RpcStatusCode.Unauthenticated,
+        StatusCode.Unauthenticated,
         ErrorReason.SessionTokenInvalid,
         "The session token is unreadable, not ours, or past its expiry: open a session, or renew it in time.");
 
     internal static RpcException RoleForbidden() => Make(
-        RpcStatusCode.PermissionDenied, ErrorReason.RoleForbidden, "This credential may not do that.");
+        StatusCode.PermissionDenied, ErrorReason.RoleForbidden, "This credential may not do that.");
 
     internal static RpcException Defect() => Make(
-        RpcStatusCode.Internal,
+        StatusCode.Internal,
         ErrorReason.Internal,
         "A defect stopped this call before any effect. A retry with the same request_id is safe.");
 
     internal static RpcException TenantNotFound() => Make(
-        RpcStatusCode.NotFound,
+        StatusCode.NotFound,
         ErrorReason.TenantNotFound,
         "There is no such tenant, or it has no catalog: apply one.");
 
     internal static RpcException SessionNotFound() => Make(
-        RpcStatusCode.NotFound, ErrorReason.SessionNotFound, "There is no such session.");
+        StatusCode.NotFound, ErrorReason.SessionNotFound, "There is no such session.");
 
     internal static RpcException CredentialNotFound() => Make(
-        RpcStatusCode.NotFound, ErrorReason.CredentialNotFound, "There is no such credential.");
+        StatusCode.NotFound, ErrorReason.CredentialNotFound, "There is no such credential.");
 
     internal static RpcException ReservationNotFound() => Make(
-        RpcStatusCode.NotFound, ErrorReason.ReservationNotFound, "There is no such reservation in this session.");
+        StatusCode.NotFound, ErrorReason.ReservationNotFound, "There is no such reservation in this session.");
 }

@@ -1,10 +1,10 @@
 using System.Diagnostics;
+using AgentBudget.Grains;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
-using AgentBudget.Runtime;
 using AgentBudget.Storage;
 using Google.Rpc;
+using Grpc.Core;
 using Outcome = AgentBudget.Ledger.Outcome;
 
 namespace AgentBudget.Api.Errors;
@@ -35,7 +35,7 @@ internal static class ErrorMap
         {
             Outcome.Done => throw new UnreachableException("a command that is done is an answer"),
             Outcome.KeyReused => ApiErrors.Make(
-                RpcStatusCode.AlreadyExists,
+                StatusCode.AlreadyExists,
                 ErrorReason.KeyReused,
                 "The request_id was used with other content; nothing was changed. Use a new id."),
             Outcome.TenantNotFound => ApiErrors.TenantNotFound(),
@@ -46,17 +46,17 @@ internal static class ErrorMap
             Outcome.UseCaseNotFound => GrainNotFound("The catalog has no such use case."),
             Outcome.CredentialNotFound => ApiErrors.CredentialNotFound(),
             Outcome.AgentNotActive => ApiErrors.Make(
-                RpcStatusCode.FailedPrecondition,
+                StatusCode.FailedPrecondition,
                 ErrorReason.AgentNotActive,
                 "The agent is suspended or decommissioned; nothing was changed."),
             Outcome.ReservationTerminal => ApiErrors.Make(
-                RpcStatusCode.FailedPrecondition,
+                StatusCode.FailedPrecondition,
                 ErrorReason.ReservationTerminal,
                 "The reservation was settled, released or expired and cannot change again."),
             Outcome.ModelMissing => InvalidField(
                 "model", "must name a model of the price book: the reservation holds no model's tokens", named),
             Outcome.SessionNotOpen => ApiErrors.Make(
-                RpcStatusCode.FailedPrecondition,
+                StatusCode.FailedPrecondition,
                 ErrorReason.SessionNotOpen,
                 "The session has ended, expired or been revoked: open a new one."),
             Outcome.UseCaseOutOfScope => ScopeExceeded("The agent may not work for this use case.", named),
@@ -65,25 +65,25 @@ internal static class ErrorMap
             Outcome.TagInvalid => InvalidField("tags", "has an undeclared tag, or a value that is not allowed", named),
             Outcome.CurrencyInvalid => InvalidField("currency_code", "is not the tenant's currency", named),
             Outcome.NoBudget => ApiErrors.Make(
-                RpcStatusCode.FailedPrecondition,
+                StatusCode.FailedPrecondition,
                 ErrorReason.NoBudget,
                 "The grain has no such limit in the catalog that could be extended."),
             Outcome.TimeInvalid => InvalidField("expire_time", "must be after now", named),
             Outcome.CatalogInvalid => InvalidField("document", "does not agree with itself", named),
             Outcome.CatalogInUse => CatalogInUse(named),
             Outcome.AmountOverflow => ApiErrors.Make(
-                RpcStatusCode.OutOfRange,
+                StatusCode.OutOfRange,
                 ErrorReason.AmountOverflow,
                 "A sum would pass 9.2 billion currency units; nothing was changed."),
             Outcome.BoundReached => BoundReached(named),
             Outcome.UserOutOfScope => ScopeExceeded("A subagent works for its parent's user, or for nobody.", named),
             Outcome.RunCeilingReached => RunCeiling(named),
             Outcome.SessionSuspended => ApiErrors.Make(
-                RpcStatusCode.FailedPrecondition,
+                StatusCode.FailedPrecondition,
                 ErrorReason.SessionSuspended,
                 "The session, or one above it, is suspended: have it resumed."),
             Outcome.SessionNotSuspended => ApiErrors.Make(
-                RpcStatusCode.FailedPrecondition,
+                StatusCode.FailedPrecondition,
                 ErrorReason.SessionNotSuspended,
                 "The session is not suspended; there is nothing to resume."),
         };
@@ -97,31 +97,31 @@ internal static class ErrorMap
     internal static RpcException Of(TenantException exception) => exception.Fault switch
     {
         TenantFault.NotReady => ApiErrors.Make(
-            RpcStatusCode.Unavailable,
+            StatusCode.Unavailable,
             ErrorReason.NotReady,
             "The tenant is being loaded or the service is stopping; nothing was changed. Retry.",
             ApiErrors.RetryAfter(ReadyRetry)),
         TenantFault.Busy => ApiErrors.Make(
-            RpcStatusCode.ResourceExhausted,
+            StatusCode.ResourceExhausted,
             ErrorReason.BoundReached,
             "Too many calls wait for this tenant; nothing was changed. Retry later.",
             ApiErrors.RetryAfter(BoundRetry)),
         TenantFault.OutcomeUnknown => ApiErrors.Make(
-            RpcStatusCode.Unavailable,
+            StatusCode.Unavailable,
             ErrorReason.OutcomeUnknown,
             "The store did not say whether the write is durable: retry with the same request_id.",
             ApiErrors.RetryAfter(UnknownRetry)),
         TenantFault.StoreFull => ApiErrors.Make(
-            RpcStatusCode.Unavailable,
+            StatusCode.Unavailable,
             ErrorReason.StoreFull,
             "The store has no space: reads are served, writes are not. Nothing was changed."),
         TenantFault.JournalDamaged => ApiErrors.Make(
-            RpcStatusCode.DataLoss, ErrorReason.JournalDamaged, exception.Message),
+            StatusCode.DataLoss, ErrorReason.JournalDamaged, exception.Message),
         TenantFault.Defect => ApiErrors.Defect(),
     };
 
     private static RpcException GrainNotFound(string message) =>
-        ApiErrors.Make(RpcStatusCode.NotFound, ErrorReason.GrainNotFound, message);
+        ApiErrors.Make(StatusCode.NotFound, ErrorReason.GrainNotFound, message);
 
     private static RpcException InvalidField(string field, string description, IReadOnlyList<Fault> faults)
     {
@@ -136,12 +136,12 @@ internal static class ErrorMap
     private static RpcException ScopeExceeded(string message, IReadOnlyList<Fault> faults)
     {
         if (faults.Count == 0)
-            return ApiErrors.Make(RpcStatusCode.PermissionDenied, ErrorReason.ScopeExceeded, message);
+            return ApiErrors.Make(StatusCode.PermissionDenied, ErrorReason.ScopeExceeded, message);
         BadRequest detail = new();
         foreach (Fault fault in faults)
             detail.FieldViolations.Add(
                 new BadRequest.Types.FieldViolation { Field = fault.Field, Description = fault.Description });
-        return ApiErrors.Make(RpcStatusCode.PermissionDenied, ErrorReason.ScopeExceeded, message, detail);
+        return ApiErrors.Make(StatusCode.PermissionDenied, ErrorReason.ScopeExceeded, message, detail);
     }
 
     private static RpcException CatalogInUse(IReadOnlyList<Fault> faults)
@@ -158,7 +158,7 @@ internal static class ErrorMap
         }
 
         string message = "The catalog removes what is in use; nothing was changed." + FieldFaults.Sentences(faults);
-        return ApiErrors.Make(RpcStatusCode.FailedPrecondition, ErrorReason.CatalogInUse, message, detail);
+        return ApiErrors.Make(StatusCode.FailedPrecondition, ErrorReason.CatalogInUse, message, detail);
     }
 
     private static RpcException RunCeiling(IReadOnlyList<Fault> faults)
@@ -175,7 +175,7 @@ internal static class ErrorMap
         }
 
         string message = "A run ceiling is reached; nothing was changed." + FieldFaults.Sentences(faults);
-        return new RpcException(RpcStatusCode.ResourceExhausted, message, [info, detail]);
+        return ApiErrors.Make(StatusCode.ResourceExhausted, message, [info, detail]);
     }
 
     private static RpcException BoundReached(IReadOnlyList<Fault> faults)
@@ -189,7 +189,7 @@ internal static class ErrorMap
 
         string message = "A bound of the service is reached; nothing was changed." + FieldFaults.Sentences(faults);
         return ApiErrors.Make(
-            RpcStatusCode.ResourceExhausted,
+            StatusCode.ResourceExhausted,
             ErrorReason.BoundReached,
             message,
             ApiErrors.RetryAfter(BoundRetry),

@@ -3,8 +3,8 @@ using System.Text;
 using AgentBudget.Api.Errors;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 using Google.Rpc;
+using Grpc.Core;
 
 namespace AgentBudget.Api;
 
@@ -38,7 +38,7 @@ internal struct FieldFaults
         }
 
         string message = "The request is not valid." + Sentences(faults);
-        return ApiErrors.Make(RpcStatusCode.InvalidArgument, ErrorReason.InvalidField, message, detail);
+        return ApiErrors.Make(StatusCode.InvalidArgument, ErrorReason.InvalidField, message, detail);
     }
 
     /// <summary>The first faults as one line, to follow a sentence.</summary>

@@ -4,7 +4,6 @@ using AgentBudget.Api.Access;
 using AgentBudget.Identity;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 using Google.Protobuf;
 
 namespace AgentBudget.Api.Identities;
@@ -14,7 +13,7 @@ internal sealed class CreateCredential(ApiContext context)
 {
     private const int ThumbprintChars = 43; // Base64url of 32 bytes.
 
-    internal async ValueTask<CreateCredentialResponse> HandleAsync(CreateCredentialRequest request, RpcCall call)
+    internal async ValueTask<CreateCredentialResponse> HandleAsync(CreateCredentialRequest request, ApiCall call)
     {
         FieldFaults faults = default;
         Check(request, ref faults);

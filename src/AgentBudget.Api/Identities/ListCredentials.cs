@@ -1,7 +1,6 @@
 using System.Globalization;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 using Google.Protobuf.WellKnownTypes;
 
 namespace AgentBudget.Api.Identities;
@@ -9,7 +8,7 @@ namespace AgentBudget.Api.Identities;
 /// <summary>ListCredentials: what the ledger has, and when each was last used here.</summary>
 internal sealed class ListCredentials(ApiContext context)
 {
-    internal async ValueTask<ListCredentialsResponse> HandleAsync(ListCredentialsRequest request, RpcCall call)
+    internal async ValueTask<ListCredentialsResponse> HandleAsync(ListCredentialsRequest request, ApiCall call)
     {
         FieldFaults faults = default;
         FieldChecks.PageSize(ref faults, request.PageSize);

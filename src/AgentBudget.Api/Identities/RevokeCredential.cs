@@ -2,14 +2,13 @@ using AgentBudget.Api.Access;
 using AgentBudget.Api.Errors;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 
 namespace AgentBudget.Api.Identities;
 
 /// <summary>RevokeCredential: validate, end it, answer it as it is then.</summary>
 internal sealed class RevokeCredential(ApiContext context)
 {
-    internal async ValueTask<RevokeCredentialResponse> HandleAsync(RevokeCredentialRequest request, RpcCall call)
+    internal async ValueTask<RevokeCredentialResponse> HandleAsync(RevokeCredentialRequest request, ApiCall call)
     {
         FieldFaults faults = default;
         FieldChecks.RequestId(ref faults, request.RequestId);

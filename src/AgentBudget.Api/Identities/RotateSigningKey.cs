@@ -3,7 +3,6 @@ using AgentBudget.Api.Errors;
 using AgentBudget.Identity;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 using Google.Protobuf.WellKnownTypes;
 
 namespace AgentBudget.Api.Identities;
@@ -16,7 +15,7 @@ internal sealed class RotateSigningKey(ApiContext context, KeyRing keys, TimePro
 
     private static readonly TimeSpan OverlapDefault = TimeSpan.FromHours(24);
 
-    internal async ValueTask<RotateSigningKeyResponse> HandleAsync(RotateSigningKeyRequest request, RpcCall call)
+    internal async ValueTask<RotateSigningKeyResponse> HandleAsync(RotateSigningKeyRequest request, ApiCall call)
     {
         FieldFaults faults = default;
         FieldChecks.RequestId(ref faults, request.RequestId);

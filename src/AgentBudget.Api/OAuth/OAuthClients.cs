@@ -1,7 +1,6 @@
 using System.Text;
 using AgentBudget.Api.Access;
 using AgentBudget.Identity;
-using AgentBudget.Rpc;
 using Microsoft.AspNetCore.Http;
 
 namespace AgentBudget.Api.OAuth;
@@ -30,7 +29,7 @@ internal sealed class OAuthClients(CredentialFeed credentials, ClientAssertions 
                 : OAuthError.InvalidClient();
         }
 
-        CallOrigin origin = AccessGuard.OriginOf(RpcPeer.Of(context.Features));
+        CallOrigin origin = ConnectionMemory.OriginOf(context.Features);
         if (isAssertion)
             return await ByAssertionAsync(form, origin);
         (string id, string secret) = isBasic ? ReadBasic(authorization) : (form["client_id"], form["client_secret"]);

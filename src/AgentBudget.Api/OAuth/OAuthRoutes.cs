@@ -1,9 +1,10 @@
 using System.Text.Json;
 using AgentBudget.Api.Access;
+using AgentBudget.Grains;
 using AgentBudget.Identity;
-using AgentBudget.Rpc;
-using AgentBudget.Runtime;
+using Grpc.Core;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
 
 namespace AgentBudget.Api.OAuth;
 
@@ -11,7 +12,7 @@ namespace AgentBudget.Api.OAuth;
 /// The OAuth 2.1 endpoints: metadata (RFC 8414), keys, tokens, introspection, revocation. Clients authenticate with the
 /// tenant's credentials.
 /// </summary>
-public sealed class OAuthRoutes
+internal sealed class OAuthRoutes
 {
     internal const string TokenPath = "/oauth2/token";
 
@@ -29,45 +30,30 @@ public sealed class OAuthRoutes
     private readonly Func<string> _issuer;
     private readonly TimeProvider _time;
 
-    /// <param name="api">The services, whose tenants the tokens are of.</param>
-    /// <param name="by">What tells who calls.</param>
-    /// <param name="keys">The keys that sign.</param>
-    /// <param name="issuers">Whose tokens are exchanged.</param>
-    /// <param name="issuer">The service's own name, a URL without a path.</param>
-    /// <param name="time">The clock.</param>
     public OAuthRoutes(
-        ApiServices api,
-        Authenticators by,
-        KeyRing keys,
-        TrustedIssuers issuers,
-        Func<string> issuer,
-        TimeProvider time)
+        ApiContext context, Authenticators by, KeyRing keys, TrustedIssuers issuers, Issuer issuer, TimeProvider time)
     {
-        ArgumentNullException.ThrowIfNull(api);
-        ArgumentNullException.ThrowIfNull(by);
-        OAuthClients clients = new(by.Credentials, new ClientAssertions(time), issuer);
+        OAuthClients clients = new(by.Credentials, new ClientAssertions(time), issuer.Name);
         _token = new TokenEndpoint(
             clients, by.AccessTokens, by.Credentials.Directory, issuers, by.Proofs, time);
-        _status = new TokenStatus(clients, by.AccessTokens, by.Sessions, api.Context);
+        _status = new TokenStatus(clients, by.AccessTokens, by.Sessions, context);
         _keys = keys;
-        _issuer = issuer;
+        _issuer = issuer.Name;
         _time = time;
     }
 
-    /// <summary>The routes. Open, because each authenticates its clients, or tells what everybody may know.</summary>
-    public IReadOnlyList<HttpRoute> Table =>
-    [
-        new("GET", MetadataPath, Roles.None, IsOpen: true, (context, _) => AnswerAsync(context, Metadata())),
-        new("GET", JwksPath, Roles.None, IsOpen: true, (context, _) => AnswerKeysAsync(context)),
-        new("POST", TokenPath, Roles.None, IsOpen: true, (context, _) => RunAsync(context, _token.AnswerAsync)),
-        new("POST", IntrospectPath, Roles.None, IsOpen: true,
-            (context, _) => RunAsync(context, _status.IntrospectAsync)),
-        new("POST", RevokePath, Roles.None, IsOpen: true, (context, _) => RunAsync(context, async (http, form) =>
+    internal void Map(IEndpointRouteBuilder app)
+    {
+        app.MapRoute("GET", MetadataPath, http => AnswerAsync(http, Metadata()));
+        app.MapRoute("GET", JwksPath, AnswerKeysAsync);
+        app.MapRoute("POST", TokenPath, http => RunAsync(http, _token.AnswerAsync));
+        app.MapRoute("POST", IntrospectPath, http => RunAsync(http, _status.IntrospectAsync));
+        app.MapRoute("POST", RevokePath, http => RunAsync(http, async (context, form) =>
         {
-            await _status.RevokeAsync(http, form);
+            await _status.RevokeAsync(context, form);
             return [];
-        })),
-    ];
+        }));
+    }
 
     private Dictionary<string, object> Metadata()
     {
@@ -107,8 +93,8 @@ public sealed class OAuthRoutes
         {
             context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
         }
-        catch (RpcException fault) when (fault.StatusCode is RpcStatusCode.Unavailable
-            or RpcStatusCode.ResourceExhausted)
+        catch (RpcException fault) when (fault.StatusCode is StatusCode.Unavailable
+            or StatusCode.ResourceExhausted)
         {
             context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
         }

@@ -1,8 +1,8 @@
 using System.Text.Json;
+using AgentBudget.Grains;
 using AgentBudget.Identity;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Runtime;
 using Google.Protobuf.WellKnownTypes;
 using Microsoft.AspNetCore.Http;
 

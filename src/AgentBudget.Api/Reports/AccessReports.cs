@@ -1,9 +1,9 @@
 using AgentBudget.Api.Errors;
+using AgentBudget.Grains;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Reporting.Access;
-using AgentBudget.Rpc;
-using AgentBudget.Runtime;
 using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
 
 namespace AgentBudget.Api.Reports;
 
@@ -20,7 +20,7 @@ internal sealed class AccessReports(ApiContext context, TimeProvider time)
     private const int DaysMax = 400;
 
     internal async ValueTask<GetAttributionCoverageResponse> CoverageAsync(
-        GetAttributionCoverageRequest request, RpcCall call)
+        GetAttributionCoverageRequest request, ApiCall call)
     {
         FieldFaults faults = default;
         FieldChecks.Time(ref faults, "period.start_time", request.Period?.StartTime);
@@ -31,7 +31,7 @@ internal sealed class AccessReports(ApiContext context, TimeProvider time)
         return coverage.Finish();
     }
 
-    internal async ValueTask<GetAccessReviewResponse> ReviewAsync(GetAccessReviewRequest request, RpcCall call)
+    internal async ValueTask<GetAccessReviewResponse> ReviewAsync(GetAccessReviewRequest request, ApiCall call)
     {
         FieldFaults faults = default;
         if (request.Days is < 0 or > DaysMax)
@@ -47,7 +47,7 @@ internal sealed class AccessReports(ApiContext context, TimeProvider time)
         return review.Finish();
     }
 
-    private async ValueTask ReadAsync(RpcCall call, Action<LedgerEvent> accept)
+    private async ValueTask ReadAsync(ApiCall call, Action<LedgerEvent> accept)
     {
         string tenant = context.Callers.TenantOf(call);
         await context.CurrencyOfAsync(tenant); // A tenant without a catalog is not found.
@@ -56,7 +56,7 @@ internal sealed class AccessReports(ApiContext context, TimeProvider time)
             long last = await context.Host.DurableSequenceAsync(tenant, call.Cancellation);
             if (last > EventsMax)
                 throw ApiErrors.Make(
-                    RpcStatusCode.ResourceExhausted,
+                    StatusCode.ResourceExhausted,
                     ErrorReason.BoundReached,
                     $"The ledger has more than {EventsMax} events, which is too long for this report.");
             for (long next = 1; next <= last;)

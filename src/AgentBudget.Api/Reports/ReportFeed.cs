@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
+using AgentBudget.Grains;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Reporting;
-using AgentBudget.Runtime;
 using Microsoft.Extensions.Logging;
 
 namespace AgentBudget.Api.Reports;
@@ -22,7 +22,7 @@ public sealed partial class ReportFeed : IAsyncDisposable
     private readonly ILogger _logger;
 
     /// <summary>Feeds nothing yet. Neither host nor aggregator is disposed with it.</summary>
-    public ReportFeed(ITenantHost host, Aggregator aggregator, TimeProvider time, ILogger logger)
+    public ReportFeed(ITenantHost host, Aggregator aggregator, TimeProvider time, ILogger<ReportFeed> logger)
     {
         _host = host;
         _aggregator = aggregator;

@@ -1,10 +1,10 @@
 using AgentBudget.Api.Access;
 using AgentBudget.Api.Errors;
+using AgentBudget.Grains;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Reporting;
-using AgentBudget.Rpc;
-using AgentBudget.Runtime;
 using Google.Protobuf.Collections;
+using Grpc.Core;
 
 namespace AgentBudget.Api.Reports;
 
@@ -20,7 +20,7 @@ internal sealed class SpendReports(ApiContext context, Aggregator aggregator, Re
 
     private static readonly TimeSpan CatchUpRetry = TimeSpan.FromSeconds(5);
 
-    internal async ValueTask<GetChargebackResponse> ChargebackAsync(GetChargebackRequest request, RpcCall call)
+    internal async ValueTask<GetChargebackResponse> ChargebackAsync(GetChargebackRequest request, ApiCall call)
     {
         FieldFaults faults = default;
         Check(request.Period, request.Filter, ref faults);
@@ -39,7 +39,7 @@ internal sealed class SpendReports(ApiContext context, Aggregator aggregator, Re
         }
     }
 
-    internal async ValueTask<GetUnitCostsResponse> UnitCostsAsync(GetUnitCostsRequest request, RpcCall call)
+    internal async ValueTask<GetUnitCostsResponse> UnitCostsAsync(GetUnitCostsRequest request, ApiCall call)
     {
         FieldFaults faults = default;
         Check(request.Period, request.Filter, ref faults);
@@ -62,7 +62,7 @@ internal sealed class SpendReports(ApiContext context, Aggregator aggregator, Re
     }
 
     // The tenant, and the filter as far as the caller sees.
-    private async Task<(string Tenant, ReportFilter? Filter)> NarrowAsync(ReportFilter? filter, RpcCall call)
+    private async Task<(string Tenant, ReportFilter? Filter)> NarrowAsync(ReportFilter? filter, ApiCall call)
     {
         string tenant = context.Callers.TenantOf(call);
         await context.CurrencyOfAsync(tenant); // A tenant without a catalog is not found.
@@ -90,7 +90,7 @@ internal sealed class SpendReports(ApiContext context, Aggregator aggregator, Re
         catch (TimeoutException)
         {
             throw ApiErrors.Make(
-                RpcStatusCode.Unavailable,
+                StatusCode.Unavailable,
                 ErrorReason.NotReady,
                 "The report is still being built from the ledger: retry later.",
                 ApiErrors.RetryAfter(CatchUpRetry));
@@ -102,9 +102,9 @@ internal sealed class SpendReports(ApiContext context, Aggregator aggregator, Re
         switch (fault.Fault)
         {
             case ReportFault.TooManyRows:
-                return ApiErrors.Make(RpcStatusCode.ResourceExhausted, ErrorReason.BoundReached, fault.Message);
+                return ApiErrors.Make(StatusCode.ResourceExhausted, ErrorReason.BoundReached, fault.Message);
             case ReportFault.AmountOverflow:
-                return ApiErrors.Make(RpcStatusCode.OutOfRange, ErrorReason.AmountOverflow, fault.Message);
+                return ApiErrors.Make(StatusCode.OutOfRange, ErrorReason.AmountOverflow, fault.Message);
             case ReportFault.UnknownGrouping:
             default:
                 FieldFaults faults = default;

@@ -2,14 +2,13 @@ using AgentBudget.Api.Access;
 using AgentBudget.Api.Errors;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 
 namespace AgentBudget.Api.Sessions;
 
 /// <summary>Renew-, End-, Revoke-, Suspend- and ResumeSession: what moves an open session.</summary>
 internal sealed class ChangeSession(ApiContext context)
 {
-    internal async ValueTask<RenewSessionResponse> RenewAsync(RenewSessionRequest request, RpcCall call)
+    internal async ValueTask<RenewSessionResponse> RenewAsync(RenewSessionRequest request, ApiCall call)
     {
         FieldFaults faults = default;
         SessionPlace place = context.Callers.SessionOf(call, request.SessionToken, request.Session, ref faults);
@@ -28,7 +27,7 @@ internal sealed class ChangeSession(ApiContext context)
         };
     }
 
-    internal async ValueTask<EndSessionResponse> EndAsync(EndSessionRequest request, RpcCall call)
+    internal async ValueTask<EndSessionResponse> EndAsync(EndSessionRequest request, ApiCall call)
     {
         FieldFaults faults = default;
         SessionPlace place = context.Callers.SessionOf(call, request.SessionToken, request.Session, ref faults);
@@ -42,7 +41,7 @@ internal sealed class ChangeSession(ApiContext context)
         return new EndSessionResponse { Session = SessionViews.Ended(answer.Event!) };
     }
 
-    internal async ValueTask<RevokeSessionResponse> RevokeAsync(RevokeSessionRequest request, RpcCall call)
+    internal async ValueTask<RevokeSessionResponse> RevokeAsync(RevokeSessionRequest request, ApiCall call)
     {
         SessionPlace place = PlaceOf(call, request.RequestId, request.SessionToken, request.Session, request.Reason);
         request.SessionToken = "";
@@ -51,7 +50,7 @@ internal sealed class ChangeSession(ApiContext context)
         return new RevokeSessionResponse { Session = SessionViews.Ended(answer.Event!) };
     }
 
-    internal async ValueTask<SuspendSessionResponse> SuspendAsync(SuspendSessionRequest request, RpcCall call)
+    internal async ValueTask<SuspendSessionResponse> SuspendAsync(SuspendSessionRequest request, ApiCall call)
     {
         SessionPlace place = PlaceOf(call, request.RequestId, request.SessionToken, request.Session, request.Reason);
         request.SessionToken = "";
@@ -62,7 +61,7 @@ internal sealed class ChangeSession(ApiContext context)
         return new SuspendSessionResponse { Session = SessionViews.Suspended(answer.Event!) };
     }
 
-    internal async ValueTask<ResumeSessionResponse> ResumeAsync(ResumeSessionRequest request, RpcCall call)
+    internal async ValueTask<ResumeSessionResponse> ResumeAsync(ResumeSessionRequest request, ApiCall call)
     {
         SessionPlace place = PlaceOf(call, request.RequestId, request.SessionToken, request.Session, request.Reason);
         request.SessionToken = "";
@@ -74,7 +73,7 @@ internal sealed class ChangeSession(ApiContext context)
     }
 
     // The session of an act that asks for a reason.
-    private SessionPlace PlaceOf(RpcCall call, string requestId, string sessionToken, string session, string reason)
+    private SessionPlace PlaceOf(ApiCall call, string requestId, string sessionToken, string session, string reason)
     {
         FieldFaults faults = default;
         SessionPlace place = context.Callers.SessionOf(call, sessionToken, session, ref faults);

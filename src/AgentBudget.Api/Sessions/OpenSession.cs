@@ -3,7 +3,6 @@ using AgentBudget.Api.Errors;
 using AgentBudget.Identity;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 using Outcome = AgentBudget.Ledger.Outcome;
 
 namespace AgentBudget.Api.Sessions;
@@ -11,7 +10,7 @@ namespace AgentBudget.Api.Sessions;
 /// <summary>OpenSession: validate, open, mint the token that the session spends with.</summary>
 internal sealed class OpenSession(ApiContext context)
 {
-    internal async ValueTask<OpenSessionResponse> HandleAsync(OpenSessionRequest request, RpcCall call)
+    internal async ValueTask<OpenSessionResponse> HandleAsync(OpenSessionRequest request, ApiCall call)
     {
         FieldFaults faults = default;
         // A session opens nothing but its own subagents.
@@ -50,14 +49,14 @@ internal sealed class OpenSession(ApiContext context)
     }
 
     // What the token is to be bound to: what this call comes with.
-    private Confirmation? ConfirmationOf(OpenSessionRequest request, RpcCall call, ref FieldFaults faults)
+    private Confirmation? ConfirmationOf(OpenSessionRequest request, ApiCall call, ref FieldFaults faults)
     {
         switch (request.SenderConstraint)
         {
             case SenderConstraint.Unspecified:
                 return null;
             case SenderConstraint.Certificate:
-                string certificate = call.Peer.CertificateSha256;
+                string certificate = call.Origin.CertificateSha256 ?? "";
                 if (certificate.Length == 0)
                     faults.Add("sender_constraint", "asks for a client certificate, and this connection shows none");
                 return new Confirmation { CertificateSha256 = certificate };

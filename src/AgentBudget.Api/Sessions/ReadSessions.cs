@@ -2,14 +2,13 @@ using System.Globalization;
 using AgentBudget.Api.Access;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 
 namespace AgentBudget.Api.Sessions;
 
 /// <summary>GetSession and ListSessions.</summary>
 internal sealed class ReadSessions(ApiContext context)
 {
-    internal async ValueTask<GetSessionResponse> GetAsync(GetSessionRequest request, RpcCall call)
+    internal async ValueTask<GetSessionResponse> GetAsync(GetSessionRequest request, ApiCall call)
     {
         FieldFaults faults = default;
         SessionPlace place = context.Callers.SessionOf(call, request.SessionToken, request.Session, ref faults);
@@ -18,7 +17,7 @@ internal sealed class ReadSessions(ApiContext context)
         return (GetSessionResponse)answer.View!;
     }
 
-    internal async ValueTask<ListSessionsResponse> ListAsync(ListSessionsRequest request, RpcCall call)
+    internal async ValueTask<ListSessionsResponse> ListAsync(ListSessionsRequest request, ApiCall call)
     {
         FieldFaults faults = default;
         FieldChecks.PageSize(ref faults, request.PageSize);
@@ -40,8 +39,8 @@ internal sealed class ReadSessions(ApiContext context)
             request.Agent = agent;
         }
 
-        Func<string, string, string, bool>? owns = own is null ? null : own.Owns;
-        Answer answer = await context.SubmitAsync(context.Callers.TenantOf(call), new SessionsQuery(request, owns));
+        Answer answer = await context.SubmitAsync(
+            context.Callers.TenantOf(call), new SessionsQuery(request, own?.Owned));
         return (ListSessionsResponse)answer.View!;
     }
 

@@ -2,11 +2,12 @@ using System.Globalization;
 using System.Text;
 using AgentBudget.Api.Access;
 using AgentBudget.Api.Errors;
+using AgentBudget.Grains;
 using AgentBudget.Identity;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Runtime;
 using Google.Protobuf;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
 
 namespace AgentBudget.Api.Spend;
 
@@ -14,27 +15,17 @@ namespace AgentBudget.Api.Spend;
 /// GET /audit.jsonl: the ledger as JSON lines, one event each, for archives and log systems. Administrative acts alone,
 /// or everything with <c>all=true</c>; from <c>from</c> on, a sequence, to what is durable when the request comes.
 /// </summary>
-public sealed class AuditExport
+internal sealed class AuditExport(ApiContext context)
 {
     private const int ReadMax = 1_000; // Events read at once.
 
-    private readonly ApiContext _context;
+    internal void Map(IEndpointRouteBuilder app) => app.MapRoute("GET", "/audit.jsonl", AnswerAsync);
 
-    /// <summary>Exports the ledgers of the services' tenants.</summary>
-    public AuditExport(ApiServices api)
+    private async Task AnswerAsync(HttpContext http)
     {
-        ArgumentNullException.ThrowIfNull(api);
-        _context = api.Context;
-    }
-
-    /// <summary>The route, for auditors and administrators.</summary>
-    public IReadOnlyList<HttpRoute> Table =>
-        [new("GET", "/audit.jsonl", Roles.Admin | Roles.Auditor, IsOpen: false, AnswerAsync)];
-
-    private async Task AnswerAsync(HttpContext http, Caller? caller)
-    {
-        string tenant = _context.Callers.TenantOf(caller!, http.Request.Headers[CallerScope.TenantHeader]);
-        await _context.CurrencyOfAsync(tenant); // A tenant without a catalog is not found.
+        Caller caller = CallerPrincipal.CallerOf(http)!;
+        string tenant = context.Callers.TenantOf(caller, http.Request.Headers[CallerScope.TenantHeader]);
+        await context.CurrencyOfAsync(tenant); // A tenant without a catalog is not found.
         bool isAll = http.Request.Query["all"] == "true";
         long next = 1;
         if (http.Request.Query["from"].ToString() is { Length: > 0 } from
@@ -61,12 +52,12 @@ public sealed class AuditExport
 
     private async Task WriteAsync(HttpContext http, string tenant, long next, bool isAll)
     {
-        long last = await _context.Host.DurableSequenceAsync(tenant, http.RequestAborted);
+        long last = await context.Host.DurableSequenceAsync(tenant, http.RequestAborted);
         StringBuilder lines = new();
         while (next <= last)
         {
             IReadOnlyList<LedgerEvent> events =
-                await _context.Host.ReadAsync(tenant, next, ReadMax, http.RequestAborted);
+                await context.Host.ReadAsync(tenant, next, ReadMax, http.RequestAborted);
             foreach (LedgerEvent ledgerEvent in events)
             {
                 // Whoever administers something is named in its event; spends and what the ledger does itself are not

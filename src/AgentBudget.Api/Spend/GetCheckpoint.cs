@@ -1,9 +1,9 @@
 using AgentBudget.Api.Errors;
 using AgentBudget.Audit;
+using AgentBudget.Grains;
 using AgentBudget.Identity;
+using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
-using AgentBudget.Runtime;
 using AgentBudget.Storage;
 using AgentBudget.Storage.Journal;
 
@@ -12,7 +12,7 @@ namespace AgentBudget.Api.Spend;
 /// <summary>GetCheckpoint: where the ledger durably ends now, signed.</summary>
 internal sealed class GetCheckpoint(ApiContext context, ILedgerStore store, CheckpointKey key, TimeProvider time)
 {
-    internal async ValueTask<GetCheckpointResponse> HandleAsync(GetCheckpointRequest request, RpcCall call)
+    internal async ValueTask<GetCheckpointResponse> HandleAsync(GetCheckpointRequest request, ApiCall call)
     {
         string tenant = context.Callers.TenantOf(call);
         await context.CurrencyOfAsync(tenant); // A tenant without a catalog is not found, a damaged one not signed.

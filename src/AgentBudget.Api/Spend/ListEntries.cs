@@ -1,9 +1,8 @@
 using System.Globalization;
 using AgentBudget.Api.Access;
 using AgentBudget.Api.Errors;
+using AgentBudget.Grains;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
-using AgentBudget.Runtime;
 
 namespace AgentBudget.Api.Spend;
 
@@ -21,7 +20,7 @@ internal sealed class ListEntries(ApiContext context)
     /// <summary>A page is cut here, so that it fits what clients take: 4 MiB by default in gRPC.</summary>
     private const int PageBytesMax = 1024 * 1024;
 
-    internal async ValueTask<ListEntriesResponse> HandleAsync(ListEntriesRequest request, RpcCall call)
+    internal async ValueTask<ListEntriesResponse> HandleAsync(ListEntriesRequest request, ApiCall call)
     {
         FieldFaults faults = default;
         EventFilter.Check(ref faults, request.Filter);

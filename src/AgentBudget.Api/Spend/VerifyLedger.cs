@@ -2,7 +2,6 @@ using AgentBudget.Api.Errors;
 using AgentBudget.Audit;
 using AgentBudget.Identity;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
 using AgentBudget.Storage;
 using Outcome = AgentBudget.Ledger.Outcome;
 
@@ -22,7 +21,7 @@ internal sealed class VerifyLedger(ApiContext context, ILedgerStore store, Check
     // A verification works a core and has memory of its own, so there is one at a time.
     private int _running;
 
-    internal async ValueTask<VerifyLedgerResponse> HandleAsync(VerifyLedgerRequest request, RpcCall call)
+    internal async ValueTask<VerifyLedgerResponse> HandleAsync(VerifyLedgerRequest request, ApiCall call)
     {
         string tenant = context.Callers.TenantOf(call);
         VerifyScope scope = ScopeOf(request, tenant);

@@ -1,10 +1,10 @@
 using AgentBudget.Api.Access;
 using AgentBudget.Api.Errors;
+using AgentBudget.Grains;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
-using AgentBudget.Runtime;
 using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
 
 namespace AgentBudget.Api.Spend;
 
@@ -20,7 +20,7 @@ internal sealed class WatchSpend(ApiContext context, TimeProvider time)
     internal const int SilentEventsMax = 10_000;
 
     internal async Task HandleAsync(
-        WatchSpendRequest request, IRpcStreamWriter<WatchSpendResponse> responses, RpcCall call)
+        WatchSpendRequest request, IServerStreamWriter<WatchSpendResponse> responses, ApiCall call)
     {
         FieldFaults faults = default;
         EventFilter.Check(ref faults, request.Filter);
@@ -44,7 +44,7 @@ internal sealed class WatchSpend(ApiContext context, TimeProvider time)
 
             if (fromSequence == 0)
                 fromSequence = await context.Host.DurableSequenceAsync(tenant, call.Cancellation) + 1;
-            await responses.StartAsync();
+            await call.StartResponseAsync();
             await FollowAsync(tenant, fromSequence, stream, call.Cancellation);
         }
         catch (TenantException fault)
@@ -119,7 +119,7 @@ internal sealed class WatchSpend(ApiContext context, TimeProvider time)
     }
 
     /// <summary>The sending end: what was looked at, and what was sent.</summary>
-    private sealed class Stream(IRpcStreamWriter<WatchSpendResponse> responses, EventFilter filter, StreamTotals totals)
+    private sealed class Stream(IServerStreamWriter<WatchSpendResponse> responses, EventFilter filter, StreamTotals totals)
     {
         private Timestamp? _time;
         private int _silentEvents;
@@ -141,10 +141,10 @@ internal sealed class WatchSpend(ApiContext context, TimeProvider time)
             }
         }
 
-        internal ValueTask SendProgressAsync() =>
+        internal Task SendProgressAsync() =>
             SendAsync(new WatchSpendResponse { Progress = new SpendProgress { Sequence = Sequence, Time = _time } });
 
-        internal ValueTask SendAsync(WatchSpendResponse response)
+        internal Task SendAsync(WatchSpendResponse response)
         {
             _silentEvents = 0;
             response.Totals = totals.ToMessage();

@@ -47,8 +47,10 @@ internal static class Queries
             .Where(session => request.Agent.Length == 0 || session.Agent.Name == request.Agent)
             .Where(session => request.UseCase.Length == 0 || session.UseCase.Name == request.UseCase)
             .Where(session => request.State == default || session.State == request.State)
-            .Where(session => query.Owns is null
-                || query.Owns(session.Agent.Name, session.UseCase.Name, session.BusinessUnit.Name))
+            .Where(session => query.Owned is not { } owned
+                || owned.Contains(session.Agent.Name)
+                || owned.Contains(session.UseCase.Name)
+                || owned.Contains(session.BusinessUnit.Name))
             .OrderByDescending(session => session.Number)
             .Take(pageSize + 1)
             .ToArray();

@@ -8,7 +8,7 @@ namespace AgentBudget.Runtime.Events;
 /// to read and lets go of the rest, because events that live long cost the garbage collector most; a reader that falls
 /// behind the ring goes to the journal.
 /// </summary>
-internal sealed class EventHub
+public sealed class EventHub
 {
     /// <summary>Events that are kept though every reader has them: a retry of what was just answered finds its answer.
     /// </summary>
@@ -33,8 +33,6 @@ internal sealed class EventHub
 
     /// <summary>Sequence of the last durable event.</summary>
     public long DurableSequence => Volatile.Read(ref _durableSequence);
-
-    public bool IsCompleted => _isCompleted;
 
     /// <summary>Writer: the journal was loaded and ends here. What the ring has stays, it was durable too.</summary>
     public void Loaded(long durableSequence)

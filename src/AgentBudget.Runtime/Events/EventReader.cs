@@ -1,7 +1,7 @@
 namespace AgentBudget.Runtime.Events;
 
 /// <summary>Where one reader of a hub is. The reader moves it on, the hub's writer looks at it.</summary>
-internal sealed class EventReader(EventHub hub, long nextSequence) : IDisposable
+public sealed class EventReader(EventHub hub, long nextSequence) : IDisposable
 {
     private long _nextSequence = nextSequence;
 
@@ -12,5 +12,6 @@ internal sealed class EventReader(EventHub hub, long nextSequence) : IDisposable
         set => Volatile.Write(ref _nextSequence, value);
     }
 
+    /// <summary>The ring keeps nothing for it any more.</summary>
     public void Dispose() => hub.Remove(this);
 }

@@ -6,7 +6,7 @@ using Google.Protobuf;
 namespace AgentBudget.Runtime.Events;
 
 /// <summary>Reads events from the journal; each group's bytes are checked against its hash.</summary>
-internal static class JournalReader
+public static class JournalReader
 {
     /// <summary>One page is read between two commits: about a millisecond of the store's time.</summary>
     public const int BytesPerPage = 1024 * 1024;

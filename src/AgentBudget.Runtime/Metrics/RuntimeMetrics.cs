@@ -1,5 +1,4 @@
 using System.Diagnostics.Metrics;
-using AgentBudget.Runtime.Tenants;
 using AgentBudget.Storage.Journal;
 
 namespace AgentBudget.Runtime.Metrics;
@@ -17,15 +16,15 @@ internal sealed class RuntimeMetrics : IDisposable
     // From one call alone to a full group.
     private static readonly double[] EventsBounds = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096];
 
-    private readonly Func<IEnumerable<TenantSlot>> _slots;
+    private readonly Func<IEnumerable<TenantActivation>> _activations;
     private readonly long[] _appends = new long[Enum.GetValues<AppendOutcome>().Length];
     private readonly Histogram<double> _appendSeconds;
     private readonly Histogram<double> _groupEvents;
 
-    /// <param name="slots">The tenants, asked for at each reading.</param>
-    internal RuntimeMetrics(Func<IEnumerable<TenantSlot>> slots)
+    /// <param name="activations">The tenants, asked for at each reading.</param>
+    internal RuntimeMetrics(Func<IEnumerable<TenantActivation>> activations)
     {
-        _slots = slots;
+        _activations = activations;
         Meter.CreateObservableCounter(
             "agentbudget.ledger.events", Ledger.ReadFacts, "{event}", "Ledger events that became durable, by fact.");
         Meter.CreateObservableCounter(
@@ -36,7 +35,7 @@ internal sealed class RuntimeMetrics : IDisposable
             "agentbudget.appends", ReadAppends, "{append}", "Groups that were appended to journals, by outcome.");
         Meter.CreateObservableGauge("agentbudget.tenants", ReadTenants, "{tenant}", "Tenants, by state.");
         Meter.CreateObservableGauge(
-            "agentbudget.sessions", () => Sum(slot => slot.OpenSessions), "{session}", "Sessions that may spend.");
+            "agentbudget.sessions", () => Sum(activation => activation.OpenSessions), "{session}", "Sessions that may spend.");
         Meter.CreateObservableGauge(
             "agentbudget.commands.waiting", ReadWaiting, "{command}", "Commands that wait for their turn or its sync.");
         _appendSeconds = Meter.CreateHistogram(
@@ -76,18 +75,18 @@ internal sealed class RuntimeMetrics : IDisposable
 
     private IEnumerable<Measurement<long>> ReadTenants()
     {
-        Dictionary<string, long> counts = TenantSlot.States.ToDictionary(state => state, _ => 0L);
-        foreach (TenantSlot slot in _slots()) counts[slot.State]++;
+        Dictionary<string, long> counts = TenantActivation.States.ToDictionary(state => state, _ => 0L);
+        foreach (TenantActivation activation in _activations()) counts[activation.State]++;
         return counts.Select(pair => Of(pair.Value, "state", pair.Key));
     }
 
     private IEnumerable<Measurement<long>> ReadWaiting() =>
     [
-        Of(Sum(slot => slot.WaitingCommands), "kind", "command"),
-        Of(Sum(slot => slot.WaitingSettlements), "kind", "settlement"),
+        Of(Sum(activation => activation.WaitingCommands), "kind", "command"),
+        Of(Sum(activation => activation.WaitingSettlements), "kind", "settlement"),
     ];
 
-    private long Sum(Func<TenantSlot, long> value) => _slots().Sum(value);
+    private long Sum(Func<TenantActivation, long> value) => _activations().Sum(value);
 
     private static Measurement<long> Of(long value, string label, string word) =>
         new(value, new KeyValuePair<string, object?>(label, word));

@@ -1,3 +1,4 @@
+using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Storage.Journal;
 
@@ -18,14 +19,19 @@ internal interface ITurnPorts
     /// </summary>
     void BeginResolve();
 
+    /// <summary>
+    /// Reads the head; <see cref="TurnLoop.Confirmed"/> or <see cref="TurnLoop.ConfirmFailed"/> says what was found.
+    /// </summary>
+    void BeginConfirm();
+
     /// <summary>Events are durable. The array is given away.</summary>
     void Publish(LedgerEvent[] events);
 
-    /// <summary>A command's decided answer may leave: all that it rests on is durable.</summary>
-    void Answer(PendingCommand command);
+    /// <summary>A turn's decided answer may leave: all that it rests on is durable.</summary>
+    void Answer(WaitingTurn turn);
 
     /// <summary>A command is not answered.</summary>
-    void Fail(PendingCommand command, TenantFault fault, string message);
+    void Fail(WaitingTurn turn, TenantFault fault, string message);
 
     /// <summary>The state at a durable place, to be stored.</summary>
     void SaveSnapshot(CapturedState state, long epoch);

@@ -13,18 +13,17 @@ internal sealed class OpenGroup(string tenant) : IDisposable
     /// <summary>A group that has as many takes no further turn: a row is written within milliseconds.</summary>
     public const int BytesPerGroupMax = 1024 * 1024;
 
-    private CommandList _waiting;
-
     public JournalGroup Group { get; } = new(tenant);
 
     public List<LedgerEvent> Events { get; } = [];
+
+    /// <summary>Turns whose answers rest on this group.</summary>
+    public List<WaitingTurn> Waiting { get; } = [];
 
     /// <summary>The state as it is after this group, if it is to be kept.</summary>
     public CapturedState? Captured { get; set; }
 
     public bool HasRoom => Events.Count < EventsPerGroupMax && Group.Body.Length < BytesPerGroupMax;
-
-    public bool HasWaiting => !_waiting.IsEmpty;
 
     /// <summary>Adds a turn's events, all or none: an exception leaves the group as it was.</summary>
     public void Add(List<LedgerEvent> events)
@@ -46,11 +45,6 @@ internal sealed class OpenGroup(string tenant) : IDisposable
             throw;
         }
     }
-
-    public void Wait(PendingCommand command) => _waiting.Add(command);
-
-    public bool TryTakeWaiting([System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out PendingCommand? command) =>
-        _waiting.TryTake(out command);
 
     public void Reset()
     {

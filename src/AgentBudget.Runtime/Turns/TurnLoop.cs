@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Storage.Journal;
@@ -7,7 +8,8 @@ namespace AgentBudget.Runtime.Turns;
 /// <summary>
 /// One activation's turns as a synchronous state machine: commands and the store's answers go in, groups and durable
 /// answers come out through ports. One group is in flight while the next is decided; what a turn answers waits for its
-/// group, and a turn without events waits for the groups that it has seen. Not thread-safe.
+/// group. The append of a group proves that the tenant is still owned; a group without events is answered once the
+/// journal's head was read again and is what it was. Not thread-safe.
 /// <code>
 /// Running ── append unknown ──► Resolving ── mine is there, or it is not and is appended again ──► Running
 ///    │                              └── fence lost, unreadable, too many attempts, another's head ──► Ended
@@ -72,7 +74,7 @@ internal sealed class TurnLoop : IDisposable
     public bool HasRoom => State == TurnLoopState.Running && _open.HasRoom;
 
     /// <summary>Everything decided is durable and answered.</summary>
-    public bool IsIdle => _inFlight is null && _open.Events.Count == 0 && !_open.HasWaiting;
+    public bool IsIdle => _inFlight is null && _open.Events.Count == 0 && _open.Waiting.Count == 0;
 
     /// <summary>Events since the newest snapshot.</summary>
     public long EventsSinceSnapshot => Head.LastEvent - _snapshotEvent;
@@ -81,23 +83,23 @@ internal sealed class TurnLoop : IDisposable
     public string EndMessage { get; private set; } = "";
 
     /// <summary>Takes a turn. Only while <see cref="HasRoom"/> and no deadline is due.</summary>
-    public void Handle(PendingCommand command, long nowNanos)
+    public void Handle(WaitingTurn turn, long nowNanos)
     {
         try
         {
             _turn.Clear();
-            command.Decided = _ledger.Handle(command.Command, nowNanos, _turn);
+            turn = turn with { Decided = _ledger.Handle(turn.Command, nowNanos, _turn) };
             AddTurn();
         }
         catch (Exception exception)
         {
             EndAfterDefect(exception);
-            _ports.Fail(command, TenantFault.Defect, "this request hit a defect and had no effect");
+            _ports.Fail(turn, TenantFault.Defect, "this request hit a defect and had no effect");
             return;
         }
 
-        if (_open.Events.Count > 0 || _inFlight is null) _open.Wait(command);
-        else _inFlight.Wait(command);
+        // Not with the group in flight: its proof of ownership may be older than this turn.
+        _open.Waiting.Add(turn);
     }
 
     /// <summary>Handles some deadlines that are due. Only while <see cref="HasRoom"/>; false after a defect.</summary>
@@ -121,16 +123,16 @@ internal sealed class TurnLoop : IDisposable
     /// Answers a query at the log's own time, while nothing can be written. False, and the loop has ended, when that
     /// would have recorded something.
     /// </summary>
-    public bool TryAnswerWithoutTime(PendingCommand query)
+    public bool TryAnswerWithoutTime(WaitingTurn query)
     {
         Invariant.Holds(IsIdle);
         try
         {
             _turn.Clear();
-            query.Decided = _ledger.Handle(query.Command, _ledger.LogTimeNanos, _turn);
+            Answer answer = _ledger.Handle(query.Command, _ledger.LogTimeNanos, _turn);
             if (_turn.Count == 0)
             {
-                _ports.Answer(query);
+                _ports.Answer(query with { Decided = answer });
                 return true;
             }
         }
@@ -154,14 +156,41 @@ internal sealed class TurnLoop : IDisposable
             Invariant.Holds(_open.Group.Head.LastEvent - Head.LastEvent == _open.Events.Count);
             if (Head.LastEvent + _open.Events.Count - _snapshotEvent >= _snapshotInterval) Capture();
             _attempts = 1;
-            _inFlight = _open;
-            _open = _spare;
+            Depart();
             _ports.BeginAppend(_inFlight.Group);
+        }
+        else if (_open.Waiting.Count > 0)
+        {
+            Depart();
+            _ports.BeginConfirm();
+        }
+        else if (State == TurnLoopState.Draining)
+        {
+            End(TurnLoopState.EndedForReload, "a defect was caught");
+        }
+    }
+
+    /// <summary>For a group without events the journal's head was read: whoever else appended shows there.</summary>
+    public void Confirmed(JournalHead head)
+    {
+        Invariant.Holds(_inFlight is { Events.Count: 0 });
+        if (head == Head)
+        {
+            AnswerAll(_inFlight!);
+            Arrive();
             return;
         }
 
-        AnswerAll(_open);
-        if (State == TurnLoopState.Draining) End(TurnLoopState.EndedForReload, "a defect was caught");
+        FailAll(TenantFault.NotReady, TenantFault.NotReady, "the tenant is being loaded again");
+        if (head.Epoch > Epoch) End(TurnLoopState.EndedByFence, "another owner has appended");
+        else End(TurnLoopState.EndedByDamage, $"the journal ends with group {head.Sequence} and not {Head.Sequence}");
+    }
+
+    /// <summary>The journal's head could not be read.</summary>
+    public void ConfirmFailed()
+    {
+        FailAll(TenantFault.NotReady, TenantFault.NotReady, "the store could not be read; nothing was recorded");
+        End(TurnLoopState.EndedForReload, "the store could not be read");
     }
 
     /// <summary>The store's answer to the group in flight.</summary>
@@ -286,9 +315,21 @@ internal sealed class TurnLoop : IDisposable
         AnswerAll(durable);
         // An append that was tried again has another head than the one that was captured with.
         if (durable.Captured is { } captured) _ports.SaveSnapshot(captured with { Head = Head }, Epoch);
-        durable.Reset();
+        Arrive();
+    }
+
+    [MemberNotNull(nameof(_inFlight))]
+    private void Depart()
+    {
+        _inFlight = _open;
+        _open = _spare;
+    }
+
+    private void Arrive()
+    {
+        _spare = _inFlight!;
+        _spare.Reset();
         _inFlight = null;
-        _spare = durable;
         Send();
     }
 
@@ -322,7 +363,8 @@ internal sealed class TurnLoop : IDisposable
 
     private void AnswerAll(OpenGroup group)
     {
-        while (group.TryTakeWaiting(out PendingCommand? command)) _ports.Answer(command);
+        foreach (WaitingTurn turn in group.Waiting) _ports.Answer(turn);
+        group.Waiting.Clear();
     }
 
     private void FailAll(TenantFault inFlight, TenantFault open, string message)
@@ -334,13 +376,14 @@ internal sealed class TurnLoop : IDisposable
 
     private void FailAll(OpenGroup group, TenantFault fault, string message)
     {
-        while (group.TryTakeWaiting(out PendingCommand? command))
+        foreach (WaitingTurn turn in group.Waiting)
         {
             // What a query saw is gone; it had no effect in any case.
-            if (command.Kind == CommandKind.Query)
-                _ports.Fail(command, TenantFault.NotReady, "the tenant is being loaded");
-            else _ports.Fail(command, fault, message);
+            if (turn.Kind == CommandKind.Query) _ports.Fail(turn, TenantFault.NotReady, "the tenant is being loaded");
+            else _ports.Fail(turn, fault, message);
         }
+
+        group.Waiting.Clear();
     }
 
     private void End(TurnLoopState state, string message)

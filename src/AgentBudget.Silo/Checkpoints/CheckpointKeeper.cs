@@ -1,7 +1,7 @@
 using AgentBudget.Audit;
+using AgentBudget.Grains;
 using AgentBudget.Identity;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Runtime;
 using AgentBudget.Storage;
 using AgentBudget.Storage.Journal;
 using Microsoft.Extensions.Logging;

@@ -1,20 +1,19 @@
 using AgentBudget.Api.Access;
-using AgentBudget.Identity;
+using AgentBudget.Api.Edge;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
 
 namespace AgentBudget.Silo.Hosting;
 
 /// <summary>What orchestrators of processes ask over plain HTTP.</summary>
-/// <param name="isReady">Whether calls are served.</param>
-internal sealed class HealthRoutes(Func<bool> isReady)
+internal static class HealthRoutes
 {
     /// <summary>/healthz: the process lives. /readyz: calls are served.</summary>
-    internal IReadOnlyList<HttpRoute> Table =>
-    [
-        new("GET", "/healthz", Roles.None, IsOpen: true,
-            (context, _) => HttpRoutes.AnswerTextAsync(context, StatusCodes.Status200OK, "ok\n")),
-        new("GET", "/readyz", Roles.None, IsOpen: true, (context, _) => isReady()
-            ? HttpRoutes.AnswerTextAsync(context, StatusCodes.Status200OK, "ready\n")
-            : HttpRoutes.AnswerTextAsync(context, StatusCodes.Status503ServiceUnavailable, "not ready\n")),
-    ];
+    internal static void Map(IEndpointRouteBuilder app, Readiness readiness)
+    {
+        app.MapRoute("GET", "/healthz", http => Routes.AnswerTextAsync(http, StatusCodes.Status200OK, "ok\n"));
+        app.MapRoute("GET", "/readyz", http => readiness.IsReady
+            ? Routes.AnswerTextAsync(http, StatusCodes.Status200OK, "ready\n")
+            : Routes.AnswerTextAsync(http, StatusCodes.Status503ServiceUnavailable, "not ready\n"));
+    }
 }

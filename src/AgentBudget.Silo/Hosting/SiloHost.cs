@@ -1,20 +1,28 @@
 using System.Net;
-using System.Security.Cryptography.X509Certificates;
 using AgentBudget.Api;
 using AgentBudget.Api.Access;
+using AgentBudget.Api.Catalogs;
+using AgentBudget.Api.Edge;
 using AgentBudget.Api.OAuth;
 using AgentBudget.Api.Reports;
-using AgentBudget.Api.Spend;
+using AgentBudget.Grains;
 using AgentBudget.Identity;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Reporting;
-using AgentBudget.Rpc;
+using AgentBudget.Grains.Lanes;
 using AgentBudget.Runtime;
 using AgentBudget.Silo.Checkpoints;
 using AgentBudget.Silo.Metrics;
 using AgentBudget.Silo.Options;
 using AgentBudget.Storage;
 using AgentBudget.Storage.Sqlite;
+using Grpc.Core;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace AgentBudget.Silo.Hosting;
@@ -31,16 +39,12 @@ internal sealed partial class SiloHost : IAsyncDisposable
     /// </summary>
     private static readonly TimeSpan DrainGrace = TimeSpan.FromSeconds(25);
 
-    /// <summary>Snapshots at the end shorten the next start; nothing acknowledged depends on them.</summary>
-    private static readonly TimeSpan TenantStopMax = TimeSpan.FromSeconds(30);
-
     private readonly Stack<Func<ValueTask>> _ends = new();
-    private readonly HealthService _health = new();
+    private readonly Readiness _readiness = new();
     private readonly PrometheusText _metrics = new();
     private readonly ILogger _logger;
-    private RpcServer? _server;
-    private TenantHost? _tenants;
-    private volatile bool _isReady;
+    private SiloEndpoints? _endpoints;
+    private ITenantHost? _tenants;
     private bool _isDisposed;
 
     private SiloHost(DataFolder folder, ILogger logger)
@@ -51,23 +55,23 @@ internal sealed partial class SiloHost : IAsyncDisposable
 
     internal DataFolder Folder { get; }
 
-    internal IPEndPoint Http => _server!.HttpEndPoint!;
+    internal IPEndPoint Http => _endpoints!.Http;
 
-    internal IPEndPoint Grpc => _server!.GrpcEndPoint!;
+    internal IPEndPoint Grpc => _endpoints!.Grpc;
 
     /// <summary>Where TLS is served; null where it is not.</summary>
-    internal IPEndPoint? Tls => _server!.TlsEndPoint;
+    internal IPEndPoint? Tls => _endpoints!.Tls;
 
     internal IReadOnlyList<string> Tenants => _tenants!.Tenants;
 
-    /// <summary>The ordinary routes, beside the calls.</summary>
-    internal IReadOnlyList<HttpRoute> Routes { get; private set; } = [];
+    /// <summary>Everything that is served.</summary>
+    internal IReadOnlyList<Endpoint> Served { get; private set; } = [];
 
     /// <summary>What applying the catalog at the start changed and noticed; null without one.</summary>
     internal ApplyCatalogResponse? CatalogApplied { get; private set; }
 
     /// <summary>Whether calls are served.</summary>
-    internal bool IsReady => _isReady;
+    internal bool IsReady => _readiness.IsReady;
 
     /// <summary>
     /// Starts a silo and answers it serving. Throws <see cref="OptionsException"/> for a fault of configuration or
@@ -100,7 +104,7 @@ internal sealed partial class SiloHost : IAsyncDisposable
         if (_isDisposed)
             return;
         _isDisposed = true;
-        SetReady(isReady: false);
+        _readiness.IsReady = false;
         while (_ends.TryPop(out Func<ValueTask>? end))
             await end();
         _metrics.Dispose();
@@ -120,96 +124,88 @@ internal sealed partial class SiloHost : IAsyncDisposable
         SqliteStore store = SqliteStore.Open(
             new SqliteStoreOptions { Folder = Folder.LedgerFolder, OnFailed = onStoreFailed }, loggers);
         _ends.Push(store.DisposeAsync);
-        _tenants = new TenantHost(store, new TenantHostOptions(), time, loggers);
-        _metrics.Listen(_tenants.Meter);
         CheckpointKeeper checkpoints = new(
             model.CheckpointsPath, checkpointKey, store, time, loggers.CreateLogger<CheckpointKeeper>());
-        await StartTenantsAsync(checkpoints);
-
+        _ends.Push(checkpoints.DisposeAsync);
         Aggregator aggregator = Aggregator.Open(Folder.ReportsFile);
         _ends.Push(() => Ended(aggregator.Dispose));
-        if (aggregator.RebuildReason is { } reason && _tenants.Tenants.Count > 0)
-            Log.ReportsRebuilt(_logger, reason);
-        ReportFeed feed = new(_tenants, aggregator, time, loggers.CreateLogger<ReportFeed>());
-        _ends.Push(feed.DisposeAsync);
-
-        CredentialFeed credentials = new(
-            _tenants, new CredentialDirectory(time), loggers.CreateLogger<CredentialFeed>());
-        _ends.Push(credentials.DisposeAsync);
-        CredentialUses uses = new(
-            _tenants, credentials, time, loggers.CreateLogger<CredentialUses>());
-        _ends.Push(uses.DisposeAsync);
         DpopProofs proofs = new(time);
-        ApiServices api = new(
-            _tenants, tokens, proofs, credentials, keys, store, checkpointKey, aggregator, feed, time, loggers);
-        if (catalog is not null)
-            CatalogApplied = await ApplyAsync(api, catalog);
-        foreach (string tenant in _tenants.Tenants)
-            feed.Follow(tenant);
+        Issuer issuer = new(() => model.Issuer ?? (Tls is null ? $"http://{Http}" : $"https://{Tls}"));
 
-        RpcServices services = new();
-        api.AddTo(services);
-        _health.AddTo(services);
-        ReflectionService.AddTo(services);
-        AccessPolicy.RequireLines(services.Methods.Select(method => method.Path));
-        string IssuerName() => model.Issuer ?? (Tls is null ? $"http://{Http}" : $"https://{Tls}");
-        Authenticators by = new(
-            adminKey, metricsKey, tokens, new AccessTokens(keys, time, IssuerName), proofs, credentials);
-        AccessGuard guard = new(by, _tenants);
-        OAuthRoutes oauth = new(api, by, keys, issuers, IssuerName, time);
-        Routes =
-        [
-            .. new HealthRoutes(() => _isReady).Table, .. oauth.Table, .. new AuditExport(api).Table,
-            .. new MetricsRoute(_metrics).Table,
-        ];
-        _server = new RpcServer(
-            ServerOptionsOf(model),
-            services,
-            guard,
-            new HttpRoutes(Routes, guard).AnswerAsync,
-            loggers,
-            time);
-        _ends.Push(StopServerAsync);
-        _metrics.Listen(_server.Meter);
-        await ListenAsync(model);
-        SetReady(isReady: true);
+        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
+        _endpoints = SiloEndpoints.Add(builder, model, end => _ends.Push(() => Ended(end)));
+        builder.Services.AddSingleton<ILoggerFactory>(new EdgeLoggers(loggers))
+            .AddSingleton<IHostLifetime, SignalsElsewhere>()
+            .Configure<HostOptions>(options => options.ShutdownTimeout = DrainGrace)
+            .AddSingleton(time)
+            .AddSingleton<ILedgerStore>(store)
+            .AddSingleton(aggregator)
+            .AddSingleton<ReportFeed>()
+            .AddSingleton(new CredentialDirectory(time))
+            .AddSingleton<CredentialFeed>()
+            .AddSingleton<CredentialUses>()
+            .AddSingleton(keys)
+            .AddSingleton(checkpointKey)
+            .AddSingleton(tokens)
+            .AddSingleton(proofs)
+            .AddSingleton(issuers)
+            .AddSingleton(issuer)
+            .AddSingleton(_readiness)
+            .AddSingleton(provider => new Authenticators(
+                adminKey,
+                metricsKey,
+                tokens,
+                new AccessTokens(keys, time, issuer.Name),
+                proofs,
+                provider.GetRequiredService<CredentialFeed>()))
+            .AddApi();
+        builder.UseOrleans(silo => EmbeddedCluster.Configure(silo)
+            .AddTenants(new ActivationOptions(), new LaneOptions()));
+        builder.Services.AddSingleton<IHostedService>(provider => new StartOfTenants(
+            () => StartTenantsAsync(provider, checkpoints, catalog),
+            () => EndWorkAsync(provider)));
+        WebApplication app = builder.Build();
+        _ends.Push(app.DisposeAsync);
+        _tenants = app.Services.GetRequiredService<ITenantHost>();
+        app.UseApi(model.Origins, routes =>
+        {
+            HealthRoutes.Map(routes, _readiness);
+            MetricsRoute.Map(routes, _metrics);
+        });
+        Served = [.. ((IEndpointRouteBuilder)app).DataSources.SelectMany(source => source.Endpoints)];
+        _metrics.Listen(app.Services.GetRequiredService<ActivationServices>().Meter);
+        _metrics.Listen(app.Services.GetRequiredService<CallMeter>().Meter);
+        _metrics.Listen(_endpoints.Meter);
+        _ends.Push(() => StopServerAsync(app));
+        await ListenAsync(app, model);
+        _readiness.IsReady = true;
     }
 
-    // Held to what was signed before anything is written, and signed once more when the tenants have stopped.
-    private async Task StartTenantsAsync(CheckpointKeeper checkpoints)
+    // Held to what was signed before anything is written, and signed once more when the tenants have stopped. All of it
+    // before the first call is served.
+    private async Task StartTenantsAsync(
+        IServiceProvider services, CheckpointKeeper checkpoints, CatalogDocument? catalog)
     {
-        _ends.Push(checkpoints.DisposeAsync);
-        _ends.Push(StopTenantsAsync);
         await checkpoints.CompareAsync(CancellationToken.None);
-        await _tenants!.StartAsync(CancellationToken.None);
-        checkpoints.Follow(_tenants);
+        IReadOnlyList<string> tenants = await services.FindTenantsAsync(CancellationToken.None);
+        checkpoints.Follow(_tenants!);
+        if (services.GetRequiredService<Aggregator>().RebuildReason is { } reason && tenants.Count > 0)
+            Log.ReportsRebuilt(_logger, reason);
+        if (catalog is not null)
+            CatalogApplied = await ApplyAsync(services.GetRequiredService<CatalogAtStart>(), catalog);
+        ReportFeed feed = services.GetRequiredService<ReportFeed>();
+        foreach (string tenant in _tenants!.Tenants)
+            feed.Follow(tenant);
+        _ = services.GetRequiredService<CredentialUses>(); // Works from here on.
     }
 
-    private RpcServerOptions ServerOptionsOf(SiloModel model)
+    // What the last calls left to tell is told while the grains still take commands.
+    private static async Task EndWorkAsync(IServiceProvider services)
     {
-        if (model.Tls is not TlsModel tls)
-        {
-            return new RpcServerOptions
-            {
-                HttpEndPoint = model.Http,
-                GrpcEndPoint = model.Grpc,
-                AllowedOrigins = model.Origins,
-            };
-        }
-
-        (X509Certificate2 certificate, X509Certificate2Collection intermediates) = tls.LoadCertificate();
-        _ends.Push(() => Ended(certificate.Dispose));
-        return new RpcServerOptions
-        {
-            HttpEndPoint = model.Http,
-            GrpcEndPoint = model.Grpc,
-            TlsEndPoint = tls.EndPoint,
-            TlsCertificate = certificate,
-            TlsIntermediates = intermediates,
-            ClientCertificates = tls.Clients,
-            ClientAuthorities = tls.LoadClientAuthorities(),
-            AllowedOrigins = model.Origins,
-        };
+        await services.GetRequiredService<CredentialUses>().DisposeAsync();
+        await services.GetRequiredService<CredentialFeed>().DisposeAsync();
+        await services.GetRequiredService<ReportFeed>().DisposeAsync();
+        services.StopTenants();
     }
 
     private (FileKey Admin, FileKey Metrics, KeyRing Ring, CheckpointKey Checkpoint) LoadKeys(SiloModel model)
@@ -230,30 +226,31 @@ internal sealed partial class SiloHost : IAsyncDisposable
         }
     }
 
-    private static async Task<ApplyCatalogResponse> ApplyAsync(ApiServices api, CatalogDocument catalog)
+    private static async Task<ApplyCatalogResponse> ApplyAsync(CatalogAtStart catalogs, CatalogDocument catalog)
     {
         try
         {
-            return await api.ApplyAtStartAsync(catalog.Text, catalog.Reading);
+            return await catalogs.ApplyAsync(catalog.Text, catalog.Reading);
         }
-        catch (RpcException fault) when (fault.StatusCode is RpcStatusCode.InvalidArgument
-            or RpcStatusCode.FailedPrecondition or RpcStatusCode.OutOfRange)
+        catch (RpcException fault) when (fault.StatusCode is StatusCode.InvalidArgument
+            or StatusCode.FailedPrecondition or StatusCode.OutOfRange)
         {
-            throw new OptionsException($"{catalog.Path}: {fault.Message}");
+            throw new OptionsException($"{catalog.Path}: {fault.Status.Detail}");
         }
         catch (RpcException fault)
         {
-            throw new StoreException($"The catalog {catalog.Path} could not be applied: {fault.Message}", fault);
+            throw new StoreException($"The catalog {catalog.Path} could not be applied: {fault.Status.Detail}", fault);
         }
     }
 
-    private async Task ListenAsync(SiloModel model)
+    private static async Task ListenAsync(WebApplication app, SiloModel model)
     {
         try
         {
-            await _server!.StartAsync(CancellationToken.None);
+            await app.StartAsync();
         }
-        catch (Exception fault) when (fault is IOException or System.Net.Sockets.SocketException)
+        catch (Exception fault) when (fault is System.Net.Sockets.SocketException
+            || fault is IOException { InnerException: AddressInUseException })
         {
             throw new OptionsException(
                 $"Cannot listen at {model.Http}, {model.Grpc}{TlsSuffix(model)}: {fault.Message}");
@@ -262,30 +259,15 @@ internal sealed partial class SiloHost : IAsyncDisposable
 
     private static string TlsSuffix(SiloModel model) => model.Tls is null ? "" : $", {model.Tls.EndPoint}";
 
-    private void SetReady(bool isReady)
+    private static async ValueTask StopServerAsync(WebApplication app)
     {
-        _isReady = isReady;
-        _health.Set("", isReady);
-        foreach (Google.Protobuf.Reflection.ServiceDescriptor service in ApiServices.Descriptors)
-            _health.Set(service.FullName, isReady);
-    }
-
-    private async ValueTask StopServerAsync()
-    {
-        await _server!.StopAsync(DrainGrace);
-        await _server.DisposeAsync();
-    }
-
-    private async ValueTask StopTenantsAsync()
-    {
-        using CancellationTokenSource over = new(TenantStopMax);
         try
         {
-            await _tenants!.StopAsync(over.Token);
+            await app.StopAsync();
         }
-        catch (OperationCanceledException) when (over.IsCancellationRequested)
+        catch (OperationCanceledException)
         {
-            Log.TenantsLate(_logger, TenantStopMax);
+            // What was not done after the grace was cut.
         }
     }
 
@@ -299,8 +281,5 @@ internal sealed partial class SiloHost : IAsyncDisposable
     {
         [LoggerMessage(60, LogLevel.Warning, "The reports are built again from the ledger: {Reason}")]
         internal static partial void ReportsRebuilt(ILogger logger, string reason);
-
-        [LoggerMessage(61, LogLevel.Warning, "The tenants did not stop within {Limit}; the next start replays more")]
-        internal static partial void TenantsLate(ILogger logger, TimeSpan limit);
     }
 }

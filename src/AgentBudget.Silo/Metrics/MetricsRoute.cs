@@ -1,20 +1,18 @@
 using AgentBudget.Api.Access;
-using AgentBudget.Identity;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
 
 namespace AgentBudget.Silo.Metrics;
 
 /// <summary>
 /// GET /metrics, for whoever runs the silo: its numbers are of all tenants together, so no tenant reads them.
 /// </summary>
-/// <param name="text">What is answered.</param>
-internal sealed class MetricsRoute(PrometheusText text)
+internal static class MetricsRoute
 {
-    /// <summary>The route.</summary>
-    internal IReadOnlyList<HttpRoute> Table =>
-        [new("GET", "/metrics", Roles.Operator | Roles.Metrics, IsOpen: false, (context, _) => AnswerAsync(context))];
+    internal static void Map(IEndpointRouteBuilder app, PrometheusText text) =>
+        app.MapRoute("GET", "/metrics", http => AnswerAsync(http, text));
 
-    private Task AnswerAsync(HttpContext context)
+    private static Task AnswerAsync(HttpContext context, PrometheusText text)
     {
         context.Response.ContentType = PrometheusText.ContentType;
         context.Response.Headers.CacheControl = "no-store";

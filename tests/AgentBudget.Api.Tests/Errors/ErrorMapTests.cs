@@ -1,8 +1,8 @@
 using AgentBudget.Api.Errors;
+using AgentBudget.Grains;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Rpc;
-using AgentBudget.Runtime;
 using Google.Rpc;
 using Outcome = AgentBudget.Ledger.Outcome;
 

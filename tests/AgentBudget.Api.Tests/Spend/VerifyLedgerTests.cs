@@ -1,9 +1,9 @@
 using AgentBudget.Api.Spend;
+using AgentBudget.Grains;
 using AgentBudget.Identity;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Rpc;
-using AgentBudget.Runtime;
 using AgentBudget.Storage;
 using AgentBudget.Storage.InMemory;
 using AgentBudget.Storage.Journal;

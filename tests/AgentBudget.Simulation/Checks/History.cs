@@ -1,6 +1,5 @@
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Runtime;
 using AgentBudget.Simulation.Core;
 using AgentBudget.Simulation.Silos;
 using Outcome = AgentBudget.Ledger.Outcome;
@@ -53,7 +52,7 @@ internal sealed class History(SimWorld world)
     }
 
     /// <summary>A process told about a command that had arrived.</summary>
-    public void Told(string tenant, Command command, Attempt? attempt, in Reply reply)
+    public void Told(string tenant, Command command, Attempt? attempt, in Told reply)
     {
         Asked? asked = attempt?.Asked;
         world.Coverage.Count(
@@ -105,7 +104,7 @@ internal sealed class History(SimWorld world)
         command is RevokeCredentialCommand or RevokeAccessTokenCommand or SuspendAgentCommand or ResumeAgentCommand
             or DecommissionAgentCommand or RecordCredentialUsesCommand;
 
-    private void ToldRefusal(string tenant, Attempt? attempt, in Reply reply)
+    private void ToldRefusal(string tenant, Attempt? attempt, in Told reply)
     {
         if (attempt is null) return;
         Asked asked = attempt.Asked;

@@ -1,5 +1,4 @@
 using AgentBudget.Ledger;
-using AgentBudget.Runtime;
 using AgentBudget.Simulation.Checks;
 using AgentBudget.Simulation.Core;
 using AgentBudget.Simulation.Silos;
@@ -51,19 +50,19 @@ internal sealed class SimClient(SimWorld world, int number, SimRandom random)
     public void Begin() => world.Scheduler.After(random.Spread(0, SimScheduler.Second), Act);
 
     /// <summary>Sends one command until it is answered or given up; says at the end what it heard.</summary>
-    public void Send(TenantModel tenant, Command command, Action<Reply>? heard = null)
+    public void Send(TenantModel tenant, Command command, Action<Told>? heard = null)
     {
         Waiting++;
         Try(new Call(tenant, command, heard), attempt: 1);
     }
 
-    private sealed class Call(TenantModel tenant, Command command, Action<Reply>? heard)
+    private sealed class Call(TenantModel tenant, Command command, Action<Told>? heard)
     {
         public TenantModel Tenant => tenant;
 
         public Command Command => command;
 
-        public Action<Reply>? Heard => heard;
+        public Action<Told>? Heard => heard;
 
         /// <summary>The newest attempt.</summary>
         public int Attempt { get; set; } = 1;
@@ -114,7 +113,7 @@ internal sealed class SimClient(SimWorld world, int number, SimRandom random)
         });
     }
 
-    private void Hear(Call call, Reply reply, int attempt)
+    private void Hear(Call call, Told reply, int attempt)
     {
         if (call.IsOver) return;
         if (reply.Fault is { } fault && fault != TenantFault.Defect)

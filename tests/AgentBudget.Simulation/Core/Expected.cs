@@ -1,5 +1,5 @@
+using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Runtime;
 using AgentBudget.Storage.Journal;
 using Outcome = AgentBudget.Ledger.Outcome;
 

@@ -1,6 +1,6 @@
+using AgentBudget.Grains;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Runtime;
 using AgentBudget.Runtime.Turns;
 using AgentBudget.Simulation.Core;
 using AgentBudget.Simulation.Silos;

@@ -1,6 +1,7 @@
+using AgentBudget.Grains;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Runtime;
+using AgentBudget.Runtime.Tests;
 using AgentBudget.Simulation.Core;
 using AgentBudget.Simulation.Store;
 using AgentBudget.Storage;
@@ -18,7 +19,7 @@ internal sealed class SimProcess : SynchronizationContext
 #pragma warning restore CA1001
     private readonly SimWorld _world;
     private readonly SimStore _store;
-    private readonly TenantHost _host;
+    private readonly ActivationHost _host;
     private readonly SimRandom _random;
     private long _pausedUntil;
 
@@ -31,7 +32,7 @@ internal sealed class SimProcess : SynchronizationContext
         StartNanos = silo.Wall.NowNanos(world.Scheduler);
         Time = new SimTime(world.Scheduler, this, silo.Wall);
         _store = new SimStore(world, this, world.Random.Fork());
-        _host = new TenantHost(
+        _host = new ActivationHost(
             world.Mutant.Store(world, this, _store),
             world.Plan.Host,
             Time,
@@ -92,7 +93,7 @@ internal sealed class SimProcess : SynchronizationContext
     public void Start(Action<bool> started) => Run(() => _ = StartAsync(started));
 
     /// <summary>Hands a command over; what comes of it is told once, if the process lives to tell.</summary>
-    public void Submit(string tenant, Command command, Action<Reply> told) =>
+    public void Submit(string tenant, Command command, Action<Told> told) =>
         Run(() => _ = SubmitAsync(tenant, command, told));
 
     /// <summary>Durable events from a sequence on, batch by batch, until the process ends.</summary>
@@ -128,17 +129,17 @@ internal sealed class SimProcess : SynchronizationContext
         }
     }
 
-    private async Task SubmitAsync(string tenant, Command command, Action<Reply> told)
+    private async Task SubmitAsync(string tenant, Command command, Action<Told> told)
     {
-        Reply reply;
+        Told reply;
         try
         {
             Answer answer = await _world.Mutant.SubmitAsync(_host, tenant, command);
-            reply = new Reply(answer, Fault: null, this);
+            reply = new Told(answer, Fault: null, this);
         }
         catch (TenantException exception)
         {
-            reply = new Reply(default, exception.Fault, this);
+            reply = new Told(default, exception.Fault, this);
         }
         catch (Exception exception)
         {
@@ -178,4 +179,4 @@ internal sealed class SimProcess : SynchronizationContext
 /// <param name="Answer">Its answer, if there is no fault.</param>
 /// <param name="Fault">Why there is none.</param>
 /// <param name="Process">Who told.</param>
-internal readonly record struct Reply(Answer Answer, TenantFault? Fault, SimProcess Process);
+internal readonly record struct Told(Answer Answer, TenantFault? Fault, SimProcess Process);

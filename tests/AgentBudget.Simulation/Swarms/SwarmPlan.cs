@@ -1,4 +1,6 @@
+using AgentBudget.Grains.Lanes;
 using AgentBudget.Runtime;
+using AgentBudget.Runtime.Tests;
 using AgentBudget.Simulation.Core;
 
 namespace AgentBudget.Simulation.Swarms;
@@ -107,21 +109,27 @@ internal sealed class SwarmPlan
     /// <summary>For what is drawn while the run goes on: catalogs.</summary>
     public SimRandom Shape { get; }
 
-    public TenantHostOptions Host { get; }
+    public ActivationHostOptions Host { get; }
 
     public int PermilleOf(SimFault fault) => _permille[(int)fault];
 
     public int TimesOf(SimFault fault) => _times[(int)fault];
 
-    private TenantHostOptions HostOptions(SimRandom random) => new()
+    private ActivationHostOptions HostOptions(SimRandom random) => new()
     {
-        WaitingCommandsMax = random.Below(5) == 0 && !IsCrowded ? (int)random.Spread(1, 16) : 16_384,
-        SnapshotEveryEvents = random.Below(3) == 0 && !IsCrowded ? random.Spread(5, 200) : 1_000_000,
+        Lanes = new LaneOptions
+        {
+            WaitingCommandsMax = random.Below(5) == 0 && !IsCrowded ? (int)random.Spread(1, 16) : 16_384,
+        },
         PassivateAfter = HoldTtl is TtlShape.Short or TtlShape.Absent
             ? TimeSpan.FromTicks(random.Spread(SimScheduler.Second, 600 * SimScheduler.Second))
             : TimeSpan.FromMinutes(10),
-        RecentEventsMax = random.Coin() ? (int)random.Spread(1, 64) : 8_192,
-        LoadsAtOnceMax = (int)random.Between(1, 4),
+        Activations = new ActivationOptions
+        {
+            SnapshotEveryEvents = random.Below(3) == 0 && !IsCrowded ? random.Spread(5, 200) : 1_000_000,
+            RecentEventsMax = random.Coin() ? (int)random.Spread(1, 64) : 8_192,
+            LoadsAtOnceMax = (int)random.Between(1, 4),
+        },
     };
 }
 

@@ -1,0 +1,43 @@
+using AgentBudget.Api.Edge;
+using AgentBudget.Protocol.V1;
+using Grpc.Core;
+
+namespace AgentBudget.Api.Catalogs;
+
+/// <summary>CatalogService: what may be spent, by whom, and at what prices.</summary>
+internal sealed class CatalogCalls(ApiContext api, ApplyCatalog apply, Calls calls) : CatalogService.CatalogServiceBase
+{
+    private readonly UnaryHandler<ApplyCatalogRequest, ApplyCatalogResponse> _applyCatalog = apply.HandleAsync;
+    private readonly UnaryHandler<GetCatalogRequest, GetCatalogResponse> _getCatalog = new GetCatalog(api).HandleAsync;
+    private readonly UnaryHandler<ExtendBudgetRequest, ExtendBudgetResponse> _extendBudget =
+        new ExtendBudget(api).HandleAsync;
+    private readonly UnaryHandler<ResetBreakerRequest, ResetBreakerResponse> _resetBreaker =
+        new ResetBreaker(api).HandleAsync;
+    private readonly UnaryHandler<SuspendAgentRequest, SuspendAgentResponse> _suspendAgent =
+        new ChangeAgent(api).SuspendAsync;
+    private readonly UnaryHandler<ResumeAgentRequest, ResumeAgentResponse> _resumeAgent =
+        new ChangeAgent(api).ResumeAsync;
+    private readonly UnaryHandler<DecommissionAgentRequest, DecommissionAgentResponse> _decommissionAgent =
+        new ChangeAgent(api).DecommissionAsync;
+
+    public override Task<ApplyCatalogResponse> ApplyCatalog(ApplyCatalogRequest request, ServerCallContext context) =>
+        calls.AnswerAsync(_applyCatalog, request, context);
+
+    public override Task<GetCatalogResponse> GetCatalog(GetCatalogRequest request, ServerCallContext context) =>
+        calls.AnswerAsync(_getCatalog, request, context);
+
+    public override Task<ExtendBudgetResponse> ExtendBudget(ExtendBudgetRequest request, ServerCallContext context) =>
+        calls.AnswerAsync(_extendBudget, request, context);
+
+    public override Task<ResetBreakerResponse> ResetBreaker(ResetBreakerRequest request, ServerCallContext context) =>
+        calls.AnswerAsync(_resetBreaker, request, context);
+
+    public override Task<SuspendAgentResponse> SuspendAgent(SuspendAgentRequest request, ServerCallContext context) =>
+        calls.AnswerAsync(_suspendAgent, request, context);
+
+    public override Task<ResumeAgentResponse> ResumeAgent(ResumeAgentRequest request, ServerCallContext context) =>
+        calls.AnswerAsync(_resumeAgent, request, context);
+
+    public override Task<DecommissionAgentResponse> DecommissionAgent(
+        DecommissionAgentRequest request, ServerCallContext context) => calls.AnswerAsync(_decommissionAgent, request, context);
+}

@@ -1,0 +1,87 @@
+using Grpc.Core;
+using Microsoft.Extensions.Logging;
+
+namespace AgentBudget.Api.Edge;
+
+/// <summary>Answers one request with one response. Throws <see cref="RpcException"/> for what its caller is to see.
+/// </summary>
+internal delegate ValueTask<TResponse> UnaryHandler<in TRequest, TResponse>(TRequest request, ApiCall call);
+
+/// <summary>
+/// Runs handlers for Grpc.AspNetCore. What a handler throws that is no answer is a defect: it is logged, and its caller
+/// sees INTERNAL without its text.
+/// </summary>
+internal sealed partial class Calls(OpenStreams streams, ILogger<Calls> logger)
+{
+    // Below one packet compression wins nothing, and the decisions that callers wait for are far below.
+    private const int CompressBytesMin = 1024;
+
+    private static readonly WriteOptions Uncompressed = new(WriteFlags.NoCompress);
+
+    /// <summary>Answers a call of a method with one request and one response.</summary>
+    internal async Task<TResponse> AnswerAsync<TRequest, TResponse>(
+        UnaryHandler<TRequest, TResponse> handler, TRequest request, ServerCallContext context)
+        where TResponse : Google.Protobuf.IMessage
+    {
+        try
+        {
+            TResponse response = await handler(request, new ApiCall(context));
+            // Over gRPC the response has its type by now. JSON is not compressed, and its context takes no options.
+            if (context.GetHttpContext().Response.ContentType is not null && response.CalculateSize() < CompressBytesMin)
+                context.WriteOptions = Uncompressed;
+            return response;
+        }
+        catch (RpcException refusal)
+        {
+            CallEnd.Note(context.GetHttpContext(), refusal.StatusCode);
+            throw;
+        }
+        catch (Exception failure)
+        {
+            throw FailureOf(failure, context);
+        }
+    }
+
+    /// <summary>Runs a stream to its end, which the server may bring about.</summary>
+    internal async Task RunAsync(Func<ApiCall, Task> handler, ServerCallContext context)
+    {
+        using OpenStreams.OpenStream stream = streams.Open(context);
+        try
+        {
+            await handler(new ApiCall(context.GetHttpContext(), context.Method, stream.Ending));
+        }
+        catch (RpcException refusal)
+        {
+            CallEnd.Note(context.GetHttpContext(), refusal.StatusCode);
+            throw;
+        }
+        catch (Exception failure)
+        {
+            throw stream.Reason is { } ended ? Ended(ended, context) : FailureOf(failure, context);
+        }
+
+        if (stream.Reason is { } reason)
+            throw Ended(reason, context);
+    }
+
+    private RpcException FailureOf(Exception failure, ServerCallContext context)
+    {
+        // The call is over, and whatever that broke says nothing.
+        if (context.CancellationToken.IsCancellationRequested)
+            return Ended(EdgeErrors.Make(EdgeFault.CallerGaveUp), context);
+        Log.HandlerFailed(logger, failure, context.Method);
+        return Ended(EdgeErrors.Make(EdgeFault.Bug), context);
+    }
+
+    private static RpcException Ended(RpcException reason, ServerCallContext context)
+    {
+        CallEnd.Note(context.GetHttpContext(), reason.StatusCode);
+        return reason;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Error, "The handler of {Method} failed; its caller sees INTERNAL")]
+        internal static partial void HandlerFailed(ILogger logger, Exception failure, string method);
+    }
+}

@@ -1,0 +1,29 @@
+using AgentBudget.Api.Edge;
+using AgentBudget.Protocol.V1;
+using Grpc.Core;
+
+namespace AgentBudget.Api.Reports;
+
+/// <summary>ReportService: who spent what on which workflow.</summary>
+internal sealed class ReportCalls(
+    SpendReports spend, AccessReports access, Calls calls) : ReportService.ReportServiceBase
+{
+    private readonly UnaryHandler<GetChargebackRequest, GetChargebackResponse> _getChargeback = spend.ChargebackAsync;
+    private readonly UnaryHandler<GetUnitCostsRequest, GetUnitCostsResponse> _getUnitCosts = spend.UnitCostsAsync;
+    private readonly UnaryHandler<GetAttributionCoverageRequest, GetAttributionCoverageResponse> _getAttributionCoverage =
+        access.CoverageAsync;
+    private readonly UnaryHandler<GetAccessReviewRequest, GetAccessReviewResponse> _getAccessReview =
+        access.ReviewAsync;
+
+    public override Task<GetChargebackResponse> GetChargeback(
+        GetChargebackRequest request, ServerCallContext context) => calls.AnswerAsync(_getChargeback, request, context);
+
+    public override Task<GetUnitCostsResponse> GetUnitCosts(GetUnitCostsRequest request, ServerCallContext context) =>
+        calls.AnswerAsync(_getUnitCosts, request, context);
+
+    public override Task<GetAttributionCoverageResponse> GetAttributionCoverage(
+        GetAttributionCoverageRequest request, ServerCallContext context) => calls.AnswerAsync(_getAttributionCoverage, request, context);
+
+    public override Task<GetAccessReviewResponse> GetAccessReview(
+        GetAccessReviewRequest request, ServerCallContext context) => calls.AnswerAsync(_getAccessReview, request, context);
+}

@@ -1,0 +1,118 @@
+using System.Collections.Frozen;
+using System.Reflection;
+using AgentBudget.Ledger;
+using Google.Protobuf;
+using Google.Protobuf.Reflection;
+
+namespace AgentBudget.Grains;
+
+/// <summary>
+/// A command as bytes: the name of its record, then its fields in the order of its constructor. Bytes that end early
+/// are of a release that did not have the last fields yet; these get their default.
+/// </summary>
+internal static class CommandBytes
+{
+    private static readonly FrozenDictionary<string, Shape> Shapes = typeof(Command).Assembly.GetTypes()
+        .Where(type => type.IsSubclassOf(typeof(Command)) && !type.IsAbstract)
+        .Select(type => new Shape(type))
+        .ToFrozenDictionary(shape => shape.Name, StringComparer.Ordinal);
+
+    /// <summary>Kinds of commands that have a shape.</summary>
+    internal static IEnumerable<string> Names => Shapes.Keys;
+
+    internal static byte[] Of(Command command)
+    {
+        using MemoryStream bytes = new();
+        using (CodedOutputStream output = new(bytes, leaveOpen: true))
+        {
+            Shape shape = Shapes[command.GetType().Name];
+            output.WriteString(shape.Name);
+            foreach (FieldShape field in shape.Fields) field.Write(output, command);
+        }
+
+        return bytes.ToArray();
+    }
+
+    internal static Command Read(byte[] bytes)
+    {
+        using CodedInputStream input = new(bytes);
+        string name = input.ReadString();
+        if (!Shapes.TryGetValue(name, out Shape? shape))
+            throw new InvalidDataException($"a command of an unknown kind: {name}");
+        return shape.Read(input);
+    }
+
+    private sealed class Shape
+    {
+        private readonly ConstructorInfo _constructor;
+
+        public Shape(Type type)
+        {
+            Name = type.Name;
+            _constructor = type.GetConstructors().Single();
+            Fields =
+            [
+                .. _constructor.GetParameters().Select(
+                    parameter => new FieldShape(type.GetProperty(parameter.Name!)!, parameter)),
+            ];
+        }
+
+        public string Name { get; }
+
+        public FieldShape[] Fields { get; }
+
+        public Command Read(CodedInputStream input) => (Command)_constructor.Invoke(
+            [.. Fields.Select(field => input.IsAtEnd ? field.Default : field.Read(input))]);
+    }
+
+    private sealed class FieldShape(PropertyInfo property, ParameterInfo parameter)
+    {
+        private readonly MessageParser? _parser = ParserOf(property.PropertyType);
+
+        public object? Default => parameter.HasDefaultValue ? parameter.DefaultValue : null;
+
+        public void Write(CodedOutputStream output, Command command)
+        {
+            object? value = property.GetValue(command);
+            output.WriteBool(value is not null);
+            switch (value)
+            {
+                case null:
+                    break;
+                case long number:
+                    output.WriteInt64(number);
+                    break;
+                case string text:
+                    output.WriteString(text);
+                    break;
+                case ByteString bytes:
+                    output.WriteBytes(bytes);
+                    break;
+                case IMessage message:
+                    output.WriteMessage(message);
+                    break;
+                case IReadOnlyList<string> texts:
+                    output.WriteInt32(texts.Count);
+                    foreach (string text in texts) output.WriteString(text);
+                    break;
+                default:
+                    throw new InvalidDataException($"{property.DeclaringType!.Name}.{property.Name} cannot travel");
+            }
+        }
+
+        public object? Read(CodedInputStream input)
+        {
+            if (!input.ReadBool()) return null;
+            if (property.PropertyType == typeof(long)) return input.ReadInt64();
+            if (property.PropertyType == typeof(string)) return input.ReadString();
+            if (property.PropertyType == typeof(ByteString)) return input.ReadBytes();
+            if (_parser is not null) return _parser.ParseFrom(input.ReadBytes());
+            return Enumerable.Range(0, input.ReadInt32()).Select(_ => input.ReadString()).ToArray();
+        }
+
+        private static MessageParser? ParserOf(Type type) => typeof(IMessage).IsAssignableFrom(type)
+            ? ((MessageDescriptor)type.GetProperty("Descriptor", BindingFlags.Public | BindingFlags.Static)!
+                .GetValue(null)!).Parser
+            : null;
+    }
+}

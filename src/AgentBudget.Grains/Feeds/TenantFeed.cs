@@ -1,0 +1,60 @@
+using AgentBudget.Runtime.Events;
+using Microsoft.Extensions.Logging;
+
+namespace AgentBudget.Grains.Feeds;
+
+/// <summary>
+/// One tenant's ledger on this silo as it goes on: one enumeration of the feed grain for all who watch here. It begins
+/// with the first of them and ends with the silo. Thread-safe.
+/// </summary>
+internal sealed partial class TenantFeed(
+    string tenant, IGrainFactory grains, TimeProvider time, ILogger logger, CancellationToken stopping)
+{
+    /// <summary>Recent events that are kept for watchers; who falls behind them is served from the journal.</summary>
+    private const int RecentEventsMax = 8_192;
+
+    /// <summary>An enumeration that broke is begun again after this: its tenant may be moving.</summary>
+    private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(100);
+
+    private int _isFollowing;
+
+    internal EventHub Hub { get; } = new(RecentEventsMax);
+
+    /// <summary>Follows from the sequence after the one that is durable now. Repeated, it does nothing.</summary>
+    internal void Begin(long durableSequence)
+    {
+        if (Interlocked.Exchange(ref _isFollowing, 1) != 0) return;
+        Hub.Loaded(durableSequence);
+        _ = FollowAsync();
+    }
+
+    private async Task FollowAsync()
+    {
+        while (!stopping.IsCancellationRequested)
+        {
+            try
+            {
+                ILedgerFeedGrain feed = grains.GetGrain<ILedgerFeedGrain>(tenant);
+                await foreach (EventPage page in feed.Follow(Hub.DurableSequence + 1, stopping)) Hub.Publish(page.Events);
+            }
+            catch (Exception) when (stopping.IsCancellationRequested)
+            {
+                break;
+            }
+            catch (Exception fault)
+            {
+                Log.Broke(logger, tenant, fault);
+            }
+
+            await Task.Delay(RetryDelay, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        Hub.Complete();
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(3321, LogLevel.Debug, "The feed of tenant {Tenant} broke and is followed again")]
+        public static partial void Broke(ILogger logger, string tenant, Exception fault);
+    }
+}

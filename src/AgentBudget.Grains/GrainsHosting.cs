@@ -1,0 +1,81 @@
+using AgentBudget.Grains.Lanes;
+using AgentBudget.Grains.Placement;
+using AgentBudget.Grains.Tenants;
+using AgentBudget.Runtime;
+using AgentBudget.Storage;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Orleans.Configuration;
+
+namespace AgentBudget.Grains;
+
+/// <summary>Puts the grains into an Orleans silo.</summary>
+public static class GrainsHosting
+{
+    /// <summary>How often a silo looks for hints that arrived: what live watchers wait for at most.</summary>
+    private static readonly TimeSpan HintPollInterval = TimeSpan.FromMilliseconds(20);
+
+    /// <summary>A tenant or entity that nobody asked for as long leaves memory.</summary>
+    private static readonly TimeSpan IdleTime = TimeSpan.FromMinutes(10);
+
+    /// <summary>
+    /// Adds the tenants. An <see cref="ILedgerStore"/>, a <see cref="TimeProvider"/> and logging are the caller's to
+    /// register; clustering too. What callers use is <see cref="ITenantHost"/>.
+    /// </summary>
+    /// <param name="silo">The silo.</param>
+    /// <param name="activations">Bounds of tenants in memory.</param>
+    /// <param name="lanes">Bounds of commands that wait.</param>
+    public static ISiloBuilder AddTenants(
+        this ISiloBuilder silo, ActivationOptions activations, LaneOptions lanes)
+    {
+        ArgumentNullException.ThrowIfNull(silo);
+        silo.Services
+            .AddSingleton(lanes)
+            .AddSingleton(services => new ActivationServices(
+                services.GetRequiredService<ILedgerStore>(),
+                activations,
+                services.GetRequiredService<TimeProvider>(),
+                services.GetRequiredService<ILoggerFactory>()))
+            .AddSingleton<SiloTenants>()
+            .AddSingleton<ITenantHost>(services => services.GetRequiredService<SiloTenants>())
+            .AddHostedService<TenantScan>();
+        // Ledgers go by the clock that the silo is told; timers and timeouts of the runtime by the real one.
+        silo.Services.AddKeyedSingleton(KeyedService.AnyKey, TimeProvider.System);
+        silo.AddPlacementDirector<TenantPlacement, TenantPlacementDirector>();
+        silo.AddMemoryStreams(LedgerHint.StreamProvider, streams =>
+        {
+            streams.ConfigurePartitioning(1);
+            streams.ConfigurePullingAgent(options =>
+                options.Configure(pulling => pulling.GetQueueMsgsTimerPeriod = HintPollInterval));
+        });
+        silo.Configure<GrainCollectionOptions>(collection =>
+        {
+            collection.CollectionAge = IdleTime;
+            collection.ActivationTimeout = TimeSpan.FromSeconds(60);
+        });
+        silo.Configure<SiloMessagingOptions>(messaging =>
+        {
+            messaging.ResponseTimeout = TimeSpan.FromSeconds(10);
+            messaging.MaxRequestProcessingTime = TimeSpan.FromSeconds(60);
+        });
+        silo.Configure<ClusterMembershipOptions>(membership =>
+        {
+            membership.ProbeTimeout = TimeSpan.FromSeconds(1);
+            membership.MaxProbeTimeout = TimeSpan.FromSeconds(3);
+            membership.NumMissedProbesLimit = 3;
+        });
+        return silo;
+    }
+
+    /// <summary>The tenants, before the first call is served: those that have a ledger are known from here on.</summary>
+    public static async Task<IReadOnlyList<string>> FindTenantsAsync(
+        this IServiceProvider services, CancellationToken cancellationToken)
+    {
+        SiloTenants tenants = services.GetRequiredService<SiloTenants>();
+        await tenants.ListAsync(cancellationToken);
+        return tenants.Tenants;
+    }
+
+    /// <summary>Takes no more commands and ends all watches, before the silo stops.</summary>
+    public static void StopTenants(this IServiceProvider services) => services.GetRequiredService<SiloTenants>().Stop();
+}

@@ -1,0 +1,148 @@
+using AgentBudget.Grains.Placement;
+using AgentBudget.Protocol.V1;
+using AgentBudget.Runtime;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Orleans.Streams;
+
+namespace AgentBudget.Grains.Tenants;
+
+/// <summary>
+/// Hosts one tenant's activation: carries batches to it, runs its steps on the grain's own turn, tells that its ledger
+/// grew. It holds no state beside the activation, and no promise: should there be two of them for a moment, the epoch
+/// in every append lets one write.
+/// </summary>
+[TenantPlacement]
+internal sealed partial class TenantGrain(
+    ActivationServices services,
+    [FromKeyedServices(TimeProviderNames.Grains)] TimeProvider time,
+    ILogger<TenantGrain> logger)
+    : Grain, ITenantGrain, IActivationHost, IRemindable, IDisposable
+{
+    /// <summary>Hints are for those who wait for events; more often than this nobody needs to look.</summary>
+    private static readonly TimeSpan HintInterval = TimeSpan.FromMilliseconds(5);
+
+    /// <summary>The shortest period that reminders take; a deadline is handled at its own time, however late.</summary>
+    private static readonly TimeSpan ReminderPeriod = TimeSpan.FromMinutes(1);
+
+    private const string DeadlineReminder = "deadline";
+
+    private TenantActivation? _activation;
+    private Action? _step; // The activation's, which is always the same.
+    private IAsyncStream<LedgerHint>? _hints;
+    private long _durable;
+    private bool _isHinting;
+
+    private TenantActivation Activation => _activation!;
+
+    /// <inheritdoc/>
+    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        string tenant = this.GetPrimaryKeyString();
+        _hints = this.GetStreamProvider(LedgerHint.StreamProvider)
+            .GetStream<LedgerHint>(StreamId.Create(LedgerHint.StreamNamespace, tenant));
+        _activation = new TenantActivation(tenant, services, this);
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Lets what waits finish and takes a snapshot. Nothing acknowledged depends on it.</summary>
+    public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        await Activation.StopAsync().WaitAsync(cancellationToken);
+        await WakeForDeadlineAsync();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _activation?.Dispose();
+
+    /// <inheritdoc/>
+    public async Task<TurnReplies> Turn(TurnBatch batch)
+    {
+        CommandBatch commands = new(batch.Commands);
+        Activation.Submit(commands);
+        return new TurnReplies(await commands.Answered);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<EventPage> ReadRecent(long fromSequence) => new(
+        Activation.TryReadRecent(fromSequence, out ReadOnlyMemory<LedgerEvent> events)
+            ? new EventPage(events.ToArray())
+            : EventPage.Empty);
+
+    /// <inheritdoc/>
+    public ValueTask Wake()
+    {
+        Activation.Load();
+        return ValueTask.CompletedTask;
+    }
+
+    /// <summary>A sleeping tenant's deadline has come.</summary>
+    public async Task ReceiveReminder(string reminderName, TickStatus status)
+    {
+        Activation.Load();
+        if (await this.GetReminder(DeadlineReminder) is { } reminder) await this.UnregisterReminder(reminder);
+    }
+
+    void IActivationHost.RunSoon(IThreadPoolWorkItem step) => GrainContext.Scheduler.QueueAction(_step ??= step.Execute);
+
+    void IActivationHost.Published(long durableSequence)
+    {
+        _durable = durableSequence;
+        if (!_isHinting) _ = HintAsync();
+    }
+
+    void IActivationHost.Ended() => DeactivateOnIdle();
+
+    // Never awaited by a turn; what is published while one hint is under way is told by the next.
+    private async Task HintAsync()
+    {
+        _isHinting = true;
+        long told = 0;
+        while (told != _durable)
+        {
+            told = _durable;
+            try
+            {
+                await _hints!.OnNextAsync(new LedgerHint(told));
+            }
+            catch (Exception fault)
+            {
+                // Whoever waits for it looks by itself after a while.
+                Log.HintLost(logger, Activation.Tenant, fault);
+            }
+
+            await Task.Delay(HintInterval, time);
+        }
+
+        _isHinting = false;
+    }
+
+    private async Task WakeForDeadlineAsync()
+    {
+        if (Activation.NextDeadlineNanos == long.MaxValue) return;
+        long nanos = Activation.NextDeadlineNanos - services.NowNanos;
+        TimeSpan due = TimeSpan.FromTicks(Math.Max(0, nanos / TimeSpan.NanosecondsPerTick));
+        try
+        {
+            await this.RegisterOrUpdateReminder(
+                DeadlineReminder, due < ReminderDueMax ? due : ReminderDueMax, ReminderPeriod);
+        }
+        catch (Exception fault)
+        {
+            // The scan of the store at the next start finds the deadline.
+            Log.NotReminded(logger, Activation.Tenant, fault);
+        }
+    }
+
+    /// <summary>Reminders count their delay in 32 bits of milliseconds; one that comes too early asks again.</summary>
+    private static readonly TimeSpan ReminderDueMax = TimeSpan.FromDays(30);
+
+    private static partial class Log
+    {
+        [LoggerMessage(3311, LogLevel.Debug, "A hint of tenant {Tenant} was lost")]
+        public static partial void HintLost(ILogger logger, string tenant, Exception fault);
+
+        [LoggerMessage(3312, LogLevel.Warning, "Tenant {Tenant} sleeps without a reminder of its next deadline")]
+        public static partial void NotReminded(ILogger logger, string tenant, Exception fault);
+    }
+}
