@@ -1,4 +1,5 @@
 using AgentBudget.Protocol.V1;
+using Google.Protobuf;
 
 namespace AgentBudget.Audit;
 
@@ -8,10 +9,12 @@ internal sealed class AuditPrices
     private readonly Dictionary<string, List<AuditPrice>> _byName = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Int128> _units = new(StringComparer.Ordinal);
     private readonly HashSet<string> _tools = new(StringComparer.Ordinal);
+    private readonly byte[] _bytes;
 
     public AuditPrices(long version, Catalog catalog)
     {
         Version = version;
+        _bytes = BytesOf(catalog);
         foreach (Sku sku in catalog.Skus) _units[sku.Id] = AuditNumbers.OptionalNanosOf(sku.Cost) ?? 0;
         foreach (Tool tool in catalog.Tools.Where(tool => tool.CostPerCall is not null))
         {
@@ -42,6 +45,12 @@ internal sealed class AuditPrices
             .ThenByDescending(price => price.Tier != ServiceTier.Standard)
             .ThenByDescending(price => price.From)
             .FirstOrDefault();
+
+    /// <summary>Whether a catalog has these very prices. Its bytes tell a zero from what is absent.</summary>
+    public bool AreOf(Catalog catalog) => _bytes.AsSpan().SequenceEqual(BytesOf(catalog));
+
+    private static byte[] BytesOf(Catalog catalog) =>
+        new Catalog { Prices = { catalog.Prices }, Skus = { catalog.Skus }, Tools = { catalog.Tools } }.ToByteArray();
 
     public bool IsTool(string sku) => _tools.Contains(sku);
 

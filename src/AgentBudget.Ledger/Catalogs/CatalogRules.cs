@@ -196,7 +196,7 @@ public sealed partial class CatalogRules
                 ownerOfAlias[alias] = price.Model;
             }
 
-            if (price.Rates is null || price.Rates.Equals(NoRates)) Fault($"{path}.rates", "needs at least one rate");
+            if (price.Rates is null || SameMessage.Are(price.Rates, NoRates)) Fault($"{path}.rates", "needs at least one rate");
             else CheckRates($"{path}.rates", price.Rates);
             if (price.LongContext is not null)
             {
