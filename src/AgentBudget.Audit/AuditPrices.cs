@@ -57,8 +57,8 @@ internal sealed class AuditPrices
     /// <summary>Money for one of a SKU, or one call of a tool; null where the book has none.</summary>
     public Int128? UnitOf(string sku) => _units.TryGetValue(sku, out Int128 unit) ? unit : null;
 
-    /// <summary>What one of an item is charged: what is not in the book pays the dearest of it.</summary>
-    public Int128 ChargedUnitOf(string sku) => UnitOf(sku) ?? _units.Values.DefaultIfEmpty().Max();
+    /// <summary>What one of an item is charged: what is not in the book costs nothing, and is named.</summary>
+    public Int128 ChargedUnitOf(string sku) => UnitOf(sku) ?? 0;
 
     /// <summary>Calls of tools among items.</summary>
     public Int128 ToolCallsOf(IEnumerable<CountedItem>? items)
@@ -76,10 +76,11 @@ internal sealed class AuditPrices
 /// <summary>Prices of one model from a time on.</summary>
 internal sealed class AuditPrice(Price price)
 {
-    private const int BucketsCount = 9;
-    private const int Output = 1;
-    private const int Reasoning = 5;
+    private const int BucketsCount = 12;
     private const long Million = 1_000_000; // Rates are per million tokens; multipliers are in millionths.
+
+    // What a bucket without a rate of its own is billed as: reasoning and images as output, cached audio as cached.
+    private static readonly Dictionary<int, int> Others = new() { [5] = 1, [9] = 2, [10] = 3, [11] = 1 };
 
     private readonly Int128?[] _ordinary = RatesOf(price.Rates);
     private readonly Int128?[] _ofLongContext = RatesOf(price.LongContext?.Rates);
@@ -129,12 +130,11 @@ internal sealed class AuditPrice(Price price)
     }
 
     // A long context re-prices the whole request; a tier's multiplier makes each rate, rounded to a whole one.
-    // Reasoning that has no rate is output.
     private Int128? RateOf(int bucket, AuditTokens tokens, ServiceTier tier)
     {
         bool isLong = price.LongContext is not null && tokens.Prompt > price.LongContext.AboveTokens;
         Int128? rate = isLong ? _ofLongContext[bucket] ?? _ordinary[bucket] : _ordinary[bucket];
-        if (rate is null && bucket == Reasoning) return RateOf(Output, tokens, tier);
+        if (rate is null && Others.TryGetValue(bucket, out int other)) return RateOf(other, tokens, tier);
         return MultiplierOf(tier) is { } multiplier && rate is not null ? HalfToEven(rate.Value * multiplier) : rate;
     }
 
@@ -167,5 +167,8 @@ internal sealed class AuditPrice(Price price)
         rates.HasInputAudio ? rates.InputAudio : null,
         rates.HasOutputAudio ? rates.OutputAudio : null,
         rates.HasInputImage ? rates.InputImage : null,
+        rates.HasCacheReadAudio ? rates.CacheReadAudio : null,
+        rates.HasCacheWriteAudio ? rates.CacheWriteAudio : null,
+        rates.HasOutputImage ? rates.OutputImage : null,
     ];
 }

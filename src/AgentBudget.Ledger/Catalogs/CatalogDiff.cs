@@ -60,5 +60,6 @@ internal static class CatalogDiff
         TimeZone = catalog.TimeZone,
         Budget = catalog.Budget,
         FurtherBudgets = { catalog.FurtherBudgets },
+        RefuseUnpricedItems = catalog.RefuseUnpricedItems,
     };
 }
