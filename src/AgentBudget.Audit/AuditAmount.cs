@@ -29,7 +29,8 @@ internal readonly record struct AuditAmount(Int128 Nanos, Int128 Tokens)
 internal readonly record struct AuditLimit(Int128? Nanos, Int128? Tokens)
 {
     /// <summary>
-    /// Whether an amount may be held on an exposure, in place of one that is in it; what does not grow is not asked.
+    /// Whether an amount may be held on an exposure, in place of one that is in it. What does not grow is not asked, and
+    /// neither is what is nothing: a call that costs nothing fits a limit that is passed.
     /// </summary>
     public bool Admits(AuditAmount exposure, AuditAmount amount, AuditAmount? before) =>
         Admits(Nanos, exposure.Nanos, amount.Nanos, before?.Nanos)
@@ -40,7 +41,7 @@ internal readonly record struct AuditLimit(Int128? Nanos, Int128? Tokens)
         new(AuditNumbers.Min(left.Nanos, right.Nanos), AuditNumbers.Min(left.Tokens, right.Tokens));
 
     private static bool Admits(Int128? cap, Int128 exposure, Int128 amount, Int128? before) =>
-        cap is null || amount <= before || exposure - (before ?? 0) + amount <= cap;
+        cap is null || amount <= (before ?? 0) || exposure - (before ?? 0) + amount <= cap;
 
     public override string ToString() =>
         $"{Nanos?.ToString() ?? "unlimited"} nanos and {Tokens?.ToString() ?? "unlimited"} tokens";

@@ -1,4 +1,5 @@
 using AgentBudget.Protocol.V1;
+using Google.Protobuf;
 
 namespace AgentBudget.Audit;
 
@@ -8,10 +9,12 @@ internal sealed class AuditPrices
     private readonly Dictionary<string, List<AuditPrice>> _byName = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Int128> _units = new(StringComparer.Ordinal);
     private readonly HashSet<string> _tools = new(StringComparer.Ordinal);
+    private readonly byte[] _bytes;
 
     public AuditPrices(long version, Catalog catalog)
     {
         Version = version;
+        _bytes = BytesOf(catalog);
         foreach (Sku sku in catalog.Skus) _units[sku.Id] = AuditNumbers.OptionalNanosOf(sku.Cost) ?? 0;
         foreach (Tool tool in catalog.Tools.Where(tool => tool.CostPerCall is not null))
         {
@@ -43,13 +46,19 @@ internal sealed class AuditPrices
             .ThenByDescending(price => price.From)
             .FirstOrDefault();
 
+    /// <summary>Whether a catalog has these very prices. Its bytes tell a zero from what is absent.</summary>
+    public bool AreOf(Catalog catalog) => _bytes.AsSpan().SequenceEqual(BytesOf(catalog));
+
+    private static byte[] BytesOf(Catalog catalog) =>
+        new Catalog { Prices = { catalog.Prices }, Skus = { catalog.Skus }, Tools = { catalog.Tools } }.ToByteArray();
+
     public bool IsTool(string sku) => _tools.Contains(sku);
 
     /// <summary>Money for one of a SKU, or one call of a tool; null where the book has none.</summary>
     public Int128? UnitOf(string sku) => _units.TryGetValue(sku, out Int128 unit) ? unit : null;
 
-    /// <summary>What one of an item is charged: what is not in the book pays the dearest of it.</summary>
-    public Int128 ChargedUnitOf(string sku) => UnitOf(sku) ?? _units.Values.DefaultIfEmpty().Max();
+    /// <summary>What one of an item is charged: what is not in the book costs nothing, and is named.</summary>
+    public Int128 ChargedUnitOf(string sku) => UnitOf(sku) ?? 0;
 
     /// <summary>Calls of tools among items.</summary>
     public Int128 ToolCallsOf(IEnumerable<CountedItem>? items)
@@ -67,10 +76,11 @@ internal sealed class AuditPrices
 /// <summary>Prices of one model from a time on.</summary>
 internal sealed class AuditPrice(Price price)
 {
-    private const int BucketsCount = 9;
-    private const int Output = 1;
-    private const int Reasoning = 5;
+    private const int BucketsCount = 12;
     private const long Million = 1_000_000; // Rates are per million tokens; multipliers are in millionths.
+
+    // What a bucket without a rate of its own is billed as: reasoning and images as output, cached audio as cached.
+    private static readonly Dictionary<int, int> Others = new() { [5] = 1, [9] = 2, [10] = 3, [11] = 1 };
 
     private readonly Int128?[] _ordinary = RatesOf(price.Rates);
     private readonly Int128?[] _ofLongContext = RatesOf(price.LongContext?.Rates);
@@ -120,12 +130,11 @@ internal sealed class AuditPrice(Price price)
     }
 
     // A long context re-prices the whole request; a tier's multiplier makes each rate, rounded to a whole one.
-    // Reasoning that has no rate is output.
     private Int128? RateOf(int bucket, AuditTokens tokens, ServiceTier tier)
     {
         bool isLong = price.LongContext is not null && tokens.Prompt > price.LongContext.AboveTokens;
         Int128? rate = isLong ? _ofLongContext[bucket] ?? _ordinary[bucket] : _ordinary[bucket];
-        if (rate is null && bucket == Reasoning) return RateOf(Output, tokens, tier);
+        if (rate is null && Others.TryGetValue(bucket, out int other)) return RateOf(other, tokens, tier);
         return MultiplierOf(tier) is { } multiplier && rate is not null ? HalfToEven(rate.Value * multiplier) : rate;
     }
 
@@ -158,5 +167,8 @@ internal sealed class AuditPrice(Price price)
         rates.HasInputAudio ? rates.InputAudio : null,
         rates.HasOutputAudio ? rates.OutputAudio : null,
         rates.HasInputImage ? rates.InputImage : null,
+        rates.HasCacheReadAudio ? rates.CacheReadAudio : null,
+        rates.HasCacheWriteAudio ? rates.CacheWriteAudio : null,
+        rates.HasOutputImage ? rates.OutputImage : null,
     ];
 }

@@ -165,6 +165,14 @@ public sealed record AuditRule(string Id, string Fact)
     public static readonly AuditRule SettleCost = new(
         "settle.cost", "A charge is its usage at the hold's frozen prices, each bucket rounded half to even.");
 
+    /// <summary>What was billed.</summary>
+    public static readonly AuditRule SettleBilled = new(
+        "settle.billed", "A charge of what was billed, and only such a one, states its own price beside it.");
+
+    /// <summary>What has no price.</summary>
+    public static readonly AuditRule SettleUnpriced = new(
+        "settle.unpriced", "An item that has no price is charged nothing and named, and only such a one is named.");
+
     /// <summary>Price of a cost that is not tokens.</summary>
     public static readonly AuditRule RecordedCost = new(
         "cost.price", "A recorded cost is its quantity at the price in force, rounded half to even.");
@@ -206,7 +214,8 @@ public sealed record AuditRule(string Id, string Fact)
         SessionTime,
         Delegation, Cascade, Suspended, Breaker, SessionOver, SessionTotals, SessionReleased, Tags, HoldScope, HoldCost,
         HoldTime, Downgrade, GrantCeiling, GrantCap, Left, Refusal, ReservationKnown, ReservationTerminal,
-        ReservationSum, Expiry, SettleCost, SettlePrice, SettleOverrun, SettleLate, RecordedCost, Tiers, Credential,
+        ReservationSum, Expiry, SettleCost, SettlePrice, SettleOverrun, SettleLate, SettleBilled,
+        SettleUnpriced, RecordedCost, Tiers, Credential,
         CredentialUse, AgentStanding,
     ];
 }

@@ -21,8 +21,8 @@ internal sealed class AuditTokens
         }
     }
 
-    /// <summary>Tokens of the prompt: all but output, reasoning and audio output.</summary>
-    public Int128 Prompt => Total - _buckets[1] - _buckets[5] - _buckets[7];
+    /// <summary>Tokens of the prompt: all but output, reasoning, and audio and image output.</summary>
+    public Int128 Prompt => Total - _buckets[1] - _buckets[5] - _buckets[7] - _buckets[11];
 
     public bool AreCounts => Array.TrueForAll(_buckets, static bucket => bucket >= 0);
 
@@ -32,7 +32,8 @@ internal sealed class AuditTokens
         return new AuditTokens(
             estimate.InputTokens, estimate.MaxOutputTokens, estimate.CacheReadTokens, estimate.CacheWrite5MTokens,
             estimate.CacheWrite1HTokens, estimate.ReasoningTokens, estimate.InputAudioTokens,
-            estimate.OutputAudioTokens, estimate.InputImageTokens);
+            estimate.OutputAudioTokens, estimate.InputImageTokens, estimate.CacheReadAudioTokens,
+            estimate.CacheWriteAudioTokens, estimate.OutputImageTokens);
     }
 
     public static AuditTokens Of(TokenUsage? usage)
@@ -41,6 +42,7 @@ internal sealed class AuditTokens
         return new AuditTokens(
             usage.InputTokens, usage.OutputTokens, usage.CacheReadTokens, usage.CacheWrite5MTokens,
             usage.CacheWrite1HTokens, usage.ReasoningTokens, usage.InputAudioTokens, usage.OutputAudioTokens,
-            usage.InputImageTokens);
+            usage.InputImageTokens, usage.CacheReadAudioTokens, usage.CacheWriteAudioTokens,
+            usage.OutputImageTokens);
     }
 }

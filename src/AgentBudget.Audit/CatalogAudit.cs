@@ -71,9 +71,7 @@ internal static class CatalogAudit
 
     private static void CheckPrices(AuditState state, CatalogApplied applied, Catalog catalog)
     {
-        bool arePricesKept = catalog.Prices.Equals(state.Catalog.Prices)
-            && catalog.Skus.Equals(state.Catalog.Skus) && catalog.Tools.Equals(state.Catalog.Tools);
-        long expected = arePricesKept ? state.Prices.Version : state.Prices.Version + 1;
+        long expected = state.Prices.AreOf(catalog) ? state.Prices.Version : state.Prices.Version + 1;
         if (applied.PriceVersion != expected)
             state.Find(
                 AuditRule.CatalogPrices, $"its price version is {applied.PriceVersion} and should be {expected}");

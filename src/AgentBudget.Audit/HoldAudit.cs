@@ -206,7 +206,13 @@ internal static class HoldAudit
     private static Int128? CostOf(AuditState state, AuditPrice? price, AuditTokens tokens, ReservationHeld held)
     {
         Int128? cost = tokens.AreCounts && tokens.Total > 0 ? price?.CostOfHold(tokens, held.ServiceTier) : 0;
-        foreach (CountedItem item in held.Estimate?.Items ?? []) cost += state.Prices.UnitOf(item.Sku) * item.Count;
+        foreach (CountedItem item in held.Estimate?.Items ?? [])
+        {
+            Int128? unit = state.Prices.UnitOf(item.Sku);
+            if (unit is null && !state.Catalog.RefuseUnpricedItems) unit = 0;
+            cost += unit * item.Count;
+        }
+
         return cost;
     }
 

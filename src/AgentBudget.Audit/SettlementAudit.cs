@@ -94,26 +94,96 @@ internal static class SettlementAudit
     private static void CheckCommit(AuditState state, AuditHold hold, ReservationSettled settled, AuditAmount charge)
     {
         if (hold.IsHeld && hold.ExpireNanos <= state.Now) FindOverdue(state, hold);
-        AuditTokens tokens = AuditTokens.Of(settled.Usage);
-        if (!IsPriceNamed(state, hold, settled, out AuditPrice? price)) return;
-        if (!tokens.AreCounts || CostOf(hold, price, tokens) is not { } cost)
+        if (settled.PriceVersion != hold.Prices.Version)
         {
-            state.Find(AuditRule.SettleCost, $"{price?.Model} has no price for its usage");
+            state.Find(
+                AuditRule.SettlePrice,
+                $"the hold has price version {hold.Prices.Version}, and it is charged by {settled.PriceVersion}");
             return;
         }
 
+        if (UsageCostOf(state, hold, settled) is not { } cost) return;
         foreach (CountedItem item in settled.Usage?.Items ?? [])
             cost += hold.Prices.ChargedUnitOf(item.Sku) * item.Count;
-        CheckItems(state, hold, settled);
-        var should = new AuditAmount(cost, tokens.Total);
+        CheckUnpriced(state, hold, settled);
+        bool isBilled = settled.UsageSource == UsageSource.Billed;
+        if (isBilled != settled.HasOwnCostNanos || (isBilled && settled.OwnCostNanos != cost))
+        {
+            state.Find(
+                AuditRule.SettleBilled,
+                $"it is {settled.UsageSource}, its own price is {cost}, and it says {settled.OwnCostNanos}");
+            return;
+        }
+
+        if (isBilled ? settled.ItemCosts is not null || charge.Nanos < 0 : !AreItemsTold(hold, settled))
+            state.Find(AuditRule.SettleCost, $"its items do not cost what it says: {settled.ItemCosts}");
+        var should = new AuditAmount(isBilled ? charge.Nanos : cost, AuditTokens.Of(settled.Usage).Total);
         if (should != charge) state.Find(AuditRule.SettleCost, $"its usage is {should}, and it charges {charge}");
     }
 
-    private static Int128? CostOf(AuditHold hold, AuditPrice? price, AuditTokens tokens) =>
-        tokens.Total > 0 ? price?.CostOfCharge(tokens, hold.ServiceTier) : 0;
+    // What the tokens cost: of one sampling, or of several, each by itself, which sum to the usage.
+    private static Int128? UsageCostOf(AuditState state, AuditHold hold, ReservationSettled settled)
+    {
+        var whole = new SettledPart { Model = settled.Model, PricedAs = settled.PricedAs, Usage = settled.Usage };
+        if (settled.Parts.Count == 0) return PartCostOf(state, hold, settled, whole);
+        if (settled.Parts.Count == 1 || settled.Model != settled.Parts[0].Model)
+            state.Find(AuditRule.SettleCost, "its samplings are several, and the first names its model");
+        Int128 sum = 0;
+        var buckets = new Int128[AuditTokens.Of(settled.Usage).Buckets.Count];
+        foreach (SettledPart part in settled.Parts)
+        {
+            if (PartCostOf(state, hold, settled, part) is not { } cost) return null;
+            if (cost != part.CostNanos)
+                state.Find(AuditRule.SettleCost, $"a sampling of {part.Model} costs {cost}: it says {part.CostNanos}");
+            sum += cost;
+            for (int i = 0; i < buckets.Length; i++) buckets[i] += AuditTokens.Of(part.Usage).Buckets[i];
+        }
+
+        if (buckets.SequenceEqual(AuditTokens.Of(settled.Usage).Buckets.Select(bucket => (Int128)bucket))) return sum;
+        state.Find(AuditRule.SettleCost, "its samplings do not sum to its usage");
+        return null;
+    }
+
+    private static Int128? PartCostOf(AuditState state, AuditHold hold, ReservationSettled settled, SettledPart part)
+    {
+        AuditTokens tokens = AuditTokens.Of(part.Usage);
+        ServiceTier tier = settled.ServiceTier == ServiceTier.Unspecified ? hold.ServiceTier : settled.ServiceTier;
+        string region = settled.Region.Length > 0 ? settled.Region : hold.Region;
+        AuditPrice? ran = hold.Prices.Find(part.Model, region, tier, hold.AtNanos);
+        bool isUnknown = ran is null && part.Model != hold.Model;
+        AuditPrice? price = ran
+            ?? hold.Prices.Find(hold.Model, region, tier, hold.AtNanos)
+            ?? hold.Prices.Find(hold.Model, hold.Region, hold.ServiceTier, hold.AtNanos);
+        string pricedAs = isUnknown ? hold.Model : "";
+        bool isNamed = isUnknown || (price?.Model ?? "") == part.Model;
+        bool isKnown = price is not null || hold.Model.Length == 0;
+        if (!isKnown || part.PricedAs != pricedAs || !isNamed)
+        {
+            state.Find(
+                AuditRule.SettlePrice,
+                $"'{part.Model}' pays the price of '{pricedAs}', and it says '{part.PricedAs}'");
+            return null;
+        }
+
+        Int128? cost = !tokens.AreCounts ? null : tokens.Total > 0 ? price?.CostOfCharge(tokens, tier) : 0;
+        if (cost is null) state.Find(AuditRule.SettleCost, $"{price?.Model} has no price for its usage");
+        return cost;
+    }
+
+    private static void CheckUnpriced(AuditState state, AuditHold hold, ReservationSettled settled)
+    {
+        IEnumerable<string> unpriced = (settled.Usage?.Items ?? [])
+            .Select(item => item.Sku)
+            .Where(sku => hold.Prices.UnitOf(sku) is null);
+        if (!unpriced.SequenceEqual(settled.UnpricedItems))
+        {
+            state.Find(
+                AuditRule.SettleUnpriced, $"its items without a price are not those it names: {settled.UnpricedItems}");
+        }
+    }
 
     // What it says that the items cost is what they cost.
-    private static void CheckItems(AuditState state, AuditHold hold, ReservationSettled settled)
+    private static bool AreItemsTold(AuditHold hold, ReservationSettled settled)
     {
         IEnumerable<ItemCost> should = (settled.Usage?.Items ?? []).Select(item => new ItemCost
         {
@@ -122,37 +192,7 @@ internal static class SettlementAudit
             CostNanos = (long)(hold.Prices.ChargedUnitOf(item.Sku) * item.Count),
             Tool = hold.Prices.IsTool(item.Sku),
         });
-        if (!should.SequenceEqual(settled.ItemCosts?.Items ?? []))
-            state.Find(AuditRule.SettleCost, $"its items do not cost what it says: {settled.ItemCosts}");
-    }
-
-    // The hold's own book at the hold's own time. A model that is unknown there pays the held model's price, and it
-    // is said. Items that were held without a model have none.
-    private static bool IsPriceNamed(
-        AuditState state, AuditHold hold, ReservationSettled settled, out AuditPrice? price)
-    {
-        AuditPrice? ran = Find(settled.Model);
-        bool isUnknown = ran is null && settled.Model != hold.Model;
-        price = ran ?? Find(hold.Model);
-        string pricedAs = isUnknown ? hold.Model : "";
-        if (settled.PriceVersion != hold.Prices.Version)
-        {
-            state.Find(
-                AuditRule.SettlePrice,
-                $"the hold has price version {hold.Prices.Version}, and it is charged by {settled.PriceVersion}");
-            return false;
-        }
-
-        bool isNamed = isUnknown || (price?.Model ?? "") == settled.Model;
-        bool isKnown = price is not null || hold.Model.Length == 0;
-        if (isKnown && settled.PricedAs == pricedAs && isNamed) return true;
-        state.Find(
-            AuditRule.SettlePrice,
-            $"'{settled.Model}' pays the price of '{pricedAs}', and it says '{settled.PricedAs}'");
-        return false;
-
-        AuditPrice? Find(string model) =>
-            hold.Prices.Find(model, hold.Region, hold.ServiceTier, hold.AtNanos);
+        return should.SequenceEqual(settled.ItemCosts?.Items ?? []);
     }
 
     // What the charge leaves of the hold, and what it is above it.

@@ -22,8 +22,10 @@ public sealed record ReserveCommand(long Session, ReserveTokensRequest Request)
 /// <summary>Settles a hold. Answers a ReservationSettled event.</summary>
 /// <param name="Session">The session's number.</param>
 /// <param name="Reservation">The reservation's number.</param>
-/// <param name="Request">The request.</param>
-public sealed record CommitCommand(long Session, long Reservation, CommitTokensRequest Request)
+/// <param name="Request">The request, with the usage that a provider's report came to.</param>
+/// <param name="Reading">How that report was read; null without one.</param>
+public sealed record CommitCommand(
+    long Session, long Reservation, CommitTokensRequest Request, UsageReading? Reading = null)
     : SpendCommand(Session);
 
 /// <summary>Gives a hold back. Answers a ReservationReleased event.</summary>

@@ -13,7 +13,8 @@ internal sealed class Chargeback
     private const string Sums = """
         sum(cost), sum(overrun), sum(calls), sum(refused), count(DISTINCT session),
         sum(input), sum(output), sum(cache_read), sum(cache_write_5m), sum(cache_write_1h),
-        sum(reasoning), sum(input_audio), sum(output_audio), sum(input_image), sum(quantity)
+        sum(reasoning), sum(input_audio), sum(output_audio), sum(input_image), sum(quantity),
+        sum(cache_read_audio), sum(cache_write_audio), sum(output_image)
         """;
 
     private const string From = "FROM spend WHERE tenant = $tenant AND quarter >= $start AND quarter < $end";
@@ -134,9 +135,12 @@ internal sealed class Chargeback
                 InputAudioTokens = reader.Number(11),
                 OutputAudioTokens = reader.Number(12),
                 InputImageTokens = reader.Number(13),
+                CacheReadAudioTokens = reader.Number(15),
+                CacheWriteAudioTokens = reader.Number(16),
+                OutputImageTokens = reader.Number(17),
             },
         };
-        for (int i = 0; i < groupings.Length; i++) row.Keys.Add(groupings[i], reader.GetString(15 + i));
+        for (int i = 0; i < groupings.Length; i++) row.Keys.Add(groupings[i], reader.GetString(18 + i));
         return row;
     }
 

@@ -11,7 +11,7 @@ namespace AgentBudget.Reporting;
 internal sealed class ReportStore : IDisposable
 {
     // Raise it with every change of the tables or of what is counted; a file of another format is made anew.
-    private const long Format = 3;
+    private const long Format = 4;
 
     private const string Settings = """
         PRAGMA locking_mode = EXCLUSIVE;
@@ -32,7 +32,8 @@ internal sealed class ReportStore : IDisposable
           input INTEGER NOT NULL, output INTEGER NOT NULL, cache_read INTEGER NOT NULL,
           cache_write_5m INTEGER NOT NULL, cache_write_1h INTEGER NOT NULL, reasoning INTEGER NOT NULL,
           input_audio INTEGER NOT NULL, output_audio INTEGER NOT NULL, input_image INTEGER NOT NULL,
-          quantity INTEGER NOT NULL,
+          quantity INTEGER NOT NULL, cache_read_audio INTEGER NOT NULL, cache_write_audio INTEGER NOT NULL,
+          output_image INTEGER NOT NULL,
           PRIMARY KEY (tenant, quarter, session, model, tool, sku, agent, use_case, business_unit)
         ) STRICT, WITHOUT ROWID;
         """;
@@ -40,14 +41,18 @@ internal sealed class ReportStore : IDisposable
     private const string AddSpend = """
         INSERT INTO spend VALUES ($tenant, $quarter, $session, $model, $tool, $sku, $agent, $use_case, $business_unit,
           $cost, $overrun, $calls, $refused, $input, $output, $cache_read, $cache_write_5m, $cache_write_1h,
-          $reasoning, $input_audio, $output_audio, $input_image, $quantity)
+          $reasoning, $input_audio, $output_audio, $input_image, $quantity, $cache_read_audio, $cache_write_audio,
+          $output_image)
         ON CONFLICT DO UPDATE SET cost = cost + excluded.cost, overrun = overrun + excluded.overrun,
           calls = calls + excluded.calls, refused = refused + excluded.refused,
           input = input + excluded.input, output = output + excluded.output,
           cache_read = cache_read + excluded.cache_read, cache_write_5m = cache_write_5m + excluded.cache_write_5m,
           cache_write_1h = cache_write_1h + excluded.cache_write_1h, reasoning = reasoning + excluded.reasoning,
           input_audio = input_audio + excluded.input_audio, output_audio = output_audio + excluded.output_audio,
-          input_image = input_image + excluded.input_image, quantity = quantity + excluded.quantity
+          input_image = input_image + excluded.input_image, quantity = quantity + excluded.quantity,
+          cache_read_audio = cache_read_audio + excluded.cache_read_audio,
+          cache_write_audio = cache_write_audio + excluded.cache_write_audio,
+          output_image = output_image + excluded.output_image
         """;
 
     private const string SetTenant = """
@@ -67,6 +72,7 @@ internal sealed class ReportStore : IDisposable
         "$business_unit",
         "$cost", "$overrun", "$calls", "$refused", "$input", "$output", "$cache_read", "$cache_write_5m",
         "$cache_write_1h", "$reasoning", "$input_audio", "$output_audio", "$input_image", "$quantity",
+        "$cache_read_audio", "$cache_write_audio", "$output_image",
     ];
 
     private readonly SqliteConnection _connection;
@@ -189,7 +195,7 @@ internal sealed class ReportStore : IDisposable
             sums.CostNanos, sums.OverrunNanos, sums.Calls, sums.Refused, sums.InputTokens, sums.OutputTokens,
             sums.CacheReadTokens, sums.CacheWrite5mTokens, sums.CacheWrite1hTokens, sums.ReasoningTokens,
             sums.InputAudioTokens, sums.OutputAudioTokens, sums.InputImageTokens,
-            sums.QuantityMillionths,
+            sums.QuantityMillionths, sums.CacheReadAudioTokens, sums.CacheWriteAudioTokens, sums.OutputImageTokens,
         ];
         for (int i = 0; i < values.Length; i++) parameters[9 + i].Value = values[i];
         command.ExecuteNonQuery();

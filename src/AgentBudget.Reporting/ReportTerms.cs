@@ -11,19 +11,14 @@ internal static class ReportTerms
     // SQLITE_ERROR with this text is how sum() says that it left 64 bits.
     private const string OverflowMessage = "integer overflow";
 
-    /// <summary>A period in quarters of an hour, widened to whole hours: the first and the first after it.</summary>
+    /// <summary>A period in quarters of an hour, widened to whole ones: the first and the first after it.</summary>
     public static (long Start, long End) QuartersOf(ReportPeriod? period)
     {
-        const long HourSeconds = SpendKey.QuarterSeconds * SpendKey.QuartersPerHour;
-        long startHour = period?.StartTime is { } start ? FloorDivide(start.Seconds, HourSeconds) : 0;
-        long endHour = long.MaxValue / SpendKey.QuartersPerHour;
-        if (period?.EndTime is { } end)
-        {
-            endHour = FloorDivide(end.Seconds, HourSeconds);
-            if (end.Seconds % HourSeconds != 0 || end.Nanos != 0) endHour++;
-        }
-
-        return (startHour * SpendKey.QuartersPerHour, endHour * SpendKey.QuartersPerHour);
+        long first = period?.StartTime is { } start ? FloorDivide(start.Seconds, SpendKey.QuarterSeconds) : 0;
+        if (period?.EndTime is not { } end) return (first, long.MaxValue);
+        long last = FloorDivide(end.Seconds, SpendKey.QuarterSeconds);
+        bool isWhole = end.Seconds % SpendKey.QuarterSeconds == 0 && end.Nanos == 0;
+        return (first, isWhole ? last : last + 1);
     }
 
     public static Money ToMoney(long nanos, string currency) => new()

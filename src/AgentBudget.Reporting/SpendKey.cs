@@ -13,12 +13,9 @@ internal readonly record struct SpendKey(
 {
     /// <summary>
     /// Seconds of one bucket. A quarter of an hour, because every time zone's offset is a multiple of it: local days
-    /// and months are exact everywhere, while hours are the finest that a report shows.
+    /// and months are exact everywhere, and so is a report from one local midnight to another.
     /// </summary>
     public const int QuarterSeconds = 900;
-
-    /// <summary>Buckets of one hour.</summary>
-    public const int QuartersPerHour = 4;
 
     /// <summary>Compares by all fields.</summary>
     public static IEqualityComparer<SpendKey> Comparer { get; } = new KeyComparer();

@@ -18,6 +18,9 @@ internal struct SpendSums
     public long InputAudioTokens;
     public long OutputAudioTokens;
     public long InputImageTokens;
+    public long CacheReadAudioTokens;
+    public long CacheWriteAudioTokens;
+    public long OutputImageTokens;
 
     /// <summary>Of a SKU, in millionths of its unit.</summary>
     public long QuantityMillionths;
@@ -51,6 +54,9 @@ internal struct SpendSums
             InputAudioTokens += usage.InputAudioTokens;
             OutputAudioTokens += usage.OutputAudioTokens;
             InputImageTokens += usage.InputImageTokens;
+            CacheReadAudioTokens += usage.CacheReadAudioTokens;
+            CacheWriteAudioTokens += usage.CacheWriteAudioTokens;
+            OutputImageTokens += usage.OutputImageTokens;
         }
     }
 }

@@ -98,6 +98,27 @@ internal static partial class Faults
             Last(e => e.ReservationSettled.PricedAs = "")),
         ["a charge of a known model by another's price"] = new(
             AuditRule.SettlePrice, OneCharge, Last(e => e.ReservationSettled.PricedAs = Sonnet)),
+        ["a sampling that costs a nano less"] = new(
+            AuditRule.SettleCost, TwoSamplings, Last(e => e.ReservationSettled.Parts[1].CostNanos--)),
+        ["samplings that are not the usage"] = new(
+            AuditRule.SettleCost, TwoSamplings, Last(e => e.ReservationSettled.Usage.InputTokens++)),
+        ["a sampling of an unknown model that does not say how"] = new(
+            AuditRule.SettlePrice, TwoSamplings, Last(e => e.ReservationSettled.Parts[1].Model = "opus")),
+        ["a charge by the list that did not serve"] = new(
+            AuditRule.SettleCost,
+            ledger => ChargeOf(ledger, request => request.ServiceTier = ServiceTier.Batch),
+            Last(e => e.ReservationSettled.ServiceTier = ServiceTier.Unspecified),
+            catalog => catalog.Prices[1].BatchMultiplierPpm = 500_000),
+        ["a billed charge that does not tell its own price"] = new(
+            AuditRule.SettleBilled, Billed, Last(e => e.ReservationSettled.ClearOwnCostNanos())),
+        ["a billed charge with another price of its own"] = new(
+            AuditRule.SettleBilled, Billed, Last(e => e.ReservationSettled.OwnCostNanos++)),
+        ["a billed charge that says a provider counted it"] = new(
+            AuditRule.SettleBilled, Billed, Last(e => e.ReservationSettled.UsageSource = UsageSource.Provider)),
+        ["an item without a price that is not named"] = new(
+            AuditRule.SettleUnpriced, Unpriced, Last(e => e.ReservationSettled.UnpricedItems.Clear())),
+        ["an item without a price that is charged as another"] = new(
+            AuditRule.SettleCost, Unpriced, Last(e => e.ReservationSettled.CostNanos += 10_000_000)),
         ["an overrun that is not told"] = new(
             AuditRule.SettleOverrun, OneOverrun, Last(e => e.ReservationSettled.OverrunNanos = 0)),
         ["an overrun that is none"] = new(
@@ -130,4 +151,19 @@ internal static partial class Faults
             Last(e => e.ReservationSettled.TiersCrossed.Add(
                 new TierCrossing { Grain = "useCases/none", AtPercent = 50 }))),
     };
+
+    private static void TwoSamplings(AuditedLedger ledger) => ChargeOf(ledger, request => request.Parts.Add(
+        new UsagePart { Model = Sonnet, Usage = new TokenUsage { InputTokens = 10, OutputTokens = 20 } }));
+
+    private static void Billed(AuditedLedger ledger) =>
+        ChargeOf(ledger, request => request.BilledCost = AuditedLedger.Dollars(0.001m));
+
+    private static void Unpriced(AuditedLedger ledger) => ChargeOf(
+        ledger, request => request.Usage.Items.Add(new CountedItem { Sku = "gpu.hour", Count = 1 }));
+
+    private static void ChargeOf(AuditedLedger ledger, Action<CommitTokensRequest> change)
+    {
+        long session = ledger.Open();
+        ledger.Commit(session, ledger.Hold(session), change: change);
+    }
 }

@@ -265,7 +265,23 @@ internal sealed class RandomLedger(int seed)
         if (_random.Next(4) == 0) request.Final = false;
         AddItems(request.Usage.Items);
         if (_random.Next(9) == 0) request.Usage = new TokenUsage { Items = { request.Usage.Items } };
-        Send(new CommitCommand(session, number, request));
+        while (_random.Next(4) == 0)
+        {
+            var sampled = new TokenUsage { InputTokens = _random.Next(0, 9000), CacheReadAudioTokens = 3 };
+            request.Parts.Add(new UsagePart { Model = _random.Next(2) == 0 ? Any(Models) : "", Usage = sampled });
+        }
+
+        if (_random.Next(6) == 0) request.BilledCost = Dollars(_random.Next(0, 90) / 1000m);
+        if (_random.Next(3) == 0) request.ServiceTier = (ServiceTier)_random.Next(0, 5);
+        if (_random.Next(6) == 0) request.Region = Any(["eu", "nowhere"]);
+        var reading = _random.Next(3) > 0 ? null : new UsageReading
+        {
+            Unread = { "odd" },
+            Cost = _random.Next(3) == 0 ? Dollars(0.01m) : null,
+            ServiceTier = (ServiceTier)_random.Next(0, 5),
+            Region = Any(["", "eu"]),
+        };
+        Send(new CommitCommand(session, number, request, reading));
     }
 
     private void Record()

@@ -81,7 +81,23 @@ public sealed class CostTests
         ReservationRefused refused = Record(ledger, session, "gpu.hour", 1).Event!.ReservationRefused;
 
         Assert.Equal((Reason.UnknownPrice, "gpu.hour", "gpu.hour"), (refused.Reason, refused.Subject, refused.Sku));
-        Assert.Equal(Reason.UnknownPrice, ledger.RefusalOf(session, request => Add(request.Estimate, "gpu.hour", 1)));
+    }
+
+    [Fact]
+    public void A_hold_counts_an_item_without_a_price_at_nothing_unless_the_catalog_refuses_it()
+    {
+        LedgerFixture ledger = Make();
+        long session = ledger.Open();
+
+        ReservationHeld held =
+            ledger.Reserve(session, request => Add(request.Estimate, "gpu.hour", 1)).Event!.ReservationHeld;
+        Assert.Equal(6_000_000, held.CostNanos);
+
+        Answer applied = ledger.Change(catalog => catalog.RefuseUnpricedItems = true);
+        Assert.Equal("tenants/acme", Assert.Single(applied.Event!.CatalogApplied.Changes).Item);
+        ReservationRefused refused =
+            ledger.Reserve(session, request => Add(request.Estimate, "gpu.hour", 1)).Event!.ReservationRefused;
+        Assert.Equal((Reason.UnknownPrice, "gpu.hour"), (refused.Reason, refused.Subject));
     }
 
     [Fact]
@@ -213,7 +229,7 @@ public sealed class CostTests
     }
 
     [Fact]
-    public void An_item_that_the_price_book_does_not_know_is_charged_as_the_dearest()
+    public void An_item_that_the_price_book_does_not_know_is_charged_nothing_and_named()
     {
         LedgerFixture ledger = Make();
         long session = ledger.Open();
@@ -222,7 +238,29 @@ public sealed class CostTests
         ReservationSettled settled = ledger.Commit(
             session, reservation, 0, 0, request => Add(request.Usage, "gpu.hour", 2)).Event!.ReservationSettled;
 
-        Assert.Equal(20_000_000, settled.CostNanos);
+        Assert.Equal(0, settled.CostNanos);
+        Assert.Equal(["gpu.hour"], settled.UnpricedItems);
+    }
+
+    [Fact]
+    public void Searches_that_a_provider_made_by_itself_are_never_another_items_price()
+    {
+        var ledger = new LedgerFixture(catalog =>
+        {
+            catalog.Prices[1] = Catalogs.Price(Haiku, input: 3, output: 15);
+            catalog.UseCases[0].Budget.Limit = Catalogs.Dollars(50);
+            catalog.Skus.Add(new Sku { Id = "gpu.day", Unit = "day", Cost = Catalogs.Dollars(98.32m) });
+            catalog.Skus.Add(new Sku { Id = Minute, Unit = "minute", Cost = Catalogs.Dollars(0.004m) });
+        });
+        long session = ledger.Open();
+
+        ReservationSettled settled = ledger.Commit(
+            session, ledger.Hold(session), 105, 6039, request => Add(request.Usage, "web_search", 3))
+            .Event!.ReservationSettled;
+
+        Assert.Equal(90_900_000, settled.CostNanos);
+        Assert.Equal(["web_search"], settled.UnpricedItems);
+        Assert.Equal(Reason.Unspecified, ledger.RefusalOf(session));
     }
 
     [Fact]

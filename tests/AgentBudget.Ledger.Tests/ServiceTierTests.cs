@@ -131,6 +131,82 @@ public sealed class ServiceTierTests
             ["prices[2].batch.multiplier", "prices[3].effectiveFrom"], answer.Faults!.Select(fault => fault.Field));
     }
 
+    [Theory]
+    [InlineData(ServiceTier.Unspecified, 87_500_000)]
+    [InlineData(ServiceTier.Standard, 35_000_000)]
+    [InlineData(ServiceTier.Batch, 17_500_000)]
+    [InlineData(ServiceTier.Priority, 87_500_000)]
+    [InlineData(ServiceTier.Flex, 35_000_000)]
+    public void A_call_is_settled_by_the_price_list_that_served_it(ServiceTier served, long costNanos)
+    {
+        LedgerFixture ledger = WithPriority();
+        long session = ledger.Open();
+        long reservation = ledger.Hold(session, request => request.ServiceTier = ServiceTier.Priority);
+
+        ReservationSettled settled = ledger.Commit(
+            session, reservation, 1000, 1000, request => request.ServiceTier = served).Event!.ReservationSettled;
+
+        Assert.Equal(costNanos, settled.CostNanos);
+        bool isOther = served is not (ServiceTier.Unspecified or ServiceTier.Priority);
+        Assert.Equal(isOther ? served : ServiceTier.Unspecified, settled.ServiceTier);
+    }
+
+    [Fact]
+    public void A_report_may_say_which_price_list_served_but_takes_no_batch_from_its_own()
+    {
+        LedgerFixture ledger = WithPriority();
+        long session = ledger.Open();
+
+        Assert.Equal(35_000_000, Cost(ServiceTier.Priority, ServiceTier.Standard));
+        Assert.Equal(87_500_000, Cost(ServiceTier.Standard, ServiceTier.Priority));
+        Assert.Equal(17_500_000, Cost(ServiceTier.Batch, ServiceTier.Standard));
+        Assert.Equal(87_500_000, Cost(ServiceTier.Batch, ServiceTier.Priority));
+
+        long Cost(ServiceTier held, ServiceTier reported)
+        {
+            long reservation = ledger.Hold(session, request => request.ServiceTier = held);
+            var request = new CommitTokensRequest
+            {
+                RequestId = ledger.NextRequestId(),
+                Usage = new TokenUsage { InputTokens = 1000, OutputTokens = 1000 },
+            };
+            var reading = new UsageReading { ServiceTier = reported };
+            return ledger.Send(new CommitCommand(session, reservation, request, reading))
+                .Event!.ReservationSettled.CostNanos;
+        }
+    }
+
+    [Fact]
+    public void A_call_is_settled_by_the_prices_of_the_region_that_served_it()
+    {
+        var ledger = new LedgerFixture(catalog =>
+            catalog.Prices.Add(PriceOf("eu", ServiceTier.Unspecified, 2)));
+        long session = ledger.Open();
+        long reservation = ledger.Hold(session);
+
+        ReservationSettled settled = ledger.Commit(
+            session, reservation, 1000, 1000, request => request.Region = "eu").Event!.ReservationSettled;
+
+        Assert.Equal((12_000_000, "eu"), (settled.CostNanos, settled.Region));
+        var reading = new UsageReading { Region = "us" };
+        var request = new CommitTokensRequest
+        {
+            RequestId = ledger.NextRequestId(),
+            Usage = new TokenUsage { InputTokens = 1000, OutputTokens = 1000 },
+        };
+        reservation = ledger.Hold(session, held => held.Region = "eu");
+        settled = ledger.Send(new CommitCommand(session, reservation, request, reading)).Event!.ReservationSettled;
+        Assert.Equal((12_000_000, ""), (settled.CostNanos, settled.Region));
+    }
+
+    private static LedgerFixture WithPriority() => new(catalog =>
+    {
+        catalog.Prices[1] = Catalogs.Price(Haiku, input: 5, output: 30);
+        catalog.Prices[1].PriorityMultiplierPpm = 2_500_000;
+        catalog.Prices[1].BatchMultiplierPpm = 500_000;
+        catalog.UseCases[0].Budget.Limit = Catalogs.Dollars(50);
+    });
+
     private static long CostOf(LedgerFixture ledger, long session, ServiceTier tier, string region = "") =>
         ledger.Reserve(session, request =>
         {

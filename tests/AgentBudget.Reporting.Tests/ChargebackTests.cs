@@ -74,21 +74,42 @@ public sealed class ChargebackTests : IDisposable
     }
 
     [Fact]
-    public void A_period_is_widened_to_whole_hours()
+    public void A_period_is_widened_to_whole_quarters_of_an_hour()
     {
-        var start = Ledgers.At("2026-11-21T10:00:00Z");
+        var start = Ledgers.At("2026-11-21T10:15:00Z");
         _aggregator.Fold(
             Ledgers.Tenant,
             [
                 Ledgers.Catalog(1, start, "UTC"),
                 Ledgers.Settled(2, start.AddSeconds(-1), 1),
                 Ledgers.Settled(3, start, 10),
-                Ledgers.Settled(4, start.AddMinutes(59), 100),
-                Ledgers.Settled(5, start.AddHours(1), 1_000),
+                Ledgers.Settled(4, start.AddMinutes(14), 100),
+                Ledgers.Settled(5, start.AddMinutes(15), 1_000),
             ]);
-        Assert.Equal(110, TotalNanos("2026-11-21T10:30:00Z", "2026-11-21T10:31:00Z"));
-        Assert.Equal(110, TotalNanos("2026-11-21T10:00:00Z", "2026-11-21T11:00:00Z"));
-        Assert.Equal(1_110, TotalNanos("2026-11-21T10:00:00Z", "2026-11-21T11:00:00.000000001Z"));
+        Assert.Equal(110, TotalNanos("2026-11-21T10:20:00Z", "2026-11-21T10:21:00Z"));
+        Assert.Equal(110, TotalNanos("2026-11-21T10:15:00Z", "2026-11-21T10:30:00Z"));
+        Assert.Equal(1_110, TotalNanos("2026-11-21T10:15:00Z", "2026-11-21T10:30:00.000000001Z"));
+        Assert.Equal(1_111, TotalNanos("2026-11-21T10:00:00Z", "2026-11-21T11:00:00Z"));
+    }
+
+    [Theory]
+    [InlineData("Asia/Kathmandu", "2026-05-01T18:15:00Z", "2026-05-02T18:15:00Z")]
+    [InlineData("Asia/Kolkata", "2026-05-01T18:30:00Z", "2026-05-02T18:30:00Z")]
+    [InlineData("Pacific/Chatham", "2026-05-01T11:15:00Z", "2026-05-02T11:15:00Z")]
+    [InlineData("Europe/Berlin", "2026-04-30T22:00:00Z", "2026-05-01T22:00:00Z")]
+    public void A_day_of_any_time_zone_is_that_day(string timeZone, string midnight, string next)
+    {
+        var start = Ledgers.At(midnight);
+        _aggregator.Fold(
+            Ledgers.Tenant,
+            [
+                Ledgers.Catalog(1, start.AddHours(-2), timeZone),
+                Ledgers.Settled(2, start.AddMinutes(-5), 3_000_000_000),
+                Ledgers.Settled(3, start.AddMinutes(5), 5_000_000_000),
+                Ledgers.Settled(4, start.AddDays(1), 7_000_000_000),
+            ]);
+
+        Assert.Equal(5_000_000_000, TotalNanos(midnight, next));
     }
 
     [Fact]

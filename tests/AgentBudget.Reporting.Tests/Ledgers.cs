@@ -122,6 +122,9 @@ internal static class Ledgers
             InputAudioTokens = random.Next(0, 1_000),
             OutputAudioTokens = random.Next(0, 1_000),
             InputImageTokens = random.Next(0, 1_000),
+            CacheReadAudioTokens = random.Next(0, 1_000),
+            CacheWriteAudioTokens = random.Next(0, 1_000),
+            OutputImageTokens = random.Next(0, 1_000),
         },
     };
 }

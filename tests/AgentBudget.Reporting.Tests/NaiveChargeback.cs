@@ -20,7 +20,7 @@ internal static class NaiveChargeback
 
     private sealed class Group
     {
-        public readonly BigInteger[] Numbers = new BigInteger[14];
+        public readonly BigInteger[] Numbers = new BigInteger[17];
         public readonly HashSet<string> Sessions = [];
     }
 
@@ -78,19 +78,23 @@ internal static class NaiveChargeback
         yield return new Part(settled.Model, settled.Tool, "", rest, settled.OverrunNanos, Usage: settled.Usage);
     }
 
+    /// <summary>The quarter of an hour that a time is in.</summary>
+    public static DateTimeOffset QuarterOf(DateTimeOffset time) =>
+        new(time.Year, time.Month, time.Day, time.Hour, time.Minute / 15 * 15, 0, TimeSpan.Zero);
+
     private static bool Counts(LedgerEvent ledgerEvent, GetChargebackRequest request, Part part)
     {
         if (request.Period?.StartTime is { } start)
         {
             var first = start.ToDateTimeOffset();
-            first = new DateTimeOffset(first.Year, first.Month, first.Day, first.Hour, 0, 0, TimeSpan.Zero);
+            first = QuarterOf(first);
             if (ledgerEvent.Time.ToDateTimeOffset() < first) return false;
         }
         if (request.Period?.EndTime is { } end)
         {
             var last = end.ToDateTimeOffset();
-            var whole = new DateTimeOffset(last.Year, last.Month, last.Day, last.Hour, 0, 0, TimeSpan.Zero);
-            if (whole < last) whole = whole.AddHours(1);
+            var whole = QuarterOf(last);
+            if (whole < last) whole = whole.AddMinutes(15);
             if (ledgerEvent.Time.ToDateTimeOffset() >= whole) return false;
         }
         var spender = ledgerEvent.Spender;
@@ -134,7 +138,7 @@ internal static class NaiveChargeback
         numbers[3] += part.Refused;
         long[] tokens = part.Usage is null ? [] : Tokens(part.Usage);
         for (int i = 0; i < tokens.Length; i++) numbers[4 + i] += tokens[i];
-        numbers[13] += part.Quantity;
+        numbers[16] += part.Quantity;
     }
 
     private static long[] Tokens(TokenUsage usage) =>
@@ -142,6 +146,7 @@ internal static class NaiveChargeback
         usage.InputTokens, usage.OutputTokens, usage.CacheReadTokens, usage.CacheWrite5MTokens,
         usage.CacheWrite1HTokens,
         usage.ReasoningTokens, usage.InputAudioTokens, usage.OutputAudioTokens, usage.InputImageTokens,
+        usage.CacheReadAudioTokens, usage.CacheWriteAudioTokens, usage.OutputImageTokens,
     ];
 
     private static string Line(string keys, Group group) =>

@@ -25,12 +25,14 @@ internal static class NaiveUnitCosts
 
     private static bool Counts(LedgerEvent end, GetUnitCostsRequest request)
     {
-        static DateTimeOffset HourOf(DateTimeOffset time) =>
-            new(time.Year, time.Month, time.Day, time.Hour, 0, 0, TimeSpan.Zero);
+        DateTimeOffset quarter = NaiveChargeback.QuarterOf(end.Time.ToDateTimeOffset());
+        if (request.Period?.StartTime is { } start
+            && quarter < NaiveChargeback.QuarterOf(start.ToDateTimeOffset()))
+        {
+            return false;
+        }
 
-        DateTimeOffset hour = HourOf(end.Time.ToDateTimeOffset());
-        if (request.Period?.StartTime is { } start && hour < HourOf(start.ToDateTimeOffset())) return false;
-        if (request.Period?.EndTime is { } last && hour >= last.ToDateTimeOffset()) return false;
+        if (request.Period?.EndTime is { } last && quarter >= last.ToDateTimeOffset()) return false;
         ReportFilter filter = request.Filter ?? new ReportFilter();
         return (filter.BusinessUnit.Length == 0 || filter.BusinessUnit == end.Spender.BusinessUnit)
             && (filter.UseCase.Length == 0 || filter.UseCase == end.Spender.UseCase)

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using AgentBudget.Protocol.V1;
+using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 
 namespace AgentBudget.Silo.Tests;
@@ -88,21 +89,17 @@ public sealed class ProviderUsageTests
         string held = (await silo.ReserveAsync(token, "r1")).Reservation.ReservationId;
         ProviderUsage report = new()
         {
-            OpenAi = new OpenAiUsage
-            {
-                PromptTokens = 500,
-                CompletionTokens = 20,
-                PromptTokensDetails = new OpenAiPromptTokensDetails { CachedTokens = 100 },
-            },
+            OpenAi = Struct.Parser.ParseJson(
+                """{"prompt_tokens": 500, "completion_tokens": 20, "prompt_tokens_details": {"cached_tokens": 100}}"""),
         };
         CommitTokensResponse first = await CommitAsync(silo, token, held, request => request.ProviderUsage = report);
 
         // Another report that comes to the same, and the usage itself.
-        report.OpenAi.TotalTokens = 520;
+        report.OpenAi.Fields["total_tokens"] = Value.ForNumber(520);
         TokenUsage usage = new() { InputTokens = 400, CacheReadTokens = 100, OutputTokens = 20 };
         Assert.Equal(first, await CommitAsync(silo, token, held, request => request.ProviderUsage = report));
         Assert.Equal(first, await CommitAsync(silo, token, held, request => request.Usage = usage));
-        report.OpenAi.PromptTokensDetails.CachedTokens = 101;
+        report.OpenAi.Fields["prompt_tokens_details"].StructValue.Fields["cached_tokens"] = Value.ForNumber(101);
         RpcException reused = await Assert.ThrowsAsync<RpcException>(
             () => CommitAsync(silo, token, held, request => request.ProviderUsage = report));
         Assert.Equal(StatusCode.AlreadyExists, reused.StatusCode);
@@ -115,7 +112,7 @@ public sealed class ProviderUsageTests
         await using TestSilo silo = await TestSilo.StartAsync(Catalog);
         string token = (await silo.OpenAsync()).SessionToken;
         string held = (await silo.ReserveAsync(token, "r1")).Reservation.ReservationId;
-        ProviderUsage report = new() { Anthropic = new AnthropicUsage { OutputTokens = 1 } };
+        ProviderUsage report = new() { Anthropic = Struct.Parser.ParseJson("""{"output_tokens": 1}""") };
 
         RpcException refused = await Assert.ThrowsAsync<RpcException>(() => CommitAsync(silo, token, held, request =>
         {
@@ -149,7 +146,7 @@ public sealed class ProviderUsageTests
                 ReservationId = held,
                 ProviderUsage = new ProviderUsage
                 {
-                    Gemini = new GeminiUsage { PromptTokenCount = 10, ThoughtsTokenCount = 5 },
+                    Gemini = Struct.Parser.ParseJson("""{"promptTokenCount": 10, "thoughtsTokenCount": 5}"""),
                 },
             },
         });

@@ -16,57 +16,95 @@ internal sealed class CommitTokens(ApiContext context)
     {
         FieldFaults faults = default;
         SessionPlace place = Context.Callers.SessionOf(call, Rule, request.SessionToken, ref faults);
-        Check(request, ref faults);
+        UsageReading? reading = Check(request, ref faults);
         faults.ThrowIfAny();
 
         // A name that no reservation can have is a reservation that does not exist.
         if (!Names.TryParseReservation(request.ReservationId, out long reservation))
             throw ApiErrors.ReservationNotFound();
         request.SessionToken = "";
-        return new TenantCommand(place.Tenant, new CommitCommand(place.Number, reservation, request));
+        return new TenantCommand(place.Tenant, new CommitCommand(place.Number, reservation, request, reading));
     }
 
     internal override CommitTokensResponse View(LedgerEvent ledgerEvent, string currency) =>
         ReservationViews.Settled(ledgerEvent, currency);
 
-    private static void Check(CommitTokensRequest request, ref FieldFaults faults)
+    // Answers how the provider's report was read, if there is one.
+    private static UsageReading? Check(CommitTokensRequest request, ref FieldFaults faults)
     {
         FieldChecks.RequestId(ref faults, request.RequestId);
         FieldChecks.Model(ref faults, request.Model, isRequired: false);
         if (request.ReservationId.Length == 0)
             faults.Add("reservation_id", "must name the reservation to settle");
-        if (request.UsageSource is < UsageSource.Unspecified or > UsageSource.Estimated)
+        if (request.UsageSource is < UsageSource.Unspecified or > UsageSource.Billed)
             FieldChecks.Defined(ref faults, "usage_source", request.UsageSource);
-        if (request.ProviderUsage is { } report)
-            Normalise(request, report, ref faults);
-        else if (request.Usage is { } usage)
-            Check(usage, ref faults);
+        if (request.ServiceTier is < ServiceTier.Unspecified or > ServiceTier.Flex)
+            FieldChecks.Defined(ref faults, "service_tier", request.ServiceTier);
+        if (request.Region.Length > 0)
+            FieldChecks.Region(ref faults, request.Region);
+        FieldChecks.Money(ref faults, "billed_cost", request.BilledCost, isZeroRight: true);
+        if (request is { UsageSource: UsageSource.Billed, BilledCost: null })
+            faults.Add("billed_cost", "must say what was billed");
+        if (request.ProviderUsage is not null)
+            return Normalise(request, ref faults);
+        if (request.Parts.Count > 0)
+            CheckParts(request, ref faults);
+        if (request.Usage is { } usage)
+            Check("usage", usage, ref faults);
         else
             faults.Add("usage", "must say what was used, if only zero");
+        return null;
     }
 
     // From here on it is the usage that the report comes to, for the ledger and for repetitions alike.
-    private static void Normalise(CommitTokensRequest request, ProviderUsage report, ref FieldFaults faults)
+    private static UsageReading Normalise(CommitTokensRequest request, ref FieldFaults faults)
     {
-        if (request.Usage is not null)
+        if (request.Usage is not null || request.Parts.Count > 0)
             faults.Add("provider_usage", "must not be given beside usage");
         if (request.UsageSource == UsageSource.Estimated)
             faults.Add("usage_source", "must be PROVIDER with provider_usage, or left out");
-        request.Usage = UsageReports.Read(report, ref faults);
-        request.ProviderUsage = null;
+        return UsageReports.Normalise(request, ref faults);
     }
 
-    private static void Check(TokenUsage usage, ref FieldFaults faults)
+    private static void CheckParts(CommitTokensRequest request, ref FieldFaults faults)
     {
-        FieldChecks.Count(ref faults, "usage.input_tokens", usage.InputTokens);
-        FieldChecks.Count(ref faults, "usage.output_tokens", usage.OutputTokens);
-        FieldChecks.Count(ref faults, "usage.cache_read_tokens", usage.CacheReadTokens);
-        FieldChecks.Count(ref faults, "usage.cache_write_5m_tokens", usage.CacheWrite5MTokens);
-        FieldChecks.Count(ref faults, "usage.cache_write_1h_tokens", usage.CacheWrite1HTokens);
-        FieldChecks.Count(ref faults, "usage.reasoning_tokens", usage.ReasoningTokens);
-        FieldChecks.Count(ref faults, "usage.input_audio_tokens", usage.InputAudioTokens);
-        FieldChecks.Count(ref faults, "usage.output_audio_tokens", usage.OutputAudioTokens);
-        FieldChecks.Count(ref faults, "usage.input_image_tokens", usage.InputImageTokens);
-        EstimateChecks.Check("usage.items", usage.Items, ref faults);
+        if (request.Parts.Count > ReportReader.PartsMax)
+            faults.Add("parts", $"must be at most {ReportReader.PartsMax}");
+        request.Usage ??= new TokenUsage();
+        foreach (UsagePart part in request.Parts)
+        {
+            FieldChecks.Model(ref faults, part.Model, isRequired: false, "parts.model");
+            if (part.Usage is null)
+                faults.Add("parts.usage", "must say what was used");
+            else if (part.Usage.Items.Count > 0)
+                faults.Add("parts.usage.items", "must be given in usage");
+            else
+                Check("parts.usage", part.Usage, ref faults);
+        }
+    }
+
+    private static void Check(string path, TokenUsage usage, ref FieldFaults faults)
+    {
+        Check("input_tokens", usage.InputTokens, ref faults);
+        Check("output_tokens", usage.OutputTokens, ref faults);
+        Check("cache_read_tokens", usage.CacheReadTokens, ref faults);
+        Check("cache_write_5m_tokens", usage.CacheWrite5MTokens, ref faults);
+        Check("cache_write_1h_tokens", usage.CacheWrite1HTokens, ref faults);
+        Check("reasoning_tokens", usage.ReasoningTokens, ref faults);
+        Check("input_audio_tokens", usage.InputAudioTokens, ref faults);
+        Check("output_audio_tokens", usage.OutputAudioTokens, ref faults);
+        Check("input_image_tokens", usage.InputImageTokens, ref faults);
+        Check("cache_read_audio_tokens", usage.CacheReadAudioTokens, ref faults);
+        Check("cache_write_audio_tokens", usage.CacheWriteAudioTokens, ref faults);
+        Check("output_image_tokens", usage.OutputImageTokens, ref faults);
+        if (usage.Items.Count > 0)
+            EstimateChecks.Check($"{path}.items", usage.Items, ref faults);
+
+        // The path is put together for a fault alone.
+        void Check(string bucket, long count, ref FieldFaults found)
+        {
+            if (count is < 0 or > FieldRules.CountMax)
+                FieldChecks.Count(ref found, $"{path}.{bucket}", count);
+        }
     }
 }

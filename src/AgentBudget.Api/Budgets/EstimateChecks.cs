@@ -19,6 +19,9 @@ internal static class EstimateChecks
         FieldChecks.Count(ref faults, "estimate.input_audio_tokens", estimate.InputAudioTokens);
         FieldChecks.Count(ref faults, "estimate.output_audio_tokens", estimate.OutputAudioTokens);
         FieldChecks.Count(ref faults, "estimate.input_image_tokens", estimate.InputImageTokens);
+        FieldChecks.Count(ref faults, "estimate.cache_read_audio_tokens", estimate.CacheReadAudioTokens);
+        FieldChecks.Count(ref faults, "estimate.cache_write_audio_tokens", estimate.CacheWriteAudioTokens);
+        FieldChecks.Count(ref faults, "estimate.output_image_tokens", estimate.OutputImageTokens);
         if (AnyTokens(estimate) == 0 && estimate.Items.Count == 0)
             faults.Add("estimate", "must be at least one token or one item");
         Check("estimate.items", estimate.Items, ref faults);
@@ -50,5 +53,6 @@ internal static class EstimateChecks
     private static long AnyTokens(TokenEstimate estimate) =>
         estimate.InputTokens | estimate.MaxOutputTokens | estimate.CacheReadTokens | estimate.CacheWrite5MTokens
         | estimate.CacheWrite1HTokens | estimate.ReasoningTokens | estimate.InputAudioTokens
-        | estimate.OutputAudioTokens | estimate.InputImageTokens;
+        | estimate.OutputAudioTokens | estimate.InputImageTokens | estimate.CacheReadAudioTokens
+        | estimate.CacheWriteAudioTokens | estimate.OutputImageTokens;
 }

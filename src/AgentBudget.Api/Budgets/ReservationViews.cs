@@ -63,6 +63,11 @@ internal static class ReservationViews
             response.Overrun = AmountOf(settled.OverrunTokens, settled.OverrunNanos, currency);
         if (settled.TiersCrossed.Count > 0)
             response.TiersCrossed.AddRange(settled.TiersCrossed);
+        response.Unread.AddRange(settled.Unread);
+        response.UnpricedItems.AddRange(settled.UnpricedItems);
+        response.UnaccountedTokens = settled.UnaccountedTokens;
+        if (settled.HasOwnCostNanos)
+            response.OwnCost = MoneyMath.ToMoney(settled.OwnCostNanos, currency);
         return response;
     }
 

@@ -138,9 +138,13 @@ internal sealed class Window
     public bool IsWithinHardCap(in Spend spend) =>
         IsWithinNanos(spend, HardCapNanos) && IsWithinTokens(spend, HardCapTokens);
 
-    public bool IsWithinNanos(in Spend spend, long cap) => cap == Unlimited || spend.CostNanos <= cap - ExposureNanos;
+    /// <summary>Whether money fits below a cap. What costs nothing asks nothing of it, however far it is passed.</summary>
+    public bool IsWithinNanos(in Spend spend, long cap) =>
+        cap == Unlimited || spend.CostNanos <= Math.Max(0, cap - ExposureNanos);
 
-    public bool IsWithinTokens(in Spend spend, long cap) => cap == Unlimited || spend.Tokens <= cap - ExposureTokens;
+    /// <summary>The same of tokens.</summary>
+    public bool IsWithinTokens(in Spend spend, long cap) =>
+        cap == Unlimited || spend.Tokens <= Math.Max(0, cap - ExposureTokens);
 
     public bool Reaches(long nanos, long tokens, int percent) =>
         TierLadder.Reaches(nanos, LimitNanos, percent) || TierLadder.Reaches(tokens, LimitTokens, percent);

@@ -45,7 +45,7 @@ internal static class ApplyCatalog
         };
         applied.Changes.Add(CatalogDiff.Between(ledger.Catalog.Source, command.Catalog));
         applied.Notices.Add(command.Notices);
-        if (!HasSamePrices(command.Catalog, ledger.Catalog.Source)) applied.PriceVersion++;
+        if (!HasSamePrices(command.Catalog, ledger.Catalog.Book)) applied.PriceVersion++;
         AddPeriodEnds(ledger, applied);
         var ledgerEvent = new LedgerEvent
         {
@@ -83,8 +83,9 @@ internal static class ApplyCatalog
             session.NarrowCeilings();
     }
 
-    private static bool HasSamePrices(Catalog next, Catalog present) =>
-        next.Prices.Equals(present.Prices) && next.Skus.Equals(present.Skus) && next.Tools.Equals(present.Tools);
+    private static bool HasSamePrices(Catalog next, PriceBook present) =>
+        SameMessage.Are(next.Prices, present.Prices) && SameMessage.Are(next.Skus, present.Skus)
+        && SameMessage.Are(next.Tools, present.Tools);
 
     private static void Configure(TenantLedger ledger, Catalog catalog, Dictionary<(string, string), long> ends)
     {

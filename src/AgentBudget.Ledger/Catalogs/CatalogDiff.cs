@@ -19,7 +19,7 @@ internal static class CatalogDiff
         foreach ((string item, IMessage value) in becomes)
         {
             if (!old.Remove(item, out IMessage? previous)) changes.Add(Change(Kind.Added, item));
-            else if (!previous.Equals(value)) changes.Add(Change(Kind.Changed, item));
+            else if (!SameMessage.Are(previous, value)) changes.Add(Change(Kind.Changed, item));
         }
 
         changes.AddRange(was.Where(item => old.ContainsKey(item.Item)).Select(item => Change(Kind.Removed, item.Item)));
@@ -60,5 +60,6 @@ internal static class CatalogDiff
         TimeZone = catalog.TimeZone,
         Budget = catalog.Budget,
         FurtherBudgets = { catalog.FurtherBudgets },
+        RefuseUnpricedItems = catalog.RefuseUnpricedItems,
     };
 }

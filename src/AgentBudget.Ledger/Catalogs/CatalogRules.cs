@@ -196,7 +196,8 @@ public sealed partial class CatalogRules
                 ownerOfAlias[alias] = price.Model;
             }
 
-            if (price.Rates is null || price.Rates.Equals(NoRates)) Fault($"{path}.rates", "needs at least one rate");
+            if (price.Rates is null || SameMessage.Are(price.Rates, NoRates))
+                Fault($"{path}.rates", "needs at least one rate");
             else CheckRates($"{path}.rates", price.Rates);
             if (price.LongContext is not null)
             {
@@ -241,6 +242,9 @@ public sealed partial class CatalogRules
         CheckRate("inputAudio", rates.HasInputAudio, rates.InputAudio);
         CheckRate("outputAudio", rates.HasOutputAudio, rates.OutputAudio);
         CheckRate("inputImage", rates.HasInputImage, rates.InputImage);
+        CheckRate("cacheReadAudio", rates.HasCacheReadAudio, rates.CacheReadAudio);
+        CheckRate("cacheWriteAudio", rates.HasCacheWriteAudio, rates.CacheWriteAudio);
+        CheckRate("outputImage", rates.HasOutputImage, rates.OutputImage);
 
         void CheckRate(string bucket, bool isGiven, long rate)
         {

@@ -11,7 +11,6 @@ internal sealed class PriceBook
 {
     private readonly FrozenDictionary<string, PriceEntry[]> _entriesByName;
     private readonly FrozenDictionary<string, SkuPrice> _skus;
-    private readonly SkuPrice? _dearestSku;
 
     public PriceBook(
         long version, IReadOnlyList<Price> prices, IReadOnlyList<Sku> skus, IReadOnlyList<Tool> tools)
@@ -44,7 +43,6 @@ internal sealed class PriceBook
                 .Select(tool => new SkuPrice(tool.Id, MoneyMath.ToNanos(tool.CostPerCall), IsTool: true)),
         ];
         _skus = all.ToFrozenDictionary(sku => sku.Id, StringComparer.Ordinal);
-        _dearestSku = all.MaxBy(sku => sku.CostNanos);
     }
 
     public long Version { get; }
@@ -88,13 +86,17 @@ internal sealed class PriceBook
         return null;
     }
 
-    /// <summary>Calls of tools among counted items, all of which the book knows.</summary>
+    /// <summary>Counted items that the book does not price, by SKU.</summary>
+    public IEnumerable<string> UnpricedOf(RepeatedField<CountedItem> items) =>
+        items.Where(item => FindSku(item.Sku) is null).Select(item => item.Sku);
+
+    /// <summary>Calls of tools among counted items.</summary>
     public long ToolCallsOf(RepeatedField<CountedItem> items)
     {
         long calls = 0;
         for (int index = 0; index < items.Count; index++)
         {
-            if (FindSku(items[index].Sku)!.IsTool) calls += items[index].Count;
+            if (FindSku(items[index].Sku) is { IsTool: true }) calls += items[index].Count;
         }
 
         return calls;
@@ -104,8 +106,8 @@ internal sealed class PriceBook
     public SkuPrice? FindSku(string id) => _skus.GetValueOrDefault(id);
 
     /// <summary>
-    /// What counted items cost. One that the book does not know pays the dearest, because what was used is never free;
-    /// holds look for unknown ones first. False if the sum does not fit 64 bits of nanos.
+    /// What counted items cost. One that the book does not price costs nothing, and is named where it is charged: no
+    /// other item's price is its own. False if the sum does not fit 64 bits of nanos.
     /// </summary>
     public bool TryPrice(RepeatedField<CountedItem> items, ref long sumNanos)
     {
@@ -140,7 +142,7 @@ internal sealed class PriceBook
 
     private bool TryPrice(CountedItem item, out long nanos)
     {
-        long costNanos = (FindSku(item.Sku) ?? _dearestSku)?.CostNanos ?? 0;
+        long costNanos = FindSku(item.Sku)?.CostNanos ?? 0;
         return SkuPrice.TryMultiply(costNanos, item.Count, out nanos);
     }
 }

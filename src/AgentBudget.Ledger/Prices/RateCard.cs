@@ -28,6 +28,12 @@ internal sealed class RateCard
     private readonly long _inputAudio;
     private readonly long _outputAudio;
     private readonly long _inputImage;
+    private readonly long _ownCacheReadAudio;
+    private readonly long _cacheReadAudio;
+    private readonly long _ownCacheWriteAudio;
+    private readonly long _cacheWriteAudio;
+    private readonly long _ownOutputImage;
+    private readonly long _outputImage;
     private readonly long _highest;
 
     /// <param name="rates">The rates.</param>
@@ -46,9 +52,22 @@ internal sealed class RateCard
         _inputAudio = Pick(rates is { HasInputAudio: true } ? rates.InputAudio : null, fallback?._inputAudio);
         _outputAudio = Pick(rates is { HasOutputAudio: true } ? rates.OutputAudio : null, fallback?._outputAudio);
         _inputImage = Pick(rates is { HasInputImage: true } ? rates.InputImage : null, fallback?._inputImage);
-        _highest = Math.Max(
-            Math.Max(Math.Max(_input, _output), Math.Max(_cacheRead, _cacheWrite5m)),
-            Math.Max(Math.Max(_cacheWrite1h, _reasoning), Math.Max(Math.Max(_inputAudio, _outputAudio), _inputImage)));
+        _ownCacheReadAudio =
+            Pick(rates is { HasCacheReadAudio: true } ? rates.CacheReadAudio : null, fallback?._ownCacheReadAudio);
+        _ownCacheWriteAudio =
+            Pick(rates is { HasCacheWriteAudio: true } ? rates.CacheWriteAudio : null, fallback?._ownCacheWriteAudio);
+        _ownOutputImage = Pick(rates is { HasOutputImage: true } ? rates.OutputImage : null, fallback?._ownOutputImage);
+        // Where a list says nothing of a modality, it is billed as what it is of.
+        _cacheReadAudio = _ownCacheReadAudio == Absent ? _cacheRead : _ownCacheReadAudio;
+        _cacheWriteAudio = _ownCacheWriteAudio == Absent ? _cacheWrite5m : _ownCacheWriteAudio;
+        _outputImage = _ownOutputImage == Absent ? _output : _ownOutputImage;
+        ReadOnlySpan<long> all =
+        [
+            _input, _output, _cacheRead, _cacheWrite5m, _cacheWrite1h, _reasoning, _inputAudio, _outputAudio,
+            _inputImage, _cacheReadAudio, _cacheWriteAudio, _outputImage,
+        ];
+        _highest = Absent;
+        foreach (long rate in all) _highest = Math.Max(_highest, rate);
 
         long Pick(long? own, long? other) => own is null
             ? other ?? Absent
@@ -66,7 +85,10 @@ internal sealed class RateCard
         if (tokens.Reasoning > 0 && _reasoning == Absent) return "reasoning";
         if (tokens.InputAudio > 0 && _inputAudio == Absent) return "inputAudio";
         if (tokens.OutputAudio > 0 && _outputAudio == Absent) return "outputAudio";
-        return tokens.InputImage > 0 && _inputImage == Absent ? "inputImage" : null;
+        if (tokens.InputImage > 0 && _inputImage == Absent) return "inputImage";
+        if (tokens.CacheReadAudio > 0 && _cacheReadAudio == Absent) return "cacheReadAudio";
+        if (tokens.CacheWriteAudio > 0 && _cacheWriteAudio == Absent) return "cacheWriteAudio";
+        return tokens.OutputImage > 0 && _outputImage == Absent ? "outputImage" : null;
     }
 
     /// <summary>
@@ -84,7 +106,10 @@ internal sealed class RateCard
             && Add(tokens.Reasoning, _reasoning, rounding, ref nanos)
             && Add(tokens.InputAudio, _inputAudio, rounding, ref nanos)
             && Add(tokens.OutputAudio, _outputAudio, rounding, ref nanos)
-            && Add(tokens.InputImage, _inputImage, rounding, ref nanos);
+            && Add(tokens.InputImage, _inputImage, rounding, ref nanos)
+            && Add(tokens.CacheReadAudio, _cacheReadAudio, rounding, ref nanos)
+            && Add(tokens.CacheWriteAudio, _cacheWriteAudio, rounding, ref nanos)
+            && Add(tokens.OutputImage, _outputImage, rounding, ref nanos);
     }
 
     private bool Add(long count, long rate, Rounding rounding, ref long sumNanos)

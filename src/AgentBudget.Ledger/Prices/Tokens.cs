@@ -12,10 +12,13 @@ internal readonly record struct Tokens(
     long Reasoning,
     long InputAudio,
     long OutputAudio,
-    long InputImage)
+    long InputImage,
+    long CacheReadAudio = 0,
+    long CacheWriteAudio = 0,
+    long OutputImage = 0)
 {
     /// <summary>
-    /// Most tokens in one bucket of one call: far above any model, and nine of them sum without overflow.
+    /// Most tokens in one bucket of one call: far above any model, and all of them sum without overflow.
     /// </summary>
     internal const long PerBucketMax = 1_000_000_000_000;
 
@@ -28,7 +31,10 @@ internal readonly record struct Tokens(
         estimate.ReasoningTokens,
         estimate.InputAudioTokens,
         estimate.OutputAudioTokens,
-        estimate.InputImageTokens);
+        estimate.InputImageTokens,
+        estimate.CacheReadAudioTokens,
+        estimate.CacheWriteAudioTokens,
+        estimate.OutputImageTokens);
 
     public static Tokens From(TokenUsage usage) => new(
         usage.InputTokens,
@@ -39,13 +45,17 @@ internal readonly record struct Tokens(
         usage.ReasoningTokens,
         usage.InputAudioTokens,
         usage.OutputAudioTokens,
-        usage.InputImageTokens);
+        usage.InputImageTokens,
+        usage.CacheReadAudioTokens,
+        usage.CacheWriteAudioTokens,
+        usage.OutputImageTokens);
 
     public long Total => Input + Output + CacheRead + CacheWrite5m + CacheWrite1h + Reasoning + InputAudio + OutputAudio
-        + InputImage;
+        + InputImage + CacheReadAudio + CacheWriteAudio + OutputImage;
 
     /// <summary>Tokens of the prompt: what a long-context threshold is compared with.</summary>
-    public long Prompt => Input + CacheRead + CacheWrite5m + CacheWrite1h + InputAudio + InputImage;
+    public long Prompt => Input + CacheRead + CacheWrite5m + CacheWrite1h + InputAudio + InputImage
+        + CacheReadAudio + CacheWriteAudio;
 
     /// <summary>Bucket by bucket what is above what was used, never negative.</summary>
     public Tokens Less(in Tokens used) => new(
@@ -57,7 +67,25 @@ internal readonly record struct Tokens(
         Math.Max(0, Reasoning - used.Reasoning),
         Math.Max(0, InputAudio - used.InputAudio),
         Math.Max(0, OutputAudio - used.OutputAudio),
-        Math.Max(0, InputImage - used.InputImage));
+        Math.Max(0, InputImage - used.InputImage),
+        Math.Max(0, CacheReadAudio - used.CacheReadAudio),
+        Math.Max(0, CacheWriteAudio - used.CacheWriteAudio),
+        Math.Max(0, OutputImage - used.OutputImage));
+
+    /// <summary>Bucket by bucket both together. Overflow is not looked at: callers bound their sum.</summary>
+    public Tokens Plus(in Tokens other) => new(
+        Input + other.Input,
+        Output + other.Output,
+        CacheRead + other.CacheRead,
+        CacheWrite5m + other.CacheWrite5m,
+        CacheWrite1h + other.CacheWrite1h,
+        Reasoning + other.Reasoning,
+        InputAudio + other.InputAudio,
+        OutputAudio + other.OutputAudio,
+        InputImage + other.InputImage,
+        CacheReadAudio + other.CacheReadAudio,
+        CacheWriteAudio + other.CacheWriteAudio,
+        OutputImage + other.OutputImage);
 
     public TokenUsage ToUsage() => new()
     {
@@ -70,6 +98,9 @@ internal readonly record struct Tokens(
         InputAudioTokens = InputAudio,
         OutputAudioTokens = OutputAudio,
         InputImageTokens = InputImage,
+        CacheReadAudioTokens = CacheReadAudio,
+        CacheWriteAudioTokens = CacheWriteAudio,
+        OutputImageTokens = OutputImage,
     };
 
     public void WriteTo(TokenEstimate estimate)
@@ -83,5 +114,8 @@ internal readonly record struct Tokens(
         estimate.InputAudioTokens = InputAudio;
         estimate.OutputAudioTokens = OutputAudio;
         estimate.InputImageTokens = InputImage;
+        estimate.CacheReadAudioTokens = CacheReadAudio;
+        estimate.CacheWriteAudioTokens = CacheWriteAudio;
+        estimate.OutputImageTokens = OutputImage;
     }
 }

@@ -59,6 +59,10 @@ internal readonly struct Fingerprint
     /// <summary>Of a field that requests had not always: without it, it is as if it were not asked about.</summary>
     public Fingerprint AddIfAny(string text) => text.Length == 0 ? this : Add(text);
 
+    /// <summary>Counts of buckets that requests had not always.</summary>
+    public Fingerprint AddIfAny(long first, long second, long third) =>
+        (first | second | third) == 0 ? this : Add(first).Add(second).Add(third);
+
     public Fingerprint Add(Duration? value) => value is null ? Add(-1L) : Add(value.Seconds).Add(value.Nanos);
 
     public Fingerprint Add(Timestamp? value) => value is null ? Add(-1L) : Add(value.Seconds).Add(value.Nanos);
@@ -90,7 +94,8 @@ internal readonly struct Fingerprint
         if (estimate is null) return Add(-1L);
         return Add(estimate.Items).Add(estimate.InputTokens).Add(estimate.MaxOutputTokens).Add(estimate.CacheReadTokens)
             .Add(estimate.CacheWrite5MTokens).Add(estimate.CacheWrite1HTokens).Add(estimate.ReasoningTokens)
-            .Add(estimate.InputAudioTokens).Add(estimate.OutputAudioTokens).Add(estimate.InputImageTokens);
+            .Add(estimate.InputAudioTokens).Add(estimate.OutputAudioTokens).Add(estimate.InputImageTokens)
+            .AddIfAny(estimate.CacheReadAudioTokens, estimate.CacheWriteAudioTokens, estimate.OutputImageTokens);
     }
 
     /// <summary>Items in any order give the same hash; without any, it is as if they were not asked about.</summary>
@@ -106,7 +111,8 @@ internal readonly struct Fingerprint
     public Fingerprint Add(TokenUsage usage) =>
         Add(usage.Items).Add(usage.InputTokens).Add(usage.OutputTokens).Add(usage.CacheReadTokens)
             .Add(usage.CacheWrite5MTokens).Add(usage.CacheWrite1HTokens).Add(usage.ReasoningTokens)
-            .Add(usage.InputAudioTokens).Add(usage.OutputAudioTokens).Add(usage.InputImageTokens);
+            .Add(usage.InputAudioTokens).Add(usage.OutputAudioTokens).Add(usage.InputImageTokens)
+            .AddIfAny(usage.CacheReadAudioTokens, usage.CacheWriteAudioTokens, usage.OutputImageTokens);
 
     private static long Pack(char first, char second, char third, char fourth) =>
         (long)(first | ((ulong)second << 16) | ((ulong)third << 32) | ((ulong)fourth << 48));

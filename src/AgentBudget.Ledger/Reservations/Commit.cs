@@ -25,26 +25,22 @@ internal static class Commit
         Outcome found = ledger.FindReservation(session, command.Reservation, out Reservation reservation);
         if (found != Outcome.Done) return new Answer(found);
 
-        bool isFinal = !request.HasFinal || request.Final;
-        Tokens tokens = Tokens.From(request.Usage);
-        PriceEntry? price = PriceOf(reservation, request.Model, out string model, out string pricedAs);
-        if (price is null && tokens.Total > 0) return new Answer(Outcome.ModelMissing);
-        if (!TryPrice(reservation, price, tokens, request.Usage, out long nanos))
-            return new Answer(Outcome.AmountOverflow);
-        var charge = new Spend(nanos, tokens.Total);
+        if (ledger.Catalog.CurrencyFault(request.BilledCost, "billed_cost") is { } currencyFault)
+            return new Answer(Outcome.CurrencyInvalid, Faults: [currencyFault]);
+        Outcome priced = UsagePrice.TryPrice(reservation, command, ledger.Catalog.Currency, out UsagePrice price);
+        if (priced != Outcome.Done) return new Answer(priced);
+        var charge = new Spend(price.ChargedNanos, Tokens.From(price.Usage).Total);
         foreach (Account account in session.Path)
         {
             if (!account.CanCount(charge)) return new Answer(Outcome.AmountOverflow);
         }
 
         // What was spent must be recorded: nothing below may fail.
-        UsageSource source =
-            request.UsageSource == UsageSource.Unspecified ? UsageSource.Provider : request.UsageSource;
-        LedgerEvent settled = Settled(reservation, charge, request.Usage, source, isFinal, ledger);
+        bool isFinal = !request.HasFinal || request.Final;
+        LedgerEvent settled = Settled(reservation, charge, price.Usage, price.Source, isFinal, ledger);
         settled.RequestId = request.RequestId;
         settled.RequestFingerprint = fingerprint;
-        settled.ReservationSettled.Model = model;
-        settled.ReservationSettled.PricedAs = pricedAs;
+        price.WriteTo(settled.ReservationSettled);
         ledger.Emit(settled, session);
         settled.ReservationSettled.Left = session.Left(default);
         return new Answer(Outcome.Done, settled);
@@ -82,6 +78,7 @@ internal static class Commit
             Tool = reservation.Tool,
             ItemCosts = reservation.Book.CostsOf(usage.Items, charge.CostNanos),
         };
+        if (usage.Items.Count > 0) settled.UnpricedItems.Add(reservation.Book.UnpricedOf(usage.Items));
         foreach (Account account in session.Path) account.AddCrossings(charge, settled.TiersCrossed);
         return new LedgerEvent { Spender = session.Spender, ReservationSettled = settled };
     }
@@ -106,49 +103,23 @@ internal static class Commit
         if (isHeld) ledger.RemoveReservation(settled.Reservation);
     }
 
-    // The price of the model that ran, from the hold's own book at the hold's own time. A model that this book does not
-    // know pays the held model's price: never free, and never left unrecorded. Null for items that were held without a
-    // model, where the commit names none that is known.
-    private static PriceEntry? PriceOf(
-        in Reservation reservation, string ranModel, out string model, out string pricedAs)
+    // What requests had not always is asked about only where it is there, so that old ones keep their hashes.
+    private static ulong FingerprintOf(CommitCommand command)
     {
-        pricedAs = "";
-        model = reservation.Model;
-        if (ranModel.Length > 0 && ranModel != reservation.Model)
-        {
-            PriceEntry? ran = Find(reservation, ranModel);
-            if (ran is not null)
-            {
-                model = ran.Model;
-                return ran;
-            }
-
-            model = ranModel;
-            pricedAs = reservation.Model;
-        }
-
-        PriceEntry? held = Find(reservation, reservation.Model);
-        Invariant.Holds(held is not null || reservation.Model.Length == 0);
-        return held;
+        CommitTokensRequest request = command.Request;
+        Fingerprint hash = new Fingerprint((ulong)Operation.Commit)
+            .Add(command.Reservation)
+            .Add(request.Usage)
+            .Add(request.Model)
+            .Add((long)request.UsageSource)
+            .Add(!request.HasFinal || request.Final);
+        foreach (UsagePart part in request.Parts) hash = hash.Add(part.Model).Add(part.Usage);
+        if ((request.BilledCost ?? command.Reading?.Cost) is { } billed) hash = hash.Add(billed);
+        ServiceTier tier = request.ServiceTier != ServiceTier.Unspecified
+            ? request.ServiceTier
+            : command.Reading?.ServiceTier ?? ServiceTier.Unspecified;
+        if (tier != ServiceTier.Unspecified) hash = hash.Add((long)tier);
+        string region = request.Region.Length > 0 ? request.Region : command.Reading?.Region ?? "";
+        return hash.AddIfAny(region).Value;
     }
-
-    private static PriceEntry? Find(in Reservation reservation, string model) =>
-        reservation.Book.Find(model, reservation.Region, reservation.ServiceTier, reservation.HeldAtNanos);
-
-    private static bool TryPrice(
-        in Reservation reservation, PriceEntry? price, in Tokens tokens, TokenUsage usage, out long nanos)
-    {
-        nanos = 0;
-        bool fits = price is null
-            || price.CardFor(tokens, reservation.ServiceTier).TryPrice(tokens, Rounding.HalfToEven, out nanos);
-        return fits && reservation.Book.TryPrice(usage.Items, ref nanos);
-    }
-
-    private static ulong FingerprintOf(CommitCommand command) => new Fingerprint((ulong)Operation.Commit)
-        .Add(command.Reservation)
-        .Add(command.Request.Usage)
-        .Add(command.Request.Model)
-        .Add((long)command.Request.UsageSource)
-        .Add(!command.Request.HasFinal || command.Request.Final)
-        .Value;
 }

@@ -246,7 +246,7 @@ internal sealed partial class NaiveLedger
             {
                 NaiveAccount own = owner.Grain;
                 decimal? limit = reason == "RunCeiling" ? owner.Agent.RunCost : owner.CostMax;
-                if (Settled(own) + Held(own.Name) + cost > limit)
+                if (cost > 0 && Settled(own) + Held(own.Name) + cost > limit)
                 {
                     return new Refusal(
                         reason, own.Name, "Nanos", [limit!.Value, Settled(own), Held(own.Name), cost!.Value]);
@@ -254,7 +254,7 @@ internal sealed partial class NaiveLedger
 
                 if (reason == "RunCeiling") continue;
                 limit = own.CatalogTokens;
-                if (SettledTokens(own) + HeldTokens(own.Name) + tokens > limit)
+                if (tokens > 0 && SettledTokens(own) + HeldTokens(own.Name) + tokens > limit)
                 {
                     return new Refusal(
                         reason,
@@ -281,11 +281,11 @@ internal sealed partial class NaiveLedger
     {
         (string name, decimal held) = (window.Name, Held(window.Name));
         decimal? cap = Cap(window.LimitNanos, window, stopsAtSoft);
-        if (Settled(window) + held + cost > cap)
+        if (cost > 0 && Settled(window) + held + cost > cap)
             return new Refusal(reason, name, "Nanos", [cap!.Value, Settled(window), held, cost!.Value], window.Window);
         cap = Cap(window.LimitTokens, window, stopsAtSoft);
         held = HeldTokens(name);
-        return SettledTokens(window) + held + tokens > cap
+        return tokens > 0 && SettledTokens(window) + held + tokens > cap
             ? new Refusal(
                 reason, name, "Tokens", [cap!.Value, SettledTokens(window), held, tokens!.Value], window.Window)
             : null;

@@ -77,6 +77,10 @@ internal static class RequestContent
     private static bool IsOf(ReservationSettled? settled, CommitCommand commit) =>
         settled is not null
         && settled.Reservation == commit.Reservation
-        && settled.Usage.Equals(commit.Request.Usage)
+        && settled.Usage.InputTokens
+            == commit.Request.Usage.InputTokens + commit.Request.Parts.Sum(part => part.Usage.InputTokens)
+        && settled.Usage.Items.Equals(commit.Request.Usage.Items)
+        && (commit.Request.BilledCost is not { } billed
+            || settled.CostNanos == (billed.Units * 1_000_000_000) + billed.Nanos)
         && settled.Final == (!commit.Request.HasFinal || commit.Request.Final);
 }

@@ -33,7 +33,8 @@ internal static class Catalogs
     public static ApplyCatalogCommand Apply(TenantModel tenant)
     {
         SimRandom random = tenant.Random;
-        ApplyCatalogCommand apply = First(tenant);
+        bool isAlike = tenant.LastCatalog is not null && random.Below(3) == 0;
+        ApplyCatalogCommand apply = isAlike ? AlmostLast(tenant) : First(tenant);
         if (random.Below(30) == 0) apply.Catalog.UseCases[0].BusinessUnit = "unheard-of";
         apply.Request.Document = apply.Catalog.ToString();
         apply.Request.DryRun = random.Below(20) == 0;
@@ -44,6 +45,36 @@ internal static class Catalogs
     public static ApplyCatalogCommand First(TenantModel tenant)
     {
         Catalog catalog = Make(tenant.Name, tenant.Random);
+        tenant.LastCatalog = catalog.Clone();
+        return Of(tenant, catalog);
+    }
+
+    // The last catalog but for a number that was zero and is absent, or the other way round.
+    private static ApplyCatalogCommand AlmostLast(TenantModel tenant)
+    {
+        Catalog catalog = tenant.LastCatalog!.Clone();
+        Rates rates = catalog.Prices.First(price => price.Model == "odd").Rates;
+        Budget? budget = catalog.UseCases[0].Budget;
+        if (tenant.Random.Coin() || budget?.Limit is null)
+        {
+            if (rates.HasCacheRead) rates.ClearCacheRead();
+            else rates.CacheRead = 0;
+        }
+        else if (budget.HasTokens && budget.Tokens == 0)
+        {
+            budget.ClearTokens();
+        }
+        else
+        {
+            budget.Tokens = 0;
+        }
+
+        tenant.LastCatalog = catalog.Clone();
+        return Of(tenant, catalog);
+    }
+
+    private static ApplyCatalogCommand Of(TenantModel tenant, Catalog catalog)
+    {
         var request = new ApplyCatalogRequest { RequestId = tenant.NextId(), Document = catalog.ToString() };
         return new ApplyCatalogCommand(request, catalog, [], "admin");
     }
@@ -73,6 +104,7 @@ internal static class Catalogs
     private static Catalog Make(string tenant, SimRandom random)
     {
         var catalog = new Catalog { Tenant = tenant, Currency = "USD", TimeZone = "Europe/Berlin" };
+        catalog.RefuseUnpricedItems = random.Coin();
         var tag = new TagRule { Required = random.Below(8) == 0 };
         tag.Values.Add(["k1", "k2"]);
         catalog.Tags.Add("customer", tag);
@@ -155,7 +187,7 @@ internal static class Catalogs
 
         catalog.Prices.Add(dear);
         Price odd = PriceOf("odd", 333_333 + random.Below(3), 777_777);
-        odd.Rates.CacheRead = 12_345;
+        odd.Rates.CacheRead = random.Coin() ? 12_345 : 0;
         catalog.Prices.Add(odd);
         Price free = PriceOf("free", 0, 0);
         free.Rates.CacheRead = 1;

@@ -24,6 +24,9 @@ internal sealed class TenantModel(SimWorld world, string name, SimRandom random)
     /// <summary>A catalog was applied.</summary>
     public bool HasCatalog { get; private set; }
 
+    /// <summary>The last catalog without a fault that was asked for; null before the first.</summary>
+    public Catalog? LastCatalog { get; set; }
+
     public List<long> Sessions { get; } = [];
 
     public List<long> Credentials { get; } = [];

@@ -164,7 +164,29 @@ internal static partial class Workload
         }
 
         if (random.Below(4) == 0) request.Final = false;
-        return new CommitCommand(hold.Session, Misnamed(random, hold.Number), request);
+        AddTerms(request, random);
+        UsageReading? reading = random.Below(8) > 0 ? null : new UsageReading
+        {
+            Unread = { "odd" },
+            Cost = random.Coin() ? Catalogs.Nanos(random.Spread(0, 900)) : null,
+            ServiceTier = (ServiceTier)random.Below(5),
+        };
+        return new CommitCommand(hold.Session, Misnamed(random, hold.Number), request, reading);
+    }
+
+    // What served the call is not always what was reserved, and it may be several samplings.
+    private static void AddTerms(CommitTokensRequest request, SimRandom random)
+    {
+        if (random.Below(8) == 0)
+        {
+            var sampled = new TokenUsage { InputTokens = random.Spread(0, 900), OutputImageTokens = random.Below(9) };
+            request.Parts.Add(new UsagePart { Model = random.Any(Catalogs.Models), Usage = sampled });
+        }
+
+        if (random.Below(10) == 0) request.BilledCost = Catalogs.Nanos(random.Spread(0, 900));
+        if (random.Below(6) == 0) request.ServiceTier = (ServiceTier)random.Below(5);
+        if (random.Below(8) == 0)
+            request.Usage.Items.Add(new CountedItem { Sku = random.Any(Skus), Count = random.Between(1, 3) });
     }
 
     private static Command Release(TenantModel tenant)

@@ -30,5 +30,9 @@ internal static class AllMutants
         ("deadlines forgotten", static () => new ForgottenDeadlines()),
         ("snapshot forgets requests", static () => new SnapshotForgetsRequests()),
         ("unknown told as refused", static () => new UnknownToldAsRefused()),
+        ("absent taken for zero", static () => new AbsentIsZero()),
+        ("samplings priced as one", static () => new SamplingsAsOne()),
+        ("unpriced item charged as another", static () => new UnpricedAsDearest()),
+        ("billed cost settled as the own price", static () => new BilledAsOwn()),
     ];
 }

@@ -1,11 +1,11 @@
 using AgentBudget.Protocol.V1;
+using Provider = AgentBudget.Protocol.V1.ProviderUsage.ProviderOneofCase;
 
 namespace AgentBudget.Api.Budgets.Providers;
 
 /// <summary>
-/// Brings a provider's own usage report to disjoint buckets. The ways of counting are those that the messages of
-/// <see cref="ProviderUsage"/> document; a report that contradicts itself is a fault. Counts out of range are faults
-/// before they are added up, so that a sum which wraps around is of no account.
+/// Brings a provider's own usage report to disjoint buckets. The ways of counting are documented at the fields of
+/// <see cref="ProviderUsage"/>.
 /// </summary>
 internal static class UsageReports
 {
@@ -13,43 +13,70 @@ internal static class UsageReports
     internal const string WebSearchSku = "web_search";
 
     /// <summary>
-    /// What the report comes to. With a fault the result means nothing. Its items are the report's own messages.
+    /// Puts what the report comes to in its place in the request, which is then as one that gives usage. What the
+    /// request says itself stays. With a fault the request means nothing.
     /// </summary>
-    internal static TokenUsage Read(ProviderUsage report, ref FieldFaults faults)
+    internal static UsageReading Normalise(CommitTokensRequest request, ref FieldFaults faults)
     {
-        TokenUsage usage = report.ProviderCase switch
+        ProviderUsage report = request.ProviderUsage;
+        request.ProviderUsage = null;
+        request.Usage = new TokenUsage();
+        if (report.ProviderCase == Provider.None)
         {
-            ProviderUsage.ProviderOneofCase.OpenAi => OpenAiReports.Read(report.OpenAi, ref faults),
-            ProviderUsage.ProviderOneofCase.OpenAiResponses =>
-                OpenAiReports.Read(report.OpenAiResponses, ref faults),
-            ProviderUsage.ProviderOneofCase.Anthropic => AnthropicReports.Read(report.Anthropic, ref faults),
-            ProviderUsage.ProviderOneofCase.Gemini => GeminiReports.Read(report.Gemini, ref faults),
-            ProviderUsage.ProviderOneofCase.None => Nobody(ref faults),
-        };
-        usage.Items.AddRange(report.Items);
-        EstimateChecks.Check("provider_usage.items", usage.Items, ref faults);
-        return usage;
+            faults.Add(
+                "provider_usage",
+                "must be one of open_ai, open_ai_responses, anthropic, gemini, bedrock, bedrock_invoke and compatible");
+            return new UsageReading();
+        }
+
+        ReportReader reader = Read(report, ref faults);
+        request.Usage = reader.ToUsage(out IReadOnlyList<UsagePart> parts);
+        request.Parts.Add(parts);
+        request.Usage.Items.Add(reader.Items);
+        request.Usage.Items.Add(report.Items);
+        if (request.Model.Length == 0) request.Model = reader.Model;
+        CheckBuckets(request, ref faults);
+        EstimateChecks.Check("provider_usage.items", request.Usage.Items, ref faults);
+        return reader.Reading;
     }
 
-    /// <summary>A part that its whole includes.</summary>
-    internal static void Part(ref FieldFaults faults, string field, long part, string wholeName, long whole)
+    /// <summary>All tokens of all buckets.</summary>
+    internal static long SumOf(TokenUsage usage) =>
+        usage.InputTokens + usage.OutputTokens + usage.CacheReadTokens + usage.CacheWrite5MTokens
+        + usage.CacheWrite1HTokens + usage.ReasoningTokens + usage.InputAudioTokens + usage.OutputAudioTokens
+        + usage.InputImageTokens + usage.CacheReadAudioTokens + usage.CacheWriteAudioTokens + usage.OutputImageTokens;
+
+    private static ReportReader Read(ProviderUsage report, ref FieldFaults faults)
     {
-        FieldChecks.Count(ref faults, field, part);
-        if (part > whole)
-            faults.Add(field, $"must be at most {wholeName}, which includes it");
+        switch (report.ProviderCase)
+        {
+            case Provider.OpenAi:
+                return ReportReader.Read(Dialects.OpenAi, report.OpenAi, ref faults);
+            case Provider.OpenAiResponses:
+                return ReportReader.Read(Dialects.OpenAiResponses, report.OpenAiResponses, ref faults);
+            case Provider.Anthropic:
+                return ReportReader.Read(Dialects.Anthropic, report.Anthropic, ref faults);
+            case Provider.Gemini:
+                return ReportReader.Read(Dialects.Gemini, report.Gemini, ref faults);
+            case Provider.Bedrock:
+                return ReportReader.Read(Dialects.Bedrock, report.Bedrock, ref faults);
+            case Provider.BedrockInvoke:
+                // The body of a model of Anthropic's has its report below a key.
+                return report.BedrockInvoke.Fields.TryGetValue("usage", out var usage) && usage.StructValue is { } own
+                    ? ReportReader.Read(Dialects.Anthropic, own, ref faults)
+                    : ReportReader.Read(Dialects.BedrockInvoke, report.BedrockInvoke, ref faults);
+            default:
+                return ReportReader.Read(Dialects.Compatible, report.Compatible, ref faults);
+        }
     }
 
-    /// <summary>A total; 0 is none.</summary>
-    internal static void Total(ref FieldFaults faults, string field, long total, string partNames, long parts)
+    // Counts that are in bounds one by one may not be together.
+    private static void CheckBuckets(CommitTokensRequest request, ref FieldFaults faults)
     {
-        FieldChecks.Count(ref faults, field, total);
-        if (total != 0 && total != parts)
-            faults.Add(field, $"must be the sum of {partNames}");
-    }
-
-    private static TokenUsage Nobody(ref FieldFaults faults)
-    {
-        faults.Add("provider_usage", "must be one of open_ai, open_ai_responses, anthropic and gemini");
-        return new TokenUsage();
+        foreach (TokenUsage usage in request.Parts.Select(part => part.Usage).Prepend(request.Usage))
+        {
+            if (SumOf(usage) > FieldRules.CountMax)
+                faults.Add("provider_usage", "must be at most 1,000,000,000,000 tokens together");
+        }
     }
 }

@@ -10,7 +10,7 @@ public static partial class CatalogReader
         private static readonly string[] RateKeys =
         [
             "input", "output", "cacheRead", "cacheWrite5m", "cacheWrite1h", "reasoning", "inputAudio",
-            "outputAudio", "inputImage",
+            "outputAudio", "inputImage", "cacheReadAudio", "cacheWriteAudio", "outputImage",
         ];
 
         private static Price ReadPrice(DocumentCursor item)
@@ -84,6 +84,9 @@ public static partial class CatalogReader
                     case "inputAudio": rates.InputAudio = rate; break;
                     case "outputAudio": rates.OutputAudio = rate; break;
                     case "inputImage": rates.InputImage = rate; break;
+                    case "cacheReadAudio": rates.CacheReadAudio = rate; break;
+                    case "cacheWriteAudio": rates.CacheWriteAudio = rate; break;
+                    case "outputImage": rates.OutputImage = rate; break;
                     default: break; // Named as an unknown key already.
                 }
             }

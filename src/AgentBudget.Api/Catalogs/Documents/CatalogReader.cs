@@ -78,11 +78,12 @@ public static partial class CatalogReader
         {
             DocumentMap map = root.Map(
                 "tenant", "currency", "timeZone", "budget", "budgets", "tags", "businessUnits", "useCases", "agents",
-                "tools", "prices", "skus");
+                "tools", "prices", "skus", "unpricedItems");
             Catalog catalog = new() { Tenant = map.Require("tenant")?.Id() ?? "" };
             catalog.Currency = _currency = ReadCurrency(map.Require("currency"));
             catalog.TimeZone = ReadTimeZone(map.Find("timeZone"));
             catalog.Budget = ReadBudgets(map, catalog.FurtherBudgets);
+            catalog.RefuseUnpricedItems = ReadUnpricedItems(map.Find("unpricedItems"));
             ReadTags(map.Find("tags"), catalog);
             foreach (DocumentCursor item in Items(map.Find("businessUnits"), BusinessUnitsMax))
                 catalog.BusinessUnits.Add(ReadBusinessUnit(item));
@@ -97,6 +98,14 @@ public static partial class CatalogReader
             foreach (DocumentCursor item in Items(map.Find("skus"), SkusMax))
                 catalog.Skus.Add(ReadSku(item));
             return catalog;
+        }
+
+        private static bool ReadUnpricedItems(DocumentCursor? cursor)
+        {
+            string? text = cursor?.Text(FieldRules.IdCharsMax);
+            if (text is not (null or "flag" or "refuse"))
+                cursor!.Value.Fault("must be flag or refuse.");
+            return text == "refuse";
         }
 
         private static string ReadCurrency(DocumentCursor? cursor)
