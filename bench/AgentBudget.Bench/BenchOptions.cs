@@ -20,10 +20,9 @@ internal sealed record BenchOptions
           --sessions N         sessions that spend, per workload            (400; connections to 100000)
           --tenants N          tenants of the many-tenants workload         (8; 1 to 1000)
           --only TEXT          measures only work whose name holds the text, such as "reserve, one"
-          --ledger             counts what the grains' hot path allocates instead, in this process, beside its events
+          --ledger             counts what the ledger's hot path allocates instead, in this process, beside its events
           --no-build           starts the silo as it was last built
           --silo-log           shows what the started silo prints
-          --edge               measures the protocol edge against Kestrel alone instead of a silo
           --decommission       measures the calls of an agent's siblings before, while and after it is decommissioned
 
         Without the following it starts a silo of its own, on free loopback ports, with its data in a temporary folder.
@@ -32,7 +31,7 @@ internal sealed record BenchOptions
           --admin-key FILE     file that holds its admin key
           --pid N              its process, to measure its CPU time; only on this machine
 
-        Exit codes: 0 measured; 1 not measured, or calls failed or were denied, or the grains allocated more than their
+        Exit codes: 0 measured; 1 not measured, or calls failed or were denied, or the ledger allocated more than their
         events; 64 bad usage.
         """;
 
@@ -56,13 +55,11 @@ internal sealed record BenchOptions
 
     public string Only { get; private init; } = "";
 
-    public bool IsOfGrains { get; private init; }
+    public bool IsOfLedger { get; private init; }
 
     public bool SkipsBuild { get; private init; }
 
     public bool ShowsSiloLog { get; private init; }
-
-    public bool IsEdge { get; private init; }
 
     public bool IsDecommission { get; private init; }
 
@@ -95,10 +92,9 @@ internal sealed record BenchOptions
                 "--sessions" => options with { Sessions = Integer(name, Value(), 1, 100_000) },
                 "--tenants" => options with { Tenants = Integer(name, Value(), 1, 1000) },
                 "--only" => options with { Only = Value() },
-                "--ledger" => options with { IsOfGrains = true },
+                "--ledger" => options with { IsOfLedger = true },
                 "--no-build" => options with { SkipsBuild = true },
                 "--silo-log" => options with { ShowsSiloLog = true },
-                "--edge" => options with { IsEdge = true },
                 "--decommission" => options with { IsDecommission = true },
                 "--grpc" => options with { Grpc = Value() },
                 "--http" => options with { Http = Value() },

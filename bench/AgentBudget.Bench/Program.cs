@@ -21,7 +21,7 @@ catch (FormatException exception)
     return ExitUsage;
 }
 
-if (options.IsOfGrains) return LedgerBench.Run(Console.Out) ? 0 : ExitNotMeasured;
+if (options.IsOfLedger) return LedgerBench.Run(Console.Out) ? 0 : ExitNotMeasured;
 
 using var cancellation = new CancellationTokenSource();
 Console.CancelKeyPress += (_, pressed) =>
@@ -31,7 +31,6 @@ Console.CancelKeyPress += (_, pressed) =>
 };
 try
 {
-    if (options.IsEdge) return await MeasureEdgeAsync(options, cancellation.Token);
     return options.IsDecommission
         ? await MeasureDecommissionAsync(options, cancellation.Token)
         : await MeasureAsync(options, cancellation.Token);
@@ -65,12 +64,3 @@ static async Task<int> MeasureDecommissionAsync(BenchOptions options, Cancellati
 
 // Ids that a silo which was measured before has not seen: they count up with the clock, a million a millisecond.
 static ulong FirstRequestId() => (ulong)TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds() << 20;
-
-static async Task<int> MeasureEdgeAsync(BenchOptions options, CancellationToken cancellationToken)
-{
-    using var server = await EdgeServer.StartAsync(options, cancellationToken);
-    var run = new EdgeRun(options, server);
-    await run.RunAsync(cancellationToken);
-    Console.Write(run.ToTable());
-    return run.BadCalls == 0 ? 0 : ExitNotMeasured;
-}

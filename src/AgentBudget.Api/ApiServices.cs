@@ -2,6 +2,7 @@ using AgentBudget.Api.Access;
 using AgentBudget.Api.Budgets;
 using AgentBudget.Api.Catalogs;
 using AgentBudget.Api.Edge;
+using AgentBudget.Api.Edge.Checks;
 using AgentBudget.Api.Identities;
 using AgentBudget.Api.OAuth;
 using AgentBudget.Api.Reports;
@@ -117,6 +118,7 @@ public static class ApiServices
         app.UseMiddleware<CallMiddleware>();
         app.UseAuthentication();
         app.UseAuthorization();
+        app.UseJsonChecks();
 
         CallMeter meter = app.Services.GetRequiredService<CallMeter>();
         MapService<BudgetCalls>(app, meter);
@@ -181,6 +183,8 @@ public static class ApiServices
             services.Remove(found);
         }
 
-        services.AddSingleton(typeof(IServiceMethodProvider<>), typeof(BoundedMethods<>));
+        services.AddSingleton(typeof(IServiceMethodProvider<>), typeof(BoundedMethodProvider<>));
+        services.AddSingleton<SharedTexts>();
+        services.AddOptions<EdgeOptions>();
     }
 }

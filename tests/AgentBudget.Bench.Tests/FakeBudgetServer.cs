@@ -1,40 +1,39 @@
 using System.Collections.Concurrent;
 using System.Net;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc;
-using Microsoft.Extensions.Logging.Abstractions;
+using Grpc.Core;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace AgentBudget.Bench.Tests;
 
 /// <summary>A real server on loopback whose answers are made up, and that remembers what it was asked.</summary>
-internal sealed class FakeBudgetServer : IAsyncDisposable
+internal sealed class FakeBudgetServer : BudgetService.BudgetServiceBase, IAsyncDisposable
 {
-    private readonly RpcServer _server;
+    private readonly WebApplication _host;
+    private ListenOptions? _listen;
     private long _reservation;
 
     private FakeBudgetServer()
     {
-        var health = new HealthService();
-        health.Set("", isServing: true);
-        var services = new RpcServices();
-        health.AddTo(services);
-        services.Add(BudgetServiceReflection.Descriptor.Services[0], builder => builder
-            .Unary<ReserveTokensRequest, ReserveTokensResponse>("ReserveTokens", Reserve)
-            .Unary<CommitTokensRequest, CommitTokensResponse>("CommitTokens", Commit)
-            .Unary<ReleaseTokensRequest, ReleaseTokensResponse>("ReleaseTokens", Release)
-            .Unary<AmendReservationRequest, AmendReservationResponse>(
-                "AmendReservation", (_, _) => new(new AmendReservationResponse()))
-            .Unary<RecordCostRequest, RecordCostResponse>("RecordCost", (_, _) => new(new RecordCostResponse()))
-            .Unary<AuthorizeToolRequest, AuthorizeToolResponse>(
-                "AuthorizeTool", (_, _) => new(new AuthorizeToolResponse()))
-            .DuplexStreaming<SpendRequest, SpendResponse>("Spend", SpendAsync)
-            .Unary<GetBalanceRequest, GetBalanceResponse>("GetBalance", (_, _) => new(new GetBalanceResponse())));
-        _server = new RpcServer(
-            new RpcServerOptions { GrpcEndPoint = new IPEndPoint(IPAddress.Loopback, 0) },
-            services, guard: null, fallback: null, NullLoggerFactory.Instance, TimeProvider.System);
+        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Services.AddRouting().AddSingleton(this).AddGrpc();
+        builder.Services.AddGrpcHealthChecks().AddCheck("fake", () =>
+            Microsoft.Extensions.Diagnostics.HealthChecks.HealthCheckResult.Healthy());
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen =>
+        {
+            listen.Protocols = HttpProtocols.Http2;
+            _listen = listen;
+        }));
+        _host = builder.Build();
+        _host.UseRouting();
+        _host.MapGrpcService<FakeBudgetServer>();
+        _host.MapGrpcHealthChecksService();
     }
 
-    public IPEndPoint Address => _server.GrpcEndPoint!;
+    public IPEndPoint Address => _listen!.IPEndPoint!;
 
     /// <summary>How often each request id came.</summary>
     public ConcurrentDictionary<string, int> RequestIds { get; } = new();
@@ -54,27 +53,28 @@ internal sealed class FakeBudgetServer : IAsyncDisposable
     public static async Task<FakeBudgetServer> StartAsync()
     {
         var server = new FakeBudgetServer();
-        await server._server.StartAsync(CancellationToken.None);
+        await server._host.StartAsync();
         return server;
     }
 
-    public ValueTask DisposeAsync() => _server.DisposeAsync();
+    public ValueTask DisposeAsync() => _host.DisposeAsync();
 
-    private ValueTask<ReserveTokensResponse> Reserve(ReserveTokensRequest request, RpcCall call)
+    public override Task<ReserveTokensResponse> ReserveTokens(ReserveTokensRequest request, ServerCallContext context)
     {
-        Check(request.RequestId, call);
-        if (IsFailing) throw new RpcException(RpcStatusCode.Unavailable, "not now");
+        Check(request.RequestId, context);
+        if (IsFailing) throw new RpcException(new Status(StatusCode.Unavailable, "not now"));
         if (IsDenying)
         {
-            return new(new ReserveTokensResponse
+            return Task.FromResult(new ReserveTokensResponse
             {
                 Decision = Decision.Deny,
                 Denial = new Denial { Reason = Reason.UseCaseBudget },
             });
         }
+
         string id = $"r{Interlocked.Increment(ref _reservation)}";
         Open.TryAdd(id, request.SessionToken);
-        return new(new ReserveTokensResponse
+        return Task.FromResult(new ReserveTokensResponse
         {
             Decision = Decision.Allow,
             Reservation = new Reservation { ReservationId = id, Model = request.Model, Tokens = 2000 },
@@ -82,53 +82,61 @@ internal sealed class FakeBudgetServer : IAsyncDisposable
         });
     }
 
-    private ValueTask<CommitTokensResponse> Commit(CommitTokensRequest request, RpcCall call)
+    public override Task<CommitTokensResponse> CommitTokens(CommitTokensRequest request, ServerCallContext context)
     {
-        Check(request.RequestId, call);
+        Check(request.RequestId, context);
         Close(request.ReservationId, request.SessionToken);
-        return new(new CommitTokensResponse { Settled = new Amount { Tokens = 1500 } });
+        return Task.FromResult(new CommitTokensResponse { Settled = new Amount { Tokens = 1500 } });
     }
 
-    private ValueTask<ReleaseTokensResponse> Release(ReleaseTokensRequest request, RpcCall call)
+    public override Task<ReleaseTokensResponse> ReleaseTokens(ReleaseTokensRequest request, ServerCallContext context)
     {
-        Check(request.RequestId, call);
+        Check(request.RequestId, context);
         Close(request.ReservationId, request.SessionToken);
-        return new(new ReleaseTokensResponse { Released = new Amount { Tokens = 2000 } });
+        return Task.FromResult(new ReleaseTokensResponse { Released = new Amount { Tokens = 2000 } });
     }
 
-    // Backwards in every group, because answers come in any order.
-    private async Task SpendAsync(
-        IRpcStreamReader<SpendRequest> requests, IRpcStreamWriter<SpendResponse> responses, RpcCall call)
+    // Backwards in every group that arrived together, because answers come in any order.
+    public override async Task Spend(
+        IAsyncStreamReader<SpendRequest> requestStream,
+        IServerStreamWriter<SpendResponse> responseStream,
+        ServerCallContext context)
     {
-        await responses.StartAsync();
-        while (await requests.ReadAsync() is { } request)
+        Task<bool> next = requestStream.MoveNext();
+        while (await next)
         {
             List<SpendResponse> answers = [];
-            for (var next = request; next is not null; next = requests.TryRead(out var more) ? more : null)
-                answers.Insert(0, await AnswerAsync(next, call));
-            await responses.WriteAllAsync(answers);
+            do
+            {
+                answers.Insert(0, await AnswerAsync(requestStream.Current, context));
+                next = requestStream.MoveNext();
+            }
+            while (next.IsCompletedSuccessfully && await next);
+            foreach (SpendResponse answer in answers) await responseStream.WriteAsync(answer);
         }
     }
 
-    private async Task<SpendResponse> AnswerAsync(SpendRequest request, RpcCall call)
+    private async Task<SpendResponse> AnswerAsync(SpendRequest request, ServerCallContext context)
     {
         var answer = new SpendResponse { CorrelationId = request.CorrelationId };
         try
         {
-            if (request.Reserve is { } reserve) answer.Reserve = await Reserve(reserve, call);
-            if (request.Commit is { } commit) answer.Commit = await Commit(commit, call);
+            if (request.Reserve is { } reserve) answer.Reserve = await ReserveTokens(reserve, context);
+            if (request.Commit is { } commit) answer.Commit = await CommitTokens(commit, context);
         }
         catch (RpcException failure)
         {
             answer.Status = new Google.Rpc.Status { Code = (int)failure.StatusCode };
         }
+
         return answer;
     }
 
-    private void Check(string requestId, RpcCall call)
+    private void Check(string requestId, ServerCallContext context)
     {
         RequestIds.AddOrUpdate(requestId, 1, (_, count) => count + 1);
-        if (call.Authorization != "Bearer abk_test") Faults.Enqueue($"bearer {call.Authorization}");
+        string? authorization = context.RequestHeaders.GetValue("authorization");
+        if (authorization != "Bearer abk_test") Faults.Enqueue($"bearer {authorization}");
     }
 
     private void Close(string reservation, string sessionToken)

@@ -3,7 +3,7 @@ using System.Net.Security;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography.X509Certificates;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc.Tests.Support;
+using AgentBudget.Silo.Tests.Support;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
 using Grpc.Core;

@@ -5,7 +5,7 @@ using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json.Nodes;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc.Tests.Support;
+using AgentBudget.Silo.Tests.Support;
 using Grpc.Core;
 using Grpc.Net.Client;
 using static AgentBudget.Silo.Tests.Identity;

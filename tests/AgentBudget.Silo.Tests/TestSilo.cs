@@ -3,7 +3,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json.Nodes;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc.Tests.Support;
+using AgentBudget.Silo.Tests.Support;
 using AgentBudget.Silo.Hosting;
 using AgentBudget.Silo.Options;
 using Google.Protobuf;

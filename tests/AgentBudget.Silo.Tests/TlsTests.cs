@@ -1,7 +1,7 @@
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Rpc.Tests.Support;
+using AgentBudget.Silo.Tests.Support;
 using AgentBudget.Silo.Options;
 using Microsoft.Extensions.Configuration;
 using Grpc.Core;

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace AgentBudget.Bench.Ledger;
 
-/// <summary>Measures the grains alone: bytes of reserve and commit beside those of their events, and time.</summary>
+/// <summary>Measures the ledger alone: bytes of reserve and commit beside those of their events, and time.</summary>
 internal static class LedgerBench
 {
     /// <summary>Prints a line for each, and answers whether neither allocated more than its events.</summary>

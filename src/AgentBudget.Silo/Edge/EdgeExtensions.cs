@@ -2,24 +2,18 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
-using Microsoft.Extensions.Logging;
 
 namespace AgentBudget.Silo.Edge;
 
 /// <summary>How a host takes the guards of its connections into use.</summary>
 internal static class EdgeExtensions
 {
-    /// <summary>
-    /// Registers the guards, with the clock of the host or the system's, and tells at Debug what callers did to their
-    /// own connections. Call it after logging was configured.
-    /// </summary>
+    /// <summary>Registers the guards, with the clock of the host or the system's.</summary>
     internal static IServiceCollection AddConnectionGuards(this IServiceCollection services)
     {
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<ConnectionGuards>();
-        services.Configure<SocketTransportOptions>(ConnectionLimits.Apply);
-        return services.Replace(ServiceDescriptor.Singleton<ILoggerFactory>(
-            provider => new ConnectionLoggers(ActivatorUtilities.CreateInstance<LoggerFactory>(provider))));
+        return services.Configure<SocketTransportOptions>(ConnectionLimits.Apply);
     }
 
     /// <summary>Bounds what one connection, and all of them, may take.</summary>

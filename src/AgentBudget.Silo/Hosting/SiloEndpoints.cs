@@ -1,33 +1,27 @@
 using System.Diagnostics.Metrics;
 using System.Net;
 using AgentBudget.Api.Access;
+using AgentBudget.Silo.Edge;
 using AgentBudget.Silo.Options;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace AgentBudget.Silo.Hosting;
 
 /// <summary>Where a silo listens.</summary>
 internal sealed class SiloEndpoints
 {
-    // A stream's window holds the largest message, so that its sender never stops in the middle of one.
-    private const int StreamWindowBytes = (256 + 64) * 1024;
-
-    private const int HeadersBytesMax = 16 * 1024; // A bearer token of 8 KiB with room for everything else.
-
-    private static readonly TimeSpan PingDelay = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan PingTimeout = TimeSpan.FromSeconds(10);
+    private const int MessageBytes = 256 * 1024; // The largest request message of spending calls.
 
     private ListenOptions? _http;
     private ListenOptions? _grpc;
     private ListenOptions? _tls;
-    private int _open;
+    private ConnectionGuards? _guards;
 
     private SiloEndpoints() => Meter.CreateObservableGauge(
-        "agentbudget.rpc.connections", () => (long)Volatile.Read(ref _open), "{connection}",
+        "agentbudget.rpc.connections", () => (long)(_guards?.Open ?? 0), "{connection}",
         "Connections that are open.");
 
     /// <summary>What is measured here. Ends with the silo.</summary>
@@ -59,14 +53,15 @@ internal sealed class SiloEndpoints
         }
 
         builder.WebHost.UseKestrelHttpsConfiguration()
-            .ConfigureKestrel(kestrel => endpoints.Configure(kestrel, model, tls))
-            .UseSockets(Apply);
+            .ConfigureKestrel(kestrel => endpoints.Configure(kestrel, model, tls));
+        builder.Services.AddConnectionGuards();
         return endpoints;
     }
 
     private void Configure(KestrelServerOptions kestrel, SiloModel model, TlsSetup? tls)
     {
-        Apply(kestrel);
+        _guards = kestrel.ApplicationServices.GetRequiredService<ConnectionGuards>();
+        kestrel.ConfigureSiloLimits(MessageBytes);
         kestrel.Listen(model.Http, listen =>
         {
             listen.Protocols = HttpProtocols.Http1;
@@ -94,45 +89,9 @@ internal sealed class SiloEndpoints
 
     // The one place where connections are guarded. Over TLS after it was agreed on: frames are read where they are
     // plain.
-    private void Guard(ListenOptions listen)
+    private static void Guard(ListenOptions listen)
     {
-        listen.Use(Count);
+        listen.UseConnectionGuards();
         listen.Use(ConnectionMemory.Around);
     }
-
-    private ConnectionDelegate Count(ConnectionDelegate serve) => async connection =>
-    {
-        Interlocked.Increment(ref _open);
-        try
-        {
-            await serve(connection);
-        }
-        finally
-        {
-            Interlocked.Decrement(ref _open);
-        }
-    };
-
-    private static void Apply(KestrelServerOptions kestrel)
-    {
-        kestrel.AddServerHeader = false;
-        KestrelServerLimits limits = kestrel.Limits;
-        limits.MaxRequestHeadersTotalSize = HeadersBytesMax;
-
-        // Both count over a whole stream, however long it lives, and break its connection with all other calls on it.
-        // Messages are bounded by their prefix and by their arrival time instead.
-        limits.MaxRequestBodySize = null;
-        limits.MinRequestBodyDataRate = null;
-
-        // A reader of a stream may pause as long as it likes: it holds up nobody, and pings find the dead ones.
-        limits.MinResponseDataRate = null;
-        limits.Http2.MaxRequestHeaderFieldSize = HeadersBytesMax;
-        limits.Http2.InitialStreamWindowSize = StreamWindowBytes;
-        limits.Http2.KeepAlivePingDelay = PingDelay;
-        limits.Http2.KeepAlivePingTimeout = PingTimeout;
-    }
-
-    // To wait for bytes without a buffer asks the system twice for every 4 KiB that arrive. With one, a connection that
-    // is silent keeps as many.
-    private static void Apply(SocketTransportOptions sockets) => sockets.WaitForDataBeforeAllocatingBuffer = false;
 }

@@ -1,6 +1,7 @@
 using System.Net;
 using AgentBudget.Api.Edge.Checks;
 using AgentBudget.Silo.Edge;
+using AgentBudget.Silo.Hosting;
 using EdgeTest.V1;
 using Grpc.Core;
 using Grpc.Net.Client;
@@ -8,6 +9,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Testing;
 
@@ -59,7 +61,8 @@ internal sealed class EdgeServer : IAsyncDisposable
             options.SharedField = "text";
             setup.Bounds(options);
         });
-        builder.Services.AddConnectionGuards();
+        builder.Services.AddConnectionGuards().Replace(ServiceDescriptor.Singleton<ILoggerFactory>(
+            provider => new EdgeLoggers(ActivatorUtilities.CreateInstance<LoggerFactory>(provider))));
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
         {
             kestrel.ConfigureSiloLimits(MessageBytesMax);

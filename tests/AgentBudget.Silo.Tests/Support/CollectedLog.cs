@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Testing;
 
-namespace AgentBudget.Rpc.Tests.Support;
+namespace AgentBudget.Silo.Tests.Support;
 
 /// <summary>Keeps what was logged at a level or above it, of all categories.</summary>
 internal sealed class CollectedLog(LogLevel least) : ILoggerFactory

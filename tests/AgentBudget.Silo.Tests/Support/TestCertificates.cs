@@ -2,7 +2,7 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
-namespace AgentBudget.Rpc.Tests.Support;
+namespace AgentBudget.Silo.Tests.Support;
 
 /// <summary>An authority, and certificates that it made: one for a server at 127.0.0.1, one for a caller.</summary>
 internal sealed class TestCertificates : IDisposable
