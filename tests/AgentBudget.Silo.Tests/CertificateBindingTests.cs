@@ -213,7 +213,7 @@ public sealed class CertificateBindingTests : IDisposable
         RequestId = NextId(),
         SessionToken = token,
         Model = "m",
-        Estimate = new TokenEstimate { InputTokens = 1000 },
+        Estimate = new TokenEstimate { InputTokens = 1000, MaxOutputTokens = 0 },
     };
 
     private static Task<ReserveTokensResponse> ReserveAsync(RpcChannel channel, string bearer, string token) =>

@@ -27,6 +27,7 @@ public sealed class ErrorMapTests
         [Outcome.ToolOutOfScope] = (RpcStatusCode.PermissionDenied, "SCOPE_EXCEEDED"),
         [Outcome.ModelOutOfScope] = (RpcStatusCode.PermissionDenied, "SCOPE_EXCEEDED"),
         [Outcome.ModelMissing] = (RpcStatusCode.InvalidArgument, "INVALID_FIELD"),
+        [Outcome.EstimateIncomplete] = (RpcStatusCode.InvalidArgument, "INVALID_FIELD"),
         [Outcome.TagInvalid] = (RpcStatusCode.InvalidArgument, "INVALID_FIELD"),
         [Outcome.CurrencyInvalid] = (RpcStatusCode.InvalidArgument, "INVALID_FIELD"),
         [Outcome.NoBudget] = (RpcStatusCode.FailedPrecondition, "NO_BUDGET"),
