@@ -83,7 +83,13 @@ internal sealed class AuditPrice(Price price)
     private static readonly Dictionary<int, int> Others = new() { [5] = 1, [9] = 2, [10] = 3, [11] = 1 };
 
     private readonly Int128?[] _ordinary = RatesOf(price.Rates);
-    private readonly Int128?[] _ofLongContext = RatesOf(price.LongContext?.Rates);
+    private readonly (long Above, Int128?[] Rates)[] _longer =
+    [
+        .. price.LongerContexts.Prepend(price.LongContext)
+            .Where(context => context is not null)
+            .Select(context => (context.AboveTokens, RatesOf(context.Rates))),
+    ];
+
 
     public string Model => price.Model;
 
@@ -94,6 +100,9 @@ internal sealed class AuditPrice(Price price)
         price.ServiceTier == ServiceTier.Unspecified ? ServiceTier.Standard : price.ServiceTier;
 
     public Int128 From { get; } = price.EffectiveFrom is null ? 0 : AuditNumbers.NanosOf(price.EffectiveFrom);
+
+    /// <summary>A hold that does not say how much output there can be counts this much.</summary>
+    public bool KnowsMaxOutput => price.HasMaxOutputTokens && price.Rates is { HasOutput: true, Output: > 0 };
 
     /// <summary>What a hold of these tokens costs, each bucket rounded up; null where a rate is missing.</summary>
     public Int128? CostOfHold(AuditTokens tokens, ServiceTier tier)
@@ -132,8 +141,8 @@ internal sealed class AuditPrice(Price price)
     // A long context re-prices the whole request; a tier's multiplier makes each rate, rounded to a whole one.
     private Int128? RateOf(int bucket, AuditTokens tokens, ServiceTier tier)
     {
-        bool isLong = price.LongContext is not null && tokens.Prompt > price.LongContext.AboveTokens;
-        Int128? rate = isLong ? _ofLongContext[bucket] ?? _ordinary[bucket] : _ordinary[bucket];
+        Int128? rate = _longer.LastOrDefault(context => tokens.Prompt > context.Above).Rates?[bucket]
+            ?? _ordinary[bucket];
         if (rate is null && Others.TryGetValue(bucket, out int other)) return RateOf(other, tokens, tier);
         return MultiplierOf(tier) is { } multiplier && rate is not null ? HalfToEven(rate.Value * multiplier) : rate;
     }

@@ -148,6 +148,12 @@ internal static class HoldAudit
             return false;
         }
 
+        if (price is { KnowsMaxOutput: true } && held.Estimate is { HasMaxOutputTokens: false })
+        {
+            state.Find(AuditRule.HoldCost, $"it holds no output, and {held.Model} has a greatest one");
+            return false;
+        }
+
         if ((price?.Model ?? "") != held.Model || cost is null)
         {
             state.Find(AuditRule.HoldCost, $"model '{held.Model}' has no price for its estimate");

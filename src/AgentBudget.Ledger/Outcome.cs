@@ -43,6 +43,11 @@ public enum Outcome
     /// </summary>
     ModelMissing,
 
+    /// <summary>
+    /// An estimate does not say the most output, and the catalog does not know the model's; the fault names the field.
+    /// </summary>
+    EstimateIncomplete,
+
     /// <summary>The session has ended, expired or been revoked.</summary>
     SessionNotOpen,
 

@@ -50,6 +50,9 @@ internal sealed class AuditedLedger
         return audit.Finish();
     }
 
+    /// <summary>An estimate of input alone.</summary>
+    public static TokenEstimate Input(long tokens) => new() { InputTokens = tokens, MaxOutputTokens = 0 };
+
     public static Money Dollars(decimal amount) => MoneyMath.ToMoney((long)(amount * MoneyMath.NanosPerUnit), "USD");
 
     /// <summary>

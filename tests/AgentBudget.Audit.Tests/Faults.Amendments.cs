@@ -23,7 +23,7 @@ internal static partial class Faults
             AuditRule.HoldTime, Amended(Longer), Last(e => e.ReservationAmended.ExpireTime.Seconds += 2 * 86_400)),
         ["a changed hold above the hard cap"] = new(
             AuditRule.GrantCap,
-            Amended(request => request.Estimate = new TokenEstimate { InputTokens = 1_100_000 }),
+            Amended(request => request.Estimate = new TokenEstimate { InputTokens = 1_100_000, MaxOutputTokens = 0 }),
             Last(e =>
             {
                 e.ReservationAmended.Estimate.InputTokens++;
@@ -52,7 +52,7 @@ internal static partial class Faults
             AuditRule.Left, Amended(Larger), Last(e => e.ReservationAmended.Left.Nanos++)),
         ["a refused change that would fit"] = new(
             AuditRule.Refusal,
-            Amended(request => request.Estimate = new TokenEstimate { InputTokens = 2_000_000 }),
+            Amended(request => request.Estimate = new TokenEstimate { InputTokens = 2_000_000, MaxOutputTokens = 0 }),
             Last(e => e.ReservationRefused.Requested = 1)),
     };
 

@@ -30,6 +30,16 @@ internal static partial class Faults
             })),
         ["a model out of the session's scope"] = new(
             AuditRule.HoldScope, OneHold, journal => journal.First(Is.Opened).SessionOpened.Models.Remove(Haiku)),
+        ["a hold without the model's greatest output"] = new(
+            AuditRule.HoldCost,
+            ledger => ledger.Hold(ledger.Open(), request => request.Estimate.ClearMaxOutputTokens()),
+            Last(e =>
+            {
+                e.ReservationHeld.Estimate.ClearMaxOutputTokens();
+                e.ReservationHeld.CostNanos = 1_000_000;
+                e.ReservationHeld.Tokens = 1000;
+            }),
+            catalog => catalog.Prices[1].MaxOutputTokens = 200),
         ["a hold of a nano more"] = new(AuditRule.HoldCost, OneHold, Last(e => e.ReservationHeld.CostNanos++)),
         ["a hold of a nano less"] = new(AuditRule.HoldCost, OneHold, Last(e => e.ReservationHeld.CostNanos--)),
         ["a hold of a token less"] = new(AuditRule.HoldCost, OneHold, Last(e => e.ReservationHeld.Tokens--)),
@@ -74,7 +84,7 @@ internal static partial class Faults
             ledger =>
             {
                 long session = ledger.Open();
-                ledger.Hold(session, request => request.Estimate = new TokenEstimate { InputTokens = 990_000 });
+                ledger.Hold(session, request => request.Estimate = AuditedLedger.Input(990_000));
                 ledger.Hold(session, request => request.Model = Sonnet);
             },
             journal => journal[0].CatalogApplied.Catalog.UseCases[0].Downgrade.Clear()),
@@ -101,7 +111,7 @@ internal static partial class Faults
         ["a hold above the hard cap of 110 percent"] = new(
             AuditRule.GrantCap,
             ledger => ledger.Hold(
-                ledger.Open(), request => request.Estimate = new TokenEstimate { InputTokens = 1_100_000 }),
+                ledger.Open(), request => request.Estimate = AuditedLedger.Input(1_100_000)),
             Last(e =>
             {
                 e.ReservationHeld.Estimate.InputTokens++;
@@ -115,7 +125,7 @@ internal static partial class Faults
             {
                 long session = ledger.Open();
                 ledger.Extend(Promo, 1);
-                ledger.Hold(session, request => request.Estimate = new TokenEstimate { InputTokens = 1_500_000 });
+                ledger.Hold(session, request => request.Estimate = AuditedLedger.Input(1_500_000));
             },
             journal => Drop(journal, Is.Extended),
             catalog => catalog.UseCases[0].AllowWithoutCheaperModel = true),

@@ -72,7 +72,7 @@ internal static partial class Faults
     private static void OneRefusal(AuditedLedger ledger)
     {
         TwoCharges(ledger);
-        ledger.Reserve(ledger.Open(), request => request.Estimate = new TokenEstimate { InputTokens = 2_000_000 });
+        ledger.Reserve(ledger.Open(), request => request.Estimate = AuditedLedger.Input(2_000_000));
     }
 
     private static void OneEnd(AuditedLedger ledger)
@@ -107,13 +107,13 @@ internal static partial class Faults
     }
 
     private static void AboveSoftCap(AuditedLedger ledger) =>
-        ledger.Hold(ledger.Open(), request => request.Estimate = new TokenEstimate { InputTokens = 1_050_000 });
+        ledger.Hold(ledger.Open(), request => request.Estimate = AuditedLedger.Input(1_050_000));
 
     private static void Half(AuditedLedger ledger)
     {
         long session = ledger.Open();
         long reservation =
-            ledger.Hold(session, request => request.Estimate = new TokenEstimate { InputTokens = 520_000 });
+            ledger.Hold(session, request => request.Estimate = AuditedLedger.Input(520_000));
         ledger.Commit(session, reservation, input: 520_000, output: 0);
     }
 

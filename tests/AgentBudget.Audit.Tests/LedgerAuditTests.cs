@@ -62,7 +62,7 @@ public sealed class LedgerAuditTests
         long session = ledger.Open();
         ledger.Commit(session, ledger.Hold(session), input: 1000, output: 2000);
         ledger.Hold(session);
-        ledger.Reserve(session, request => request.Estimate = new TokenEstimate { InputTokens = 2_000_000 });
+        ledger.Reserve(session, request => request.Estimate = AuditedLedger.Input(2_000_000));
 
         AuditReport report = AuditedLedger.Audit(ledger.Journal);
 

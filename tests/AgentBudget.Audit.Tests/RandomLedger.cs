@@ -306,7 +306,7 @@ internal sealed class RandomLedger(int seed)
         (long session, long number) = AnyHold();
         var request = new AmendReservationRequest { RequestId = NextId() };
         if (_random.Next(2) == 0) request.Model = Any(Models);
-        if (_random.Next(2) == 0) request.Estimate = new TokenEstimate { InputTokens = _random.Next(1, 60_000) };
+        if (_random.Next(2) == 0) request.Estimate = AuditedLedger.Input(_random.Next(1, 60_000));
         if (_random.Next(2) == 0)
             request.Ttl = Duration.FromTimeSpan(TimeSpan.FromSeconds(_random.Next(1, 86_400)));
         Send(new AmendCommand(session, number, request));

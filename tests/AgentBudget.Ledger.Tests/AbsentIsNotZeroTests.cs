@@ -82,7 +82,8 @@ public sealed class AbsentIsNotZeroTests
         Assert.Equal(Reason.UseCaseBudget, fixture.RefusalOf(session));
         fixture.Restart();
         Assert.Equal(Reason.UseCaseBudget, fixture.RefusalOf(session));
-        Assert.Single(fixture.Change(catalog => catalog.UseCases[0].Budget.ClearTokens()).Event!.CatalogApplied.Changes);
+        applied = fixture.Change(catalog => catalog.UseCases[0].Budget.ClearTokens());
+        Assert.Single(applied.Event!.CatalogApplied.Changes);
         Assert.Equal(Reason.Unspecified, fixture.RefusalOf(session));
     }
 
@@ -148,7 +149,7 @@ public sealed class AbsentIsNotZeroTests
     }
 
     private static void Cached(ReserveTokensRequest request) =>
-        request.Estimate = new TokenEstimate { CacheReadTokens = 1000 };
+        request.Estimate = new TokenEstimate { CacheReadTokens = 1000, MaxOutputTokens = 0 };
 
     private static long CachedCost(LedgerFixture fixture, long session) =>
         fixture.Reserve(session, Cached).Event!.ReservationHeld.CostNanos;

@@ -192,7 +192,9 @@ public sealed class AmendTests
         Assert.Equal(Reason.RequestCeiling, RefusalOf(ledger, session, reservation, Estimate(5000, 1)));
         Assert.Equal(
             Reason.UnknownPrice,
-            RefusalOf(ledger, session, reservation, r => r.Estimate = new TokenEstimate { InputImageTokens = 1 }));
+            RefusalOf(
+                ledger, session, reservation,
+                r => r.Estimate = new TokenEstimate { InputImageTokens = 1, MaxOutputTokens = 0 }));
         ledger.End(session);
         Assert.Equal(Reason.SessionClosed, RefusalOf(ledger, session, reservation, Ttl(60)));
         ledger.Advance(30 * Second);
@@ -282,7 +284,7 @@ public sealed class AmendTests
     private static Action<AmendReservationRequest> Ttl(long seconds) =>
         request => request.Ttl = new Duration { Seconds = seconds };
 
-    private static TokenEstimate Input(long tokens) => new() { InputTokens = tokens };
+    private static TokenEstimate Input(long tokens) => Catalogs.Input(tokens);
 
     private static (long Nanos, long Tokens) Held(LedgerFixture ledger)
     {

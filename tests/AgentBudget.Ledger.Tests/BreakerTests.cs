@@ -373,7 +373,7 @@ public sealed class BreakerTests
 
     private static void Charge(LedgerFixture fixture, long session, long input = 6000) =>
         fixture.Commit(
-            session, fixture.Hold(session, request => request.Estimate = new() { InputTokens = input }), input, 0);
+            session, fixture.Hold(session, request => request.Estimate = Catalogs.Input(input)), input, 0);
 
     private static void NoPrice(ReserveTokensRequest request) => request.Estimate.CacheReadTokens = 1;
 

@@ -103,7 +103,7 @@ public sealed class BudgetTests
         Assert.Equal(10_000_000, LedgerFixture.Nanos(balance.Overrun));
         Assert.Equal(0, LedgerFixture.Nanos(balance.Available));
         Assert.Equal(
-            reason, fixture.RefusalOf(session, request => request.Estimate = new TokenEstimate { InputTokens = 1 }));
+            reason, fixture.RefusalOf(session, request => request.Estimate = Catalogs.Input(1)));
     }
 
     [Theory]
@@ -122,7 +122,7 @@ public sealed class BudgetTests
         var fixture = new LedgerFixture(catalog => catalog.UseCases[0].Budget = null);
         long session = fixture.Open();
 
-        fixture.Hold(session, request => request.Estimate = new TokenEstimate { InputTokens = 1_000_000_000_000 });
+        fixture.Hold(session, request => request.Estimate = Catalogs.Input(1_000_000_000_000));
 
         Assert.All(fixture.Path(session), account => Assert.Null(account.Limit));
         Assert.All(fixture.Path(session), account => Assert.Null(account.Available));
@@ -142,7 +142,7 @@ public sealed class BudgetTests
         fixture.Hold(session, request => request.Estimate = new TokenEstimate { MaxOutputTokens = 1200 });
         Assert.Equal(
             ReservationRefused.Types.Unit.Nanos,
-            fixture.Reserve(session, request => request.Estimate = new TokenEstimate { InputTokens = 1 })
+            fixture.Reserve(session, request => request.Estimate = Catalogs.Input(1))
                 .Event!.ReservationRefused.Unit);
     }
 
@@ -181,7 +181,7 @@ public sealed class BudgetTests
         fixture.Release(session, second);
         Assert.Equal(
             Reason.AgentBudget,
-            fixture.RefusalOf(session, request => request.Estimate = new TokenEstimate { InputTokens = 1 }));
+            fixture.RefusalOf(session, request => request.Estimate = Catalogs.Input(1)));
     }
 
     [Fact]

@@ -298,7 +298,7 @@ public sealed class CatalogTests
         { "tags.a b", catalog => catalog.Tags["a b"] = new TagRule() },
         { "budget", catalog => catalog.Budget = new Protocol.V1.Budget { Period = Period.Day } },
         { "budget.limit", catalog => catalog.Budget = Budget(-1) },
-        { "budget.limit", catalog => catalog.Budget = Budget(922_337_204) },
+        { "budget.limit", catalog => catalog.Budget = Budget(9_223_372_037) },
         { "budget.limit", catalog => catalog.Budget = Budget(1, "EUR") },
         {
             "budget.limit",
@@ -445,6 +445,24 @@ public sealed class CatalogTests
     }
 
     private static List<Fault> Check(Catalog catalog) => Ledger.Catalogs.CatalogRules.Check(catalog);
+
+    [Theory]
+    [InlineData("USD")]
+    [InlineData("JPY")]
+    [InlineData("IDR")]
+    [InlineData("KWD")]
+    public void A_limit_may_be_all_that_money_can_be_in_any_currency(string currency)
+    {
+        var fixture = new LedgerFixture(catalog =>
+        {
+            catalog.Currency = currency;
+            catalog.Budget = Budget(9_223_372_036, currency);
+            catalog.UseCases[0].Budget = Budget(9_223_372_036, currency);
+        });
+
+        Assert.Equal(Reason.Unspecified, fixture.RefusalOf(fixture.Open()));
+        Assert.Equal(9_223_372_036, fixture.Balance("useCases/promo").Limit.Units);
+    }
 
     private static Protocol.V1.Budget Budget(long units, string currency = "USD") =>
         new() { Limit = new Money { CurrencyCode = currency, Units = units } };

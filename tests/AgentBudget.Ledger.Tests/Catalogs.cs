@@ -9,6 +9,9 @@ internal static class Catalogs
 {
     public static Money Dollars(decimal amount) => MoneyMath.ToMoney((long)(amount * MoneyMath.NanosPerUnit), "USD");
 
+    /// <summary>An estimate of input alone.</summary>
+    public static TokenEstimate Input(long tokens) => new() { InputTokens = tokens, MaxOutputTokens = 0 };
+
     /// <summary>
     /// One business unit, one use case with a limit of 1.00 and the default ladder, one agent that may use both models
     /// and the tools crm.read and search.*.

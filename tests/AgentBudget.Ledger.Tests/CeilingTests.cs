@@ -12,7 +12,7 @@ public sealed class CeilingTests
         fixture.Hold(session);
 
         ReservationRefused refused = fixture.Reserve(
-            session, request => request.Estimate = new TokenEstimate { InputTokens = 2001 }).Event!.ReservationRefused;
+            session, request => request.Estimate = Catalogs.Input(2001)).Event!.ReservationRefused;
 
         Assert.Equal(Reason.RequestCeiling, refused.Reason);
         Assert.Equal(ReservationRefused.Types.Unit.Tokens, refused.Unit);
@@ -28,7 +28,7 @@ public sealed class CeilingTests
         fixture.Hold(session);
 
         ReservationRefused refused = fixture.Reserve(
-            session, request => request.Estimate = new TokenEstimate { InputTokens = 1 }).Event!.ReservationRefused;
+            session, request => request.Estimate = Catalogs.Input(1)).Event!.ReservationRefused;
 
         Assert.Equal(Reason.SessionCeiling, refused.Reason);
         Assert.Equal(ReservationRefused.Types.Unit.Nanos, refused.Unit);
@@ -44,7 +44,7 @@ public sealed class CeilingTests
         fixture.Hold(session);
 
         ReservationRefused refused = fixture.Reserve(
-            session, request => request.Estimate = new TokenEstimate { InputTokens = 1 }).Event!.ReservationRefused;
+            session, request => request.Estimate = Catalogs.Input(1)).Event!.ReservationRefused;
 
         Assert.Equal(Reason.SessionCeiling, refused.Reason);
         Assert.Equal(ReservationRefused.Types.Unit.Tokens, refused.Unit);

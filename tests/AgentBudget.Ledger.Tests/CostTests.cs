@@ -223,7 +223,7 @@ public sealed class CostTests
         long reservation = ledger.Hold(session, request => ItemsAlone(request, Minute, 10));
 
         Answer refused = ledger.Amend(
-            session, reservation, request => request.Estimate = new TokenEstimate { InputTokens = 1 });
+            session, reservation, request => request.Estimate = Catalogs.Input(1));
 
         Assert.Equal(Reason.UnknownPrice, refused.Event!.ReservationRefused.Reason);
     }

@@ -100,7 +100,7 @@ public sealed class DeadlineTests
             if (hold % 1000 == 0) session = fixture.Open();
             fixture.Hold(session, request =>
             {
-                request.Estimate = new TokenEstimate { InputTokens = 1 };
+                request.Estimate = new TokenEstimate { InputTokens = 1, MaxOutputTokens = 0 };
                 request.Ttl = new() { Seconds = 1 };
             });
         }
@@ -209,7 +209,7 @@ public sealed class DeadlineTests
         {
             RequestId = $"hold-{number}",
             Model = LedgerFixture.Haiku,
-            Estimate = new TokenEstimate { InputTokens = 1 },
+            Estimate = new TokenEstimate { InputTokens = 1, MaxOutputTokens = 0 },
             Ttl = new() { Seconds = 60 },
         });
     }

@@ -167,7 +167,7 @@ public sealed class PriceBookTests
         {
             request.Model = LedgerFixture.Sonnet;
             request.ServiceTier = ServiceTier.Batch;
-            request.Estimate = new TokenEstimate { InputTokens = input };
+            request.Estimate = new TokenEstimate { InputTokens = input, MaxOutputTokens = 0 };
         }).Event!.ReservationHeld;
 
         Assert.Equal(1000 * 1500, Held(1000).CostNanos);
@@ -260,7 +260,7 @@ public sealed class PriceBookTests
         LedgerEvent held = fixture.Reserve(session, request =>
         {
             request.ServiceTier = tier;
-            request.Estimate = new TokenEstimate { InputTokens = 1, ReasoningTokens = 1000 };
+            request.Estimate = new TokenEstimate { InputTokens = 1, ReasoningTokens = 1000, MaxOutputTokens = 0 };
         }).Event!;
         ReservationSettled settled = fixture.Commit(
             session, held.Sequence, 1, 0, request => request.Usage.ReasoningTokens = 1000).Event!.ReservationSettled;
@@ -286,6 +286,7 @@ public sealed class PriceBookTests
         {
             CacheReadTokens = 0,
             InputTokens = 1000,
+            MaxOutputTokens = 0,
             ReasoningTokens = 1000,
         }).Event!.ReservationHeld;
 

@@ -66,7 +66,7 @@ public sealed class QueryTests
         });
         long session = fixture.Open();
         fixture.Commit(session, fixture.Hold(session), 1000, 500);
-        fixture.Hold(session, request => request.Estimate = new TokenEstimate { InputTokens = 1500 });
+        fixture.Hold(session, request => request.Estimate = Catalogs.Input(1500));
 
         GrainBalance balance = fixture.Balance("useCases/promo");
 

@@ -87,7 +87,7 @@ public sealed class RefusalTests
         LedgerEvent refused = fixture.Reserve(session, request =>
         {
             DryRun(request);
-            request.Estimate = new TokenEstimate { InputTokens = 18_000_001 };
+            request.Estimate = new TokenEstimate { InputTokens = 18_000_001, MaxOutputTokens = 0 };
         }).Event!;
 
         Assert.Equal(0, held.Sequence);

@@ -258,7 +258,7 @@ public sealed class RunTests
         foreach (long session in (long[])[root, .. children]) fixture.Hold(session);
 
         LedgerEvent refused =
-            fixture.Reserve(children[1], request => request.Estimate = new() { InputTokens = 1 }).Event!;
+            fixture.Reserve(children[1], request => request.Estimate = Catalogs.Input(1)).Event!;
 
         Assert.Equal(Reason.RunCeiling, refused.ReservationRefused.Reason);
         Assert.Equal($"sessions/s{root}", refused.ReservationRefused.Grain);
@@ -284,7 +284,7 @@ public sealed class RunTests
         Assert.Equal(Reason.SessionCeiling, ReasonAt(3001));
 
         Reason ReasonAt(long tokens) =>
-            fixture.RefusalOf(child, request => request.Estimate = new() { InputTokens = tokens });
+            fixture.RefusalOf(child, request => request.Estimate = Catalogs.Input(tokens));
     }
 
     [Theory]

@@ -55,7 +55,7 @@ public sealed class TierTests
         static void Half(ReserveTokensRequest request)
         {
             request.Model = LedgerFixture.Sonnet;
-            request.Estimate = new TokenEstimate { InputTokens = 1000 };
+            request.Estimate = new TokenEstimate { InputTokens = 1000, MaxOutputTokens = 0 };
         }
     }
 
@@ -215,7 +215,7 @@ public sealed class TierTests
         LedgerEvent above = fixture.Reserve(session, request =>
         {
             request.Model = LedgerFixture.Sonnet;
-            request.Estimate = new TokenEstimate { InputTokens = 1000 };
+            request.Estimate = new TokenEstimate { InputTokens = 1000, MaxOutputTokens = 0 };
         }).Event!;
         Assert.Equal(LedgerFixture.Haiku, above.ReservationHeld.Model);
         ReservationRefused refused = Sonnet(fixture, session).ReservationRefused;
@@ -367,7 +367,7 @@ public sealed class TierTests
     });
 
     private static Action<ReserveTokensRequest> Tokens(long thousands) =>
-        request => request.Estimate = new TokenEstimate { InputTokens = thousands * 1000 };
+        request => request.Estimate = new TokenEstimate { InputTokens = thousands * 1000, MaxOutputTokens = 0 };
 
     private static RepeatedField<TierCrossing> Spend(LedgerFixture fixture, long session, long thousands) =>
         Settle(fixture, session, fixture.Hold(session, Tokens(thousands)), thousands);

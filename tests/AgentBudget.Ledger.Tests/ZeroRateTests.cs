@@ -123,7 +123,7 @@ public sealed class ZeroRateTests
         long reservation = fixture.Hold(session, OnOwn);
 
         Answer amended = fixture.Amend(
-            session, reservation, request => request.Estimate = new TokenEstimate { InputTokens = 9000 });
+            session, reservation, request => request.Estimate = Catalogs.Input(9000));
 
         Assert.Equal(0, amended.Event!.ReservationAmended.CostNanos);
     }

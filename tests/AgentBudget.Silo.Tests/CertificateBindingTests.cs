@@ -210,7 +210,7 @@ public sealed class CertificateBindingTests : IDisposable
         RequestId = NextId(),
         SessionToken = token,
         Model = "m",
-        Estimate = new TokenEstimate { InputTokens = 1000 },
+        Estimate = new TokenEstimate { InputTokens = 1000, MaxOutputTokens = 0 },
     };
 
     private static Task<ReserveTokensResponse> ReserveAsync(GrpcChannel channel, string bearer, string token) =>

@@ -20,7 +20,7 @@ public sealed class CostTests
             ["requestId"] = "a1",
             ["sessionToken"] = token,
             ["reservationId"] = reservation,
-            ["estimate"] = new JsonObject { ["inputTokens"] = "3000" },
+            ["estimate"] = new JsonObject { ["inputTokens"] = "3000", ["maxOutputTokens"] = "0" },
         });
         (_, JsonNode recorded) = await silo.PostAsync("RecordCost", new JsonObject
         {

@@ -32,7 +32,7 @@ public sealed class ForeignObjectTests
     // What a request needs beside the field that is tried, so that nothing else is wrong with it.
     private static readonly Dictionary<string, string> Bases = new()
     {
-        ["ReserveTokens"] = """{"model":"m","estimate":{"inputTokens":"1"}}""",
+        ["ReserveTokens"] = """{"model":"m","estimate":{"inputTokens":"1","maxOutputTokens":"1"}}""",
         ["CommitTokens"] = """{"usage":{},"reservationId":"$own"}""",
         ["ReleaseTokens"] = """{"reservationId":"$own"}""",
         ["AmendReservation"] = """{"reservationId":"$own","ttl":"60s"}""",

@@ -63,7 +63,7 @@ internal static class Identity
                 RequestId = NextId(),
                 SessionToken = token,
                 Model = "m",
-                Estimate = new TokenEstimate { InputTokens = 1000 },
+                Estimate = new TokenEstimate { InputTokens = 1000, MaxOutputTokens = 0 },
             },
             bearer);
 

@@ -155,7 +155,7 @@ public sealed partial class MetricsTests
                 RequestId = NextId(),
                 SessionToken = token,
                 Model = "m",
-                Estimate = new TokenEstimate { InputTokens = 1000 },
+                Estimate = new TokenEstimate { InputTokens = 1000, MaxOutputTokens = 0 },
             };
             await stream.RequestStream.WriteAsync(new SpendRequest { CorrelationId = 1, Reserve = item });
             Assert.NotNull(await stream.NextAsync());

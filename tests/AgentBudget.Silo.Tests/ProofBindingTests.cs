@@ -220,7 +220,7 @@ public sealed class ProofBindingTests : IDisposable
             ["requestId"] = NextId(),
             ["sessionToken"] = token,
             ["model"] = "m",
-            ["estimate"] = new JsonObject { ["inputTokens"] = "1000" },
+            ["estimate"] = new JsonObject { ["inputTokens"] = "1000", ["maxOutputTokens"] = "0" },
         };
         return SendAsync(silo, "ReserveTokens", request, authorization, proof);
     }
@@ -270,7 +270,7 @@ public sealed class ProofBindingTests : IDisposable
                 RequestId = NextId(),
                 SessionToken = token,
                 Model = "m",
-                Estimate = new TokenEstimate { InputTokens = 1000 },
+                Estimate = new TokenEstimate { InputTokens = 1000, MaxOutputTokens = 0 },
             };
             await stream.RequestStream.WriteAsync(new SpendRequest { Reserve = reserve });
             SpendResponse? answer = await stream.NextAsync();

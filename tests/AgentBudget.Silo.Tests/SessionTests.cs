@@ -71,7 +71,7 @@ public sealed class SessionTests
             {
                 RequestId = "r1",
                 Model = "m",
-                Estimate = new TokenEstimate { InputTokens = 1 },
+                Estimate = new TokenEstimate { InputTokens = 1, MaxOutputTokens = 0 },
             },
             bearer);
         Assert.Equal(Decision.Allow, reserved.Decision);

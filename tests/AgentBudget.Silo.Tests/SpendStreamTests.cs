@@ -146,7 +146,7 @@ public sealed class SpendStreamTests
             RequestId = requestId,
             SessionToken = token,
             Model = "m",
-            Estimate = new TokenEstimate { InputTokens = input },
+            Estimate = new TokenEstimate { InputTokens = input, MaxOutputTokens = 0 },
         },
     };
 

@@ -110,7 +110,7 @@ internal sealed class TestSilo : IAsyncDisposable
             RequestId = requestId,
             SessionToken = token,
             Model = "m",
-            Estimate = new TokenEstimate { InputTokens = input },
+            Estimate = new TokenEstimate { InputTokens = input, MaxOutputTokens = 0 },
         };
         change?.Invoke(request);
         return CallAsync<ReserveTokensRequest, ReserveTokensResponse>("ReserveTokens", request);

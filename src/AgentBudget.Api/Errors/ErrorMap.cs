@@ -55,6 +55,8 @@ internal static class ErrorMap
                 "The reservation was settled, released or expired and cannot change again."),
             Outcome.ModelMissing => InvalidField(
                 "model", "must name a model of the price book: the reservation holds no model's tokens", named),
+            Outcome.EstimateIncomplete => InvalidField(
+                "estimate.max_output_tokens", "must be given: the catalog has no maxOutputTokens of the model", named),
             Outcome.SessionNotOpen => ApiErrors.Make(
                 StatusCode.FailedPrecondition,
                 ErrorReason.SessionNotOpen,

@@ -19,15 +19,18 @@ public sealed partial class CatalogRules
     internal const long RateMax = 1_000_000 * MoneyMath.NanosPerUnit;
 
     /// <summary>
-    /// The highest limit: a tenth of what 64 bits of nanos hold, so that ten times a limit still fits.
+    /// The highest limit: what 64 bits of nanos hold, but for the number that stands for no limit.
     /// </summary>
-    internal const long LimitNanosMax = long.MaxValue / 10;
+    internal const long LimitNanosMax = long.MaxValue - 1;
 
     /// <summary>The highest count of a ceiling or token limit.</summary>
     internal const long CountMax = 1_000_000_000_000_000;
 
     /// <summary>The most open holds that a catalog may allow one session: its closing record names them all.</summary>
     internal const long OpenHoldsMax = 10_000;
+
+    /// <summary>Thresholds of one price: more than any provider's list has.</summary>
+    public const int ContextsMax = 16;
 
     private const int IdLengthMax = 64;
     private const int NameLengthMax = 128;
@@ -199,17 +202,29 @@ public sealed partial class CatalogRules
             if (price.Rates is null || SameMessage.Are(price.Rates, NoRates))
                 Fault($"{path}.rates", "needs at least one rate");
             else CheckRates($"{path}.rates", price.Rates);
-            if (price.LongContext is not null)
-            {
-                CheckCount($"{path}.longContext.above", price.LongContext.AboveTokens);
-                if (price.LongContext.Rates is not null)
-                    CheckRates($"{path}.longContext.rates", price.LongContext.Rates);
-            }
-
+            CheckContexts(path, price);
+            if (price.HasMaxOutputTokens) CheckCount($"{path}.maxOutputTokens", price.MaxOutputTokens);
             CheckMultipliers(path, price);
         }
 
         return models;
+    }
+
+    private void CheckContexts(string path, Price price)
+    {
+        if (price.LongContext is null) return;
+        if (price.LongerContexts.Count >= ContextsMax)
+            Fault($"{path}.longContext", $"must be at most {ContextsMax} thresholds");
+        long before = -1;
+        for (int index = 0; index <= price.LongerContexts.Count; index++)
+        {
+            LongContext context = index == 0 ? price.LongContext : price.LongerContexts[index - 1];
+            string place = price.LongerContexts.Count == 0 ? $"{path}.longContext" : $"{path}.longContext[{index}]";
+            CheckCount($"{place}.above", context.AboveTokens);
+            if (context.AboveTokens <= before) Fault($"{place}.above", "must be above the threshold before it");
+            before = context.AboveTokens;
+            if (context.Rates is not null) CheckRates($"{place}.rates", context.Rates);
+        }
     }
 
     private static ServiceTier TierOf(Price price) =>

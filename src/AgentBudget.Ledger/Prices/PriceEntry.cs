@@ -10,8 +10,7 @@ internal sealed class PriceEntry
 
     // By service tier; null where nothing is said of a tier that is dearer than the ordinary list.
     private readonly RateCard?[] _cards;
-    private readonly RateCard?[] _longCards;
-    private readonly long _longContextAbove;
+    private readonly (long AboveTokens, RateCard?[] Cards)[] _longer;
 
     public PriceEntry(Price price)
     {
@@ -19,21 +18,30 @@ internal sealed class PriceEntry
         Region = price.Region;
         Tier = price.ServiceTier == ServiceTier.Unspecified ? ServiceTier.Standard : price.ServiceTier;
         EffectiveFromNanos = LogTime.FromTimestamp(price.EffectiveFrom);
-        _longContextAbove = price.LongContext?.AboveTokens ?? long.MaxValue;
+        MaxOutputTokens = price.HasMaxOutputTokens ? price.MaxOutputTokens : null;
+        PaysOutput = price.Rates is { HasOutput: true, Output: > 0 };
         long?[] multipliersPpm = MultipliersPpm(price);
         _cards = new RateCard?[multipliersPpm.Length];
-        _longCards = new RateCard?[multipliersPpm.Length];
+        LongContext[] contexts = price.LongContext is null ? [] : [price.LongContext, .. price.LongerContexts];
+        _longer = [.. contexts.Select(context => (context.AboveTokens, new RateCard?[multipliersPpm.Length]))];
         for (int tier = 0; tier < multipliersPpm.Length; tier++)
         {
             if (multipliersPpm[tier] is not { } multiplierPpm) continue;
             _cards[tier] = new RateCard(price.Rates, fallback: null, multiplierPpm);
-            _longCards[tier] = new RateCard(price.LongContext?.Rates, _cards[tier], multiplierPpm);
+            for (int place = 0; place < contexts.Length; place++)
+                _longer[place].Cards[tier] = new RateCard(contexts[place].Rates, _cards[tier], multiplierPpm);
         }
     }
 
     public string Model { get; }
 
     public string Region { get; }
+
+    /// <summary>The most output tokens of one call; null where the catalog does not say.</summary>
+    public long? MaxOutputTokens { get; }
+
+    /// <summary>Its output costs something.</summary>
+    public bool PaysOutput { get; }
 
     /// <summary>The service tier that its rates are of.</summary>
     public ServiceTier Tier { get; }
@@ -46,7 +54,12 @@ internal sealed class PriceEntry
     /// </summary>
     public RateCard CardFor(in Tokens tokens, ServiceTier tier)
     {
-        RateCard?[] cards = tokens.Prompt > _longContextAbove ? _longCards : _cards;
+        RateCard?[] cards = _cards;
+        foreach ((long aboveTokens, RateCard?[] longer) in _longer)
+        {
+            if (tokens.Prompt > aboveTokens) cards = longer;
+        }
+
         return cards[(int)tier] ?? cards[(int)ServiceTier.Standard]!;
     }
 

@@ -95,7 +95,8 @@ internal readonly struct Fingerprint
         return Add(estimate.Items).Add(estimate.InputTokens).Add(estimate.MaxOutputTokens).Add(estimate.CacheReadTokens)
             .Add(estimate.CacheWrite5MTokens).Add(estimate.CacheWrite1HTokens).Add(estimate.ReasoningTokens)
             .Add(estimate.InputAudioTokens).Add(estimate.OutputAudioTokens).Add(estimate.InputImageTokens)
-            .AddIfAny(estimate.CacheReadAudioTokens, estimate.CacheWriteAudioTokens, estimate.OutputImageTokens);
+            .AddIfAny(estimate.CacheReadAudioTokens, estimate.CacheWriteAudioTokens, estimate.OutputImageTokens)
+            .AddIfAny(estimate is { HasMaxOutputTokens: true, MaxOutputTokens: 0 } ? "none" : "");
     }
 
     /// <summary>Items in any order give the same hash; without any, it is as if they were not asked about.</summary>

@@ -45,6 +45,8 @@ internal static class Amend
                 reservation.Region,
                 Tags: null,
                 reservation.Held);
+            if (!WholeEstimate.TryMake(ledger, call, ref estimate)) return WholeEstimate.Incomplete(call.Model);
+            call = call with { Tokens = Tokens.From(estimate) };
             Verdict verdict = Decide.Ask(ledger, session, call, out offer, out refusal);
             if (verdict == Verdict.Overflow) return new Answer(Outcome.AmountOverflow);
         }

@@ -39,12 +39,15 @@ internal static class Reserve
             request.Region,
             request.Tags,
             AmendedFrom: null);
+        TokenEstimate estimate = request.Estimate;
+        if (!WholeEstimate.TryMake(ledger, call, ref estimate)) return WholeEstimate.Incomplete(request.Model);
+        if (!ReferenceEquals(estimate, request.Estimate)) call = call with { Tokens = Tokens.From(estimate) };
         Verdict verdict = Decide.Ask(ledger, session, call, out Offer offer, out Refusal refusal);
         if (verdict == Verdict.Overflow) return new Answer(Outcome.AmountOverflow);
         if (verdict == Verdict.Refused) return Refused(ledger, session, request, fingerprint, refusal);
 
         // Every account on the path agrees: nothing below may fail.
-        LedgerEvent held = Held(ledger, session, request, fingerprint, offer);
+        LedgerEvent held = Held(ledger, session, request, estimate, fingerprint, offer);
         if (request.DryRun)
         {
             held.ReservationHeld.Left = session.Left(offer.Spend);
@@ -70,6 +73,7 @@ internal static class Reserve
         TenantLedger ledger,
         SessionAccount session,
         ReserveTokensRequest request,
+        TokenEstimate estimate,
         ulong fingerprint,
         in Offer offer)
     {
@@ -79,7 +83,7 @@ internal static class Reserve
             CostNanos = offer.Spend.CostNanos,
             Tokens = offer.Spend.Tokens,
             Model = offer.Model,
-            Estimate = request.Estimate,
+            Estimate = estimate,
             PriceVersion = ledger.Catalog.Book.Version,
             ServiceTier = ServiceTierOf(request),
             ExpireTime = LogTime.ToTimestamp(ledger.Now + ttlNanos),

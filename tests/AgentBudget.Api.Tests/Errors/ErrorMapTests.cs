@@ -27,6 +27,7 @@ public sealed class ErrorMapTests
         [Outcome.ToolOutOfScope] = (StatusCode.PermissionDenied, "SCOPE_EXCEEDED"),
         [Outcome.ModelOutOfScope] = (StatusCode.PermissionDenied, "SCOPE_EXCEEDED"),
         [Outcome.ModelMissing] = (StatusCode.InvalidArgument, "INVALID_FIELD"),
+        [Outcome.EstimateIncomplete] = (StatusCode.InvalidArgument, "INVALID_FIELD"),
         [Outcome.TagInvalid] = (StatusCode.InvalidArgument, "INVALID_FIELD"),
         [Outcome.CurrencyInvalid] = (StatusCode.InvalidArgument, "INVALID_FIELD"),
         [Outcome.NoBudget] = (StatusCode.FailedPrecondition, "NO_BUDGET"),

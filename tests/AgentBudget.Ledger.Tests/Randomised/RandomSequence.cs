@@ -152,7 +152,7 @@ internal sealed partial class RandomSequence
         if (_random.Next(3) == 0 && Left(session) is { } left)
         {
             request.Model = Unit;
-            request.Estimate = new TokenEstimate { InputTokens = Math.Max(1, left + _random.Next(-1, 2)) };
+            request.Estimate = Catalogs.Input(Math.Max(1, left + _random.Next(-1, 2)));
         }
 
         return () => (new ReserveCommand(session, request), now => _naive.Reserve(session, request, now));

@@ -50,7 +50,7 @@ internal static class GoldenScript
         run.Send(new AmendCommand(session, committed, new AmendReservationRequest
         {
             RequestId = run.NextId(),
-            Estimate = new TokenEstimate { InputTokens = 200 },
+            Estimate = new TokenEstimate { InputTokens = 200, MaxOutputTokens = 0 },
             Ttl = new Duration { Seconds = 120 },
         }));
         run.Commit(session, committed, 250, isFinal: true);

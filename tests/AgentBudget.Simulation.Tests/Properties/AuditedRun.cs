@@ -64,7 +64,7 @@ internal sealed class AuditedRun
         {
             RequestId = NextId(),
             Model = "unit",
-            Estimate = new TokenEstimate { InputTokens = nanos },
+            Estimate = new TokenEstimate { InputTokens = nanos, MaxOutputTokens = 0 },
             Ttl = new Duration { Seconds = ttlSeconds },
             OnExpiry = onExpiry,
         }));

@@ -110,7 +110,9 @@ public sealed class PropertyTests
                 run.Send(new AmendCommand(hold.Session, hold.Number, new AmendReservationRequest
                 {
                     RequestId = run.NextId(),
-                    Estimate = step.Which % 2 == 0 ? new TokenEstimate { InputTokens = Math.Max(1, nanos) } : null,
+                    Estimate = step.Which % 2 == 0
+                        ? new TokenEstimate { InputTokens = Math.Max(1, nanos), MaxOutputTokens = 0 }
+                        : null,
                     Ttl = new Duration { Seconds = Math.Max(1, SecondsOf[step.Size]) },
                 }));
                 break;

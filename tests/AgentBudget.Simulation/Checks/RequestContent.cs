@@ -59,7 +59,11 @@ internal static class RequestContent
             return refused.Model == request.Model && refused.Tool == request.Tool;
         if (effect.ReservationHeld is not { } held) return false;
         Timestamp expires = effect.Time + (request.Ttl ?? TtlDefault);
-        return held.Estimate.Equals(request.Estimate)
+        TokenEstimate asked = request.Estimate.Clone();
+        // A hold that does not say how much output there can be counts the model's.
+        if (!asked.HasMaxOutputTokens && held.Estimate.HasMaxOutputTokens)
+            asked.MaxOutputTokens = held.Estimate.MaxOutputTokens;
+        return held.Estimate.Equals(asked)
             && held.Tool == request.Tool
             && held.ToolArgumentsDigest == request.ToolArgumentsDigest
             && held.ExpireTime.Equals(expires)

@@ -179,10 +179,16 @@ internal static class Catalogs
         Price dear = PriceOf(Dear, 3_000_000, 7_000_000);
         dear.Aliases.Add("dear-latest");
         if (random.Coin()) dear.BatchMultiplierPpm = 500_000;
+        if (random.Coin()) dear.MaxOutputTokens = random.Spread(0, 300);
         if (random.Coin())
         {
             var rates = new Rates { Input = 5_000_000 };
             dear.LongContext = new LongContext { AboveTokens = 1500, Rates = rates };
+            if (random.Coin())
+            {
+                var longer = new Rates { Input = 9_000_000, Output = 0 };
+                dear.LongerContexts.Add(new LongContext { AboveTokens = 2200, Rates = longer });
+            }
         }
 
         catalog.Prices.Add(dear);

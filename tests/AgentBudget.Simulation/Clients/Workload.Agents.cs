@@ -28,7 +28,8 @@ internal static partial class Workload
         KnownHold hold = AnyHold(tenant);
         var request = new AmendReservationRequest { RequestId = tenant.NextId() };
         if (random.Coin()) request.Model = random.Any(Catalogs.Models);
-        if (random.Coin()) request.Estimate = new TokenEstimate { InputTokens = random.Spread(1, 3000) };
+        if (random.Coin())
+            request.Estimate = new TokenEstimate { InputTokens = random.Spread(1, 3000), MaxOutputTokens = 0 };
         if (random.Coin() || (request.Model.Length == 0 && request.Estimate is null))
             request.Ttl = TtlOf(tenant) ?? Seconds(random.Spread(1, 900));
         return new AmendCommand(hold.Session, Misnamed(random, hold.Number), request);

@@ -97,13 +97,14 @@ internal static partial class Workload
             RequestId = tenant.NextId(),
             Model = isAtLimit ? Catalogs.Unit : random.Any(Catalogs.Models),
             Tool = random.Any(Tools),
-            Estimate = new TokenEstimate { InputTokens = input },
+            Estimate = new TokenEstimate { InputTokens = input, MaxOutputTokens = 0 },
             ToolArgumentsDigest = random.Any(Digests),
             OnExpiry = (OnExpiry)random.Below(3),
             ServiceTier = random.Coin() ? ServiceTier.Unspecified : (ServiceTier)random.Below(5),
             DryRun = random.Below(30) == 0,
         };
         if (!isAtLimit) request.Estimate.MaxOutputTokens = random.Spread(0, 400);
+        if (!isAtLimit && random.Below(6) == 0) request.Estimate.ClearMaxOutputTokens();
         if (random.Below(8) == 0) request.Estimate.CacheReadTokens = random.Spread(0, 2000);
         if (random.Below(40) == 0) request.Estimate.ReasoningTokens = 7;
         if (random.Below(40) == 0) request.Estimate.InputImageTokens = 7;

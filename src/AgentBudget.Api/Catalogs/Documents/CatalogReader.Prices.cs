@@ -1,3 +1,4 @@
+using AgentBudget.Ledger.Catalogs;
 using AgentBudget.Protocol.V1;
 using Google.Protobuf.WellKnownTypes;
 
@@ -17,7 +18,7 @@ public static partial class CatalogReader
         {
             DocumentMap map = item.Map(
                 "model", "aliases", "provider", "region", "serviceTier", "effectiveFrom", "rates", "longContext",
-                "batch", "priority", "flex");
+                "batch", "priority", "flex", "maxOutputTokens");
             Price price = new()
             {
                 Model = map.Require("model")?.Word() ?? "",
@@ -29,15 +30,12 @@ public static partial class CatalogReader
             };
             foreach (DocumentCursor value in Items(map.Find("aliases"), AliasesMax))
                 price.Aliases.Add(value.Word() ?? "");
-            if (map.Find("longContext")?.Map("above", "rates") is { } longContext)
-            {
-                price.LongContext = new LongContext
-                {
-                    AboveTokens = longContext.Require("above")?.Count(min: 1) ?? 0,
-                    Rates = longContext.Require("rates") is { } longRates ? ReadRates(longRates) : new Rates(),
-                };
-            }
-
+            if (map.Find("longContext") is { IsMap: true } longContext)
+                price.LongContext = ReadLongContext(longContext);
+            else if (map.Find("longContext") is { } thresholds)
+                ReadLongContexts(thresholds, price);
+            if (map.Find("maxOutputTokens")?.Count() is { } maxOutputTokens)
+                price.MaxOutputTokens = maxOutputTokens;
             if (ReadMultiplier(map.Find("batch")) is { } batchPpm)
                 price.BatchMultiplierPpm = batchPpm;
             if (ReadMultiplier(map.Find("priority")) is { } priorityPpm)
@@ -45,6 +43,26 @@ public static partial class CatalogReader
             if (ReadMultiplier(map.Find("flex")) is { } flexPpm)
                 price.FlexMultiplierPpm = flexPpm;
             return price;
+        }
+
+        private static LongContext ReadLongContext(DocumentCursor cursor)
+        {
+            DocumentMap map = cursor.Map("above", "rates");
+            return new LongContext
+            {
+                AboveTokens = map.Require("above")?.Count(min: 1) ?? 0,
+                Rates = map.Require("rates") is { } rates ? ReadRates(rates) : new Rates(),
+            };
+        }
+
+        // Several thresholds are a list, by rising tokens.
+        private static void ReadLongContexts(DocumentCursor cursor, Price price)
+        {
+            LongContext[] contexts = [.. Items(cursor, CatalogRules.ContextsMax).Select(ReadLongContext)];
+            if (contexts.Length == 0)
+                return;
+            price.LongContext = contexts[0];
+            price.LongerContexts.Add(contexts[1..]);
         }
 
         private static long? ReadMultiplier(DocumentCursor? cursor) =>
