@@ -10,6 +10,7 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using OpenTelemetry.Logs;
 using OpenTelemetry.Metrics;
@@ -154,7 +155,7 @@ public sealed class TelemetryTests
             WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
             builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, port: 0));
             builder.Services.AddSiloTelemetry(
-                SiloModel.From(SiloConfiguration.Read(file: null, settings)), _ => [_meter]);
+                SiloModel.From(new ConfigurationBuilder().AddInMemoryCollection(settings).Build()), _ => [_meter]);
             _app = builder.Build();
             _app.MapGet("/metrics", _app.MetricsAnswer());
             _app.MapGet("/called", () => Results.Ok());
