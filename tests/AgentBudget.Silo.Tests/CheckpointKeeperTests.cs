@@ -2,25 +2,25 @@ using AgentBudget.Grains;
 using AgentBudget.Identity;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Runtime.Tests;
 using AgentBudget.Silo.Checkpoints;
 using AgentBudget.Storage.InMemory;
 using AgentBudget.Storage.Journal;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
-using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Testing;
+using Microsoft.Extensions.Time.Testing;
 
 namespace AgentBudget.Silo.Tests;
 
 /// <summary>The file is written without anyone asking.</summary>
-public sealed class CheckpointKeeperTests : IAsyncLifetime, IAsyncDisposable
+public sealed class CheckpointKeeperTests : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private readonly string _folder = Directory.CreateTempSubdirectory("agentbudget-keeper-").FullName;
     private readonly InMemoryStore _store = new();
-    private readonly ManualTimeProvider _time = new();
-    private readonly ErrorLog _log = new();
+    private readonly FakeTimeProvider _time = new();
+    private readonly FakeLogger _log = new();
     private readonly Host _host = new();
     private readonly CheckpointKey _key;
 
@@ -28,17 +28,13 @@ public sealed class CheckpointKeeperTests : IAsyncLifetime, IAsyncDisposable
 
     private string File => Path.Combine(_folder, "kept", "ledger.checkpoints");
 
-    public Task InitializeAsync() => Task.CompletedTask;
-
-    public async Task DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         _key.Dispose();
         _host.Dispose();
         await _store.DisposeAsync();
         Directory.Delete(_folder, recursive: true);
     }
-
-    async ValueTask IAsyncDisposable.DisposeAsync() => await DisposeAsync();
 
     [Fact]
     public async Task Ledgers_that_moved_are_signed_every_minute_and_at_the_stop()
@@ -58,7 +54,7 @@ public sealed class CheckpointKeeperTests : IAsyncLifetime, IAsyncDisposable
 
         Assert.Equal([("acme", 2L), ("zoo", 1L)], Kept());
         Assert.Equal(zoo, System.IO.File.ReadAllLines(File)[1]);
-        Assert.Empty(_log.Errors);
+        Assert.Equal(0, _log.Collector.Count);
         await Keeper().CompareAsync(CancellationToken.None);
     }
 
@@ -70,7 +66,7 @@ public sealed class CheckpointKeeperTests : IAsyncLifetime, IAsyncDisposable
         await AppendAsync("acme");
         await MinuteAsync();
         await MinuteAsync();
-        Assert.Contains("could not be kept", _log.Errors[0], StringComparison.Ordinal);
+        Assert.Contains("could not be kept", _log.Collector.GetSnapshot()[0].Message, StringComparison.Ordinal);
 
         Directory.CreateDirectory(Path.GetDirectoryName(File)!);
         await keeper.DisposeAsync();
@@ -142,22 +138,5 @@ public sealed class CheckpointKeeperTests : IAsyncLifetime, IAsyncDisposable
             throw new NotSupportedException();
 
         public void Dispose() => Asked.Dispose();
-    }
-
-    private sealed class ErrorLog : ILogger
-    {
-        public List<string> Errors { get; } = [];
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(
-            LogLevel logLevel,
-            EventId eventId,
-            TState state,
-            Exception? exception,
-            Func<TState, Exception?, string> formatter) => Errors.Add(formatter(state, exception));
     }
 }

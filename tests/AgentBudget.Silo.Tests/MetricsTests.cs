@@ -20,10 +20,14 @@ public sealed partial class MetricsTests
 
         (string Name, string Type, string[] Labels)[] documented = [.. Documented()];
         string text = await TextAsync(silo);
+        string[] families =
+            [.. text.Split('\n').Where(line => line.StartsWith("# TYPE ", StringComparison.Ordinal))];
         Assert.Equal(
             documented.Select(metric => $"# TYPE {metric.Name} {metric.Type}").Order(StringComparer.Ordinal),
-            text.Split('\n').Where(line => line.StartsWith("# TYPE", StringComparison.Ordinal))
-                .Order(StringComparer.Ordinal));
+            families.Where(IsOwn).Order(StringComparer.Ordinal));
+        Assert.All(
+            families.Where(family => !IsOwn(family)),
+            family => Assert.Contains(family["# TYPE ".Length..].Split('_')[0], (string[])["kestrel", "orleans"]));
         foreach ((string name, string type, string[] labels) in documented)
         {
             string sample = type == "histogram" ? name + "_bucket" : name;
@@ -44,12 +48,12 @@ public sealed partial class MetricsTests
 
         double Moved(string sample) => after.GetValueOrDefault(sample) - before.GetValueOrDefault(sample);
         const string spend = "agentbudget.v1.BudgetService/";
-        Assert.Equal(3, Moved($$"""agentbudget_rpc_calls_total{method="{{spend}}ReserveTokens",code="ok"}"""));
+        Assert.Equal(3, Moved($$"""agentbudget_rpc_calls_total{code="ok",method="{{spend}}ReserveTokens"}"""));
         Assert.Equal(
-            1, Moved($$"""agentbudget_rpc_calls_total{method="{{spend}}ReserveTokens",code="unauthenticated"}"""));
-        Assert.Equal(1, Moved($$"""agentbudget_rpc_calls_total{method="{{spend}}CommitTokens",code="ok"}"""));
-        Assert.Equal(1, Moved($$"""agentbudget_rpc_calls_total{method="{{spend}}Spend",code="ok"}"""));
-        Assert.Equal(1, Moved("""agentbudget_rpc_calls_total{method="unknown",code="unimplemented"}"""));
+            1, Moved($$"""agentbudget_rpc_calls_total{code="unauthenticated",method="{{spend}}ReserveTokens"}"""));
+        Assert.Equal(1, Moved($$"""agentbudget_rpc_calls_total{code="ok",method="{{spend}}CommitTokens"}"""));
+        Assert.Equal(1, Moved($$"""agentbudget_rpc_calls_total{code="ok",method="{{spend}}Spend"}"""));
+        Assert.Equal(1, Moved("""agentbudget_rpc_calls_total{code="unimplemented",method="unknown"}"""));
         Assert.Equal(3, Moved("""agentbudget_decisions_total{decision="allow",reason=""}"""));
         Assert.Equal(
             1, Moved("""agentbudget_decisions_total{decision="deny",reason="model_out_of_scope"}"""));
@@ -81,8 +85,8 @@ public sealed partial class MetricsTests
         {
             using HttpResponseMessage response = await SendAsync(silo, HttpMethod.Get, "/metrics", bearer);
             Assert.Equal(HttpStatusCode.OK, response.StatusCode);
-            Assert.Equal(
-                "text/plain; version=0.0.4; charset=utf-8", response.Content.Headers.ContentType!.ToString());
+            Assert.Equal("text/plain", response.Content.Headers.ContentType!.MediaType);
+            Assert.True(response.Headers.CacheControl!.NoStore);
         }
 
         using (HttpResponseMessage head = await SendAsync(silo, HttpMethod.Head, "/metrics", key))
@@ -192,11 +196,20 @@ public sealed partial class MetricsTests
             Match sample = Sample().Match(line);
             Assert.True(sample.Success, line);
             samples.Add(
-                sample.Groups["sample"].Value,
+                Sorted(sample.Groups["sample"].Value),
                 double.Parse(sample.Groups["value"].Value, NumberStyles.Float, CultureInfo.InvariantCulture));
         }
 
         return samples;
+    }
+
+    private static bool IsOwn(string family) => family.StartsWith("# TYPE agentbudget_", StringComparison.Ordinal);
+
+    // With the labels in the order of the alphabet, since the order says nothing.
+    private static string Sorted(string sample)
+    {
+        string[] labels = [.. Label().Matches(sample).Select(match => match.Value[..^1]).Order(StringComparer.Ordinal)];
+        return labels.Length == 0 ? sample : $"{NameOf(sample)}{{{string.Join(',', labels)}}}";
     }
 
     private static string NameOf(string sample) => sample.Split('{')[0];
@@ -228,12 +241,12 @@ public sealed partial class MetricsTests
     [GeneratedRegex("`([a-z_]+)`")]
     private static partial Regex Quoted();
 
-    [GeneratedRegex("^# (HELP [a-z_]+ .+|TYPE [a-z_]+ (counter|gauge|histogram))$")]
+    [GeneratedRegex("^# (HELP [a-z_]+ .+|TYPE [a-z_]+ (counter|gauge|histogram)|UNIT [a-z_]+ [a-z]+|EOF)$")]
     private static partial Regex Comment();
 
-    [GeneratedRegex("""^(?<sample>[a-z_]+(\{([a-z_]+="[^"]*",?)+\})?) (?<value>\S+)$""")]
+    [GeneratedRegex("""^(?<sample>[a-z_]+(\{([a-z_]+="[^"]*",?)+\})?) (?<value>\S+)( [0-9]+)?$""")]
     private static partial Regex Sample();
 
-    [GeneratedRegex("""([a-z_]+)="[^"]*[",]""")]
+    [GeneratedRegex("""([a-z_]+)="[^"]*"[,}]""")]
     private static partial Regex Label();
 }

@@ -3,7 +3,6 @@ using AgentBudget.Silo.Options;
 
 namespace AgentBudget.Silo.Tests;
 
-[Collection("environment")]
 public sealed class OptionsTests
 {
     [Fact]
@@ -37,24 +36,19 @@ public sealed class OptionsTests
         string file = Path.GetTempFileName();
         await File.WriteAllTextAsync(
             file, """{ "http": "127.0.0.1:1001", "grpc": "127.0.0.1:1002", "data": "from-file" }""");
-        Environment.SetEnvironmentVariable("AGENTBUDGET_CONFIG", file);
-        Environment.SetEnvironmentVariable("AGENTBUDGET_GRPC", "127.0.0.1:2002");
-        Environment.SetEnvironmentVariable("AGENTBUDGET_DATA", "from-environment");
-        try
+        Dictionary<string, string> environment = new()
         {
-            (_, SiloModel? model, _) = await RunAsync("--data", "from-line");
+            ["AGENTBUDGET_CONFIG"] = file,
+            ["AGENTBUDGET_GRPC"] = "127.0.0.1:2002",
+            ["AGENTBUDGET_DATA"] = "from-environment",
+        };
 
-            Assert.Equal(1001, model!.Http.Port);
-            Assert.Equal(2002, model.Grpc.Port);
-            Assert.Equal(Path.GetFullPath("from-line"), model.Data);
-        }
-        finally
-        {
-            Environment.SetEnvironmentVariable("AGENTBUDGET_CONFIG", null);
-            Environment.SetEnvironmentVariable("AGENTBUDGET_GRPC", null);
-            Environment.SetEnvironmentVariable("AGENTBUDGET_DATA", null);
-            File.Delete(file);
-        }
+        (_, SiloModel? model, _) = await RunInAsync(environment, "--data", "from-line");
+
+        File.Delete(file);
+        Assert.Equal(1001, model!.Http.Port);
+        Assert.Equal(2002, model.Grpc.Port);
+        Assert.Equal(Path.GetFullPath("from-line"), model.Data);
     }
 
     [Theory]
@@ -123,18 +117,10 @@ public sealed class OptionsTests
     [InlineData("AGENTBUDGET_PORT_7070_TCP", "")]
     public async Task A_variable_that_was_meant_as_a_key_and_is_none_is_named(string name, string sentence)
     {
-        Environment.SetEnvironmentVariable(name, "x");
-        try
-        {
-            (int code, _, string errors) = await RunAsync();
+        (int code, _, string errors) = await RunInAsync(new() { [name] = "x" });
 
-            Assert.Equal(sentence.Length > 0 ? 64 : 0, code);
-            Assert.Contains(sentence, errors, StringComparison.Ordinal);
-        }
-        finally
-        {
-            Environment.SetEnvironmentVariable(name, null);
-        }
+        Assert.Equal(sentence.Length > 0 ? 64 : 0, code);
+        Assert.Contains(sentence, errors, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -167,7 +153,8 @@ public sealed class OptionsTests
             (other, "https://b.test", "http://127.0.0.1:4317/x", "https://a.test *"),
             (onLine.CatalogPath, onLine.Issuer, onLine.Otlp!.ToString(), string.Join(' ', onLine.Origins)));
 
-        SiloModel inEnvironment = await RunInEnvironmentAsync(values);
+        SiloModel inEnvironment = (await RunInAsync(
+            values.ToDictionary(value => VariableOf(value.Key), value => value.Value))).Model!;
         await File.WriteAllTextAsync(file, JsonOf(values).ToJsonString());
         SiloModel inFile = (await RunAsync("--config", file)).Model!;
         File.Delete(file);
@@ -217,22 +204,14 @@ public sealed class OptionsTests
         return written;
     }
 
-    private static async Task<SiloModel> RunInEnvironmentAsync(Dictionary<string, string> values)
-    {
-        static string NameOf(string key) =>
-            "AGENTBUDGET_" + key.Replace(":", "__", StringComparison.Ordinal).ToUpperInvariant();
-        foreach ((string key, string value) in values) Environment.SetEnvironmentVariable(NameOf(key), value);
-        try
-        {
-            return (await RunAsync()).Model!;
-        }
-        finally
-        {
-            foreach (string key in values.Keys) Environment.SetEnvironmentVariable(NameOf(key), null);
-        }
-    }
+    private static string VariableOf(string key) =>
+        "AGENTBUDGET_" + key.Replace(":", "__", StringComparison.Ordinal).ToUpperInvariant();
 
-    private static async Task<(int Code, SiloModel? Model, string Errors)> RunAsync(params string[] arguments)
+    private static Task<(int Code, SiloModel? Model, string Errors)> RunAsync(params string[] arguments) =>
+        RunInAsync([], arguments);
+
+    private static async Task<(int Code, SiloModel? Model, string Errors)> RunInAsync(
+        Dictionary<string, string> environment, params string[] arguments)
     {
         SiloModel? model = null;
         StringWriter errors = new();
@@ -240,7 +219,10 @@ public sealed class OptionsTests
         {
             model = found;
             return Task.FromResult(0);
-        });
+        })
+        {
+            Environment = environment,
+        };
         int code = await command.InvokeAsync(arguments, errors);
         return (code, model, errors.ToString());
     }

@@ -9,6 +9,7 @@ using AgentBudget.Silo.Options;
 using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Net.Client;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging;
 
 namespace AgentBudget.Silo.Tests;
@@ -63,7 +64,7 @@ internal sealed class TestSilo : IAsyncDisposable
             ["grpc"] = "127.0.0.1:0",
             ["catalog"] = catalogPath,
         };
-        SiloModel model = SiloModel.From(SiloConfiguration.Read(file: null, settings));
+        SiloModel model = SiloModel.From(new ConfigurationBuilder().AddInMemoryCollection(settings).Build());
         _host = await SiloHost.StartAsync(model, TimeProvider.System, _log, fault => _faults.Enqueue(fault.Message));
         AdminKey = (await File.ReadAllTextAsync(_host.Folder.AdminKeyFile)).Trim();
         _channel = Calls.ChannelTo(_host.Grpc);

@@ -111,7 +111,7 @@ public sealed class TlsTests : IDisposable
         else options[$"tls:{key}"] = value;
 
         OptionsException fault = Assert.Throws<OptionsException>(
-            () => SiloModel.From(SiloConfiguration.Read(file: null, options)));
+            () => SiloModel.From(new ConfigurationBuilder().AddInMemoryCollection(options).Build()));
 
         Assert.Contains(sentence, fault.Message, StringComparison.Ordinal);
     }
@@ -131,7 +131,7 @@ public sealed class TlsTests : IDisposable
         File.WriteAllText(file, delivered
             .Replace("./tls/", _folder.FullName + "/", StringComparison.Ordinal)
             .Replace("0.0.0.0:7443", "127.0.0.1:0", StringComparison.Ordinal));
-        return SiloConfiguration.Read(file, line: []).AsEnumerable()
+        return SiloConfiguration.Read(file, new Dictionary<string, string>(), line: []).AsEnumerable()
             .Where(option => option.Value is not null)
             .ToDictionary(StringComparer.OrdinalIgnoreCase);
     }

@@ -12,7 +12,7 @@ using AgentBudget.Reporting;
 using AgentBudget.Grains.Lanes;
 using AgentBudget.Runtime;
 using AgentBudget.Silo.Checkpoints;
-using AgentBudget.Silo.Metrics;
+using AgentBudget.Silo.Telemetry;
 using AgentBudget.Silo.Options;
 using AgentBudget.Storage;
 using AgentBudget.Storage.Sqlite;
@@ -41,7 +41,6 @@ internal sealed partial class SiloHost : IAsyncDisposable
 
     private readonly Stack<Func<ValueTask>> _ends = new();
     private readonly Readiness _readiness = new();
-    private readonly PrometheusText _metrics = new();
     private readonly ILogger _logger;
     private SiloEndpoints? _endpoints;
     private ITenantHost? _tenants;
@@ -108,7 +107,6 @@ internal sealed partial class SiloHost : IAsyncDisposable
         _readiness.IsReady = false;
         while (_ends.TryPop(out Func<ValueTask>? end))
             await end();
-        _metrics.Dispose();
     }
 
     private async Task StartCoreAsync(
@@ -162,6 +160,12 @@ internal sealed partial class SiloHost : IAsyncDisposable
             .AddApi();
         builder.UseOrleans(silo => EmbeddedCluster.Configure(silo)
             .AddTenants(new ActivationOptions(), new LaneOptions()));
+        builder.Services.AddSiloTelemetry(model, provider =>
+        [
+            provider.GetRequiredService<ActivationServices>().Meter,
+            provider.GetRequiredService<CallMeter>().Meter,
+            _endpoints.Meter,
+        ]);
         builder.Services.AddSingleton<IHostedService>(provider => new StartOfTenants(
             () => StartTenantsAsync(provider, checkpoints, catalog),
             () => EndWorkAsync(provider)));
@@ -171,12 +175,9 @@ internal sealed partial class SiloHost : IAsyncDisposable
         app.UseApi(model.Origins, routes =>
         {
             HealthRoutes.Map(routes, _readiness);
-            MetricsRoute.Map(routes, _metrics);
+            routes.MapRoute("GET", "/metrics", routes.MetricsAnswer());
         });
         Served = [.. ((IEndpointRouteBuilder)app).DataSources.SelectMany(source => source.Endpoints)];
-        _metrics.Listen(app.Services.GetRequiredService<ActivationServices>().Meter);
-        _metrics.Listen(app.Services.GetRequiredService<CallMeter>().Meter);
-        _metrics.Listen(_endpoints.Meter);
         _ends.Push(() => StopServerAsync(app));
         await ListenAsync(app, model);
         _readiness.IsReady = true;

@@ -46,6 +46,9 @@ internal sealed class SiloCommand
         _root.SetAction((parsed, _) => run(ModelOf(parsed)));
     }
 
+    /// <summary>The variables that count.</summary>
+    internal IReadOnlyDictionary<string, string> Environment { get; init; } = SiloConfiguration.EnvironmentOfProcess();
+
     /// <summary>Where the help is written.</summary>
     internal TextWriter Output { get; init; } = Console.Out;
 
@@ -93,8 +96,9 @@ internal sealed class SiloCommand
     // To verify is for a person and not for the environment or a file.
     private SiloModel ModelOf(ParseResult parsed)
     {
-        string? file = parsed.GetValue(_config) ?? SiloConfiguration.Variable("CONFIG");
-        return SiloModel.From(SiloConfiguration.Read(file, Written(parsed))) with
+        string? file = parsed.GetValue(_config)
+            ?? Environment.GetValueOrDefault(SiloConfiguration.EnvironmentPrefix + "CONFIG");
+        return SiloModel.From(SiloConfiguration.Read(file, Environment, Written(parsed))) with
         {
             IsVerify = parsed.GetValue(_verify),
         };

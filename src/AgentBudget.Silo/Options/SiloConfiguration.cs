@@ -19,18 +19,25 @@ internal static class SiloConfiguration
 
     /// <summary>Puts the three together. Throws <see cref="OptionsException"/> for a key that is none.</summary>
     /// <param name="file">A JSON file, or null.</param>
+    /// <param name="environment">Variables by name.</param>
     /// <param name="line">What the command line says, by key.</param>
-    internal static IConfiguration Read(string? file, IEnumerable<KeyValuePair<string, string?>> line) =>
+    internal static IConfiguration Read(
+        string? file,
+        IReadOnlyDictionary<string, string> environment,
+        IEnumerable<KeyValuePair<string, string?>> line) =>
         new ConfigurationBuilder()
             .AddInMemoryCollection(file is null ? [] : FileValues(file))
-            .AddInMemoryCollection(EnvironmentValues())
+            .AddInMemoryCollection(EnvironmentValues(environment))
             .AddInMemoryCollection(line)
             .Build();
 
-    /// <summary>A variable of the environment without its prefix. One that is empty is how a shell unsets it for a
+    /// <summary>The variables of this process that have the prefix. One that is empty is how a shell unsets it for a
     /// command.</summary>
-    internal static string? Variable(string name) =>
-        Environment.GetEnvironmentVariable(EnvironmentPrefix + name) is { Length: > 0 } value ? value : null;
+    internal static IReadOnlyDictionary<string, string> EnvironmentOfProcess() =>
+        Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
+            .Where(variable => ((string)variable.Key).StartsWith(EnvironmentPrefix, StringComparison.Ordinal)
+                && variable.Value is string { Length: > 0 })
+            .ToDictionary(variable => (string)variable.Key, variable => (string)variable.Value!);
 
     // A null in the file says nothing, as a key that is not there.
     private static IEnumerable<KeyValuePair<string, string?>> FileValues(string path)
@@ -101,24 +108,22 @@ internal static class SiloConfiguration
 
     // Variables with the prefix that are no keys are let be: an orchestrator sets some for a service of that name. One
     // that was meant as a key is not.
-    private static IEnumerable<KeyValuePair<string, string?>> EnvironmentValues()
+    private static IEnumerable<KeyValuePair<string, string?>> EnvironmentValues(
+        IReadOnlyDictionary<string, string> environment)
     {
-        foreach (DictionaryEntry variable in Environment.GetEnvironmentVariables())
+        foreach (string name in environment.Keys)
         {
-            string name = (string)variable.Key;
             if (MisspeltBy(name) is { } sentence) throw new OptionsException(sentence);
         }
 
         foreach (SiloSetting setting in SiloSetting.All)
         {
-            if (Variable(NameOf(setting)[EnvironmentPrefix.Length..]) is { } value)
-                yield return new(setting.Key, value);
+            if (environment.TryGetValue(NameOf(setting), out string? value)) yield return new(setting.Key, value);
         }
     }
 
     private static string? MisspeltBy(string name)
     {
-        if (!name.StartsWith(EnvironmentPrefix, StringComparison.Ordinal)) return null;
         if (SiloSetting.All.Any(setting => NameOf(setting) == name)) return null;
         string letters = Letters(name[EnvironmentPrefix.Length..]);
         SiloSetting? meant = SiloSetting.All.FirstOrDefault(

@@ -1,4 +1,5 @@
 using AgentBudget.Edge.Tests.Support;
+using Xunit.Runner.InProc.SystemConsole;
 
 namespace AgentBudget.Edge.Tests.Hostile;
 
@@ -17,10 +18,7 @@ internal static class HostileProgram
             case ["hostile-attacker", string http, string grpc, string perSecond]:
                 return await AttackAsync(new Uri($"http://{http}"), new Uri($"http://{grpc}"), int.Parse(perSecond));
             default:
-                await Console.Error.WriteLineAsync(
-                    "Usage: AgentBudget.Edge.Tests hostile-server"
-                    + " | hostile-attacker <http address> <gRPC address> <rate a second>");
-                return 2;
+                return await ConsoleRunner.Run(arguments);
         }
     }
 

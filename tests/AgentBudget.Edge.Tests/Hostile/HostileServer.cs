@@ -14,12 +14,12 @@ public sealed class HostileServer : IAsyncLifetime
     internal EdgeServer Edge { get; private set; } = null!;
 
     // Hostile requests say so in their text where they are readable; probes and good callers say something else.
-    public async Task InitializeAsync() => Edge = await EdgeServer.StartAsync(setup => setup.Echo = (request, _) =>
+    public async ValueTask InitializeAsync() => Edge = await EdgeServer.StartAsync(setup => setup.Echo = (request, _) =>
     {
         if (request.Text == "hostile" || request.Many.Count > 0 || request.Nested is not null)
             Interlocked.Increment(ref _hostileHandled);
         return Task.FromResult(new EchoResponse { Text = request.Text });
     });
 
-    public async Task DisposeAsync() => await Edge.DisposeAsync();
+    public async ValueTask DisposeAsync() => await Edge.DisposeAsync();
 }

@@ -11,7 +11,7 @@ public sealed class JsonServer : IAsyncLifetime
 
     internal EdgeServer Edge { get; private set; } = null!;
 
-    public async Task InitializeAsync() => Edge = await EdgeServer.StartAsync(setup => setup.Draw = Drawn.Enqueue);
+    public async ValueTask InitializeAsync() => Edge = await EdgeServer.StartAsync(setup => setup.Draw = Drawn.Enqueue);
 
-    public async Task DisposeAsync() => await Edge.DisposeAsync();
+    public async ValueTask DisposeAsync() => await Edge.DisposeAsync();
 }

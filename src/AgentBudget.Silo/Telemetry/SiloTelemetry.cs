@@ -1,0 +1,94 @@
+using System.Diagnostics.Metrics;
+using AgentBudget.Silo.Options;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using OpenTelemetry;
+using OpenTelemetry.Exporter;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Resources;
+using OpenTelemetry.Trace;
+
+namespace AgentBudget.Silo.Telemetry;
+
+/// <summary>
+/// What a silo tells about itself: metrics as Prometheus' text, and metrics and traces to a collector where one
+/// is named.
+/// </summary>
+internal static class SiloTelemetry
+{
+    private const string OwnMeters = "AgentBudget.";
+
+    // OpenTelemetry's own name for the collector, which counts where the silo's key says nothing.
+    private const string EndPointVariable = "OTEL_EXPORTER_OTLP_ENDPOINT";
+
+    // What orchestrators and scrapers ask every few seconds: as traces they would hide the calls.
+    private static readonly string[] Untraced = ["/healthz", "/readyz", "/metrics"];
+
+    /// <summary>Adds metrics, and the exporters that the model asks for.</summary>
+    /// <param name="services">Those of the silo's host.</param>
+    /// <param name="model">Says where the collector is.</param>
+    /// <param name="own">
+    /// The silo's own meters, asked for once when the host starts. Meters of the same names that another silo in the
+    /// process has are left out.
+    /// </param>
+    internal static IServiceCollection AddSiloTelemetry(
+        this IServiceCollection services, SiloModel model, Func<IServiceProvider, IReadOnlyCollection<Meter>> own)
+    {
+        OpenTelemetryBuilder telemetry = services.AddOpenTelemetry()
+            .ConfigureResource(resource => resource.AddService("agentbudget"))
+            .WithMetrics(metrics => metrics
+                .AddMeter(OwnMeters + "*", "Microsoft.AspNetCore.Server.Kestrel", "Microsoft.Orleans")
+                .AddPrometheusExporter(Configure));
+        services.ConfigureOpenTelemetryMeterProvider((provider, metrics) =>
+        {
+            IReadOnlyCollection<Meter> meters = own(provider);
+            IMeterFactory factory = provider.GetRequiredService<IMeterFactory>();
+            metrics.AddView(instrument =>
+                IsAnothers(instrument.Meter, meters, factory) ? MetricStreamConfiguration.Drop : null);
+        });
+        if (model.Otlp is not null || Environment.GetEnvironmentVariable(EndPointVariable) is { Length: > 0 })
+            AddCollector(telemetry, model.Otlp);
+        return services;
+    }
+
+    /// <summary>
+    /// Answers the metrics as Prometheus' text. They are of all tenants together, so the route that this is given to
+    /// is for the operator and for the key of metrics alone.
+    /// </summary>
+    internal static RequestDelegate MetricsAnswer(this IEndpointRouteBuilder app)
+    {
+        IApplicationBuilder branch = app.CreateApplicationBuilder();
+        branch.UseOpenTelemetryPrometheusScrapingEndpoint(static _ => true);
+        RequestDelegate answer = branch.Build();
+        return http =>
+        {
+            http.Response.Headers.CacheControl = "no-store";
+            return answer(http);
+        };
+    }
+
+    private static void Configure(PrometheusAspNetCoreOptions prometheus)
+    {
+        // Whoever asks gets what is true now, under the names and labels of docs/metrics.md and no others.
+        prometheus.ScrapeResponseCacheDurationMilliseconds = 0;
+        prometheus.ScopeInfoEnabled = false;
+        prometheus.TargetInfoEnabled = false;
+    }
+
+    private static bool IsAnothers(Meter meter, IReadOnlyCollection<Meter> own, IMeterFactory factory) =>
+        meter.Name.StartsWith(OwnMeters, StringComparison.Ordinal)
+            ? !own.Contains(meter)
+            : meter.Scope is not null && !ReferenceEquals(meter.Scope, factory);
+
+    private static void AddCollector(OpenTelemetryBuilder telemetry, Uri? collector)
+    {
+        telemetry.WithTracing(traces => traces
+            .AddSource("Microsoft.Orleans.Application", "Microsoft.Orleans.Runtime")
+            .AddAspNetCoreInstrumentation(calls => calls.Filter =
+                static http => !Untraced.Contains(http.Request.Path.Value, StringComparer.Ordinal)));
+        if (collector is null) telemetry.UseOtlpExporter();
+        else telemetry.UseOtlpExporter(OtlpExportProtocol.Grpc, collector);
+    }
+}
