@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the tests of the grains and prints the branch coverage of AgentBudget.Ledger, file by file, with every branch that
+# Runs the tests of the ledger and prints the branch coverage of AgentBudget.Ledger, file by file, with every branch that
 # no test takes. The last line is "branch coverage of AgentBudget.Ledger: NN.N percent"; exit code 1 below 95.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

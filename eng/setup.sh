@@ -63,4 +63,4 @@ require_tool node "$NODE_MAJOR_MIN"
 require_tool npm 1
 install_debian_packages
 install_node_packages eng
-install_node_packages eng/interop-rpc
+install_node_packages tests/interop

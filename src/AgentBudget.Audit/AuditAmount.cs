@@ -29,8 +29,8 @@ internal readonly record struct AuditAmount(Int128 Nanos, Int128 Tokens)
 internal readonly record struct AuditLimit(Int128? Nanos, Int128? Tokens)
 {
     /// <summary>
-    /// Whether an amount may be held on an exposure, in place of one that is in it. What does not grow is not asked, and
-    /// neither is what is nothing: a call that costs nothing fits a limit that is passed.
+    /// Whether an amount may be held on an exposure, in place of one that is in it. What does not grow is not asked,
+    /// and neither is what is nothing: a call that costs nothing fits a limit that is passed.
     /// </summary>
     public bool Admits(AuditAmount exposure, AuditAmount amount, AuditAmount? before) =>
         Admits(Nanos, exposure.Nanos, amount.Nanos, before?.Nanos)

@@ -4,7 +4,7 @@ using AgentBudget.Ledger;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
 
-namespace AgentBudget.Grains;
+namespace AgentBudget.Grains.Abstractions;
 
 /// <summary>
 /// A command as bytes: the name of its record, then its fields in the order of its constructor. Bytes that end early

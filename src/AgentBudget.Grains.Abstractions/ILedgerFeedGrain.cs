@@ -1,6 +1,6 @@
 using Orleans.Concurrency;
 
-namespace AgentBudget.Grains;
+namespace AgentBudget.Grains.Abstractions;
 
 /// <summary>
 /// Serves one tenant's ledger to watchers, apart from the tenant's grain, so that nobody who waits for events holds up

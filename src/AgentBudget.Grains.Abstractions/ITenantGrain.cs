@@ -1,6 +1,6 @@
 using Orleans.Concurrency;
 
-namespace AgentBudget.Grains;
+namespace AgentBudget.Grains.Abstractions;
 
 /// <summary>
 /// One tenant: owns its ledger in memory and the right to write its journal. The key is the tenant's id. Everything

@@ -1,7 +1,7 @@
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 
-namespace AgentBudget.Grains;
+namespace AgentBudget.Grains.Abstractions;
 
 /// <summary>The tenants that this silo serves: commands in, durable answers out, and the ledger to read.</summary>
 public interface ITenantHost

@@ -7,7 +7,7 @@ using Orleans.Serialization.Cloning;
 using Orleans.Serialization.Codecs;
 using Orleans.Serialization.WireProtocol;
 
-namespace AgentBudget.Grains;
+namespace AgentBudget.Grains.Abstractions;
 
 /// <summary>
 /// Carries a value between silos as bytes of our own. Within a silo the value itself is handed over: nobody changes it.

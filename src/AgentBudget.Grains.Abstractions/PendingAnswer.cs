@@ -1,6 +1,6 @@
 using AgentBudget.Ledger;
 
-namespace AgentBudget.Grains;
+namespace AgentBudget.Grains.Abstractions;
 
 /// <summary>The answer to a command as a task.</summary>
 internal sealed class PendingAnswer : PendingResult<PendingAnswer, Answer>

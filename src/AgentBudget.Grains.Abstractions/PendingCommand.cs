@@ -1,6 +1,6 @@
 using AgentBudget.Ledger;
 
-namespace AgentBudget.Grains;
+namespace AgentBudget.Grains.Abstractions;
 
 /// <summary>
 /// A command on its way to its tenant, and what happens once that has answered. Whoever waits derives from it and may

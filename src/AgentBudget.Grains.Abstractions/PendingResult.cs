@@ -1,6 +1,6 @@
 using System.Threading.Tasks.Sources;
 
-namespace AgentBudget.Grains;
+namespace AgentBudget.Grains.Abstractions;
 
 /// <summary>
 /// A pending command as a task. Reused: it goes back to its pool when its result is taken, so it is awaited exactly

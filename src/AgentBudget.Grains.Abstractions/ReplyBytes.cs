@@ -5,7 +5,7 @@ using Google.Protobuf;
 using Google.Protobuf.Reflection;
 using Outcome = AgentBudget.Ledger.Outcome;
 
-namespace AgentBudget.Grains;
+namespace AgentBudget.Grains.Abstractions;
 
 /// <summary>A reply as bytes: each part behind a word on whether it is there.</summary>
 internal static class ReplyBytes

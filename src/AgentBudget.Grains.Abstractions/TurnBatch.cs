@@ -1,7 +1,7 @@
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 
-namespace AgentBudget.Grains;
+namespace AgentBudget.Grains.Abstractions;
 
 /// <summary>Commands that cross to their tenant's grain together. Nobody changes it or what is in it.</summary>
 /// <param name="Commands">At least one; decided in this order.</param>

@@ -1,3 +1,4 @@
+using AgentBudget.Grains.Abstractions;
 using AgentBudget.Grains.Lanes;
 using AgentBudget.Grains.Placement;
 using AgentBudget.Grains.Tenants;
@@ -69,7 +70,9 @@ public static class GrainsHosting
         return silo;
     }
 
-    /// <summary>The tenants, before the first call is served: those that have a ledger are known from here on.</summary>
+    /// <summary>
+    /// The tenants that have a ledger, before the first call is served: they are known from here on.
+    /// </summary>
     public static async Task<IReadOnlyList<string>> FindTenantsAsync(
         this IServiceProvider services, CancellationToken cancellationToken)
     {
@@ -79,5 +82,6 @@ public static class GrainsHosting
     }
 
     /// <summary>Takes no more commands and ends all watches, before the silo stops.</summary>
-    public static void StopTenants(this IServiceProvider services) => services.GetRequiredService<SiloTenants>().Stop();
+    public static Task StopTenantsAsync(this IServiceProvider services) =>
+        services.GetRequiredService<SiloTenants>().StopAsync();
 }

@@ -86,7 +86,10 @@ public sealed partial class TenantActivation
                 if (_services.Space.IsFull) StepWithoutSpace();
                 else StepTurns(now);
                 if (_loop!.State >= TurnLoopState.EndedForReload) LoopEnded();
-                return _state == ActivationState.Active && _backlog.Count > 0 && _loop.HasRoom && !_services.Space.IsFull;
+                return _state == ActivationState.Active
+                    && _backlog.Count > 0
+                    && _loop.HasRoom
+                    && !_services.Space.IsFull;
             case ActivationState.Idle:
                 if (!_isStopping && (_backlog.Count > 0 || now >= _loadNotBeforeNanos)) BeginLoad();
                 return false;

@@ -10,9 +10,8 @@ using Outcome = AgentBudget.Ledger.Outcome;
 namespace AgentBudget.Audit.Tests;
 
 /// <summary>
-/// Drives the real ledger with random commands from one seed: small budgets so that caps, tiers and refusals are
-/// reached, time that jumps over expiries, graces and periods, request ids that repeat, catalogs that change under
-/// way.
+/// Drives the real ledger with random commands from one seed: small budgets, time that jumps over expiries and
+/// periods, request ids that repeat, catalogs that change under way.
 /// </summary>
 internal sealed class RandomLedger(int seed)
 {
@@ -55,13 +54,7 @@ internal sealed class RandomLedger(int seed)
 
     private void Act()
     {
-        if (_sessions.Count == 0)
-        {
-            Open();
-            return;
-        }
-
-        switch (_random.Next(100))
+        switch (_sessions.Count == 0 ? -1 : _random.Next(100))
         {
             case < 6:
                 Open();
@@ -474,15 +467,13 @@ internal sealed class RandomLedger(int seed)
         european.Rates.Input += random.Next(1, 1000);
         catalog.Prices.Add(european);
         catalog.Skus[0].Cost.Nanos += random.Next(0, 1000);
-        var dearer = new Rates { Input = random.Next(1, 2_000_000_000) };
-        sonnet.LongContext = new LongContext { AboveTokens = 20_000, Rates = dearer };
+        sonnet.LongContext = new LongContext { AboveTokens = 20_000, Rates = new() { Input = random.Next(1, 2_000_000) } };
         Price later = sonnet.Clone();
         later.EffectiveFrom = Start.AddDays(random.Next(1, 20)).ToTimestamp();
         later.Rates.Output += random.Next(1, 1000);
         catalog.Prices.Add(later);
     }
 
-    // The first window, and sometimes more of other periods.
     private static Budget BudgetOf(Random random, int cents, RepeatedField<Budget>? further = null)
     {
         Period[] periods = [.. Periods];
@@ -497,8 +488,7 @@ internal sealed class RandomLedger(int seed)
         if (random.Next(3) == 0) budget.Tokens = random.Next(10_000, 400_000);
         if (period == Period.Rolling) budget.Rolling = new Duration { Seconds = random.Next(60, 200_000) };
         else if (period != Period.None && random.Next(3) == 0) budget.Rollover = new Rollover();
-        if (budget.Rollover is not null && random.Next(2) == 0)
-            budget.Rollover.Cap = Dollars(random.Next(0, cents) / 100m);
+        if (budget.Rollover is { } rollover && random.Next(2) == 0) rollover.Cap = Dollars(random.Next(0, cents) / 100m);
         return budget;
     }
 }

@@ -102,6 +102,7 @@ internal sealed class FakeBudgetServer : BudgetService.BudgetServiceBase, IAsync
         IServerStreamWriter<SpendResponse> responseStream,
         ServerCallContext context)
     {
+        await context.WriteResponseHeadersAsync([]);
         Task<bool> next = requestStream.MoveNext();
         while (await next)
         {

@@ -1,4 +1,4 @@
-using AgentBudget.Grains;
+using AgentBudget.Grains.Abstractions;
 using AgentBudget.Ledger;
 using AgentBudget.Runtime.Tenants;
 using AgentBudget.Storage.Journal;
@@ -96,7 +96,8 @@ public sealed class LifecycleTests
     public async Task After_a_kill_a_tenant_is_loaded_at_once_and_its_deadlines_are_handled()
     {
         // The killed host is still there: it must not pass out of memory and take the tenant back at the deadline.
-        await using Fixture fixture = await StartAsync(new ActivationHostOptions { PassivateAfter = TimeSpan.FromDays(1) });
+        await using Fixture fixture = await StartAsync(
+            new ActivationHostOptions { PassivateAfter = TimeSpan.FromDays(1) });
         await SetDeadlineAsync(fixture, TimeSpan.FromHours(5));
         ActivationHost killed = fixture.Host;
         await fixture.KillAndStartAsync();
@@ -159,7 +160,8 @@ public sealed class LifecycleTests
     [Fact]
     public async Task Snapshots_are_taken_every_so_many_events_and_bound_the_replay()
     {
-        await using Fixture fixture = await StartAsync(new ActivationHostOptions { Activations = new() { SnapshotEveryEvents = 100 } });
+        await using Fixture fixture = await StartAsync(
+            new ActivationHostOptions { Activations = new() { SnapshotEveryEvents = 100 } });
         for (int i = 0; i < 250; i++) await fixture.NotedAsync();
         ActivationHost killed = fixture.Host;
         StoredSnapshot snapshot = await WithinAsync(OnlyAsync(after: 200), "the second snapshot in the first's place");
@@ -234,7 +236,8 @@ public sealed class LifecycleTests
     [Fact]
     public async Task A_large_snapshot_counts_once_it_was_read_back_and_is_the_same_bytes()
     {
-        await using Fixture fixture = await StartAsync(new ActivationHostOptions { Activations = new() { SnapshotRestoredBytesMax = 0 } });
+        await using Fixture fixture = await StartAsync(
+            new ActivationHostOptions { Activations = new() { SnapshotRestoredBytesMax = 0 } });
         await fixture.NotedAsync("a");
         await fixture.RestartAsync();
         await fixture.NotedAsync("b");

@@ -1,6 +1,6 @@
 using System.Diagnostics.Metrics;
 using System.Globalization;
-using AgentBudget.Grains;
+using AgentBudget.Grains.Abstractions;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Storage.InMemory;

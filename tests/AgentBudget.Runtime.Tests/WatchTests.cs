@@ -10,7 +10,8 @@ public sealed class WatchTests
     [Fact]
     public async Task A_watch_is_gap_free_from_the_journal_into_the_live_stream()
     {
-        await using Fixture fixture = await StartAsync(new ActivationHostOptions { Activations = new() { RecentEventsMax = 16 } });
+        await using Fixture fixture = await StartAsync(
+            new ActivationHostOptions { Activations = new() { RecentEventsMax = 16 } });
         for (int i = 0; i < 50; i++) await fixture.NotedAsync();
         Task<List<long>> watch = TakeAsync(fixture, 1, 551);
         await WithinAsync(
@@ -25,7 +26,8 @@ public sealed class WatchTests
     [InlineData(101)]
     public async Task A_watch_resumes_from_any_sequence(long from)
     {
-        await using Fixture fixture = await StartAsync(new ActivationHostOptions { Activations = new() { RecentEventsMax = 10 } });
+        await using Fixture fixture = await StartAsync(
+            new ActivationHostOptions { Activations = new() { RecentEventsMax = 10 } });
         for (int i = 0; i < 100; i++) await fixture.NotedAsync();
         int count = (int)(101 - from + 1);
         Assert.Equal(
@@ -36,7 +38,8 @@ public sealed class WatchTests
     [Fact]
     public async Task A_slow_reader_blocks_nobody_and_catches_up_from_the_journal()
     {
-        await using Fixture fixture = await StartAsync(new ActivationHostOptions { Activations = new() { RecentEventsMax = 8 } });
+        await using Fixture fixture = await StartAsync(
+            new ActivationHostOptions { Activations = new() { RecentEventsMax = 8 } });
         var watch = fixture.Host.WatchAsync(Tenant, 1, default).GetAsyncEnumerator();
         Assert.True(await WithinAsync(watch.MoveNextAsync().AsTask(), "the first event"));
         var seen = new List<long>(watch.Current.Select(read => read.Sequence));
@@ -90,7 +93,8 @@ public sealed class WatchTests
     [Fact]
     public async Task A_page_has_at_most_what_was_asked_for_and_ends_at_the_ledgers_end()
     {
-        await using Fixture fixture = await StartAsync(new ActivationHostOptions { Activations = new() { RecentEventsMax = 4 } });
+        await using Fixture fixture = await StartAsync(
+            new ActivationHostOptions { Activations = new() { RecentEventsMax = 4 } });
         for (int i = 0; i < 20; i++) await fixture.NotedAsync();
         Assert.Equal([3, 4, 5], (await fixture.Host.ReadAsync(Tenant, 3, 3, default)).Select(read => read.Sequence));
         Assert.Equal([21], (await fixture.Host.ReadAsync(Tenant, 21, 3, default)).Select(read => read.Sequence));

@@ -1,4 +1,4 @@
-using AgentBudget.Grains;
+using AgentBudget.Grains.Abstractions;
 using AgentBudget.Identity;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;

@@ -1,5 +1,5 @@
 using AgentBudget.Api.Errors;
-using AgentBudget.Grains;
+using AgentBudget.Grains.Abstractions;
 using AgentBudget.Identity;
 using AgentBudget.Ledger;
 

@@ -1,5 +1,5 @@
 using System.Collections.Concurrent;
-using AgentBudget.Grains;
+using AgentBudget.Grains.Abstractions;
 using AgentBudget.Identity;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.Snapshot.V1;

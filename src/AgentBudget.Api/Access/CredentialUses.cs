@@ -1,4 +1,4 @@
-using AgentBudget.Grains;
+using AgentBudget.Grains.Abstractions;
 using AgentBudget.Identity;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
@@ -26,7 +26,8 @@ public sealed partial class CredentialUses : IAsyncDisposable
     private readonly RepeatedWork _telling;
 
     /// <summary>Tells from now on. Neither host nor credentials are disposed with it.</summary>
-    public CredentialUses(ITenantHost host, CredentialFeed credentials, TimeProvider time, ILogger<CredentialUses> logger)
+    public CredentialUses(
+        ITenantHost host, CredentialFeed credentials, TimeProvider time, ILogger<CredentialUses> logger)
     {
         _host = host;
         _credentials = credentials;

@@ -1,4 +1,4 @@
-using AgentBudget.Grains;
+using AgentBudget.Grains.Abstractions;
 using AgentBudget.Protocol.V1;
 
 namespace AgentBudget.Api.Budgets;

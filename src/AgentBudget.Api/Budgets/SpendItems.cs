@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using AgentBudget.Api.Errors;
-using AgentBudget.Grains;
+using AgentBudget.Grains.Abstractions;
 using AgentBudget.Protocol.V1;
 using Grpc.Core;
 using Microsoft.Extensions.Logging;

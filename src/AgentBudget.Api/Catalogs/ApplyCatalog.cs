@@ -2,7 +2,7 @@ using AgentBudget.Api.Access;
 using AgentBudget.Api.Catalogs.Documents;
 using AgentBudget.Api.Errors;
 using AgentBudget.Api.Reports;
-using AgentBudget.Grains;
+using AgentBudget.Grains.Abstractions;
 using AgentBudget.Identity;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;

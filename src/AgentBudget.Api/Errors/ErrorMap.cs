@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using AgentBudget.Grains;
+using AgentBudget.Grains.Abstractions;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Storage;

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using AgentBudget.Api.Access;
-using AgentBudget.Grains;
+using AgentBudget.Grains.Abstractions;
 using AgentBudget.Identity;
 using Grpc.Core;
 using Microsoft.AspNetCore.Http;

@@ -1,5 +1,5 @@
 using AgentBudget.Api.Errors;
-using AgentBudget.Grains;
+using AgentBudget.Grains.Abstractions;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Reporting.Access;
 using Google.Protobuf.WellKnownTypes;

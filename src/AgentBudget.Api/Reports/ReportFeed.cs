@@ -1,5 +1,5 @@
 using System.Collections.Concurrent;
-using AgentBudget.Grains;
+using AgentBudget.Grains.Abstractions;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Reporting;
 using Microsoft.Extensions.Logging;

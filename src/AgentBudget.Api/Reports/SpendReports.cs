@@ -1,6 +1,6 @@
 using AgentBudget.Api.Access;
 using AgentBudget.Api.Errors;
-using AgentBudget.Grains;
+using AgentBudget.Grains.Abstractions;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Reporting;
 using Google.Protobuf.Collections;

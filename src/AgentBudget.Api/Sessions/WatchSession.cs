@@ -2,7 +2,7 @@ using AgentBudget.Api.Access;
 using AgentBudget.Api.Errors;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Grains;
+using AgentBudget.Grains.Abstractions;
 using Grpc.Core;
 
 namespace AgentBudget.Api.Sessions;

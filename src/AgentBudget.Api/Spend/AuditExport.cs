@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text;
 using AgentBudget.Api.Access;
 using AgentBudget.Api.Errors;
-using AgentBudget.Grains;
+using AgentBudget.Grains.Abstractions;
 using AgentBudget.Identity;
 using AgentBudget.Protocol.V1;
 using Google.Protobuf;

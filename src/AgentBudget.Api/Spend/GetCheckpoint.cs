@@ -1,6 +1,6 @@
 using AgentBudget.Api.Errors;
 using AgentBudget.Audit;
-using AgentBudget.Grains;
+using AgentBudget.Grains.Abstractions;
 using AgentBudget.Identity;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;

@@ -1,7 +1,7 @@
 using System.Globalization;
 using AgentBudget.Api.Access;
 using AgentBudget.Api.Errors;
-using AgentBudget.Grains;
+using AgentBudget.Grains.Abstractions;
 using AgentBudget.Protocol.V1;
 
 namespace AgentBudget.Api.Spend;

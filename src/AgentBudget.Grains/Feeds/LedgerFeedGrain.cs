@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using AgentBudget.Grains.Abstractions;
 using AgentBudget.Grains.Placement;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Runtime.Events;

@@ -1,3 +1,4 @@
+using AgentBudget.Grains.Abstractions;
 using AgentBudget.Runtime.Events;
 using Microsoft.Extensions.Logging;
 
@@ -18,6 +19,9 @@ internal sealed partial class TenantFeed(
 
     private int _isFollowing;
 
+    /// <summary>Completes when nothing is followed any more.</summary>
+    internal Task Following { get; private set; } = Task.CompletedTask;
+
     internal EventHub Hub { get; } = new(RecentEventsMax);
 
     /// <summary>Follows from the sequence after the one that is durable now. Repeated, it does nothing.</summary>
@@ -25,7 +29,7 @@ internal sealed partial class TenantFeed(
     {
         if (Interlocked.Exchange(ref _isFollowing, 1) != 0) return;
         Hub.Loaded(durableSequence);
-        _ = FollowAsync();
+        Following = FollowAsync();
     }
 
     private async Task FollowAsync()
@@ -35,7 +39,8 @@ internal sealed partial class TenantFeed(
             try
             {
                 ILedgerFeedGrain feed = grains.GetGrain<ILedgerFeedGrain>(tenant);
-                await foreach (EventPage page in feed.Follow(Hub.DurableSequence + 1, stopping)) Hub.Publish(page.Events);
+                await foreach (EventPage page in feed.Follow(Hub.DurableSequence + 1, stopping))
+                    Hub.Publish(page.Events);
             }
             catch (Exception) when (stopping.IsCancellationRequested)
             {

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using AgentBudget.Grains.Abstractions;
 using AgentBudget.Ledger;
 using Microsoft.Extensions.Logging;
 

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using AgentBudget.Grains.Abstractions;
 using AgentBudget.Grains.Feeds;
 using AgentBudget.Grains.Lanes;
 using AgentBudget.Ledger;
@@ -116,15 +117,16 @@ internal sealed class SiloTenants : ITenantHost, IDisposable
         return stored;
     }
 
-    /// <summary>Takes no more commands and ends all watches.</summary>
-    internal void Stop() => _stopping.Cancel();
+    /// <summary>Takes no more commands and ends all watches; completes when nothing here calls a grain any more.
+    /// </summary>
+    internal async Task StopAsync()
+    {
+        await _stopping.CancelAsync();
+        await Task.WhenAll(_feeds.Values.Select(feed => feed.Following));
+    }
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        _stopping.Cancel();
-        _stopping.Dispose();
-    }
+    public void Dispose() => _stopping.Dispose();
 
     private static async ValueTask<bool> IsThereAsync(
         EventHub hub, long sequence, CancellationToken cancellationToken)

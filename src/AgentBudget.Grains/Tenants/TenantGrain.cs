@@ -1,3 +1,4 @@
+using AgentBudget.Grains.Abstractions;
 using AgentBudget.Grains.Placement;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Runtime;
@@ -32,6 +33,7 @@ internal sealed partial class TenantGrain(
     private IAsyncStream<LedgerHint>? _hints;
     private long _durable;
     private bool _isHinting;
+    private bool _isLeaving;
 
     private TenantActivation Activation => _activation!;
 
@@ -48,6 +50,7 @@ internal sealed partial class TenantGrain(
     /// <summary>Lets what waits finish and takes a snapshot. Nothing acknowledged depends on it.</summary>
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
+        _isLeaving = true;
         await Activation.StopAsync().WaitAsync(cancellationToken);
         await WakeForDeadlineAsync();
     }
@@ -83,7 +86,8 @@ internal sealed partial class TenantGrain(
         if (await this.GetReminder(DeadlineReminder) is { } reminder) await this.UnregisterReminder(reminder);
     }
 
-    void IActivationHost.RunSoon(IThreadPoolWorkItem step) => GrainContext.Scheduler.QueueAction(_step ??= step.Execute);
+    void IActivationHost.RunSoon(IThreadPoolWorkItem step) =>
+        GrainContext.Scheduler.QueueAction(_step ??= step.Execute);
 
     void IActivationHost.Published(long durableSequence)
     {
@@ -98,7 +102,7 @@ internal sealed partial class TenantGrain(
     {
         _isHinting = true;
         long told = 0;
-        while (told != _durable)
+        while (told != _durable && !_isLeaving)
         {
             told = _durable;
             try

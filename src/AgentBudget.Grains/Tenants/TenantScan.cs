@@ -1,3 +1,4 @@
+using AgentBudget.Grains.Abstractions;
 using AgentBudget.Runtime;
 using AgentBudget.Storage;
 using AgentBudget.Storage.Snapshots;
@@ -11,7 +12,11 @@ namespace AgentBudget.Grains.Tenants;
 /// is woken. So nothing that should happen by itself depends on a reminder that was lost.
 /// </summary>
 internal sealed partial class TenantScan(
-    SiloTenants tenants, IGrainFactory grains, ActivationServices services, TimeProvider time, ILogger<TenantScan> logger)
+    SiloTenants tenants,
+    IGrainFactory grains,
+    ActivationServices services,
+    TimeProvider time,
+    ILogger<TenantScan> logger)
     : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);

@@ -138,7 +138,9 @@ internal sealed class Window
     public bool IsWithinHardCap(in Spend spend) =>
         IsWithinNanos(spend, HardCapNanos) && IsWithinTokens(spend, HardCapTokens);
 
-    /// <summary>Whether money fits below a cap. What costs nothing asks nothing of it, however far it is passed.</summary>
+    /// <summary>
+    /// Whether money fits below a cap. What costs nothing asks nothing of it, however far it is passed.
+    /// </summary>
     public bool IsWithinNanos(in Spend spend, long cap) =>
         cap == Unlimited || spend.CostNanos <= Math.Max(0, cap - ExposureNanos);
 

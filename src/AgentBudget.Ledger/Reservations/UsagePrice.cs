@@ -151,7 +151,8 @@ internal struct UsagePrice
 
     // A model that the hold's book does not know pays the held model's price: never free, and never left unrecorded.
     // Null for items that were held without a model, where the commit names none that is known.
-    private readonly PriceEntry? EntryOf(in Reservation reservation, string ranModel, out string model, out string pricedAs)
+    private readonly PriceEntry? EntryOf(
+        in Reservation reservation, string ranModel, out string model, out string pricedAs)
     {
         pricedAs = "";
         model = reservation.Model;

@@ -35,7 +35,10 @@ internal sealed class RuntimeMetrics : IDisposable
             "agentbudget.appends", ReadAppends, "{append}", "Groups that were appended to journals, by outcome.");
         Meter.CreateObservableGauge("agentbudget.tenants", ReadTenants, "{tenant}", "Tenants, by state.");
         Meter.CreateObservableGauge(
-            "agentbudget.sessions", () => Sum(activation => activation.OpenSessions), "{session}", "Sessions that may spend.");
+            "agentbudget.sessions",
+            () => Sum(activation => activation.OpenSessions),
+            "{session}",
+            "Sessions that may spend.");
         Meter.CreateObservableGauge(
             "agentbudget.commands.waiting", ReadWaiting, "{command}", "Commands that wait for their turn or its sync.");
         _appendSeconds = Meter.CreateHistogram(

@@ -1,5 +1,5 @@
 using AgentBudget.Audit;
-using AgentBudget.Grains;
+using AgentBudget.Grains.Abstractions;
 using AgentBudget.Identity;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Storage;

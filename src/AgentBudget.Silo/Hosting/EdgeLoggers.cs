@@ -10,7 +10,11 @@ namespace AgentBudget.Silo.Hosting;
 /// so costs an activity; health checks, since that a silo is not ready is an answer; and the host of its own start,
 /// which fails with an exception.
 /// </summary>
-internal sealed class EdgeLoggers(ILoggerFactory inner) : ILoggerFactory
+/// <param name="inner">Logs.</param>
+/// <param name="isStopping">
+/// While it says so the runtime tells nothing: what still asks for a grain finds none, and is answered so.
+/// </param>
+internal sealed class EdgeLoggers(ILoggerFactory inner, Func<bool>? isStopping = null) : ILoggerFactory
 {
     private const string RequestsCategory = "Microsoft.AspNetCore.Hosting.Diagnostics";
     private const string HealthCategory = "Microsoft.Extensions.Diagnostics.HealthChecks.DefaultHealthCheckService";
@@ -36,7 +40,7 @@ internal sealed class EdgeLoggers(ILoggerFactory inner) : ILoggerFactory
         Http2Category => new Lowered(inner.CreateLogger(categoryName), OutputQueueExceeded),
         GrpcCategory => new Lowered(inner.CreateLogger(categoryName), CallFailed),
         _ when categoryName.StartsWith(RuntimeCategories, StringComparison.Ordinal) =>
-            new Lowered(inner.CreateLogger(categoryName), CollectorAdvised, LogLevel.Warning),
+            new Lowered(inner.CreateLogger(categoryName), CollectorAdvised, LogLevel.Warning, isStopping),
         _ => inner.CreateLogger(categoryName),
     };
 
@@ -47,12 +51,15 @@ internal sealed class EdgeLoggers(ILoggerFactory inner) : ILoggerFactory
     {
     }
 
-    private sealed class Lowered(ILogger inner, int lowered, LogLevel least = LogLevel.Trace) : ILogger
+    private sealed class Lowered(
+        ILogger inner, int lowered, LogLevel least = LogLevel.Trace, Func<bool>? isSilent = null)
+        : ILogger
     {
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => inner.BeginScope(state);
 
-        public bool IsEnabled(LogLevel logLevel) => logLevel >= least && inner.IsEnabled(logLevel);
+        public bool IsEnabled(LogLevel logLevel) =>
+            logLevel >= least && isSilent?.Invoke() is not true && inner.IsEnabled(logLevel);
 
         public void Log<TState>(
             LogLevel logLevel,

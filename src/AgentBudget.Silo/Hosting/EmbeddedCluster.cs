@@ -4,7 +4,9 @@ using Orleans.Configuration;
 
 namespace AgentBudget.Silo.Hosting;
 
-/// <summary>A cluster of this one silo: membership and reminders in memory, its port open to this machine only.</summary>
+/// <summary>
+/// A cluster of this one silo: membership and reminders in memory, its port open to this machine only.
+/// </summary>
 internal static class EmbeddedCluster
 {
     private const string Name = "agentbudget";

@@ -6,14 +6,15 @@ using AgentBudget.Api.Edge;
 using AgentBudget.Api.OAuth;
 using AgentBudget.Api.Reports;
 using AgentBudget.Grains;
+using AgentBudget.Grains.Abstractions;
+using AgentBudget.Grains.Lanes;
 using AgentBudget.Identity;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Reporting;
-using AgentBudget.Grains.Lanes;
 using AgentBudget.Runtime;
 using AgentBudget.Silo.Checkpoints;
-using AgentBudget.Silo.Telemetry;
 using AgentBudget.Silo.Options;
+using AgentBudget.Silo.Telemetry;
 using AgentBudget.Storage;
 using AgentBudget.Storage.Sqlite;
 using Grpc.Core;
@@ -133,7 +134,7 @@ internal sealed partial class SiloHost : IAsyncDisposable
 
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         _endpoints = SiloEndpoints.Add(builder, model, end => _ends.Push(() => Ended(end)));
-        builder.Services.AddSingleton<ILoggerFactory>(new EdgeLoggers(loggers))
+        builder.Services.AddSingleton<ILoggerFactory>(new EdgeLoggers(loggers, () => _isDisposed))
             .AddSingleton<IHostLifetime, SignalsElsewhere>()
             .Configure<HostOptions>(options => options.ShutdownTimeout = DrainGrace)
             .AddSingleton(time)
@@ -208,7 +209,7 @@ internal sealed partial class SiloHost : IAsyncDisposable
         await services.GetRequiredService<CredentialUses>().DisposeAsync();
         await services.GetRequiredService<CredentialFeed>().DisposeAsync();
         await services.GetRequiredService<ReportFeed>().DisposeAsync();
-        services.StopTenants();
+        await services.StopTenantsAsync();
     }
 
     private (FileKey Admin, FileKey Metrics, KeyRing Ring, CheckpointKey Checkpoint) LoadKeys(SiloModel model)

@@ -4,8 +4,10 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using OpenTelemetry;
 using OpenTelemetry.Exporter;
+using OpenTelemetry.Logs;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
@@ -84,6 +86,9 @@ internal static class SiloTelemetry
 
     private static void AddCollector(OpenTelemetryBuilder telemetry, Uri? collector)
     {
+        // The exporters take logs too. Below warnings ASP.NET Core tells every request with its query.
+        telemetry.Services.AddLogging(
+            logs => logs.AddFilter<OpenTelemetryLoggerProvider>(category: null, LogLevel.Warning));
         telemetry.WithTracing(traces => traces
             .AddSource("Microsoft.Orleans.Application", "Microsoft.Orleans.Runtime")
             .AddAspNetCoreInstrumentation(calls => calls.Filter =

@@ -1,5 +1,5 @@
 using AgentBudget.Api.Errors;
-using AgentBudget.Grains;
+using AgentBudget.Grains.Abstractions;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using Google.Rpc;
@@ -115,7 +115,8 @@ public sealed class ErrorMapTests
         RpcException error =
             ErrorMap.Of(Outcome.CatalogInUse, [new Fault("agents/writer", "has 2 open sessions")]);
 
-        PreconditionFailure.Types.Violation named = Assert.Single(error.GetRpcStatus()!.GetDetail<PreconditionFailure>()!.Violations);
+        PreconditionFailure.Types.Violation named =
+            Assert.Single(error.GetRpcStatus()!.GetDetail<PreconditionFailure>()!.Violations);
         Assert.Equal(("agents/writer", "has 2 open sessions"), (named.Subject, named.Description));
         Assert.Contains("agents/writer: has 2 open sessions", error.Status.Detail, StringComparison.Ordinal);
     }

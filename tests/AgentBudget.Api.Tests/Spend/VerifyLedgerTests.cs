@@ -1,6 +1,6 @@
 using AgentBudget.Api.Access;
 using AgentBudget.Api.Spend;
-using AgentBudget.Grains;
+using AgentBudget.Grains.Abstractions;
 using AgentBudget.Identity;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
@@ -31,7 +31,8 @@ public sealed class VerifyLedgerTests : IAsyncLifetime
 
     public VerifyLedgerTests()
     {
-        _host = new ActivationHost(_store, new ActivationHostOptions(), TimeProvider.System, NullLoggerFactory.Instance);
+        _host = new ActivationHost(
+            _store, new ActivationHostOptions(), TimeProvider.System, NullLoggerFactory.Instance);
         _key = CheckpointKey.LoadOrCreate(Path.Combine(_folder, "checkpoint.key"));
         _gated = new GatedStore(_store);
         ApiContext context = new(_host, tokens: null!, proofs: null!, credentials: null!);

@@ -14,7 +14,8 @@ internal sealed record FuzzedRequest(
 
     private static readonly string[] HeaderNames =
     [
-        "grpc-timeout", "grpc-encoding", "trace-bin", "content-encoding", "content-type", "grpc-accept-encoding", "accept-encoding",
+        "grpc-timeout", "grpc-encoding", "trace-bin", "content-encoding", "content-type",
+        "grpc-accept-encoding", "accept-encoding",
     ];
 
     private static readonly string[] HeaderValues =

@@ -15,7 +15,10 @@ internal static class HostileCases
     private const int EmptyMessages = 20_000;
 
     internal static IReadOnlyList<HostileCase> All { get; } =
-        [.. GrpcMessages(), .. GrpcHeaders(), .. Frames(), .. WebMessages(), .. JsonMessages(), .. WebHeaders(), .. Requests()];
+        [
+            .. GrpcMessages(), .. GrpcHeaders(), .. Frames(), .. WebMessages(), .. JsonMessages(), .. WebHeaders(),
+            .. Requests(),
+        ];
 
     private static byte[] Hello => new EchoRequest { Text = "hostile" }.ToByteArray();
 
@@ -138,7 +141,8 @@ internal static class HostileCases
     private static IEnumerable<HostileCase> WebHeaders()
     {
         byte[] body = "{}"u8.ToArray();
-        yield return Json("unknown encoding in JSON", body, "HTTP 501 ENCODING_UNSUPPORTED", ("content-encoding", "br"));
+        yield return Json(
+            "unknown encoding in JSON", body, "HTTP 501 ENCODING_UNSUPPORTED", ("content-encoding", "br"));
         yield return Post("gRPC over HTTP/1.1", RawClient.EchoPath, "application/grpc", RawClient.Frame(0, Hello),
             "HTTP 426");
         yield return Post("content type of nothing over HTTP/1.1", JsonPath, "text/html", body,

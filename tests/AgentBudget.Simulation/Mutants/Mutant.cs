@@ -1,4 +1,4 @@
-using AgentBudget.Grains;
+using AgentBudget.Grains.Abstractions;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Runtime.Turns;

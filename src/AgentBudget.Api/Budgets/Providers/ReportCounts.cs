@@ -16,7 +16,9 @@ internal sealed class ReportCounts
     /// <summary>One of several counts that make the field together.</summary>
     public void Add(UsageField field, long count) => _counts[(int)field] += count;
 
-    /// <summary>What the counts come to, and the tokens that are in their total alone, which are output in it.</summary>
+    /// <summary>
+    /// What the counts come to, and the tokens that are in their total alone, which are output in it.
+    /// </summary>
     public TokenUsage ToUsage(Dialect dialect, out long unaccounted)
     {
         var usage = new TokenUsage();

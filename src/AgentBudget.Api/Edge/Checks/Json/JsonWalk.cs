@@ -71,7 +71,8 @@ internal sealed class JsonWalk
             FieldDescriptor? field = JsonFields.Find(type, name);
             string? fault = field is null ? $"is not a member of {type.FullName}"
                 : !seen.Add(field) ? "is given twice"
-                : field.RealContainingOneof is { } oneof && !chosen.Add(oneof) ? $"excludes another member of {oneof.Name}"
+                : field.RealContainingOneof is { } oneof && !chosen.Add(oneof)
+                    ? $"excludes another member of {oneof.Name}"
                 : null;
             if (!(fault is null ? ReadMember(ref reader, name, field!) : SkipMember(ref reader, name, fault)))
                 return false;

@@ -16,7 +16,7 @@ const FLAGS = [
   '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage',
 ];
-const PROTOCOLS = 3;
+const PROTOCOLS = 2;
 
 const { values: given } = parseArgs({
   options: {
