@@ -70,8 +70,8 @@ async function run(http, keyFile, folder) {
     'jwk', JSON.parse(readFileSync(join(folder, 'users.key.json'), 'utf8')), ECDSA, false, ['sign']);
   let requests = 0;
 
-  const call = async (method, body, authorization = `Bearer ${adminKey}`, headers = {}) => {
-    const response = await fetch(`${http}/agentbudget.v1.${method}`, {
+  const call = async (route, body, authorization = `Bearer ${adminKey}`, headers = {}) => {
+    const response = await fetch(`${http}/v1/${route}`, {
       method: 'POST',
       headers: { authorization, 'content-type': 'application/json', ...headers },
       body: JSON.stringify({ requestId: `oauth-${process.pid}-${requests += 1}`, ...body }),
@@ -79,7 +79,7 @@ async function run(http, keyFile, folder) {
     return { status: response.status, body: await response.json() };
   };
 
-  const made = async (fields) => (await call('IdentityService/CreateCredential', fields)).body;
+  const made = async (fields) => (await call('credentials', fields)).body;
   const agent = await made({ principal: 'agents/writer', role: 'ROLE_AGENT' });
   const other = await made({ principal: 'agents/reader', role: 'ROLE_AGENT' });
   const client = { client_id: agent.credential.keyId };
@@ -100,7 +100,7 @@ async function run(http, keyFile, folder) {
   const exchange = (token, parameters = {}) => grant(
     client, basic, EXCHANGE, { subject_token: token, subject_token_type: ID_TOKEN, ...parameters });
   const open = (token, fields = {}) => call(
-    'SessionService/OpenSession', { useCase: 'useCases/promo', ...fields }, `Bearer ${token}`);
+    'sessions', { useCase: 'useCases/promo', ...fields }, `Bearer ${token}`);
 
   await check('discovery answers the metadata of this issuer', async () => {
     const issuer = new URL(http);
@@ -195,7 +195,7 @@ async function run(http, keyFile, folder) {
     const dpop = oauth.DPoP(client, pair);
     const token = await grant(client, basic, 'client_credentials', {}, { DPoP: dpop });
     equal(token.token_type, 'dpop');
-    const url = new URL(`${http}/agentbudget.v1.SessionService/OpenSession`);
+    const url = new URL(`${http}/v1/sessions`);
     const body = (id) => JSON.stringify({ requestId: id, useCase: 'useCases/promo', unattended: true });
     const headers = () => new Headers({ 'content-type': 'application/json' });
     let sent;
@@ -236,21 +236,21 @@ async function run(http, keyFile, folder) {
   });
   await check('tokens outlive a change of the signing key for its overlap', async () => {
     const token = (await grant(client, basic, 'client_credentials', {})).access_token;
-    const rotated = await call('IdentityService/RotateSigningKey', { overlap: '3600s', reason: 'yearly' });
+    const rotated = await call('signing-keys:rotate', { overlap: '3600s', reason: 'yearly' });
     equal(rotated.status, 200);
     const keys = (await (await fetch(as.jwks_uri)).json()).keys.map((key) => key.kid);
     equal(keys, [rotated.body.keyId, rotated.body.retiredKeyId]);
     equal((await introspect(token)).active, true);
     const fresh = (await grant(client, basic, 'client_credentials', {})).access_token;
     equal(JSON.parse(Buffer.from(fresh.split('.')[0], 'base64url')).kid, rotated.body.keyId);
-    const ended = await call('IdentityService/RotateSigningKey', { overlap: '0s', reason: 'leaked' });
+    const ended = await call('signing-keys:rotate', { overlap: '0s', reason: 'leaked' });
     equal(ended.status, 200);
     equal((await introspect(fresh)).active, false);
     equal((await introspect(token)).active, true);
   });
   await check('a revoked credential takes its tokens along', async () => {
     const token = (await grant(client, basic, 'client_credentials', {})).access_token;
-    await call('IdentityService/RevokeCredential', { credential: agent.credential.credential, reason: 'leaked' });
+    await call(`${agent.credential.credential}:revoke`, { reason: 'leaked' });
     equal((await open(token, { unattended: true })).status, 401);
     await refused('invalid_client', () => grant(client, basic, 'client_credentials', {}));
   });

@@ -82,8 +82,8 @@ public sealed class ProjectTests
 
     // AgentBudget.Storage.Tests test AgentBudget.Storage and what is below it: AgentBudget.Storage.Sqlite.
     // AgentBudget.Simulation steps activations and lanes from one thread, and AgentBudget.Runtime.Tests have the host
-    // for that, which AgentBudget.Api.Tests use too. AgentBudget.Edge.Tests test what stands at the edge of a silo, of which two projects have a part each;
-    // AgentBudget.Silo.Tests name the routes that the API serves.
+    // for that, which AgentBudget.Api.Tests use too. AgentBudget.Edge.Tests test what stands at the edge of a silo, of
+    // which two projects have a part each; AgentBudget.Silo.Tests name the routes that the API serves.
     private static bool IsTestOf(string friend, string project) =>
         (friend == "AgentBudget.Simulation" && project is ("AgentBudget.Runtime" or "AgentBudget.Grains")) ||
         (friend is ("AgentBudget.Runtime.Tests" or "AgentBudget.Api.Tests")

@@ -44,7 +44,7 @@ public sealed partial class SourceTests
         Assert.DoesNotMatch(SilencedWithoutReason(), "#pragma " + "warning disable CA1000 // A reason.");
     }
 
-    // Of src/AgentBudget.Rpc/Wire/Frame.cs: AgentBudget.Rpc and AgentBudget.Rpc.Wire.
+    // Of src/AgentBudget.Api/Edge/Body.cs: AgentBudget.Api and AgentBudget.Api.Edge.
     private static IEnumerable<string> NamespacesOf(string file)
     {
         string[] parts = file.Split('/');

@@ -467,7 +467,7 @@ internal sealed class RandomLedger(int seed)
         european.Rates.Input += random.Next(1, 1000);
         catalog.Prices.Add(european);
         catalog.Skus[0].Cost.Nanos += random.Next(0, 1000);
-        sonnet.LongContext = new LongContext { AboveTokens = 20_000, Rates = new() { Input = random.Next(1, 2_000_000) } };
+        sonnet.LongContext = new() { AboveTokens = 20_000, Rates = new() { Input = random.Next(1, 2_000_000) } };
         Price later = sonnet.Clone();
         later.EffectiveFrom = Start.AddDays(random.Next(1, 20)).ToTimestamp();
         later.Rates.Output += random.Next(1, 1000);
@@ -488,7 +488,8 @@ internal sealed class RandomLedger(int seed)
         if (random.Next(3) == 0) budget.Tokens = random.Next(10_000, 400_000);
         if (period == Period.Rolling) budget.Rolling = new Duration { Seconds = random.Next(60, 200_000) };
         else if (period != Period.None && random.Next(3) == 0) budget.Rollover = new Rollover();
-        if (budget.Rollover is { } rollover && random.Next(2) == 0) rollover.Cap = Dollars(random.Next(0, cents) / 100m);
+        if (budget.Rollover is { } rollover && random.Next(2) == 0)
+            rollover.Cap = Dollars(random.Next(0, cents) / 100m);
         return budget;
     }
 }

@@ -52,7 +52,8 @@ internal sealed partial class TenantGrain(
     {
         _isLeaving = true;
         await Activation.StopAsync().WaitAsync(cancellationToken);
-        await WakeForDeadlineAsync();
+        // A silo that stops leaves its tenants to the next one, whose scan of the store knows their deadlines.
+        if (reason.ReasonCode != DeactivationReasonCode.ShuttingDown) await WakeForDeadlineAsync();
     }
 
     /// <inheritdoc/>

@@ -23,6 +23,7 @@ internal sealed class EdgeLoggers(ILoggerFactory inner, Func<bool>? isStopping =
     private const string GrpcCategory = "Grpc.AspNetCore.Server.ServerCallHandler";
 
     private const string RuntimeCategories = "Orleans.";
+    private const string RetryCategory = "Polly"; // How the runtime tries placements again.
 
     // "recommend checking app config": the collector is chosen by measurement.
     private const int CollectorAdvised = 100405;
@@ -39,7 +40,8 @@ internal sealed class EdgeLoggers(ILoggerFactory inner, Func<bool>? isStopping =
         RequestsCategory or HealthCategory or HostCategory => NullLogger.Instance,
         Http2Category => new Lowered(inner.CreateLogger(categoryName), OutputQueueExceeded),
         GrpcCategory => new Lowered(inner.CreateLogger(categoryName), CallFailed),
-        _ when categoryName.StartsWith(RuntimeCategories, StringComparison.Ordinal) =>
+        _ when categoryName == RetryCategory
+            || categoryName.StartsWith(RuntimeCategories, StringComparison.Ordinal) =>
             new Lowered(inner.CreateLogger(categoryName), CollectorAdvised, LogLevel.Warning, isStopping),
         _ => inner.CreateLogger(categoryName),
     };

@@ -74,7 +74,7 @@ internal static partial class SiloProcess
 
     private static void WriteStart(TextWriter output, SiloHost silo, SiloModel model)
     {
-        output.WriteLine($"AgentBudget serves Connect at http://{silo.Http} and gRPC at {silo.Grpc}.");
+        output.WriteLine($"AgentBudget serves JSON at http://{silo.Http} and gRPC at {silo.Grpc}.");
         if (silo.Tls is { } tls)
             output.WriteLine($"  tls        both at https://{tls}");
         output.WriteLine($"  data       {silo.Folder.Path}");
