@@ -3,10 +3,10 @@ using System.Text;
 using System.Text.Json.Nodes;
 using AgentBudget.Identity;
 using AgentBudget.Protocol.V1;
-using Microsoft.AspNetCore.Routing;
-using Duration = Google.Protobuf.WellKnownTypes.Duration;
 using Grpc.Core;
+using Microsoft.AspNetCore.Routing;
 using static AgentBudget.Silo.Tests.Identity;
+using Duration = Google.Protobuf.WellKnownTypes.Duration;
 
 namespace AgentBudget.Silo.Tests;
 

@@ -131,11 +131,22 @@ public sealed class OptionsTests
         await File.WriteAllTextAsync(other, "[]");
         Dictionary<string, string> values = new()
         {
-            ["data"] = "elsewhere", ["http"] = "127.0.0.1:1", ["grpc"] = "127.0.0.1:2",
-            ["tls:endPoint"] = "127.0.0.1:3", ["tls:certificate"] = other, ["tls:key"] = file,
-            ["tls:clients"] = "optional", ["tls:clientCa"] = other, ["origins"] = "https://a.test, *",
-            ["catalog"] = other, ["store"] = "sqlite", ["demo"] = "true", ["identity:issuer"] = "https://b.test/",
-            ["identity:trustedIssuers"] = other, ["checkpoint:key"] = "c.key", ["checkpoint:file"] = "c.file",
+            ["data"] = "elsewhere",
+            ["http"] = "127.0.0.1:1",
+            ["grpc"] = "127.0.0.1:2",
+            ["tls:endPoint"] = "127.0.0.1:3",
+            ["tls:certificate"] = other,
+            ["tls:key"] = file,
+            ["tls:clients"] = "optional",
+            ["tls:clientCa"] = other,
+            ["origins"] = "https://a.test, *",
+            ["catalog"] = other,
+            ["store"] = "sqlite",
+            ["demo"] = "true",
+            ["identity:issuer"] = "https://b.test/",
+            ["identity:trustedIssuers"] = other,
+            ["checkpoint:key"] = "c.key",
+            ["checkpoint:file"] = "c.file",
             ["telemetry:otlp"] = "http://127.0.0.1:4317/x",
         };
         Assert.Equal(values.Keys.Order(), SiloSetting.All.Select(setting => setting.Key).Order());

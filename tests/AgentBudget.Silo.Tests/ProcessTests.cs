@@ -20,7 +20,7 @@ public sealed class ProcessTests
         try
         {
             string? first = await silo.StandardOutput.ReadLineAsync().WaitAsync(TestSilo.Patience);
-            Assert.StartsWith("AgentBudget serves Connect at http://127.0.0.1:", first, StringComparison.Ordinal);
+            Assert.StartsWith("AgentBudget serves JSON at http://127.0.0.1:", first, StringComparison.Ordinal);
 
             Send(signal, silo);
             Send(signal, silo);

@@ -1,11 +1,11 @@
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Silo.Tests.Support;
 using AgentBudget.Silo.Options;
-using Microsoft.Extensions.Configuration;
+using AgentBudget.Silo.Tests.Support;
 using Grpc.Core;
 using Grpc.Net.Client;
+using Microsoft.Extensions.Configuration;
 
 namespace AgentBudget.Silo.Tests;
 

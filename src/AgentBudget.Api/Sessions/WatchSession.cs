@@ -1,8 +1,8 @@
 using AgentBudget.Api.Access;
 using AgentBudget.Api.Errors;
+using AgentBudget.Grains.Abstractions;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Grains.Abstractions;
 using Grpc.Core;
 
 namespace AgentBudget.Api.Sessions;
