@@ -175,7 +175,7 @@ public sealed class EdgeTests
                     RequestId = $"r{number}",
                     SessionToken = token,
                     Model = "m",
-                    Estimate = new V1.TokenEstimate { InputTokens = 10 },
+                    Estimate = new V1.TokenEstimate { InputTokens = 10, MaxOutputTokens = 0 },
                 },
             });
         }

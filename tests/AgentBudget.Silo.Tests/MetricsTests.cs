@@ -244,9 +244,9 @@ public sealed partial class MetricsTests
     [GeneratedRegex("^# (HELP [a-z_]+ .+|TYPE [a-z_]+ (counter|gauge|histogram)|UNIT [a-z_]+ [a-z]+|EOF)$")]
     private static partial Regex Comment();
 
-    [GeneratedRegex("""^(?<sample>[a-z_]+(\{([a-z_]+="[^"]*",?)+\})?) (?<value>\S+)( [0-9]+)?$""")]
+    [GeneratedRegex("""^(?<sample>[a-z_]+(\{([A-Za-z_]+="[^"]*",?)+\})?)(\{\})? (?<value>\S+)( [0-9]+)?$""")]
     private static partial Regex Sample();
 
-    [GeneratedRegex("""([a-z_]+)="[^"]*"[,}]""")]
+    [GeneratedRegex("""([A-Za-z_]+)="[^"]*"[,}]""")]
     private static partial Regex Label();
 }

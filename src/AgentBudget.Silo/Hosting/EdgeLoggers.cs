@@ -19,6 +19,7 @@ internal sealed class EdgeLoggers(ILoggerFactory inner, Func<bool>? isStopping =
     private const string RequestsCategory = "Microsoft.AspNetCore.Hosting.Diagnostics";
     private const string HealthCategory = "Microsoft.Extensions.Diagnostics.HealthChecks.DefaultHealthCheckService";
     private const string HostCategory = "Microsoft.Extensions.Hosting.Internal.Host";
+    private const string KestrelCategory = "Microsoft.AspNetCore.Server.Kestrel";
     private const string Http2Category = "Microsoft.AspNetCore.Server.Kestrel.Http2";
     private const string GrpcCategory = "Grpc.AspNetCore.Server.ServerCallHandler";
 
@@ -27,6 +28,9 @@ internal sealed class EdgeLoggers(ILoggerFactory inner, Func<bool>? isStopping =
 
     // "recommend checking app config": the collector is chosen by measurement.
     private const int CollectorAdvised = 100405;
+
+    // "Connection processing ended abnormally": a caller left in the middle of a request. It has no number of its own.
+    private const int EndedAbnormally = 0;
 
     // "exceeded the output operations maximum queue size": what rapid reset ends in, logged as Critical.
     private const int OutputQueueExceeded = 60;
@@ -39,6 +43,7 @@ internal sealed class EdgeLoggers(ILoggerFactory inner, Func<bool>? isStopping =
     {
         RequestsCategory or HealthCategory or HostCategory => NullLogger.Instance,
         Http2Category => new Lowered(inner.CreateLogger(categoryName), OutputQueueExceeded),
+        KestrelCategory => new Lowered(inner.CreateLogger(categoryName), EndedAbnormally),
         GrpcCategory => new Lowered(inner.CreateLogger(categoryName), CallFailed),
         _ when categoryName == RetryCategory
             || categoryName.StartsWith(RuntimeCategories, StringComparison.Ordinal) =>

@@ -127,7 +127,8 @@ internal sealed class EdgeServer : IAsyncDisposable
         string[] problems =
         [
             .. _log.GetSnapshot()
-                .Where(record => record.Level >= LogLevel.Warning).Select(record => record.ToString()),
+                .Where(record => record.Level >= LogLevel.Warning)
+                .Select(record => $"{record.Category} {record.Id.Id} {record} {record.Exception}"),
         ];
         Assert.True(problems.Length == 0, string.Join('\n', problems));
     }
