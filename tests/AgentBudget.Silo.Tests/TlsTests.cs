@@ -30,7 +30,8 @@ public sealed class TlsTests : IDisposable
         foreach (GrpcChannel refused in (GrpcChannel[])[nobody, stranger, server])
         {
             RpcException fault = await Assert.ThrowsAsync<RpcException>(() => CallAsync(silo, refused));
-            Assert.Equal(StatusCode.Unavailable, fault.StatusCode);
+            // The server cuts the connection, in the client's handshake or just after: it has a name for each.
+            Assert.Contains(fault.StatusCode, new[] { StatusCode.Unavailable, StatusCode.Internal });
         }
     }
 
