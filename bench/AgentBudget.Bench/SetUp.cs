@@ -36,7 +36,7 @@ internal sealed class SetUp : IDisposable
     public async Task ApplyAsync(string tenant, IEnumerable<string> agents, CancellationToken cancellationToken)
     {
         var catalog = new JsonObject { ["requestId"] = $"{_run}-catalog", ["document"] = Catalog(tenant, agents) };
-        await CallAsync(tenant, "CatalogService/ApplyCatalog", catalog, cancellationToken);
+        await CallAsync(tenant, HttpMethod.Put, "/v1/catalog", catalog, cancellationToken);
     }
 
     /// <summary>Sessions of one agent.</summary>
@@ -47,7 +47,7 @@ internal sealed class SetUp : IDisposable
         for (int i = 0; i < count; i++)
         {
             var answer = await CallAsync(
-                tenant, "SessionService/OpenSession", OpenRequest(agent, i), cancellationToken);
+                tenant, HttpMethod.Post, "/v1/sessions", OpenRequest(agent, i), cancellationToken);
             sessions[i] = new BudgetSession((string)answer["sessionToken"]!);
         }
         return sessions;
@@ -59,10 +59,9 @@ internal sealed class SetUp : IDisposable
         var request = new JsonObject
         {
             ["requestId"] = $"{_run}-end-{agent}",
-            ["agent"] = $"agents/{agent}",
             ["reason"] = "measured",
         };
-        await CallAsync(tenant, "CatalogService/DecommissionAgent", request, cancellationToken);
+        await CallAsync(tenant, HttpMethod.Post, $"/v1/agents/{agent}:decommission", request, cancellationToken);
     }
 
     // Limits that a bench never reaches, on every grain, so that every grain of the path has a budget to look at.
@@ -110,9 +109,9 @@ internal sealed class SetUp : IDisposable
     };
 
     private async Task<JsonNode> CallAsync(
-        string tenant, string method, JsonObject request, CancellationToken cancellationToken)
+        string tenant, HttpMethod verb, string route, JsonObject request, CancellationToken cancellationToken)
     {
-        using var message = new HttpRequestMessage(HttpMethod.Post, "/agentbudget.v1." + method)
+        using var message = new HttpRequestMessage(verb, route)
         {
             Content = JsonContent.Create(request),
         };
@@ -120,7 +119,7 @@ internal sealed class SetUp : IDisposable
         using var response = await _client.SendAsync(message, cancellationToken);
         string text = await response.Content.ReadAsStringAsync(cancellationToken);
         if (!response.IsSuccessStatusCode)
-            throw new InvalidOperationException($"{method} for {tenant} answered {(int)response.StatusCode}: {text}");
+            throw new InvalidOperationException($"{route} for {tenant} answered {(int)response.StatusCode}: {text}");
         return JsonNode.Parse(text)!;
     }
 }
