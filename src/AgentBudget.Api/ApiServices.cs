@@ -10,7 +10,6 @@ using AgentBudget.Api.Sessions;
 using AgentBudget.Api.Spend;
 using AgentBudget.Protocol.V1;
 using Grpc.AspNetCore.Server;
-using Grpc.AspNetCore.Server.Model;
 using Grpc.Reflection;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Builder;
@@ -55,7 +54,6 @@ public static class ApiServices
         services.AddSingleton<AccessGuard>();
         services.AddSingleton<CallMeter>();
         services.AddSingleton<OpenStreams>();
-        services.AddSingleton<ArrivalWatch>();
         services.AddSingleton<Calls>();
         services.AddSingleton<BudgetCalls>();
         services.AddSingleton<SessionCalls>();
@@ -73,25 +71,18 @@ public static class ApiServices
         });
         services.AddAuthorization();
         services.AddCors();
-        services.AddGrpc(options =>
-        {
-            options.MaxReceiveMessageSize = MessageBounds.MessageBytesMax;
-            options.IgnoreUnknownServices = true;
-            options.CompressionProviders = [new BoundedGzip()];
-            options.ResponseCompressionAlgorithm = "gzip";
-        });
-        services.AddGrpc().AddJsonTranscoding(options =>
-        {
-            options.JsonSettings.WriteInt64sAsStrings = true;
-            options.JsonSettings.IgnoreDefaultValues = true;
-            options.TypeRegistry = CallEnd.Details;
-        });
+        services.AddGrpc(options => options.ResponseCompressionAlgorithm = CappedGzip.Name)
+            .AddJsonTranscoding(options =>
+            {
+                options.JsonSettings.WriteInt64sAsStrings = true;
+                options.JsonSettings.IgnoreDefaultValues = true;
+                options.TypeRegistry = CallEnd.Details;
+            });
         // Decisions are small, and whoever waits for one is not to pay for a look at each.
         services.AddOptions<GrpcServiceOptions<BudgetCalls>>()
             .Configure(options => options.ResponseCompressionAlgorithm = null);
         AddServicesOfOthers(services);
-        ReplaceBinder(services);
-        return services;
+        return services.AddEdgeBounds();
     }
 
     /// <summary>
@@ -108,14 +99,10 @@ public static class ApiServices
         app.UseRouting();
         if (origins.Count > 0)
             app.UseCors(policy => CrossOrigin.Configure(policy, origins));
-        // The one place where the bodies of requests other than gRPC's own are bounded.
-        app.Use(next => http =>
-        {
-            Body.Bound(http);
-            return next(http);
-        });
-        app.UseGrpcWeb(new GrpcWebOptions { DefaultEnabled = true });
+        app.UseMiddleware<Body>();
+        app.UseGrpcOverWeb();
         app.UseMiddleware<CallMiddleware>();
+        app.UseGrpcChecks();
         app.UseAuthentication();
         app.UseAuthorization();
         app.UseJsonChecks();
@@ -171,20 +158,5 @@ public static class ApiServices
         services.AddGrpc()
             .AddServiceOptions<ReflectionServiceImpl>(options => options.Interceptors.Add<EndingStreams>())
             .AddServiceOptions<ReflectionV1ServiceImpl>(options => options.Interceptors.Add<EndingStreams>());
-    }
-
-    // The library's own registers the methods as they are generated, and knows no bounds of a message but its bytes.
-    private static void ReplaceBinder(IServiceCollection services)
-    {
-        foreach (ServiceDescriptor found in services
-            .Where(found => found.ServiceType == typeof(IServiceMethodProvider<>)
-                && found.ImplementationType?.Assembly == typeof(GrpcServiceOptions).Assembly).ToArray())
-        {
-            services.Remove(found);
-        }
-
-        services.AddSingleton(typeof(IServiceMethodProvider<>), typeof(BoundedMethodProvider<>));
-        services.AddSingleton<SharedTexts>();
-        services.AddOptions<EdgeOptions>();
     }
 }

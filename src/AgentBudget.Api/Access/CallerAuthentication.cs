@@ -32,11 +32,11 @@ internal sealed class CallerAuthentication(AccessGuard guard) : IAuthenticationH
 
     /// <summary>Nobody is known who calls, or it cannot be said now.</summary>
     public Task ChallengeAsync(AuthenticationProperties? properties) =>
-        CallEnd.RefuseAsync(_http!, _refusal ?? ApiErrors.CredentialInvalid());
+        CallEnd.RefuseAsync(_http!, (_refusal ?? ApiErrors.CredentialInvalid()).GetRpcStatus()!);
 
     /// <summary>Who calls is known, and may not.</summary>
     public Task ForbidAsync(AuthenticationProperties? properties) =>
-        CallEnd.RefuseAsync(_http!, ApiErrors.RoleForbidden());
+        CallEnd.RefuseAsync(_http!, ApiErrors.RoleForbidden().GetRpcStatus()!);
 
     private async Task<AuthenticateResult> AuthenticateAsync(AccessRule rule)
     {

@@ -42,7 +42,7 @@ public static class Routes
         }
         catch (RpcException refusal) when (!http.Response.HasStarted)
         {
-            await CallEnd.RefuseAsync(http, refusal);
+            await CallEnd.RefuseAsync(http, refusal.GetRpcStatus()!);
         }
     }
 }

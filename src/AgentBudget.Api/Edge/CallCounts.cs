@@ -7,12 +7,9 @@ namespace AgentBudget.Api.Edge;
 /// How often calls of one method ended with each status. To count one is a single interlocked addition; nothing else is
 /// done until somebody asks. As the endpoint's metadata it says that the endpoint is a method.
 /// </summary>
-internal sealed class CallCounts(string method, bool isUnary)
+internal sealed class CallCounts(string method)
 {
     private readonly long[] _byCode = new long[(int)StatusCode.Unauthenticated + 1]; // The last of them.
-
-    /// <summary>Whether a call has one request and one response.</summary>
-    internal bool IsUnary => isUnary;
 
     internal void Add(StatusCode code) => Interlocked.Increment(ref _byCode[(int)code]);
 

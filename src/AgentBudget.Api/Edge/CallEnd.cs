@@ -1,3 +1,5 @@
+using System.Text;
+using AgentBudget.Api.Edge.Checks;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
 using Grpc.AspNetCore.Server;
@@ -42,23 +44,27 @@ internal sealed class CallEnd
     }
 
     /// <summary>Answers a request that does not come to its endpoint, as its protocol has it.</summary>
-    internal static async Task RefuseAsync(HttpContext http, RpcException refusal)
+    internal static async Task RefuseAsync(HttpContext http, Google.Rpc.Status refusal)
     {
-        Note(http, refusal.StatusCode);
+        StatusCode code = (StatusCode)refusal.Code;
+        Note(http, code);
         HttpResponse response = http.Response;
-        Google.Rpc.Status status = refusal.GetRpcStatus()!;
         if (IsGrpc(http.Request))
         {
             response.StatusCode = StatusCodes.Status200OK;
             response.ContentType = GrpcContentType;
-            Write(response.Headers, status);
+            Write(response.Headers, refusal);
+            if (code == StatusCode.Unimplemented)
+                response.Headers.GrpcAcceptEncoding = $"identity,{CappedGzip.Name}";
             return;
         }
 
-        response.StatusCode = HttpStatusOf(refusal.StatusCode);
+        response.StatusCode = HttpStatusOf(code);
         response.ContentType = "application/json";
         response.Headers.CacheControl = "no-store";
-        await response.WriteAsync(Json.Format(status));
+        byte[] body = Encoding.UTF8.GetBytes(Json.Format(refusal));
+        response.ContentLength = body.Length;
+        await response.Body.WriteAsync(body);
     }
 
     /// <summary>Whether a request is of gRPC; gRPC-Web reads as that too, once it was translated.</summary>
@@ -81,34 +87,18 @@ internal sealed class CallEnd
         }
 
         Exception? exception = http.Features.Get<IServerCallContextFeature>()?.ServerCallContext.Status.DebugException;
-        if (FaultOf(code.ToString(), headers[MessageHeader].ToString(), exception) is not { } fault)
+        if (FaultOf(code.ToString(), exception) is not { } fault)
             return;
-        RpcException error = EdgeErrors.Make(fault);
-        Note(http, error.StatusCode);
-        Write(headers, error.GetRpcStatus()!);
+        Note(http, (StatusCode)fault.Code);
+        Write(headers, fault);
     }
 
-    // The library's own sentences tell its faults apart; an exception tells what it could not read.
-    private static EdgeFault? FaultOf(string code, string sentence, Exception? exception) => code switch
+    // What a message or a header is refused for has its reason by now; this is what ends a call beside them.
+    private static Google.Rpc.Status? FaultOf(string code, Exception? exception) => code switch
     {
-        "1" => EdgeFault.CallerGaveUp,
-        "2" => exception switch
-        {
-            BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => EdgeFault.MessageTooLarge,
-            BadHttpRequestException => EdgeFault.MessageMalformed,
-            InvalidDataException => EdgeFault.FlagsUnknown,
-            IOException fault when fault.Message.StartsWith("Message too large", StringComparison.Ordinal) =>
-                EdgeFault.MessageTooLarge,
-            IOException => EdgeFault.CallerGaveUp,
-            _ => EdgeFault.Bug,
-        },
-        "4" => EdgeFault.DeadlinePassed,
-        "8" => EdgeFault.MessageTooLarge,
-        "12" => EdgeFault.EncodingUnsupported,
-        "13" when sentence.StartsWith("Additional", StringComparison.Ordinal) => EdgeFault.MoreThanOneMessage,
-        "13" when sentence.StartsWith("Incomplete", StringComparison.Ordinal) => EdgeFault.MessageIncomplete,
-        "13" when sentence.StartsWith("Incoming", StringComparison.Ordinal) => EdgeFault.MessageLate,
-        "13" when sentence.StartsWith("Request", StringComparison.Ordinal) => EdgeFault.CompressionUndeclared,
+        "1" => EdgeFaults.CallerGaveUp(),
+        "2" => exception is IOException ? EdgeFaults.CallerGaveUp() : EdgeFaults.Bug(),
+        "4" => EdgeFaults.DeadlinePassedInside(),
         _ => null,
     };
 
@@ -119,6 +109,7 @@ internal sealed class CallEnd
         headers[DetailsHeader] = Convert.ToBase64String(status.ToByteArray());
     }
 
+    // As google/rpc/code.proto maps what is refused before a method.
     private static int HttpStatusOf(StatusCode code) => code switch
     {
         StatusCode.Unauthenticated => StatusCodes.Status401Unauthorized,
@@ -127,7 +118,8 @@ internal sealed class CallEnd
         StatusCode.InvalidArgument => StatusCodes.Status400BadRequest,
         StatusCode.ResourceExhausted => StatusCodes.Status429TooManyRequests,
         StatusCode.Unavailable => StatusCodes.Status503ServiceUnavailable,
-        StatusCode.Unimplemented => StatusCodes.Status404NotFound,
+        StatusCode.Unimplemented => StatusCodes.Status501NotImplemented,
+        StatusCode.DeadlineExceeded => StatusCodes.Status504GatewayTimeout,
         _ => StatusCodes.Status500InternalServerError,
     };
 }

@@ -27,8 +27,8 @@ public sealed class CallMeter : IDisposable
     public void Dispose() => Meter.Dispose();
 
     /// <summary>The counts of calls of methods that are not served.</summary>
-    internal CallCounts Unknown => _counts.GetOrAdd("unknown", static name => new CallCounts(name, isUnary: false));
+    internal CallCounts Unknown => _counts.GetOrAdd("unknown", static name => new CallCounts(name));
 
-    internal CallCounts Of(IMethod method) => _counts.GetOrAdd(
-        method.FullName[1..], static (name, type) => new CallCounts(name, type == MethodType.Unary), method.Type);
+    internal CallCounts Of(IMethod method) =>
+        _counts.GetOrAdd(method.FullName[1..], static name => new CallCounts(name));
 }

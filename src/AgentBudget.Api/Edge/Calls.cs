@@ -1,3 +1,4 @@
+using AgentBudget.Api.Edge.Checks;
 using Grpc.Core;
 using Microsoft.Extensions.Logging;
 
@@ -69,9 +70,9 @@ internal sealed partial class Calls(OpenStreams streams, ILogger<Calls> logger)
     {
         // The call is over, and whatever that broke says nothing.
         if (context.CancellationToken.IsCancellationRequested)
-            return Ended(EdgeErrors.Make(EdgeFault.CallerGaveUp), context);
+            return Ended(EdgeFaults.CallerGaveUp().ToRpcException(), context);
         Log.HandlerFailed(logger, failure, context.Method);
-        return Ended(EdgeErrors.Make(EdgeFault.Bug), context);
+        return Ended(EdgeFaults.Bug().ToRpcException(), context);
     }
 
     private static RpcException Ended(RpcException reason, ServerCallContext context)

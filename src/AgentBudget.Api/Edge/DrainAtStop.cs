@@ -8,11 +8,8 @@ namespace AgentBudget.Api.Edge;
 /// </summary>
 internal sealed class DrainAtStop(OpenStreams streams) : IHostedLifecycleService
 {
-    public Task StoppingAsync(CancellationToken cancellationToken)
-    {
-        streams.Drain();
-        return Task.CompletedTask;
-    }
+    public Task StoppingAsync(CancellationToken cancellationToken) =>
+        streams.DrainAsync().WaitAsync(cancellationToken);
 
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 

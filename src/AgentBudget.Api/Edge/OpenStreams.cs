@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using AgentBudget.Api.Access;
+using AgentBudget.Api.Edge.Checks;
 using Grpc.Core;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
@@ -27,6 +28,8 @@ internal sealed partial class OpenStreams : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILogger<OpenStreams> _logger;
     private readonly ITimer _sweep;
+    private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _unfinished; // Streams whose last answer has not left.
     private volatile bool _isDraining;
 
     public OpenStreams(AccessGuard guard, TimeProvider time, ILogger<OpenStreams> logger)
@@ -48,22 +51,37 @@ internal sealed partial class OpenStreams : IAsyncDisposable
             ReviewDue = Due(ReviewInterval),
         };
         _streams.TryAdd(stream, true);
+        Interlocked.Increment(ref _unfinished);
+        context.GetHttpContext().Response.OnCompleted(Finished, this);
         if (_isDraining)
-            stream.End(EdgeErrors.Make(EdgeFault.Draining), _time);
+            stream.End(EdgeFaults.Draining().ToRpcException(), _time);
         return stream;
     }
 
     /// <summary>
-    /// The first step of a stop: new calls are refused from here on, and every stream is told to end.
+    /// The first step of a stop: new calls are refused from here on, and every stream is told to end. Completes when
+    /// their ends have left, so that no connection is closed over them.
     /// </summary>
-    internal void Drain()
+    internal async Task DrainAsync()
     {
         _isDraining = true;
         foreach (OpenStream stream in _streams.Keys)
-            stream.End(EdgeErrors.Make(EdgeFault.Draining), _time);
+            stream.End(EdgeFaults.Draining().ToRpcException(), _time);
+        if (Volatile.Read(ref _unfinished) == 0)
+            return;
+        using CancellationTokenSource late = new(EndGrace, _time);
+        await _drained.Task.WaitAsync(late.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     public ValueTask DisposeAsync() => _sweep.DisposeAsync();
+
+    private static Task Finished(object streams)
+    {
+        OpenStreams self = (OpenStreams)streams;
+        if (Interlocked.Decrement(ref self._unfinished) == 0 && self._isDraining)
+            self._drained.TrySetResult();
+        return Task.CompletedTask;
+    }
 
     private void Remove(OpenStream stream) => _streams.TryRemove(stream, out _);
 

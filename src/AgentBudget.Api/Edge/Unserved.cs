@@ -1,4 +1,5 @@
 using AgentBudget.Api.Access;
+using AgentBudget.Api.Edge.Checks;
 using Grpc.Core;
 using Microsoft.AspNetCore.Http;
 
@@ -12,7 +13,7 @@ internal static class Unserved
         if (!CallEnd.IsGrpc(http.Request) && !IsOfService(http.Request.Path))
             return Routes.AnswerTextAsync(http, StatusCodes.Status404NotFound, "not found\n");
         meter.Unknown.Add(StatusCode.Unimplemented);
-        return CallEnd.RefuseAsync(http, EdgeErrors.MethodUnknown(http.Request.Path.Value ?? ""));
+        return CallEnd.RefuseAsync(http, EdgeFaults.MethodUnknown(http.Request.Path.Value ?? ""));
     }
 
     private static bool IsOfService(PathString path) =>

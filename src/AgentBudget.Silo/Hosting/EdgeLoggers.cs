@@ -29,6 +29,9 @@ internal sealed class EdgeLoggers(ILoggerFactory inner, Func<bool>? isStopping =
     // "recommend checking app config": the collector is chosen by measurement.
     private const int CollectorAdvised = 100405;
 
+    // A hint that did not come to its queue: whoever waits for it looks by itself.
+    private const int HintLost = 200401;
+
     // "Connection processing ended abnormally": a caller left in the middle of a request. It has no number of its own.
     private const int EndedAbnormally = 0;
 
@@ -42,12 +45,13 @@ internal sealed class EdgeLoggers(ILoggerFactory inner, Func<bool>? isStopping =
     public ILogger CreateLogger(string categoryName) => categoryName switch
     {
         RequestsCategory or HealthCategory or HostCategory => NullLogger.Instance,
-        Http2Category => new Lowered(inner.CreateLogger(categoryName), OutputQueueExceeded),
-        KestrelCategory => new Lowered(inner.CreateLogger(categoryName), EndedAbnormally),
-        GrpcCategory => new Lowered(inner.CreateLogger(categoryName), CallFailed),
+        Http2Category => new Lowered(inner.CreateLogger(categoryName), [OutputQueueExceeded]),
+        KestrelCategory => new Lowered(inner.CreateLogger(categoryName), [EndedAbnormally]),
+        GrpcCategory => new Lowered(inner.CreateLogger(categoryName), [CallFailed]),
         _ when categoryName == RetryCategory
             || categoryName.StartsWith(RuntimeCategories, StringComparison.Ordinal) =>
-            new Lowered(inner.CreateLogger(categoryName), CollectorAdvised, LogLevel.Warning, isStopping),
+            new Lowered(
+                inner.CreateLogger(categoryName), [CollectorAdvised, HintLost], LogLevel.Warning, isStopping),
         _ => inner.CreateLogger(categoryName),
     };
 
@@ -59,7 +63,7 @@ internal sealed class EdgeLoggers(ILoggerFactory inner, Func<bool>? isStopping =
     }
 
     private sealed class Lowered(
-        ILogger inner, int lowered, LogLevel least = LogLevel.Trace, Func<bool>? isSilent = null)
+        ILogger inner, int[] lowered, LogLevel least = LogLevel.Trace, Func<bool>? isSilent = null)
         : ILogger
     {
         public IDisposable? BeginScope<TState>(TState state)
@@ -75,7 +79,7 @@ internal sealed class EdgeLoggers(ILoggerFactory inner, Func<bool>? isStopping =
             Exception? exception,
             Func<TState, Exception?, string> formatter)
         {
-            LogLevel level = eventId.Id == lowered ? LogLevel.Debug : logLevel;
+            LogLevel level = lowered.Contains(eventId.Id) ? LogLevel.Debug : logLevel;
             if (IsEnabled(level))
                 inner.Log(level, eventId, state, exception, formatter);
         }

@@ -1,4 +1,5 @@
 using System.Net;
+using AgentBudget.Api.Edge;
 using AgentBudget.Api.Edge.Checks;
 using AgentBudget.Silo.Edge;
 using AgentBudget.Silo.Hosting;
@@ -77,12 +78,17 @@ internal sealed class EdgeServer : IAsyncDisposable
             });
         });
         _host = builder.Build();
+        CallMeter meter = new();
         _log = _host.Services.GetFakeLogCollector();
         _host.UseRouting();
+        _host.UseMiddleware<Body>();
+        _host.UseGrpcOverWeb();
         _host.UseGrpcChecks();
         _host.UseJsonChecks();
         _host.MapGrpcService<EchoHandlers>();
         _host.MapGrpcService<TalkHandlers>();
+        _host.UseEndpoints(_ => { });
+        _host.Run(http => Unserved.AnswerAsync(http, meter));
         Raw = new RawClient(this);
     }
 

@@ -40,14 +40,18 @@ public static class EdgeExtensions
     }
 
     /// <summary>
-    /// Takes gRPC-Web for every service, and refuses gRPC requests that break their protocol before their methods run.
-    /// It stands behind routing, and before authentication or behind it: it reads headers alone, and bodies as far as
-    /// methods do.
+    /// Takes gRPC-Web for every service. It stands behind routing; what is behind it sees gRPC.
     /// </summary>
-    public static IApplicationBuilder UseGrpcChecks(this IApplicationBuilder app) => app
+    public static IApplicationBuilder UseGrpcOverWeb(this IApplicationBuilder app) => app
         .UseMiddleware<GrpcWebText>()
-        .UseGrpcWeb(new GrpcWebOptions { DefaultEnabled = true })
-        .UseMiddleware<GrpcChecks>();
+        .UseGrpcWeb(new GrpcWebOptions { DefaultEnabled = true });
+
+    /// <summary>
+    /// Refuses gRPC requests that break their protocol before their methods run. It stands behind
+    /// <see cref="UseGrpcOverWeb"/>, and before authentication or behind it: it reads headers alone, and bodies as far
+    /// as methods do.
+    /// </summary>
+    public static IApplicationBuilder UseGrpcChecks(this IApplicationBuilder app) => app.UseMiddleware<GrpcChecks>();
 
     /// <summary>
     /// Refuses JSON requests that say what their message does not have. It reads bodies, so it stands behind routing
@@ -61,7 +65,7 @@ public static class EdgeExtensions
         grpc.MaxReceiveMessageSize = bytesMax;
         grpc.CompressionProviders.Clear();
         grpc.CompressionProviders.Add(new CappedGzip(bytesMax));
-        // What is not served is told apart by the checks, with a reason.
+        // What is not served is answered at the end of the pipeline, with a reason.
         grpc.IgnoreUnknownServices = true;
     }
 }

@@ -1,7 +1,7 @@
 namespace AgentBudget.Api.Edge.Checks;
 
 /// <summary>
-/// Why the edge itself refuses a call. What a caller sees of each, status and reason, is
+/// Why the edge itself refuses or ends a call. What a caller sees of each, status and reason, is
 /// <see cref="EdgeFaults.CodeOf"/> and <see cref="EdgeFaults.ReasonOf"/>.
 /// </summary>
 internal enum EdgeFault
@@ -47,4 +47,13 @@ internal enum EdgeFault
 
     /// <summary>The deadline passed.</summary>
     DeadlinePassed,
+
+    /// <summary>The caller cancelled.</summary>
+    CallerGaveUp,
+
+    /// <summary>The server is stopping.</summary>
+    Draining,
+
+    /// <summary>A handler failed.</summary>
+    Bug,
 }

@@ -31,6 +31,9 @@ internal static class EdgeFaults
         EdgeFault.MethodUnknown => Code.Unimplemented,
         EdgeFault.MessageLate => Code.DeadlineExceeded,
         EdgeFault.DeadlinePassed => Code.DeadlineExceeded,
+        EdgeFault.CallerGaveUp => Code.Cancelled,
+        EdgeFault.Draining => Code.Unavailable,
+        EdgeFault.Bug => Code.Internal,
     };
 
     /// <summary>The reason of a fault, for programs: a name of <c>EdgeReason</c> without its prefix.</summary>
@@ -50,6 +53,9 @@ internal static class EdgeFaults
         EdgeFault.MethodUnknown => "METHOD_UNKNOWN",
         EdgeFault.MessageLate => "MESSAGE_LATE",
         EdgeFault.DeadlinePassed => "DEADLINE_PASSED",
+        EdgeFault.CallerGaveUp => "CALLER_GAVE_UP",
+        EdgeFault.Draining => "DRAINING",
+        EdgeFault.Bug => "BUG",
     };
 
     internal static Status MessageTooLarge(int bytesMax) => Make(
@@ -108,6 +114,16 @@ internal static class EdgeFaults
 
     internal static Status DeadlinePassed() => Make(
         EdgeFault.DeadlinePassed, "The deadline passed before the call began.");
+
+    internal static Status DeadlinePassedInside() => Make(
+        EdgeFault.DeadlinePassed, "The deadline passed; the call may have taken effect.");
+
+    internal static Status CallerGaveUp() => Make(EdgeFault.CallerGaveUp, "The caller cancelled the call.");
+
+    internal static Status Draining() => Make(
+        EdgeFault.Draining, "The server is shutting down; call another one or retry.");
+
+    internal static Status Bug() => Make(EdgeFault.Bug, "The server failed to handle the call; its log says why.");
 
     /// <summary>The error of a fault.</summary>
     internal static Status Make(EdgeFault fault, string message)

@@ -1,5 +1,4 @@
 using System.Buffers.Text;
-using Google.Protobuf;
 using Grpc.AspNetCore.Server;
 using Grpc.Core;
 using Microsoft.AspNetCore.Grpc.JsonTranscoding;
@@ -30,15 +29,11 @@ internal sealed class GrpcChecks(RequestDelegate next, IOptions<EdgeOptions> opt
         EndpointMetadataCollection? metadata = context.GetEndpoint()?.Metadata;
         GrpcMethodMetadata? called = metadata?.GetMetadata<GrpcMethodMetadata>();
         if (called is null || metadata!.GetMetadata<GrpcJsonTranscodingMetadata>() is not null)
-        {
-            return metadata is null && HttpMethods.IsPost(context.Request.Method)
-                ? RefuseAsync(context, EdgeFaults.MethodUnknown(context.Request.Path.Value ?? ""))
-                : next(context);
-        }
+            return next(context);
 
         IHeaderDictionary headers = context.Request.Headers;
         if (FaultOf(headers) is Status fault)
-            return RefuseAsync(context, fault);
+            return CallEnd.RefuseAsync(context, fault);
         MessageFrames frames = new(
             context.Request.BodyReader,
             _options,
@@ -101,18 +96,5 @@ internal sealed class GrpcChecks(RequestDelegate next, IOptions<EdgeOptions> opt
         }
 
         return true;
-    }
-
-    // Without a message there are no trailers apart from headers.
-    private static Task RefuseAsync(HttpContext context, Status fault)
-    {
-        HttpResponse response = context.Response;
-        response.ContentType = GrpcContentType;
-        response.Headers.GrpcStatus = ((int)fault.Code).ToString(System.Globalization.CultureInfo.InvariantCulture);
-        response.Headers.GrpcMessage = Uri.EscapeDataString(fault.Message);
-        response.Headers["grpc-status-details-bin"] = Convert.ToBase64String(fault.ToByteArray());
-        if (fault.Code == (int)Google.Rpc.Code.Unimplemented)
-            response.Headers.GrpcAcceptEncoding = "identity,gzip";
-        return Task.CompletedTask;
     }
 }

@@ -31,7 +31,7 @@ internal sealed class JsonChecks(RequestDelegate next, IOptions<EdgeOptions> opt
     private async Task CheckAsync(HttpContext context, JsonRoute route)
     {
         Status? fault = route.FaultOf(context.Request.Query) ?? await FaultOfBodyAsync(context, route);
-        await (fault is null ? next(context) : JsonErrors.WriteAsync(context.Response, fault));
+        await (fault is null ? next(context) : CallEnd.RefuseAsync(context, fault));
     }
 
     private async Task<Status?> FaultOfBodyAsync(HttpContext context, JsonRoute route)
