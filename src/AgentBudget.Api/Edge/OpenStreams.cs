@@ -23,6 +23,10 @@ internal sealed partial class OpenStreams : IAsyncDisposable
     // waiting in a write for ever.
     private static readonly TimeSpan EndGrace = TimeSpan.FromSeconds(5);
 
+    // What was answered or refused last has this long to leave: a server that closes a connection drops the frames that
+    // it has not written, and its callers would not know why.
+    private static readonly TimeSpan LeaveTime = TimeSpan.FromMilliseconds(100);
+
     private readonly ConcurrentDictionary<OpenStream, bool> _streams = new();
     private readonly AccessGuard _guard;
     private readonly TimeProvider _time;
@@ -67,10 +71,13 @@ internal sealed partial class OpenStreams : IAsyncDisposable
         _isDraining = true;
         foreach (OpenStream stream in _streams.Keys)
             stream.End(EdgeFaults.Draining().ToRpcException(), _time);
-        if (Volatile.Read(ref _unfinished) == 0)
-            return;
-        using CancellationTokenSource late = new(EndGrace, _time);
-        await _drained.Task.WaitAsync(late.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (Volatile.Read(ref _unfinished) > 0)
+        {
+            using CancellationTokenSource late = new(EndGrace, _time);
+            await _drained.Task.WaitAsync(late.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        await Task.Delay(LeaveTime, _time);
     }
 
     public ValueTask DisposeAsync() => _sweep.DisposeAsync();
