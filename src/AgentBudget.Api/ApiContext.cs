@@ -50,19 +50,26 @@ internal sealed class ApiContext(
 
     /// <summary>
     /// Hands a command about a session to its tenant, if the session is within its caller's reach; otherwise it is one
-    /// that does not exist. Whose a session is never changes, so looking before acting is exact.
+    /// that does not exist.
     /// </summary>
     internal async ValueTask<Answer> SubmitAsync(SessionPlace place, Command command)
     {
-        if (place.Owner is { } owner)
-        {
-            Answer found = await SubmitAsync(place.Tenant, new SessionQuery(place.Number));
-            Session session = ((GetSessionResponse)found.View!).Session;
-            if (!owner.Owns(session.Agent, session.UseCase, session.BusinessUnit))
-                throw ApiErrors.SessionNotFound();
-        }
-
+        await RequireAsync(place);
         return await SubmitAsync(place.Tenant, command);
+    }
+
+    /// <summary>
+    /// Refuses a session that is not within its caller's reach as one that does not exist. Whose a session is never
+    /// changes, so looking before acting is exact.
+    /// </summary>
+    internal async ValueTask RequireAsync(SessionPlace place)
+    {
+        if (place.Owner is not { } owner)
+            return;
+        Answer found = await SubmitAsync(place.Tenant, new SessionQuery(place.Number));
+        Session session = ((GetSessionResponse)found.View!).Session;
+        if (!owner.Owns(session.Agent, session.UseCase, session.BusinessUnit))
+            throw ApiErrors.SessionNotFound();
     }
 
     /// <summary>

@@ -32,6 +32,9 @@ public interface ITenantHost
     /// </summary>
     IAsyncEnumerable<IReadOnlyList<LedgerEvent>> WatchAsync(
         string tenant, long fromSequence, CancellationToken cancellationToken);
+
+    /// <summary>See <see cref="Entities.ISessionGrain.Watch"/>; it may say the same again.</summary>
+    IAsyncEnumerable<Reply> WatchSessionAsync(string tenant, long session, CancellationToken cancellationToken);
 }
 
 /// <summary>Commands as tasks.</summary>
@@ -43,6 +46,19 @@ public static class TenantHostExtensions
     /// </summary>
     public static ValueTask<Answer> SubmitAsync(this ITenantHost host, string tenant, Command command) =>
         PendingAnswer.SubmitAsync(host, tenant, command);
+
+    /// <summary>The same with faults as replies.</summary>
+    public static async ValueTask<Reply> AskAsync(this ITenantHost host, string tenant, Command command)
+    {
+        try
+        {
+            return new Reply(await host.SubmitAsync(tenant, command));
+        }
+        catch (TenantException fault)
+        {
+            return new Reply(default, fault.Fault, fault.Message);
+        }
+    }
 }
 
 /// <summary>A tenant could not answer.</summary>

@@ -8,6 +8,12 @@ namespace AgentBudget.Grains.Abstractions;
 /// </summary>
 public abstract class PendingCommand
 {
+    private static readonly Reply Unknown = new(
+        default, TenantFault.OutcomeUnknown, "the tenant did not say whether the request was recorded");
+
+    private static readonly Reply Unread = new(
+        default, TenantFault.NotReady, "the tenant did not answer; nothing was asked to be recorded");
+
     private Command? _command;
 
     /// <summary>What the turn decided, once it is durable; nothing while there is a <see cref="Failure"/>.</summary>
@@ -36,6 +42,9 @@ public abstract class PendingCommand
         else Decided = reply.Answer;
         Completed();
     }
+
+    /// <summary>Says that nobody knows what came of it, instead of <see cref="Complete"/>.</summary>
+    public void Lose() => Complete(Kind == CommandKind.Query ? Unread : Unknown);
 
     /// <summary>
     /// Says what was decided, or the failure: once for each time it is submitted, on any thread, inside of the

@@ -1,4 +1,5 @@
 using AgentBudget.Grains.Abstractions;
+using AgentBudget.Grains.Entities;
 using AgentBudget.Grains.Lanes;
 using AgentBudget.Grains.Placement;
 using AgentBudget.Grains.Tenants;
@@ -39,7 +40,7 @@ public static class GrainsHosting
                 services.GetRequiredService<TimeProvider>(),
                 services.GetRequiredService<ILoggerFactory>()))
             .AddSingleton<SiloTenants>()
-            .AddSingleton<ITenantHost>(services => services.GetRequiredService<SiloTenants>())
+            .AddSingleton<ITenantHost, EntityHost>()
             .AddHostedService<TenantScan>();
         // Ledgers go by the clock that the silo is told; timers and timeouts of the runtime by the real one.
         silo.Services.AddKeyedSingleton(KeyedService.AnyKey, TimeProvider.System);

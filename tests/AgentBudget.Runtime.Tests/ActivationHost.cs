@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using System.Runtime.CompilerServices;
 using AgentBudget.Grains.Abstractions;
+using AgentBudget.Grains.Abstractions.Entities;
 using AgentBudget.Grains.Lanes;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
@@ -135,6 +136,10 @@ internal sealed class ActivationHost : ITenantHost, IAsyncDisposable
             ? await ReadAsync(hosted, fromSequence, eventsMax, cancellationToken)
             : [];
     }
+
+    public IAsyncEnumerable<Reply> WatchSessionAsync(
+        string tenant, long session, CancellationToken cancellationToken) =>
+        this.FollowSessionAsync(tenant, session, _services.Time, cancellationToken);
 
     public async IAsyncEnumerable<IReadOnlyList<LedgerEvent>> WatchAsync(
         string tenant, long fromSequence, [EnumeratorCancellation] CancellationToken cancellationToken)

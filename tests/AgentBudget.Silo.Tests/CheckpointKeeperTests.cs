@@ -137,6 +137,9 @@ public sealed class CheckpointKeeperTests : IAsyncDisposable
             string tenant, long fromSequence, CancellationToken cancellationToken) =>
             throw new NotSupportedException();
 
+        public IAsyncEnumerable<Reply> WatchSessionAsync(
+            string tenant, long session, CancellationToken cancellationToken) => throw new NotSupportedException();
+
         public void Dispose() => Asked.Dispose();
     }
 }

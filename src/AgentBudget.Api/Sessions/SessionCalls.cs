@@ -5,7 +5,7 @@ using Grpc.Core;
 namespace AgentBudget.Api.Sessions;
 
 /// <summary>SessionService: tasks, from their start to their end.</summary>
-internal sealed class SessionCalls(ApiContext api, TimeProvider time, Calls calls) : SessionService.SessionServiceBase
+internal sealed class SessionCalls(ApiContext api, Calls calls) : SessionService.SessionServiceBase
 {
     private readonly UnaryHandler<OpenSessionRequest, OpenSessionResponse> _openSession =
         new OpenSession(api).HandleAsync;
@@ -21,7 +21,7 @@ internal sealed class SessionCalls(ApiContext api, TimeProvider time, Calls call
     private readonly UnaryHandler<GetSessionRequest, GetSessionResponse> _getSession = new ReadSessions(api).GetAsync;
     private readonly UnaryHandler<ListSessionsRequest, ListSessionsResponse> _listSessions =
         new ReadSessions(api).ListAsync;
-    private readonly WatchSession _watchSession = new(api, time);
+    private readonly WatchSession _watchSession = new(api);
 
     public override Task<OpenSessionResponse> OpenSession(OpenSessionRequest request, ServerCallContext context) =>
         calls.AnswerAsync(_openSession, request, context);

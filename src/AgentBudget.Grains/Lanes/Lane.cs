@@ -168,20 +168,13 @@ internal sealed partial class Lane : IThreadPoolWorkItem
         /// <summary>Enough to make the hand-over cheap, few enough to spread over cores.</summary>
         public const int CountMax = 32;
 
-        private static readonly Reply Unknown = new(
-            default, TenantFault.OutcomeUnknown, "the tenant did not say whether the request was recorded");
-
-        private static readonly Reply Unread = new(
-            default, TenantFault.NotReady, "the tenant did not answer; nothing was asked to be recorded");
-
         public void Execute()
         {
             int end = Math.Min(start + CountMax, batch.Length);
             for (int place = start; place < end; place++)
             {
-                PendingCommand pending = batch[place];
-                pending.Complete(
-                    replies is not null ? replies[place] : pending.Kind == CommandKind.Query ? Unread : Unknown);
+                if (replies is null) batch[place].Lose();
+                else batch[place].Complete(replies[place]);
             }
         }
     }

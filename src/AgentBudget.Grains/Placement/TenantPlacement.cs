@@ -1,5 +1,6 @@
 using System.IO.Hashing;
 using System.Text;
+using AgentBudget.Grains.Abstractions.Entities;
 using Orleans.Placement;
 using Orleans.Runtime.Placement;
 
@@ -11,11 +12,7 @@ internal sealed class TenantPlacementAttribute() : PlacementAttribute(new Tenant
 
 /// <summary>See <see cref="TenantPlacementAttribute"/>.</summary>
 [GenerateSerializer, Immutable, Alias("agentbudget.TenantPlacement")]
-internal sealed class TenantPlacement : PlacementStrategy
-{
-    /// <summary>Where a key's tenant ends and an entity's name begins.</summary>
-    internal const char Separator = '/';
-}
+internal sealed class TenantPlacement : PlacementStrategy;
 
 /// <summary>
 /// Chooses the silo with the highest hash of silo and tenant (rendezvous hashing): when a silo comes or goes, only
@@ -30,7 +27,7 @@ internal sealed class TenantPlacementDirector : IPlacementDirector
         if (IPlacementDirector.GetPlacementHint(target.RequestContextData, silos) is { } hint)
             return Task.FromResult(hint);
         string key = target.GrainIdentity.Key.ToString()!;
-        int end = key.IndexOf(TenantPlacement.Separator, StringComparison.Ordinal);
+        int end = key.IndexOf(EntityKey.Separator, StringComparison.Ordinal);
         return Task.FromResult(Choose(silos, end < 0 ? key : key[..end]));
     }
 

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using AgentBudget.Grains.Abstractions;
+using AgentBudget.Grains.Abstractions.Entities;
 using AgentBudget.Grains.Feeds;
 using AgentBudget.Grains.Lanes;
 using AgentBudget.Ledger;
@@ -49,6 +50,9 @@ internal sealed class SiloTenants : ITenantHost, IDisposable
         _time = time;
         _logger = logger;
     }
+
+    /// <summary>Cancelled when this silo begins to stop.</summary>
+    internal CancellationToken Stopping => _stopping.Token;
 
     /// <inheritdoc/>
     public IReadOnlyList<string> Tenants => Volatile.Read(ref _tenants);
@@ -108,6 +112,11 @@ internal sealed class SiloTenants : ITenantHost, IDisposable
             reader.NextSequence = next;
         }
     }
+
+    /// <inheritdoc/>
+    public IAsyncEnumerable<Reply> WatchSessionAsync(
+        string tenant, long session, CancellationToken cancellationToken) =>
+        this.FollowSessionAsync(tenant, session, _time, cancellationToken);
 
     /// <summary>Finds the tenants that have a ledger.</summary>
     internal async Task<IReadOnlyList<StoredTenant>> ListAsync(CancellationToken cancellationToken)
