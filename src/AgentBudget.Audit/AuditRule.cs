@@ -27,7 +27,7 @@ public sealed record AuditRule(string Id, string Fact)
 
     /// <summary>Exactly once.</summary>
     public static readonly AuditRule RequestOnce = new(
-        "request.once", "A request id has one effect within its session and operation.");
+        "request.once", "A request id has one effect within its session, principal and operation.");
 
     /// <summary>Every entry was asked for.</summary>
     public static readonly AuditRule RequestAsked = new(

@@ -128,7 +128,7 @@ public sealed class LedgerAudit(string tenant)
                 BudgetAudit.MoveWindow(_state, ledgerEvent.WindowMoved);
                 break;
             case Fact.SessionOpened:
-                OfTenant(ledgerEvent, AuditOperation.OpenSession);
+                OfOpening(ledgerEvent);
                 _counts.Sessions++;
                 SessionAudit.Open(_state, ledgerEvent);
                 break;
@@ -185,7 +185,7 @@ public sealed class LedgerAudit(string tenant)
 
     private void CheckSessionFact(LedgerEvent ledgerEvent, AuditSession session)
     {
-        OfSession(ledgerEvent, session);
+        OfSession(ledgerEvent, session, OperationOf(ledgerEvent));
         switch (ledgerEvent.FactCase)
         {
             case Fact.SessionRenewed:
@@ -250,17 +250,27 @@ public sealed class LedgerAudit(string tenant)
         string id = ledgerEvent.RequestId;
         if (operation == AuditOperation.None) CheckUnasked(id);
         else if (id.Length == 0) _state.Find(AuditRule.RequestAsked, "it carries no request id");
-        else if (!_state.Requests.TryAdd(operation, id, _state.Now, AuditState.Retention))
+        else if (!_state.Requests.TryAdd(
+            operation, AuditPrincipals.Of(ledgerEvent), id, _state.Now, AuditState.Retention))
+        {
             _state.Find(AuditRule.RequestOnce, $"request '{id}' had its effect before");
+        }
     }
 
-    private void OfSession(LedgerEvent ledgerEvent, AuditSession session)
+    // What a session asks for by its own token is kept as long as that session.
+    private void OfOpening(LedgerEvent ledgerEvent)
+    {
+        if (_state.Sessions.TryGetValue(AuditPrincipals.Of(ledgerEvent), out AuditSession? above))
+            OfSession(ledgerEvent, above, AuditOperation.OpenSession);
+        else OfTenant(ledgerEvent, AuditOperation.OpenSession);
+    }
+
+    private void OfSession(LedgerEvent ledgerEvent, AuditSession session, AuditOperation operation)
     {
         string id = ledgerEvent.RequestId;
-        AuditOperation operation = OperationOf(ledgerEvent);
         if (operation == AuditOperation.None) CheckUnasked(id);
         else if (id.Length == 0) _state.Find(AuditRule.RequestAsked, "it carries no request id");
-        else if (!session.Requests.TryAdd(operation, id))
+        else if (!session.Requests.TryAdd(operation, AuditPrincipals.Of(ledgerEvent), id))
             _state.Find(AuditRule.RequestOnce, $"request '{id}' of {session.Spender.Session} had its effect before");
     }
 

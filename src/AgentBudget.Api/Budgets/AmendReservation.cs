@@ -21,7 +21,9 @@ internal sealed class AmendReservation(ApiContext context)
         if (!Names.TryParseReservation(request.ReservationId, out long reservation))
             throw ApiErrors.ReservationNotFound();
         request.SessionToken = "";
-        return new TenantCommand(place.Tenant, new AmendCommand(place.Number, reservation, request));
+        string principal = CallerScope.CallerOf(call).SpendsAs;
+        return new TenantCommand(
+            place.Tenant, new AmendCommand(place.Number, reservation, request, principal));
     }
 
     internal override AmendReservationResponse View(LedgerEvent ledgerEvent, string currency) =>

@@ -22,7 +22,9 @@ internal sealed class AuthorizeTool(ApiContext context)
         faults.ThrowIfAny();
 
         request.SessionToken = "";
-        return new TenantCommand(place.Tenant, new AuthorizeToolCommand(place.Number, request));
+        string principal = CallerScope.CallerOf(call).SpendsAs;
+        return new TenantCommand(
+            place.Tenant, new AuthorizeToolCommand(place.Number, request, principal));
     }
 
     internal override AuthorizeToolResponse View(LedgerEvent ledgerEvent, string currency) =>

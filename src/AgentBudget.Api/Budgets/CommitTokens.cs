@@ -23,7 +23,9 @@ internal sealed class CommitTokens(ApiContext context)
         if (!Names.TryParseReservation(request.ReservationId, out long reservation))
             throw ApiErrors.ReservationNotFound();
         request.SessionToken = "";
-        return new TenantCommand(place.Tenant, new CommitCommand(place.Number, reservation, request, reading));
+        string principal = CallerScope.CallerOf(call).SpendsAs;
+        return new TenantCommand(
+            place.Tenant, new CommitCommand(place.Number, reservation, request, reading, principal));
     }
 
     internal override CommitTokensResponse View(LedgerEvent ledgerEvent, string currency) =>

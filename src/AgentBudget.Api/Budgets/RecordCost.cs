@@ -19,7 +19,9 @@ internal sealed class RecordCost(ApiContext context)
         faults.ThrowIfAny();
 
         request.SessionToken = "";
-        return new TenantCommand(place.Tenant, new RecordCostCommand(place.Number, request));
+        string principal = CallerScope.CallerOf(call).SpendsAs;
+        return new TenantCommand(
+            place.Tenant, new RecordCostCommand(place.Number, request, principal));
     }
 
     internal override RecordCostResponse View(LedgerEvent ledgerEvent, string currency) =>

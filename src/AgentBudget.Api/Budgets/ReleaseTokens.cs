@@ -24,7 +24,9 @@ internal sealed class ReleaseTokens(ApiContext context)
         if (!Names.TryParseReservation(request.ReservationId, out long reservation))
             throw ApiErrors.ReservationNotFound();
         request.SessionToken = "";
-        return new TenantCommand(place.Tenant, new ReleaseCommand(place.Number, reservation, request));
+        string principal = CallerScope.CallerOf(call).SpendsAs;
+        return new TenantCommand(
+            place.Tenant, new ReleaseCommand(place.Number, reservation, request, principal));
     }
 
     internal override ReleaseTokensResponse View(LedgerEvent ledgerEvent, string currency) =>

@@ -19,7 +19,9 @@ internal sealed class ReserveTokens(ApiContext context)
 
         // A retry may come with a renewed token, and no token belongs into the ledger.
         request.SessionToken = "";
-        return new TenantCommand(place.Tenant, new ReserveCommand(place.Number, request));
+        string principal = CallerScope.CallerOf(call).SpendsAs;
+        return new TenantCommand(
+            place.Tenant, new ReserveCommand(place.Number, request, principal));
     }
 
     internal override ReserveTokensResponse View(LedgerEvent ledgerEvent, string currency) =>

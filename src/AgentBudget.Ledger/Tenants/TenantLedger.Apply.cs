@@ -157,10 +157,14 @@ public sealed partial class TenantLedger
     private void Remember(Operation operation, LedgerEvent ledgerEvent, SessionAccount? session)
     {
         if (ledgerEvent.RequestId.Length == 0) return;
+        string principal = Principals.Of(ledgerEvent);
+        // What a session asks for by its own token is kept with it: that is the one above the subagent it opens.
+        if (session is null && Names.TryParseSession(principal, out _)) session = SessionOf(principal);
         bool isTenants = session is null;
         (isTenants ? Requests : session!.Requests).Add(
+            principal,
             RequestKey.For(operation, ledgerEvent.RequestId),
-            ledgerEvent.RequestFingerprint,
+            ContentSha.Of(ledgerEvent),
             ledgerEvent.Sequence,
             LogTimeNanos,
             isTenants ? LogTimeNanos - RequestLog.RetentionNanos : long.MinValue);
