@@ -186,6 +186,7 @@ public sealed class LedgerAudit(string tenant)
     private void CheckSessionFact(LedgerEvent ledgerEvent, AuditSession session)
     {
         OfSession(ledgerEvent, session, OperationOf(ledgerEvent));
+        CheckHolder(ledgerEvent);
         switch (ledgerEvent.FactCase)
         {
             case Fact.SessionRenewed:
@@ -211,7 +212,7 @@ public sealed class LedgerAudit(string tenant)
                 break;
             case Fact.ReservationHeld:
                 _counts.Granted++;
-                HoldAudit.Hold(_state, session, ledgerEvent.ReservationHeld);
+                HoldAudit.Hold(_state, session, ledgerEvent);
                 break;
             case Fact.ToolAuthorized:
                 IdentityAudit.Authorize(_state, session, ledgerEvent.ToolAuthorized);
@@ -272,6 +273,21 @@ public sealed class LedgerAudit(string tenant)
         else if (id.Length == 0) _state.Find(AuditRule.RequestAsked, "it carries no request id");
         else if (!session.Requests.TryAdd(operation, AuditPrincipals.Of(ledgerEvent), id))
             _state.Find(AuditRule.RequestOnce, $"request '{id}' of {session.Spender.Session} had its effect before");
+    }
+
+    // Whoever settles, releases or changes a hold is its holder, or one that may act for it.
+    private void CheckHolder(LedgerEvent ledgerEvent)
+    {
+        long number = ledgerEvent.ReservationSettled?.Reservation ?? ledgerEvent.ReservationReleased?.Reservation
+            ?? ledgerEvent.ReservationAmended?.Reservation ?? ledgerEvent.ReservationRefused?.Reservation ?? 0;
+        bool isAsked = number > 0 && ledgerEvent.RequestId.Length > 0;
+        if (!isAsked || !_state.Holds.TryGetValue(number, out AuditHold? hold)) return;
+        if (!AuditPrincipals.MayActFor(hold.Principal, ledgerEvent.Principal))
+        {
+            _state.Find(
+                AuditRule.ReservationHolder,
+                $"r{number} is held by {hold.Principal}, and '{ledgerEvent.Principal}' has its way with it");
+        }
     }
 
     private void CheckUnasked(string requestId)

@@ -27,6 +27,6 @@ internal sealed class AuthorizeTool(ApiContext context)
             place.Tenant, new AuthorizeToolCommand(place.Number, request, principal));
     }
 
-    internal override AuthorizeToolResponse View(LedgerEvent ledgerEvent, string currency) =>
+    internal override AuthorizeToolResponse View(LedgerEvent ledgerEvent, string tenant, string currency) =>
         ReservationViews.Authorized(ledgerEvent, currency);
 }

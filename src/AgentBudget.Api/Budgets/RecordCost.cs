@@ -24,7 +24,7 @@ internal sealed class RecordCost(ApiContext context)
             place.Tenant, new RecordCostCommand(place.Number, request, principal));
     }
 
-    internal override RecordCostResponse View(LedgerEvent ledgerEvent, string currency) =>
+    internal override RecordCostResponse View(LedgerEvent ledgerEvent, string tenant, string currency) =>
         ReservationViews.Recorded(ledgerEvent, currency);
 
     private static void Check(RecordCostRequest request, ref FieldFaults faults)

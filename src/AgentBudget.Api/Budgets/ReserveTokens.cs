@@ -24,8 +24,11 @@ internal sealed class ReserveTokens(ApiContext context)
             place.Tenant, new ReserveCommand(place.Number, request, principal));
     }
 
-    internal override ReserveTokensResponse View(LedgerEvent ledgerEvent, string currency) =>
-        ReservationViews.Reserved(ledgerEvent, currency);
+    internal override ReserveTokensResponse View(LedgerEvent ledgerEvent, string tenant, string currency) =>
+        ReservationViews.Reserved(
+            ledgerEvent,
+            IdOf(ledgerEvent, ledgerEvent.ReservationHeld is null ? 0 : ledgerEvent.Sequence, tenant),
+            currency);
 
     private static void Check(ReserveTokensRequest request, ref FieldFaults faults)
     {

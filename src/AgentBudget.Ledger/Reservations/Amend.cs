@@ -21,7 +21,8 @@ internal static class Amend
         AskedRequest asked = AskedBy(command);
         if (session.TryAnswer(asked, out Answer again)) return again;
 
-        Outcome found = ledger.FindReservation(session, command.Reservation, out Reservation reservation);
+        Outcome found = ledger.FindReservation(
+            session, command.Reservation, command.Principal, out Reservation reservation);
         if (found != Outcome.Done) return new Answer(found);
         if (!reservation.IsHeld) return new Answer(Outcome.ReservationTerminal);
 

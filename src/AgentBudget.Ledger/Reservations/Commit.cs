@@ -22,7 +22,8 @@ internal static class Commit
         AskedRequest asked = AskedBy(command);
         if (session.TryAnswer(asked, out Answer again)) return again;
 
-        Outcome found = ledger.FindReservation(session, command.Reservation, out Reservation reservation);
+        Outcome found = ledger.FindReservation(
+            session, command.Reservation, command.Principal, out Reservation reservation);
         if (found != Outcome.Done) return new Answer(found);
 
         if (ledger.Catalog.CurrencyFault(request.BilledCost, "billed_cost") is { } currencyFault)
@@ -91,10 +92,11 @@ internal static class Commit
         foreach (Account account in session.Path) account.Settle(unheld, charge, overrun, ledger);
         session.CountCharge(charge.CostNanos, ledger.LogTimeNanos);
         ledger.MarkNotified(settled.TiersCrossed);
+        string holder = settled.Final ? ledger.HolderOf(settled.Reservation, session) : "";
         bool isHeld = ledger.Settle(settled, unheld, session);
         if (!settled.Final) return;
         session.Requests.Add(
-            Principals.Of(ledgerEvent),
+            holder,
             RequestKey.For(Operation.Settled, settled.Reservation),
             content: default,
             ledgerEvent.Sequence,

@@ -62,7 +62,7 @@ internal static class Reserve
         foreach (Account account in session.Path) account.Hold(spend);
         session.CountStep(isStep: held.Model.Length > 0, held.ToolCalls);
         session.CountCall(isStep: held.Model.Length > 0, held.Tool, held.ToolArgumentsDigest);
-        ledger.AddReservation(ledgerEvent.Sequence, session, ledger.BookOf(held.PriceVersion), held);
+        ledger.AddReservation(ledgerEvent, session, ledger.BookOf(held.PriceVersion));
     }
 
     private static LedgerEvent Held(

@@ -255,10 +255,11 @@ internal sealed partial class SessionAccount : Account
     public void Close() => GraceEndNanos = 0;
 
     /// <summary>The terms of a hold; most are those of the hold before.</summary>
-    public HoldTerms TermsOf(string model, PriceBook book, ServiceTier serviceTier, string tool, string region)
+    public HoldTerms TermsOf(
+        string model, PriceBook book, ServiceTier serviceTier, string tool, string region, string principal)
     {
-        if (_lastTerms is null || !_lastTerms.Are(model, book, serviceTier, tool, region))
-            _lastTerms = new HoldTerms(model, book, serviceTier, tool, region);
+        if (_lastTerms is null || !_lastTerms.Are(model, book, serviceTier, tool, region, principal))
+            _lastTerms = new HoldTerms(model, book, serviceTier, tool, region, principal);
         return _lastTerms;
     }
 

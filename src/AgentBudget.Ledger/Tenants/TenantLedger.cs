@@ -223,14 +223,19 @@ public sealed partial class TenantLedger
     /// <summary>Whether the session is open or closed for less than the retention.</summary>
     internal bool IsKnown(SessionAccount session) => !IsForgotten(session.RetentionDeadline);
 
-    /// <summary>A reservation that a commit or release may name, or why not.</summary>
-    internal Outcome FindReservation(SessionAccount session, long number, out Reservation reservation)
+    /// <summary>
+    /// A reservation that this principal may settle, release or change, or why not. One that another holds is like one
+    /// that is not there.
+    /// </summary>
+    internal Outcome FindReservation(
+        SessionAccount session, long number, string principal, out Reservation reservation)
     {
-        if (_reservations.TryGet(number, out reservation) && ReferenceEquals(reservation.Session, session))
-            return Outcome.Done;
-
-        if (session.Requests.WasSettled(number, asker: "")) return Outcome.ReservationTerminal;
-        return session.TryFindRetired(number, Now, out reservation) ? Outcome.Done : Outcome.ReservationNotFound;
+        bool isHeld = _reservations.TryGet(number, out reservation) && ReferenceEquals(reservation.Session, session);
+        if (!isHeld && session.Requests.WasSettled(number, principal)) return Outcome.ReservationTerminal;
+        bool isKnown = isHeld || session.TryFindRetired(number, Now, out reservation);
+        return isKnown && Principals.MaySettle(principal, reservation.Principal)
+            ? Outcome.Done
+            : Outcome.ReservationNotFound;
     }
 
     private Answer Dispatch(Command command) => command switch
