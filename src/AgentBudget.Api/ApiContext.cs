@@ -12,7 +12,11 @@ namespace AgentBudget.Api;
 
 /// <summary>What every service works with.</summary>
 internal sealed class ApiContext(
-    ITenantHost host, SessionTokens tokens, DpopProofs proofs, CredentialFeed credentials)
+    ITenantHost host,
+    SessionTokens tokens,
+    DpopProofs proofs,
+    CredentialFeed credentials,
+    ReservationIds reservations)
 {
     // A tenant's currency never changes, so what was read once stays true. As many entries as tenants.
     private readonly ConcurrentDictionary<string, string> _currencies = new(StringComparer.Ordinal);
@@ -22,6 +26,8 @@ internal sealed class ApiContext(
     internal SessionTokens Tokens => tokens;
 
     internal CredentialFeed Credentials => credentials;
+
+    internal ReservationIds Reservations => reservations;
 
     internal CallerScope Callers { get; } = new(host, tokens, proofs);
 

@@ -3,9 +3,13 @@ using AgentBudget.Protocol.V1;
 namespace AgentBudget.Audit;
 
 /// <summary>A reservation that may still be charged: held, or given back within the retention.</summary>
-internal sealed class AuditHold(AuditSession session, ReservationHeld held, AuditPrices prices, Int128 atNanos)
+internal sealed class AuditHold(
+    AuditSession session, ReservationHeld held, string principal, AuditPrices prices, Int128 atNanos)
 {
     public AuditSession Session => session;
+
+    /// <summary>Who took it; empty where the journal does not say.</summary>
+    public string Principal => principal;
 
     /// <summary>The price book that was in force when it was priced, and when that was.</summary>
     public AuditPrices Prices { get; private set; } = prices;

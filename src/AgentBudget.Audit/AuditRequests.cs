@@ -5,36 +5,41 @@ using System.Text;
 namespace AgentBudget.Audit;
 
 /// <summary>
-/// Request ids that had an effect, as the first 128 bits of SHA-256(operation ‖ id): two ids that collide are not to be
-/// found. A session's are kept as long as the session, the tenant's for the retention.
+/// Request ids that had an effect, as the first 128 bits of SHA-256(operation ‖ principal ‖ 0 ‖ id): two that collide
+/// are not to be found. A session's are kept as long as the session, the tenant's for the retention.
 /// </summary>
 internal sealed class AuditRequests
 {
-    private const int IdBytesMax = 512; // Ids have at most 128 characters; a longer one is hashed from the heap.
+    private const int IdBytesMax = 512; // Longer ones are hashed from the heap.
 
     private readonly HashSet<UInt128> _seen = [];
     private readonly Queue<(UInt128 Key, Int128 AtNanos)> _byTime = [];
 
     /// <summary>Remembers an id for ever; false if it was there.</summary>
-    public bool TryAdd(AuditOperation operation, string requestId) => _seen.Add(KeyOf(operation, requestId));
+    public bool TryAdd(AuditOperation operation, string principal, string requestId) =>
+        _seen.Add(KeyOf(operation, principal, requestId));
 
     /// <summary>Remembers an id for the retention; false if it was there.</summary>
-    public bool TryAdd(AuditOperation operation, string requestId, Int128 atNanos, Int128 retentionNanos)
+    public bool TryAdd(
+        AuditOperation operation, string principal, string requestId, Int128 atNanos, Int128 retentionNanos)
     {
         while (_byTime.TryPeek(out (UInt128 Key, Int128 AtNanos) oldest) && oldest.AtNanos + retentionNanos <= atNanos)
             _seen.Remove(_byTime.Dequeue().Key);
-        UInt128 key = KeyOf(operation, requestId);
+        UInt128 key = KeyOf(operation, principal, requestId);
         if (!_seen.Add(key)) return false;
         _byTime.Enqueue((key, atNanos));
         return true;
     }
 
-    private static UInt128 KeyOf(AuditOperation operation, string requestId)
+    private static UInt128 KeyOf(AuditOperation operation, string principal, string requestId)
     {
-        int length = 1 + Encoding.UTF8.GetByteCount(requestId);
+        int principalBytes = Encoding.UTF8.GetByteCount(principal);
+        int length = 1 + principalBytes + 1 + Encoding.UTF8.GetByteCount(requestId);
         Span<byte> bytes = length <= IdBytesMax ? stackalloc byte[length] : new byte[length];
         bytes[0] = (byte)operation;
-        Encoding.UTF8.GetBytes(requestId, bytes[1..]);
+        Encoding.UTF8.GetBytes(principal, bytes[1..]);
+        bytes[1 + principalBytes] = 0; // No name has it.
+        Encoding.UTF8.GetBytes(requestId, bytes[(2 + principalBytes)..]);
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
         SHA256.HashData(bytes, hash);
         return BinaryPrimitives.ReadUInt128LittleEndian(hash);

@@ -27,7 +27,7 @@ public sealed record AuditRule(string Id, string Fact)
 
     /// <summary>Exactly once.</summary>
     public static readonly AuditRule RequestOnce = new(
-        "request.once", "A request id has one effect within its session and operation.");
+        "request.once", "A request id has one effect within its session, principal and operation.");
 
     /// <summary>Every entry was asked for.</summary>
     public static readonly AuditRule RequestAsked = new(
@@ -149,6 +149,11 @@ public sealed record AuditRule(string Id, string Fact)
     public static readonly AuditRule ReservationKnown = new(
         "reservation.known", "What ends a reservation names one that was held by the same session.");
 
+    /// <summary>Whose a reservation is.</summary>
+    public static readonly AuditRule ReservationHolder = new(
+        "reservation.holder",
+        "A reservation is settled, released and changed by the principal that took it, or one that may act for it.");
+
     /// <summary>Terminal once.</summary>
     public static readonly AuditRule ReservationTerminal = new(
         "reservation.terminal", "A reservation is settled, released or expired once, and that for ever.");
@@ -213,7 +218,8 @@ public sealed record AuditRule(string Id, string Fact)
         CatalogInUse, Extension, PeriodEnd, PeriodSettled, Rollover, SessionKnown, SessionPath, SessionScope,
         SessionTime,
         Delegation, Cascade, Suspended, Breaker, SessionOver, SessionTotals, SessionReleased, Tags, HoldScope, HoldCost,
-        HoldTime, Downgrade, GrantCeiling, GrantCap, Left, Refusal, ReservationKnown, ReservationTerminal,
+        HoldTime, Downgrade, GrantCeiling, GrantCap, Left, Refusal, ReservationKnown, ReservationHolder,
+        ReservationTerminal,
         ReservationSum, Expiry, SettleCost, SettlePrice, SettleOverrun, SettleLate, SettleBilled,
         SettleUnpriced, RecordedCost, Tiers, Credential,
         CredentialUse, AgentStanding,

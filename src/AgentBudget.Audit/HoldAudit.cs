@@ -8,8 +8,9 @@ internal static class HoldAudit
     // The longest time that a request can hold for (24 h).
     private static readonly Int128 TtlMax = 24 * AuditNumbers.Hour;
 
-    public static void Hold(AuditState state, AuditSession session, ReservationHeld held)
+    public static void Hold(AuditState state, AuditSession session, LedgerEvent ledgerEvent)
     {
+        ReservationHeld held = ledgerEvent.ReservationHeld;
         var amount = new AuditAmount(held.CostNanos, held.Tokens);
         AuditTokens tokens = AuditTokens.Of(held.Estimate);
         CheckSession(state, session);
@@ -26,7 +27,8 @@ internal static class HoldAudit
         session.ToolCalls += held.ToolCalls;
         BreakerAudit.CountCall(session, isStep: held.Model.Length > 0, held.Tool, held.ToolArgumentsDigest);
         session.OpenHolds.Add(state.Sequence);
-        state.Holds[state.Sequence] = new AuditHold(session, held, state.Prices, state.Now);
+        state.Holds[state.Sequence] = new AuditHold(
+            session, held, ledgerEvent.Principal, state.Prices, state.Now);
         state.CheckLeft(held.Left, session);
     }
 

@@ -128,7 +128,7 @@ public sealed class LedgerAudit(string tenant)
                 BudgetAudit.MoveWindow(_state, ledgerEvent.WindowMoved);
                 break;
             case Fact.SessionOpened:
-                OfTenant(ledgerEvent, AuditOperation.OpenSession);
+                OfOpening(ledgerEvent);
                 _counts.Sessions++;
                 SessionAudit.Open(_state, ledgerEvent);
                 break;
@@ -185,7 +185,8 @@ public sealed class LedgerAudit(string tenant)
 
     private void CheckSessionFact(LedgerEvent ledgerEvent, AuditSession session)
     {
-        OfSession(ledgerEvent, session);
+        OfSession(ledgerEvent, session, OperationOf(ledgerEvent));
+        CheckHolder(ledgerEvent);
         switch (ledgerEvent.FactCase)
         {
             case Fact.SessionRenewed:
@@ -211,7 +212,7 @@ public sealed class LedgerAudit(string tenant)
                 break;
             case Fact.ReservationHeld:
                 _counts.Granted++;
-                HoldAudit.Hold(_state, session, ledgerEvent.ReservationHeld);
+                HoldAudit.Hold(_state, session, ledgerEvent);
                 break;
             case Fact.ToolAuthorized:
                 IdentityAudit.Authorize(_state, session, ledgerEvent.ToolAuthorized);
@@ -250,18 +251,43 @@ public sealed class LedgerAudit(string tenant)
         string id = ledgerEvent.RequestId;
         if (operation == AuditOperation.None) CheckUnasked(id);
         else if (id.Length == 0) _state.Find(AuditRule.RequestAsked, "it carries no request id");
-        else if (!_state.Requests.TryAdd(operation, id, _state.Now, AuditState.Retention))
+        else if (!_state.Requests.TryAdd(
+            operation, AuditPrincipals.Of(ledgerEvent), id, _state.Now, AuditState.Retention))
+        {
             _state.Find(AuditRule.RequestOnce, $"request '{id}' had its effect before");
+        }
     }
 
-    private void OfSession(LedgerEvent ledgerEvent, AuditSession session)
+    // What a session asks for by its own token is kept as long as that session.
+    private void OfOpening(LedgerEvent ledgerEvent)
+    {
+        if (_state.Sessions.TryGetValue(AuditPrincipals.Of(ledgerEvent), out AuditSession? above))
+            OfSession(ledgerEvent, above, AuditOperation.OpenSession);
+        else OfTenant(ledgerEvent, AuditOperation.OpenSession);
+    }
+
+    private void OfSession(LedgerEvent ledgerEvent, AuditSession session, AuditOperation operation)
     {
         string id = ledgerEvent.RequestId;
-        AuditOperation operation = OperationOf(ledgerEvent);
         if (operation == AuditOperation.None) CheckUnasked(id);
         else if (id.Length == 0) _state.Find(AuditRule.RequestAsked, "it carries no request id");
-        else if (!session.Requests.TryAdd(operation, id))
+        else if (!session.Requests.TryAdd(operation, AuditPrincipals.Of(ledgerEvent), id))
             _state.Find(AuditRule.RequestOnce, $"request '{id}' of {session.Spender.Session} had its effect before");
+    }
+
+    // Whoever settles, releases or changes a hold is its holder, or one that may act for it.
+    private void CheckHolder(LedgerEvent ledgerEvent)
+    {
+        long number = ledgerEvent.ReservationSettled?.Reservation ?? ledgerEvent.ReservationReleased?.Reservation
+            ?? ledgerEvent.ReservationAmended?.Reservation ?? ledgerEvent.ReservationRefused?.Reservation ?? 0;
+        bool isAsked = number > 0 && ledgerEvent.RequestId.Length > 0;
+        if (!isAsked || !_state.Holds.TryGetValue(number, out AuditHold? hold)) return;
+        if (!AuditPrincipals.MayActFor(hold.Principal, ledgerEvent.Principal))
+        {
+            _state.Find(
+                AuditRule.ReservationHolder,
+                $"r{number} is held by {hold.Principal}, and '{ledgerEvent.Principal}' has its way with it");
+        }
     }
 
     private void CheckUnasked(string requestId)

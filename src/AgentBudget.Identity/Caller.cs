@@ -65,6 +65,12 @@ public abstract record Caller
     public abstract string Principal { get; }
 
     /// <summary>
+    /// Whose its spends are, as the ledger's principals are named: its request ids and its holds. A session spends as
+    /// its agent, so its token and its agent's credential are one.
+    /// </summary>
+    public abstract string SpendsAs { get; }
+
+    /// <summary>
     /// Thumbprint of the key that it has proven for this call (DPoP, RFC 9449); empty where nobody has asked yet.
     /// </summary>
     public string ProvenKey { get; init; } = "";
@@ -91,6 +97,9 @@ public sealed record AdminCaller : Caller
 
     /// <inheritdoc/>
     public override string Principal => "admin";
+
+    /// <inheritdoc/>
+    public override string SpendsAs => "operators/admin";
 }
 
 /// <summary>What gathers metrics, by its own key.</summary>
@@ -104,6 +113,9 @@ public sealed record MetricsCaller : Caller
 
     /// <inheritdoc/>
     public override string Principal => "metrics";
+
+    /// <inheritdoc/>
+    public override string SpendsAs => "";
 }
 
 /// <summary>The holder of a credential of one tenant.</summary>
@@ -114,6 +126,7 @@ public sealed record CredentialCaller : Caller
         Credential = credential;
         Role = RoleOf(credential.Role);
         Principal = $"{credential.Holder} {credential.Name}";
+        SpendsAs = SpendsAsOf(credential.Role, credential.Holder);
         SecretPrefix = CredentialSecret.PrefixOf(credential.Role);
     }
 
@@ -125,6 +138,9 @@ public sealed record CredentialCaller : Caller
 
     /// <inheritdoc/>
     public override string Principal { get; }
+
+    /// <inheritdoc/>
+    public override string SpendsAs { get; }
 
     /// <summary>
     /// The user that an access token was exchanged for; empty for a caller that speaks for itself.
@@ -153,6 +169,18 @@ public sealed record CredentialCaller : Caller
 
         return false;
     }
+
+    // Names of other roles have no slash, so no two of these are alike.
+    private static string SpendsAsOf(Role role, string holder) => role switch
+    {
+        Protocol.V1.Role.Agent => holder,
+        Protocol.V1.Role.Gateway => "gateways/" + holder,
+        Protocol.V1.Role.Orchestrator => "orchestrators/" + holder,
+        Protocol.V1.Role.Admin => "admins/" + holder,
+        // These spend nothing.
+        Protocol.V1.Role.Unspecified or Protocol.V1.Role.Owner or Protocol.V1.Role.Finance
+            or Protocol.V1.Role.Auditor => "",
+    };
 
     private static Roles RoleOf(Role role) => role switch
     {
@@ -204,4 +232,7 @@ public sealed record SessionCaller : Caller
 
     /// <inheritdoc/>
     public override string Principal => Session;
+
+    /// <inheritdoc/>
+    public override string SpendsAs => Agent;
 }

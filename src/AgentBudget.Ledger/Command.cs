@@ -11,42 +11,56 @@ public abstract record Command;
 
 /// <summary>A command that spends, or settles what was spent.</summary>
 /// <param name="Session">The number of the session that spends.</param>
-public abstract record SpendCommand(long Session) : Command;
+/// <param name="Principal">
+/// Who asks, as <see cref="Requests.Principals"/> name it: whose the request id is, and the hold.
+/// </param>
+public abstract record SpendCommand(long Session, string Principal) : Command;
 
 /// <summary>Asks to hold an amount. Answers a ReservationHeld or ReservationRefused event.</summary>
 /// <param name="Session">The session's number.</param>
 /// <param name="Request">The request.</param>
-public sealed record ReserveCommand(long Session, ReserveTokensRequest Request)
-    : SpendCommand(Session);
+/// <param name="Principal">Who asks.</param>
+public sealed record ReserveCommand(long Session, ReserveTokensRequest Request, string Principal = "")
+    : SpendCommand(Session, Principal);
 
 /// <summary>Settles a hold. Answers a ReservationSettled event.</summary>
 /// <param name="Session">The session's number.</param>
 /// <param name="Reservation">The reservation's number.</param>
 /// <param name="Request">The request, with the usage that a provider's report came to.</param>
 /// <param name="Reading">How that report was read; null without one.</param>
+/// <param name="Principal">Who asks.</param>
 public sealed record CommitCommand(
-    long Session, long Reservation, CommitTokensRequest Request, UsageReading? Reading = null)
-    : SpendCommand(Session);
+    long Session,
+    long Reservation,
+    CommitTokensRequest Request,
+    UsageReading? Reading = null,
+    string Principal = "")
+    : SpendCommand(Session, Principal);
 
 /// <summary>Gives a hold back. Answers a ReservationReleased event.</summary>
 /// <param name="Session">The session's number.</param>
 /// <param name="Reservation">The reservation's number.</param>
 /// <param name="Request">The request.</param>
-public sealed record ReleaseCommand(long Session, long Reservation, ReleaseTokensRequest Request)
-    : SpendCommand(Session);
+/// <param name="Principal">Who asks.</param>
+public sealed record ReleaseCommand(
+    long Session, long Reservation, ReleaseTokensRequest Request, string Principal = "")
+    : SpendCommand(Session, Principal);
 
 /// <summary>Changes a hold. Answers a ReservationAmended or ReservationRefused event.</summary>
 /// <param name="Session">The session's number.</param>
 /// <param name="Reservation">The reservation's number.</param>
 /// <param name="Request">The request.</param>
-public sealed record AmendCommand(long Session, long Reservation, AmendReservationRequest Request)
-    : SpendCommand(Session);
+/// <param name="Principal">Who asks.</param>
+public sealed record AmendCommand(
+    long Session, long Reservation, AmendReservationRequest Request, string Principal = "")
+    : SpendCommand(Session, Principal);
 
 /// <summary>Charges a cost that is not tokens. Answers a CostRecorded or ReservationRefused event.</summary>
 /// <param name="Session">The session's number.</param>
 /// <param name="Request">The request; its quantity is readable by <see cref="Prices.QuantityMath"/>.</param>
-public sealed record RecordCostCommand(long Session, RecordCostRequest Request)
-    : SpendCommand(Session);
+/// <param name="Principal">Who asks.</param>
+public sealed record RecordCostCommand(long Session, RecordCostRequest Request, string Principal = "")
+    : SpendCommand(Session, Principal);
 
 /// <summary>Opens a session. Answers a SessionOpened event.</summary>
 /// <param name="Request">The request.</param>
@@ -109,8 +123,9 @@ public sealed record ExtendBudgetCommand(ExtendBudgetRequest Request, string Act
 /// <summary>Asks for a tool call. Answers a ToolAuthorized or ReservationRefused event.</summary>
 /// <param name="Session">The session's number.</param>
 /// <param name="Request">The request.</param>
-public sealed record AuthorizeToolCommand(long Session, AuthorizeToolRequest Request)
-    : SpendCommand(Session);
+/// <param name="Principal">Who asks.</param>
+public sealed record AuthorizeToolCommand(long Session, AuthorizeToolRequest Request, string Principal = "")
+    : SpendCommand(Session, Principal);
 
 /// <summary>Gives a principal a credential. Answers a CredentialCreated event.</summary>
 /// <param name="Request">The request.</param>

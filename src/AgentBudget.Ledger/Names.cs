@@ -3,8 +3,8 @@ using System.Globalization;
 namespace AgentBudget.Ledger;
 
 /// <summary>
-/// Resource names. Sessions and reservations are named after the sequence of the event that made them, so a name in the
-/// hand of an auditor is the place in the ledger.
+/// Resource names. Sessions are named after the sequence of the event that made them, so a name in the hand of an
+/// auditor is the place in the ledger.
 /// </summary>
 public static class Names
 {
@@ -25,15 +25,10 @@ public static class Names
 
     private const string CredentialPrefix = "credentials/c";
     private const string SessionPrefix = "sessions/s";
-    private const string ReservationPrefix = "r";
 
     /// <summary>The name of the session with this number: <c>sessions/s17</c>.</summary>
     public static string Session(long number) =>
         string.Create(CultureInfo.InvariantCulture, $"{SessionPrefix}{number}");
-
-    /// <summary>The name of the reservation with this number: <c>r1042</c>.</summary>
-    public static string Reservation(long number) =>
-        string.Create(CultureInfo.InvariantCulture, $"{ReservationPrefix}{number}");
 
     /// <summary>The name of the credential with this number: <c>credentials/c17</c>.</summary>
     public static string Credential(long number) =>
@@ -49,9 +44,6 @@ public static class Names
 
     /// <summary>Reads a session's name; false unless it is exactly as <see cref="Session"/> writes it.</summary>
     public static bool TryParseSession(string? name, out long number) => TryParse(name, SessionPrefix, out number);
-
-    /// <summary>Reads a reservation's id; false unless it is exactly as <see cref="Reservation"/> writes it.</summary>
-    public static bool TryParseReservation(string? id, out long number) => TryParse(id, ReservationPrefix, out number);
 
     private static bool TryParse(string? text, string prefix, out long number)
     {

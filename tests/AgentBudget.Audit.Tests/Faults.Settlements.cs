@@ -18,6 +18,12 @@ internal static partial class Faults
             Last((journal, e) => e.ReservationSettled.Reservation = journal.First(Is.Held).Sequence)),
         ["a reservation that never was"] = new(
             AuditRule.ReservationKnown, OneRelease, Last(e => e.ReservationReleased.Reservation = 999)),
+        ["a gateway's hold that an agent settles"] = new(
+            AuditRule.ReservationHolder, OneCharge, journal => Give(journal, "gateways/edge", "agents/writer")),
+        ["an agent's hold that a gateway releases"] = new(
+            AuditRule.ReservationHolder, OneRelease, journal => Give(journal, "agents/writer", "gateways/edge")),
+        ["a hold that an orchestrator settles for another"] = new(
+            AuditRule.ReservationHolder, OneCharge, journal => Give(journal, "orchestrators/a", "orchestrators/b")),
         ["a second settlement"] = new(AuditRule.ReservationTerminal, OneCharge, Again(Is.Settled)),
         ["a release after the settlement"] = new(
             AuditRule.ReservationTerminal,
@@ -165,5 +171,12 @@ internal static partial class Faults
     {
         long session = ledger.Open();
         ledger.Commit(session, ledger.Hold(session), change: change);
+    }
+
+    // Who holds, and who ends what is held.
+    private static void Give(List<LedgerEvent> journal, string holder, string other)
+    {
+        journal.First(Is.Held).Principal = holder;
+        journal[^1].Principal = other;
     }
 }

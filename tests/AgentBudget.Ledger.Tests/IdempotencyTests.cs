@@ -145,7 +145,7 @@ public sealed class IdempotencyTests
         {
             time += LedgerFixture.Day / PerDay;
             log.Add(
-                Requests.RequestKey.For(Requests.Operation.Open, request), 1, request, time,
+                Requests.RequestKey.For(Requests.Operation.Open, request), default, request, time,
                 time - Requests.RequestLog.RetentionNanos);
         }
 

@@ -88,7 +88,7 @@ internal sealed class LedgerFixture
         return answer.Event!.Sequence;
     }
 
-    public Answer TryOpen(Action<OpenSessionRequest>? change = null)
+    public Answer TryOpen(Action<OpenSessionRequest>? change = null, string actor = "admin")
     {
         var request = new OpenSessionRequest
         {
@@ -99,7 +99,7 @@ internal sealed class LedgerFixture
             OnBehalfOf = "user:kim@acme.test",
         };
         change?.Invoke(request);
-        return Send(new OpenSessionCommand(request, "admin"));
+        return Send(new OpenSessionCommand(request, actor));
     }
 
     /// <summary>Opens a subagent that asks for nothing of its own.</summary>
@@ -134,7 +134,7 @@ internal sealed class LedgerFixture
     /// <summary>
     /// Asks for a call of 1,000 tokens in and 1,000 out: 6,000,000 nanos with Haiku, 18,000,000 with Sonnet.
     /// </summary>
-    public Answer Reserve(long session, Action<ReserveTokensRequest>? change = null)
+    public Answer Reserve(long session, Action<ReserveTokensRequest>? change = null, string principal = "")
     {
         var request = new ReserveTokensRequest
         {
@@ -143,12 +143,12 @@ internal sealed class LedgerFixture
             Estimate = new TokenEstimate { InputTokens = 1000, MaxOutputTokens = 1000 },
         };
         change?.Invoke(request);
-        return Send(new ReserveCommand(session, request));
+        return Send(new ReserveCommand(session, request, principal));
     }
 
-    public long Hold(long session, Action<ReserveTokensRequest>? change = null)
+    public long Hold(long session, Action<ReserveTokensRequest>? change = null, string principal = "")
     {
-        Answer answer = Reserve(session, change);
+        Answer answer = Reserve(session, change, principal);
         Assert.Equal(Outcome.Done, answer.Outcome);
         Assert.Equal(LedgerEvent.FactOneofCase.ReservationHeld, answer.Event!.FactCase);
         return answer.Event.Sequence;
@@ -162,7 +162,12 @@ internal sealed class LedgerFixture
     }
 
     public Answer Commit(
-        long session, long reservation, long input, long output, Action<CommitTokensRequest>? change = null)
+        long session,
+        long reservation,
+        long input,
+        long output,
+        Action<CommitTokensRequest>? change = null,
+        string principal = "")
     {
         var request = new CommitTokensRequest
         {
@@ -170,21 +175,23 @@ internal sealed class LedgerFixture
             Usage = new TokenUsage { InputTokens = input, OutputTokens = output },
         };
         change?.Invoke(request);
-        return Send(new CommitCommand(session, reservation, request));
+        return Send(new CommitCommand(session, reservation, request, Reading: null, principal));
     }
 
-    public Answer Release(long session, long reservation, Action<ReleaseTokensRequest>? change = null)
+    public Answer Release(
+        long session, long reservation, Action<ReleaseTokensRequest>? change = null, string principal = "")
     {
         var request = new ReleaseTokensRequest { RequestId = NextRequestId(), Reason = "not sent" };
         change?.Invoke(request);
-        return Send(new ReleaseCommand(session, reservation, request));
+        return Send(new ReleaseCommand(session, reservation, request, principal));
     }
 
-    public Answer Amend(long session, long reservation, Action<AmendReservationRequest> change)
+    public Answer Amend(
+        long session, long reservation, Action<AmendReservationRequest> change, string principal = "")
     {
         var request = new AmendReservationRequest { RequestId = NextRequestId() };
         change(request);
-        return Send(new AmendCommand(session, reservation, request));
+        return Send(new AmendCommand(session, reservation, request, principal));
     }
 
     public Answer End(long session, Action<EndSessionRequest>? change = null)

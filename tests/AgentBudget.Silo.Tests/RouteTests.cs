@@ -54,7 +54,7 @@ public sealed class RouteTests
         Assert.Equal(
             ["catalogApplied", "credentialCreated", "credentialCreated", "sessionOpened"],
             lines.Select(line => line.AsObject().Single(pair => pair.Value is JsonObject
-                && pair.Key != "spender").Key));
+                && pair.Key is not ("spender" or "requestHash")).Key));
         Assert.All(lines, line => Assert.Equal("admin", (string)line["actor"]!));
         (_, string all) = await GetAsync(silo, "/audit.jsonl?all=true&from=2", auditor.Secret);
         Assert.Contains("reservationHeld", all, StringComparison.Ordinal);

@@ -18,14 +18,22 @@ internal sealed class AmendReservation(ApiContext context)
         Check(request, ref faults);
         faults.ThrowIfAny();
 
-        if (!Names.TryParseReservation(request.ReservationId, out long reservation))
+        if (!Context.Reservations.TryRead(
+            request.ReservationId, place.Tenant, place.Number, out long reservation, out bool isFormer))
+        {
             throw ApiErrors.ReservationNotFound();
+        }
+
         request.SessionToken = "";
-        return new TenantCommand(place.Tenant, new AmendCommand(place.Number, reservation, request));
+        // What a former release named was held by nobody in particular, and is found for nobody in particular.
+        string principal = isFormer ? "" : CallerScope.CallerOf(call).SpendsAs;
+        return new TenantCommand(
+            place.Tenant, new AmendCommand(place.Number, reservation, request, principal));
     }
 
-    internal override AmendReservationResponse View(LedgerEvent ledgerEvent, string currency) =>
-        ReservationViews.Amended(ledgerEvent, currency);
+    internal override AmendReservationResponse View(LedgerEvent ledgerEvent, string tenant, string currency) =>
+        ReservationViews.Amended(
+            ledgerEvent, IdOf(ledgerEvent, ledgerEvent.ReservationAmended?.Reservation ?? 0, tenant), currency);
 
     private static void Check(AmendReservationRequest request, ref FieldFaults faults)
     {

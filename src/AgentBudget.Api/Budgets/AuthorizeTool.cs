@@ -22,9 +22,11 @@ internal sealed class AuthorizeTool(ApiContext context)
         faults.ThrowIfAny();
 
         request.SessionToken = "";
-        return new TenantCommand(place.Tenant, new AuthorizeToolCommand(place.Number, request));
+        string principal = CallerScope.CallerOf(call).SpendsAs;
+        return new TenantCommand(
+            place.Tenant, new AuthorizeToolCommand(place.Number, request, principal));
     }
 
-    internal override AuthorizeToolResponse View(LedgerEvent ledgerEvent, string currency) =>
+    internal override AuthorizeToolResponse View(LedgerEvent ledgerEvent, string tenant, string currency) =>
         ReservationViews.Authorized(ledgerEvent, currency);
 }

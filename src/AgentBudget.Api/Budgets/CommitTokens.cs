@@ -20,13 +20,20 @@ internal sealed class CommitTokens(ApiContext context)
         faults.ThrowIfAny();
 
         // A name that no reservation can have is a reservation that does not exist.
-        if (!Names.TryParseReservation(request.ReservationId, out long reservation))
+        if (!Context.Reservations.TryRead(
+            request.ReservationId, place.Tenant, place.Number, out long reservation, out bool isFormer))
+        {
             throw ApiErrors.ReservationNotFound();
+        }
+
         request.SessionToken = "";
-        return new TenantCommand(place.Tenant, new CommitCommand(place.Number, reservation, request, reading));
+        // What a former release named was held by nobody in particular, and is found for nobody in particular.
+        string principal = isFormer ? "" : CallerScope.CallerOf(call).SpendsAs;
+        return new TenantCommand(
+            place.Tenant, new CommitCommand(place.Number, reservation, request, reading, principal));
     }
 
-    internal override CommitTokensResponse View(LedgerEvent ledgerEvent, string currency) =>
+    internal override CommitTokensResponse View(LedgerEvent ledgerEvent, string tenant, string currency) =>
         ReservationViews.Settled(ledgerEvent, currency);
 
     // Answers how the provider's report was read, if there is one.

@@ -7,6 +7,7 @@ namespace AgentBudget.Api.Budgets;
 internal sealed class PendingItem(SpendItems items, SpendStream stream) : PendingCommand
 {
     private SpendItem? _item;
+    private string _tenant = "";
     private string _currency = "";
     private bool _isAlone;
 
@@ -31,10 +32,11 @@ internal sealed class PendingItem(SpendItems items, SpendStream stream) : Pendin
         }
     }
 
-    protected override void Completed() => End(items.Answered(_item!, this, _currency));
+    protected override void Completed() => End(items.Answered(_item!, this, _tenant, _currency));
 
     private void Submit(TenantCommand command, string currency)
     {
+        _tenant = command.Tenant;
         _currency = currency;
         items.Context.Host.Submit(command.Tenant, command.Command, this);
     }

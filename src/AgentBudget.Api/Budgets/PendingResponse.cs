@@ -8,6 +8,7 @@ internal sealed class PendingResponse<TRequest, TResponse>
     : PendingResult<PendingResponse<TRequest, TResponse>, TResponse>
 {
     private SpendMethod<TRequest, TResponse>? _method;
+    private string _tenant = "";
     private string _currency = "";
 
     internal static ValueTask<TResponse> SubmitAsync(
@@ -15,6 +16,7 @@ internal sealed class PendingResponse<TRequest, TResponse>
     {
         PendingResponse<TRequest, TResponse> pending = Take();
         pending._method = method;
+        pending._tenant = command.Tenant;
         pending._currency = currency;
         ValueTask<TResponse> response = pending.Completion;
         host.Submit(command.Tenant, command.Command, pending);
@@ -22,5 +24,5 @@ internal sealed class PendingResponse<TRequest, TResponse>
     }
 
     protected override TResponse Result() =>
-        ErrorMap.Of(this) is { } error ? throw error : _method!.View(Decided.Event!, _currency);
+        ErrorMap.Of(this) is { } error ? throw error : _method!.View(Decided.Event!, _tenant, _currency);
 }

@@ -19,10 +19,12 @@ internal sealed class RecordCost(ApiContext context)
         faults.ThrowIfAny();
 
         request.SessionToken = "";
-        return new TenantCommand(place.Tenant, new RecordCostCommand(place.Number, request));
+        string principal = CallerScope.CallerOf(call).SpendsAs;
+        return new TenantCommand(
+            place.Tenant, new RecordCostCommand(place.Number, request, principal));
     }
 
-    internal override RecordCostResponse View(LedgerEvent ledgerEvent, string currency) =>
+    internal override RecordCostResponse View(LedgerEvent ledgerEvent, string tenant, string currency) =>
         ReservationViews.Recorded(ledgerEvent, currency);
 
     private static void Check(RecordCostRequest request, ref FieldFaults faults)

@@ -21,12 +21,19 @@ internal sealed class ReleaseTokens(ApiContext context)
             faults.Add("reservation_id", "must name the reservation to release");
         faults.ThrowIfAny();
 
-        if (!Names.TryParseReservation(request.ReservationId, out long reservation))
+        if (!Context.Reservations.TryRead(
+            request.ReservationId, place.Tenant, place.Number, out long reservation, out bool isFormer))
+        {
             throw ApiErrors.ReservationNotFound();
+        }
+
         request.SessionToken = "";
-        return new TenantCommand(place.Tenant, new ReleaseCommand(place.Number, reservation, request));
+        // What a former release named was held by nobody in particular, and is found for nobody in particular.
+        string principal = isFormer ? "" : CallerScope.CallerOf(call).SpendsAs;
+        return new TenantCommand(
+            place.Tenant, new ReleaseCommand(place.Number, reservation, request, principal));
     }
 
-    internal override ReleaseTokensResponse View(LedgerEvent ledgerEvent, string currency) =>
+    internal override ReleaseTokensResponse View(LedgerEvent ledgerEvent, string tenant, string currency) =>
         ReservationViews.Released(ledgerEvent, currency);
 }

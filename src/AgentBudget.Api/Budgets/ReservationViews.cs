@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using AgentBudget.Ledger;
 using AgentBudget.Ledger.Prices;
 using AgentBudget.Protocol.V1;
 
@@ -10,15 +9,15 @@ namespace AgentBudget.Api.Budgets;
 /// </summary>
 internal static class ReservationViews
 {
-    internal static ReserveTokensResponse Reserved(LedgerEvent ledgerEvent, string currency) =>
+    internal static ReserveTokensResponse Reserved(LedgerEvent ledgerEvent, string id, string currency) =>
         ledgerEvent.FactCase switch
         {
-            LedgerEvent.FactOneofCase.ReservationHeld => Held(ledgerEvent, ledgerEvent.ReservationHeld, currency),
+            LedgerEvent.FactOneofCase.ReservationHeld => Held(ledgerEvent.ReservationHeld, id, currency),
             LedgerEvent.FactOneofCase.ReservationRefused => Refused(ledgerEvent.ReservationRefused, currency),
             _ => throw new UnreachableException($"a reserve is not answered by {ledgerEvent.FactCase}"),
         };
 
-    internal static AmendReservationResponse Amended(LedgerEvent ledgerEvent, string currency)
+    internal static AmendReservationResponse Amended(LedgerEvent ledgerEvent, string id, string currency)
     {
         if (ledgerEvent.FactCase == LedgerEvent.FactOneofCase.ReservationRefused)
         {
@@ -38,7 +37,7 @@ internal static class ReservationViews
             Decision = amended.RequestedModel.Length > 0 ? Decision.AllowDowngraded : Decision.Allow,
             Reservation = new Reservation
             {
-                ReservationId = Names.Reservation(amended.Reservation),
+                ReservationId = id,
                 Model = amended.Model,
                 Tokens = amended.Tokens,
                 Cost = MoneyMath.ToMoney(amended.CostNanos, currency),
@@ -120,13 +119,12 @@ internal static class ReservationViews
     internal static Amount AmountOf(long tokens, long nanos, string currency) =>
         new() { Tokens = tokens, Cost = MoneyMath.ToMoney(nanos, currency) };
 
-    private static ReserveTokensResponse Held(LedgerEvent ledgerEvent, ReservationHeld held, string currency) => new()
+    private static ReserveTokensResponse Held(ReservationHeld held, string id, string currency) => new()
     {
         Decision = held.RequestedModel.Length > 0 ? Decision.AllowDowngraded : Decision.Allow,
         Reservation = new Reservation
         {
-            // A dry run recorded nothing, so there is nothing to name.
-            ReservationId = ledgerEvent.Sequence > 0 ? Names.Reservation(ledgerEvent.Sequence) : "",
+            ReservationId = id,
             Model = held.Model,
             Tokens = held.Tokens,
             Cost = MoneyMath.ToMoney(held.CostNanos, currency),

@@ -19,11 +19,16 @@ internal sealed class ReserveTokens(ApiContext context)
 
         // A retry may come with a renewed token, and no token belongs into the ledger.
         request.SessionToken = "";
-        return new TenantCommand(place.Tenant, new ReserveCommand(place.Number, request));
+        string principal = CallerScope.CallerOf(call).SpendsAs;
+        return new TenantCommand(
+            place.Tenant, new ReserveCommand(place.Number, request, principal));
     }
 
-    internal override ReserveTokensResponse View(LedgerEvent ledgerEvent, string currency) =>
-        ReservationViews.Reserved(ledgerEvent, currency);
+    internal override ReserveTokensResponse View(LedgerEvent ledgerEvent, string tenant, string currency) =>
+        ReservationViews.Reserved(
+            ledgerEvent,
+            IdOf(ledgerEvent, ledgerEvent.ReservationHeld is null ? 0 : ledgerEvent.Sequence, tenant),
+            currency);
 
     private static void Check(ReserveTokensRequest request, ref FieldFaults faults)
     {

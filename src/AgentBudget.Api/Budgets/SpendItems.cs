@@ -51,13 +51,13 @@ internal sealed partial class SpendItems(ApiContext context, ILogger<SpendItems>
     }
 
     /// <summary>The answer to an item whose tenant has answered.</summary>
-    internal SpendAnswer Answered(SpendItem item, PendingCommand pending, string currency)
+    internal SpendAnswer Answered(SpendItem item, PendingCommand pending, string tenant, string currency)
     {
         if (ErrorMap.Of(pending) is { } error)
             return Failed(item, error);
         try
         {
-            SpendAnswer answer = View(item.ItemCase, pending.Decided.Event!, currency);
+            SpendAnswer answer = View(item.ItemCase, pending.Decided.Event!, tenant, currency);
             answer.CorrelationId = item.CorrelationId;
             return answer;
         }
@@ -79,14 +79,16 @@ internal sealed partial class SpendItems(ApiContext context, ILogger<SpendItems>
         return new SpendAnswer { CorrelationId = item.CorrelationId, Status = error.GetRpcStatus() };
     }
 
-    private SpendAnswer View(SpendItem.ItemOneofCase item, LedgerEvent ledgerEvent, string currency) => item switch
+    private SpendAnswer View(
+        SpendItem.ItemOneofCase item, LedgerEvent ledgerEvent, string tenant, string currency) => item switch
     {
-        SpendItem.ItemOneofCase.Reserve => new() { Reserve = _reserve.View(ledgerEvent, currency) },
-        SpendItem.ItemOneofCase.Commit => new() { Commit = _commit.View(ledgerEvent, currency) },
-        SpendItem.ItemOneofCase.Release => new() { Release = _release.View(ledgerEvent, currency) },
-        SpendItem.ItemOneofCase.Amend => new() { Amend = _amend.View(ledgerEvent, currency) },
-        SpendItem.ItemOneofCase.RecordCost => new() { RecordCost = _recordCost.View(ledgerEvent, currency) },
-        SpendItem.ItemOneofCase.AuthorizeTool => new() { AuthorizeTool = _authorizeTool.View(ledgerEvent, currency) },
+        SpendItem.ItemOneofCase.Reserve => new() { Reserve = _reserve.View(ledgerEvent, tenant, currency) },
+        SpendItem.ItemOneofCase.Commit => new() { Commit = _commit.View(ledgerEvent, tenant, currency) },
+        SpendItem.ItemOneofCase.Release => new() { Release = _release.View(ledgerEvent, tenant, currency) },
+        SpendItem.ItemOneofCase.Amend => new() { Amend = _amend.View(ledgerEvent, tenant, currency) },
+        SpendItem.ItemOneofCase.RecordCost => new() { RecordCost = _recordCost.View(ledgerEvent, tenant, currency) },
+        SpendItem.ItemOneofCase.AuthorizeTool =>
+            new() { AuthorizeTool = _authorizeTool.View(ledgerEvent, tenant, currency) },
         _ => throw new UnreachableException($"an item of {item} is not asked"),
     };
 

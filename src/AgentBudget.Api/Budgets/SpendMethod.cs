@@ -20,7 +20,15 @@ internal abstract class SpendMethod<TRequest, TResponse>(ApiContext context)
     internal abstract TenantCommand Read(TRequest request, ApiCall call);
 
     /// <summary>What a caller is told about the event.</summary>
-    internal abstract TResponse View(LedgerEvent ledgerEvent, string currency);
+    internal abstract TResponse View(LedgerEvent ledgerEvent, string tenant, string currency);
+
+    /// <summary>
+    /// What a caller knows a reservation of an event's session by; empty for none, as where a dry run recorded nothing.
+    /// </summary>
+    protected string IdOf(LedgerEvent ledgerEvent, long reservation, string tenant) =>
+        reservation > 0 && Names.TryParseSession(ledgerEvent.Spender.Session, out long session)
+            ? context.Reservations.Of(tenant, session, reservation)
+            : "";
 
     /// <summary>Answers a call.</summary>
     internal ValueTask<TResponse> HandleAsync(TRequest request, ApiCall call)

@@ -2,6 +2,7 @@ using AgentBudget.Api.Access;
 using AgentBudget.Api.Errors;
 using AgentBudget.Identity;
 using AgentBudget.Ledger;
+using AgentBudget.Ledger.Requests;
 using AgentBudget.Protocol.V1;
 using Outcome = AgentBudget.Ledger.Outcome;
 
@@ -37,6 +38,9 @@ internal sealed class OpenSession(ApiContext context)
             tenant,
             new OpenSessionCommand(request, caller.Principal, parent.Number, confirmation),
             self is null ? null : HideUseCase);
+        // Of a release whose ids were the tenant's: the token is for who opened the session, and for nobody else.
+        if (Principals.OfActor(answer.Event!.Actor) != Principals.OfActor(caller.Principal))
+            throw ErrorMap.Of(Outcome.KeyReused);
         Session session = SessionViews.Opened(answer.Event!, await context.CurrencyOfAsync(tenant));
         OpenSessionResponse response = new()
         {

@@ -34,39 +34,41 @@ internal static class ChangeAgent
     public static Answer Handle(TenantLedger ledger, SuspendAgentCommand command)
     {
         SuspendAgentRequest request = command.Request;
-        ulong fingerprint = FingerprintOf(Operation.SuspendAgent, request.Agent, request.Reason);
-        if (ledger.TryAnswer(Operation.SuspendAgent, request.RequestId, fingerprint, out Answer again)) return again;
+        AskedRequest asked = AskedBy(
+            Operation.SuspendAgent, command.Actor, request.RequestId, request.Agent, request.Reason);
+        if (ledger.TryAnswer(asked, out Answer again)) return again;
         if (ledger.FindInCatalog<AgentAccount>(request.Agent) is not { } agent)
             return new Answer(Outcome.AgentNotFound);
         if (agent.Standing == Standing.Decommissioned) return new Answer(Outcome.AgentNotActive);
         if (agent.Standing == Standing.Suspended) return new Answer(Outcome.Done);
-        return Emit(ledger, request.RequestId, fingerprint, command.Actor, new LedgerEvent
-        {
-            AgentSuspended = new AgentSuspended { Agent = agent.Name, Reason = request.Reason },
-        });
+        LedgerEvent ledgerEvent = asked.NewEvent(command.Actor);
+        ledgerEvent.AgentSuspended = new AgentSuspended { Agent = agent.Name, Reason = request.Reason };
+        ledger.Emit(ledgerEvent);
+        return new Answer(Outcome.Done, ledgerEvent);
     }
 
     public static Answer Handle(TenantLedger ledger, ResumeAgentCommand command)
     {
         ResumeAgentRequest request = command.Request;
-        ulong fingerprint = FingerprintOf(Operation.ResumeAgent, request.Agent, request.Reason);
-        if (ledger.TryAnswer(Operation.ResumeAgent, request.RequestId, fingerprint, out Answer again)) return again;
+        AskedRequest asked = AskedBy(
+            Operation.ResumeAgent, command.Actor, request.RequestId, request.Agent, request.Reason);
+        if (ledger.TryAnswer(asked, out Answer again)) return again;
         if (ledger.FindInCatalog<AgentAccount>(request.Agent) is not { } agent)
             return new Answer(Outcome.AgentNotFound);
         if (agent.Standing == Standing.Decommissioned) return new Answer(Outcome.AgentNotActive);
         if (agent.Standing == Standing.Active) return new Answer(Outcome.Done);
-        return Emit(ledger, request.RequestId, fingerprint, command.Actor, new LedgerEvent
-        {
-            AgentResumed = new AgentResumed { Agent = agent.Name, Reason = request.Reason },
-        });
+        LedgerEvent ledgerEvent = asked.NewEvent(command.Actor);
+        ledgerEvent.AgentResumed = new AgentResumed { Agent = agent.Name, Reason = request.Reason };
+        ledger.Emit(ledgerEvent);
+        return new Answer(Outcome.Done, ledgerEvent);
     }
 
     public static Answer Handle(TenantLedger ledger, DecommissionAgentCommand command)
     {
         DecommissionAgentRequest request = command.Request;
-        ulong fingerprint = FingerprintOf(Operation.DecommissionAgent, request.Agent, request.Reason);
-        if (ledger.TryAnswer(Operation.DecommissionAgent, request.RequestId, fingerprint, out Answer again))
-            return again;
+        AskedRequest asked = AskedBy(
+            Operation.DecommissionAgent, command.Actor, request.RequestId, request.Agent, request.Reason);
+        if (ledger.TryAnswer(asked, out Answer again)) return again;
         if (ledger.FindInCatalog<AgentAccount>(request.Agent) is not { } agent)
             return new Answer(Outcome.AgentNotFound);
         if (agent.Standing == Standing.Decommissioned) return new Answer(Outcome.AgentNotActive);
@@ -82,12 +84,10 @@ internal static class ChangeAgent
             .Where(session => session.IsOpen && ReferenceEquals(session.Agent, agent))
             .OrderBy(session => session.Number);
         foreach (SessionAccount session in sessions) decommissioned.Sessions.Add(session.Number);
-        return Emit(
-            ledger,
-            request.RequestId,
-            fingerprint,
-            command.Actor,
-            new LedgerEvent { AgentDecommissioned = decommissioned });
+        LedgerEvent ledgerEvent = asked.NewEvent(command.Actor);
+        ledgerEvent.AgentDecommissioned = decommissioned;
+        ledger.Emit(ledgerEvent);
+        return new Answer(Outcome.Done, ledgerEvent);
     }
 
     public static void Apply(TenantLedger ledger, AgentSuspended suspended) =>
@@ -115,16 +115,7 @@ internal static class ChangeAgent
 
     private static AgentAccount Of(TenantLedger ledger, string name) => (AgentAccount)ledger.AccountOf(name);
 
-    private static Answer Emit(
-        TenantLedger ledger, string requestId, ulong fingerprint, string actor, LedgerEvent ledgerEvent)
-    {
-        ledgerEvent.RequestId = requestId;
-        ledgerEvent.RequestFingerprint = fingerprint;
-        ledgerEvent.Actor = actor;
-        ledger.Emit(ledgerEvent);
-        return new Answer(Outcome.Done, ledgerEvent);
-    }
-
-    private static ulong FingerprintOf(Operation operation, string agent, string reason) =>
-        new Fingerprint((ulong)operation).Add(agent).Add(reason).Value;
+    private static AskedRequest AskedBy(
+        Operation operation, string actor, string requestId, string agent, string reason) =>
+        new ContentHash(operation).Add(agent).Add(reason).Of(Principals.OfActor(actor), requestId);
 }

@@ -15,8 +15,8 @@ internal static class Extend
     public static Answer Handle(TenantLedger ledger, ExtendBudgetCommand command)
     {
         ExtendBudgetRequest request = command.Request;
-        ulong fingerprint = FingerprintOf(request);
-        if (ledger.TryAnswer(Operation.ExtendBudget, request.RequestId, fingerprint, out Answer again)) return again;
+        AskedRequest asked = AskedBy(command);
+        if (ledger.TryAnswer(asked, out Answer again)) return again;
         if (!ledger.Accounts.TryGetValue(request.Grain, out Account? account) || !account.IsInCatalog)
             return new Answer(Outcome.GrainNotFound);
         if (ledger.Catalog.CurrencyFault(request.Amount, "amount") is { } amountFault)
@@ -43,13 +43,8 @@ internal static class Extend
             Reason = request.Reason,
             Before = Queries.ToMessage(window, ledger.Catalog.Currency),
         };
-        var ledgerEvent = new LedgerEvent
-        {
-            RequestId = request.RequestId,
-            RequestFingerprint = fingerprint,
-            Actor = command.Actor,
-            BudgetExtended = extended,
-        };
+        LedgerEvent ledgerEvent = asked.NewEvent(command.Actor);
+        ledgerEvent.BudgetExtended = extended;
         ledger.Emit(ledgerEvent);
         extended.After = Queries.ToMessage(window, ledger.Catalog.Currency);
         return new Answer(Outcome.Done, ledgerEvent);
@@ -98,14 +93,18 @@ internal static class Extend
         return fits;
     }
 
-    private static ulong FingerprintOf(ExtendBudgetRequest request) => new Fingerprint((ulong)Operation.ExtendBudget)
-        .Add(request.Grain)
-        .Add(request.Amount)
-        .Add(request.Limit)
-        .Add(request.HasAmountTokens ? request.AmountTokens : -1)
-        .Add(request.HasLimitTokens ? request.LimitTokens : -1)
-        .Add(request.ExpireTime)
-        .Add(request.Reason)
-        .Add(request.Window)
-        .Value;
+    private static AskedRequest AskedBy(ExtendBudgetCommand command)
+    {
+        ExtendBudgetRequest request = command.Request;
+        return new ContentHash(Operation.ExtendBudget)
+            .Add(request.Grain)
+            .Add(request.Amount)
+            .Add(request.Limit)
+            .Add(request.HasAmountTokens ? request.AmountTokens : -1)
+            .Add(request.HasLimitTokens ? request.LimitTokens : -1)
+            .Add(request.ExpireTime)
+            .Add(request.Reason)
+            .Add(request.Window)
+            .Of(Principals.OfActor(command.Actor), request.RequestId);
+    }
 }

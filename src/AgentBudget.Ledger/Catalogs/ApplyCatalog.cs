@@ -22,13 +22,11 @@ internal static class ApplyCatalog
     public static Answer Handle(TenantLedger ledger, ApplyCatalogCommand command)
     {
         ApplyCatalogRequest request = command.Request;
-        ulong fingerprint =
-            new Fingerprint((ulong)Operation.ApplyCatalog).Add(request.Document).Add((long)request.Format).Value;
-        if (!request.DryRun
-            && ledger.TryAnswer(Operation.ApplyCatalog, request.RequestId, fingerprint, out Answer again))
-        {
-            return again;
-        }
+        AskedRequest asked = new ContentHash(Operation.ApplyCatalog)
+            .Add(request.Document)
+            .Add((long)request.Format)
+            .Of(Principals.OfActor(command.Actor), request.RequestId);
+        if (!request.DryRun && ledger.TryAnswer(asked, out Answer again)) return again;
 
         List<Fault> faults = CatalogRules.Check(command.Catalog);
         CheckIdentity(ledger, command.Catalog, faults);
@@ -47,13 +45,8 @@ internal static class ApplyCatalog
         applied.Notices.Add(command.Notices);
         if (!HasSamePrices(command.Catalog, ledger.Catalog.Book)) applied.PriceVersion++;
         AddPeriodEnds(ledger, applied);
-        var ledgerEvent = new LedgerEvent
-        {
-            RequestId = request.RequestId,
-            RequestFingerprint = fingerprint,
-            Actor = command.Actor,
-            CatalogApplied = applied,
-        };
+        LedgerEvent ledgerEvent = asked.NewEvent(command.Actor);
+        ledgerEvent.CatalogApplied = applied;
         if (!request.DryRun && applied.Changes.Count > 0) ledger.Emit(ledgerEvent);
         return new Answer(Outcome.Done, ledgerEvent);
     }

@@ -16,9 +16,8 @@ internal static class CreateCredential
     public static Answer Handle(TenantLedger ledger, CreateCredentialCommand command)
     {
         CreateCredentialRequest request = command.Request;
-        ulong fingerprint = FingerprintOf(request);
-        if (ledger.TryAnswer(Operation.CreateCredential, request.RequestId, fingerprint, out Answer again))
-            return again;
+        AskedRequest asked = AskedBy(command);
+        if (ledger.TryAnswer(asked, out Answer again)) return again;
 
         if (request.Role == Role.Agent)
         {
@@ -47,13 +46,8 @@ internal static class CreateCredential
             CertificateSha256 = request.CertificateSha256,
         };
         created.Grains.Add(request.Grains);
-        var ledgerEvent = new LedgerEvent
-        {
-            RequestId = request.RequestId,
-            RequestFingerprint = fingerprint,
-            Actor = command.Actor,
-            CredentialCreated = created,
-        };
+        LedgerEvent ledgerEvent = asked.NewEvent(command.Actor);
+        ledgerEvent.CredentialCreated = created;
         ledger.Emit(ledgerEvent);
         return new Answer(Outcome.Done, ledgerEvent);
     }
@@ -82,15 +76,13 @@ internal static class CreateCredential
         || ledger.FindInCatalog<BusinessUnitAccount>(account) is not null;
 
     // Without the secret: every request draws its own, and a repeated one is answered with the first.
-    private static ulong FingerprintOf(CreateCredentialRequest request)
-    {
-        Fingerprint hash = new Fingerprint((ulong)Operation.CreateCredential)
-            .Add(request.Principal)
-            .Add((long)request.Role)
-            .Add(request.Grains)
-            .Add(request.PublicJwk)
-            .Add(request.ExpireTime);
-        // Requests of releases that knew no certificates keep their fingerprints.
-        return request.CertificateSha256.Length == 0 ? hash.Value : hash.Add(request.CertificateSha256).Value;
-    }
+    private static AskedRequest AskedBy(CreateCredentialCommand command) =>
+        new ContentHash(Operation.CreateCredential)
+            .Add(command.Request.Principal)
+            .Add((long)command.Request.Role)
+            .Add(command.Request.Grains)
+            .Add(command.Request.PublicJwk)
+            .Add(command.Request.ExpireTime)
+            .AddIfAny(command.Request.CertificateSha256)
+            .Of(Principals.OfActor(command.Actor), command.Request.RequestId);
 }

@@ -9,8 +9,8 @@ internal static class RecordUses
 {
     public static Answer Handle(TenantLedger ledger, RecordCredentialUsesCommand command)
     {
-        ulong fingerprint = FingerprintOf(command.Used);
-        if (ledger.TryAnswer(Operation.RecordUses, command.RequestId, fingerprint, out Answer again)) return again;
+        AskedRequest asked = AskedBy(command);
+        if (ledger.TryAnswer(asked, out Answer again)) return again;
         var used = new CredentialsUsed();
         foreach (CredentialUse use in command.Used.Uses)
         {
@@ -20,12 +20,8 @@ internal static class RecordUses
         }
 
         if (used.Uses.Count == 0) return new Answer(Outcome.Done);
-        var ledgerEvent = new LedgerEvent
-        {
-            RequestId = command.RequestId,
-            RequestFingerprint = fingerprint,
-            CredentialsUsed = used,
-        };
+        LedgerEvent ledgerEvent = asked.NewEvent();
+        ledgerEvent.CredentialsUsed = used;
         ledger.Emit(ledgerEvent);
         return new Answer(Outcome.Done, ledgerEvent);
     }
@@ -48,11 +44,12 @@ internal static class RecordUses
         return timely;
     }
 
-    private static ulong FingerprintOf(CredentialsUsed used)
+    // It is of no caller but of the silo itself.
+    private static AskedRequest AskedBy(RecordCredentialUsesCommand command)
     {
-        var hash = new Fingerprint((ulong)Operation.RecordUses);
-        foreach (CredentialUse use in used.Uses)
+        var hash = new ContentHash(Operation.RecordUses);
+        foreach (CredentialUse use in command.Used.Uses)
             hash = hash.Add(use.Credential).Add(use.LastUseTime).Add(use.Places).Add(use.Unproven);
-        return hash.Value;
+        return hash.Of(principal: "", command.RequestId);
     }
 }

@@ -9,20 +9,20 @@ internal static class RevokeCredential
     public static Answer Handle(TenantLedger ledger, RevokeCredentialCommand command)
     {
         RevokeCredentialRequest request = command.Request;
-        ulong fingerprint =
-            new Fingerprint((ulong)Operation.RevokeCredential).Add(request.Credential).Add(request.Reason).Value;
-        if (ledger.TryAnswer(Operation.RevokeCredential, request.RequestId, fingerprint, out Answer again))
-            return again;
+        AskedRequest asked = new ContentHash(Operation.RevokeCredential)
+            .Add(request.Credential)
+            .Add(request.Reason)
+            .Of(Principals.OfActor(command.Actor), request.RequestId);
+        if (ledger.TryAnswer(asked, out Answer again)) return again;
         if (ledger.Credentials.Find(command.Credential, ledger.Now) is not { } credential)
             return new Answer(Outcome.CredentialNotFound);
         if (!credential.IsLive(ledger.Now)) return new Answer(Outcome.Done);
 
-        var ledgerEvent = new LedgerEvent
+        LedgerEvent ledgerEvent = asked.NewEvent(command.Actor);
+        ledgerEvent.CredentialRevoked = new CredentialRevoked
         {
-            RequestId = request.RequestId,
-            RequestFingerprint = fingerprint,
-            Actor = command.Actor,
-            CredentialRevoked = new CredentialRevoked { Credential = command.Credential, Reason = request.Reason },
+            Credential = command.Credential,
+            Reason = request.Reason,
         };
         ledger.Emit(ledgerEvent);
         return new Answer(Outcome.Done, ledgerEvent);

@@ -27,9 +27,10 @@ internal static class TokenRecords
     public static Answer Handle(TenantLedger ledger, RevokeAccessTokenCommand command)
     {
         AccessTokenRevoked revoked = command.Revoked;
-        ulong fingerprint = new Fingerprint((ulong)Operation.RevokeAccessToken).Add(revoked.TokenId).Value;
-        if (ledger.TryAnswer(Operation.RevokeAccessToken, command.RequestId, fingerprint, out Answer again))
-            return again;
+        AskedRequest asked = new ContentHash(Operation.RevokeAccessToken)
+            .Add(revoked.TokenId)
+            .Of(Principals.OfActor(command.Actor), command.RequestId);
+        if (ledger.TryAnswer(asked, out Answer again)) return again;
         bool isTimely = LogTime.TryFromTimestamp(revoked.ExpireTime, out long expireNanos) && expireNanos > ledger.Now;
         if (!isTimely || ledger.Credentials.IsRevoked(revoked.TokenId)) return new Answer(Outcome.Done);
         if (ledger.Credentials.RevokedTokens >= CredentialBook.RevokedTokensMax)
@@ -38,38 +39,27 @@ internal static class TokenRecords
             return new Answer(Outcome.BoundReached, Faults: [new Fault("tokens", description)]);
         }
 
-        return Emit(
-            ledger,
-            command.RequestId,
-            fingerprint,
-            new LedgerEvent { Actor = command.Actor, AccessTokenRevoked = revoked });
+        LedgerEvent ledgerEvent = asked.NewEvent(command.Actor);
+        ledgerEvent.AccessTokenRevoked = revoked;
+        ledger.Emit(ledgerEvent);
+        return new Answer(Outcome.Done, ledgerEvent);
     }
 
     public static Answer Handle(TenantLedger ledger, RecordKeyRotationCommand command)
     {
         SigningKeyRotated rotated = command.Rotated;
-        ulong fingerprint = new Fingerprint((ulong)Operation.RotateSigningKey)
+        AskedRequest asked = new ContentHash(Operation.RotateSigningKey)
             .Add(rotated.KeyId)
             .Add(rotated.RetireTime)
             .Add(rotated.Reason)
-            .Value;
-        if (ledger.TryAnswer(Operation.RotateSigningKey, command.RequestId, fingerprint, out Answer again))
-            return again;
-        return Emit(
-            ledger,
-            command.RequestId,
-            fingerprint,
-            new LedgerEvent { Actor = command.Actor, SigningKeyRotated = rotated });
+            .Of(Principals.OfActor(command.Actor), command.RequestId);
+        if (ledger.TryAnswer(asked, out Answer again)) return again;
+        LedgerEvent ledgerEvent = asked.NewEvent(command.Actor);
+        ledgerEvent.SigningKeyRotated = rotated;
+        ledger.Emit(ledgerEvent);
+        return new Answer(Outcome.Done, ledgerEvent);
     }
 
     public static void Apply(TenantLedger ledger, AccessTokenRevoked revoked) =>
         ledger.Add(new RevokedToken(revoked.TokenId, LogTime.FromTimestamp(revoked.ExpireTime)));
-
-    private static Answer Emit(TenantLedger ledger, string requestId, ulong fingerprint, LedgerEvent ledgerEvent)
-    {
-        ledgerEvent.RequestId = requestId;
-        ledgerEvent.RequestFingerprint = fingerprint;
-        ledger.Emit(ledgerEvent);
-        return new Answer(Outcome.Done, ledgerEvent);
-    }
 }

@@ -1,11 +1,12 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using AgentBudget.Ledger.Tenants;
 using AgentBudget.Protocol.Snapshot.V1;
 
 namespace AgentBudget.Ledger.Requests;
 
-/// <summary>What a request id is unique within, beside its session. Values are part of stored keys.</summary>
+/// <summary>
+/// What a request id is unique within, beside its principal and session. Values are part of stored keys.
+/// </summary>
 internal enum Operation
 {
     /// <summary>ReserveTokens.</summary>
@@ -82,17 +83,23 @@ internal enum Operation
 }
 
 /// <summary>
-/// A request that was answered: 128-bit key → fingerprint, event and time. Its fields are its stored bytes.
+/// A request that was answered: 128-bit key → content, event and time. Its fields are its stored bytes.
 /// </summary>
-internal readonly record struct AnsweredRequest(RequestKey Key, ulong Fingerprint, long Sequence, long TimeNanos)
+internal readonly record struct AnsweredRequest(RequestKey Key, ContentSha Content, long Sequence, long TimeNanos)
     : ILogEntry<RequestKey>
 {
     public static uint HashOf(in RequestKey key) => (uint)key.Low;
 }
 
+/// <summary>The same as a former release stored it: of its content there is a fingerprint.</summary>
+internal readonly record struct FormerRequest(RequestKey Key, ulong Fingerprint, long Sequence, long TimeNanos)
+{
+    public AnsweredRequest ToAnswered() => new(Key, new ContentSha(Fingerprint, 0, 0, 0), Sequence, TimeNanos);
+}
+
 /// <summary>
-/// Requests that were answered. A session's log lives as long as the session is known; the tenant's own forgets by log
-/// time.
+/// Requests of one principal that were answered, within a session or within the tenant. The key is short and no secret:
+/// what a principal's ids come to is apart from everybody else's.
 /// </summary>
 internal sealed class RequestLog
 {
@@ -108,52 +115,45 @@ internal sealed class RequestLog
     public int Capacity => _log.Capacity;
 
     /// <summary>
-    /// The event that a request made, or 0; and the fingerprint it had. One before <paramref name="forgetBeforeNanos"/>
-    /// is forgotten, whether or not its entry is still there.
+    /// The request with this key; false if there was none. One before <paramref name="forgetBeforeNanos"/> is
+    /// forgotten, whether or not its entry is still there.
     /// </summary>
-    public long Find(in RequestKey key, long forgetBeforeNanos, out ulong fingerprint)
-    {
-        _log.TryFind(key, forgetBeforeNanos, out AnsweredRequest found);
-        fingerprint = found.Fingerprint;
-        return found.Sequence;
-    }
-
-    /// <summary>
-    /// Whether the request was handled before: with the same content, the answer is that of the event it made; with
-    /// other content, the key was reused.
-    /// </summary>
-    public bool TryAnswer(
-        Operation operation, string requestId, ulong fingerprint, long forgetBeforeNanos, out Answer answer)
-    {
-        long sequence = Find(RequestKey.For(operation, requestId), forgetBeforeNanos, out ulong known);
-        answer = sequence == 0
-            ? default
-            : known == fingerprint ? new Answer(Outcome.Done, DuplicateOf: sequence) : new Answer(Outcome.KeyReused);
-        return sequence != 0;
-    }
+    public bool TryFind(in RequestKey key, long forgetBeforeNanos, out AnsweredRequest found) =>
+        _log.TryFind(key, forgetBeforeNanos, out found);
 
     /// <summary>Remembers a request.</summary>
     /// <param name="key">The key; not there, or forgotten.</param>
-    /// <param name="fingerprint">Of its content.</param>
+    /// <param name="content">Its content.</param>
     /// <param name="sequence">The event that it made.</param>
     /// <param name="timeNanos">The event's time; never before that of the last.</param>
     /// <param name="forgetBeforeNanos">Entries before this time are forgotten.</param>
-    public void Add(in RequestKey key, ulong fingerprint, long sequence, long timeNanos, long forgetBeforeNanos)
+    public void Add(in RequestKey key, in ContentSha content, long sequence, long timeNanos, long forgetBeforeNanos)
     {
         Invariant.Holds(sequence > 0);
-        _log.Add(new AnsweredRequest(key, fingerprint, sequence, timeNanos), forgetBeforeNanos);
+        _log.Add(new AnsweredRequest(key, content, sequence, timeNanos), forgetBeforeNanos);
     }
 
     /// <summary>What is not forgotten, in the order of its events. It stays as it is.</summary>
     public ReadOnlyMemory<AnsweredRequest> Take(long forgetBeforeNanos) => _log.Take(forgetBeforeNanos);
 
-    public static RequestLogState ToState(ReadOnlyMemory<AnsweredRequest> requests) =>
-        new() { Entries = StructBytes<AnsweredRequest>.Of(requests) };
-
-    public void Restore(RequestLogState? state)
+    public void Restore(RequestLogState state)
     {
-        if (state is null) return;
-        Invariant.Holds(state.Entries.Length % Unsafe.SizeOf<AnsweredRequest>() == 0);
-        _log.Restore(MemoryMarshal.Cast<byte, AnsweredRequest>(state.Entries.Span));
+        _log.Restore(MemoryMarshal.Cast<byte, AnsweredRequest>(Whole<AnsweredRequest>(state.Answered)));
+    }
+
+    /// <summary>Takes back what a former release stored.</summary>
+    public void RestoreFormer(RequestLogState state)
+    {
+        ReadOnlySpan<FormerRequest> former = MemoryMarshal.Cast<byte, FormerRequest>(
+            Whole<FormerRequest>(state.Entries));
+        var answered = new AnsweredRequest[former.Length];
+        for (int place = 0; place < former.Length; place++) answered[place] = former[place].ToAnswered();
+        _log.Restore(answered);
+    }
+
+    private static ReadOnlySpan<byte> Whole<TEntry>(Google.Protobuf.ByteString bytes)
+    {
+        Invariant.Holds(bytes.Length % Unsafe.SizeOf<TEntry>() == 0);
+        return bytes.Span;
     }
 }

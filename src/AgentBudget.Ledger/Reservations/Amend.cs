@@ -18,10 +18,11 @@ internal static class Amend
         AmendReservationRequest request = command.Request;
         SessionAccount? session = ledger.FindSession(command.Session);
         if (session is null) return new Answer(Outcome.SessionNotFound);
-        ulong fingerprint = FingerprintOf(command);
-        if (session.TryAnswer(Operation.Amend, request.RequestId, fingerprint, out Answer again)) return again;
+        AskedRequest asked = AskedBy(command);
+        if (session.TryAnswer(asked, out Answer again)) return again;
 
-        Outcome found = ledger.FindReservation(session, command.Reservation, out Reservation reservation);
+        Outcome found = ledger.FindReservation(
+            session, command.Reservation, command.Principal, out Reservation reservation);
         if (found != Outcome.Done) return new Answer(found);
         if (!reservation.IsHeld) return new Answer(Outcome.ReservationTerminal);
 
@@ -51,16 +52,11 @@ internal static class Amend
             if (verdict == Verdict.Overflow) return new Answer(Outcome.AmountOverflow);
         }
 
-        if (refusal.IsRefused) return Refused(ledger, session, request, fingerprint, refusal, reservation);
+        if (refusal.IsRefused) return Refused(ledger, session, request, asked, refusal, reservation);
 
         // Every account on the path agrees: nothing below may fail.
-        var amended = new LedgerEvent
-        {
-            RequestId = request.RequestId,
-            RequestFingerprint = fingerprint,
-            Spender = session.Spender,
-            ReservationAmended = Amended(ledger, request, reservation, estimate, offer),
-        };
+        LedgerEvent amended = asked.NewEvent(session.Spender);
+        amended.ReservationAmended = Amended(ledger, request, reservation, estimate, offer);
         ledger.Emit(amended, session);
         amended.ReservationAmended.Left = session.Left(default);
         return new Answer(Outcome.Done, amended);
@@ -103,21 +99,21 @@ internal static class Amend
         TenantLedger ledger,
         SessionAccount session,
         AmendReservationRequest request,
-        ulong fingerprint,
+        in AskedRequest asked,
         in Refusal refusal,
         in Reservation reservation)
     {
-        LedgerEvent refused = Refuse.Event(session, refusal, request.RequestId, fingerprint);
+        LedgerEvent refused = Refuse.Event(session, refusal, asked);
         refused.ReservationRefused.Reservation = reservation.Number;
         refused.ReservationRefused.Model = request.Model.Length > 0 ? request.Model : reservation.Model;
         refused.ReservationRefused.Tool = reservation.Tool;
         return Refuse.Record(ledger, session, refused);
     }
 
-    private static ulong FingerprintOf(AmendCommand command) => new Fingerprint((ulong)Operation.Amend)
+    private static AskedRequest AskedBy(AmendCommand command) => new ContentHash(Operation.Amend)
         .Add(command.Reservation)
         .Add(command.Request.Model)
         .Add(command.Request.Estimate)
         .Add(command.Request.Ttl)
-        .Value;
+        .Of(command.Principal, command.Request.RequestId);
 }

@@ -17,17 +17,17 @@ internal static class AuthorizeTool
         AuthorizeToolRequest request = command.Request;
         SessionAccount? session = ledger.FindSession(command.Session);
         if (session is null) return new Answer(Outcome.SessionNotFound);
-        ulong fingerprint = new Fingerprint((ulong)Operation.AuthorizeTool)
+        AskedRequest asked = new ContentHash(Operation.AuthorizeTool)
             .Add(request.Tool)
             .AddIfAny(request.ToolArgumentsDigest)
-            .Value;
-        if (session.TryAnswer(Operation.AuthorizeTool, request.RequestId, fingerprint, out Answer again)) return again;
+            .Of(command.Principal, request.RequestId);
+        if (session.TryAnswer(asked, out Answer again)) return again;
 
         Refusal refusal = Decide.CheckSession(session, request.Tool);
         if (!refusal.IsRefused) refusal = session.CheckToolCalls(1);
         LedgerEvent decided = refusal.IsRefused
-            ? Refuse.Event(session, refusal, request.RequestId, fingerprint)
-            : Allowed(session, request, fingerprint);
+            ? Refuse.Event(session, refusal, asked)
+            : Allowed(session, request, asked);
         if (decided.ReservationRefused is { } refused)
         {
             (refused.Tool, refused.ToolOnly) = (request.Tool, true);
@@ -44,11 +44,15 @@ internal static class AuthorizeTool
         session.CountCallOf(authorized.Tool, authorized.ToolArgumentsDigest);
     }
 
-    private static LedgerEvent Allowed(SessionAccount session, AuthorizeToolRequest request, ulong fingerprint) => new()
+    private static LedgerEvent Allowed(
+        SessionAccount session, AuthorizeToolRequest request, in AskedRequest asked)
     {
-        RequestId = request.RequestId,
-        RequestFingerprint = fingerprint,
-        Spender = session.Spender,
-        ToolAuthorized = new ToolAuthorized { Tool = request.Tool, ToolArgumentsDigest = request.ToolArgumentsDigest },
-    };
+        LedgerEvent allowed = asked.NewEvent(session.Spender);
+        allowed.ToolAuthorized = new ToolAuthorized
+        {
+            Tool = request.Tool,
+            ToolArgumentsDigest = request.ToolArgumentsDigest,
+        };
+        return allowed;
+    }
 }

@@ -19,10 +19,11 @@ internal static class Commit
         CommitTokensRequest request = command.Request;
         SessionAccount? session = ledger.FindSession(command.Session);
         if (session is null) return new Answer(Outcome.SessionNotFound);
-        ulong fingerprint = FingerprintOf(command);
-        if (session.TryAnswer(Operation.Commit, request.RequestId, fingerprint, out Answer again)) return again;
+        AskedRequest asked = AskedBy(command);
+        if (session.TryAnswer(asked, out Answer again)) return again;
 
-        Outcome found = ledger.FindReservation(session, command.Reservation, out Reservation reservation);
+        Outcome found = ledger.FindReservation(
+            session, command.Reservation, command.Principal, out Reservation reservation);
         if (found != Outcome.Done) return new Answer(found);
 
         if (ledger.Catalog.CurrencyFault(request.BilledCost, "billed_cost") is { } currencyFault)
@@ -37,17 +38,16 @@ internal static class Commit
 
         // What was spent must be recorded: nothing below may fail.
         bool isFinal = !request.HasFinal || request.Final;
-        LedgerEvent settled = Settled(reservation, charge, price.Usage, price.Source, isFinal, ledger);
-        settled.RequestId = request.RequestId;
-        settled.RequestFingerprint = fingerprint;
+        LedgerEvent settled = asked.NewEvent(session.Spender);
+        settled.ReservationSettled = Settled(reservation, charge, price.Usage, price.Source, isFinal, ledger);
         price.WriteTo(settled.ReservationSettled);
         ledger.Emit(settled, session);
         settled.ReservationSettled.Left = session.Left(default);
         return new Answer(Outcome.Done, settled);
     }
 
-    /// <summary>The event of a charge against a reservation, tiers included.</summary>
-    public static LedgerEvent Settled(
+    /// <summary>The fact of a charge against a reservation, tiers included.</summary>
+    public static ReservationSettled Settled(
         in Reservation reservation,
         in Spend charge,
         TokenUsage usage,
@@ -80,7 +80,7 @@ internal static class Commit
         };
         if (usage.Items.Count > 0) settled.UnpricedItems.Add(reservation.Book.UnpricedOf(usage.Items));
         foreach (Account account in session.Path) account.AddCrossings(charge, settled.TiersCrossed);
-        return new LedgerEvent { Spender = session.Spender, ReservationSettled = settled };
+        return settled;
     }
 
     public static void Apply(TenantLedger ledger, LedgerEvent ledgerEvent, SessionAccount session)
@@ -92,11 +92,13 @@ internal static class Commit
         foreach (Account account in session.Path) account.Settle(unheld, charge, overrun, ledger);
         session.CountCharge(charge.CostNanos, ledger.LogTimeNanos);
         ledger.MarkNotified(settled.TiersCrossed);
+        string holder = settled.Final ? ledger.HolderOf(settled.Reservation, session) : "";
         bool isHeld = ledger.Settle(settled, unheld, session);
         if (!settled.Final) return;
         session.Requests.Add(
+            holder,
             RequestKey.For(Operation.Settled, settled.Reservation),
-            fingerprint: 0,
+            content: default,
             ledgerEvent.Sequence,
             ledger.LogTimeNanos,
             forgetBeforeNanos: long.MinValue);
@@ -104,22 +106,24 @@ internal static class Commit
     }
 
     // What requests had not always is asked about only where it is there, so that old ones keep their hashes.
-    private static ulong FingerprintOf(CommitCommand command)
+    private static AskedRequest AskedBy(CommitCommand command)
     {
         CommitTokensRequest request = command.Request;
-        Fingerprint hash = new Fingerprint((ulong)Operation.Commit)
+        ContentHash hash = new ContentHash(Operation.Commit)
             .Add(command.Reservation)
             .Add(request.Usage)
             .Add(request.Model)
             .Add((long)request.UsageSource)
-            .Add(!request.HasFinal || request.Final);
+            .Add(!request.HasFinal || request.Final)
+            .AddNew(request.Parts.Count);
         foreach (UsagePart part in request.Parts) hash = hash.Add(part.Model).Add(part.Usage);
-        if ((request.BilledCost ?? command.Reading?.Cost) is { } billed) hash = hash.Add(billed);
         ServiceTier tier = request.ServiceTier != ServiceTier.Unspecified
             ? request.ServiceTier
             : command.Reading?.ServiceTier ?? ServiceTier.Unspecified;
-        if (tier != ServiceTier.Unspecified) hash = hash.Add((long)tier);
         string region = request.Region.Length > 0 ? request.Region : command.Reading?.Region ?? "";
-        return hash.AddIfAny(region).Value;
+        return hash.AddIfAny(request.BilledCost ?? command.Reading?.Cost)
+            .AddIfAny((long)tier)
+            .AddIfAny(region)
+            .Of(command.Principal, request.RequestId);
     }
 }

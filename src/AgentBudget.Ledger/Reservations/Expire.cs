@@ -17,8 +17,12 @@ internal static class Expire
             Tokens estimate = Tokens.From(reservation.Estimate!);
             TokenUsage usage = estimate.Total == reservation.HeldTokens ? estimate.ToUsage() : new TokenUsage();
             usage.Items.Add(reservation.Estimate!.Items);
-            LedgerEvent settled = Commit.Settled(
-                reservation, reservation.Held, usage, UsageSource.Estimated, isFinal: true, ledger);
+            var settled = new LedgerEvent
+            {
+                Spender = session.Spender,
+                ReservationSettled = Commit.Settled(
+                    reservation, reservation.Held, usage, UsageSource.Estimated, isFinal: true, ledger),
+            };
             ledger.Emit(settled, session);
             settled.ReservationSettled.Left = session.Left(default);
             return;

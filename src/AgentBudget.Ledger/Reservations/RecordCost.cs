@@ -20,18 +20,18 @@ internal static class RecordCost
         if (session is null) return new Answer(Outcome.SessionNotFound);
         bool isReadable = QuantityMath.TryToMillionths(request.HasQuantity ? request.Quantity : 1, out long quantity);
         Invariant.Holds(isReadable);
-        ulong fingerprint = new Fingerprint((ulong)Operation.RecordCost)
+        AskedRequest asked = new ContentHash(Operation.RecordCost)
             .Add(request.Sku)
             .Add(quantity)
             .Add(request.Tags)
             .AddIfAny(request.ToolArgumentsDigest)
-            .Value;
-        if (session.TryAnswer(Operation.RecordCost, request.RequestId, fingerprint, out Answer again)) return again;
+            .Of(command.Principal, request.RequestId);
+        if (session.TryAnswer(asked, out Answer again)) return again;
         if (ledger.Catalog.TagFaults(request.Tags) is { } faults) return new Answer(Outcome.TagInvalid, Faults: faults);
 
         SkuPrice? price = ledger.Catalog.Book.FindSku(request.Sku);
         Refusal refusal = CheckCost(ledger, session, request, price);
-        if (refusal.IsRefused) return Refused(ledger, session, request, fingerprint, refusal);
+        if (refusal.IsRefused) return Refused(ledger, session, request, asked, refusal);
 
         if (!price!.TryPrice(quantity, out long nanos)) return new Answer(Outcome.AmountOverflow);
         var charge = new Spend(nanos, Tokens: 0);
@@ -44,7 +44,7 @@ internal static class RecordCost
             refusal = Decide.CheckPath(session, charge, refusesAtSoftCap);
         }
 
-        if (refusal.IsRefused) return Refused(ledger, session, request, fingerprint, refusal);
+        if (refusal.IsRefused) return Refused(ledger, session, request, asked, refusal);
         if (!Decide.CanCount(session, charge)) return new Answer(Outcome.AmountOverflow);
 
         // Every account on the path agrees: nothing below may fail.
@@ -59,13 +59,8 @@ internal static class RecordCost
         };
         if (request.Tags.Count > 0) recorded.Tags = new Tags { Values = { request.Tags } };
         foreach (Account account in session.Path) account.AddCrossings(charge, recorded.TiersCrossed);
-        var ledgerEvent = new LedgerEvent
-        {
-            RequestId = request.RequestId,
-            RequestFingerprint = fingerprint,
-            Spender = session.Spender,
-            CostRecorded = recorded,
-        };
+        LedgerEvent ledgerEvent = asked.NewEvent(session.Spender);
+        ledgerEvent.CostRecorded = recorded;
         ledger.Emit(ledgerEvent, session);
         recorded.Left = session.Left(default);
         return new Answer(Outcome.Done, ledgerEvent);
@@ -94,9 +89,13 @@ internal static class RecordCost
     }
 
     private static Answer Refused(
-        TenantLedger ledger, SessionAccount session, RecordCostRequest request, ulong fingerprint, in Refusal refusal)
+        TenantLedger ledger,
+        SessionAccount session,
+        RecordCostRequest request,
+        in AskedRequest asked,
+        in Refusal refusal)
     {
-        LedgerEvent refused = Refuse.Event(session, refusal, request.RequestId, fingerprint);
+        LedgerEvent refused = Refuse.Event(session, refusal, asked);
         refused.ReservationRefused.Sku = request.Sku;
         return Refuse.Record(ledger, session, refused);
     }

@@ -9,28 +9,26 @@ namespace AgentBudget.Ledger.Reservations;
 internal static class Refuse
 {
     /// <summary>The event of a refusal; the caller adds what was asked for.</summary>
-    public static LedgerEvent Event(SessionAccount session, in Refusal refusal, string requestId, ulong fingerprint) =>
-        new()
+    public static LedgerEvent Event(SessionAccount session, in Refusal refusal, in AskedRequest asked)
+    {
+        LedgerEvent refused = asked.NewEvent(session.Spender);
+        refused.ReservationRefused = new ReservationRefused
         {
-            RequestId = requestId,
-            RequestFingerprint = fingerprint,
-            Spender = session.Spender,
-            ReservationRefused = new ReservationRefused
-            {
-                Reason = refusal.Reason,
-                Grain = refusal.Account,
-                Unit = refusal.Unit,
-                Limit = refusal.Limit,
-                Settled = refusal.Settled,
-                Held = refusal.Held,
-                Requested = refusal.Requested,
-                ResetTime = LogTime.ToOptionalTimestamp(refusal.ResetNanos),
-                Subject = refusal.Subject ?? "",
-                Window = refusal.Window ?? "",
-                SuggestedModel = refusal.SuggestedModel ?? "",
-                Left = session.Left(default),
-            },
+            Reason = refusal.Reason,
+            Grain = refusal.Account,
+            Unit = refusal.Unit,
+            Limit = refusal.Limit,
+            Settled = refusal.Settled,
+            Held = refusal.Held,
+            Requested = refusal.Requested,
+            ResetTime = LogTime.ToOptionalTimestamp(refusal.ResetNanos),
+            Subject = refusal.Subject ?? "",
+            Window = refusal.Window ?? "",
+            SuggestedModel = refusal.SuggestedModel ?? "",
+            Left = session.Left(default),
         };
+        return refused;
+    }
 
     /// <summary>
     /// Answers a refusal: with an event of its own, or, where it repeats, with one that is not recorded and is told

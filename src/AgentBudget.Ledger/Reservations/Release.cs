@@ -13,26 +13,24 @@ internal static class Release
         ReleaseTokensRequest request = command.Request;
         SessionAccount? session = ledger.FindSession(command.Session);
         if (session is null) return new Answer(Outcome.SessionNotFound);
-        ulong fingerprint =
-            new Fingerprint((ulong)Operation.Release).Add(command.Reservation).Add(request.Reason).Value;
-        if (session.TryAnswer(Operation.Release, request.RequestId, fingerprint, out Answer again)) return again;
+        AskedRequest asked = new ContentHash(Operation.Release)
+            .Add(command.Reservation)
+            .Add(request.Reason)
+            .Of(command.Principal, request.RequestId);
+        if (session.TryAnswer(asked, out Answer again)) return again;
 
-        Outcome found = ledger.FindReservation(session, command.Reservation, out Reservation reservation);
+        Outcome found = ledger.FindReservation(
+            session, command.Reservation, command.Principal, out Reservation reservation);
         if (found != Outcome.Done) return new Answer(found);
         if (!reservation.IsHeld) return new Answer(Outcome.ReservationTerminal);
 
-        var released = new LedgerEvent
+        LedgerEvent released = asked.NewEvent(session.Spender);
+        released.ReservationReleased = new ReservationReleased
         {
-            RequestId = request.RequestId,
-            RequestFingerprint = fingerprint,
-            Spender = session.Spender,
-            ReservationReleased = new ReservationReleased
-            {
-                Reservation = reservation.Number,
-                ReleasedNanos = reservation.HeldNanos,
-                ReleasedTokens = reservation.HeldTokens,
-                Reason = request.Reason,
-            },
+            Reservation = reservation.Number,
+            ReleasedNanos = reservation.HeldNanos,
+            ReleasedTokens = reservation.HeldTokens,
+            Reason = request.Reason,
         };
         ledger.Emit(released, session);
         return new Answer(Outcome.Done, released);

@@ -23,14 +23,20 @@ internal struct Reservation
     private CountedItem[]? _estimatedItems;
 
     /// <summary>A new hold.</summary>
-    public Reservation(long number, SessionAccount session, PriceBook book, ReservationHeld held, long heldAtNanos)
+    public Reservation(
+        long number,
+        SessionAccount session,
+        PriceBook book,
+        ReservationHeld held,
+        string principal,
+        long heldAtNanos)
     {
         Number = number;
         Session = session;
         IsHeld = true;
         HeldNanos = held.CostNanos;
         HeldTokens = held.Tokens;
-        Terms = session.TermsOf(held.Model, book, held.ServiceTier, held.Tool, held.Region);
+        Terms = session.TermsOf(held.Model, book, held.ServiceTier, held.Tool, held.Region, principal);
         HeldAtNanos = heldAtNanos;
         ExpireNanos = LogTime.FromTimestamp(held.ExpireTime);
         OnExpiry = held.OnExpiry;
@@ -45,7 +51,7 @@ internal struct Reservation
         IsHeld = true;
         HeldNanos = state.HeldNanos;
         HeldTokens = state.HeldTokens;
-        Terms = session.TermsOf(state.Model, book, state.ServiceTier, state.Tool, state.Region);
+        Terms = session.TermsOf(state.Model, book, state.ServiceTier, state.Tool, state.Region, state.Principal);
         HeldAtNanos = state.HeldAtNanos;
         ExpireNanos = state.ExpireNanos;
         OnExpiry = state.OnExpiry;
@@ -86,6 +92,9 @@ internal struct Reservation
     public readonly string Tool => Terms.Tool;
 
     public readonly string Region => Terms.Region;
+
+    /// <summary>Who took it, and so may settle, release and change it.</summary>
+    public readonly string Principal => Terms.Principal;
 
     /// <summary>When it was priced.</summary>
     public long HeldAtNanos { get; private set; }
@@ -148,7 +157,7 @@ internal struct Reservation
         HeldTokens = amended.Tokens;
         ExpireNanos = LogTime.FromTimestamp(amended.ExpireTime);
         if (amended.Estimate is null) return;
-        Terms = Session.TermsOf(amended.Model, book, ServiceTier, Tool, Region);
+        Terms = Session.TermsOf(amended.Model, book, ServiceTier, Tool, Region, Principal);
         Estimate = amended.Estimate;
         HeldAtNanos = amendedAtNanos;
     }
@@ -168,6 +177,7 @@ internal struct Reservation
         state.OnExpiry = OnExpiry;
         state.Tool = Tool;
         state.Region = Region;
+        state.Principal = Principal;
         state.Estimate = _hasEstimate ? estimate : null;
         if (_hasEstimate) WriteTo(estimate);
     }

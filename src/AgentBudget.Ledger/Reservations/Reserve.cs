@@ -21,12 +21,8 @@ internal static class Reserve
         SessionAccount? session = ledger.FindSession(command.Session);
         if (session is null) return new Answer(Outcome.SessionNotFound);
 
-        ulong fingerprint = 0;
-        if (!request.DryRun)
-        {
-            fingerprint = FingerprintOf(request);
-            if (session.TryAnswer(Operation.Reserve, request.RequestId, fingerprint, out Answer again)) return again;
-        }
+        AskedRequest asked = AskedBy(command);
+        if (!request.DryRun && session.TryAnswer(asked, out Answer again)) return again;
 
         if (ledger.Catalog.TagFaults(request.Tags) is { } faults) return new Answer(Outcome.TagInvalid, Faults: faults);
 
@@ -44,10 +40,10 @@ internal static class Reserve
         if (!ReferenceEquals(estimate, request.Estimate)) call = call with { Tokens = Tokens.From(estimate) };
         Verdict verdict = Decide.Ask(ledger, session, call, out Offer offer, out Refusal refusal);
         if (verdict == Verdict.Overflow) return new Answer(Outcome.AmountOverflow);
-        if (verdict == Verdict.Refused) return Refused(ledger, session, request, fingerprint, refusal);
+        if (verdict == Verdict.Refused) return Refused(ledger, session, request, asked, refusal);
 
         // Every account on the path agrees: nothing below may fail.
-        LedgerEvent held = Held(ledger, session, request, estimate, fingerprint, offer);
+        LedgerEvent held = Held(ledger, session, request, estimate, asked, offer);
         if (request.DryRun)
         {
             held.ReservationHeld.Left = session.Left(offer.Spend);
@@ -66,7 +62,7 @@ internal static class Reserve
         foreach (Account account in session.Path) account.Hold(spend);
         session.CountStep(isStep: held.Model.Length > 0, held.ToolCalls);
         session.CountCall(isStep: held.Model.Length > 0, held.Tool, held.ToolArgumentsDigest);
-        ledger.AddReservation(ledgerEvent.Sequence, session, ledger.BookOf(held.PriceVersion), held);
+        ledger.AddReservation(ledgerEvent, session, ledger.BookOf(held.PriceVersion));
     }
 
     private static LedgerEvent Held(
@@ -74,7 +70,7 @@ internal static class Reserve
         SessionAccount session,
         ReserveTokensRequest request,
         TokenEstimate estimate,
-        ulong fingerprint,
+        in AskedRequest asked,
         in Offer offer)
     {
         long ttlNanos = request.Ttl is null ? TtlDefaultNanos : LogTime.FromDuration(request.Ttl);
@@ -95,23 +91,19 @@ internal static class Reserve
         };
         if (offer.IsDowngraded) held.RequestedModel = request.Model;
         if (request.Tags.Count > 0) held.Tags = new Tags { Values = { request.Tags } };
-        return new LedgerEvent
-        {
-            RequestId = request.RequestId,
-            RequestFingerprint = fingerprint,
-            Spender = session.Spender,
-            ReservationHeld = held,
-        };
+        LedgerEvent ledgerEvent = asked.NewEvent(session.Spender);
+        ledgerEvent.ReservationHeld = held;
+        return ledgerEvent;
     }
 
     private static Answer Refused(
         TenantLedger ledger,
         SessionAccount session,
         ReserveTokensRequest request,
-        ulong fingerprint,
+        in AskedRequest asked,
         in Refusal refusal)
     {
-        LedgerEvent refused = Refuse.Event(session, refusal, request.RequestId, fingerprint);
+        LedgerEvent refused = Refuse.Event(session, refusal, asked);
         refused.ReservationRefused.Model = request.Model;
         refused.ReservationRefused.Tool = request.Tool;
         return request.DryRun ? new Answer(Outcome.Done, refused) : Refuse.Record(ledger, session, refused);
@@ -123,15 +115,15 @@ internal static class Reserve
     private static ServiceTier ServiceTierOf(ReserveTokensRequest request) =>
         request.ServiceTier == ServiceTier.Unspecified ? ServiceTier.Standard : request.ServiceTier;
 
-    private static ulong FingerprintOf(ReserveTokensRequest request) => new Fingerprint((ulong)Operation.Reserve)
-        .Add(request.Model)
-        .Add(request.Estimate)
-        .Add(request.Tool)
-        .Add(request.Tags)
-        .Add(request.Ttl)
-        .Add((long)OnExpiryOf(request))
-        .Add((long)ServiceTierOf(request))
-        .Add(request.Region)
-        .Add(request.ToolArgumentsDigest)
-        .Value;
+    private static AskedRequest AskedBy(ReserveCommand command) => new ContentHash(Operation.Reserve)
+        .Add(command.Request.Model)
+        .Add(command.Request.Estimate)
+        .Add(command.Request.Tool)
+        .Add(command.Request.Tags)
+        .Add(command.Request.Ttl)
+        .Add((long)OnExpiryOf(command.Request))
+        .Add((long)ServiceTierOf(command.Request))
+        .Add(command.Request.Region)
+        .Add(command.Request.ToolArgumentsDigest)
+        .Of(command.Principal, command.Request.RequestId);
 }

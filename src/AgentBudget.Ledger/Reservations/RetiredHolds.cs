@@ -34,7 +34,7 @@ internal sealed class RetiredHolds
     private readonly Dictionary<TermsKey, int> _places = [];
 
     private readonly record struct TermsKey(
-        string Model, long PriceVersion, ServiceTier ServiceTier, string Tool, string Region);
+        string Model, long PriceVersion, ServiceTier ServiceTier, string Tool, string Region, string Principal);
 
     /// <summary>What they were priced with, in the order of first use.</summary>
     public IReadOnlyList<HoldTerms> Terms => _terms;
@@ -61,6 +61,7 @@ internal sealed class RetiredHolds
                 ServiceTier = terms.ServiceTier,
                 Tool = terms.Tool,
                 Region = terms.Region,
+                Principal = terms.Principal,
             }),
         },
     };
@@ -72,7 +73,12 @@ internal sealed class RetiredHolds
         foreach (HoldTermsState terms in state.Terms)
         {
             holds.PlaceOf(new HoldTerms(
-                terms.Model, books[terms.PriceVersion], terms.ServiceTier, terms.Tool, terms.Region));
+                terms.Model,
+                books[terms.PriceVersion],
+                terms.ServiceTier,
+                terms.Tool,
+                terms.Region,
+                terms.Principal));
         }
 
         Invariant.Holds(holds._terms.Count == state.Terms.Count);
@@ -88,7 +94,8 @@ internal sealed class RetiredHolds
     private int PlaceOf(HoldTerms terms)
     {
         if (_terms.Count > 0 && ReferenceEquals(_terms[^1], terms)) return _terms.Count - 1;
-        var key = new TermsKey(terms.Model, terms.Book.Version, terms.ServiceTier, terms.Tool, terms.Region);
+        var key = new TermsKey(
+            terms.Model, terms.Book.Version, terms.ServiceTier, terms.Tool, terms.Region, terms.Principal);
         if (_places.TryGetValue(key, out int place)) return place;
         _places.Add(key, place = _terms.Count);
         _terms.Add(terms);

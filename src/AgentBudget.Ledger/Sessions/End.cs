@@ -17,16 +17,18 @@ internal static class End
     public static Answer Handle(TenantLedger ledger, EndSessionCommand command)
     {
         EndSessionRequest request = command.Request;
-        Fingerprint fingerprint = new Fingerprint((ulong)Operation.End).Add((long)(request.Outcome?.Status ?? default));
+        ContentHash hash = new ContentHash(Operation.End)
+            .Add((long)(request.Outcome?.Status ?? default))
+            .AddNew(request.Outcome?.Metrics.Count ?? -1);
         if (request.Outcome is not null)
         {
             foreach (KeyValuePair<string, double> metric in request.Outcome.Metrics
                 .OrderBy(metric => metric.Key, StringComparer.Ordinal))
-                fingerprint = fingerprint.Add(metric.Key).Add(BitConverter.DoubleToInt64Bits(metric.Value));
+                hash = hash.Add(metric.Key).Add(BitConverter.DoubleToInt64Bits(metric.Value));
         }
 
         return Handle(
-            ledger, command.Session, Operation.End, request.RequestId, fingerprint.Value, command.Actor,
+            ledger, command.Session, hash.Of(Principals.OfActor(command.Actor), request.RequestId), command.Actor,
             new SessionEnded { State = Session.Types.State.Ended, Outcome = request.Outcome });
     }
 
@@ -34,8 +36,12 @@ internal static class End
     {
         RevokeSessionRequest request = command.Request;
         return Handle(
-            ledger, command.Session, Operation.Revoke, request.RequestId,
-            new Fingerprint((ulong)Operation.Revoke).Add(request.Reason).Value, command.Actor,
+            ledger,
+            command.Session,
+            new ContentHash(Operation.Revoke)
+                .Add(request.Reason)
+                .Of(Principals.OfActor(command.Actor), request.RequestId),
+            command.Actor,
             new SessionEnded { State = Session.Types.State.Revoked, Reason = request.Reason });
     }
 
@@ -47,7 +53,8 @@ internal static class End
         if (session.IsOpen)
         {
             SessionEnded ended = session.Ending?.Clone() ?? new SessionEnded { State = Session.Types.State.Expired };
-            ledger.Emit(Ended(ledger, session, ended), session);
+            ledger.Emit(
+                new LedgerEvent { Spender = session.Spender, SessionEnded = Ended(ledger, session, ended) }, session);
             if (session.GraceEndNanos > ledger.Now) return;
         }
 
@@ -78,27 +85,19 @@ internal static class End
     }
 
     private static Answer Handle(
-        TenantLedger ledger,
-        long number,
-        Operation operation,
-        string requestId,
-        ulong fingerprint,
-        string actor,
-        SessionEnded ended)
+        TenantLedger ledger, long number, in AskedRequest asked, string actor, SessionEnded ended)
     {
         SessionAccount? session = ledger.FindSession(number);
         if (session is null) return new Answer(Outcome.SessionNotFound);
-        if (session.TryAnswer(operation, requestId, fingerprint, out Answer again)) return again;
+        if (session.TryAnswer(asked, out Answer again)) return again;
         if (!session.IsOpen) return new Answer(Outcome.SessionNotOpen);
-        LedgerEvent ending = Ended(ledger, session, ended);
-        ending.RequestId = requestId;
-        ending.RequestFingerprint = fingerprint;
-        ending.Actor = actor;
+        LedgerEvent ending = asked.NewEvent(actor, session.Spender);
+        ending.SessionEnded = Ended(ledger, session, ended);
         ledger.Emit(ending, session);
         return new Answer(Outcome.Done, ending);
     }
 
-    private static LedgerEvent Ended(TenantLedger ledger, SessionAccount session, SessionEnded ended)
+    private static SessionEnded Ended(TenantLedger ledger, SessionAccount session, SessionEnded ended)
     {
         Session view = session.ToMessage(ledger.Catalog.Currency);
         view.State = ended.State;
@@ -110,7 +109,7 @@ internal static class End
         // What ends with its agent has no grace: a commit in flight is late and charged all the same.
         bool endsWithAgent = ended.EndedWith.StartsWith(Names.AgentPrefix, StringComparison.Ordinal);
         ended.GraceEndTime = LogTime.ToTimestamp(ledger.Now + (endsWithAgent ? 0 : SessionAccount.GraceNanos));
-        return new LedgerEvent { Spender = session.Spender, SessionEnded = ended };
+        return ended;
     }
 
     private static SessionClosed ClosingRecord(TenantLedger ledger, SessionAccount session)

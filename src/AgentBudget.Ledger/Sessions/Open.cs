@@ -17,13 +17,14 @@ internal static class Open
     public static Answer Handle(TenantLedger ledger, OpenSessionCommand command)
     {
         OpenSessionRequest request = command.Request;
-        ulong fingerprint = FingerprintOf(request, command.Parent, command.Confirmation);
-        if (ledger.TryAnswer(Operation.Open, request.RequestId, fingerprint, out Answer again)) return again;
-
-        SessionAccount? parent = null;
+        AskedRequest asked = AskedBy(command);
+        SessionAccount? parent = command.Parent > 0 ? ledger.FindSession(command.Parent) : null;
+        // What a session asks for by its own token is kept with it.
+        bool isParents = parent is not null && asked.Principal == parent.Name;
+        if (isParents && parent!.TryAnswer(asked, out Answer before)) return before;
+        if (ledger.TryAnswer(asked, out Answer again)) return again;
         if (command.Parent > 0)
         {
-            parent = ledger.FindSession(command.Parent);
             if (parent is null) return new Answer(Outcome.SessionNotFound);
             if (!parent.IsOpen) return new Answer(Outcome.SessionNotOpen);
             if (parent.CheckOpen().IsRefused) return new Answer(Outcome.SessionSuspended);
@@ -54,12 +55,10 @@ internal static class Open
             return new Answer(Outcome.BoundReached, Faults: [new Fault("sessions", description)]);
         }
 
-        LedgerEvent opened = Opened(ledger, request, agent, useCase, parent);
+        LedgerEvent opened = asked.NewEvent(command.Actor);
+        (opened.Spender, opened.SessionOpened) = Opened(ledger, request, agent, useCase, parent);
         opened.SessionOpened.Confirmation = Bound(command.Confirmation, parent?.Opened.Confirmation);
         if (left is not null) opened.SessionOpened.Delegation.SubagentsLeft = left.Value;
-        opened.RequestId = request.RequestId;
-        opened.RequestFingerprint = fingerprint;
-        opened.Actor = command.Actor;
         ledger.Emit(opened);
         return new Answer(Outcome.Done, opened);
     }
@@ -127,7 +126,7 @@ internal static class Open
         return currency is null ? null : new Answer(Outcome.CurrencyInvalid, Faults: [currency]);
     }
 
-    private static LedgerEvent Opened(
+    private static (Spender Spender, SessionOpened Opened) Opened(
         TenantLedger ledger,
         OpenSessionRequest request,
         AgentAccount agent,
@@ -168,7 +167,7 @@ internal static class Open
             opened.Delegation = new Delegation { From = parent.Spender, Depth = parent.Depth + 1 };
         }
 
-        return new LedgerEvent { Spender = spender, SessionOpened = opened };
+        return (spender, opened);
     }
 
     // What the parent's token is bound to, the child's is too: delegation adds bindings and drops none.
@@ -209,9 +208,10 @@ internal static class Open
         return faults;
     }
 
-    private static ulong FingerprintOf(OpenSessionRequest request, long parent, Confirmation? confirmation)
+    private static AskedRequest AskedBy(OpenSessionCommand command)
     {
-        Fingerprint hash = new Fingerprint((ulong)Operation.Open)
+        OpenSessionRequest request = command.Request;
+        ContentHash hash = new ContentHash(Operation.Open)
             .Add(request.Agent)
             .Add(request.UseCase)
             .Add(request.Task)
@@ -232,11 +232,12 @@ internal static class Open
             .Add(ceilings.Run.Subagents)
             .Add(ceilings.Run.ConcurrentSubagents)
             .Add(ceilings.Run.Depth)
-            .Add(parent)
-            .Add(request.SubagentsPlanned);
+            .Add(command.Parent)
+            .Add(request.SubagentsPlanned)
+            .AddNew(command.Confirmation is null ? 0 : 1);
         // Requests of releases that knew no bindings keep their fingerprints.
-        return confirmation is null
-            ? hash.Value
-            : hash.Add(confirmation.CertificateSha256).Add(confirmation.KeyThumbprint).Value;
+        if (command.Confirmation is { } confirmation)
+            hash = hash.Add(confirmation.CertificateSha256).Add(confirmation.KeyThumbprint);
+        return hash.Of(Principals.OfActor(command.Actor), request.RequestId);
     }
 }

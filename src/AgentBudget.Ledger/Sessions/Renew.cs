@@ -12,8 +12,10 @@ internal static class Renew
         RenewSessionRequest request = command.Request;
         SessionAccount? session = ledger.FindSession(command.Session);
         if (session is null) return new Answer(Outcome.SessionNotFound);
-        ulong fingerprint = new Fingerprint((ulong)Operation.Renew).Add(request.Ttl).Value;
-        if (session.TryAnswer(Operation.Renew, request.RequestId, fingerprint, out Answer again)) return again;
+        AskedRequest asked = new ContentHash(Operation.Renew)
+            .Add(request.Ttl)
+            .Of(Principals.OfActor(command.Actor), request.RequestId);
+        if (session.TryAnswer(asked, out Answer again)) return again;
         if (!session.IsOpen) return new Answer(Outcome.SessionNotOpen);
 
         long askedNanos = request.Ttl is null ? 0 : LogTime.FromDuration(request.Ttl);
@@ -21,14 +23,8 @@ internal static class Renew
             ledger.Now, askedNanos, session.Agent, session.LifetimeEndNanos, session.Parent);
         Session view = session.ToMessage(ledger.Catalog.Currency);
         view.ExpireTime = LogTime.ToTimestamp(expireNanos);
-        var renewed = new LedgerEvent
-        {
-            RequestId = request.RequestId,
-            RequestFingerprint = fingerprint,
-            Spender = session.Spender,
-            Actor = command.Actor,
-            SessionRenewed = new SessionRenewed { ExpireTime = view.ExpireTime, Session = view },
-        };
+        LedgerEvent renewed = asked.NewEvent(command.Actor, session.Spender);
+        renewed.SessionRenewed = new SessionRenewed { ExpireTime = view.ExpireTime, Session = view };
         ledger.Emit(renewed, session);
         return new Answer(Outcome.Done, renewed);
     }

@@ -104,7 +104,7 @@ internal sealed partial class SessionAccount : Account
 
     public Deadline RetentionDeadline { get; }
 
-    public RequestLog Requests { get; } = new();
+    public RequestLogs Requests { get; } = new();
 
     /// <summary>Its holds that were given back; null while there were none.</summary>
     public RetiredHolds? Retired { get; private set; }
@@ -141,8 +141,8 @@ internal sealed partial class SessionAccount : Account
     };
 
     /// <summary>Whether the request was handled before in this session. Its keys live as long as it is known.</summary>
-    public bool TryAnswer(Operation operation, string requestId, ulong fingerprint, out Answer answer) =>
-        Requests.TryAnswer(operation, requestId, fingerprint, forgetBeforeNanos: long.MinValue, out answer);
+    public bool TryAnswer(in AskedRequest asked, out Answer answer) =>
+        Requests.TryAnswer(asked, forgetBeforeNanos: long.MinValue, out answer);
 
     /// <summary>Answers the refusal of the first session, from itself upwards, that may not spend; or none.</summary>
     public Refusal CheckOpen()
@@ -255,10 +255,11 @@ internal sealed partial class SessionAccount : Account
     public void Close() => GraceEndNanos = 0;
 
     /// <summary>The terms of a hold; most are those of the hold before.</summary>
-    public HoldTerms TermsOf(string model, PriceBook book, ServiceTier serviceTier, string tool, string region)
+    public HoldTerms TermsOf(
+        string model, PriceBook book, ServiceTier serviceTier, string tool, string region, string principal)
     {
-        if (_lastTerms is null || !_lastTerms.Are(model, book, serviceTier, tool, region))
-            _lastTerms = new HoldTerms(model, book, serviceTier, tool, region);
+        if (_lastTerms is null || !_lastTerms.Are(model, book, serviceTier, tool, region, principal))
+            _lastTerms = new HoldTerms(model, book, serviceTier, tool, region, principal);
         return _lastTerms;
     }
 
@@ -321,7 +322,7 @@ internal sealed partial class SessionAccount : Account
         SuspendedBy = state.SuspendedBy;
         BreakerCounts = state.Breakers is null ? null : BreakerCounts.Restore(state.Breakers);
         Window.Restore(state.Budget);
-        Requests.Restore(state.Requests);
+        Requests.Restore(state.RequestLogs, state.Requests);
         Retired = RetiredHolds.Restore(state.Retired, books);
     }
 

@@ -14,22 +14,18 @@ internal static class Suspend
         SuspendSessionRequest request = command.Request;
         SessionAccount? session = Find(ledger, command.Session, request.WholeRun);
         if (session is null) return new Answer(Outcome.SessionNotFound);
-        ulong fingerprint = new Fingerprint((ulong)Operation.Suspend).Add(request.Reason).Value;
-        if (session.TryAnswer(Operation.Suspend, request.RequestId, fingerprint, out Answer again)) return again;
+        AskedRequest asked = new ContentHash(Operation.Suspend)
+            .Add(request.Reason)
+            .Of(Principals.OfActor(command.Actor), request.RequestId);
+        if (session.TryAnswer(asked, out Answer again)) return again;
         if (!session.IsOpen) return new Answer(Outcome.SessionNotOpen);
         if (session.IsSuspended) return new Answer(Outcome.SessionSuspended);
 
         Session view = session.ToMessage(ledger.Catalog.Currency);
         view.State = Session.Types.State.Suspended;
         view.Reason = request.Reason;
-        var suspended = new LedgerEvent
-        {
-            RequestId = request.RequestId,
-            RequestFingerprint = fingerprint,
-            Spender = session.Spender,
-            Actor = command.Actor,
-            SessionSuspended = new SessionSuspended { Reason = request.Reason, Session = view },
-        };
+        LedgerEvent suspended = asked.NewEvent(command.Actor, session.Spender);
+        suspended.SessionSuspended = new SessionSuspended { Reason = request.Reason, Session = view };
         ledger.Emit(suspended, session);
         return new Answer(Outcome.Done, suspended);
     }
@@ -39,22 +35,18 @@ internal static class Suspend
         ResumeSessionRequest request = command.Request;
         SessionAccount? session = Find(ledger, command.Session, request.WholeRun);
         if (session is null) return new Answer(Outcome.SessionNotFound);
-        ulong fingerprint = new Fingerprint((ulong)Operation.Resume).Add(request.Reason).Value;
-        if (session.TryAnswer(Operation.Resume, request.RequestId, fingerprint, out Answer again)) return again;
+        AskedRequest asked = new ContentHash(Operation.Resume)
+            .Add(request.Reason)
+            .Of(Principals.OfActor(command.Actor), request.RequestId);
+        if (session.TryAnswer(asked, out Answer again)) return again;
         if (!session.IsOpen) return new Answer(Outcome.SessionNotOpen);
         if (!session.IsSuspended) return new Answer(Outcome.SessionNotSuspended);
 
-        var resumed = new LedgerEvent
+        LedgerEvent resumed = asked.NewEvent(command.Actor, session.Spender);
+        resumed.SessionResumed = new SessionResumed
         {
-            RequestId = request.RequestId,
-            RequestFingerprint = fingerprint,
-            Spender = session.Spender,
-            Actor = command.Actor,
-            SessionResumed = new SessionResumed
-            {
-                Reason = request.Reason,
-                Session = Resumed(session.ToMessage(ledger.Catalog.Currency)),
-            },
+            Reason = request.Reason,
+            Session = Resumed(session.ToMessage(ledger.Catalog.Currency)),
         };
         ledger.Emit(resumed, session);
         return new Answer(Outcome.Done, resumed);

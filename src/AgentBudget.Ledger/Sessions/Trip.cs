@@ -41,8 +41,10 @@ internal static class Trip
         SessionAccount? session =
             Names.TryParseSession(request.Grain, out long number) ? ledger.FindSession(number) : null;
         if (session is null) return new Answer(Outcome.SessionNotFound);
-        ulong fingerprint = new Fingerprint((ulong)Operation.ResetBreaker).Add(request.Reason).Value;
-        if (session.TryAnswer(Operation.ResetBreaker, request.RequestId, fingerprint, out Answer again)) return again;
+        AskedRequest asked = new ContentHash(Operation.ResetBreaker)
+            .Add(request.Reason)
+            .Of(Principals.OfActor(command.Actor), request.RequestId);
+        if (session.TryAnswer(asked, out Answer again)) return again;
         if (!session.IsOpen) return new Answer(Outcome.SessionNotOpen);
 
         // The session itself, or the run that its breaker suspended.
@@ -51,18 +53,12 @@ internal static class Trip
         else if (session.Root.SuspendedBy == session.Number) suspended = session.Root;
         Session view = session.ToMessage(ledger.Catalog.Currency);
         if (suspended == session) view = Suspend.Resumed(view);
-        var reset = new LedgerEvent
+        LedgerEvent reset = asked.NewEvent(command.Actor, session.Spender);
+        reset.BreakerReset = new BreakerReset
         {
-            RequestId = request.RequestId,
-            RequestFingerprint = fingerprint,
-            Spender = session.Spender,
-            Actor = command.Actor,
-            BreakerReset = new BreakerReset
-            {
-                Reason = request.Reason,
-                Resumed = suspended?.Name ?? "",
-                Session = view,
-            },
+            Reason = request.Reason,
+            Resumed = suspended?.Name ?? "",
+            Session = view,
         };
         ledger.Emit(reset, session);
         return new Answer(Outcome.Done, reset);

@@ -22,32 +22,32 @@ public sealed class LedgerSnapshot
     private readonly SortedDictionary<long, PriceBook> _books = [];
     private readonly List<SessionLogs> _sessions = [];
     private readonly Reservation[] _reservations;
-    private readonly ReadOnlyMemory<AnsweredRequest> _requests;
+    private readonly IReadOnlyList<TakenRequests> _requests;
     private bool _isWritten;
 
     internal LedgerSnapshot(
-        TenantState state, Reservation[] reservations, ReadOnlyMemory<AnsweredRequest> requests)
+        TenantState state, Reservation[] reservations, IReadOnlyList<TakenRequests> requests)
     {
         _state = state;
         _reservations = reservations;
         _requests = requests;
-        Records = reservations.Length + requests.Length;
+        Records = reservations.Length + requests.Sum(taken => (long)taken.Answered.Length);
     }
 
     /// <summary>Sessions, holds, and requests that were answered: what its bytes take time with.</summary>
     public long Records { get; private set; }
 
     private readonly record struct SessionLogs(
-        SessionState State, ReadOnlyMemory<AnsweredRequest> Requests, ReadOnlyMemory<RetiredHold> Retired);
+        SessionState State, IReadOnlyList<TakenRequests> Requests, ReadOnlyMemory<RetiredHold> Retired);
 
     internal void Add(PriceBook book) => _books[book.Version] = book;
 
-    internal void Add(SessionState session, ReadOnlyMemory<AnsweredRequest> requests)
+    internal void Add(SessionState session, IReadOnlyList<TakenRequests> requests)
     {
         Add(new SessionLogs(session, requests, Retired: default));
     }
 
-    internal void Add(SessionState session, ReadOnlyMemory<AnsweredRequest> requests, RetiredHolds retired)
+    internal void Add(SessionState session, IReadOnlyList<TakenRequests> requests, RetiredHolds retired)
     {
         session.Retired = retired.ToState();
         foreach (HoldTerms terms in retired.Terms) Add(terms.Book);
@@ -58,7 +58,7 @@ public sealed class LedgerSnapshot
     {
         _state.Sessions.Add(logs.State);
         _sessions.Add(logs);
-        Records += 1 + logs.Requests.Length + logs.Retired.Length;
+        Records += 1 + logs.Requests.Sum(taken => (long)taken.Answered.Length) + logs.Retired.Length;
     }
 
     /// <summary>
@@ -69,10 +69,10 @@ public sealed class LedgerSnapshot
     {
         Invariant.Holds(!_isWritten);
         _isWritten = true;
-        _state.Requests = RequestLog.ToState(_requests);
+        _state.RequestLogs.Add(_requests.Select(taken => taken.ToState()));
         foreach (SessionLogs logs in _sessions)
         {
-            logs.State.Requests = RequestLog.ToState(logs.Requests);
+            logs.State.RequestLogs.Add(logs.Requests.Select(taken => taken.ToState()));
             if (logs.State.Retired is { } retired) retired.Entries = StructBytes<RetiredHold>.Of(logs.Retired);
         }
 

@@ -157,10 +157,14 @@ public sealed partial class TenantLedger
     private void Remember(Operation operation, LedgerEvent ledgerEvent, SessionAccount? session)
     {
         if (ledgerEvent.RequestId.Length == 0) return;
+        string principal = Principals.Of(ledgerEvent);
+        // What a session asks for by its own token is kept with it: that is the one above the subagent it opens.
+        if (session is null && Names.TryParseSession(principal, out _)) session = SessionOf(principal);
         bool isTenants = session is null;
         (isTenants ? Requests : session!.Requests).Add(
+            principal,
             RequestKey.For(operation, ledgerEvent.RequestId),
-            ledgerEvent.RequestFingerprint,
+            ContentSha.Of(ledgerEvent),
             ledgerEvent.Sequence,
             LogTimeNanos,
             isTenants ? LogTimeNanos - RequestLog.RetentionNanos : long.MinValue);
@@ -199,10 +203,25 @@ public sealed partial class TenantLedger
         _accounts.Remove(account.Name);
     }
 
-    internal void AddReservation(long number, SessionAccount session, PriceBook book, ReservationHeld held)
+    internal void AddReservation(LedgerEvent ledgerEvent, SessionAccount session, PriceBook book)
     {
         Invariant.Holds(ReferenceEquals(book, Catalog.Book));
-        _reservations.Add(new Reservation(number, session, book, held, LogTimeNanos));
+        _reservations.Add(new Reservation(
+            ledgerEvent.Sequence,
+            session,
+            book,
+            ledgerEvent.ReservationHeld,
+            ledgerEvent.Principal,
+            LogTimeNanos));
+    }
+
+    /// <summary>Who took a hold that is held or given back.</summary>
+    internal string HolderOf(long number, SessionAccount session)
+    {
+        if (_reservations.TryGet(number, out Reservation held)) return held.Principal;
+        bool isKnown = session.TryFindRetired(number, LogTimeNanos, out Reservation retired);
+        Invariant.Holds(isKnown);
+        return retired.Principal;
     }
 
     /// <summary>The hold was changed: its deadline and its price book with it.</summary>

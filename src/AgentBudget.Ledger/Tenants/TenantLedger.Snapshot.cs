@@ -46,7 +46,7 @@ public sealed partial class TenantLedger
         foreach (BookInUse inUse in _olderBooks.Values) snapshot.Add(inUse.Book);
         foreach (SessionAccount session in _sessions.Values.OrderBy(session => session.Number))
         {
-            ReadOnlyMemory<AnsweredRequest> requests = session.Requests.Take(forgetBeforeNanos: long.MinValue);
+            IReadOnlyList<TakenRequests> requests = session.Requests.Take(forgetBeforeNanos: long.MinValue);
             if (session.Retired is { } retired) snapshot.Add(ToState(session), requests, retired);
             else snapshot.Add(ToState(session), requests);
         }
@@ -132,7 +132,7 @@ public sealed partial class TenantLedger
     {
         Sequence = state.Sequence;
         LogTimeNanos = state.LogTimeNanos;
-        Requests.Restore(state.Requests);
+        Requests.Restore(state.RequestLogs, state.Requests);
         var books =
             state.PriceBooks.ToDictionary(
                 book => book.Version, book => new PriceBook(book.Version, book.Prices, book.Skus, book.Tools));

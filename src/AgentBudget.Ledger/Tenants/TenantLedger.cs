@@ -78,7 +78,7 @@ public sealed partial class TenantLedger
     /// <summary>The present turn's time.</summary>
     internal long Now { get; private set; }
 
-    internal RequestLog Requests { get; } = new();
+    internal RequestLogs Requests { get; } = new();
 
     internal CredentialBook Credentials { get; } = new();
 
@@ -206,8 +206,8 @@ public sealed partial class TenantLedger
     }
 
     /// <summary>Whether the request was handled before on the tenant itself. Its keys live for the retention.</summary>
-    internal bool TryAnswer(Operation operation, string requestId, ulong fingerprint, out Answer answer) =>
-        Requests.TryAnswer(operation, requestId, fingerprint, Now - RequestLog.RetentionNanos, out answer);
+    internal bool TryAnswer(in AskedRequest asked, out Answer answer) =>
+        Requests.TryAnswer(asked, Now - RequestLog.RetentionNanos, out answer);
 
     /// <summary>The account of this kind and name; null unless the catalog names it.</summary>
     internal TAccount? FindInCatalog<TAccount>(string name)
@@ -223,15 +223,19 @@ public sealed partial class TenantLedger
     /// <summary>Whether the session is open or closed for less than the retention.</summary>
     internal bool IsKnown(SessionAccount session) => !IsForgotten(session.RetentionDeadline);
 
-    /// <summary>A reservation that a commit or release may name, or why not.</summary>
-    internal Outcome FindReservation(SessionAccount session, long number, out Reservation reservation)
+    /// <summary>
+    /// A reservation that this principal may settle, release or change, or why not. One that another holds is like one
+    /// that is not there.
+    /// </summary>
+    internal Outcome FindReservation(
+        SessionAccount session, long number, string principal, out Reservation reservation)
     {
-        if (_reservations.TryGet(number, out reservation) && ReferenceEquals(reservation.Session, session))
-            return Outcome.Done;
-
-        bool wasSettled = session.Requests.Find(RequestKey.For(Operation.Settled, number), long.MinValue, out _) > 0;
-        if (wasSettled) return Outcome.ReservationTerminal;
-        return session.TryFindRetired(number, Now, out reservation) ? Outcome.Done : Outcome.ReservationNotFound;
+        bool isHeld = _reservations.TryGet(number, out reservation) && ReferenceEquals(reservation.Session, session);
+        if (!isHeld && session.Requests.WasSettled(number, principal)) return Outcome.ReservationTerminal;
+        bool isKnown = isHeld || session.TryFindRetired(number, Now, out reservation);
+        return isKnown && Principals.MaySettle(principal, reservation.Principal)
+            ? Outcome.Done
+            : Outcome.ReservationNotFound;
     }
 
     private Answer Dispatch(Command command) => command switch

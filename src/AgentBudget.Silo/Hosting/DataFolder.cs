@@ -12,6 +12,9 @@ internal sealed record DataFolder(string Path)
     /// <summary>The key that signs session tokens.</summary>
     public string SigningKeyFile => System.IO.Path.Combine(Path, "signing.key");
 
+    /// <summary>The key that names reservations.</summary>
+    public string ReservationKeyFile => System.IO.Path.Combine(Path, "reservations.key");
+
     /// <summary>Public parts of the keys that signed before, and until when their tokens are taken.</summary>
     public string RetiredKeysFile => System.IO.Path.Combine(Path, "signing.retired.json");
 

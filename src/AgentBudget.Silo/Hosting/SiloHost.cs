@@ -117,7 +117,8 @@ internal sealed partial class SiloHost : IAsyncDisposable
         ILoggerFactory loggers,
         Action<StoreException> onStoreFailed)
     {
-        (FileKey adminKey, FileKey metricsKey, KeyRing keys, CheckpointKey checkpointKey) = LoadKeys(model);
+        (FileKey adminKey, FileKey metricsKey, KeyRing keys, CheckpointKey checkpointKey, ReservationIds reservations) =
+            LoadKeys(model);
         SessionTokens tokens = new(keys, time);
         TrustedIssuers issuers = new(model.TrustedIssuers, time);
         _ends.Push(() => Ended(issuers.Dispose));
@@ -148,6 +149,7 @@ internal sealed partial class SiloHost : IAsyncDisposable
             .AddSingleton(checkpointKey)
             .AddSingleton(tokens)
             .AddSingleton(proofs)
+            .AddSingleton(reservations)
             .AddSingleton(issuers)
             .AddSingleton(issuer)
             .AddSingleton(_readiness)
@@ -212,7 +214,8 @@ internal sealed partial class SiloHost : IAsyncDisposable
         await services.StopTenantsAsync();
     }
 
-    private (FileKey Admin, FileKey Metrics, KeyRing Ring, CheckpointKey Checkpoint) LoadKeys(SiloModel model)
+    private (FileKey Admin, FileKey Metrics, KeyRing Ring, CheckpointKey Checkpoint, ReservationIds Ids) LoadKeys(
+        SiloModel model)
     {
         try
         {
@@ -222,7 +225,9 @@ internal sealed partial class SiloHost : IAsyncDisposable
             _ends.Push(() => Ended(keys.Dispose));
             CheckpointKey checkpointKey = CheckpointKey.LoadOrCreate(model.CheckpointKeyPath);
             _ends.Push(() => Ended(checkpointKey.Dispose));
-            return (adminKey, metricsKey, keys, checkpointKey);
+            var reservations = ReservationIds.LoadOrCreate(Folder.ReservationKeyFile);
+            _ends.Push(() => Ended(reservations.Dispose));
+            return (adminKey, metricsKey, keys, checkpointKey, reservations);
         }
         catch (InvalidDataException fault)
         {

@@ -8,8 +8,10 @@ namespace AgentBudget.Simulation.Checks;
 /// <param name="Tenant">Tenant.</param>
 /// <param name="Operation">Operation.</param>
 /// <param name="Session">Session's number; 0 for operations of the tenant as a whole.</param>
+/// <param name="Principal">Who asks.</param>
 /// <param name="RequestId">The id.</param>
-internal readonly record struct RequestIdentity(string Tenant, string Operation, long Session, string RequestId)
+internal readonly record struct RequestIdentity(
+    string Tenant, string Operation, long Session, string Principal, string RequestId)
 {
     /// <summary>Of a command; null for a query and for a dry run, which leave no trace.</summary>
     /// <param name="tenant">Tenant.</param>
@@ -18,34 +20,39 @@ internal readonly record struct RequestIdentity(string Tenant, string Operation,
     public static RequestIdentity? Of(string tenant, Command command, Func<long, long> rootOf) => command switch
     {
         SuspendSessionCommand { Request.WholeRun: true } suspend =>
-            new(tenant, "suspend", rootOf(suspend.Session), suspend.Request.RequestId),
+            new(tenant, "suspend", rootOf(suspend.Session), Of(suspend.Actor), suspend.Request.RequestId),
         ResumeSessionCommand { Request.WholeRun: true } resume =>
-            new(tenant, "resume", rootOf(resume.Session), resume.Request.RequestId),
+            new(tenant, "resume", rootOf(resume.Session), Of(resume.Actor), resume.Request.RequestId),
         ReserveCommand { Request.DryRun: true } or ApplyCatalogCommand { Request.DryRun: true } => null,
-        ReserveCommand reserve => new(tenant, "reserve", reserve.Session, reserve.Request.RequestId),
-        CommitCommand commit => new(tenant, "commit", commit.Session, commit.Request.RequestId),
-        ReleaseCommand release => new(tenant, "release", release.Session, release.Request.RequestId),
-        OpenSessionCommand open => new(tenant, "open", 0, open.Request.RequestId),
-        RenewSessionCommand renew => new(tenant, "renew", renew.Session, renew.Request.RequestId),
-        EndSessionCommand end => new(tenant, "end", end.Session, end.Request.RequestId),
-        RevokeSessionCommand revoke => new(tenant, "revoke", revoke.Session, revoke.Request.RequestId),
-        ApplyCatalogCommand apply => new(tenant, "apply", 0, apply.Request.RequestId),
-        ExtendBudgetCommand extend => new(tenant, "extend", 0, extend.Request.RequestId),
-        AmendCommand amend => new(tenant, "amend", amend.Session, amend.Request.RequestId),
-        SuspendSessionCommand suspend => new(tenant, "suspend", suspend.Session, suspend.Request.RequestId),
-        ResumeSessionCommand resume => new(tenant, "resume", resume.Session, resume.Request.RequestId),
+        ReserveCommand reserve => new(tenant, "reserve", reserve.Session, reserve.Principal, reserve.Request.RequestId),
+        CommitCommand commit => new(tenant, "commit", commit.Session, commit.Principal, commit.Request.RequestId),
+        ReleaseCommand release => new(tenant, "release", release.Session, release.Principal, release.Request.RequestId),
+        OpenSessionCommand open => new(tenant, "open", 0, Of(open.Actor), open.Request.RequestId),
+        RenewSessionCommand renew => new(tenant, "renew", renew.Session, Of(renew.Actor), renew.Request.RequestId),
+        EndSessionCommand end => new(tenant, "end", end.Session, Of(end.Actor), end.Request.RequestId),
+        RevokeSessionCommand revoke =>
+            new(tenant, "revoke", revoke.Session, Of(revoke.Actor), revoke.Request.RequestId),
+        ApplyCatalogCommand apply => new(tenant, "apply", 0, Of(apply.Actor), apply.Request.RequestId),
+        ExtendBudgetCommand extend => new(tenant, "extend", 0, Of(extend.Actor), extend.Request.RequestId),
+        AmendCommand amend => new(tenant, "amend", amend.Session, amend.Principal, amend.Request.RequestId),
+        SuspendSessionCommand suspend =>
+            new(tenant, "suspend", suspend.Session, Of(suspend.Actor), suspend.Request.RequestId),
+        ResumeSessionCommand resume =>
+            new(tenant, "resume", resume.Session, Of(resume.Actor), resume.Request.RequestId),
         ResetBreakerCommand reset =>
-            new(tenant, "reset breaker", SessionOf(reset.Request.Grain), reset.Request.RequestId),
-        RecordCostCommand cost => new(tenant, "record cost", cost.Session, cost.Request.RequestId),
-        AuthorizeToolCommand tool => new(tenant, "authorize", tool.Session, tool.Request.RequestId),
-        CreateCredentialCommand create => new(tenant, "create credential", 0, create.Request.RequestId),
-        RevokeCredentialCommand revoke => new(tenant, "revoke credential", 0, revoke.Request.RequestId),
-        RevokeAccessTokenCommand revoke => new(tenant, "revoke token", 0, revoke.RequestId),
-        RecordCredentialUsesCommand uses => new(tenant, "record uses", 0, uses.RequestId),
-        RecordKeyRotationCommand rotate => new(tenant, "rotate key", 0, rotate.RequestId),
-        SuspendAgentCommand suspend => new(tenant, "suspend agent", 0, suspend.Request.RequestId),
-        ResumeAgentCommand resume => new(tenant, "resume agent", 0, resume.Request.RequestId),
-        DecommissionAgentCommand end => new(tenant, "decommission agent", 0, end.Request.RequestId),
+            new(tenant, "reset breaker", SessionOf(reset.Request.Grain), Of(reset.Actor), reset.Request.RequestId),
+        RecordCostCommand cost => new(tenant, "record cost", cost.Session, cost.Principal, cost.Request.RequestId),
+        AuthorizeToolCommand tool => new(tenant, "authorize", tool.Session, tool.Principal, tool.Request.RequestId),
+        CreateCredentialCommand create =>
+            new(tenant, "create credential", 0, Of(create.Actor), create.Request.RequestId),
+        RevokeCredentialCommand revoke =>
+            new(tenant, "revoke credential", 0, Of(revoke.Actor), revoke.Request.RequestId),
+        RevokeAccessTokenCommand revoke => new(tenant, "revoke token", 0, Of(revoke.Actor), revoke.RequestId),
+        RecordCredentialUsesCommand uses => new(tenant, "record uses", 0, "", uses.RequestId),
+        RecordKeyRotationCommand rotate => new(tenant, "rotate key", 0, Of(rotate.Actor), rotate.RequestId),
+        SuspendAgentCommand suspend => new(tenant, "suspend agent", 0, Of(suspend.Actor), suspend.Request.RequestId),
+        ResumeAgentCommand resume => new(tenant, "resume agent", 0, Of(resume.Actor), resume.Request.RequestId),
+        DecommissionAgentCommand end => new(tenant, "decommission agent", 0, Of(end.Actor), end.Request.RequestId),
         _ => null,
     };
 
@@ -82,11 +89,15 @@ internal readonly record struct RequestIdentity(string Tenant, string Operation,
         };
         bool isTenants = ledgerEvent.Spender is null || operation == "open";
         long session = isTenants ? 0 : SessionOf(ledgerEvent.Spender!.Session);
-        return new RequestIdentity(tenant, operation, session, ledgerEvent.RequestId);
+        string principal = ledgerEvent.Actor.Length > 0 ? Of(ledgerEvent.Actor) : ledgerEvent.Principal;
+        return new RequestIdentity(tenant, operation, session, principal, ledgerEvent.RequestId);
     }
 
     public static long SessionOf(string name) =>
         long.Parse(name.AsSpan("sessions/s".Length), System.Globalization.CultureInfo.InvariantCulture);
+
+    // Without the credential that it used.
+    private static string Of(string actor) => actor.Split(" credentials/c")[0];
 
     private static string OfEnd(SessionEnded ended) =>
         ended.State == Protocol.V1.Session.Types.State.Revoked ? "revoke" : "end";

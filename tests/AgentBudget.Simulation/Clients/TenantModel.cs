@@ -45,6 +45,7 @@ internal sealed class TenantModel(SimWorld world, string name, SimRandom random)
         if (_recent.Count > 0 && random.Chance(world.Plan.KeyRepeatPermille) && random.Below(3) == 0)
         {
             Command again = random.Any(_recent);
+            if (random.Below(4) == 0 && Workload.BySomebodyElse(again, random) is { } others) return others;
             bool isSame = random.Coin();
             if (isSame || Workload.Otherwise(again) is not { } otherwise)
             {
@@ -73,7 +74,11 @@ internal sealed class TenantModel(SimWorld world, string name, SimRandom random)
         if (command is ReserveCommand reserve)
         {
             if (told.ReservationHeld is { } held)
-                Holds.Add(new KnownHold(reserve.Session, told.Sequence, held.CostNanos, held.Tokens));
+            {
+                Holds.Add(new KnownHold(
+                    reserve.Session, told.Sequence, reserve.Principal, held.CostNanos, held.Tokens));
+            }
+
             if (left is { HasNanos: true }) LeftNanos[reserve.Session] = left.Nanos;
         }
     }
@@ -82,6 +87,7 @@ internal sealed class TenantModel(SimWorld world, string name, SimRandom random)
 /// <summary>A hold that a caller knows of.</summary>
 /// <param name="Session">Its session.</param>
 /// <param name="Number">Its number.</param>
+/// <param name="Principal">Who took it.</param>
 /// <param name="CostNanos">Its money.</param>
 /// <param name="Tokens">Its tokens.</param>
-internal sealed record KnownHold(long Session, long Number, long CostNanos, long Tokens);
+internal sealed record KnownHold(long Session, long Number, string Principal, long CostNanos, long Tokens);

@@ -32,7 +32,8 @@ internal static partial class Workload
             request.Estimate = new TokenEstimate { InputTokens = random.Spread(1, 3000), MaxOutputTokens = 0 };
         if (random.Coin() || (request.Model.Length == 0 && request.Estimate is null))
             request.Ttl = TtlOf(tenant) ?? Seconds(random.Spread(1, 900));
-        return new AmendCommand(hold.Session, Misnamed(random, hold.Number), request);
+        return new AmendCommand(
+            hold.Session, Misnamed(random, hold.Number), request, HolderOf(hold, random));
     }
 
     private static AuthorizeToolCommand AuthorizeTool(TenantModel tenant) => new(
@@ -42,7 +43,8 @@ internal static partial class Workload
             RequestId = tenant.NextId(),
             Tool = tenant.Random.Any(NamedTools),
             ToolArgumentsDigest = tenant.Random.Any(Digests),
-        });
+        },
+        AnyPrincipal(tenant.Random));
 
     private static RecordCostCommand RecordCost(TenantModel tenant)
     {
@@ -52,7 +54,7 @@ internal static partial class Workload
         if (random.Coin()) request.Quantity = random.Between(1, 8) / 2.0;
         if (random.Below(30) == 0) request.Quantity = 1_000_000_000;
         if (random.Below(4) == 0) request.Tags.Add("customer", random.Below(12) == 0 ? "k9" : "k2");
-        return new RecordCostCommand(AnySession(tenant), request);
+        return new RecordCostCommand(AnySession(tenant), request, AnyPrincipal(random));
     }
 
     private static CreateCredentialCommand CreateCredential(TenantModel tenant)

@@ -1,11 +1,27 @@
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
+using AgentBudget.Simulation.Core;
 
 namespace AgentBudget.Simulation.Clients;
 
 // Used request ids with other content.
 internal static partial class Workload
 {
+    private const string Another = "another credentials/c9";
+
+    /// <summary>The same id and content from somebody else: a request of its own. Null where nobody else asks.</summary>
+    public static Command? BySomebodyElse(Command command, SimRandom random) => command switch
+    {
+        ReserveCommand reserve => reserve with { Principal = AnyPrincipal(random) },
+        CommitCommand commit => commit with { Principal = AnyPrincipal(random) },
+        ReleaseCommand release => release with { Principal = AnyPrincipal(random) },
+        AmendCommand amend => amend with { Principal = AnyPrincipal(random) },
+        OpenSessionCommand open => open with { Actor = Another },
+        RenewSessionCommand renew => renew with { Actor = Another },
+        ExtendBudgetCommand extend => extend with { Actor = Another },
+        _ => null,
+    };
+
     /// <summary>The same request id with other content; null where there is no other.</summary>
     public static Command? Otherwise(Command command)
     {

@@ -16,6 +16,10 @@ internal static partial class Workload
 
     private static readonly string[] Digests = ["", "a", "a", "a", "b"];
 
+    // Who spends: the session's own agent, as it may be, two gateways, the operator.
+    private static readonly string[] Principals =
+        ["agents/a0", "agents/a0", "gateways/east", "gateways/east", "gateways/west", "operators/admin"];
+
     private static readonly (int Weight, Func<TenantModel, Command> Make)[] Table =
     [
         (80, Open), (60, OpenChild), (440, Reserve), (260, Commit), (80, Release), (60, Amend), (30, AuthorizeTool),
@@ -117,7 +121,7 @@ internal static partial class Workload
 
         request.Ttl = TtlOf(tenant);
         if (random.Below(4) == 0) request.Tags.Add("customer", random.Below(12) == 0 ? "k9" : "k2");
-        return new ReserveCommand(session, request);
+        return new ReserveCommand(session, request, AnyPrincipal(random));
     }
 
     // Counted items beside the tokens, or nothing but them.
@@ -172,7 +176,8 @@ internal static partial class Workload
             Cost = random.Coin() ? Catalogs.Nanos(random.Spread(0, 900)) : null,
             ServiceTier = (ServiceTier)random.Below(5),
         };
-        return new CommitCommand(hold.Session, Misnamed(random, hold.Number), request, reading);
+        return new CommitCommand(
+            hold.Session, Misnamed(random, hold.Number), request, reading, HolderOf(hold, random));
     }
 
     // What served the call is not always what was reserved, and it may be several samplings.
@@ -195,7 +200,8 @@ internal static partial class Workload
         if (tenant.Holds.Count == 0) return Reserve(tenant);
         KnownHold hold = AnyHold(tenant);
         var request = new ReleaseTokensRequest { RequestId = tenant.NextId(), Reason = "not needed" };
-        return new ReleaseCommand(hold.Session, Misnamed(tenant.Random, hold.Number), request);
+        return new ReleaseCommand(
+            hold.Session, Misnamed(tenant.Random, hold.Number), request, HolderOf(hold, tenant.Random));
     }
 
     private static RenewSessionCommand Renew(TenantModel tenant) =>
@@ -280,6 +286,12 @@ internal static partial class Workload
     // The latest are the likeliest; one of long ago is there as well.
     private static KnownHold AnyHold(TenantModel tenant) =>
         tenant.Holds[Math.Max(0, tenant.Holds.Count - 1 - (int)tenant.Random.Spread(0, 60))];
+
+    private static string AnyPrincipal(SimRandom random) => random.Any(Principals);
+
+    // Now and then somebody who does not hold it.
+    private static string HolderOf(KnownHold hold, SimRandom random) =>
+        random.Below(12) == 0 ? AnyPrincipal(random) : hold.Principal;
 
     private static long Misnamed(SimRandom random, long number) => random.Below(40) == 0 ? number + 1 : number;
 

@@ -34,5 +34,7 @@ internal static class AllMutants
         ("samplings priced as one", static () => new SamplingsAsOne()),
         ("unpriced item charged as another", static () => new UnpricedAsDearest()),
         ("billed cost settled as the own price", static () => new BilledAsOwn()),
+        ("key without principal", static () => new KeyWithoutPrincipal()),
+        ("hold without owner", static () => new HoldWithoutOwner()),
     ];
 }

@@ -1,0 +1,61 @@
+using System.Buffers.Binary;
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Ledger.Requests;
+
+/// <summary>
+/// SHA-256 of what a request asks. In journals of former releases only its first 64 bits are there, a fingerprint.
+/// </summary>
+internal readonly record struct ContentSha(ulong First, ulong Second, ulong Third, ulong Fourth)
+{
+    /// <summary>Whether it is a fingerprint of a former release. That of SHA-256 never is.</summary>
+    public bool IsFingerprint => (Second | Third | Fourth) == 0;
+
+    public static ContentSha Of(ReadOnlySpan<byte> sha256) => new(
+        BinaryPrimitives.ReadUInt64LittleEndian(sha256),
+        BinaryPrimitives.ReadUInt64LittleEndian(sha256[8..]),
+        BinaryPrimitives.ReadUInt64LittleEndian(sha256[16..]),
+        BinaryPrimitives.ReadUInt64LittleEndian(sha256[24..]));
+
+    public static ContentSha Of(LedgerEvent ledgerEvent) => ledgerEvent.RequestHash is { } hash
+        ? new ContentSha(hash.First, hash.Second, hash.Third, hash.Fourth)
+        : new ContentSha(ledgerEvent.RequestFingerprint, 0, 0, 0);
+}
+
+/// <summary>A request as it is compared with those that were answered, and remembered.</summary>
+/// <param name="Operation">What it asks for.</param>
+/// <param name="Principal">Whose it is; empty for the ledger's own silo, and where a former release did not say.</param>
+/// <param name="Id">Its id, which is its principal's own.</param>
+/// <param name="Content">What it asks, hashed.</param>
+/// <param name="Fingerprint">The same as former releases hashed it.</param>
+internal readonly record struct AskedRequest(
+    Operation Operation, string Principal, string Id, ContentSha Content, ulong Fingerprint)
+{
+    /// <summary>Whether a request that was answered had this content.</summary>
+    public bool Is(in ContentSha answered) =>
+        answered.IsFingerprint ? answered.First == Fingerprint : answered == Content;
+
+    /// <summary>A new event that this request asks for, of a session or of the tenant.</summary>
+    public LedgerEvent NewEvent(Spender? spender = null) => new()
+    {
+        RequestId = Id,
+        Principal = Principal,
+        RequestHash = new RequestHash
+        {
+            First = Content.First,
+            Second = Content.Second,
+            Third = Content.Third,
+            Fourth = Content.Fourth,
+        },
+        Spender = spender,
+    };
+
+    /// <summary>The same of an administrative act, whose event names its actor and so its principal.</summary>
+    public LedgerEvent NewEvent(string actor, Spender? spender = null)
+    {
+        LedgerEvent ledgerEvent = NewEvent(spender);
+        ledgerEvent.Actor = actor;
+        ledgerEvent.Principal = "";
+        return ledgerEvent;
+    }
+}
