@@ -311,15 +311,11 @@ public sealed class ForeignObjectTests
             world.Callers.Add(("session", world._values[("session_token", "own")]));
             if (users is not null)
             {
-                CreateCredentialResponse agent = await silo.CallAsync<CreateCredentialRequest, CreateCredentialResponse>(
-                    "CreateCredential",
-                    new CreateCredentialRequest
-                    {
-                        RequestId = Identity.NextId(),
-                        Principal = "agents/writer",
-                        Role = Role.Agent,
-                    },
-                    metadata: acme);
+                CreateCredentialRequest request =
+                    new() { RequestId = Identity.NextId(), Principal = "agents/writer", Role = Role.Agent };
+                CreateCredentialResponse agent =
+                    await silo.CallAsync<CreateCredentialRequest, CreateCredentialResponse>(
+                        "CreateCredential", request, metadata: acme);
                 world.Callers.Add(("kim", await users.ExchangeAsync(silo, agent, "kim")));
             }
 

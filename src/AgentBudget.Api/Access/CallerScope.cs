@@ -153,7 +153,7 @@ internal sealed class CallerScope(ITenantHost host, SessionTokens tokens, DpopPr
             return caller.ProvenKey;
         string authorization = call.Authorization ?? "";
         string shown = authorization[(authorization.IndexOf(' ', StringComparison.Ordinal) + 1)..].Trim(' ');
-        string key = proofs.Check(proof, call.Verb, call.Path, shown) ?? "";
+        string key = AccessGuard.ProvenKeyOf(proofs, proof, call.Target, shown, ProofOwner.Of(caller));
         if (key.Length > 0)
             call.Caller = caller with { ProvenKey = key };
         return key;

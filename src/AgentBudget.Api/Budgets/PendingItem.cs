@@ -27,11 +27,11 @@ internal sealed class PendingItem(SpendItems items, SpendStream stream) : Pendin
         }
         catch (Exception failure)
         {
-            End(items.Failed(item, failure));
+            End(items.Failed(item, failure, stream.Call));
         }
     }
 
-    protected override void Completed() => End(items.Answered(_item!, this, _currency));
+    protected override void Completed() => End(items.Answered(_item!, this, _currency, stream.Call));
 
     private void Submit(TenantCommand command, string currency)
     {
@@ -47,7 +47,7 @@ internal sealed class PendingItem(SpendItems items, SpendStream stream) : Pendin
         }
         catch (Exception failure)
         {
-            End(items.Failed(_item!, failure));
+            End(items.Failed(_item!, failure, stream.Call));
         }
     }
 
