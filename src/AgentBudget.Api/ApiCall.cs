@@ -1,4 +1,5 @@
 using AgentBudget.Api.Access;
+using AgentBudget.Api.Edge;
 using AgentBudget.Identity;
 using Grpc.Core;
 using Microsoft.AspNetCore.Http;
@@ -22,11 +23,8 @@ internal sealed class ApiCall(HttpContext http, string method, CancellationToken
     /// <summary>The method that is called, as <c>/package.Service/Method</c>; it names the line of policy.</summary>
     internal string Method => method;
 
-    /// <summary>The path of the request, which a proof of a key names: the method's own, or its JSON route's.</summary>
-    internal string Path => http.Request.Path.Value!;
-
-    /// <summary>The HTTP method of the request.</summary>
-    internal string Verb => http.Request.Method;
+    /// <summary>What a proof of a key names: the method's own path, or its JSON route's.</summary>
+    internal ProofTarget Target => AccessGuard.TargetOf(http);
 
     /// <summary>Where the call comes from.</summary>
     internal CallOrigin Origin => ConnectionMemory.OriginOf(http.Features);
@@ -35,6 +33,9 @@ internal sealed class ApiCall(HttpContext http, string method, CancellationToken
     internal string? Authorization => GetMetadata("authorization");
 
     internal CancellationToken Cancellation => cancellation;
+
+    /// <summary>Logs what nobody expected of the call.</summary>
+    internal void Log(DefectLog defects, string what, Exception failure) => defects.Write(http, what, failure);
 
     /// <summary>Who calls. The policy has seen to it that there is somebody.</summary>
     internal Caller? Caller

@@ -74,7 +74,7 @@ internal sealed class ApiContext(
             return;
         Answer found = await SubmitAsync(place.Tenant, new SessionQuery(place.Number));
         Session session = ((GetSessionResponse)found.View!).Session;
-        if (!owner.Owns(session.Agent, session.UseCase, session.BusinessUnit))
+        if (!owner.MaySpeakFor(session.PathOf()))
             throw ApiErrors.SessionNotFound();
     }
 

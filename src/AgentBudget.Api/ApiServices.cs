@@ -54,6 +54,7 @@ public static class ApiServices
         services.AddSingleton<AccessGuard>();
         services.AddSingleton<CallMeter>();
         services.AddSingleton<OpenStreams>();
+        services.AddSingleton<DefectLog>();
         services.AddSingleton<Calls>();
         services.AddSingleton<BudgetCalls>();
         services.AddSingleton<SessionCalls>();

@@ -2,7 +2,6 @@ using System.Buffers.Text;
 using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
 using System.Text.Json;
-using Microsoft.IdentityModel.JsonWebTokens;
 
 namespace AgentBudget.Identity;
 
@@ -88,13 +87,11 @@ public sealed class AccessTokens : SignedTokens<AccessToken>
             && nowSeconds - ClockSkewSeconds < read.ExpiresAtSeconds;
     }
 
-    private protected override AccessToken? Read(JsonWebToken token)
+    private protected override AccessToken? Read(Jws token)
     {
-        if (!token.TryGetPayloadValue("sub", out string subject)
-            || !token.TryGetPayloadValue("client_id", out string clientId)
-            || !token.TryGetPayloadValue("jti", out string id)
-            || !token.TryGetPayloadValue("iat", out long issuedAtSeconds)
-            || !token.TryGetPayloadValue("exp", out long expiresAtSeconds)
+        string clientId = token.Text("client_id");
+        if (token.Subject.Length == 0 || clientId.Length == 0 || token.Id.Length == 0
+            || token.IssuedAtSeconds is not { } issuedAtSeconds
             || !TokenBinding.TryRead(token, out TokenBinding? binding))
         {
             return null;
@@ -103,11 +100,11 @@ public sealed class AccessTokens : SignedTokens<AccessToken>
         return new AccessToken
         {
             ClientId = clientId,
-            Subject = subject,
-            Actor = token.TryGetPayloadValue("act", out JsonElement actor) ? actor.GetRawText() : "",
-            Id = id,
+            Subject = token.Subject,
+            Actor = token.Raw("act"),
+            Id = token.Id,
             IssuedAtSeconds = issuedAtSeconds,
-            ExpiresAtSeconds = expiresAtSeconds,
+            ExpiresAtSeconds = token.ExpiresAtSeconds!.Value,
             Binding = binding,
         };
     }

@@ -86,6 +86,13 @@ public abstract record Caller
     };
 }
 
+/// <summary>Whose a session is.</summary>
+/// <param name="Agent">"agents/promo-writer".</param>
+/// <param name="UseCase">"useCases/trade-promo".</param>
+/// <param name="BusinessUnit">"businessUnits/marketing"; empty where it is not known, and then it is nobody's.</param>
+/// <param name="OnBehalfOf">The user; empty when unattended.</param>
+public readonly record struct SessionPath(string Agent, string UseCase, string BusinessUnit, string OnBehalfOf);
+
 /// <summary>The operator, by the admin key.</summary>
 public sealed record AdminCaller : Caller
 {
@@ -156,14 +163,31 @@ public sealed record CredentialCaller : Caller
     /// <summary>What its secrets begin with.</summary>
     internal string SecretPrefix { get; }
 
-    /// <summary>Whether a session of this agent, for this use case and business unit, is its own.</summary>
-    public bool Owns(string agent, string useCase, string businessUnit)
+    /// <summary>
+    /// Whether it speaks for part of its tenant only: its role sees no more, or a user gave it no more.
+    /// </summary>
+    public bool IsRestricted => Reach == Reach.Own || OnBehalfOf.Length > 0;
+
+    /// <summary>
+    /// Whether it may speak for a session: the one rule for every method, whether the session is named, shown by its
+    /// token, listed or watched. A token that was exchanged for a user speaks for that user's sessions alone, an agent
+    /// for its own, an owner for those of its use cases and business units.
+    /// </summary>
+    /// <param name="path">Whose the session is. Of its own tenant: another tenant's is never seen here.</param>
+    public bool MaySpeakFor(in SessionPath path)
     {
+        if (OnBehalfOf.Length > 0 && path.OnBehalfOf != OnBehalfOf)
+            return false;
         if (Role == Roles.Agent)
-            return agent == Holder;
-        foreach (string grain in Credential.Grains)
+            return path.Agent == Holder;
+        return Role != Roles.Owner || HoldsGrain(path.UseCase) || HoldsGrain(path.BusinessUnit);
+    }
+
+    private bool HoldsGrain(string grain)
+    {
+        foreach (string held in Credential.Grains)
         {
-            if (grain == useCase || grain == businessUnit)
+            if (held == grain)
                 return true;
         }
 

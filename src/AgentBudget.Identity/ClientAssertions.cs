@@ -1,5 +1,3 @@
-using Microsoft.IdentityModel.JsonWebTokens;
-
 namespace AgentBudget.Identity;
 
 /// <summary>
@@ -7,40 +5,41 @@ namespace AgentBudget.Identity;
 /// issuer alone, used once.
 /// </summary>
 /// <param name="time">The clock.</param>
-public sealed class ClientAssertions(TimeProvider time)
+/// <param name="memory">Remembers which were used.</param>
+public sealed class ClientAssertions(TimeProvider time, ReplayMemory memory)
 {
     /// <summary>An assertion is made for one request.</summary>
-    private const int LifetimeSecondsMax = 300;
+    internal const int LifetimeSecondsMax = 300;
 
-    private readonly ReplayCache _used = new(LifetimeSecondsMax + (2 * SessionTokens.ClockSkewSeconds));
+    private static readonly string[] Types = ["JWT", "client-authentication+jwt"];
 
     /// <summary>Whom an assertion says to be, not checked; null when it does not say.</summary>
-    public static string? ClientIdOf(string assertion)
-    {
-        if (assertion.Length > SessionTokens.TokenCharsMax)
-            return null;
-        try
-        {
-            return new JsonWebToken(assertion).Issuer is { Length: > 0 } issuer ? issuer : null;
-        }
-        catch (ArgumentException)
-        {
-            return null;
-        }
-    }
+    public static string? ClientIdOf(string assertion) =>
+        Jws.Read(assertion)?.Issuer is { Length: > 0 } issuer ? issuer : null;
 
     /// <summary>
     /// Whether the credential's key signed the assertion for this issuer, now, and for the first time.
     /// </summary>
-    public bool IsOf(LiveCredential credential, string assertion, string issuer)
+    public ProofOutcome Check(LiveCredential credential, string assertion, string issuer)
     {
-        if (PublicKeys.Read(credential.PublicJwk) is not { } key)
-            return false;
+        ArgumentNullException.ThrowIfNull(credential);
+        if (credential.Key is not { } key || Jws.Read(assertion) is not { } token)
+            return ProofOutcome.Refused;
+        TokenRules rules = new()
+        {
+            Types = Types,
+            MayLackType = true,
+            Issuer = credential.KeyId,
+            Audience = issuer,
+            LifetimeSecondsMax = LifetimeSecondsMax,
+            AgeSecondsMax = LifetimeSecondsMax + SessionTokens.ClockSkewSeconds,
+            NeedsId = true,
+        };
         long nowSeconds = time.GetUtcNow().ToUnixTimeSeconds();
-        return ForeignTokens.Check(assertion, credential.KeyId, issuer, type: null, [key]) is { } read
-            && read.Subject == credential.KeyId
-            && ForeignTokens.IsTimely(read, nowSeconds, LifetimeSecondsMax)
-            && read.TryGetPayloadValue("jti", out string id)
-            && _used.TryUse($"{credential.KeyId} {id}", nowSeconds);
+        bool isProven = ForeignTokens.Check(token, rules, [key], nowSeconds) is not null
+            && token.Subject == credential.KeyId;
+        return isProven
+            ? memory.TryUse(ProofOwner.Of(credential), $"a {token.Id}", token.IssuedAtSeconds!.Value, nowSeconds)
+            : ProofOutcome.Refused;
     }
 }

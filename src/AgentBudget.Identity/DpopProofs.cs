@@ -1,68 +1,94 @@
 using System.Buffers.Text;
+using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using Microsoft.IdentityModel.JsonWebTokens;
-using Microsoft.IdentityModel.Tokens;
 
 namespace AgentBudget.Identity;
+
+/// <summary>What a proof has to be made for: the request as it arrived.</summary>
+/// <param name="Verb">The HTTP method.</param>
+/// <param name="Path">The path.</param>
+/// <param name="LocalAddress">The address that the connection came to; null where it is not known.</param>
+/// <param name="LocalPort">The port likewise.</param>
+public readonly record struct ProofTarget(string Verb, string Path, IPAddress? LocalAddress, int LocalPort);
 
 /// <summary>
 /// Proofs that a caller holds the key that its token is bound to (DPoP, RFC 9449 §4.3): for one request, made now, used
 /// once.
 /// </summary>
 /// <param name="time">The clock.</param>
-public sealed class DpopProofs(TimeProvider time)
+/// <param name="memory">Remembers which were used.</param>
+/// <param name="issuer">The service's own name, a URL: proofs for its host are proofs for us.</param>
+public sealed class DpopProofs(TimeProvider time, ReplayMemory memory, Func<string> issuer)
 {
     /// <summary>The <c>typ</c> of a proof.</summary>
     public const string TokenType = "dpop+jwt";
 
     /// <summary>A proof is made for one request; callers' clocks differ.</summary>
-    private const int AgeSecondsMax = 60;
+    internal const int AgeSecondsMax = 60;
 
-    private readonly ReplayCache _used = new(2 * (AgeSecondsMax + SessionTokens.ClockSkewSeconds));
+    private static readonly TokenRules Rules =
+        new() { Types = [TokenType], AgeSecondsMax = AgeSecondsMax, NeedsId = true };
 
-    /// <summary>The thumbprint (RFC 7638) of the key that a proof proves; null for a proof that is none.</summary>
+    /// <summary>Whether a proof proves a key for this request, and for the first time.</summary>
     /// <param name="proof">The DPoP header.</param>
-    /// <param name="method">The HTTP method of the request.</param>
-    /// <param name="path">The path of the request; the proof's URL must end in it.</param>
+    /// <param name="target">The request.</param>
     /// <param name="accessToken">The token that comes with it; null where there is none yet.</param>
-    public string? Check(string? proof, string method, string path, string? accessToken)
+    /// <param name="owner">Whose proofs these are: each has a share of what is remembered.</param>
+    /// <param name="thumbprint">The thumbprint (RFC 7638) of the key; empty for a proof that is none.</param>
+    public ProofOutcome Check(
+        string? proof, in ProofTarget target, string? accessToken, ProofOwner owner, out string thumbprint)
     {
-        if (proof is null || proof.Length > SessionTokens.TokenCharsMax || KeyOf(proof) is not { } key)
-            return null;
-        if (ForeignTokens.Check(proof, issuer: null, audience: null, TokenType, [key]) is not { } read)
-            return null;
+        thumbprint = "";
+        if (Jws.Read(proof) is not { } token || !token.Header.TryGetProperty("jwk", out JsonElement jwk)
+            || PublicKey.Read(jwk) is not { } key)
+        {
+            return ProofOutcome.Refused;
+        }
+
         long nowSeconds = time.GetUtcNow().ToUnixTimeSeconds();
-        bool isRight = read.TryGetPayloadValue("htm", out string htm) && htm == method
-            && read.TryGetPayloadValue("htu", out string htu) && IsOf(htu, path)
-            && read.TryGetPayloadValue("iat", out long issued)
-            && Math.Abs(nowSeconds - issued) <= AgeSecondsMax
-            && (accessToken is null || (read.TryGetPayloadValue("ath", out string ath) && ath == HashOf(accessToken)));
-        if (!isRight || !read.TryGetPayloadValue("jti", out string id))
-            return null;
-        string thumbprint = Base64Url.EncodeToString(key.ComputeJwkThumbprint());
-        return _used.TryUse($"{thumbprint} {id}", nowSeconds) ? thumbprint : null;
+        bool isRight = token.Text("htm") == target.Verb && IsOf(token.Text("htu"), target)
+            && (accessToken is null || token.Text("ath") == HashOf(accessToken))
+            && ForeignTokens.Check(token, Rules, [key], nowSeconds) is not null;
+        if (!isRight)
+            return ProofOutcome.Refused;
+        thumbprint = key.Thumbprint;
+        ProofOutcome outcome =
+            memory.TryUse(owner, $"p {thumbprint} {token.Id}", token.IssuedAtSeconds!.Value, nowSeconds);
+        if (outcome != ProofOutcome.Taken)
+            thumbprint = "";
+        return outcome;
     }
 
     private static string HashOf(string accessToken) =>
-        Base64Url.EncodeToString(SHA256.HashData(Encoding.ASCII.GetBytes(accessToken)));
+        Base64Url.EncodeToString(SHA256.HashData(Encoding.UTF8.GetBytes(accessToken)));
 
-    // Host and scheme are what a proxy in front of us shows the caller; the path is ours.
-    private static bool IsOf(string url, string path) =>
-        Uri.TryCreate(url, UriKind.Absolute, out Uri? target) && target.AbsolutePath == path
-        && target.Scheme is "https" or "http";
-
-    private static JsonWebKey? KeyOf(string proof)
+    // A proof that was made for another host must be worth nothing here. What the caller says in its Host header is the
+    // caller's word: ours are the name that callers know us by, and the address that the connection came to. A proxy
+    // may end TLS, so both schemes are right; query and fragment do not count (RFC 9449 §4.3).
+    private bool IsOf(string url, in ProofTarget target)
     {
-        try
+        if (!Uri.TryCreate(url, UriKind.Absolute, out Uri? named) || named.Scheme is not ("https" or "http")
+            || named.UserInfo.Length > 0 || named.AbsolutePath != target.Path)
         {
-            JsonWebToken unread = new(proof);
-            return unread.TryGetHeaderValue("jwk", out JsonElement jwk) ? PublicKeys.Read(jwk.GetRawText()) : null;
+            return false;
         }
-        catch (ArgumentException)
-        {
-            return null;
-        }
+
+        Uri own = new(issuer());
+        bool isName = string.Equals(named.IdnHost, own.IdnHost, StringComparison.OrdinalIgnoreCase)
+            && (named.Port == own.Port || named.Port == target.LocalPort);
+        return isName || (named.Port == target.LocalPort && IsAddress(named, target.LocalAddress));
+    }
+
+    private static bool IsAddress(Uri named, IPAddress? local)
+    {
+        if (local is null)
+            return false;
+        if (local.IsIPv4MappedToIPv6)
+            local = local.MapToIPv4();
+        return IPAddress.TryParse(named.IdnHost, out IPAddress? address)
+            ? address.Equals(local)
+            : IPAddress.IsLoopback(local) && named.IsLoopback;
     }
 }

@@ -1,69 +1,88 @@
-using Microsoft.IdentityModel.JsonWebTokens;
-using Microsoft.IdentityModel.Tokens;
-
 namespace AgentBudget.Identity;
+
+/// <summary>What a token of one kind has to be.</summary>
+internal sealed record TokenRules
+{
+    /// <summary>
+    /// Its <c>typ</c>, one of these without regard to case (RFC 7515 §4.1.9): a token that was made for something else
+    /// is of another type (RFC 8725 §3.11).
+    /// </summary>
+    internal required string[] Types { get; init; }
+
+    /// <summary>Whether it may come without a type.</summary>
+    internal bool MayLackType { get; init; }
+
+    /// <summary>Its <c>iss</c>; null where it needs none.</summary>
+    internal string? Issuer { get; init; }
+
+    /// <summary>Its only <c>aud</c>, exactly; null where it needs none.</summary>
+    internal string? Audience { get; init; }
+
+    /// <summary>How long it may live from now on, in seconds; null where it needs no expiry.</summary>
+    internal long? LifetimeSecondsMax { get; init; }
+
+    /// <summary>How long it counts after it was issued, in seconds; null where it need not say when that was.</summary>
+    internal long? AgeSecondsMax { get; init; }
+
+    /// <summary>Whether it needs an id of its own, by which it is known to be used.</summary>
+    internal bool NeedsId { get; init; }
+}
 
 /// <summary>Checks tokens that others signed: clients' assertions, subject tokens, proofs.</summary>
 internal static class ForeignTokens
 {
-    private const int TokenCharsMax = 8 * 1024; // As with our own.
+    private const string TypePrefix = "application/";
 
-    private static readonly string[] Algorithms =
-    [
-        SecurityAlgorithms.EcdsaSha256, SecurityAlgorithms.RsaSha256, SecurityAlgorithms.RsaSsaPssSha256,
-    ];
-
-    private static readonly JsonWebTokenHandler Handler = new() { MaximumTokenSizeInBytes = TokenCharsMax };
-
-    /// <summary>
-    /// The token, if one of the keys signed it and the claims are as they must be; else null. Times are compared by the
-    /// caller, with the injected clock.
-    /// </summary>
-    internal static JsonWebToken? Check(
-        string token, string? issuer, string? audience, string? type, IEnumerable<SecurityKey> keys)
+    /// <summary>The token, if it is as the rules have it and one of the keys signed it; else null.</summary>
+    internal static Jws? Check(Jws token, TokenRules rules, IEnumerable<PublicKey> keys, long nowSeconds)
     {
-        if (token.Length is 0 or > TokenCharsMax || !TokenText.IsUnambiguous(token))
+        bool isRight = IsOfType(token, rules)
+            && (rules.Issuer is null || token.Issuer == rules.Issuer)
+            && (rules.Audience is null || token.IsFor(rules.Audience))
+            && (!rules.NeedsId || token.Id.Length > 0)
+            && IsTimely(token, rules, nowSeconds);
+        if (!isRight)
             return null;
-        TokenValidationParameters parameters = new()
+        foreach (PublicKey key in keys)
         {
-            ValidAlgorithms = Algorithms,
-            ValidTypes = type is null ? null : [type],
-            ValidateIssuer = issuer is not null,
-            ValidIssuer = issuer,
-            ValidateAudience = audience is not null,
-            ValidAudience = audience,
-            // Exactly one: a token for several services could be passed on by any of them.
-            AudienceValidator = audience is null
-                ? null
-                : (audiences, _, _) => audiences.SequenceEqual([audience], StringComparer.Ordinal),
-            IssuerSigningKeys = keys,
-            TryAllIssuerSigningKeys = true,
-            RequireSignedTokens = true,
-            RequireExpirationTime = false,
-            ValidateLifetime = false,
-            CryptoProviderFactory = new CryptoProviderFactory { CacheSignatureProviders = false },
-        };
-        try
-        {
-            TokenValidationResult result = Handler.ValidateTokenAsync(token, parameters).GetAwaiter().GetResult();
-            return result.IsValid ? result.SecurityToken as JsonWebToken : null;
+            bool isNamed = token.KeyId.Length == 0 || key.KeyId.Length == 0 || token.KeyId == key.KeyId;
+            if (isNamed && token.IsSignedBy(key))
+                return token;
         }
-        catch (Exception fault) when (fault is ArgumentException or SecurityTokenException or FormatException)
-        {
-            return null;
-        }
+
+        return null;
     }
 
-    /// <summary>Whether it has an expiry that is not past and not beyond what is taken, and has begun.</summary>
-    internal static bool IsTimely(JsonWebToken token, long nowSeconds, long lifetimeSecondsMax)
+    private static bool IsOfType(Jws token, TokenRules rules)
     {
-        const int skew = SessionTokens.ClockSkewSeconds;
-        if (!token.TryGetPayloadValue("exp", out long expires) || nowSeconds - skew >= expires
-            || expires - nowSeconds > lifetimeSecondsMax + skew)
+        if (token.Type.Length == 0)
+            return rules.MayLackType;
+        ReadOnlySpan<char> type = token.Type;
+        if (type.StartsWith(TypePrefix, StringComparison.OrdinalIgnoreCase))
+            type = type[TypePrefix.Length..];
+        foreach (string right in rules.Types)
         {
-            return false;
+            if (type.Equals(right, StringComparison.OrdinalIgnoreCase))
+                return true;
         }
 
-        return !token.TryGetPayloadValue("nbf", out long begins) || begins <= nowSeconds + skew;
+        return false;
+    }
+
+    // Begun, not past, not issued in the future, and not for longer than is taken.
+    private static bool IsTimely(Jws token, TokenRules rules, long nowSeconds)
+    {
+        const int skew = SessionTokens.ClockSkewSeconds;
+        long? expires = token.ExpiresAtSeconds;
+        long? issued = token.IssuedAtSeconds;
+        if (expires is null ? rules.LifetimeSecondsMax is not null : nowSeconds - skew >= expires)
+            return false;
+        if (rules.LifetimeSecondsMax is { } lifetime && expires - nowSeconds > lifetime + skew)
+            return false;
+        if (issued is null ? rules.AgeSecondsMax is not null : issued > nowSeconds + skew)
+            return false;
+        if (rules.AgeSecondsMax is { } age && nowSeconds - issued > age)
+            return false;
+        return !(token.BeginsAtSeconds > nowSeconds + skew) && !(expires <= issued);
     }
 }

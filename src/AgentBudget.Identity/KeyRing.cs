@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Microsoft.IdentityModel.Tokens;
 
 namespace AgentBudget.Identity;
 
@@ -125,10 +124,14 @@ public sealed class KeyRing : IDisposable
     }
 
     /// <summary>The keys whose tokens are taken.</summary>
-    internal IReadOnlyList<SecurityKey> VerifyingKeys()
+    internal IReadOnlyList<PublicKey> VerifyingKeys()
     {
         lock (_gate)
-            return [_current.Key, .. _retired.Select(key => key.ToKey())];
+        {
+            IEnumerable<PublicKey?> keys = _retired.Select(key => key.PublicJwk).Prepend(_current.PublicJwk)
+                .Select(jwk => PublicKey.Read(JsonSerializer.Serialize(jwk)));
+            return [.. keys.OfType<PublicKey>()];
+        }
     }
 
     /// <inheritdoc/>
@@ -150,11 +153,5 @@ public sealed class KeyRing : IDisposable
         ref _nextRetireSeconds,
         _retired.Count == 0 ? long.MaxValue : _retired.Min(key => key.Rotation.RetireSeconds));
 
-    private sealed record RetiredKey(KeyRotation Rotation, Dictionary<string, string> PublicJwk)
-    {
-        public JsonWebKey ToKey() => new(JsonSerializer.Serialize(PublicJwk))
-        {
-            CryptoProviderFactory = new CryptoProviderFactory(),
-        };
-    }
+    private sealed record RetiredKey(KeyRotation Rotation, Dictionary<string, string> PublicJwk);
 }

@@ -28,6 +28,7 @@ public sealed class LiveCredential
         Role = state.Role;
         Grains = [.. state.Grains];
         PublicJwk = state.PublicJwk;
+        Key = state.PublicJwk.Length > 0 ? PublicKey.Read(state.PublicJwk) : null;
         CertificateSha256 = state.CertificateSha256;
         Usage = new CredentialUsage(state.LastUseNanos / NanosPerSecond);
         Caller = new CredentialCaller(this);
@@ -56,6 +57,9 @@ public sealed class LiveCredential
 
     /// <summary>The public key that its assertions are signed with; empty for a secret.</summary>
     public string PublicJwk { get; }
+
+    /// <summary>That key; null for a secret, and for a key that is not taken any more.</summary>
+    internal PublicKey? Key { get; }
 
     /// <summary>SHA-256 of the client certificate that it is bound to, base64url; empty for none.</summary>
     public string CertificateSha256 { get; }

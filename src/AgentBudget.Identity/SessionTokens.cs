@@ -1,6 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
-using Microsoft.IdentityModel.JsonWebTokens;
 
 namespace AgentBudget.Identity;
 
@@ -30,6 +29,8 @@ public sealed class SessionTokens : SignedTokens<SessionCaller>
 
     /// <summary>Places that a token may be in, so that two which fall on one another both stay known.</summary>
     private const int PlacesOfToken = 8; // A power of two.
+
+    private static readonly string[] RequiredClaims = ["tenant", "session", "agent", "use_case", "sub"];
 
     private readonly RecentToken?[] _recent = new RecentToken?[RecentTokensMax];
     private int _replaced;
@@ -132,29 +133,21 @@ public sealed class SessionTokens : SignedTokens<SessionCaller>
 
     private sealed record RecentToken(string Token, SessionCaller Session, int KeysVersion);
 
-    private protected override SessionCaller? Read(JsonWebToken token)
+    private protected override SessionCaller? Read(Jws token)
     {
-        if (!token.TryGetPayloadValue("tenant", out string tenant)
-            || !token.TryGetPayloadValue("session", out string session)
-            || !token.TryGetPayloadValue("agent", out string agent)
-            || !token.TryGetPayloadValue("use_case", out string useCase)
-            || !token.TryGetPayloadValue("exp", out long expiresAtSeconds)
-            || !token.TryGetPayloadValue("sub", out string subject)
-            || !TokenBinding.TryRead(token, out TokenBinding? binding))
-        {
+        string[] required = [.. RequiredClaims.Select(token.Text)];
+        if (Array.Exists(required, text => text.Length == 0) || !TokenBinding.TryRead(token, out TokenBinding? binding))
             return null;
-        }
-
-        bool isUnattended = !token.TryGetPayloadValue("act", out System.Text.Json.JsonElement _);
+        bool isUnattended = token.Raw("act").Length == 0;
         return new SessionCaller
         {
-            Tenant = tenant,
-            Session = session,
-            Agent = agent,
-            UseCase = useCase,
-            OnBehalfOf = isUnattended ? "" : subject,
-            Scope = token.TryGetPayloadValue("scope", out string scope) ? scope : "",
-            ExpiresAtSeconds = expiresAtSeconds,
+            Tenant = required[0],
+            Session = required[1],
+            Agent = required[2],
+            UseCase = required[3],
+            OnBehalfOf = isUnattended ? "" : required[4],
+            Scope = token.Text("scope"),
+            ExpiresAtSeconds = token.ExpiresAtSeconds!.Value,
             Binding = binding,
         };
     }

@@ -1,7 +1,7 @@
+using System.Buffers.Text;
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
-using Microsoft.IdentityModel.JsonWebTokens;
-using Microsoft.IdentityModel.Tokens;
+using System.Text.Json;
 
 namespace AgentBudget.Identity;
 
@@ -17,16 +17,15 @@ public abstract class SignedTokens<TContent>
     /// <summary>
     /// A token is at most this long, in characters: ten times what we mint, and no work for an attacker.
     /// </summary>
-    public const int TokenCharsMax = 8 * 1024;
+    public const int TokenCharsMax = Jws.CharsMax;
 
     /// <summary>How far clocks may differ before an expiry counts, in seconds.</summary>
     public const int ClockSkewSeconds = 5;
 
+    private const string Algorithm = "ES256";
+
     /// <summary>What we mint fits here; clearing more stack at each call would cost more than the hash.</summary>
     private const int StackCharsMax = 1024;
-
-    private readonly JsonWebTokenHandler _handler =
-        new() { SetDefaultTimesOnTokenCreation = false, MaximumTokenSizeInBytes = TokenCharsMax };
 
     private readonly KeyRing _keys;
     private readonly TimeProvider _time;
@@ -53,16 +52,17 @@ public abstract class SignedTokens<TContent>
     /// <summary>A number that is another whenever other keys count.</summary>
     private protected int KeysVersionAt(long nowSeconds) => _keys.VersionAt(nowSeconds);
 
-    /// <summary>Signs claims; the issuer is added.</summary>
-    private protected string Sign(Dictionary<string, object> claims, string audience) =>
-        _handler.CreateToken(new SecurityTokenDescriptor
-        {
-            TokenType = _type,
-            Issuer = _issuer(),
-            Audience = audience,
-            Claims = claims,
-            SigningCredentials = new SigningCredentials(_keys.Current.Key, SecurityAlgorithms.EcdsaSha256),
-        });
+    /// <summary>Signs claims; the issuer and the audience are added.</summary>
+    private protected string Sign(Dictionary<string, object> claims, string audience)
+    {
+        SigningKey key = _keys.Current;
+        claims["iss"] = _issuer();
+        claims["aud"] = audience;
+        Dictionary<string, string> header = new() { ["alg"] = Algorithm, ["kid"] = key.KeyId, ["typ"] = _type };
+        string signed = $"{Encode(JsonSerializer.SerializeToUtf8Bytes(header))}."
+            + Encode(JsonSerializer.SerializeToUtf8Bytes(claims));
+        return $"{signed}.{Encode(key.Sign(Encoding.ASCII.GetBytes(signed)))}";
+    }
 
     /// <summary>
     /// What a token says, whatever its expiry; false for one that is forged, unreadable or of another kind.
@@ -77,7 +77,7 @@ public abstract class SignedTokens<TContent>
         TokenHash hash = HashOf(token);
         if (checks.Known.TryGet(hash, out content))
             return true;
-        content = Check(token.ToString(), checks.Parameters);
+        content = Check(token, checks.Keys);
         if (content is null)
             return false;
         checks.Known.Add(hash, content);
@@ -85,7 +85,9 @@ public abstract class SignedTokens<TContent>
     }
 
     /// <summary>What a token whose signature is good says; null when something is missing.</summary>
-    private protected abstract TContent? Read(JsonWebToken token);
+    private protected abstract TContent? Read(Jws token);
+
+    private static string Encode(byte[] bytes) => Base64Url.EncodeToString(bytes);
 
     private static TokenHash HashOf(ReadOnlySpan<char> token)
     {
@@ -100,40 +102,26 @@ public abstract class SignedTokens<TContent>
         if (_checks is { } checks && checks.Version == version)
             return checks;
         // Made twice by two threads at once, one of them is forgotten: it only knew less.
-        return _checks = new Checks(version, ParametersOf(), new(TokenCache<TContent>.GenerationEntriesMax));
+        return _checks = new Checks(version, _keys.VerifyingKeys(), new(TokenCache<TContent>.GenerationEntriesMax));
     }
 
-    private TokenValidationParameters ParametersOf() => new()
+    // The expiry is compared at every use and by the injected clock; here it need only be there.
+    private TContent? Check(ReadOnlySpan<char> text, IReadOnlyList<PublicKey> keys)
     {
-        ValidAlgorithms = [SecurityAlgorithms.EcdsaSha256],
-        ValidTypes = [_type],
-        ValidIssuer = _issuer(),
-        ValidAudience = _audience(),
-        IssuerSigningKeys = _keys.VerifyingKeys(),
-        TryAllIssuerSigningKeys = false,
-        RequireSignedTokens = true,
-        // The expiry is compared at every use and by the injected clock; here it need only be there.
-        RequireExpirationTime = true,
-        ValidateLifetime = false,
-    };
-
-    private TContent? Check(string token, TokenValidationParameters parameters)
-    {
-        if (!TokenText.IsUnambiguous(token))
-            return null;
-        TokenValidationResult result;
-        try
-        {
-            // Completes at once: the key is at hand and nothing is fetched.
-            result = _handler.ValidateTokenAsync(token, parameters).GetAwaiter().GetResult();
-        }
-        catch (Exception fault) when (fault is ArgumentException or SecurityTokenException or FormatException)
+        if (Jws.Read(text) is not { Algorithm: Algorithm } token || token.Type != _type
+            || token.ExpiresAtSeconds is null || token.Issuer != _issuer() || !token.IsFor(_audience()))
         {
             return null;
         }
 
-        return result.IsValid && result.SecurityToken is JsonWebToken read ? Read(read) : null;
+        foreach (PublicKey key in keys)
+        {
+            if (key.KeyId == token.KeyId)
+                return token.IsSignedBy(key) ? Read(token) : null;
+        }
+
+        return null;
     }
 
-    private sealed record Checks(int Version, TokenValidationParameters Parameters, TokenCache<TContent> Known);
+    private sealed record Checks(int Version, IReadOnlyList<PublicKey> Keys, TokenCache<TContent> Known);
 }

@@ -1,7 +1,6 @@
 using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
-using Microsoft.IdentityModel.Tokens;
 
 namespace AgentBudget.Identity;
 
@@ -14,18 +13,11 @@ public sealed class SigningKey : IDisposable
     private SigningKey(ECDsa ecdsa)
     {
         _ecdsa = ecdsa;
-
-        // A factory of its own: the shared one would remember this key's verifier by its name, and hand it out for the
-        // same key loaded again, after this one was disposed of.
-        Key = new ECDsaSecurityKey(ecdsa)
-        {
-            KeyId = Thumbprint(ecdsa.ExportParameters(includePrivateParameters: false).Q),
-            CryptoProviderFactory = new CryptoProviderFactory(),
-        };
+        KeyId = Thumbprint(ecdsa.ExportParameters(includePrivateParameters: false).Q);
     }
 
     /// <summary>Names the key in a token's header: its thumbprint (RFC 7638).</summary>
-    public string KeyId => Key.KeyId;
+    public string KeyId { get; }
 
     /// <summary>Its public part as JSON Web Key (RFC 7517), as the key set shows it.</summary>
     internal Dictionary<string, string> PublicJwk
@@ -45,9 +37,6 @@ public sealed class SigningKey : IDisposable
             };
         }
     }
-
-    /// <summary>The key itself.</summary>
-    internal ECDsaSecurityKey Key { get; }
 
     /// <summary>Reads the key from its file (PKCS #8, PEM), or makes both (mode 0600).</summary>
     /// <exception cref="InvalidDataException">The file holds no such key.</exception>

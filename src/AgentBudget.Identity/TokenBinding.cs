@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Microsoft.IdentityModel.JsonWebTokens;
 
 namespace AgentBudget.Identity;
 
@@ -60,10 +59,10 @@ public sealed record TokenBinding(string CertificateSha256, string KeyThumbprint
     /// Reads the binding of a token, null for none. False for one that is not understood as a whole: a confirmation is
     /// never ignored (RFC 7800 §3.1).
     /// </summary>
-    internal static bool TryRead(JsonWebToken token, out TokenBinding? binding)
+    internal static bool TryRead(Jws token, out TokenBinding? binding)
     {
         binding = null;
-        if (!token.TryGetPayloadValue(Claim, out JsonElement confirmation))
+        if (!token.Claims.TryGetProperty(Claim, out JsonElement confirmation))
             return true;
         if (confirmation.ValueKind != JsonValueKind.Object)
             return false;

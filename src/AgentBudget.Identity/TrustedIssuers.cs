@@ -1,7 +1,4 @@
-using System.Collections.Concurrent;
 using System.Text.Json;
-using Microsoft.IdentityModel.JsonWebTokens;
-using Microsoft.IdentityModel.Tokens;
 
 namespace AgentBudget.Identity;
 
@@ -33,31 +30,30 @@ public sealed record TrustedIssuer
 /// <param name="ExpiresAtSeconds">When the token expires, in seconds since 1970.</param>
 public sealed record ForeignSubject(string User, string Actor, long ExpiresAtSeconds);
 
-/// <summary>
-/// Reads tokens of trusted issuers. Keys that come by URL are kept for a while, and asked for again when a token names
-/// one that is not among them. Safe for any thread.
-/// </summary>
+/// <summary>Reads tokens of trusted issuers. Safe for any thread.</summary>
 public sealed class TrustedIssuers : IDisposable
 {
-    private const int JwksBytesMax = 64 * 1024;
-    private const int UserCharsMax = 256; // A session is on behalf of at most as many characters.
-    private static readonly TimeSpan FetchMax = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan KeysAge = TimeSpan.FromMinutes(10);
+    /// <summary>A token of a user that outlives the day is not one for exchange.</summary>
+    private const long LifetimeSecondsMax = 24 * 3600;
 
-    // A token with a key that nobody has must not make us ask its issuer at every try.
-    private static readonly TimeSpan FetchAgain = TimeSpan.FromSeconds(30);
+    /// <summary>An id token or an access token (RFC 9068); made for something else, it names another type.</summary>
+    private static readonly string[] Types = ["JWT", "at+jwt"];
 
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web);
+    private static readonly JsonSerializerOptions Json =
+        new(JsonSerializerDefaults.Web) { AllowDuplicateProperties = false };
 
-    private readonly ConcurrentDictionary<string, Keys> _keys = new(StringComparer.Ordinal);
-    private readonly HttpClient _http = new() { Timeout = FetchMax, MaxResponseContentBufferSize = JwksBytesMax };
-    private readonly IReadOnlyList<TrustedIssuer> _issuers;
+    private readonly HttpClient _http = IssuerKeys.NewClient();
+    private readonly IReadOnlyList<(TrustedIssuer Issuer, IssuerKeys Keys)> _issuers;
     private readonly TimeProvider _time;
 
     /// <summary>Trusts these.</summary>
     public TrustedIssuers(IReadOnlyList<TrustedIssuer> issuers, TimeProvider time)
     {
-        _issuers = issuers;
+        ArgumentNullException.ThrowIfNull(issuers);
+        Dictionary<string, IssuerKeys> sources = new(StringComparer.Ordinal);
+        foreach (TrustedIssuer issuer in issuers)
+            sources.TryAdd(issuer.Jwks, new IssuerKeys(issuer.Jwks, _http, time));
+        _issuers = [.. issuers.Select(issuer => (issuer, sources[issuer.Jwks]))];
         _time = time;
     }
 
@@ -79,26 +75,37 @@ public sealed class TrustedIssuers : IDisposable
         }
     }
 
-    /// <summary>Whom a token names, if an issuer that the tenant trusts signed it for us and it is not past.</summary>
-    public async ValueTask<ForeignSubject?> ReadAsync(string tenant, string token)
+    /// <summary>
+    /// Whom a token names, if an issuer that the client's tenant trusts signed it for us, it is not past, and it lets
+    /// the client act.
+    /// </summary>
+    /// <param name="client">Who asks.</param>
+    /// <param name="token">The token as it came.</param>
+    public async ValueTask<ForeignSubject?> ReadAsync(LiveCredential client, string token)
     {
-        if (token.Length > SessionTokens.TokenCharsMax || Unread(token) is not { } unread)
+        ArgumentNullException.ThrowIfNull(client);
+        if (Jws.Read(token) is not { } unread)
             return null;
-        TrustedIssuer? issuer = _issuers.FirstOrDefault(one => one.Issuer == unread.Issuer && one.Tenant == tenant);
+        (TrustedIssuer? issuer, IssuerKeys keys) = _issuers.FirstOrDefault(
+            one => one.Issuer.Issuer == unread.Issuer && one.Issuer.Tenant == client.Tenant);
         if (issuer is null)
             return null;
-        Keys keys = await KeysOfAsync(issuer, unread.Kid);
-        JsonWebToken? read = ForeignTokens.Check(token, issuer.Issuer, issuer.Audience, type: null, keys.All);
-        long nowSeconds = _time.GetUtcNow().ToUnixTimeSeconds();
-        const long lifetimeSecondsMax = 24 * 3600; // A token of a user that outlives the day is not one for exchange.
-        if (read is null || !ForeignTokens.IsTimely(read, nowSeconds, lifetimeSecondsMax))
+        TokenRules rules = new()
+        {
+            Types = Types,
+            MayLackType = true,
+            Issuer = issuer.Issuer,
+            Audience = issuer.Audience,
+            LifetimeSecondsMax = LifetimeSecondsMax,
+        };
+        IReadOnlyList<PublicKey> known = await keys.GetAsync(unread.KeyId);
+        if (ForeignTokens.Check(unread, rules, known, _time.GetUtcNow().ToUnixTimeSeconds()) is not { } read)
             return null;
-        bool isNamed = read.TryGetPayloadValue(issuer.SubjectClaim, out string name) && name.Length > 0
-            && name.Length + issuer.SubjectPrefix.Length <= UserCharsMax && !name.Any(char.IsControl);
-        if (!isNamed)
-            return null;
-        string actor = read.TryGetPayloadValue("act", out JsonElement act) ? act.GetRawText() : "";
-        return new ForeignSubject(issuer.SubjectPrefix + name, actor, read.GetPayloadValue<long>("exp"));
+        // A token that is bound to its holder's key is worth nothing to whoever cannot prove it (RFC 7800).
+        bool isTheirs = read.Raw("cnf").Length == 0 && MayAct(read, client);
+        return isTheirs && UserNames.TryNormalize(issuer.SubjectPrefix, read.Text(issuer.SubjectClaim), out string user)
+            ? new ForeignSubject(user, read.Raw("act"), read.ExpiresAtSeconds!.Value)
+            : null;
     }
 
     /// <inheritdoc/>
@@ -115,55 +122,23 @@ public sealed class TrustedIssuers : IDisposable
                 $"The keys of {issuer.Issuer} must come by https, not from {issuer.Jwks}.");
     }
 
-    private static JsonWebToken? Unread(string token)
+    // Where the user named who may act, nobody else does (RFC 8693 §4.4).
+    private static bool MayAct(Jws token, LiveCredential client)
     {
-        try
+        if (!token.Claims.TryGetProperty("may_act", out JsonElement named))
+            return true;
+        foreach (JsonProperty member in named.EnumerateObject())
         {
-            return new JsonWebToken(token);
+            bool isClient = member.Value.ValueKind == JsonValueKind.String && member.Name switch
+            {
+                "sub" => member.Value.ValueEquals(client.Holder) || member.Value.ValueEquals(client.KeyId),
+                "client_id" => member.Value.ValueEquals(client.KeyId),
+                _ => false, // What is not understood names somebody else.
+            };
+            if (!isClient)
+                return false;
         }
-        catch (ArgumentException)
-        {
-            return null;
-        }
+
+        return named.EnumerateObject().Any();
     }
-
-    private async ValueTask<Keys> KeysOfAsync(TrustedIssuer issuer, string kid)
-    {
-        DateTimeOffset now = _time.GetUtcNow();
-        if (_keys.TryGetValue(issuer.Jwks, out Keys? known))
-        {
-            TimeSpan age = now - known.ReadAt;
-            bool isThere = known.All.Any(key => key.KeyId == kid);
-            if (age < FetchAgain || (isThere && age < KeysAge))
-                return known;
-        }
-
-        try
-        {
-            string text = Uri.TryCreate(issuer.Jwks, UriKind.Absolute, out Uri? url) && !url.IsFile
-                ? await _http.GetStringAsync(url)
-                : await File.ReadAllTextAsync(issuer.Jwks);
-            IEnumerable<SecurityKey> keys = new JsonWebKeySet(text).Keys
-                .Where(key => PublicKeys.Read(JsonSerializer.Serialize(PublicPart(key))) is not null);
-            return _keys[issuer.Jwks] = new Keys([.. keys], now);
-        }
-        catch (Exception fault) when (fault is HttpRequestException or TaskCanceledException or IOException
-            or UnauthorizedAccessException or ArgumentException)
-        {
-            // What was known stays until its issuer answers; with nothing known, nothing passes.
-            return _keys[issuer.Jwks] = (known ?? new Keys([], now)) with { ReadAt = now };
-        }
-    }
-
-    private static Dictionary<string, string?> PublicPart(JsonWebKey key) => new()
-    {
-        ["kty"] = key.Kty,
-        ["crv"] = key.Crv,
-        ["x"] = key.X,
-        ["y"] = key.Y,
-        ["n"] = key.N,
-        ["e"] = key.E,
-    };
-
-    private sealed record Keys(IReadOnlyList<SecurityKey> All, DateTimeOffset ReadAt);
 }

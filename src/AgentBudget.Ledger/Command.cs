@@ -205,7 +205,9 @@ public sealed record SessionQuery(long Session) : Command;
 /// Names of agents, use cases and business units: only sessions with one of them on their path are listed; null for
 /// all.
 /// </param>
-public sealed record SessionsQuery(ListSessionsRequest Request, IReadOnlyList<string>? Owned = null) : Command;
+/// <param name="User">Only sessions on behalf of this user; empty for all.</param>
+public sealed record SessionsQuery(
+    ListSessionsRequest Request, IReadOnlyList<string>? Owned = null, string User = "") : Command;
 
 /// <summary>Asks for the catalog. Answers a <see cref="GetCatalogResponse"/> view.</summary>
 public sealed record CatalogQuery : Command;

@@ -19,7 +19,7 @@ public sealed class ClientAssertionTests : IDisposable
 
     public ClientAssertionTests()
     {
-        _assertions = new ClientAssertions(_clock);
+        _assertions = new ClientAssertions(_clock, ReplayMemory.OfAssertions(path: null));
         // A file of ours is the shortest way to a key pair with its public part as JSON.
         using CheckpointKey key = CheckpointKey.LoadOrCreate(_folder.File("client.key"));
         _credential = new LiveCredential("acme", new CredentialState
@@ -38,18 +38,21 @@ public sealed class ClientAssertionTests : IDisposable
     {
         string good = Assertion();
         Assert.Equal("acme.c17", ClientAssertions.ClientIdOf(good));
-        Assert.True(_assertions.IsOf(_credential, good, Issuer));
-        Assert.False(_assertions.IsOf(_credential, good, Issuer), "used again");
-        Assert.False(_assertions.IsOf(_credential, Assertion(audience: "https://other.example.test"), Issuer));
-        Assert.False(_assertions.IsOf(_credential, Assertion(audience: Issuer + "/oauth2/token"), Issuer));
-        Assert.False(_assertions.IsOf(_credential, Assertion(subject: "acme.c18"), Issuer));
-        Assert.False(_assertions.IsOf(_credential, Assertion(lifetimeSeconds: 3600), Issuer));
-        Assert.False(_assertions.IsOf(_credential, Assertion(file: "another.key"), Issuer));
+        Assert.True(IsTaken(_credential, good));
+        Assert.False(IsTaken(_credential, good), "used again");
+        Assert.False(IsTaken(_credential, Assertion(audience: "https://other.example.test")));
+        Assert.False(IsTaken(_credential, Assertion(audience: Issuer + "/oauth2/token")));
+        Assert.False(IsTaken(_credential, Assertion(subject: "acme.c18")));
+        Assert.False(IsTaken(_credential, Assertion(lifetimeSeconds: 3600)));
+        Assert.False(IsTaken(_credential, Assertion(file: "another.key")));
         string late = Assertion(lifetimeSeconds: 60);
         _clock.Advance(TimeSpan.FromSeconds(66));
-        Assert.False(_assertions.IsOf(_credential, late, Issuer));
-        Assert.True(_assertions.IsOf(_credential, Assertion(), Issuer));
+        Assert.False(IsTaken(_credential, late));
+        Assert.True(IsTaken(_credential, Assertion()));
     }
+
+    private bool IsTaken(LiveCredential credential, string assertion) =>
+        _assertions.Check(credential, assertion, Issuer) == ProofOutcome.Taken;
 
     private string Assertion(
         string audience = Issuer, string subject = "acme.c17", int lifetimeSeconds = 60, string file = "client.key")

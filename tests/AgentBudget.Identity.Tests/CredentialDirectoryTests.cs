@@ -269,7 +269,7 @@ public sealed class CredentialDirectoryTests
     [InlineData("not json")]
     [InlineData("")]
     public void A_key_that_is_not_a_public_one_of_the_kinds_that_are_taken_is_none(string jwk) =>
-        Assert.False(PublicKeys.IsPublicJwk(jwk));
+        Assert.False(PublicKey.IsPublicJwk(jwk));
 
     private string Text() => CredentialSecret.Compose(Role.Gateway, "acme.c17", _secret);
 

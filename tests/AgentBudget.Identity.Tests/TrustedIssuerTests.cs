@@ -10,6 +10,9 @@ public sealed class TrustedIssuerTests : IDisposable
 {
     private const string Issuer = "https://users.example.test";
 
+    private static readonly LiveCredential Acme = Client("acme");
+    private static readonly LiveCredential Other = Client("other");
+
     private readonly FakeTimeProvider _clock = new();
     private readonly KeyPage _page = new();
     private readonly ECDsa _first = ECDsa.Create(ECCurve.NamedCurves.nistP256);
@@ -20,37 +23,37 @@ public sealed class TrustedIssuerTests : IDisposable
     {
         using TrustedIssuers issuers = new([Trusted(_page.Url)], _clock);
         _page.Text = KeySet(("k1", _first));
-        ForeignSubject? subject = await issuers.ReadAsync("acme", Token("k1", _first));
+        ForeignSubject? subject = await issuers.ReadAsync(Acme, Token("k1", _first));
         Assert.Equal("user:kim", subject!.User);
-        await issuers.ReadAsync("acme", Token("k1", _first));
+        await issuers.ReadAsync(Acme, Token("k1", _first));
         Assert.Equal(1, _page.Asked);
 
         _page.Text = KeySet(("k1", _first), ("k2", _second));
-        Assert.Null(await issuers.ReadAsync("acme", Token("k2", _second)));
+        Assert.Null(await issuers.ReadAsync(Acme, Token("k2", _second)));
         Assert.Equal(1, _page.Asked); // A flood of unknown keys must not become one of questions.
         _clock.Advance(TimeSpan.FromSeconds(30));
-        Assert.NotNull(await issuers.ReadAsync("acme", Token("k2", _second)));
-        Assert.NotNull(await issuers.ReadAsync("acme", Token("k1", _first)));
+        Assert.NotNull(await issuers.ReadAsync(Acme, Token("k2", _second)));
+        Assert.NotNull(await issuers.ReadAsync(Acme, Token("k1", _first)));
         Assert.Equal(2, _page.Asked);
 
         _page.Text = KeySet(("k2", _second));
         _clock.Advance(TimeSpan.FromMinutes(10));
-        Assert.Null(await issuers.ReadAsync("acme", Token("k1", _first)));
+        Assert.Null(await issuers.ReadAsync(Acme, Token("k1", _first)));
     }
 
     [Fact]
     public async Task What_was_known_stays_while_the_page_is_away_and_with_nothing_known_nothing_passes()
     {
         using TrustedIssuers issuers = new([Trusted(_page.Url)], _clock);
-        Assert.Null(await issuers.ReadAsync("acme", Token("k1", _first)));
+        Assert.Null(await issuers.ReadAsync(Acme, Token("k1", _first)));
         _page.Text = KeySet(("k1", _first));
         _clock.Advance(TimeSpan.FromSeconds(30));
-        Assert.NotNull(await issuers.ReadAsync("acme", Token("k1", _first)));
+        Assert.NotNull(await issuers.ReadAsync(Acme, Token("k1", _first)));
 
         _page.Text = null;
         _clock.Advance(TimeSpan.FromMinutes(10));
-        Assert.NotNull(await issuers.ReadAsync("acme", Token("k1", _first)));
-        Assert.Null(await issuers.ReadAsync("acme", Token("k2", _second)));
+        Assert.NotNull(await issuers.ReadAsync(Acme, Token("k1", _first)));
+        Assert.Null(await issuers.ReadAsync(Acme, Token("k2", _second)));
     }
 
     [Fact]
@@ -58,10 +61,10 @@ public sealed class TrustedIssuerTests : IDisposable
     {
         using TrustedIssuers issuers = new([Trusted(_page.Url)], _clock);
         _page.Text = KeySet(("k1", _first));
-        Assert.Null(await issuers.ReadAsync("other", Token("k1", _first)));
-        Assert.Null(await issuers.ReadAsync("acme", Token("k1", _second)));
-        Assert.Null(await issuers.ReadAsync("acme", Token("k1", _first, ",\"sub\":\"sam\"")));
-        Assert.NotNull(await issuers.ReadAsync("acme", Token("k1", _first)));
+        Assert.Null(await issuers.ReadAsync(Other, Token("k1", _first)));
+        Assert.Null(await issuers.ReadAsync(Acme, Token("k1", _second)));
+        Assert.Null(await issuers.ReadAsync(Acme, Token("k1", _first, ",\"sub\":\"sam\"")));
+        Assert.NotNull(await issuers.ReadAsync(Acme, Token("k1", _first)));
     }
 
     [Fact]
@@ -76,7 +79,7 @@ public sealed class TrustedIssuerTests : IDisposable
             await File.WriteAllTextAsync(Path.Combine(folder.FullName, "keys.json"), KeySet(("k1", _first)));
             await File.WriteAllTextAsync(file, Named("keys.json").ToJsonString());
             using TrustedIssuers issuers = new(TrustedIssuers.ReadFile(file), _clock);
-            Assert.NotNull(await issuers.ReadAsync("acme", Token("k1", _first)));
+            Assert.NotNull(await issuers.ReadAsync(Acme, Token("k1", _first)));
 
             await File.WriteAllTextAsync(file, Named("http://users.example.test/jwks").ToJsonString());
             Assert.Contains(
@@ -96,6 +99,15 @@ public sealed class TrustedIssuerTests : IDisposable
         _first.Dispose();
         _second.Dispose();
     }
+
+    private static LiveCredential Client(string tenant) => new(
+        tenant,
+        new Protocol.Snapshot.V1.CredentialState
+        {
+            Number = 7,
+            Principal = "agents/writer",
+            Role = Protocol.V1.Role.Agent,
+        });
 
     private static TrustedIssuer Trusted(string jwks) =>
         new() { Issuer = Issuer, Jwks = jwks, Audience = "us", Tenant = "acme" };

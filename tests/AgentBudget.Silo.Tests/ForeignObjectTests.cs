@@ -54,8 +54,9 @@ public sealed class ForeignObjectTests
     [Fact]
     public async Task What_is_not_the_callers_is_answered_like_what_is_not_there()
     {
-        await using TestSilo silo = await TestSilo.StartAsync(Identity.Catalog);
-        World world = await World.MakeAsync(silo);
+        using UserIssuer users = new();
+        await using TestSilo silo = await TestSilo.StartAsync(Identity.Catalog, users.Settings);
+        World world = await World.MakeAsync(silo, users);
         List<string> differences = [];
         int compared = 0;
         int answered = 0;
@@ -76,7 +77,7 @@ public sealed class ForeignObjectTests
                 }
 
                 (HttpStatusCode Status, string Text) own =
-                    await SendAsync(silo, method, Request(world.Value(path, "own")), bearer);
+                    await SendAsync(silo, method, Request(world.Value(path, role == "kim" ? role : "own")), bearer);
                 if (own.Status == HttpStatusCode.OK && own != absent)
                     answered++;
             }
@@ -90,8 +91,9 @@ public sealed class ForeignObjectTests
     [Fact]
     public async Task The_items_of_a_stream_are_answered_like_their_methods()
     {
-        await using TestSilo silo = await TestSilo.StartAsync(Identity.Catalog);
-        World world = await World.MakeAsync(silo);
+        using UserIssuer users = new();
+        await using TestSilo silo = await TestSilo.StartAsync(Identity.Catalog, users.Settings);
+        World world = await World.MakeAsync(silo, users);
         List<string> differences = [];
         int compared = 0;
         foreach ((string role, string bearer) in world.Callers.Where(caller => World.Spends(caller.Role)))
@@ -265,7 +267,7 @@ public sealed class ForeignObjectTests
 
         public string OwnReservation { get; private set; } = "";
 
-        public static async Task<World> MakeAsync(TestSilo silo)
+        public static async Task<World> MakeAsync(TestSilo silo, UserIssuer? users = null)
         {
             World world = new();
             await silo.ApplyAsync(
@@ -278,6 +280,12 @@ public sealed class ForeignObjectTests
             await world.AddAsync(silo, "sibling", "agents/sibling", "useCases/promo", marketing, "acme");
             await world.AddAsync(silo, "unit", "agents/seller", "useCases/leads", "businessUnits/sales", "acme");
             await world.AddAsync(silo, "tenant", "agents/writer", "useCases/promo", marketing, "other");
+            foreach (string user in (string[])["kim", "lee"])
+            {
+                await world.AddAsync(
+                    silo, user, "agents/writer", "useCases/promo", marketing, "acme", onBehalfOf: $"user:{user}");
+            }
+
             world.OwnReservation = world._values[("reservation_id", "own")];
             world.AddAbsent(silo);
             Dictionary<string, string> acme = Tenant("acme");
@@ -301,10 +309,20 @@ public sealed class ForeignObjectTests
             }
 
             world.Callers.Add(("session", world._values[("session_token", "own")]));
+            if (users is not null)
+            {
+                CreateCredentialRequest request =
+                    new() { RequestId = Identity.NextId(), Principal = "agents/writer", Role = Role.Agent };
+                CreateCredentialResponse agent =
+                    await silo.CallAsync<CreateCredentialRequest, CreateCredentialResponse>(
+                        "CreateCredential", request, metadata: acme);
+                world.Callers.Add(("kim", await users.ExchangeAsync(silo, agent, "kim")));
+            }
+
             return world;
         }
 
-        public static bool Spends(string role) => role is "agent" or "gateway" or "orchestrator" or "session";
+        public static bool Spends(string role) => role is "agent" or "gateway" or "orchestrator" or "session" or "kim";
 
         public string Value(string path, string whose) => _values[(path.Split('.')[^1], whose)];
 
@@ -322,6 +340,10 @@ public sealed class ForeignObjectTests
                 // The sibling works for the same use case, and of its run the sibling's session is the root.
                 "agent" when kind is "use_case" or "business_unit" => ["unit"],
                 "agent" => kind is "run" ? ["sibling", "unit"] : others,
+                // The agent with a token for kim: of its own sessions those for lee and for nobody are foreign too.
+                "kim" when kind is "use_case" or "business_unit" or "grain" => ["unit"],
+                "kim" when kind is "agent" or "principal" => others,
+                "kim" => kind is "run" ? ["sibling", "unit"] : ["lee", "own", .. others],
                 "owner" => kind is "agent" or "principal" ? [] : ["unit"],
                 "gateway" => isToken ? [] : ["own", .. others],
                 // It may open subagents of every agent and use case of its tenant.
@@ -340,7 +362,8 @@ public sealed class ForeignObjectTests
             string useCase,
             string businessUnit,
             string tenant,
-            string? above = null)
+            string? above = null,
+            string onBehalfOf = "")
         {
             OpenSessionResponse opened = await silo.CallAsync<OpenSessionRequest, OpenSessionResponse>(
                 "OpenSession",
@@ -349,7 +372,8 @@ public sealed class ForeignObjectTests
                     RequestId = Identity.NextId(),
                     Agent = agent,
                     UseCase = useCase,
-                    Unattended = true,
+                    Unattended = onBehalfOf.Length == 0,
+                    OnBehalfOf = onBehalfOf,
                     ParentSessionToken = above is null ? "" : _values[("session_token", above)],
                 },
                 metadata: Tenant(tenant));
@@ -367,7 +391,7 @@ public sealed class ForeignObjectTests
             _values[("grain", whose)] = whose switch
             {
                 "sibling" => agent,
-                "child" or "parent" => opened.Session.Session_,
+                "child" or "parent" or "lee" or "kim" => opened.Session.Session_,
                 _ => useCase,
             };
             _values[("business_unit", whose)] = businessUnit;

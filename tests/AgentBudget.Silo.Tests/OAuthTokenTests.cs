@@ -230,7 +230,8 @@ public sealed class OAuthTokenTests : IAsyncLifetime
         string token = TokenForge.SignText(
             """{"alg":"ES256","typ":"JWT"}""",
             $$"""
-            {"iss":"{{id}}","sub":"{{id}}","aud":"http://{{_silo.Host.Http}}","jti":"a{{++_numbers}}","exp":{{until}}}
+            {"iss":"{{id}}","sub":"{{id}}","aud":"http://{{_silo.Host.Http}}","jti":"a{{++_numbers}}","iat":{{now}},
+            "exp":{{until}}}
             """,
             _clients);
         return TokenForge.Lengthened(token, _clients, chars);

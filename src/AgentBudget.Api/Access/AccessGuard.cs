@@ -48,8 +48,7 @@ public sealed class AccessGuard(Authenticators by, ITenantHost tenants)
     private readonly record struct Presented(
         string? Authorization,
         string? Proof,
-        string Verb,
-        string Path,
+        ProofTarget Target,
         CallOrigin Origin,
         bool TakesEnded,
         object? Known = null);
@@ -69,8 +68,7 @@ public sealed class AccessGuard(Authenticators by, ITenantHost tenants)
         Presented presented = new(
             authorization,
             hasProof ? http.Request.Headers[ProofHeader].ToString() : null,
-            http.Request.Method,
-            http.Request.Path.Value!,
+            hasProof ? TargetOf(http) : default,
             ConnectionMemory.OriginOf(http.Features),
             rule.TakesEnded,
             known?.Caller);
@@ -94,7 +92,7 @@ public sealed class AccessGuard(Authenticators by, ITenantHost tenants)
     {
         try
         {
-            Presented presented = new(authorization, null, "", "", InReview, rule.TakesEnded);
+            Presented presented = new(authorization, null, default, InReview, rule.TakesEnded);
             Caller? caller = TryAuthenticate(presented, out string? tenant);
             if (tenant is not null)
                 caller = (await AuthenticateSlowlyAsync(presented, tenant)).Caller;
@@ -112,6 +110,20 @@ public sealed class AccessGuard(Authenticators by, ITenantHost tenants)
             return null; // Its tenant cannot say now. The next review asks again.
         }
     }
+
+    /// <summary>What a proof of a request has to be made for.</summary>
+    internal static ProofTarget TargetOf(HttpContext http) => new(
+        http.Request.Method, http.Request.Path.Value!, http.Connection.LocalIpAddress, http.Connection.LocalPort);
+
+    /// <summary>
+    /// The thumbprint of the key that a proof proves; empty for a proof that is none. Throws for an owner who has used
+    /// up its share of those that are remembered.
+    /// </summary>
+    internal static string ProvenKeyOf(
+        DpopProofs proofs, string? proof, in ProofTarget target, string shown, ProofOwner owner) =>
+        proofs.Check(proof, target, shown, owner, out string thumbprint) == ProofOutcome.Exhausted
+            ? throw ApiErrors.ProofsExhausted()
+            : thumbprint;
 
     // The first call of a tenant since the start: its credentials are fetched, and everything is looked at again.
     private async ValueTask<CallerPrincipal> AuthenticateSlowlyAsync(Presented presented, string tenant)
@@ -200,11 +212,11 @@ public sealed class AccessGuard(Authenticators by, ITenantHost tenants)
             return null;
         if (!isProven)
             return session;
-        return IsProven(key, token, presented) ? session with { ProvenKey = key } : null;
+        return IsProven(key, token, presented, ProofOwner.Of(session)) ? session with { ProvenKey = key } : null;
     }
 
-    private bool IsProven(string key, ReadOnlySpan<char> token, in Presented presented) =>
-        by.Proofs.Check(presented.Proof, presented.Verb, presented.Path, token.ToString()) == key;
+    private bool IsProven(string key, ReadOnlySpan<char> token, in Presented presented, ProofOwner owner) =>
+        ProvenKeyOf(by.Proofs, presented.Proof, presented.Target, token.ToString(), owner) == key;
 
     private Caller? TrySecret(ReadOnlySpan<char> credential, in Presented presented, out string? tenant)
     {
@@ -241,7 +253,7 @@ public sealed class AccessGuard(Authenticators by, ITenantHost tenants)
         bool isShown = presented.Origin.IsReview
             || TokenBinding.IsShown(certificate, presented.Origin.CertificateSha256);
         bool isProvenNow = !isProven || presented.Origin.IsReview
-            || IsProven(token.KeyThumbprint, credential, presented);
+            || IsProven(token.KeyThumbprint, credential, presented, ProofOwner.Of(live));
         if (!isProvenNow || !by.Credentials.Directory.TryUse(live, presented.Origin) || !isShown)
             return null;
         bool isExchanged = token.Actor.Length > 0;

@@ -9,8 +9,8 @@ namespace AgentBudget.Api.Access;
 /// <param name="Tenant">The tenant's id.</param>
 /// <param name="Number">The session's number.</param>
 /// <param name="Owner">
-/// Who named it without its token, and sees only what is its own: the session is looked at before anything is done to
-/// it.
+/// Who named it without its token, and speaks for part of its tenant only: the session is looked at before anything is
+/// done to it.
 /// </param>
 internal readonly record struct SessionPlace(string Tenant, long Number, CredentialCaller? Owner = null)
 {
@@ -107,8 +107,14 @@ internal sealed class CallerScope(ITenantHost host, SessionTokens tokens, DpopPr
 
         if (caller is not null && !IsSame(caller, named))
             throw ApiErrors.RoleForbidden();
-        if (who is CredentialCaller holder && !MaySpeakFor(holder, named))
+        // A shown token is the right to speak for its session, as far as its caller may; what is beyond does not exist.
+        // Its business unit is not in the token: an owner of one names sessions by name.
+        if (who is CredentialCaller holder
+            && (named.Tenant != holder.Tenant || !holder.MaySpeakFor(PathOf(named))))
+        {
             throw ApiErrors.SessionNotFound();
+        }
+
         return PlaceOf(named);
     }
 
@@ -129,15 +135,10 @@ internal sealed class CallerScope(ITenantHost host, SessionTokens tokens, DpopPr
         if (!Names.TryParseSession(session, out long number))
             throw ApiErrors.SessionNotFound();
         Caller caller = CallerOf(call);
-        switch (caller.Reach)
-        {
-            case Reach.Token when caller is not SessionCaller own || own.Session != session:
-                throw ApiErrors.SessionNotFound();
-            case Reach.Own:
-                return new SessionPlace(TenantOf(call), number, (CredentialCaller)caller);
-            default:
-                return new SessionPlace(TenantOf(call), number);
-        }
+        if (caller.Reach == Reach.Token && !(caller is SessionCaller own && own.Session == session))
+            throw ApiErrors.SessionNotFound();
+        CredentialCaller? owner = caller is CredentialCaller { IsRestricted: true } restricted ? restricted : null;
+        return new SessionPlace(TenantOf(call), number, owner);
     }
 
     /// <summary>
@@ -152,7 +153,7 @@ internal sealed class CallerScope(ITenantHost host, SessionTokens tokens, DpopPr
             return caller.ProvenKey;
         string authorization = call.Authorization ?? "";
         string shown = authorization[(authorization.IndexOf(' ', StringComparison.Ordinal) + 1)..].Trim(' ');
-        string key = proofs.Check(proof, call.Verb, call.Path, shown) ?? "";
+        string key = AccessGuard.ProvenKeyOf(proofs, proof, call.Target, shown, ProofOwner.Of(caller));
         if (key.Length > 0)
             call.Caller = caller with { ProvenKey = key };
         return key;
@@ -163,17 +164,8 @@ internal sealed class CallerScope(ITenantHost host, SessionTokens tokens, DpopPr
         TokenBinding.IsShown(binding.CertificateSha256, call.Origin.CertificateSha256)
         && (binding.KeyThumbprint.Length == 0 || binding.KeyThumbprint == ProvenKeyOf(call));
 
-    // A shown token is the right to speak for its session, within the caller's tenant; an agent and an owner speak for
-    // their own only. What is beyond is a session that does not exist.
-    private static bool MaySpeakFor(CredentialCaller holder, SessionCaller named) =>
-        named.Tenant == holder.Tenant
-        && holder.Role switch
-        {
-            Roles.Agent => named.Agent == holder.Holder,
-            // Its business unit is not in the token: an owner names sessions by name.
-            Roles.Owner => holder.Owns(named.Agent, named.UseCase, businessUnit: ""),
-            _ => true,
-        };
+    private static SessionPath PathOf(SessionCaller named) =>
+        new(named.Agent, named.UseCase, BusinessUnit: "", named.OnBehalfOf);
 
     private static bool IsSame(SessionCaller caller, SessionCaller named) =>
         ReferenceEquals(caller, named) || (caller.Tenant == named.Tenant && caller.Session == named.Session);

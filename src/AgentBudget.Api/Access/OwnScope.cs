@@ -5,8 +5,9 @@ using AgentBudget.Protocol.V1;
 namespace AgentBudget.Api.Access;
 
 /// <summary>
-/// What a caller with <see cref="Reach.Own"/> sees of its tenant: an agent itself, an owner its use cases. Everything
-/// else is left out of what it is answered, as if it were not there.
+/// What a caller that speaks for part of its tenant sees of it: an agent itself, an owner its use cases, and with a
+/// token that was exchanged for a user that user's sessions. Everything else is left out of what it is answered, as if
+/// it were not there.
 /// </summary>
 internal sealed class OwnScope
 {
@@ -16,20 +17,23 @@ internal sealed class OwnScope
 
     /// <summary>The scope of a call's caller; null for one that sees its whole tenant.</summary>
     internal static OwnScope? Of(ApiCall call) =>
-        CallerScope.CallerOf(call) is CredentialCaller { Reach: Reach.Own } holder ? new OwnScope(holder) : null;
+        CallerScope.CallerOf(call) is CredentialCaller { IsRestricted: true } holder ? new OwnScope(holder) : null;
 
     /// <summary>The agent that it is, or null.</summary>
     internal string? Agent => _holder.Role == Roles.Agent ? _holder.Holder : null;
+
+    /// <summary>The user that it speaks for alone; empty for one that speaks for itself.</summary>
+    internal string User => _holder.OnBehalfOf;
 
     /// <summary>Names of what is its own: the agent that it is, or what its credential names.</summary>
     internal IReadOnlyList<string> Owned => Agent is { } agent ? [agent] : _holder.Credential.Grains;
 
     /// <summary>Whether a session with this path is its own.</summary>
-    internal bool Owns(string agent, string useCase, string businessUnit) =>
-        _holder.Owns(agent, useCase, businessUnit);
+    internal bool Owns(in SessionPath path) => _holder.MaySpeakFor(path);
 
     internal bool Owns(Spender? spender) =>
-        spender is not null && Owns(spender.Agent, spender.UseCase, spender.BusinessUnit);
+        spender is not null
+        && Owns(new SessionPath(spender.Agent, spender.UseCase, spender.BusinessUnit, spender.OnBehalfOf));
 
     /// <summary>
     /// Whether a grain is its own: itself, what its credential names, and the use cases of a business unit that it

@@ -1,8 +1,10 @@
 using AgentBudget.Api.Edge;
+using AgentBudget.Api.Errors;
 using Grpc.Core;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace AgentBudget.Api.Access;
 
@@ -43,6 +45,12 @@ public static class Routes
         catch (RpcException refusal) when (!http.Response.HasStarted)
         {
             await CallEnd.RefuseAsync(http, refusal.GetRpcStatus()!);
+        }
+        catch (Exception failure) when (!http.Response.HasStarted && !http.RequestAborted.IsCancellationRequested)
+        {
+            string what = $"{http.Request.Method} {http.GetEndpoint()?.DisplayName}";
+            http.RequestServices.GetRequiredService<DefectLog>().Write(http, what, failure);
+            await CallEnd.RefuseAsync(http, ApiErrors.Defect());
         }
     }
 }

@@ -47,6 +47,6 @@ internal sealed class GetBalance(ApiContext context)
             return own.Owns(grain, await context.CatalogOfAsync(tenant));
         Answer found = await context.Host.SubmitAsync(tenant, new SessionQuery(number));
         return found.View is GetSessionResponse { Session: { } session }
-            && own.Owns(session.Agent, session.UseCase, session.BusinessUnit);
+            && own.Owns(session.PathOf());
     }
 }

@@ -28,11 +28,11 @@ internal sealed class PendingItem(SpendItems items, SpendStream stream) : Pendin
         }
         catch (Exception failure)
         {
-            End(items.Failed(item, failure));
+            End(items.Failed(item, failure, stream.Call));
         }
     }
 
-    protected override void Completed() => End(items.Answered(_item!, this, _tenant, _currency));
+    protected override void Completed() => End(items.Answered(_item!, this, _tenant, _currency, stream.Call));
 
     private void Submit(TenantCommand command, string currency)
     {
@@ -49,7 +49,7 @@ internal sealed class PendingItem(SpendItems items, SpendStream stream) : Pendin
         }
         catch (Exception failure)
         {
-            End(items.Failed(_item!, failure));
+            End(items.Failed(_item!, failure, stream.Call));
         }
     }
 

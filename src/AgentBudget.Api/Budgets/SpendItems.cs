@@ -1,9 +1,9 @@
 using System.Diagnostics;
+using AgentBudget.Api.Edge;
 using AgentBudget.Api.Errors;
 using AgentBudget.Grains.Abstractions;
 using AgentBudget.Protocol.V1;
 using Grpc.Core;
-using Microsoft.Extensions.Logging;
 
 namespace AgentBudget.Api.Budgets;
 
@@ -11,7 +11,7 @@ namespace AgentBudget.Api.Budgets;
 /// Spend: the items of one gateway's stream, each read and answered as by the method it stands for. Nothing that an
 /// item does ends its stream.
 /// </summary>
-internal sealed partial class SpendItems(ApiContext context, ILogger<SpendItems> logger)
+internal sealed class SpendItems(ApiContext context, DefectLog defects)
 {
     private readonly ReserveTokens _reserve = new(context);
     private readonly CommitTokens _commit = new(context);
@@ -51,10 +51,11 @@ internal sealed partial class SpendItems(ApiContext context, ILogger<SpendItems>
     }
 
     /// <summary>The answer to an item whose tenant has answered.</summary>
-    internal SpendAnswer Answered(SpendItem item, PendingCommand pending, string tenant, string currency)
+    internal SpendAnswer Answered(
+        SpendItem item, PendingCommand pending, string tenant, string currency, ApiCall call)
     {
         if (ErrorMap.Of(pending) is { } error)
-            return Failed(item, error);
+            return Failed(item, error, call);
         try
         {
             SpendAnswer answer = View(item.ItemCase, pending.Decided.Event!, tenant, currency);
@@ -63,16 +64,16 @@ internal sealed partial class SpendItems(ApiContext context, ILogger<SpendItems>
         }
         catch (Exception defect)
         {
-            return Failed(item, defect);
+            return Failed(item, defect, call);
         }
     }
 
     /// <summary>The answer to an item that failed.</summary>
-    internal SpendAnswer Failed(SpendItem item, Exception failure)
+    internal SpendAnswer Failed(SpendItem item, Exception failure, ApiCall call)
     {
         if (failure is not RpcException error)
         {
-            Log.ItemFailed(logger, failure, item.ItemCase);
+            call.Log(defects, $"{item.ItemCase} of a Spend stream", failure);
             error = ApiErrors.Defect();
         }
 
@@ -91,10 +92,4 @@ internal sealed partial class SpendItems(ApiContext context, ILogger<SpendItems>
             new() { AuthorizeTool = _authorizeTool.View(ledgerEvent, tenant, currency) },
         _ => throw new UnreachableException($"an item of {item} is not asked"),
     };
-
-    private static partial class Log
-    {
-        [LoggerMessage(70, LogLevel.Error, "A {Item} of a Spend stream failed; its caller sees INTERNAL")]
-        internal static partial void ItemFailed(ILogger logger, Exception failure, SpendItem.ItemOneofCase item);
-    }
 }

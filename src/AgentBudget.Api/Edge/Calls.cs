@@ -1,6 +1,5 @@
 using AgentBudget.Api.Edge.Checks;
 using Grpc.Core;
-using Microsoft.Extensions.Logging;
 
 namespace AgentBudget.Api.Edge;
 
@@ -12,7 +11,7 @@ internal delegate ValueTask<TResponse> UnaryHandler<in TRequest, TResponse>(TReq
 /// Runs handlers for Grpc.AspNetCore. What a handler throws that is no answer is a defect: it is logged, and its caller
 /// sees INTERNAL without its text.
 /// </summary>
-internal sealed partial class Calls(OpenStreams streams, ILogger<Calls> logger)
+internal sealed class Calls(OpenStreams streams, DefectLog defects)
 {
     // Below one packet compression wins nothing, and the decisions that callers wait for are far below.
     private const int CompressBytesMin = 1024;
@@ -71,7 +70,7 @@ internal sealed partial class Calls(OpenStreams streams, ILogger<Calls> logger)
         // The call is over, and whatever that broke says nothing.
         if (context.CancellationToken.IsCancellationRequested)
             return Ended(EdgeFaults.CallerGaveUp().ToRpcException(), context);
-        Log.HandlerFailed(logger, failure, context.Method);
+        defects.Write(context.GetHttpContext(), context.Method, failure);
         return Ended(EdgeFaults.Bug().ToRpcException(), context);
     }
 
@@ -79,11 +78,5 @@ internal sealed partial class Calls(OpenStreams streams, ILogger<Calls> logger)
     {
         CallEnd.Note(context.GetHttpContext(), reason.StatusCode);
         return reason;
-    }
-
-    private static partial class Log
-    {
-        [LoggerMessage(1, LogLevel.Error, "The handler of {Method} failed; its caller sees INTERNAL")]
-        internal static partial void HandlerFailed(ILogger logger, Exception failure, string method);
     }
 }

@@ -50,6 +50,12 @@ internal static class ApiErrors
         ErrorReason.SessionTokenInvalid,
         "The session token is unreadable, not ours, or past its expiry: open a session, or renew it in time.");
 
+    internal static RpcException ProofsExhausted() => Make(
+        StatusCode.ResourceExhausted,
+        ErrorReason.BoundReached,
+        "This principal, or its tenant, has used as many proofs as are remembered: send fewer, or open a stream.",
+        RetryAfter(TimeSpan.FromSeconds(10)));
+
     internal static RpcException RoleForbidden() => Make(
         StatusCode.PermissionDenied, ErrorReason.RoleForbidden, "This credential may not do that.");
 

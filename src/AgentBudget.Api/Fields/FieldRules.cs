@@ -51,8 +51,8 @@ internal static class FieldRules
     internal static bool IsId(ReadOnlySpan<char> text) =>
         text.Length is > 0 and <= IdCharsMax && text[0] != '-' && !text.ContainsAnyExcept(IdChars);
 
-    internal static bool IsWord(ReadOnlySpan<char> text) =>
-        text.Length is > 0 and <= WordCharsMax && !text.ContainsAnyExceptInRange('!', '~');
+    internal static bool IsWord(ReadOnlySpan<char> text, int charsMax = WordCharsMax) =>
+        text.Length > 0 && text.Length <= charsMax && !text.ContainsAnyExceptInRange('!', '~');
 
     /// <summary>A number for statistics, such as an outcome's metric; within it six decimals sum exactly.</summary>
     internal static bool IsStatistic(double number) => Math.Abs(number) <= CountMax;

@@ -62,10 +62,11 @@ internal sealed class CreateCredential(ApiContext context)
                 faults.Add("grains", "must be names such as useCases/trade-promo or businessUnits/marketing");
         }
 
-        if (request.PublicJwk.Length > 0 && !PublicKeys.IsPublicJwk(request.PublicJwk))
+        if (request.PublicJwk.Length > 0 && !PublicKey.IsPublicJwk(request.PublicJwk))
         {
             faults.Add(
-                "public_jwk", "must be a public JSON Web Key: EC on P-256, or RSA of 2,048 bits or more");
+                "public_jwk",
+                "must be a public JSON Web Key for signatures: a point of P-256, or RSA of 2,048 to 8,192 bits");
         }
 
         if (request.CertificateSha256.Length > 0 && !IsThumbprint(request.CertificateSha256))

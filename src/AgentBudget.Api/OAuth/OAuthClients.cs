@@ -30,10 +30,18 @@ internal sealed class OAuthClients(CredentialFeed credentials, ClientAssertions 
         }
 
         CallOrigin origin = ConnectionMemory.OriginOf(context.Features);
-        if (isAssertion)
-            return await ByAssertionAsync(form, origin);
-        (string id, string secret) = isBasic ? ReadBasic(authorization) : (form["client_id"], form["client_secret"]);
-        if (await credentials.FindAsync(secret, origin) is not { } caller || caller.Credential.KeyId != id)
+        LiveCredential client = isAssertion
+            ? await ByAssertionAsync(form, origin)
+            : await BySecretAsync(
+                isBasic ? ReadBasic(authorization) : (form["client_id"], form["client_secret"]), origin);
+        // One client: whatever way it proves itself, what it says beside must be the same (RFC 6749 §2.3.1).
+        string named = form["client_id"];
+        return named.Length == 0 || named == client.KeyId ? client : throw OAuthError.InvalidClient();
+    }
+
+    private async ValueTask<LiveCredential> BySecretAsync((string Id, string Secret) shown, CallOrigin origin)
+    {
+        if (await credentials.FindAsync(shown.Secret, origin) is not { } caller || caller.Credential.KeyId != shown.Id)
             throw OAuthError.InvalidClient();
         return caller.Credential;
     }
@@ -59,15 +67,16 @@ internal sealed class OAuthClients(CredentialFeed credentials, ClientAssertions 
     {
         string assertion = form["client_assertion"];
         string id = ClientAssertions.ClientIdOf(assertion) ?? throw OAuthError.InvalidClient();
-        bool isConsistent = form["client_assertion_type"] == AssertionType
-            && (form["client_id"].Length == 0 || form["client_id"] == id);
-        if (!isConsistent || await credentials.FindByKeyIdAsync(id) is not { } credential
-            || !assertions.IsOf(credential, assertion, issuer())
-            || !credentials.Directory.TryUse(credential, origin))
+        if (form["client_assertion_type"] != AssertionType
+            || await credentials.FindByKeyIdAsync(id) is not { } credential)
         {
             throw OAuthError.InvalidClient();
         }
 
-        return credential;
+        ProofOutcome outcome = assertions.Check(credential, assertion, issuer());
+        if (outcome == ProofOutcome.Exhausted)
+            throw OAuthError.TooMany();
+        bool isClient = outcome == ProofOutcome.Taken && credentials.Directory.TryUse(credential, origin);
+        return isClient ? credential : throw OAuthError.InvalidClient();
     }
 }

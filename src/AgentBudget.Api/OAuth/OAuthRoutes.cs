@@ -31,9 +31,15 @@ internal sealed class OAuthRoutes
     private readonly TimeProvider _time;
 
     public OAuthRoutes(
-        ApiContext context, Authenticators by, KeyRing keys, TrustedIssuers issuers, Issuer issuer, TimeProvider time)
+        ApiContext context,
+        Authenticators by,
+        ClientAssertions assertions,
+        KeyRing keys,
+        TrustedIssuers issuers,
+        Issuer issuer,
+        TimeProvider time)
     {
-        OAuthClients clients = new(by.Credentials, new ClientAssertions(time), issuer.Name);
+        OAuthClients clients = new(by.Credentials, assertions, issuer.Name);
         _token = new TokenEndpoint(
             clients, by.AccessTokens, by.Credentials.Directory, issuers, by.Proofs, time);
         _status = new TokenStatus(clients, by.AccessTokens, by.Sessions, context);
@@ -87,7 +93,7 @@ internal sealed class OAuthRoutes
         }
         catch (OAuthError error)
         {
-            await RefuseAsync(context, error.Code, error.Message);
+            await RefuseAsync(context, error);
         }
         catch (TenantException)
         {
@@ -100,15 +106,18 @@ internal sealed class OAuthRoutes
         }
     }
 
-    private static Task RefuseAsync(HttpContext context, string code, string description)
+    private static Task RefuseAsync(HttpContext context, OAuthError error)
     {
-        bool isClient = code == "invalid_client";
-        context.Response.StatusCode =
-            isClient ? StatusCodes.Status401Unauthorized : StatusCodes.Status400BadRequest;
+        context.Response.StatusCode = error.Status;
+        bool isClient = error.Status == StatusCodes.Status401Unauthorized;
         if (isClient && context.Request.Headers.Authorization.Count > 0)
             context.Response.Headers.WWWAuthenticate = "Basic realm=\"agentbudget\"";
-        return AnswerAsync(
-            context, new Dictionary<string, object> { ["error"] = code, ["error_description"] = description });
+        Dictionary<string, object> answer = new()
+        {
+            ["error"] = error.Code,
+            ["error_description"] = error.Message,
+        };
+        return AnswerAsync(context, answer);
     }
 
     private Task AnswerKeysAsync(HttpContext context) => WriteAsync(context, _keys.ToJwks(_time.GetUtcNow()));

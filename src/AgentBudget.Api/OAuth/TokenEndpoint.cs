@@ -1,4 +1,5 @@
 using System.Text.Json;
+using AgentBudget.Api.Access;
 using AgentBudget.Identity;
 using AgentBudget.Protocol.V1;
 using Microsoft.AspNetCore.Http;
@@ -27,6 +28,9 @@ internal sealed class TokenEndpoint(
     /// <summary>A chain of actors that nobody reads to its end.</summary>
     private const int ActorCharsMax = 2048;
 
+    /// <summary>The name of a service.</summary>
+    private const int ResourceCharsMax = 1024;
+
     internal async Task<Dictionary<string, object>> AnswerAsync(HttpContext context, OAuthForm form)
     {
         LiveCredential client = await clients.AuthenticateAsync(context, form);
@@ -34,7 +38,7 @@ internal sealed class TokenEndpoint(
         if (form["scope"].Length > 0)
             throw new OAuthError("invalid_scope", "Scope is given to sessions, not to tokens: see OpenSession.");
         string? resource = ResourceOf(form);
-        string thumbprint = ThumbprintOf(context);
+        string thumbprint = ThumbprintOf(context, client);
         long nowSeconds = time.GetUtcNow().ToUnixTimeSeconds();
         AccessToken token = new()
         {
@@ -67,17 +71,30 @@ internal sealed class TokenEndpoint(
         string resource = form["resource"];
         if (resource.Length == 0)
             return null;
-        bool isTaken = Uri.TryCreate(resource, UriKind.Absolute, out Uri? uri) && uri.Fragment.Length == 0;
-        return isTaken ? resource : throw new OAuthError("invalid_target", "The resource must be an absolute URI.");
+        // A path of files reads as an absolute URI where paths begin with a slash.
+        bool isTaken = Uri.TryCreate(resource, UriKind.Absolute, out Uri? uri)
+            && uri.Scheme is "https" or "http" && uri.Host.Length > 0 && uri.UserInfo.Length == 0
+            && resource.StartsWith(uri.Scheme + "://", StringComparison.OrdinalIgnoreCase)
+            && !resource.Contains('#', StringComparison.Ordinal) && FieldRules.IsWord(resource, ResourceCharsMax);
+        return isTaken
+            ? resource
+            : throw new OAuthError("invalid_target", "The resource must be the absolute URL of a service.");
     }
 
-    private string ThumbprintOf(HttpContext context)
+    private string ThumbprintOf(HttpContext context, LiveCredential client)
     {
-        string? proof = context.Request.Headers["dpop"];
+        string? proof = context.Request.Headers[AccessGuard.ProofHeader];
         if (proof is null)
             return "";
-        return proofs.Check(proof, HttpMethods.Post, OAuthRoutes.TokenPath, accessToken: null)
-            ?? throw new OAuthError("invalid_dpop_proof", "The proof is not for this request, or not new.");
+        ProofOutcome outcome = proofs.Check(
+            proof, AccessGuard.TargetOf(context), accessToken: null, ProofOwner.Of(client), out string thumbprint);
+        return outcome switch
+        {
+            ProofOutcome.Taken => thumbprint,
+            ProofOutcome.Exhausted => throw OAuthError.TooMany(),
+            ProofOutcome.Refused =>
+                throw new OAuthError("invalid_dpop_proof", "The proof is not for this request, or not new."),
+        };
     }
 
     // A token that is not taken makes the request invalid, not the grant (RFC 8693 §2.2.2).
@@ -95,7 +112,7 @@ internal sealed class TokenEndpoint(
             throw OAuthError.InvalidRequest("The subject_token_type is not one that is taken.");
         string subjectToken = form.Require("subject_token");
         ForeignSubject subject = ReadOwn(client, subjectToken)
-            ?? await issuers.ReadAsync(client.Tenant, subjectToken)
+            ?? await issuers.ReadAsync(client, subjectToken)
             ?? throw OAuthError.InvalidRequest("The subject token is not from a trusted issuer, not for us, or past.");
         return token with
         {

@@ -20,7 +20,7 @@ internal sealed class OpenSession(ApiContext context)
         string? self = isSubagent ? null : OwnScope.Of(call)?.Agent;
         if (request.Agent.Length == 0 && self is not null)
             request.Agent = self;
-        if (caller is CredentialCaller { OnBehalfOf.Length: > 0 } delegated && !isSubagent)
+        if (caller is CredentialCaller { OnBehalfOf.Length: > 0 } delegated)
             WorkFor(delegated.OnBehalfOf, request, ref faults);
         Check(request, isSubagent, ref faults);
         SessionPlace parent =

@@ -40,7 +40,7 @@ internal sealed class ReadSessions(ApiContext context)
         }
 
         Answer answer = await context.SubmitAsync(
-            context.Callers.TenantOf(call), new SessionsQuery(request, own?.Owned));
+            context.Callers.TenantOf(call), new SessionsQuery(request, own?.Owned, own?.User ?? ""));
         return (ListSessionsResponse)answer.View!;
     }
 

@@ -51,6 +51,7 @@ internal static class Queries
                 || owned.Contains(session.Agent.Name)
                 || owned.Contains(session.UseCase.Name)
                 || owned.Contains(session.BusinessUnit.Name))
+            .Where(session => query.User.Length == 0 || session.Spender.OnBehalfOf == query.User)
             .OrderByDescending(session => session.Number)
             .Take(pageSize + 1)
             .ToArray();

@@ -18,6 +18,12 @@ internal sealed record DataFolder(string Path)
     /// <summary>Public parts of the keys that signed before, and until when their tokens are taken.</summary>
     public string RetiredKeysFile => System.IO.Path.Combine(Path, "signing.retired.json");
 
+    /// <summary>Until when proofs of keys are taken as used by whoever served here before.</summary>
+    public string UsedProofsFile => System.IO.Path.Combine(Path, "proofs.used");
+
+    /// <summary>The same for clients' assertions.</summary>
+    public string UsedAssertionsFile => System.IO.Path.Combine(Path, "assertions.used");
+
     /// <summary>The key that signs checkpoints, where no other file is named.</summary>
     public string CheckpointKeyFile => System.IO.Path.Combine(Path, "checkpoint.key");
 

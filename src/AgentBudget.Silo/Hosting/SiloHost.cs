@@ -130,8 +130,8 @@ internal sealed partial class SiloHost : IAsyncDisposable
         _ends.Push(checkpoints.DisposeAsync);
         Aggregator aggregator = Aggregator.Open(Folder.ReportsFile);
         _ends.Push(() => Ended(aggregator.Dispose));
-        DpopProofs proofs = new(time);
         Issuer issuer = new(() => model.Issuer ?? (Tls is null ? $"http://{Http}" : $"https://{Tls}"));
+        (DpopProofs proofs, ClientAssertions assertions) = LoadProofs(time, issuer);
 
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         _endpoints = SiloEndpoints.Add(builder, model, end => _ends.Push(() => Ended(end)));
@@ -150,6 +150,7 @@ internal sealed partial class SiloHost : IAsyncDisposable
             .AddSingleton(tokens)
             .AddSingleton(proofs)
             .AddSingleton(reservations)
+            .AddSingleton(assertions)
             .AddSingleton(issuers)
             .AddSingleton(issuer)
             .AddSingleton(_readiness)
@@ -228,6 +229,20 @@ internal sealed partial class SiloHost : IAsyncDisposable
             var reservations = ReservationIds.LoadOrCreate(Folder.ReservationKeyFile);
             _ends.Push(() => Ended(reservations.Dispose));
             return (adminKey, metricsKey, keys, checkpointKey, reservations);
+        }
+        catch (InvalidDataException fault)
+        {
+            throw new OptionsException(fault.Message);
+        }
+    }
+
+    private (DpopProofs Proofs, ClientAssertions Assertions) LoadProofs(TimeProvider time, Issuer issuer)
+    {
+        try
+        {
+            return (
+                new DpopProofs(time, ReplayMemory.OfProofs(Folder.UsedProofsFile), issuer.Name),
+                new ClientAssertions(time, ReplayMemory.OfAssertions(Folder.UsedAssertionsFile)));
         }
         catch (InvalidDataException fault)
         {
