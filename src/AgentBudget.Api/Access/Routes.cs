@@ -50,7 +50,7 @@ public static class Routes
         {
             string what = $"{http.Request.Method} {http.GetEndpoint()?.DisplayName}";
             http.RequestServices.GetRequiredService<DefectLog>().Write(http, what, failure);
-            await CallEnd.RefuseAsync(http, ApiErrors.Defect());
+            await CallEnd.RefuseAsync(http, ApiErrors.Defect().GetRpcStatus()!);
         }
     }
 }

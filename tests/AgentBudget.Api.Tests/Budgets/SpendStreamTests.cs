@@ -1,4 +1,5 @@
 using AgentBudget.Api.Budgets;
+using AgentBudget.Api.Edge;
 using AgentBudget.Protocol.V1;
 using Grpc.Core;
 using Microsoft.AspNetCore.Http;
@@ -90,7 +91,7 @@ public sealed class SpendStreamTests
 
     private static Task RunAsync(Requests requests, Responses responses)
     {
-        SpendItems items = new(null!, NullLogger<SpendItems>.Instance);
+        SpendItems items = new(null!, new DefectLog(NullLogger<DefectLog>.Instance, TimeProvider.System));
         ApiCall call = new(new DefaultHttpContext(), "/agentbudget.v1.BudgetService/Spend", CancellationToken.None);
         return new SpendStream(items, requests, responses, call).RunAsync();
     }
