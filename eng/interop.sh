@@ -67,6 +67,7 @@ start_silo
 "$PROTOC" -I protos -I "$PROTOC_INCLUDES" --include_imports --descriptor_set_out="$folder/descriptors" \
   protos/agentbudget/v1/*.proto
 run_client node tests/interop/client.mjs --grpc "$grpc" --key "$folder/data/admin.key" --protos protos
+run_client node tests/interop/openapi.mjs --silo "http://$http"
 run_client "$PYTHON" tests/interop/client.py --grpc "$grpc" --key "$folder/data/admin.key" \
   --descriptors "$folder/descriptors"
 PATH=tests/interop/node_modules/.bin:$PATH "$PROTOC" -I protos -I "$PROTOC_INCLUDES" --es_out="$folder" \

@@ -16,10 +16,45 @@ public sealed class RouteTests
     public async Task Everything_that_is_served_has_its_line_and_every_line_serves_something()
     {
         await using TestSilo silo = await TestSilo.StartAsync();
-        HashSet<string> served = [.. silo.Host.Served.Select(NameOf)];
+        HashSet<string> served = [.. silo.Host.Served.Select(NameOf).Select(AccessPolicy.LineOf)];
         Assert.Equal(AccessPolicy.Names.Order(), served.Order());
         Assert.All(silo.Host.Served, endpoint => Assert.Same(
             AccessPolicy.Find(NameOf(endpoint)), endpoint.Metadata.GetMetadata<AccessRule>()));
+    }
+
+    [Fact]
+    public async Task The_contract_is_a_document_and_a_page_that_takes_nothing_from_elsewhere()
+    {
+        await using TestSilo silo = await TestSilo.StartAsync();
+        (HttpStatusCode status, string text) = await GetAsync(silo, "/openapi/v1.json", bearer: null);
+        (_, string page) = await GetAsync(silo, "/docs/", bearer: null);
+
+        Assert.Equal(HttpStatusCode.OK, status);
+        JsonNode document = JsonNode.Parse(text)!;
+        JsonObject paths = document["paths"]!.AsObject();
+        Assert.Equal(
+            ["post"], paths["/v1/reservations/{reservationId}:commit"]!.AsObject().Select(verb => verb.Key));
+        JsonNode money = document["components"]!["schemas"]!["agentbudget.v1.Money"]!;
+        Assert.Equal("string", (string)money["properties"]!["units"]!["type"]!);
+        Assert.NotEmpty((string)document["paths"]!["/v1/reservations"]!["post"]!["summary"]!);
+        Assert.Contains("openapi/v1.json", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("https://", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_dashboard_of_the_grains_is_shown_to_operators_alone()
+    {
+        await using TestSilo silo = await TestSilo.StartAsync(Identity.Catalog);
+        CreateCredentialResponse auditor = await silo.CreateAsync(Role.Auditor, "deloitte");
+        await silo.SpendAsync(silo.AdminKey, (await silo.OpenAsync(silo.AdminKey, "agents/writer")).SessionToken);
+
+        Assert.Equal(HttpStatusCode.Unauthorized, (await GetAsync(silo, "/ops/orleans/", bearer: null)).Status);
+        Assert.Equal(
+            HttpStatusCode.Forbidden, (await GetAsync(silo, "/ops/orleans/GrainState", auditor.Secret)).Status);
+        (HttpStatusCode status, string types) =
+            await GetAsync(silo, "/ops/orleans/GrainTypes", silo.AdminKey);
+        Assert.Equal(HttpStatusCode.OK, status);
+        Assert.Contains("TenantGrain", types, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -109,10 +144,10 @@ public sealed class RouteTests
             : $"{endpoint.Metadata.GetMetadata<HttpMethodMetadata>()!.HttpMethods[0]} "
                 + ((RouteEndpoint)endpoint).RoutePattern.RawText;
 
-    private static async Task<(HttpStatusCode Status, string Text)> GetAsync(TestSilo silo, string path, string bearer)
+    private static async Task<(HttpStatusCode Status, string Text)> GetAsync(TestSilo silo, string path, string? bearer)
     {
         using HttpRequestMessage request = new(HttpMethod.Get, $"http://{silo.Host.Http}{path}");
-        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", bearer);
+        request.Headers.Authorization = bearer is null ? null : new AuthenticationHeaderValue("Bearer", bearer);
         using HttpResponseMessage response = await silo.Http.SendAsync(request).WaitAsync(TestSilo.Patience);
         return (response.StatusCode, await response.Content.ReadAsStringAsync());
     }

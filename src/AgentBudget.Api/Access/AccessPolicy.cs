@@ -99,6 +99,10 @@ public static class AccessPolicy
 
         ["GET /healthz"] = new(Roles.None, IsOpen: true),
         ["GET /readyz"] = new(Roles.None, IsOpen: true),
+        ["GET /openapi/v1.json"] = new(Roles.None, IsOpen: true),
+        ["GET /docs/*"] = new(Roles.None, IsOpen: true),
+        // It shows tenants' names and grains' state.
+        ["GET /ops/orleans/*"] = new(Roles.Operator),
         ["GET /metrics"] = new(Roles.Operator | Roles.Metrics),
         ["GET /audit.jsonl"] = new(Roles.Admin | Roles.Auditor),
         // Each authenticates its clients itself, or tells what everybody may know.
@@ -108,6 +112,9 @@ public static class AccessPolicy
         ["POST /oauth2/introspect"] = new(Roles.None, IsOpen: true),
         ["POST /oauth2/revoke"] = new(Roles.None, IsOpen: true),
     }.ToFrozenDictionary(StringComparer.Ordinal);
+
+    // Routes that a library serves together.
+    private static readonly string[] Trees = [.. Rules.Keys.Where(line => line.EndsWith("/*", StringComparison.Ordinal))];
 
     /// <summary>
     /// Holds an endpoint to its line, by its method or its route. Throws <see cref="InvalidOperationException"/> for
@@ -152,6 +159,12 @@ public static class AccessPolicy
     /// <summary>The rule of a method that is known to have one.</summary>
     internal static AccessRule Of(string path) => Rules[path];
 
-    /// <summary>The rule of a method or a route by its name; null when it has none.</summary>
-    internal static AccessRule? Find(string path) => Rules.GetValueOrDefault(path);
+    /// <summary>
+    /// The rule of a method or a route by its name, or of the whole tree that a route is in; null when it has none.
+    /// </summary>
+    internal static AccessRule? Find(string path) => Rules.GetValueOrDefault(LineOf(path));
+
+    /// <summary>The name of the line that speaks of a method or a route.</summary>
+    internal static string LineOf(string path) =>
+        Trees.FirstOrDefault(tree => path.StartsWith(tree.AsSpan()[..^1], StringComparison.Ordinal)) ?? path;
 }

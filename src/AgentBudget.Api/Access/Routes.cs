@@ -24,6 +24,9 @@ public static class Routes
         app.MapMethods(path, verbs, http => AnswerAsync(http, answer)).Add(AccessPolicy.Hold);
     }
 
+    /// <summary>Holds a route that a library serves to its line of policy.</summary>
+    public static void Hold(EndpointBuilder endpoint) => AccessPolicy.Hold(endpoint);
+
     /// <summary>Answers a line of text that nobody keeps.</summary>
     public static Task AnswerTextAsync(HttpContext context, int status, string text)
     {

@@ -107,7 +107,7 @@ internal sealed partial class EntityHost(
 
     private static partial class Log
     {
-        [LoggerMessage(3331, LogLevel.Debug, "The watch of session {Session} of tenant {Tenant} broke, and begins again")]
+        [LoggerMessage(3331, LogLevel.Debug, "The watch of session {Session} of {Tenant} broke, and begins again")]
         public static partial void Broke(ILogger logger, long session, string tenant, Exception fault);
 
         [LoggerMessage(3332, LogLevel.Warning, "Nobody knows what became of a command to {Entity}")]

@@ -29,6 +29,9 @@ internal sealed class EdgeLoggers(ILoggerFactory inner, Func<bool>? isStopping =
     // "recommend checking app config": the collector is chosen by measurement.
     private const int CollectorAdvised = 100405;
 
+    // "Participant check thread has not completed for …": at its first look the watchdog counts from the machine's start.
+    private const int WatchdogLate = 100150;
+
     // A hint that did not come to its queue: whoever waits for it looks by itself.
     private const int HintLost = 200401;
 
@@ -51,7 +54,10 @@ internal sealed class EdgeLoggers(ILoggerFactory inner, Func<bool>? isStopping =
         _ when categoryName == RetryCategory
             || categoryName.StartsWith(RuntimeCategories, StringComparison.Ordinal) =>
             new Lowered(
-                inner.CreateLogger(categoryName), [CollectorAdvised, HintLost], LogLevel.Warning, isStopping),
+                inner.CreateLogger(categoryName),
+                [CollectorAdvised, WatchdogLate, HintLost],
+                LogLevel.Warning,
+                isStopping),
         _ => inner.CreateLogger(categoryName),
     };
 

@@ -25,6 +25,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Orleans.Dashboard;
 
 namespace AgentBudget.Silo.Hosting;
 
@@ -137,6 +138,7 @@ internal sealed partial class SiloHost : IAsyncDisposable
         _endpoints = SiloEndpoints.Add(builder, model, end => _ends.Push(() => Ended(end)));
         builder.Services.AddSingleton<ILoggerFactory>(new EdgeLoggers(loggers, () => _isDisposed))
             .AddSingleton<IHostLifetime, SignalsElsewhere>()
+            .AddContractPages()
             .Configure<HostOptions>(options => options.ShutdownTimeout = DrainGrace)
             .AddSingleton(time)
             .AddSingleton<ILedgerStore>(store)
@@ -163,7 +165,8 @@ internal sealed partial class SiloHost : IAsyncDisposable
                 provider.GetRequiredService<CredentialFeed>()))
             .AddApi();
         builder.UseOrleans(silo => EmbeddedCluster.Configure(silo)
-            .AddTenants(new ActivationOptions(), new LaneOptions()));
+            .AddTenants(new ActivationOptions(), new LaneOptions())
+            .AddDashboard(dashboard => dashboard.HideTrace = true));
         builder.Services.AddSiloTelemetry(model, provider =>
         [
             provider.GetRequiredService<ActivationServices>().Meter,
@@ -179,7 +182,9 @@ internal sealed partial class SiloHost : IAsyncDisposable
         app.UseApi(model.Origins, routes =>
         {
             HealthRoutes.Map(routes, _readiness);
+            routes.MapContractPages();
             routes.MapRoute("GET", "/metrics", routes.MetricsAnswer());
+            ((IEndpointConventionBuilder)routes.MapOrleansDashboard("/ops/orleans")).Add(Routes.Hold);
         });
         Served = [.. ((IEndpointRouteBuilder)app).DataSources.SelectMany(source => source.Endpoints)];
         _ends.Push(() => StopServerAsync(app));
