@@ -79,10 +79,14 @@ internal sealed partial class TenantGrain(
     }
 
     /// <inheritdoc/>
-    public ValueTask<EventPage> ReadRecent(long fromSequence) => new(
-        Activation.TryReadRecent(fromSequence, out ReadOnlyMemory<LedgerEvent> events)
-            ? new EventPage(events.ToArray())
-            : EventPage.Empty);
+    public ValueTask<EventPage> ReadRecent(long fromSequence)
+    {
+        if (Activation.TryReadRecent(fromSequence, out ReadOnlyMemory<LedgerEvent> events))
+            return new ValueTask<EventPage>(new EventPage(events.ToArray()));
+        // A reader of the journal is no reason to own it, and who is active without would be taken for its owner.
+        if (Activation.IsAsleep) DeactivateOnIdle();
+        return new ValueTask<EventPage>(EventPage.Empty);
+    }
 
     /// <inheritdoc/>
     public ValueTask Wake()
