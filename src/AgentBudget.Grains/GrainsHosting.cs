@@ -1,5 +1,6 @@
 using AgentBudget.Grains.Abstractions;
 using AgentBudget.Grains.Entities;
+using AgentBudget.Grains.Feeds;
 using AgentBudget.Grains.Lanes;
 using AgentBudget.Grains.Placement;
 using AgentBudget.Grains.Tenants;
@@ -23,7 +24,8 @@ public static class GrainsHosting
 
     /// <summary>
     /// Adds the tenants. An <see cref="ILedgerStore"/>, a <see cref="TimeProvider"/> and logging are the caller's to
-    /// register; clustering too. What callers use is <see cref="ITenantHost"/>.
+    /// register; clustering too. What callers use is <see cref="ITenantHost"/>. When the silo stops, it takes no more
+    /// commands and ends all watches before the first grain leaves.
     /// </summary>
     /// <param name="silo">The silo.</param>
     /// <param name="activations">Bounds of tenants in memory.</param>
@@ -39,8 +41,11 @@ public static class GrainsHosting
                 activations,
                 services.GetRequiredService<TimeProvider>(),
                 services.GetRequiredService<ILoggerFactory>()))
+            .AddSingleton<HintSender>()
             .AddSingleton<SiloTenants>()
             .AddSingleton<ITenantHost, EntityHost>()
+            .AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(
+                services => services.GetRequiredService<SiloTenants>())
             .AddHostedService<TenantScan>();
         // Ledgers go by the clock that the silo is told; timers and timeouts of the runtime by the real one.
         silo.Services.AddKeyedSingleton(KeyedService.AnyKey, TimeProvider.System);
@@ -81,8 +86,4 @@ public static class GrainsHosting
         await tenants.ListAsync(cancellationToken);
         return tenants.Tenants;
     }
-
-    /// <summary>Takes no more commands and ends all watches, before the silo stops.</summary>
-    public static Task StopTenantsAsync(this IServiceProvider services) =>
-        services.GetRequiredService<SiloTenants>().StopAsync();
 }

@@ -21,7 +21,6 @@ public sealed partial class TenantActivation
     private long _loadNotBeforeNanos = long.MaxValue; // When an idle one loads by itself.
     private long _nextDeadlineNanos = long.MaxValue; // As it was when the loop ended.
     private long _deadlinesNotBeforeNanos;
-    private long _lastUseNanos;
     private bool _isVerified;
     private bool _isSaving;
     private bool _isStopping;
@@ -33,6 +32,9 @@ public sealed partial class TenantActivation
 
     /// <summary>Where it stands now, in a word. Any thread.</summary>
     internal string State => States[(int)_state];
+
+    /// <summary>Nothing is in memory and nothing was asked that would bring it there. Any thread.</summary>
+    public bool IsAsleep => _state == ActivationState.Idle && !HasInput();
 
     /// <summary>
     /// When the state next changes by itself, for whoever wakes the tenant after this activation;
@@ -54,20 +56,6 @@ public sealed partial class TenantActivation
     public void Load() => Post(() =>
     {
         if (_state == ActivationState.Idle) BeginLoad();
-    });
-
-    /// <summary>
-    /// Stops if nothing was asked for as long as that, nothing waits, and no deadline is nearer than that; like
-    /// <see cref="StopAsync"/> then, and otherwise it goes on. Any thread.
-    /// </summary>
-    public void StopIfIdle(TimeSpan idle) => Post(() =>
-    {
-        if (_state == ActivationState.Active && !_isSaving && _backlog.Count == 0 && _loop!.IsIdle)
-        {
-            long now = _services.Clock.NowNanos();
-            long nanos = idle.Ticks * TimeSpan.NanosecondsPerTick;
-            if (now - _lastUseNanos >= nanos && _loop.NextDeadlineNanos - now > nanos) _isStopping = true;
-        }
     });
 
     /// <summary>Lets what waits finish, takes a snapshot, and ends. Any thread.</summary>
@@ -118,7 +106,6 @@ public sealed partial class TenantActivation
             }
 
             if (!TryTake(out WaitingTurn turn)) break;
-            _lastUseNanos = now;
             loop.Handle(turn, now);
         }
 
@@ -263,7 +250,6 @@ public sealed partial class TenantActivation
             _services.Options.SnapshotEveryEvents, this);
         _state = ActivationState.Active;
         _openSessions = loaded.Ledger.OpenSessions;
-        _lastUseNanos = _services.Clock.NowNanos();
         Recent.Loaded(loaded.Head.LastEvent);
         _host.Published(loaded.Head.LastEvent);
         Log.Loaded(_services.Logger, Tenant, loaded.Head.LastEvent, loaded.Epoch);

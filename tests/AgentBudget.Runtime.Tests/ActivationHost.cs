@@ -197,7 +197,7 @@ internal sealed class ActivationHost : ITenantHost, IAsyncDisposable
 
     private void Sweep()
     {
-        foreach (HostedTenant hosted in _hosted.Values) hosted.StopIfIdle();
+        foreach (HostedTenant hosted in _hosted.Values) hosted.LeaveIfIdle();
     }
 
     /// <summary>A tenant's place here: its lane and recent events stay, its activation comes and goes.</summary>
@@ -209,6 +209,7 @@ internal sealed class ActivationHost : ITenantHost, IAsyncDisposable
         private readonly ITimer _wake;
         private TenantActivation? _activation;
         private long _deadlineNanos = long.MaxValue;
+        private long _lastUseNanos;
 
         public HostedTenant(ActivationHost host, string tenant)
         {
@@ -237,11 +238,20 @@ internal sealed class ActivationHost : ITenantHost, IAsyncDisposable
 
         public void Submit(PendingCommand pending)
         {
+            Volatile.Write(ref _lastUseNanos, _host._services.NowNanos);
             if (_lane is null) _ = CarryAsync(pending);
             else _lane.Submit(pending);
         }
 
-        public void StopIfIdle() => Present()?.StopIfIdle(_host._options.PassivateAfter);
+        /// <summary>As the runtime of grains does it: by the last call, whatever the deadlines are.</summary>
+        public void LeaveIfIdle()
+        {
+            if (_host._services.NowNanos - Volatile.Read(ref _lastUseNanos)
+                >= _host._options.PassivateAfter.Ticks * TimeSpan.NanosecondsPerTick)
+            {
+                _ = Present()?.StopAsync();
+            }
+        }
 
         public Task StopAsync()
         {
@@ -295,6 +305,7 @@ internal sealed class ActivationHost : ITenantHost, IAsyncDisposable
             lock (_gate)
             {
                 if (_host._isStopping && _activation is null) return null;
+                if (_activation is null) Volatile.Write(ref _lastUseNanos, _host._services.NowNanos);
                 return _activation ??= new TenantActivation(Tenant, _host._services, this, Recent);
             }
         }

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using AgentBudget.Grains.Abstractions;
 using AgentBudget.Grains.Placement;
+using AgentBudget.Grains.Tenants;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Runtime.Events;
 using AgentBudget.Storage;
@@ -17,7 +18,10 @@ namespace AgentBudget.Grains.Feeds;
 [TenantPlacement]
 [ImplicitStreamSubscription(LedgerHint.StreamNamespace)]
 internal sealed class LedgerFeedGrain(
-    IGrainFactory grains, ILedgerStore store, [FromKeyedServices(TimeProviderNames.Grains)] TimeProvider time)
+    IGrainFactory grains,
+    ILedgerStore store,
+    SiloTenants tenants,
+    [FromKeyedServices(TimeProviderNames.Grains)] TimeProvider time)
     : Grain, ILedgerFeedGrain, IStreamSubscriptionObserver, IAsyncObserver<LedgerHint>
 {
     /// <summary>What a lost hint costs at most.</summary>
@@ -47,10 +51,13 @@ internal sealed class LedgerFeedGrain(
     public async IAsyncEnumerable<EventPage> Follow(
         long fromSequence, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
+        // A grain does not leave while somebody waits for it, and so a silo would not: they go on at the next one.
+        using CancellationTokenSource ending =
+            CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, tenants.Stopping);
         long next = fromSequence;
-        while (!cancellationToken.IsCancellationRequested)
+        while (!ending.IsCancellationRequested)
         {
-            if (next > _head.DurableSequence && !await IsThereAsync(next, cancellationToken)) continue;
+            if (next > _head.DurableSequence && !await IsThereAsync(next, ending.Token)) continue;
             EventPage page = await ReadAsync(next, cancellationToken);
             if (page.Events.Length == 0) continue;
             next += page.Events.Length;
@@ -65,7 +72,8 @@ internal sealed class LedgerFeedGrain(
         await Task.WhenAny(hinted, Task.Delay(LookInterval, time, look.Token));
         await look.CancelAsync();
         if (_head.DurableSequence >= sequence) return true;
-        long stored = (await store.ReadHeadAsync(Tenant, cancellationToken)).LastEvent;
+        if (cancellationToken.IsCancellationRequested) return false;
+        long stored = (await store.ReadHeadAsync(Tenant, CancellationToken.None)).LastEvent;
         if (stored > _head.DurableSequence) _head.Loaded(stored);
         return stored >= sequence;
     }

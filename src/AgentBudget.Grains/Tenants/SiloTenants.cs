@@ -21,7 +21,7 @@ namespace AgentBudget.Grains.Tenants;
 /// The tenants as this silo's callers see them, wherever their grains are: a lane to each for commands, a feed of each
 /// that is watched.
 /// </summary>
-internal sealed class SiloTenants : ITenantHost, IDisposable
+internal sealed partial class SiloTenants : ITenantHost, ILifecycleParticipant<ISiloLifecycle>, IDisposable
 {
     private const int EventsPerWatchBatchMax = 4096; // One group.
 
@@ -32,6 +32,7 @@ internal sealed class SiloTenants : ITenantHost, IDisposable
     private readonly IGrainFactory _grains;
     private readonly ILedgerStore _store;
     private readonly LaneOptions _options;
+    private readonly HintSender _hints;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private string[] _tenants = [];
@@ -40,6 +41,7 @@ internal sealed class SiloTenants : ITenantHost, IDisposable
         IGrainFactory grains,
         ILedgerStore store,
         LaneOptions options,
+        HintSender hints,
         [FromKeyedServices(TimeProviderNames.Grains)] TimeProvider time,
         ILogger<SiloTenants> logger)
     {
@@ -47,9 +49,13 @@ internal sealed class SiloTenants : ITenantHost, IDisposable
         _grains = grains;
         _store = store;
         _options = options;
+        _hints = hints;
         _time = time;
         _logger = logger;
     }
+
+    /// <summary>Tenants that have a lane here.</summary>
+    internal int Lanes => _lanes.Count;
 
     /// <summary>Cancelled when this silo begins to stop.</summary>
     internal CancellationToken Stopping => _stopping.Token;
@@ -126,12 +132,16 @@ internal sealed class SiloTenants : ITenantHost, IDisposable
         return stored;
     }
 
-    /// <summary>Takes no more commands and ends all watches; completes when nothing here calls a grain any more.
-    /// </summary>
-    internal async Task StopAsync()
+    // The last to start and so the first to stop, while all grains are there.
+    void ILifecycleParticipant<ISiloLifecycle>.Participate(ISiloLifecycle lifecycle) => lifecycle.Subscribe(
+        nameof(SiloTenants), ServiceLifecycleStage.Last, static _ => Task.CompletedTask, StopAsync);
+
+    // Takes no more commands, ends all watches and sends no more hints.
+    private async Task StopAsync(CancellationToken cancellationToken)
     {
         await _stopping.CancelAsync();
-        await Task.WhenAll(_feeds.Values.Select(feed => feed.Following));
+        await Task.WhenAll(_feeds.Values.Select(feed => feed.Following).Append(_hints.StopAsync()))
+            .WaitAsync(cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -172,8 +182,9 @@ internal sealed class SiloTenants : ITenantHost, IDisposable
             if (isThere) AddTenant(tenant);
             lane.Submit(pending);
         }
-        catch (StoreException)
+        catch (Exception fault)
         {
+            Log.NotFound(_logger, tenant, fault);
             pending.Complete(new Reply(default, TenantFault.NotReady, "the store cannot be read now"));
         }
     }
@@ -226,5 +237,11 @@ internal sealed class SiloTenants : ITenantHost, IDisposable
             int place = Array.BinarySearch(_tenants, tenant, StringComparer.Ordinal);
             if (place < 0) Volatile.Write(ref _tenants, [.. _tenants[..~place], tenant, .. _tenants[~place..]]);
         }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(3302, LogLevel.Warning, "Whether there is a tenant {Tenant} could not be read from the store")]
+        public static partial void NotFound(ILogger logger, string tenant, Exception fault);
     }
 }

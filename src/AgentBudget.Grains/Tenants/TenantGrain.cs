@@ -1,4 +1,5 @@
 using AgentBudget.Grains.Abstractions;
+using AgentBudget.Grains.Feeds;
 using AgentBudget.Grains.Placement;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Runtime;
@@ -16,6 +17,7 @@ namespace AgentBudget.Grains.Tenants;
 [TenantPlacement]
 internal sealed partial class TenantGrain(
     ActivationServices services,
+    HintSender hints,
     [FromKeyedServices(TimeProviderNames.Grains)] TimeProvider time,
     ILogger<TenantGrain> logger)
     : Grain, ITenantGrain, IActivationHost, IRemindable, IDisposable
@@ -30,7 +32,7 @@ internal sealed partial class TenantGrain(
 
     private TenantActivation? _activation;
     private Action? _step; // The activation's, which is always the same.
-    private IAsyncStream<LedgerHint>? _hints;
+    private IAsyncStream<LedgerHint>? _stream;
     private long _durable;
     private bool _isHinting;
     private bool _isLeaving;
@@ -41,7 +43,7 @@ internal sealed partial class TenantGrain(
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
         string tenant = this.GetPrimaryKeyString();
-        _hints = this.GetStreamProvider(LedgerHint.StreamProvider)
+        _stream = this.GetStreamProvider(LedgerHint.StreamProvider)
             .GetStream<LedgerHint>(StreamId.Create(LedgerHint.StreamNamespace, tenant));
         _activation = new TenantActivation(tenant, services, this);
         return Task.CompletedTask;
@@ -51,13 +53,22 @@ internal sealed partial class TenantGrain(
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
         _isLeaving = true;
-        await Activation.StopAsync().WaitAsync(cancellationToken);
+        Task stopped = Activation.StopAsync();
+        await stopped.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing
+            | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        if (!stopped.IsCompleted)
+        {
+            // It ends by itself once the store answers; until then the epoch keeps it from harm.
+            Log.NotStopped(logger, Activation.Tenant);
+            return;
+        }
+
         // A silo that stops leaves its tenants to the next one, whose scan of the store knows their deadlines.
         if (reason.ReasonCode != DeactivationReasonCode.ShuttingDown) await WakeForDeadlineAsync();
     }
 
-    /// <inheritdoc/>
-    public void Dispose() => _activation?.Dispose();
+    /// <summary>One that has not ended yet frees what it holds on its own steps, and not beside them.</summary>
+    public void Dispose() => _ = _activation?.StopAsync();
 
     /// <inheritdoc/>
     public async Task<TurnReplies> Turn(TurnBatch batch)
@@ -68,10 +79,14 @@ internal sealed partial class TenantGrain(
     }
 
     /// <inheritdoc/>
-    public ValueTask<EventPage> ReadRecent(long fromSequence) => new(
-        Activation.TryReadRecent(fromSequence, out ReadOnlyMemory<LedgerEvent> events)
-            ? new EventPage(events.ToArray())
-            : EventPage.Empty);
+    public ValueTask<EventPage> ReadRecent(long fromSequence)
+    {
+        if (Activation.TryReadRecent(fromSequence, out ReadOnlyMemory<LedgerEvent> events))
+            return new ValueTask<EventPage>(new EventPage(events.ToArray()));
+        // A reader of the journal is no reason to own it, and who is active without would be taken for its owner.
+        if (Activation.IsAsleep) DeactivateOnIdle();
+        return new ValueTask<EventPage>(EventPage.Empty);
+    }
 
     /// <inheritdoc/>
     public ValueTask Wake()
@@ -106,16 +121,7 @@ internal sealed partial class TenantGrain(
         while (told != _durable && !_isLeaving)
         {
             told = _durable;
-            try
-            {
-                await _hints!.OnNextAsync(new LedgerHint(told));
-            }
-            catch (Exception fault)
-            {
-                // Whoever waits for it looks by itself after a while.
-                Log.HintLost(logger, Activation.Tenant, fault);
-            }
-
+            await hints.SendAsync(_stream!, told);
             await Task.Delay(HintInterval, time);
         }
 
@@ -144,8 +150,9 @@ internal sealed partial class TenantGrain(
 
     private static partial class Log
     {
-        [LoggerMessage(3311, LogLevel.Debug, "A hint of tenant {Tenant} was lost")]
-        public static partial void HintLost(ILogger logger, string tenant, Exception fault);
+        [LoggerMessage(3314, LogLevel.Warning,
+            "Tenant {Tenant} did not finish in time; what waited there is not answered")]
+        public static partial void NotStopped(ILogger logger, string tenant);
 
         [LoggerMessage(3312, LogLevel.Warning, "Tenant {Tenant} sleeps without a reminder of its next deadline")]
         public static partial void NotReminded(ILogger logger, string tenant, Exception fault);

@@ -217,7 +217,6 @@ internal sealed partial class SiloHost : IAsyncDisposable
         await services.GetRequiredService<CredentialUses>().DisposeAsync();
         await services.GetRequiredService<CredentialFeed>().DisposeAsync();
         await services.GetRequiredService<ReportFeed>().DisposeAsync();
-        await services.StopTenantsAsync();
     }
 
     private (FileKey Admin, FileKey Metrics, KeyRing Ring, CheckpointKey Checkpoint, ReservationIds Ids) LoadKeys(

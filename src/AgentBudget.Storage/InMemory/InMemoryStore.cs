@@ -9,6 +9,8 @@ namespace AgentBudget.Storage.InMemory;
 /// </summary>
 public sealed class InMemoryStore : ILedgerStore
 {
+    private static readonly TenantRows None = new();
+
     private readonly Dictionary<string, TenantRows> _tenants;
     private readonly int _owner;
 
@@ -25,6 +27,15 @@ public sealed class InMemoryStore : ILedgerStore
 
     /// <summary>What is to go wrong.</summary>
     public InMemoryFaults Faults { get; } = new();
+
+    /// <summary>Tenants that left anything here, be it an epoch only.</summary>
+    public int Rows
+    {
+        get
+        {
+            lock (_tenants) return _tenants.Count;
+        }
+    }
 
     /// <summary>The same data seen by another owner, with faults of its own.</summary>
     public InMemoryStore AsAnotherOwner() => new(_tenants, _owner + 1);
@@ -64,7 +75,7 @@ public sealed class InMemoryStore : ILedgerStore
     public ValueTask<JournalHead> ReadHeadAsync(string tenant, CancellationToken cancellationToken)
     {
         Faults.ThrowIfAsked(nameof(ReadHeadAsync), cancellationToken);
-        lock (_tenants) return ValueTask.FromResult(RowsOf(tenant).Head);
+        lock (_tenants) return ValueTask.FromResult(RowsThere(tenant).Head);
     }
 
     /// <inheritdoc/>
@@ -80,7 +91,7 @@ public sealed class InMemoryStore : ILedgerStore
         lock (_tenants)
         {
             long bytes = 0;
-            List<StoredGroup> groups = RowsOf(tenant).Groups;
+            List<StoredGroup> groups = RowsThere(tenant).Groups;
             for (int i = IndexOf(groups, fromEvent); i < groups.Count; i++)
             {
                 StoredGroup group = groups[i];
@@ -115,7 +126,7 @@ public sealed class InMemoryStore : ILedgerStore
         Faults.ThrowIfAsked(nameof(ReadSnapshotAsync), cancellationToken);
         lock (_tenants)
         {
-            SortedList<long, StoredSnapshot> snapshots = RowsOf(tenant).Snapshots;
+            SortedList<long, StoredSnapshot> snapshots = RowsThere(tenant).Snapshots;
             for (int i = snapshots.Count - 1; i >= 0; i--)
             {
                 if (snapshots.GetKeyAtIndex(i) <= lastEventMax)
@@ -211,6 +222,9 @@ public sealed class InMemoryStore : ILedgerStore
 
         return low;
     }
+
+    // Whoever reads of a tenant that is not there leaves nothing.
+    private TenantRows RowsThere(string tenant) => _tenants.GetValueOrDefault(tenant) ?? None;
 
     private TenantRows RowsOf(string tenant)
     {

@@ -1,0 +1,40 @@
+using AgentBudget.Grains.Abstractions;
+using AgentBudget.Grains.Tenants;
+using AgentBudget.Ledger;
+using AgentBudget.Storage.InMemory;
+using Microsoft.Extensions.DependencyInjection;
+using Orleans.TestingHost;
+
+namespace AgentBudget.Grains.Tests.Support;
+
+/// <summary>One silo of a cluster, as the callers of that silo see it.</summary>
+internal sealed class ClusterSilo(InProcessSiloHandle handle, InMemoryStore store)
+{
+    private readonly ISiloStatusOracle _members = handle.ServiceProvider.GetRequiredService<ISiloStatusOracle>();
+    private readonly TaskCompletionSource _gone = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public InProcessSiloHandle Handle => handle;
+
+    public SiloAddress Address { get; } = handle.SiloAddress;
+
+    /// <summary>The store as this silo sees it, with faults of its own.</summary>
+    public InMemoryStore Store => store;
+
+    public SiloTenants Tenants { get; } = handle.ServiceProvider.GetRequiredService<SiloTenants>();
+
+    public IGrainFactory Grains { get; } = handle.ServiceProvider.GetRequiredService<IGrainFactory>();
+
+    /// <summary>Silos that run, as far as this one knows.</summary>
+    public int KnownSilos => _members.GetApproximateSiloStatuses(onlyActive: true).Count;
+
+    /// <summary>Completes when its process is dead: whoever called it there hears nothing more.</summary>
+    public Task Gone => _gone.Task;
+
+    public void Die() => _gone.TrySetResult();
+
+    public Task<Answer> SendAsync(Command command, string tenant = Acme.Tenant) =>
+        Waiting.WithinAsync(Tenants.SubmitAsync(tenant, command).AsTask(), $"an answer to {command.GetType().Name}");
+
+    public async Task<TenantFault> FaultOfAsync(Command command, string tenant = Acme.Tenant) =>
+        (await Assert.ThrowsAsync<TenantException>(() => SendAsync(command, tenant))).Fault;
+}
