@@ -22,6 +22,9 @@ internal sealed class ClusterSilo(InProcessSiloHandle handle, InMemoryStore stor
 
     public SiloTenants Tenants { get; } = handle.ServiceProvider.GetRequiredService<SiloTenants>();
 
+    /// <summary>What callers of the product use: entities by their grains, everything else as above.</summary>
+    public ITenantHost Host { get; } = handle.ServiceProvider.GetRequiredService<ITenantHost>();
+
     public IGrainFactory Grains { get; } = handle.ServiceProvider.GetRequiredService<IGrainFactory>();
 
     /// <summary>Silos that run, as far as this one knows.</summary>
