@@ -9,7 +9,6 @@ internal sealed class TenantSums(string tenant)
     // Quantities are summed in millionths of a unit.
     private const long PartsPerUnit = 1_000_000;
 
-    private readonly PriorityQueue<TaskCompletionSource, long> _waits = new();
 
     public string Tenant { get; } = tenant;
 
@@ -110,28 +109,6 @@ internal sealed class TenantSums(string tenant)
         Pending.Clear();
         PendingRuns.Clear();
         HaveBaselinesChanged = false;
-    }
-
-    public Task WaitForAsync(long sequence)
-    {
-        if (Position >= sequence) return Task.CompletedTask;
-        var wait = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        _waits.Enqueue(wait, sequence);
-        return wait.Task;
-    }
-
-    public void CompleteWaits()
-    {
-        while (_waits.TryPeek(out var wait, out long sequence) && sequence <= Position)
-        {
-            _waits.Dequeue();
-            wait.SetResult();
-        }
-    }
-
-    public void CancelWaits()
-    {
-        while (_waits.TryDequeue(out var wait, out _)) wait.SetCanceled();
     }
 
     // A counted item is a row of its own: its SKU, and where it is a call of a tool, that tool.

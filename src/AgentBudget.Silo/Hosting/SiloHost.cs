@@ -4,7 +4,6 @@ using AgentBudget.Api.Access;
 using AgentBudget.Api.Catalogs;
 using AgentBudget.Api.Edge;
 using AgentBudget.Api.OAuth;
-using AgentBudget.Api.Reports;
 using AgentBudget.Grains;
 using AgentBudget.Grains.Abstractions;
 using AgentBudget.Grains.Lanes;
@@ -143,7 +142,6 @@ internal sealed partial class SiloHost : IAsyncDisposable
             .AddSingleton(time)
             .AddSingleton<ILedgerStore>(store)
             .AddSingleton(aggregator)
-            .AddSingleton<ReportFeed>()
             .AddSingleton(new CredentialDirectory(time))
             .AddSingleton<CredentialFeed>()
             .AddSingleton<CredentialUses>()
@@ -205,9 +203,6 @@ internal sealed partial class SiloHost : IAsyncDisposable
             Log.ReportsRebuilt(_logger, reason);
         if (catalog is not null)
             CatalogApplied = await ApplyAsync(services.GetRequiredService<CatalogAtStart>(), catalog);
-        ReportFeed feed = services.GetRequiredService<ReportFeed>();
-        foreach (string tenant in _tenants!.Tenants)
-            feed.Follow(tenant);
         _ = services.GetRequiredService<CredentialUses>(); // Works from here on.
     }
 
@@ -216,7 +211,6 @@ internal sealed partial class SiloHost : IAsyncDisposable
     {
         await services.GetRequiredService<CredentialUses>().DisposeAsync();
         await services.GetRequiredService<CredentialFeed>().DisposeAsync();
-        await services.GetRequiredService<ReportFeed>().DisposeAsync();
     }
 
     private (FileKey Admin, FileKey Metrics, KeyRing Ring, CheckpointKey Checkpoint, ReservationIds Ids) LoadKeys(

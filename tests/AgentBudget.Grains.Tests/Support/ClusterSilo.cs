@@ -1,6 +1,7 @@
 using AgentBudget.Grains.Abstractions;
 using AgentBudget.Grains.Tenants;
 using AgentBudget.Ledger;
+using AgentBudget.Reporting;
 using AgentBudget.Storage.InMemory;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.TestingHost;
@@ -24,6 +25,9 @@ internal sealed class ClusterSilo(InProcessSiloHandle handle, InMemoryStore stor
 
     /// <summary>What callers of the product use: entities by their grains, everything else as above.</summary>
     public ITenantHost Host { get; } = handle.ServiceProvider.GetRequiredService<ITenantHost>();
+
+    /// <summary>The sums that this silo folds.</summary>
+    public Aggregator Sums { get; } = handle.ServiceProvider.GetRequiredService<Aggregator>();
 
     public IGrainFactory Grains { get; } = handle.ServiceProvider.GetRequiredService<IGrainFactory>();
 

@@ -1,6 +1,7 @@
 using AgentBudget.Audit;
 using AgentBudget.Grains.Abstractions;
 using AgentBudget.Protocol.V1;
+using AgentBudget.Reporting;
 using AgentBudget.Runtime.Events;
 using AgentBudget.Storage;
 using AgentBudget.Storage.InMemory;
@@ -40,6 +41,7 @@ internal sealed class TestCluster : IAsyncDisposable
 
     private readonly Dictionary<string, InMemoryStore> _views = [];
     private readonly List<ClusterSilo> _silos = [];
+    private readonly DirectoryInfo _reports = Directory.CreateTempSubdirectory("agentbudget-reports-");
     private readonly InProcessTestCluster _cluster;
     private InMemoryStore _newestView;
     private volatile bool _isStopped;
@@ -60,7 +62,8 @@ internal sealed class TestCluster : IAsyncDisposable
             silo.Services
                 .AddSingleton<ILoggerFactory>(Log)
                 .AddSingleton(setup.Time)
-                .AddSingleton<ILedgerStore>(ViewOf(options.SiloName));
+                .AddSingleton<ILedgerStore>(ViewOf(options.SiloName))
+                .AddSingleton(_ => Aggregator.Open(Path.Combine(_reports.FullName, options.SiloName)));
             silo.UseInMemoryReminderService();
             silo.AddTenants(setup.Activations, setup.Lanes);
             setup.Configure(silo);
@@ -183,6 +186,7 @@ internal sealed class TestCluster : IAsyncDisposable
         foreach (ClusterSilo silo in Silos) silo.Store.Faults.ReleaseAppends();
         await StopAllAsync();
         await _cluster.DisposeAsync();
+        _reports.Delete(recursive: true);
         Log.AssertNoUnexpectedError();
     }
 
