@@ -12,6 +12,9 @@ namespace AgentBudget.Grains.Tests.Support;
 internal sealed class ClusterSilo(InProcessSiloHandle handle, InMemoryStore store)
 {
     private readonly ISiloStatusOracle _members = handle.ServiceProvider.GetRequiredService<ISiloStatusOracle>();
+    private readonly IClusterManifestProvider _manifests =
+        handle.ServiceProvider.GetRequiredService<IClusterManifestProvider>();
+
     private readonly TaskCompletionSource _gone = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public InProcessSiloHandle Handle => handle;
@@ -31,8 +34,9 @@ internal sealed class ClusterSilo(InProcessSiloHandle handle, InMemoryStore stor
 
     public IGrainFactory Grains { get; } = handle.ServiceProvider.GetRequiredService<IGrainFactory>();
 
-    /// <summary>Silos that run, as far as this one knows.</summary>
-    public int KnownSilos => _members.GetApproximateSiloStatuses(onlyActive: true).Count;
+    /// <summary>Silos that run, and what they can host, as far as this one knows.</summary>
+    public int KnownSilos => Math.Min(
+        _members.GetApproximateSiloStatuses(onlyActive: true).Count, _manifests.Current.Silos.Count);
 
     /// <summary>Completes when its process is dead: whoever called it there hears nothing more.</summary>
     public Task Gone => _gone.Task;
