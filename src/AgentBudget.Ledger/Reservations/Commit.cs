@@ -31,10 +31,6 @@ internal static class Commit
         Outcome priced = UsagePrice.TryPrice(reservation, command, ledger.Catalog.Currency, out UsagePrice price);
         if (priced != Outcome.Done) return new Answer(priced);
         var charge = new Spend(price.ChargedNanos, Tokens.From(price.Usage).Total);
-        foreach (Account account in session.Path)
-        {
-            if (!account.CanCount(charge)) return new Answer(Outcome.AmountOverflow);
-        }
 
         // What was spent must be recorded: nothing below may fail.
         bool isFinal = !request.HasFinal || request.Final;

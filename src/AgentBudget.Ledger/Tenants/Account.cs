@@ -112,17 +112,6 @@ internal abstract class Account(string name, Reason budgetReason)
         return true;
     }
 
-    /// <summary>Whether sums with this spend would still fit 64 bits.</summary>
-    public bool CanCount(in Spend spend)
-    {
-        foreach (Window window in _windows)
-        {
-            if (!window.CanCount(spend)) return false;
-        }
-
-        return true;
-    }
-
     public void Hold(in Spend spend)
     {
         foreach (Window window in _windows) window.Hold(spend);
@@ -229,9 +218,9 @@ internal readonly record struct Refusal(Reason Reason, string Account)
 
     public long Limit { get; init; }
 
-    public long Settled { get; init; }
+    public Int128 Settled { get; init; }
 
-    public long Held { get; init; }
+    public Int128 Held { get; init; }
 
     public long Requested { get; init; }
 

@@ -76,15 +76,10 @@ public sealed partial class TenantLedger
     /// </summary>
     public void CheckInvariants()
     {
-        var held = new Dictionary<Account, Spend>(ReferenceEqualityComparer.Instance);
-        foreach ((SessionAccount session, Spend spend) in _reservations.SumBySession())
+        var held = new Dictionary<Account, Total>(ReferenceEqualityComparer.Instance);
+        foreach ((SessionAccount session, Total spend) in _reservations.SumBySession())
         {
-            foreach (Account account in session.Path)
-            {
-                Spend sum = held.GetValueOrDefault(account);
-                held[account] = new Spend(
-                    checked(sum.CostNanos + spend.CostNanos), checked(sum.Tokens + spend.Tokens));
-            }
+            foreach (Account account in session.Path) held[account] = held.GetValueOrDefault(account) + spend;
         }
 
         Invariant.Holds(_sessions.Values.Count(session => session.IsOpen) == OpenSessions);
@@ -94,10 +89,10 @@ public sealed partial class TenantLedger
             == _sessions.Values.Where(session => session.IsOpen).Sum(session => (long)session.Depth));
         foreach (Account account in _accounts.Values.Concat(_sessions.Values))
         {
-            Spend sum = held.GetValueOrDefault(account);
+            Total sum = held.GetValueOrDefault(account);
             foreach (Window window in account.Windows)
             {
-                Invariant.Holds(window.HeldNanos == sum.CostNanos);
+                Invariant.Holds(window.HeldNanos == sum.Nanos);
                 Invariant.Holds(window.HeldTokens == sum.Tokens);
                 Invariant.Holds(window.SettledNanos <= window.LifetimeNanos);
                 Invariant.Holds(window.OverrunNanos <= window.SettledNanos);
