@@ -62,7 +62,7 @@ internal static class BudgetAudit
         var carried = new AuditAmount(ended.CarriedNanos, ended.CarriedTokens);
         if (state.IsEventClean && carried != account.Carry())
             state.Find(AuditRule.Rollover, $"{ended.Grain} leaves {account.Carry()}, and it carries over {carried}");
-        account.EndPeriod(next, carried);
+        account.EndPeriod(next, carried, state.Now);
     }
 
     /// <summary>The oldest step of a rolling window leaves it.</summary>
@@ -148,6 +148,8 @@ internal static class BudgetAudit
             ("held tokens", AuditNumbers.Shown(account.Held.Tokens), balance.HeldTokens),
             ("available tokens", account.Available.Tokens, balance.HasAvailableTokens ? balance.AvailableTokens : null),
             ("tier", account.HighestReached(account.Exposure), balance.Tier),
+            ("disputed", account.Disputed.Nanos, AuditNumbers.OptionalNanosOf(balance.Disputed) ?? 0),
+            ("disputed tokens", AuditNumbers.Shown(account.Disputed.Tokens), balance.DisputedTokens),
             ("carried", account.Carried.Nanos, AuditNumbers.OptionalNanosOf(balance.Carried) ?? 0),
             ("carried tokens", account.Carried.Tokens, balance.CarriedTokens),
             ("reset time", account.PeriodEnd, AuditNumbers.OptionalNanosOf(balance.ResetTime)),

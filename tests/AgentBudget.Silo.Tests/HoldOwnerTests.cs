@@ -10,7 +10,7 @@ public sealed class HoldOwnerTests
     [Fact]
     public async Task An_agent_cannot_end_its_gateways_hold_and_the_gateways_usage_is_charged()
     {
-        await using TestSilo silo = await TestSilo.StartAsync(Catalog);
+        await using TestSilo silo = await TestSilo.StartAsync(Identity.Catalog);
         string agent = await silo.SecretAsync(Role.Agent, "agents/writer");
         string gateway = await silo.SecretAsync(Role.Gateway, "edge");
         OpenSessionResponse opened = await silo.OpenAsync(agent, "agents/writer");
@@ -33,7 +33,7 @@ public sealed class HoldOwnerTests
     [Fact]
     public async Task A_session_token_and_its_agents_credential_are_one_holder_and_gateways_follow_each_other()
     {
-        await using TestSilo silo = await TestSilo.StartAsync(Catalog);
+        await using TestSilo silo = await TestSilo.StartAsync(Identity.Catalog);
         string agent = await silo.SecretAsync(Role.Agent, "agents/writer");
         string first = await silo.SecretAsync(Role.Gateway, "east");
         string second = await silo.SecretAsync(Role.Gateway, "west");
@@ -48,7 +48,7 @@ public sealed class HoldOwnerTests
     [Fact]
     public async Task A_reservations_name_tells_no_number_and_no_number_names_it()
     {
-        await using TestSilo silo = await TestSilo.StartAsync(Catalog);
+        await using TestSilo silo = await TestSilo.StartAsync(Identity.Catalog);
         string gateway = await silo.SecretAsync(Role.Gateway, "edge");
         OpenSessionResponse opened = await silo.OpenAsync(
             await silo.SecretAsync(Role.Agent, "agents/writer"), "agents/writer");
@@ -66,7 +66,7 @@ public sealed class HoldOwnerTests
     [Fact]
     public async Task The_same_OpenSession_of_two_orchestrators_opens_two_sessions()
     {
-        await using TestSilo silo = await TestSilo.StartAsync(Catalog);
+        await using TestSilo silo = await TestSilo.StartAsync(Identity.Catalog);
         string day = await silo.SecretAsync(Role.Orchestrator, "day");
         string night = await silo.SecretAsync(Role.Orchestrator, "night");
 

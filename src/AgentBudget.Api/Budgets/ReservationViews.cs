@@ -60,6 +60,8 @@ internal static class ReservationViews
         };
         if (settled.OverrunNanos > 0 || settled.OverrunTokens > 0)
             response.Overrun = AmountOf(settled.OverrunTokens, settled.OverrunNanos, currency);
+        if (settled.Disputed)
+            response.Disputed = AmountOf(settled.OverrunTokens, settled.OverrunNanos, currency);
         if (settled.TiersCrossed.Count > 0)
             response.TiersCrossed.AddRange(settled.TiersCrossed);
         response.Unread.AddRange(settled.Unread);

@@ -22,7 +22,9 @@ internal static class Periods
     {
         Window window = ledger.WindowOf(ended.Grain, ended.Window);
         window.EndPeriod(
-            LogTime.FromTimestamp(ended.NextEndTime), new Spend(ended.CarriedNanos, ended.CarriedTokens));
+            LogTime.FromTimestamp(ended.NextEndTime),
+            new Spend(ended.CarriedNanos, ended.CarriedTokens),
+            ledger.LogTimeNanos);
         Invariant.Holds(window.PeriodEndNanos > ledger.LogTimeNanos);
         ledger.SetBudgetDeadlines(window);
     }

@@ -50,6 +50,22 @@ internal sealed class RollingSpend(long lengthNanos)
         _steps[last] = new RollingStep(index, step.Settled + settled, step.Overrun + overrun);
     }
 
+    /// <summary>
+    /// Takes back a charge of a time, all of which was overrun, from its step; false where that has left. A step of
+    /// nothing stays until it leaves.
+    /// </summary>
+    public bool TryTake(long chargedNanos, in Spend charge)
+    {
+        long index = chargedNanos / StepNanos;
+        int place = _steps.FindIndex(step => step.Index == index);
+        if (place < 0) return false;
+        RollingStep found = _steps[place];
+        var taken = Total.Of(charge);
+        bool isThere = found.Overrun.Nanos >= taken.Nanos && found.Overrun.Tokens >= taken.Tokens;
+        if (isThere) _steps[place] = new RollingStep(index, found.Settled - taken, found.Overrun - taken);
+        return isThere;
+    }
+
     public void Leave() => _steps.RemoveAt(0);
 
     public IEnumerable<RollingStepState> ToState() => _steps.Select(step => new RollingStepState

@@ -18,6 +18,9 @@ internal readonly record struct Spend(long CostNanos, long Tokens)
     public Spend Beyond(in Spend held) =>
         new(Growth(CostNanos, held.CostNanos), Growth(Tokens, held.Tokens));
 
+    /// <summary>This amount less a part of it.</summary>
+    public Spend Without(in Spend part) => new(CostNanos - part.CostNanos, Tokens - part.Tokens);
+
     private static long Growth(long amount, long held) => amount > held ? amount - held : NotAsked;
 }
 
@@ -114,6 +117,14 @@ internal sealed class Window
 
     public Int128 LifetimeTokens { get; private set; }
 
+    /// <summary>Reported beyond what a call can use, and not settled here until somebody decides.</summary>
+    public Int128 DisputedNanos { get; private set; }
+
+    public Int128 DisputedTokens { get; private set; }
+
+    /// <summary>When its present period began; 0 where it counts from the beginning.</summary>
+    public long StartNanos { get; private set; }
+
     /// <summary>The highest tier that was notified in this period.</summary>
     public int NotifiedPercent { get; private set; }
 
@@ -208,8 +219,11 @@ internal sealed class Window
     }
 
     /// <summary>A further window of an account that holds something: it counts from now on.</summary>
-    public void StartBeside(Window other)
+    public void StartBeside(Window other, long nowNanos)
     {
+        StartNanos = nowNanos;
+        DisputedNanos = other.DisputedNanos;
+        DisputedTokens = other.DisputedTokens;
         HeldNanos = other.HeldNanos;
         HeldTokens = other.HeldTokens;
         LifetimeNanos = other.LifetimeNanos;
@@ -278,6 +292,46 @@ internal sealed class Window
         Settle(charge, charge, overrun: default, nowNanos);
     }
 
+    /// <summary>An amount is in dispute.</summary>
+    public void StartDispute(in Spend disputed)
+    {
+        DisputedNanos += disputed.CostNanos;
+        DisputedTokens += disputed.Tokens;
+    }
+
+    /// <summary>It was decided about.</summary>
+    public void EndDispute(in Spend disputed)
+    {
+        DisputedNanos -= disputed.CostNanos;
+        DisputedTokens -= disputed.Tokens;
+        Invariant.Holds(DisputedNanos >= 0);
+        Invariant.Holds(DisputedTokens >= 0);
+    }
+
+    /// <summary>
+    /// Takes back a charge of a time, all of which was overrun, if the present period still counts it. Tiers that
+    /// settled spend is below again are notified again.
+    /// </summary>
+    public void Credit(in Spend charge, long chargedNanos)
+    {
+        LifetimeNanos -= charge.CostNanos;
+        LifetimeTokens -= charge.Tokens;
+        if (_rolling is not null)
+        {
+            if (!_rolling.TryTake(chargedNanos, charge)) return;
+            PeriodEndNanos = _rolling.NextLeaveNanos;
+        }
+        else if (chargedNanos < StartNanos) return;
+
+        SettledNanos -= charge.CostNanos;
+        SettledTokens -= charge.Tokens;
+        OverrunNanos -= charge.CostNanos;
+        OverrunTokens -= charge.Tokens;
+        Invariant.Holds(SettledNanos >= 0 && OverrunNanos >= 0);
+        Invariant.Holds(SettledTokens >= 0 && OverrunTokens >= 0);
+        MoveLimits();
+    }
+
     public void MarkNotified(int percent) => NotifiedPercent = Math.Max(NotifiedPercent, percent);
 
     /// <summary>What leaves a rolling window next; there is something.</summary>
@@ -302,8 +356,9 @@ internal sealed class Window
     }
 
     /// <summary>Starts the next period: settled spend is zero again, holds stay.</summary>
-    public void EndPeriod(long nextEndNanos, in Spend carried)
+    public void EndPeriod(long nextEndNanos, in Spend carried, long nowNanos)
     {
+        StartNanos = nowNanos;
         PeriodEndNanos = nextEndNanos;
         CarriedNanos = carried.CostNanos;
         CarriedTokens = carried.Tokens;
@@ -343,6 +398,11 @@ internal sealed class Window
             LifetimeNanosHigh = WideSum.High(LifetimeNanos),
             LifetimeTokens = WideSum.Low(LifetimeTokens),
             LifetimeTokensHigh = WideSum.High(LifetimeTokens),
+            DisputedNanos = WideSum.Low(DisputedNanos),
+            DisputedNanosHigh = WideSum.High(DisputedNanos),
+            DisputedTokens = WideSum.Low(DisputedTokens),
+            DisputedTokensHigh = WideSum.High(DisputedTokens),
+            StartNanos = StartNanos,
             NotifiedPercent = NotifiedPercent,
             Window = Name,
             CarriedNanos = CarriedNanos,
@@ -367,6 +427,9 @@ internal sealed class Window
         OverrunTokens = WideSum.Of(state.OverrunTokens, state.OverrunTokensHigh);
         LifetimeNanos = WideSum.Of(state.LifetimeNanos, state.LifetimeNanosHigh);
         LifetimeTokens = WideSum.Of(state.LifetimeTokens, state.LifetimeTokensHigh);
+        DisputedNanos = WideSum.Of(state.DisputedNanos, state.DisputedNanosHigh);
+        DisputedTokens = WideSum.Of(state.DisputedTokens, state.DisputedTokensHigh);
+        StartNanos = state.StartNanos;
         Extend(state.ExtensionNanos, state.ExtensionTokens, state.ExtensionEndNanos);
         NotifiedPercent = state.NotifiedPercent;
     }

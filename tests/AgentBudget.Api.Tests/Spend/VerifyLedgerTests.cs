@@ -35,7 +35,7 @@ public sealed class VerifyLedgerTests : IAsyncLifetime
             _store, new ActivationHostOptions(), TimeProvider.System, NullLoggerFactory.Instance);
         _key = CheckpointKey.LoadOrCreate(Path.Combine(_folder, "checkpoint.key"));
         _gated = new GatedStore(_store);
-        ApiContext context = new(_host, tokens: null!, proofs: null!, credentials: null!);
+        ApiContext context = new(_host, tokens: null!, proofs: null!, credentials: null!, reservations: null!);
         _verify = new VerifyLedger(context, _gated, _key);
     }
 
