@@ -39,12 +39,14 @@ internal sealed partial class AuditAccount
         }
 
         AuditAmount held = Held;
+        AuditAmount disputed = Disputed;
         List<AuditAccount> further = [];
         for (int place = 0; place < usages.Length; place++)
         {
             AuditAccount window = place == 0 ? this : new AuditAccount(Name) { IsInCatalog = IsInCatalog };
-            window.GiveUsage(usages[place] ?? new AuditWindowUsage());
+            window.GiveUsage(usages[place] ?? new AuditWindowUsage { Start = now });
             window.Held = held;
+            window.Disputed = disputed;
             Budget? budget = place < budgets.Count ? budgets[place] : null;
             window.Configure(budget, ladder, endOf(WindowOf(budget)), now);
             if (place > 0) further.Add(window);
@@ -84,6 +86,7 @@ internal sealed partial class AuditAccount
         Extension = Extension,
         ExtensionEnd = ExtensionEnd,
         ToldPercent = ToldPercent,
+        Start = Start,
     };
 
     private void GiveUsage(AuditWindowUsage usage)
@@ -98,6 +101,7 @@ internal sealed partial class AuditAccount
         Extension = usage.Extension;
         ExtensionEnd = usage.ExtensionEnd;
         ToldPercent = usage.ToldPercent;
+        Start = usage.Start;
     }
 
     private void Configure(Budget? budget, AuditLadder ladder, Int128? periodEnd, Int128 now)
@@ -136,6 +140,16 @@ internal sealed partial class AuditAccount
     // When the oldest step is a window's length ago.
     private Int128? NextStep =>
         RollingSteps.Count == 0 ? null : (RollingSteps[0].Index + 1 + StepsPerWindow) * StepLength;
+
+    private bool TakeFromStep(Int128 at, AuditAmount amount)
+    {
+        int place = RollingSteps.FindIndex(step => step.Index == at / StepLength);
+        if (place < 0) return false;
+        (Int128 index, AuditAmount settled, AuditAmount overrun) = RollingSteps[place];
+        bool isThere = overrun.Nanos >= amount.Nanos && overrun.Tokens >= amount.Tokens;
+        if (isThere) RollingSteps[place] = (index, settled - amount, overrun - amount);
+        return isThere;
+    }
 
     private void AddStep(Int128 now, AuditAmount settled, AuditAmount overrun)
     {

@@ -64,6 +64,12 @@ internal sealed partial class AuditAccount(string name)
 
     public AuditAmount Overrun { get; private set; }
 
+    /// <summary>Neither settled nor held: nobody has decided about it.</summary>
+    public AuditAmount Disputed { get; private set; }
+
+    /// <summary>When its present period began; 0 where it counts from the beginning.</summary>
+    public Int128 Start { get; private set; }
+
     /// <summary>Settled in the periods that have ended.</summary>
     public AuditAmount Past { get; private set; }
 
@@ -96,8 +102,9 @@ internal sealed partial class AuditAccount(string name)
 
     public void EndExtension() => Extend(default, end: null);
 
-    public void EndPeriod(Int128? nextEnd, AuditAmount carried)
+    public void EndPeriod(Int128? nextEnd, AuditAmount carried, Int128 now)
     {
+        Start = now;
         Carried = carried;
         Past += Settled;
         Settled = Overrun = default;
@@ -118,6 +125,25 @@ internal sealed partial class AuditAccount(string name)
         Overrun += overrun;
     }
 
+    public void StartDispute(AuditAmount amount) => Disputed += amount;
+
+    public void EndDispute(AuditAmount amount) => Disputed -= amount;
+
+    /// <summary>Takes back what was charged at a time beyond its hold: where this period counts it, or before.</summary>
+    public void Credit(AuditAmount amount, Int128 at)
+    {
+        bool isCounted = Rolling is null ? at >= Start : TakeFromStep(at, amount);
+        if (!isCounted)
+        {
+            Past -= amount;
+            return;
+        }
+
+        Settled -= amount;
+        Overrun -= amount;
+        MoveCaps();
+    }
+
     public void Tell(int percent) => ToldPercent = Math.Max(ToldPercent, percent);
 
     /// <summary>Whether an amount is at least this percent of a limit. Nothing is a share of a limit of zero.</summary>
@@ -131,7 +157,7 @@ internal sealed partial class AuditAccount(string name)
     public AuditBalance ToBalance() => new(
         Name, Settled.Nanos, Held.Nanos, Overrun.Nanos, Lifetime.Nanos, Limit.Nanos, HardCap.Nanos,
         Settled.Tokens, Held.Tokens, Overrun.Tokens, Lifetime.Tokens, Limit.Tokens, HardCap.Tokens, Window,
-        [.. Further.Select(window => window.ToBalance())]);
+        [.. Further.Select(window => window.ToBalance())], Disputed.Nanos, Disputed.Tokens);
 
     private static bool Reaches(Int128 amount, Int128? limit, int percent) =>
         limit > 0 && amount * 100 >= limit.Value * percent;

@@ -117,6 +117,9 @@ internal enum AuditOperation
     /// <summary>RotateSigningKey.</summary>
     RotateSigningKey,
 
+    /// <summary>DecideDispute.</summary>
+    DecideDispute,
+
     /// <summary>A silo's word on which credentials are in use.</summary>
     RecordUses,
 }

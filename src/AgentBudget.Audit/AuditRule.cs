@@ -190,6 +190,11 @@ public sealed record AuditRule(string Id, string Fact)
     public static readonly AuditRule SettleOverrun = new(
         "settle.overrun", "A charge's overrun is what it charges above what was held.");
 
+    /// <summary>Usage beyond what a call can have.</summary>
+    public static readonly AuditRule Dispute = new(
+        "settle.disputed",
+        "What a call cannot have used, and only that, is in dispute, suspends its session and is decided about once.");
+
     /// <summary>Late.</summary>
     public static readonly AuditRule SettleLate = new(
         "settle.late", "A charge is late when its hold was no longer held or its session was over, and only then.");
@@ -220,7 +225,8 @@ public sealed record AuditRule(string Id, string Fact)
         Delegation, Cascade, Suspended, Breaker, SessionOver, SessionTotals, SessionReleased, Tags, HoldScope, HoldCost,
         HoldTime, Downgrade, GrantCeiling, GrantCap, Left, Refusal, ReservationKnown, ReservationHolder,
         ReservationTerminal,
-        ReservationSum, Expiry, SettleCost, SettlePrice, SettleOverrun, SettleLate, SettleBilled,
+        ReservationSum, Expiry, SettleCost, SettlePrice, SettleOverrun, Dispute, SettleLate,
+        SettleBilled,
         SettleUnpriced, RecordedCost, Tiers, Credential,
         CredentialUse, AgentStanding,
     ];

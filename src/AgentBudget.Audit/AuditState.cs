@@ -37,6 +37,9 @@ internal sealed class AuditState
 
     public AuditRequests Requests { get; } = new();
 
+    /// <summary>Usage that nobody has decided about, by the event that settled it.</summary>
+    public Dictionary<long, AuditDispute> Disputes { get; } = [];
+
     /// <summary>Credentials that were made and not revoked, by number.</summary>
     public Dictionary<long, AuditCredential> Credentials { get; } = [];
 
@@ -146,6 +149,22 @@ internal sealed class AuditState
     {
         Sessions[session.Spender.Session] = session;
         foreach (AuditAccount account in session.Path) account.Sessions++;
+    }
+
+    /// <summary>Accounts stay as long as something of them is in dispute.</summary>
+    public static void Retain(IEnumerable<AuditAccount> accounts)
+    {
+        foreach (AuditAccount account in accounts) account.Sessions++;
+    }
+
+    /// <summary>It was decided about.</summary>
+    public void Release(IEnumerable<AuditAccount> accounts)
+    {
+        foreach (AuditAccount account in accounts)
+        {
+            account.Sessions--;
+            MayForgetAccounts |= !account.IsInCatalog;
+        }
     }
 
     /// <summary>A session is closed; late commits and repeated requests can still name it.</summary>

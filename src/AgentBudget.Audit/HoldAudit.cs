@@ -64,7 +64,7 @@ internal static class HoldAudit
             account.Hold(amount);
         }
 
-        hold.Held = amount;
+        hold.Grant(amount);
         hold.ExpireNanos = AuditNumbers.OptionalNanosOf(amended.ExpireTime) ?? 0;
         if (amended.Estimate is not null) hold.Reprice(amended.Model, state.Prices, state.Now);
         state.CheckLeft(amended.Left, session);

@@ -132,6 +132,10 @@ public sealed class LedgerAudit(string tenant)
                 _counts.Sessions++;
                 SessionAudit.Open(_state, ledgerEvent);
                 break;
+            case Fact.DisputeDecided:
+                OfTenant(ledgerEvent, AuditOperation.DecideDispute);
+                DisputeAudit.Decide(_state, ledgerEvent);
+                break;
             case Fact.None:
                 _state.Find(AuditRule.Format, "it states no fact that this release knows");
                 break;
@@ -331,7 +335,7 @@ public sealed class LedgerAudit(string tenant)
             or Fact.WindowMoved or Fact.SessionOpened or Fact.SessionClosed or Fact.ReservationExpired
             or Fact.CredentialCreated or Fact.CredentialRevoked or Fact.AgentSuspended or Fact.AgentResumed
             or Fact.AgentDecommissioned or Fact.BreakerTripped or Fact.RefusalsCoalesced or Fact.AccessTokenRevoked
-            or Fact.SigningKeyRotated or Fact.CredentialsUsed =>
+            or Fact.SigningKeyRotated or Fact.CredentialsUsed or Fact.DisputeDecided =>
             AuditOperation.None,
     };
 

@@ -128,8 +128,11 @@ internal static class SessionAudit
     {
         (string Name, Int128 Is, Int128 Says)[] totals =
         [
-            ("settled money", session.Own.Lifetime.Nanos, closed.SettledNanos),
-            ("settled tokens", session.Own.Lifetime.Tokens, closed.SettledTokens),
+            ("settled money", session.Own.Lifetime.Nanos, AuditNumbers.Sum(closed.SettledNanos, closed.SettledNanosHigh)),
+            (
+                "settled tokens",
+                session.Own.Lifetime.Tokens,
+                AuditNumbers.Sum(closed.SettledTokens, closed.SettledTokensHigh)),
             ("steps", session.Steps, closed.Steps),
             ("refused calls", session.Refused, closed.Refused),
             ("subagents", session.Subagents, closed.Subagents),
@@ -184,7 +187,9 @@ internal static class SessionAudit
     {
         AuditAmount held = default;
         foreach (long number in session.OpenHolds) held += state.Holds[number].Held;
-        var released = new AuditAmount(closed.ReleasedNanos, closed.ReleasedTokens);
+        var released = new AuditAmount(
+            AuditNumbers.Sum(closed.ReleasedNanos, closed.ReleasedNanosHigh),
+            AuditNumbers.Sum(closed.ReleasedTokens, closed.ReleasedTokensHigh));
         bool areAll = closed.Released.Count == session.OpenHolds.Count && session.OpenHolds.SetEquals(closed.Released);
         if (!areAll)
             state.Find(
@@ -208,9 +213,9 @@ internal static class SessionAudit
             session,
             [
                 ("settled money", session.Own.Lifetime.Nanos, settled.Nanos),
-                ("settled tokens", session.Own.Lifetime.Tokens, settled.Tokens),
+                ("settled tokens", AuditNumbers.Shown(session.Own.Lifetime.Tokens), settled.Tokens),
                 ("held money", session.Own.Held.Nanos, held.Nanos),
-                ("held tokens", session.Own.Held.Tokens, held.Tokens),
+                ("held tokens", AuditNumbers.Shown(session.Own.Held.Tokens), held.Tokens),
                 ("steps", session.Steps, view.Steps),
             ]);
     }

@@ -120,6 +120,11 @@ public sealed record ApplyCatalogCommand(
 /// <param name="Actor">Who asks.</param>
 public sealed record ExtendBudgetCommand(ExtendBudgetRequest Request, string Actor) : Command;
 
+/// <summary>Says whether usage in dispute was real. Answers a DisputeDecided event.</summary>
+/// <param name="Request">The request.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record DecideDisputeCommand(DecideDisputeRequest Request, string Actor) : Command;
+
 /// <summary>Asks for a tool call. Answers a ToolAuthorized or ReservationRefused event.</summary>
 /// <param name="Session">The session's number.</param>
 /// <param name="Request">The request.</param>
@@ -208,6 +213,10 @@ public sealed record SessionQuery(long Session) : Command;
 /// <param name="User">Only sessions on behalf of this user; empty for all.</param>
 public sealed record SessionsQuery(
     ListSessionsRequest Request, IReadOnlyList<string>? Owned = null, string User = "") : Command;
+
+/// <summary>Asks for usage in dispute. Answers a <see cref="ListDisputesResponse"/> view.</summary>
+/// <param name="Request">The request; its page token is a dispute's number, listed ones have greater ones.</param>
+public sealed record DisputesQuery(ListDisputesRequest Request) : Command;
 
 /// <summary>Asks for the catalog. Answers a <see cref="GetCatalogResponse"/> view.</summary>
 public sealed record CatalogQuery : Command;

@@ -32,6 +32,9 @@ public enum Outcome
     /// <summary>No such credential.</summary>
     CredentialNotFound,
 
+    /// <summary>No such dispute, or it was decided.</summary>
+    DisputeNotFound,
+
     /// <summary>The agent is suspended or decommissioned.</summary>
     AgentNotActive,
 

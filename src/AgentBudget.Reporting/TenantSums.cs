@@ -68,6 +68,10 @@ internal sealed class TenantSums(string tenant)
             case LedgerEvent.FactOneofCase.ReservationSettled:
                 Fold(ledgerEvent, ledgerEvent.ReservationSettled);
                 break;
+            case LedgerEvent.FactOneofCase.DisputeDecided:
+                if (ledgerEvent.DisputeDecided.Decision == DisputeDecision.Confirmed)
+                    Fold(ledgerEvent, ledgerEvent.DisputeDecided);
+                break;
             case LedgerEvent.FactOneofCase.CostRecorded:
                 CostRecorded cost = ledgerEvent.CostRecorded;
                 ref SpendSums sums = ref SumsOf(ledgerEvent, "", cost.ToolCalls > 0 ? cost.Sku : "", cost.Sku);
@@ -114,6 +118,15 @@ internal sealed class TenantSums(string tenant)
     // A counted item is a row of its own: its SKU, and where it is a call of a tool, that tool.
     private void Fold(LedgerEvent ledgerEvent, ReservationSettled settled)
     {
+        if (settled.Disputed)
+        {
+            // What was held is spend; the rest is, once it is confirmed, and then with all its tokens.
+            long believedNanos = settled.CostNanos - settled.OverrunNanos;
+            checked { RunOf(ledgerEvent.Spender).CostNanos += believedNanos; }
+            SumsOf(ledgerEvent, settled.Model, settled.Tool).Add(believedNanos, quantityMillionths: 0);
+            return;
+        }
+
         checked { RunOf(ledgerEvent.Spender).CostNanos += settled.CostNanos; }
         long itemsNanos = 0;
         foreach (ItemCost item in settled.ItemCosts?.Items ?? [])
@@ -128,6 +141,18 @@ internal sealed class TenantSums(string tenant)
 
         bool isOfItemsAlone = settled.Model.Length == 0 && itemsNanos == settled.CostNanos && settled.OverrunNanos == 0;
         if (!isOfItemsAlone) SumsOf(ledgerEvent, settled.Model, settled.Tool).Add(settled, itemsNanos);
+    }
+
+    private void Fold(LedgerEvent ledgerEvent, DisputeDecided decided)
+    {
+        checked { RunOf(ledgerEvent.Spender).CostNanos += decided.CostNanos; }
+        var settled = new ReservationSettled
+        {
+            CostNanos = decided.CostNanos,
+            OverrunNanos = decided.CostNanos,
+            Usage = decided.Usage,
+        };
+        SumsOf(ledgerEvent, decided.Model, decided.Tool).Add(settled, itemsNanos: 0);
     }
 
     private RunEnd EndOf(LedgerEvent ledgerEvent)

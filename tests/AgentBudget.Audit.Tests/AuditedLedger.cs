@@ -196,6 +196,16 @@ internal sealed class AuditedLedger
     public LedgerEvent Record(long session, string sku, double quantity) => Done(Send(new RecordCostCommand(
         session, new RecordCostRequest { RequestId = NextRequestId(), Sku = sku, Quantity = quantity })));
 
+    public void Dismiss(long settled) => Done(Send(new DecideDisputeCommand(
+        new DecideDisputeRequest
+        {
+            RequestId = NextRequestId(),
+            Dispute = $"disputes/d{settled}",
+            Decision = DisputeDecision.Dismissed,
+            Reason = "asked",
+        },
+        "admin")));
+
     public void Release(long session, long reservation) => Done(Send(new ReleaseCommand(
         session, reservation, new ReleaseTokensRequest { RequestId = NextRequestId() })));
 

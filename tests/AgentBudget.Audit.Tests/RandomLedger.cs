@@ -13,7 +13,7 @@ namespace AgentBudget.Audit.Tests;
 /// Drives the real ledger with random commands from one seed: small budgets, time that jumps over expiries and
 /// periods, request ids that repeat, catalogs that change under way.
 /// </summary>
-internal sealed class RandomLedger(int seed)
+internal sealed partial class RandomLedger(int seed)
 {
     private static readonly string[] Models = [Haiku, Sonnet, "sonnet-latest", "flash", "unknown"];
     private static readonly string[] Tools = ["", "", "crm.read", "search.web", "billing.pay"];
@@ -274,7 +274,7 @@ internal sealed class RandomLedger(int seed)
             ServiceTier = (ServiceTier)_random.Next(0, 5),
             Region = Any(["", "eu"]),
         };
-        Send(new CommitCommand(session, number, request, reading));
+        Follow(Send(new CommitCommand(session, number, request, reading)));
     }
 
     private void Record()

@@ -26,7 +26,7 @@ public sealed class ForeignObjectTests
     private static readonly string[] OtherFields =
     [
         "request_id", "model", "tool", "sku", "region", "tool_arguments_digest", "reason", "document", "window",
-        "public_jwk", "certificate_sha256", "page_token", "task", "on_behalf_of", "service_tier",
+        "public_jwk", "certificate_sha256", "page_token", "task", "on_behalf_of", "service_tier", "dispute",
     ];
 
     // What a request needs beside the field that is tried, so that nothing else is wrong with it.
@@ -43,6 +43,7 @@ public sealed class ForeignObjectTests
         ["SuspendSession"] = """{"reason":"odd"}""",
         ["ResumeSession"] = """{"reason":"fine"}""",
         ["ExtendBudget"] = """{"amountTokens":"1","reason":"more"}""",
+        ["DecideDispute"] = """{"dispute":"disputes/d1","decision":"DISPUTE_DECISION_DISMISSED","reason":"no"}""",
         ["ResetBreaker"] = """{"reason":"fine"}""",
         ["SuspendAgent"] = """{"reason":"odd"}""",
         ["ResumeAgent"] = """{"reason":"fine"}""",

@@ -71,6 +71,8 @@ public static class AccessPolicy
         ["/agentbudget.v1.CatalogService/ApplyCatalog"] = new(Roles.Admin),
         ["/agentbudget.v1.CatalogService/GetCatalog"] = new(Roles.Admin | Roles.Finance | Roles.Auditor),
         ["/agentbudget.v1.CatalogService/ExtendBudget"] = new(Roles.Admin | Roles.Finance),
+        ["/agentbudget.v1.CatalogService/ListDisputes"] = new(Roles.Admin | Roles.Finance | Roles.Auditor),
+        ["/agentbudget.v1.CatalogService/DecideDispute"] = new(Roles.Admin | Roles.Finance),
         ["/agentbudget.v1.CatalogService/ResetBreaker"] = new(Roles.Admin | Roles.Owner),
         ["/agentbudget.v1.CatalogService/SuspendAgent"] = new(Roles.Admin),
         ["/agentbudget.v1.CatalogService/ResumeAgent"] = new(Roles.Admin),

@@ -11,6 +11,10 @@ internal sealed class CatalogCalls(ApiContext api, ApplyCatalog apply, Calls cal
     private readonly UnaryHandler<GetCatalogRequest, GetCatalogResponse> _getCatalog = new GetCatalog(api).HandleAsync;
     private readonly UnaryHandler<ExtendBudgetRequest, ExtendBudgetResponse> _extendBudget =
         new ExtendBudget(api).HandleAsync;
+    private readonly UnaryHandler<ListDisputesRequest, ListDisputesResponse> _listDisputes =
+        new Disputes(api).ListAsync;
+    private readonly UnaryHandler<DecideDisputeRequest, DecideDisputeResponse> _decideDispute =
+        new Disputes(api).DecideAsync;
     private readonly UnaryHandler<ResetBreakerRequest, ResetBreakerResponse> _resetBreaker =
         new ResetBreaker(api).HandleAsync;
     private readonly UnaryHandler<SuspendAgentRequest, SuspendAgentResponse> _suspendAgent =
@@ -28,6 +32,13 @@ internal sealed class CatalogCalls(ApiContext api, ApplyCatalog apply, Calls cal
 
     public override Task<ExtendBudgetResponse> ExtendBudget(ExtendBudgetRequest request, ServerCallContext context) =>
         calls.AnswerAsync(_extendBudget, request, context);
+
+    public override Task<ListDisputesResponse> ListDisputes(ListDisputesRequest request, ServerCallContext context) =>
+        calls.AnswerAsync(_listDisputes, request, context);
+
+    public override Task<DecideDisputeResponse> DecideDispute(
+        DecideDisputeRequest request, ServerCallContext context) =>
+        calls.AnswerAsync(_decideDispute, request, context);
 
     public override Task<ResetBreakerResponse> ResetBreaker(ResetBreakerRequest request, ServerCallContext context) =>
         calls.AnswerAsync(_resetBreaker, request, context);

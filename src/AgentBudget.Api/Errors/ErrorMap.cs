@@ -45,6 +45,10 @@ internal static class ErrorMap
             Outcome.AgentNotFound => GrainNotFound("The catalog has no such agent."),
             Outcome.UseCaseNotFound => GrainNotFound("The catalog has no such use case."),
             Outcome.CredentialNotFound => ApiErrors.CredentialNotFound(),
+            Outcome.DisputeNotFound => ApiErrors.Make(
+                StatusCode.NotFound,
+                ErrorReason.DisputeNotFound,
+                "There is no such open dispute."),
             Outcome.AgentNotActive => ApiErrors.Make(
                 StatusCode.FailedPrecondition,
                 ErrorReason.AgentNotActive,

@@ -73,6 +73,7 @@ internal sealed class EventFilter
         LedgerEvent.FactOneofCase.BreakerTripped => EventKind.BreakerTripped,
         LedgerEvent.FactOneofCase.BreakerReset => EventKind.BreakerReset,
         LedgerEvent.FactOneofCase.RefusalsCoalesced => EventKind.RefusalsCoalesced,
+        LedgerEvent.FactOneofCase.DisputeDecided => EventKind.DisputeDecided,
         LedgerEvent.FactOneofCase.ReservationAmended => EventKind.ReservationAmended,
         LedgerEvent.FactOneofCase.CostRecorded => EventKind.CostRecorded,
         LedgerEvent.FactOneofCase.WindowMoved => EventKind.WindowMoved,
@@ -94,6 +95,7 @@ internal sealed class EventFilter
         LedgerEvent.FactOneofCase.RefusalsCoalesced => ledgerEvent.RefusalsCoalesced.Model,
         LedgerEvent.FactOneofCase.ReservationSettled => ledgerEvent.ReservationSettled.Model,
         LedgerEvent.FactOneofCase.ReservationAmended => ledgerEvent.ReservationAmended.Model,
+        LedgerEvent.FactOneofCase.DisputeDecided => ledgerEvent.DisputeDecided.Model,
         _ => "",
     };
 

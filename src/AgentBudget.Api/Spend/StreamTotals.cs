@@ -6,8 +6,8 @@ namespace AgentBudget.Api.Spend;
 /// <summary>Sums over the events sent on one stream.</summary>
 internal sealed class StreamTotals(string currency)
 {
-    private long _settledNanos;
-    private long _settledTokens;
+    private Int128 _settledNanos;
+    private Int128 _settledTokens;
     private long _calls;
     private long _refused;
 
@@ -25,12 +25,12 @@ internal sealed class StreamTotals(string currency)
                 _refused += ledgerEvent.RefusalsCoalesced.Count;
                 break;
             case LedgerEvent.FactOneofCase.ReservationSettled:
-                _settledNanos = checked(_settledNanos + ledgerEvent.ReservationSettled.CostNanos);
-                _settledTokens = checked(_settledTokens + ledgerEvent.ReservationSettled.Tokens);
+                _settledNanos = _settledNanos + ledgerEvent.ReservationSettled.CostNanos;
+                _settledTokens = _settledTokens + ledgerEvent.ReservationSettled.Tokens;
                 break;
             case LedgerEvent.FactOneofCase.CostRecorded:
                 _calls++;
-                _settledNanos = checked(_settledNanos + ledgerEvent.CostRecorded.CostNanos);
+                _settledNanos = _settledNanos + ledgerEvent.CostRecorded.CostNanos;
                 break;
             default:
                 break;

@@ -18,7 +18,22 @@ internal readonly record struct Spend(long CostNanos, long Tokens)
     public Spend Beyond(in Spend held) =>
         new(Growth(CostNanos, held.CostNanos), Growth(Tokens, held.Tokens));
 
+    /// <summary>This amount less a part of it.</summary>
+    public Spend Without(in Spend part) => new(CostNanos - part.CostNanos, Tokens - part.Tokens);
+
     private static long Growth(long amount, long held) => amount > held ? amount - held : NotAsked;
+}
+
+/// <summary>What amounts sum up to.</summary>
+internal readonly record struct Total(Int128 Nanos, Int128 Tokens)
+{
+    public static Total Of(in Spend spend) => new(spend.CostNanos, spend.Tokens);
+
+    public static Total operator +(Total left, Total right) =>
+        new(left.Nanos + right.Nanos, left.Tokens + right.Tokens);
+
+    public static Total operator -(Total left, Total right) =>
+        new(left.Nanos - right.Nanos, left.Tokens - right.Tokens);
 }
 
 /// <summary>
@@ -85,22 +100,30 @@ internal sealed class Window
 
     public long HardCapTokens { get; private set; } = Unlimited;
 
-    public long SettledNanos { get; private set; }
+    public Int128 SettledNanos { get; private set; }
 
-    public long HeldNanos { get; private set; }
+    public Int128 HeldNanos { get; private set; }
 
-    public long OverrunNanos { get; private set; }
+    public Int128 OverrunNanos { get; private set; }
 
-    public long SettledTokens { get; private set; }
+    public Int128 SettledTokens { get; private set; }
 
-    public long HeldTokens { get; private set; }
+    public Int128 HeldTokens { get; private set; }
 
-    public long OverrunTokens { get; private set; }
+    public Int128 OverrunTokens { get; private set; }
 
     /// <summary>Settled over all periods.</summary>
-    public long LifetimeNanos { get; private set; }
+    public Int128 LifetimeNanos { get; private set; }
 
-    public long LifetimeTokens { get; private set; }
+    public Int128 LifetimeTokens { get; private set; }
+
+    /// <summary>Reported beyond what a call can use, and not settled here until somebody decides.</summary>
+    public Int128 DisputedNanos { get; private set; }
+
+    public Int128 DisputedTokens { get; private set; }
+
+    /// <summary>When its present period began; 0 where it counts from the beginning.</summary>
+    public long StartNanos { get; private set; }
 
     /// <summary>The highest tier that was notified in this period.</summary>
     public int NotifiedPercent { get; private set; }
@@ -114,21 +137,16 @@ internal sealed class Window
 
     public long PlainLimitTokens => Moved(_catalogLimitTokens, CarriedTokens);
 
-    public long ExposureNanos => SettledNanos + HeldNanos;
+    public Int128 ExposureNanos => SettledNanos + HeldNanos;
 
-    public long ExposureTokens => SettledTokens + HeldTokens;
+    public Int128 ExposureTokens => SettledTokens + HeldTokens;
 
     /// <summary>Left before the hard cap, never negative; <see cref="Unlimited"/> without a limit.</summary>
     public long AvailableNanos =>
-        HardCapNanos == Unlimited ? Unlimited : Math.Max(0, HardCapNanos - ExposureNanos);
+        HardCapNanos == Unlimited ? Unlimited : (long)Int128.Max(0, HardCapNanos - ExposureNanos);
 
     public long AvailableTokens =>
-        HardCapTokens == Unlimited ? Unlimited : Math.Max(0, HardCapTokens - ExposureTokens);
-
-    /// <summary>Whether lifetime sums with this spend would still fit 64 bits.</summary>
-    public bool CanCount(in Spend spend) =>
-        spend.CostNanos <= long.MaxValue - LifetimeNanos - HeldNanos
-        && spend.Tokens <= long.MaxValue - LifetimeTokens - HeldTokens;
+        HardCapTokens == Unlimited ? Unlimited : (long)Int128.Max(0, HardCapTokens - ExposureTokens);
 
     /// <summary>Whether exposure with this spend stays within the soft cap.</summary>
     public bool IsWithinSoftCap(in Spend spend) =>
@@ -142,13 +160,13 @@ internal sealed class Window
     /// Whether money fits below a cap. What costs nothing asks nothing of it, however far it is passed.
     /// </summary>
     public bool IsWithinNanos(in Spend spend, long cap) =>
-        cap == Unlimited || spend.CostNanos <= Math.Max(0, cap - ExposureNanos);
+        cap == Unlimited || spend.CostNanos <= Int128.Max(0, cap - ExposureNanos);
 
     /// <summary>The same of tokens.</summary>
     public bool IsWithinTokens(in Spend spend, long cap) =>
-        cap == Unlimited || spend.Tokens <= Math.Max(0, cap - ExposureTokens);
+        cap == Unlimited || spend.Tokens <= Int128.Max(0, cap - ExposureTokens);
 
-    public bool Reaches(long nanos, long tokens, int percent) =>
+    public bool Reaches(Int128 nanos, Int128 tokens, int percent) =>
         TierLadder.Reaches(nanos, LimitNanos, percent) || TierLadder.Reaches(tokens, LimitTokens, percent);
 
     /// <summary>The highest tier that exposure has reached, in percent; 0 below the first.</summary>
@@ -160,8 +178,8 @@ internal sealed class Window
     public void AddCrossings(in Spend charge, ICollection<TierCrossing> crossings)
     {
         if (LimitNanos == Unlimited && LimitTokens == Unlimited) return;
-        long nanos = SettledNanos + charge.CostNanos;
-        long tokens = SettledTokens + charge.Tokens;
+        Int128 nanos = SettledNanos + charge.CostNanos;
+        Int128 tokens = SettledTokens + charge.Tokens;
         foreach (Tier tier in _ladder.Tiers)
         {
             bool notifies = tier.Notify.Count > 0 && tier.AtPercent > NotifiedPercent;
@@ -201,8 +219,11 @@ internal sealed class Window
     }
 
     /// <summary>A further window of an account that holds something: it counts from now on.</summary>
-    public void StartBeside(Window other)
+    public void StartBeside(Window other, long nowNanos)
     {
+        StartNanos = nowNanos;
+        DisputedNanos = other.DisputedNanos;
+        DisputedTokens = other.DisputedTokens;
         HeldNanos = other.HeldNanos;
         HeldTokens = other.HeldTokens;
         LifetimeNanos = other.LifetimeNanos;
@@ -253,14 +274,14 @@ internal sealed class Window
         Invariant.Holds(charge.CostNanos >= overrun.CostNanos);
         Invariant.Holds(charge.CostNanos - overrun.CostNanos <= unheld.CostNanos);
         Unhold(unheld);
-        SettledNanos = checked(SettledNanos + charge.CostNanos);
-        SettledTokens = checked(SettledTokens + charge.Tokens);
-        LifetimeNanos = checked(LifetimeNanos + charge.CostNanos);
-        LifetimeTokens = checked(LifetimeTokens + charge.Tokens);
+        SettledNanos += charge.CostNanos;
+        SettledTokens += charge.Tokens;
+        LifetimeNanos += charge.CostNanos;
+        LifetimeTokens += charge.Tokens;
         OverrunNanos += overrun.CostNanos;
         OverrunTokens += overrun.Tokens;
         if (_rolling is null) return;
-        _rolling.Add(nowNanos, charge, overrun);
+        _rolling.Add(nowNanos, Total.Of(charge), Total.Of(overrun));
         PeriodEndNanos = _rolling.NextLeaveNanos;
     }
 
@@ -269,6 +290,46 @@ internal sealed class Window
     {
         Hold(charge);
         Settle(charge, charge, overrun: default, nowNanos);
+    }
+
+    /// <summary>An amount is in dispute.</summary>
+    public void StartDispute(in Spend disputed)
+    {
+        DisputedNanos += disputed.CostNanos;
+        DisputedTokens += disputed.Tokens;
+    }
+
+    /// <summary>It was decided about.</summary>
+    public void EndDispute(in Spend disputed)
+    {
+        DisputedNanos -= disputed.CostNanos;
+        DisputedTokens -= disputed.Tokens;
+        Invariant.Holds(DisputedNanos >= 0);
+        Invariant.Holds(DisputedTokens >= 0);
+    }
+
+    /// <summary>
+    /// Takes back a charge of a time, all of which was overrun, if the present period still counts it. Tiers that
+    /// settled spend is below again are notified again.
+    /// </summary>
+    public void Credit(in Spend charge, long chargedNanos)
+    {
+        LifetimeNanos -= charge.CostNanos;
+        LifetimeTokens -= charge.Tokens;
+        if (_rolling is not null)
+        {
+            if (!_rolling.TryTake(chargedNanos, charge)) return;
+            PeriodEndNanos = _rolling.NextLeaveNanos;
+        }
+        else if (chargedNanos < StartNanos) return;
+
+        SettledNanos -= charge.CostNanos;
+        SettledTokens -= charge.Tokens;
+        OverrunNanos -= charge.CostNanos;
+        OverrunTokens -= charge.Tokens;
+        Invariant.Holds(SettledNanos >= 0 && OverrunNanos >= 0);
+        Invariant.Holds(SettledTokens >= 0 && OverrunTokens >= 0);
+        MoveLimits();
     }
 
     public void MarkNotified(int percent) => NotifiedPercent = Math.Max(NotifiedPercent, percent);
@@ -284,9 +345,9 @@ internal sealed class Window
         Invariant.Holds(_rolling is not null);
         RollingStep step = _rolling!.Oldest;
         _rolling.Leave();
-        SettledNanos -= step.Settled.CostNanos;
+        SettledNanos -= step.Settled.Nanos;
         SettledTokens -= step.Settled.Tokens;
-        OverrunNanos -= step.Overrun.CostNanos;
+        OverrunNanos -= step.Overrun.Nanos;
         OverrunTokens -= step.Overrun.Tokens;
         Invariant.Holds(SettledNanos >= 0);
         Invariant.Holds(SettledTokens >= 0);
@@ -295,8 +356,9 @@ internal sealed class Window
     }
 
     /// <summary>Starts the next period: settled spend is zero again, holds stay.</summary>
-    public void EndPeriod(long nextEndNanos, in Spend carried)
+    public void EndPeriod(long nextEndNanos, in Spend carried, long nowNanos)
     {
+        StartNanos = nowNanos;
         PeriodEndNanos = nextEndNanos;
         CarriedNanos = carried.CostNanos;
         CarriedTokens = carried.Tokens;
@@ -324,12 +386,23 @@ internal sealed class Window
             ExtensionNanos = ExtensionNanos,
             ExtensionTokens = ExtensionTokens,
             ExtensionEndNanos = ExtensionEndNanos,
-            SettledNanos = SettledNanos,
-            SettledTokens = SettledTokens,
-            OverrunNanos = OverrunNanos,
-            OverrunTokens = OverrunTokens,
-            LifetimeNanos = LifetimeNanos,
-            LifetimeTokens = LifetimeTokens,
+            SettledNanos = WideSum.Low(SettledNanos),
+            SettledNanosHigh = WideSum.High(SettledNanos),
+            SettledTokens = WideSum.Low(SettledTokens),
+            SettledTokensHigh = WideSum.High(SettledTokens),
+            OverrunNanos = WideSum.Low(OverrunNanos),
+            OverrunNanosHigh = WideSum.High(OverrunNanos),
+            OverrunTokens = WideSum.Low(OverrunTokens),
+            OverrunTokensHigh = WideSum.High(OverrunTokens),
+            LifetimeNanos = WideSum.Low(LifetimeNanos),
+            LifetimeNanosHigh = WideSum.High(LifetimeNanos),
+            LifetimeTokens = WideSum.Low(LifetimeTokens),
+            LifetimeTokensHigh = WideSum.High(LifetimeTokens),
+            DisputedNanos = WideSum.Low(DisputedNanos),
+            DisputedNanosHigh = WideSum.High(DisputedNanos),
+            DisputedTokens = WideSum.Low(DisputedTokens),
+            DisputedTokensHigh = WideSum.High(DisputedTokens),
+            StartNanos = StartNanos,
             NotifiedPercent = NotifiedPercent,
             Window = Name,
             CarriedNanos = CarriedNanos,
@@ -348,12 +421,15 @@ internal sealed class Window
         CarriedNanos = state.CarriedNanos;
         CarriedTokens = state.CarriedTokens;
         _rolling?.Restore(state.Steps);
-        SettledNanos = state.SettledNanos;
-        SettledTokens = state.SettledTokens;
-        OverrunNanos = state.OverrunNanos;
-        OverrunTokens = state.OverrunTokens;
-        LifetimeNanos = state.LifetimeNanos;
-        LifetimeTokens = state.LifetimeTokens;
+        SettledNanos = WideSum.Of(state.SettledNanos, state.SettledNanosHigh);
+        SettledTokens = WideSum.Of(state.SettledTokens, state.SettledTokensHigh);
+        OverrunNanos = WideSum.Of(state.OverrunNanos, state.OverrunNanosHigh);
+        OverrunTokens = WideSum.Of(state.OverrunTokens, state.OverrunTokensHigh);
+        LifetimeNanos = WideSum.Of(state.LifetimeNanos, state.LifetimeNanosHigh);
+        LifetimeTokens = WideSum.Of(state.LifetimeTokens, state.LifetimeTokensHigh);
+        DisputedNanos = WideSum.Of(state.DisputedNanos, state.DisputedNanosHigh);
+        DisputedTokens = WideSum.Of(state.DisputedTokens, state.DisputedTokensHigh);
+        StartNanos = state.StartNanos;
         Extend(state.ExtensionNanos, state.ExtensionTokens, state.ExtensionEndNanos);
         NotifiedPercent = state.NotifiedPercent;
     }
@@ -376,8 +452,8 @@ internal sealed class Window
         ? 0
         : _rollover.HasCapTokens ? _rollover.CapTokens : _catalogLimitTokens;
 
-    private static long CarryOf(long limit, long settled, long max) =>
-        max == 0 ? 0 : Math.Clamp(limit - settled, 0, max);
+    private static long CarryOf(long limit, Int128 settled, long max) =>
+        max == 0 ? 0 : (long)Int128.Clamp(limit - settled, 0, max);
 
     // A window that begins to roll counts what is settled as of now: never too short.
     private void ConfigureRolling(long lengthNanos, long nowNanos)
@@ -386,7 +462,7 @@ internal sealed class Window
         _rolling = lengthNanos == 0 ? null : new RollingSpend(lengthNanos);
         if (SettledNanos == 0 && SettledTokens == 0) return;
         _rolling?.Add(
-            nowNanos, new Spend(SettledNanos, SettledTokens), new Spend(OverrunNanos, OverrunTokens));
+            nowNanos, new Total(SettledNanos, SettledTokens), new Total(OverrunNanos, OverrunTokens));
     }
 
     private void MoveLimits()
@@ -404,7 +480,7 @@ internal sealed class Window
     private static long Moved(long limit, long extension) =>
         limit == Unlimited ? Unlimited : (long)Int128.Clamp((Int128)limit + extension, 0, Unlimited - 1);
 
-    private int HighestTier(long nanos, long tokens)
+    private int HighestTier(Int128 nanos, Int128 tokens)
     {
         int highest = 0;
         foreach (Tier tier in _ladder.Tiers)

@@ -204,6 +204,7 @@ public sealed partial class CatalogRules
             else CheckRates($"{path}.rates", price.Rates);
             CheckContexts(path, price);
             if (price.HasMaxOutputTokens) CheckCount($"{path}.maxOutputTokens", price.MaxOutputTokens);
+            if (price.HasContextTokens) CheckCount($"{path}.contextTokens", price.ContextTokens);
             CheckMultipliers(path, price);
         }
 

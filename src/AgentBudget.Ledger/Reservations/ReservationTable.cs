@@ -144,9 +144,9 @@ internal sealed class ReservationTable
     }
 
     /// <summary>What the holds of each session come to.</summary>
-    public Dictionary<SessionAccount, Spend> SumBySession()
+    public Dictionary<SessionAccount, Total> SumBySession()
     {
-        var sums = new Dictionary<SessionAccount, Spend>(ReferenceEqualityComparer.Instance);
+        var sums = new Dictionary<SessionAccount, Total>(ReferenceEqualityComparer.Instance);
         int count = 0;
         foreach (Slot[] block in _blocks)
         {
@@ -154,10 +154,8 @@ internal sealed class ReservationTable
             {
                 if (!slot.Reservation.IsHeld) continue;
                 count++;
-                ref Spend sum = ref CollectionsMarshal.GetValueRefOrAddDefault(sums, slot.Reservation.Session, out _);
-                sum = new Spend(
-                    checked(sum.CostNanos + slot.Reservation.HeldNanos),
-                    checked(sum.Tokens + slot.Reservation.HeldTokens));
+                ref Total sum = ref CollectionsMarshal.GetValueRefOrAddDefault(sums, slot.Reservation.Session, out _);
+                sum += Total.Of(slot.Reservation.Held);
             }
         }
 

@@ -361,7 +361,7 @@ internal sealed partial class SessionAccount : Account
         message.Tags.Add(Opened.Tags);
         return message;
 
-        Amount ToAmount(long nanos, long tokens) =>
-            new() { Cost = MoneyMath.ToMoney(nanos, currency), Tokens = tokens };
+        Amount ToAmount(Int128 nanos, Int128 tokens) =>
+            new() { Cost = MoneyMath.ToMoney(nanos, currency), Tokens = WideSum.Capped(tokens) };
     }
 }

@@ -2,6 +2,7 @@ using AgentBudget.Ledger.Agents;
 using AgentBudget.Ledger.Budgets;
 using AgentBudget.Ledger.Catalogs;
 using AgentBudget.Ledger.Credentials;
+using AgentBudget.Ledger.Disputes;
 using AgentBudget.Ledger.Prices;
 using AgentBudget.Ledger.Requests;
 using AgentBudget.Ledger.Reservations;
@@ -9,6 +10,7 @@ using AgentBudget.Ledger.Sessions;
 using AgentBudget.Ledger.Tenants;
 using AgentBudget.Protocol.V1;
 using Google.Protobuf.Collections;
+using Dispute = AgentBudget.Ledger.Disputes.Dispute;
 using Reservation = AgentBudget.Ledger.Reservations.Reservation;
 
 namespace AgentBudget.Ledger;
@@ -80,6 +82,9 @@ public sealed partial class TenantLedger
             case LedgerEvent.FactOneofCase.BudgetExtended:
                 Extend.Apply(this, ledgerEvent.BudgetExtended);
                 return Operation.ExtendBudget;
+            case LedgerEvent.FactOneofCase.DisputeDecided:
+                DecideDispute.Apply(this, ledgerEvent.DisputeDecided);
+                return Operation.DecideDispute;
             case LedgerEvent.FactOneofCase.ExtensionExpired:
                 Extend.ApplyExpired(this, ledgerEvent.ExtensionExpired);
                 return Operation.ExtendBudget;
@@ -224,6 +229,29 @@ public sealed partial class TenantLedger
         return retired.Principal;
     }
 
+    /// <summary>The accounts of a path that others spend on too: use case, business unit, tenant.</summary>
+    internal Account[] SharedOf(Spender spender) =>
+        [AccountOf(spender.UseCase), AccountOf(spender.BusinessUnit), Tenant];
+
+    /// <summary>Usage is in dispute from now on; its accounts stay as long.</summary>
+    internal void Add(Dispute dispute)
+    {
+        _disputes.Add(dispute.Number, dispute);
+        AccountOf(dispute.Spender.Agent).Sessions++;
+        foreach (Account account in SharedOf(dispute.Spender)) account.Sessions++;
+    }
+
+    /// <summary>It was decided.</summary>
+    internal void Remove(Dispute dispute)
+    {
+        _disputes.Remove(dispute.Number);
+        foreach (Account account in SharedOf(dispute.Spender).Append(AccountOf(dispute.Spender.Agent)))
+        {
+            account.Sessions--;
+            DropIfUnused(account);
+        }
+    }
+
     /// <summary>The hold was changed: its deadline and its price book with it.</summary>
     internal void AmendReservation(ReservationAmended amended)
     {
@@ -244,11 +272,12 @@ public sealed partial class TenantLedger
         {
             Invariant.Holds(unheld == default);
             Invariant.Holds(session.TryFindRetired(settled.Reservation, LogTimeNanos, out _));
+            session.Retired!.CountLate(settled.Reservation, settled.Tokens, settled.Final, LogTimeNanos);
             return false;
         }
 
         ref Reservation reservation = ref _reservations[settled.Reservation];
-        reservation.Reduce(unheld);
+        reservation.Reduce(unheld, settled.Tokens);
         if (!settled.Final) reservation.ReduceEstimate(settled.Usage);
         return true;
     }

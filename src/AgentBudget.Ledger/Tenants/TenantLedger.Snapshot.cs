@@ -10,6 +10,7 @@ using AgentBudget.Ledger.Tenants;
 using AgentBudget.Ledger.UseCases;
 using AgentBudget.Protocol.Snapshot.V1;
 using Google.Protobuf;
+using Dispute = AgentBudget.Ledger.Disputes.Dispute;
 using Reservation = AgentBudget.Ledger.Reservations.Reservation;
 
 namespace AgentBudget.Ledger;
@@ -40,6 +41,7 @@ public sealed partial class TenantLedger
                 state.Agents.Add(new AgentState { Agent = agent.Name, Standing = StandingOf(agent.Standing) });
         }
 
+        foreach (Dispute dispute in _disputes.Values) state.Disputes.Add(dispute.ToState());
         var snapshot = new LedgerSnapshot(
             state, _reservations.Take(), Requests.Take(LogTimeNanos - RequestLog.RetentionNanos));
         snapshot.Add(Catalog.Book);
@@ -76,15 +78,17 @@ public sealed partial class TenantLedger
     /// </summary>
     public void CheckInvariants()
     {
-        var held = new Dictionary<Account, Spend>(ReferenceEqualityComparer.Instance);
-        foreach ((SessionAccount session, Spend spend) in _reservations.SumBySession())
+        var held = new Dictionary<Account, Total>(ReferenceEqualityComparer.Instance);
+        foreach ((SessionAccount session, Total spend) in _reservations.SumBySession())
         {
-            foreach (Account account in session.Path)
-            {
-                Spend sum = held.GetValueOrDefault(account);
-                held[account] = new Spend(
-                    checked(sum.CostNanos + spend.CostNanos), checked(sum.Tokens + spend.Tokens));
-            }
+            foreach (Account account in session.Path) held[account] = held.GetValueOrDefault(account) + spend;
+        }
+
+        var disputed = new Dictionary<Account, Total>(ReferenceEqualityComparer.Instance);
+        foreach (Dispute dispute in _disputes.Values)
+        {
+            foreach (Account account in SharedOf(dispute.Spender))
+                disputed[account] = disputed.GetValueOrDefault(account) + Total.Of(dispute.Disputed);
         }
 
         Invariant.Holds(_sessions.Values.Count(session => session.IsOpen) == OpenSessions);
@@ -94,11 +98,14 @@ public sealed partial class TenantLedger
             == _sessions.Values.Where(session => session.IsOpen).Sum(session => (long)session.Depth));
         foreach (Account account in _accounts.Values.Concat(_sessions.Values))
         {
-            Spend sum = held.GetValueOrDefault(account);
+            Total sum = held.GetValueOrDefault(account);
             foreach (Window window in account.Windows)
             {
-                Invariant.Holds(window.HeldNanos == sum.CostNanos);
+                Invariant.Holds(window.HeldNanos == sum.Nanos);
                 Invariant.Holds(window.HeldTokens == sum.Tokens);
+                Total inDispute = disputed.GetValueOrDefault(account);
+                Invariant.Holds(window.DisputedNanos == inDispute.Nanos);
+                Invariant.Holds(window.DisputedTokens == inDispute.Tokens);
                 Invariant.Holds(window.SettledNanos <= window.LifetimeNanos);
                 Invariant.Holds(window.OverrunNanos <= window.SettledNanos);
             }
@@ -160,6 +167,7 @@ public sealed partial class TenantLedger
                 Add(new RevokedToken(token.TokenId, token.ExpireNanos));
         }
 
+        foreach (DisputeState dispute in state.Disputes) Add(new Dispute(dispute));
         foreach (SessionState session in state.Sessions) Restore(session, books);
         foreach (ReservationState reservation in state.Reservations)
             Restore(reservation, books[reservation.PriceVersion]);

@@ -2,12 +2,14 @@ using AgentBudget.Ledger.Agents;
 using AgentBudget.Ledger.Budgets;
 using AgentBudget.Ledger.Catalogs;
 using AgentBudget.Ledger.Credentials;
+using AgentBudget.Ledger.Disputes;
 using AgentBudget.Ledger.Prices;
 using AgentBudget.Ledger.Requests;
 using AgentBudget.Ledger.Reservations;
 using AgentBudget.Ledger.Sessions;
 using AgentBudget.Ledger.Tenants;
 using AgentBudget.Protocol.V1;
+using Dispute = AgentBudget.Ledger.Disputes.Dispute;
 using Reservation = AgentBudget.Ledger.Reservations.Reservation;
 
 namespace AgentBudget.Ledger;
@@ -29,6 +31,7 @@ public sealed partial class TenantLedger
     private readonly Dictionary<long, SessionAccount> _sessions = [];
     private readonly ReservationTable _reservations = new();
     private readonly Dictionary<string, Account> _accounts = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<long, Dispute> _disputes = [];
     private readonly Dictionary<long, BookInUse> _olderBooks = [];
     private readonly DeadlineQueue _deadlines = new();
     private readonly DeadlineQueue _retention = new();
@@ -87,6 +90,9 @@ public sealed partial class TenantLedger
     internal IReadOnlyDictionary<string, Account> Accounts => _accounts;
 
     internal IReadOnlyDictionary<long, SessionAccount> Sessions => _sessions;
+
+    /// <summary>Usage that nobody has decided about, by number.</summary>
+    internal IReadOnlyDictionary<long, Dispute> Disputes => _disputes;
 
     /// <summary>
     /// Decides one command at a time that is at least every time before. Due deadlines are handled first. What was
@@ -167,8 +173,10 @@ public sealed partial class TenantLedger
     {
         ArgumentNullException.ThrowIfNull(ledgerEvent);
         SessionAccount? session = null;
-        if (ledgerEvent.Spender is not null && ledgerEvent.FactCase != LedgerEvent.FactOneofCase.SessionOpened)
-            session = SessionOf(ledgerEvent.Spender.Session);
+        // A dispute may be decided about when its session is long forgotten.
+        bool isOfKnownSession = ledgerEvent.FactCase is not LedgerEvent.FactOneofCase.SessionOpened
+            and not LedgerEvent.FactOneofCase.DisputeDecided;
+        if (ledgerEvent.Spender is not null && isOfKnownSession) session = SessionOf(ledgerEvent.Spender.Session);
 
         ApplyCore(ledgerEvent, session);
     }
@@ -254,6 +262,7 @@ public sealed partial class TenantLedger
         ResetBreakerCommand reset => Trip.Handle(this, reset),
         ApplyCatalogCommand apply => ApplyCatalog.Handle(this, apply),
         ExtendBudgetCommand extend => Extend.Handle(this, extend),
+        DecideDisputeCommand decide => DecideDispute.Handle(this, decide),
         AuthorizeToolCommand tool => AuthorizeTool.Handle(this, tool),
         CreateCredentialCommand create => CreateCredential.Handle(this, create),
         RevokeCredentialCommand revoke => RevokeCredential.Handle(this, revoke),
@@ -269,6 +278,7 @@ public sealed partial class TenantLedger
         BalanceQuery balance => Queries.Balance(this, balance),
         SessionQuery session => Queries.Session(this, session),
         SessionsQuery sessions => Queries.Sessions(this, sessions),
+        DisputesQuery disputes => Queries.Disputes(this, disputes),
         CatalogQuery => Queries.Catalog(this),
         SpendSnapshotQuery snapshot => Queries.SpendSnapshot(this, snapshot),
         _ => throw new ArgumentException($"no handler for {command.GetType().Name}", nameof(command)),

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using AgentBudget.Ledger.Prices;
 using AgentBudget.Protocol.V1;
 using Google.Protobuf.Reflection;
 
@@ -96,7 +97,7 @@ internal sealed class LedgerCounts
                 _denied[(int)added.RefusalsCoalesced.Reason] += added.RefusalsCoalesced.Count;
                 break;
             case LedgerEvent.FactOneofCase.ReservationSettled:
-                _settledTokens += added.ReservationSettled.Tokens;
+                _settledTokens = WideSum.Capped((Int128)_settledTokens + added.ReservationSettled.Tokens);
                 break;
         }
 

@@ -63,15 +63,16 @@ public sealed class AccessPolicyTests
         {
             nameof(Roles.Finance),
             [
-                "ExtendBudget", "GetAttributionCoverage", "GetBalance", "GetCatalog", "GetChargeback",
-                "GetUnitCosts", "ListEntries", "WatchSpend",
+                "DecideDispute", "ExtendBudget", "GetAttributionCoverage", "GetBalance", "GetCatalog", "GetChargeback",
+                "GetUnitCosts", "ListDisputes", "ListEntries", "WatchSpend",
             ]
         },
         {
             nameof(Roles.Auditor),
             [
                 "GetAccessReview", "GetAttributionCoverage", "GetBalance", "GetCatalog", "GetChargeback",
-                "GetCheckpoint", "GetSession", "GetUnitCosts", "ListCredentials", "ListEntries", "ListSessions",
+                "GetCheckpoint", "GetSession", "GetUnitCosts", "ListCredentials", "ListDisputes", "ListEntries",
+                "ListSessions",
                 "VerifyLedger", "WatchSession", "WatchSpend",
             ]
         },

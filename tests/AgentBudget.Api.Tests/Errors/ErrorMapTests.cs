@@ -19,6 +19,7 @@ public sealed class ErrorMapTests
         [Outcome.GrainNotFound] = (StatusCode.NotFound, "GRAIN_NOT_FOUND"),
         [Outcome.AgentNotFound] = (StatusCode.NotFound, "GRAIN_NOT_FOUND"),
         [Outcome.UseCaseNotFound] = (StatusCode.NotFound, "GRAIN_NOT_FOUND"),
+        [Outcome.DisputeNotFound] = (StatusCode.NotFound, "DISPUTE_NOT_FOUND"),
         [Outcome.CredentialNotFound] = (StatusCode.NotFound, "CREDENTIAL_NOT_FOUND"),
         [Outcome.AgentNotActive] = (StatusCode.FailedPrecondition, "AGENT_NOT_ACTIVE"),
         [Outcome.ReservationTerminal] = (StatusCode.FailedPrecondition, "RESERVATION_TERMINAL"),

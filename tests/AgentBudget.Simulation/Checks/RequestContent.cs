@@ -46,6 +46,9 @@ internal static class RequestContent
         EndSessionCommand end => effect.SessionEnded is { } ended && Equals(ended.Outcome, end.Request.Outcome),
         RevokeSessionCommand revoke => effect.SessionEnded is { } revoked && revoked.Reason == revoke.Request.Reason,
         ApplyCatalogCommand apply => effect.CatalogApplied is { } applied && applied.Catalog.Equals(apply.Catalog),
+        DecideDisputeCommand decide => effect.DisputeDecided is { } decided
+            && $"disputes/d{decided.Dispute}" == decide.Request.Dispute
+            && decided.Decision == decide.Request.Decision,
         ExtendBudgetCommand extend => effect.BudgetExtended is { } extended
             && extended.Grain == extend.Request.Grain
             && (extend.Request.Window.Length == 0 || extended.Window == extend.Request.Window)

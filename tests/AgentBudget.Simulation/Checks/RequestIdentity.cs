@@ -33,6 +33,7 @@ internal readonly record struct RequestIdentity(
         RevokeSessionCommand revoke =>
             new(tenant, "revoke", revoke.Session, Of(revoke.Actor), revoke.Request.RequestId),
         ApplyCatalogCommand apply => new(tenant, "apply", 0, Of(apply.Actor), apply.Request.RequestId),
+        DecideDisputeCommand decide => new(tenant, "decide", 0, Of(decide.Actor), decide.Request.RequestId),
         ExtendBudgetCommand extend => new(tenant, "extend", 0, Of(extend.Actor), extend.Request.RequestId),
         AmendCommand amend => new(tenant, "amend", amend.Session, amend.Principal, amend.Request.RequestId),
         SuspendSessionCommand suspend =>
@@ -77,6 +78,7 @@ internal readonly record struct RequestIdentity(
             Fact.CostRecorded => "record cost",
             Fact.CatalogApplied => "apply",
             Fact.BudgetExtended => "extend",
+            Fact.DisputeDecided => "decide",
             Fact.CredentialCreated => "create credential",
             Fact.CredentialRevoked => "revoke credential",
             Fact.AccessTokenRevoked => "revoke token",
@@ -87,7 +89,7 @@ internal readonly record struct RequestIdentity(
             Fact.AgentDecommissioned => "decommission agent",
             _ => ledgerEvent.FactCase.ToString(),
         };
-        bool isTenants = ledgerEvent.Spender is null || operation == "open";
+        bool isTenants = ledgerEvent.Spender is null || operation is "open" or "decide";
         long session = isTenants ? 0 : SessionOf(ledgerEvent.Spender!.Session);
         string principal = ledgerEvent.Actor.Length > 0 ? Of(ledgerEvent.Actor) : ledgerEvent.Principal;
         return new RequestIdentity(tenant, operation, session, principal, ledgerEvent.RequestId);
