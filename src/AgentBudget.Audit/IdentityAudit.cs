@@ -93,9 +93,9 @@ internal static class IdentityAudit
                 && !(credential.EndNanos <= state.Now);
             if (!isLive) state.Find(AuditRule.CredentialUse, $"{name} is not live");
             Int128? last = AuditNumbers.OptionalNanosOf(use.LastUseTime);
-            if (last is null ? use.Unproven == 0 : last > state.Now)
+            if (last is null ? use.Unproven == 0 && use.WrongSecrets == 0 : last > state.Now)
                 state.Find(AuditRule.CredentialUse, $"{name} was used never, or in the future");
-            bool areBounded = use.Places.Count <= PlacesMax && use.Unproven >= 0
+            bool areBounded = use.Places.Count <= PlacesMax && use.Unproven >= 0 && use.WrongSecrets >= 0
                 && use.Places.Distinct(StringComparer.Ordinal).Count() == use.Places.Count;
             if (!areBounded)
                 state.Find(AuditRule.CredentialUse, $"the places of {name} are too many, or one is there twice");

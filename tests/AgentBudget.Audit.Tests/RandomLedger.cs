@@ -148,6 +148,7 @@ internal sealed class RandomLedger(int seed)
                 LastUseTime = LogTime.ToTimestamp(Ledger.Now + (_bindings.Next(-90, 90) * LogTime.NanosPerSecond)),
                 Places = { _bindings.Next(2) == 0 ? "203.0.113.0/24" : "198.51.100.0/24" },
                 Unproven = _bindings.Next(2),
+                WrongSecrets = _bindings.Next(2),
             });
         }
 
