@@ -53,8 +53,8 @@ internal static class FieldChecks
             return;
         faults.Add(
             field, charsMin > 0
-                ? "must be 1 to 256 characters without control characters"
-                : "must be at most 256 characters without control characters");
+                ? "must be 1 to 256 characters that are seen: no control or format characters, no blank but the space"
+                : "must be at most 256 characters that are seen: no control or format characters");
     }
 
     internal static void Name(ref FieldFaults faults, string field, string name, string prefix, bool isRequired)
