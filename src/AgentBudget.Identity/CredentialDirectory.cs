@@ -80,7 +80,7 @@ public sealed class CredentialDirectory(TimeProvider time)
         {
             // As much work as for a wrong secret: nobody is to learn by the clock which tenants and credentials
             // there are.
-            CredentialSecret.Compare(parsed.Secret, CredentialSecret.NoHash);
+            CredentialSecret.Matches(parsed.Secret, CredentialSecret.NoHash);
             Interlocked.Increment(ref _unknown);
             return CredentialLookup.Refused;
         }
@@ -136,10 +136,37 @@ public sealed class CredentialDirectory(TimeProvider time)
     /// <summary>There may be such a tenant from now on.</summary>
     public void NotePresent(string tenant) => _absent.TryRemove(tenant, out _);
 
-    /// <summary>Whether an access token was ended before its time, as far as its tenant is loaded.</summary>
-    public bool IsRevoked(string tenant, string tokenId) =>
+    /// <summary>
+    /// The credential that an access token was issued to, if the token counts: neither it nor a token that it was
+    /// exchanged from was ended before its time, and the credentials of all of them are live.
+    /// </summary>
+    public CredentialLookup FindHolder(AccessToken token, out LiveCredential? credential)
+    {
+        ArgumentNullException.ThrowIfNull(token);
+        CredentialLookup found = FindByKeyId(token.ClientId, out credential);
+        if (credential is null)
+            return found;
+        bool isEnded = IsRevoked(credential.Tenant, token.Id);
+        foreach (TokenSource source in token.Sources)
+        {
+            isEnded = isEnded || IsRevoked(credential.Tenant, source.Id)
+                || FindByKeyId(source.ClientId, out LiveCredential? other) != CredentialLookup.Live
+                || other!.Tenant != credential.Tenant;
+        }
+
+        if (!isEnded)
+            return CredentialLookup.Live;
+        credential = null;
+        return CredentialLookup.Refused;
+    }
+
+    private bool IsRevoked(string tenant, string tokenId) =>
         _tenants.TryGetValue(tenant, out TenantCredentials? credentials)
         && credentials.RevokedTokens.ContainsKey(tokenId);
+
+    /// <summary>The number of a key id such as <c>acme.c17</c>, not checked; 0 for a text that is none.</summary>
+    public static long NumberOfKeyId(string keyId) =>
+        CredentialSecret.TryParseKeyId(keyId, out _, out long number) ? number : 0;
 
     /// <summary>The tenant of a key id such as <c>acme.c17</c>, not checked; null for a text that is none.</summary>
     public static string? TenantOfKeyId(string keyId) =>

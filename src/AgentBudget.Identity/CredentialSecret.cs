@@ -35,7 +35,7 @@ public static class CredentialSecret
     public static byte[] HashOf(string secret) => SHA256.HashData(Encoding.ASCII.GetBytes(secret));
 
     /// <summary>Whether a random part has this hash. Takes as long for any wrong one; allocates nothing.</summary>
-    internal static bool Compare(ReadOnlySpan<char> secret, ReadOnlySpan<byte> secretSha256)
+    internal static bool Matches(ReadOnlySpan<char> secret, ReadOnlySpan<byte> secretSha256)
     {
         if (secret.Length != SecretChars)
             return false;

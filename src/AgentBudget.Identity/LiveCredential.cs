@@ -77,7 +77,7 @@ public sealed class LiveCredential
     /// <summary>
     /// Whether this is its secret's random part. Takes as long for any wrong one; allocates nothing.
     /// </summary>
-    internal bool Matches(ReadOnlySpan<char> secret) => CredentialSecret.Compare(secret, _secretSha256);
+    internal bool Matches(ReadOnlySpan<char> secret) => CredentialSecret.Matches(secret, _secretSha256);
 
     /// <summary>Whether the call comes with the certificate that the credential is bound to, if it is.</summary>
     internal bool IsFrom(in CallOrigin origin)

@@ -7,6 +7,8 @@ namespace AgentBudget.Identity.Tests;
 
 public sealed class FailedAttemptTests
 {
+    private static readonly CallOrigin Here = new(CertificateSha256: "", Place: "203.0.113.0/24");
+
     private readonly FakeTimeProvider _clock = new();
     private readonly string _secret = CredentialSecret.NewSecret();
 
@@ -49,8 +51,8 @@ public sealed class FailedAttemptTests
         string otherRole = CredentialSecret.Compose(Role.Admin, "acme.c17", _secret);
         string absent = CredentialSecret.Compose(Role.Gateway, "acme.c18", _secret);
         foreach (string wrong in (string[])[Shown("acme.c17"), Shown("acme.c17"), otherRole, absent])
-            Assert.Equal(CredentialLookup.Refused, directory.Find(wrong, null, default, out _));
-        Assert.Equal(CredentialLookup.Live, directory.Find(right, null, default, out _));
+            Assert.Equal(CredentialLookup.Refused, directory.Find(wrong, null, Here, out _));
+        Assert.Equal(CredentialLookup.Live, directory.Find(right, null, Here, out _));
 
         Assert.Equal((3, 1), (directory.WrongSecrets, directory.UnknownCredentials));
         Assert.Equal(3, Assert.Single(directory.LookAtUses("acme")).WrongSecrets);
@@ -65,7 +67,7 @@ public sealed class FailedAttemptTests
     public void A_tenant_that_was_absent_is_refused_without_asking_again_for_ten_seconds()
     {
         CredentialDirectory directory = Loaded();
-        CredentialLookup Find() => directory.Find(Shown("nowhere.c1"), null, default, out _);
+        CredentialLookup Find() => directory.Find(Shown("nowhere.c1"), null, Here, out _);
         Assert.Equal(CredentialLookup.TenantNotLoaded, Find());
         directory.NoteAbsent("nowhere");
         Assert.Equal(CredentialLookup.Refused, Find());

@@ -262,10 +262,10 @@ public sealed class AccessGuard(Authenticators by, ITenantHost tenants)
         // A bound token without its proof is a stolen one, and a proof for an unbound one proves nothing.
         if (!by.AccessTokens.TryRead(credential, out AccessToken? token) || isProven != token.KeyThumbprint.Length > 0)
             return null;
-        CredentialLookup found = by.Credentials.Directory.FindByKeyId(token.ClientId, out LiveCredential? live);
+        CredentialLookup found = by.Credentials.Directory.FindHolder(token, out LiveCredential? live);
         if (found == CredentialLookup.TenantNotLoaded)
             tenant = CredentialDirectory.TenantOfKeyId(token.ClientId);
-        if (live is null || by.Credentials.Directory.IsRevoked(live.Tenant, token.Id))
+        if (live is null)
             return null;
         string certificate = token.Binding?.CertificateSha256 ?? "";
         bool isShown = presented.Origin.IsReview
@@ -275,12 +275,11 @@ public sealed class AccessGuard(Authenticators by, ITenantHost tenants)
         if (!isProvenNow || !by.Credentials.Directory.TryUse(live, presented.Origin) || !isShown)
             return null;
         bool isExchanged = token.Actor.Length > 0;
-        return isExchanged || isProven
-            ? live.Caller with
-            {
-                OnBehalfOf = isExchanged ? token.Subject : "",
-                ProvenKey = token.KeyThumbprint,
-            }
-            : live.Caller;
+        return live.Caller with
+        {
+            OnBehalfOf = isExchanged ? token.Subject : "",
+            Token = token,
+            ProvenKey = token.KeyThumbprint,
+        };
     }
 }

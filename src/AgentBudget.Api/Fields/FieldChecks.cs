@@ -41,6 +41,12 @@ internal static class FieldChecks
             faults.Add("tool_arguments_digest", "must be at most 128 printable ASCII characters without spaces");
     }
 
+    internal static void Credential(ref FieldFaults faults, string credential)
+    {
+        if (credential.Length > 0 && !Names.TryParseCredential(credential, out _))
+            faults.Add("credential", "must be the name of a credential such as credentials/c17");
+    }
+
     internal static void Count(ref FieldFaults faults, string field, long count)
     {
         if (count is < 0 or > FieldRules.CountMax)

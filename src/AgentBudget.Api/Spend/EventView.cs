@@ -57,7 +57,8 @@ internal sealed class EventView
         LedgerEvent.FactOneofCase.CatalogApplied => "CatalogService/GetCatalog",
         LedgerEvent.FactOneofCase.SessionOpened or LedgerEvent.FactOneofCase.SessionRenewed
             or LedgerEvent.FactOneofCase.SessionEnded or LedgerEvent.FactOneofCase.SessionSuspended
-            or LedgerEvent.FactOneofCase.SessionResumed or LedgerEvent.FactOneofCase.BreakerReset =>
+            or LedgerEvent.FactOneofCase.SessionResumed or LedgerEvent.FactOneofCase.SessionsRevoked
+            or LedgerEvent.FactOneofCase.BreakerReset =>
             "SessionService/GetSession",
         LedgerEvent.FactOneofCase.CredentialCreated or LedgerEvent.FactOneofCase.CredentialRevoked
             or LedgerEvent.FactOneofCase.CredentialsUsed or LedgerEvent.FactOneofCase.AccessTokenRevoked
