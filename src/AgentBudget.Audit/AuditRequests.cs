@@ -122,4 +122,7 @@ internal enum AuditOperation
 
     /// <summary>A silo's word on which credentials are in use.</summary>
     RecordUses,
+
+    /// <summary>RevokeSessions.</summary>
+    RevokeSessions,
 }

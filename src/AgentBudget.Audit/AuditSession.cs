@@ -130,8 +130,8 @@ internal sealed class AuditSession
     /// </summary>
     public AuditSession? EndsWith { get; set; }
 
-    /// <summary>Its agent, whose end it is due to end with.</summary>
-    public string EndsWithAgent { get; set; } = "";
+    /// <summary>Its agent, credential, access token or user, whose end it is due to end with.</summary>
+    public string EndsWithName { get; set; } = "";
 
     public AuditScope Tools { get; }
 

@@ -182,6 +182,10 @@ public sealed class LedgerAudit(string tenant)
                 OfTenant(ledgerEvent, AuditOperation.RecordUses);
                 IdentityAudit.Use(_state, ledgerEvent.CredentialsUsed);
                 return true;
+            case Fact.SessionsRevoked:
+                OfTenant(ledgerEvent, AuditOperation.RevokeSessions);
+                IdentityAudit.RevokeSessions(_state, ledgerEvent.SessionsRevoked);
+                return true;
             default:
                 return false;
         }
@@ -335,7 +339,7 @@ public sealed class LedgerAudit(string tenant)
             or Fact.WindowMoved or Fact.SessionOpened or Fact.SessionClosed or Fact.ReservationExpired
             or Fact.CredentialCreated or Fact.CredentialRevoked or Fact.AgentSuspended or Fact.AgentResumed
             or Fact.AgentDecommissioned or Fact.BreakerTripped or Fact.RefusalsCoalesced or Fact.AccessTokenRevoked
-            or Fact.SigningKeyRotated or Fact.CredentialsUsed or Fact.DisputeDecided =>
+            or Fact.SigningKeyRotated or Fact.CredentialsUsed or Fact.DisputeDecided or Fact.SessionsRevoked =>
             AuditOperation.None,
     };
 

@@ -76,9 +76,9 @@ internal static class RunAudit
     /// </summary>
     public static bool EndsFromAbove(AuditState state, AuditSession session, SessionEnded ended)
     {
-        bool isWithAgent = session.EndsWithAgent.Length > 0;
-        string due = isWithAgent ? session.EndsWithAgent : session.EndsWith?.Spender.Session ?? "";
-        Session.Types.State? dueState = isWithAgent ? Session.Types.State.Revoked : session.EndsWith?.State;
+        bool isWithName = session.EndsWithName.Length > 0;
+        string due = isWithName ? session.EndsWithName : session.EndsWith?.Spender.Session ?? "";
+        Session.Types.State? dueState = isWithName ? Session.Types.State.Revoked : session.EndsWith?.State;
         bool isRight = ended.EndedWith == due && (dueState is null || dueState == ended.State);
         if (!isRight)
             state.Find(
@@ -92,7 +92,7 @@ internal static class RunAudit
     public static void End(AuditState state, AuditSession session)
     {
         session.Parent?.OpenChildren.Remove(session);
-        if (session.EndsWith is not null || session.EndsWithAgent.Length > 0) state.EndsDue--;
+        if (session.EndsWith is not null || session.EndsWithName.Length > 0) state.EndsDue--;
         if (session.IsOpen)
         {
             foreach (AuditSession above in session.Lineage.Skip(1)) above.OpenSubagents--;
@@ -113,7 +113,7 @@ internal static class RunAudit
     }
 
     private static bool IsFree(AuditSession session) =>
-        session.EndsWith is null && session.EndsWithAgent.Length == 0;
+        session.EndsWith is null && session.EndsWithName.Length == 0;
 
     /// <summary>Nothing is asked for, and no time passes, between an end and the ends of everything below it.</summary>
     public static void CheckDue(AuditState state, LedgerEvent ledgerEvent)

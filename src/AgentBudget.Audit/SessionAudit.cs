@@ -29,6 +29,7 @@ internal static class SessionAudit
         AuditSession? parent = RunAudit.ParentOf(state, spender, opened);
         CheckScope(state, opened, agent);
         IdentityAudit.CheckBinding(state, opened, parent);
+        IdentityAudit.CheckUser(state, spender, opened);
         CheckTimes(state, opened, agent);
         if (parent is null) TagAudit.CheckDeclared(state, opened.Tags);
         var session = new AuditSession(spender, opened, parent, agent, useCase ?? new UseCase(), above);
@@ -70,7 +71,7 @@ internal static class SessionAudit
                 + ended.State);
         }
 
-        bool isWithAgent = session.EndsWithAgent.Length > 0;
+        bool isWithAgent = session.EndsWithName.StartsWith("agents/", StringComparison.Ordinal);
         Int128? graceEnd = AuditNumbers.OptionalNanosOf(ended.GraceEndTime);
         if (graceEnd != state.Now + (isWithAgent ? 0 : Grace))
         {
@@ -206,6 +207,8 @@ internal static class SessionAudit
         view ??= new Session();
         if (!Equals(view.Confirmation, session.Opened.Confirmation))
             state.Find(AuditRule.SessionTotals, "its token is bound to something else than it was opened with");
+        if (view.UserProof != session.Opened.UserProof)
+            state.Find(AuditRule.SessionTotals, "it knows its user otherwise than it was opened with");
         AuditAmount settled = AuditNumbers.Of(view.Settled);
         AuditAmount held = AuditNumbers.Of(view.Held);
         CheckNumbers(

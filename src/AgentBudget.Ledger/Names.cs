@@ -20,6 +20,12 @@ public static class Names
     /// <summary>Prefix of agents.</summary>
     public const string AgentPrefix = "agents/";
 
+    /// <summary>Prefix of users, where they name what ended sessions.</summary>
+    public const string UserPrefix = "users/";
+
+    /// <summary>Prefix of access tokens, where they name what ended sessions.</summary>
+    public const string AccessTokenPrefix = "accessTokens/";
+
     /// <summary>What stands between the tenant and the number of a key id.</summary>
     public const string KeyIdSeparator = ".c";
 

@@ -27,6 +27,7 @@ public sealed class ForeignObjectTests
     [
         "request_id", "model", "tool", "sku", "region", "tool_arguments_digest", "reason", "document", "window",
         "public_jwk", "certificate_sha256", "page_token", "task", "on_behalf_of", "service_tier", "dispute",
+        "end_key_id",
     ];
 
     // What a request needs beside the field that is tried, so that nothing else is wrong with it.

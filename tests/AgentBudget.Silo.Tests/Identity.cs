@@ -49,10 +49,17 @@ internal static class Identity
             new RevokeCredentialRequest { RequestId = NextId(), Credential = credential, Reason = "leaked" });
 
     public static Task<OpenSessionResponse> OpenAsync(
-        this TestSilo silo, string bearer, string agent, string useCase = "useCases/promo") =>
+        this TestSilo silo, string bearer, string agent, string useCase = "useCases/promo", string? user = null) =>
         silo.CallAsync<OpenSessionRequest, OpenSessionResponse>(
             "OpenSession",
-            new OpenSessionRequest { RequestId = NextId(), Agent = agent, UseCase = useCase, Unattended = true },
+            new OpenSessionRequest
+            {
+                RequestId = NextId(),
+                Agent = agent,
+                UseCase = useCase,
+                Unattended = user is null,
+                OnBehalfOf = user ?? "",
+            },
             bearer);
 
     public static Task<ReserveTokensResponse> SpendAsync(this TestSilo silo, string bearer, string token) =>

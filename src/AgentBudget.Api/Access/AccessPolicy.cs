@@ -59,6 +59,7 @@ public static class AccessPolicy
         ["/agentbudget.v1.SessionService/EndSession"] = new(Keepers, TakesEnded: true),
         ["/agentbudget.v1.SessionService/RevokeSession"] =
             new(Roles.Admin | Roles.Agent | Roles.Orchestrator | Roles.Owner, TakesEnded: true),
+        ["/agentbudget.v1.SessionService/RevokeSessions"] = new(Roles.Admin),
         ["/agentbudget.v1.SessionService/SuspendSession"] = new(Roles.Admin | Roles.Orchestrator | Roles.Owner),
         ["/agentbudget.v1.SessionService/ResumeSession"] = new(Roles.Admin | Roles.Owner),
         ["/agentbudget.v1.SessionService/GetSession"] =

@@ -82,7 +82,8 @@ internal static class ErrorMap
                 ErrorReason.AmountOverflow,
                 "A sum would pass 9.2 billion currency units; nothing was changed."),
             Outcome.BoundReached => BoundReached(named),
-            Outcome.UserOutOfScope => ScopeExceeded("A subagent works for its parent's user, or for nobody.", named),
+            Outcome.UserOutOfScope => ScopeExceeded(
+                "The session may not work for this user: see on_behalf_of in the details.", named),
             Outcome.RunCeilingReached => RunCeiling(named),
             Outcome.SessionSuspended => ApiErrors.Make(
                 StatusCode.FailedPrecondition,

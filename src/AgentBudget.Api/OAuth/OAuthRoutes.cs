@@ -39,7 +39,7 @@ internal sealed class OAuthRoutes
         Issuer issuer,
         TimeProvider time)
     {
-        OAuthClients clients = new(by.Credentials, assertions, issuer.Name);
+        OAuthClients clients = new(by.Credentials, assertions, by.Attempts, issuer.Name);
         _token = new TokenEndpoint(
             clients, by.AccessTokens, by.Credentials.Directory, issuers, by.Proofs, time);
         _status = new TokenStatus(clients, by.AccessTokens, by.Sessions, context);

@@ -86,6 +86,7 @@ internal sealed class EventFilter
         LedgerEvent.FactOneofCase.AccessTokenRevoked => EventKind.AccessTokenRevoked,
         LedgerEvent.FactOneofCase.SigningKeyRotated => EventKind.SigningKeyRotated,
         LedgerEvent.FactOneofCase.CredentialsUsed => EventKind.CredentialsUsed,
+        LedgerEvent.FactOneofCase.SessionsRevoked => EventKind.SessionsRevoked,
     };
 
     private static string ModelOf(LedgerEvent ledgerEvent) => ledgerEvent.FactCase switch

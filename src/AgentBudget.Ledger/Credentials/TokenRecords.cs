@@ -1,4 +1,5 @@
 using AgentBudget.Ledger.Requests;
+using AgentBudget.Ledger.Sessions;
 using AgentBudget.Ledger.Tenants;
 using AgentBudget.Protocol.V1;
 
@@ -24,6 +25,8 @@ internal sealed class RevokedToken
 /// <summary>Records what happened to tokens and the keys that sign them.</summary>
 internal static class TokenRecords
 {
+    private const string SessionsReason = "its access token was revoked";
+
     public static Answer Handle(TenantLedger ledger, RevokeAccessTokenCommand command)
     {
         AccessTokenRevoked revoked = command.Revoked;
@@ -39,6 +42,9 @@ internal static class TokenRecords
             return new Answer(Outcome.BoundReached, Faults: [new Fault("tokens", description)]);
         }
 
+        revoked = revoked.Clone();
+        TakeAlong.Find(
+            ledger, revoked.Sessions, session => session.Opened.AccessTokens.Contains(revoked.TokenId));
         LedgerEvent ledgerEvent = asked.NewEvent(command.Actor);
         ledgerEvent.AccessTokenRevoked = revoked;
         ledger.Emit(ledgerEvent);
@@ -60,6 +66,9 @@ internal static class TokenRecords
         return new Answer(Outcome.Done, ledgerEvent);
     }
 
-    public static void Apply(TenantLedger ledger, AccessTokenRevoked revoked) =>
+    public static void Apply(TenantLedger ledger, AccessTokenRevoked revoked)
+    {
         ledger.Add(new RevokedToken(revoked.TokenId, LogTime.FromTimestamp(revoked.ExpireTime)));
+        TakeAlong.Apply(ledger, revoked.Sessions, SessionsReason, Names.AccessTokenPrefix + revoked.TokenId);
+    }
 }

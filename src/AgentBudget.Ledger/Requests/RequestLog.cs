@@ -78,6 +78,9 @@ internal enum Operation
     /// <summary>A silo's word on which credentials are in use.</summary>
     RecordUses = 60,
 
+    /// <summary>RevokeSessions.</summary>
+    RevokeSessions = 61,
+
     /// <summary>DecideDispute.</summary>
     DecideDispute = 70,
 

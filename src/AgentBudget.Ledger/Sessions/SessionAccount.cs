@@ -355,6 +355,8 @@ internal sealed partial class SessionAccount : Account
             OpenSubagents = OpenSubagents,
             SuspendedBy = SuspendedBy == 0 ? "" : Names.Session(SuspendedBy),
             Confirmation = Opened.Confirmation,
+            UserProof = Opened.UserProof,
+            Credential = Opened.Credentials.Count > 0 ? Names.Credential(Opened.Credentials[0]) : "",
         };
         message.Tools.Add(Opened.Tools);
         message.Models.Add(Opened.Models);

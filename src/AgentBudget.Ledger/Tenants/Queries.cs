@@ -44,6 +44,7 @@ internal static class Queries
         ListSessionsRequest request = query.Request;
         int pageSize = request.PageSize == 0 ? PageSizeDefault : Math.Min(request.PageSize, PageSizeMax);
         long below = request.PageToken.Length == 0 ? long.MaxValue : long.Parse(request.PageToken);
+        bool isCredential = Names.TryParseCredential(request.Credential, out long credential);
         SessionAccount[] page = ledger.Sessions.Values
             .Where(session => session.Number < below && ledger.IsKnown(session))
             .Where(session => request.Agent.Length == 0 || session.Agent.Name == request.Agent)
@@ -54,6 +55,9 @@ internal static class Queries
                 || owned.Contains(session.UseCase.Name)
                 || owned.Contains(session.BusinessUnit.Name))
             .Where(session => query.User.Length == 0 || session.Spender.OnBehalfOf == query.User)
+            .Where(session => request.OnBehalfOf.Length == 0 || session.Spender.OnBehalfOf == request.OnBehalfOf)
+            .Where(session => request.Credential.Length == 0
+                || (isCredential && session.Opened.Credentials.Contains(credential)))
             .OrderByDescending(session => session.Number)
             .Take(pageSize + 1)
             .ToArray();

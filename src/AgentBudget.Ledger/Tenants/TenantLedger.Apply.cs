@@ -127,6 +127,9 @@ public sealed partial class TenantLedger
             case LedgerEvent.FactOneofCase.CredentialsUsed:
                 RecordUses.Apply(this, ledgerEvent.CredentialsUsed);
                 return Operation.RecordUses;
+            case LedgerEvent.FactOneofCase.SessionsRevoked:
+                TakeAlong.Apply(this, ledgerEvent.SessionsRevoked);
+                return Operation.RevokeSessions;
             case LedgerEvent.FactOneofCase.None:
             default:
                 throw new InvariantException(

@@ -269,6 +269,7 @@ public sealed partial class TenantLedger
         SuspendAgentCommand suspend => ChangeAgent.Handle(this, suspend),
         ResumeAgentCommand resume => ChangeAgent.Handle(this, resume),
         DecommissionAgentCommand decommission => ChangeAgent.Handle(this, decommission),
+        RevokeSessionsCommand revoke => TakeAlong.Handle(this, revoke),
         RevokeAccessTokenCommand token => TokenRecords.Handle(this, token),
         RecordKeyRotationCommand rotation => TokenRecords.Handle(this, rotation),
         RecordCredentialUsesCommand uses => RecordUses.Handle(this, uses),

@@ -160,7 +160,8 @@ internal sealed partial class SiloHost : IAsyncDisposable
                 tokens,
                 new AccessTokens(keys, time, issuer.Name),
                 proofs,
-                provider.GetRequiredService<CredentialFeed>()))
+                provider.GetRequiredService<CredentialFeed>(),
+                new FailedAttempts(time)))
             .AddApi();
         builder.UseOrleans(silo => EmbeddedCluster.Configure(silo)
             .AddTenants(new ActivationOptions(), new LaneOptions())
@@ -169,6 +170,7 @@ internal sealed partial class SiloHost : IAsyncDisposable
         [
             provider.GetRequiredService<ActivationServices>().Meter,
             provider.GetRequiredService<CallMeter>().Meter,
+            provider.GetRequiredService<AccessMeter>().Meter,
             _endpoints.Meter,
         ]);
         builder.Services.AddSingleton<IHostedService>(provider => new StartOfTenants(

@@ -34,8 +34,13 @@ internal static class RequestContent
         CreateCredentialCommand create => effect.CredentialCreated is { } created
             && created.Principal == create.Request.Principal
             && created.SecretSha256 == create.SecretSha256,
-        RevokeCredentialCommand revoke => effect.CredentialRevoked?.Credential == revoke.Credential,
-        RevokeAccessTokenCommand revoke => revoke.Revoked.Equals(effect.AccessTokenRevoked),
+        RevokeCredentialCommand revoke => effect.CredentialRevoked is { } ended
+            && ended.Credential == revoke.Credential && ended.KeptSessions == revoke.Request.KeepSessions,
+        RevokeAccessTokenCommand revoke => effect.AccessTokenRevoked is { } token
+            && token.TokenId == revoke.Revoked.TokenId && token.ExpireTime.Equals(revoke.Revoked.ExpireTime),
+        RevokeSessionsCommand revoke => effect.SessionsRevoked is { } sessions
+            && sessions.Credential == revoke.Request.Credential && sessions.OnBehalfOf == revoke.Request.OnBehalfOf
+            && sessions.Reason == revoke.Request.Reason,
         RecordCredentialUsesCommand uses => effect.CredentialsUsed is { } used
             && used.Uses.All(use => uses.Used.Uses.Any(asked => asked.Credential == use.Credential)),
         RecordKeyRotationCommand rotate => rotate.Rotated.Equals(effect.SigningKeyRotated),

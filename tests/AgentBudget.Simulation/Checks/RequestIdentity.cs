@@ -54,6 +54,8 @@ internal readonly record struct RequestIdentity(
         SuspendAgentCommand suspend => new(tenant, "suspend agent", 0, Of(suspend.Actor), suspend.Request.RequestId),
         ResumeAgentCommand resume => new(tenant, "resume agent", 0, Of(resume.Actor), resume.Request.RequestId),
         DecommissionAgentCommand end => new(tenant, "decommission agent", 0, Of(end.Actor), end.Request.RequestId),
+        RevokeSessionsCommand revoke =>
+            new(tenant, "revoke sessions", 0, Of(revoke.Actor), revoke.Request.RequestId),
         _ => null,
     };
 
@@ -87,6 +89,7 @@ internal readonly record struct RequestIdentity(
             Fact.AgentSuspended => "suspend agent",
             Fact.AgentResumed => "resume agent",
             Fact.AgentDecommissioned => "decommission agent",
+            Fact.SessionsRevoked => "revoke sessions",
             _ => ledgerEvent.FactCase.ToString(),
         };
         bool isTenants = ledgerEvent.Spender is null || operation is "open" or "decide";

@@ -26,7 +26,7 @@ internal static partial class Workload
         (60, RecordCost), (12, SuspendSession), (12, ResumeSession), (8, ResetBreaker),
         (20, Renew), (15, EndSession), (10, Revoke), (30, Extend), (12, DecideDispute), (20, Catalogs.Apply), (40, Query),
         (8, CreateCredential), (6, RevokeCredential), (8, SuspendAgent), (8, ResumeAgent), (2, DecommissionAgent),
-        (6, RevokeAccessToken), (6, RotateKey), (6, RecordUses),
+        (6, RevokeAccessToken), (6, RotateKey), (6, RecordUses), (4, RevokeSessions),
     ];
 
     private static readonly int TotalWeight = Table.Sum(row => row.Weight);
@@ -61,7 +61,7 @@ internal static partial class Workload
         if (random.Below(25) == 0) request.Models.Add("unheard-of");
         if (random.Below(3) == 0) request.Tags.Add("customer", random.Below(8) == 0 ? "k9" : "k1");
         if (random.Below(3) == 0) request.Ceilings = CeilingsOf(random);
-        return new OpenSessionCommand(request, Caller);
+        return new OpenSessionCommand(request, Caller, Origin: OriginOf(tenant, request));
     }
 
     private static Ceilings CeilingsOf(SimRandom random)

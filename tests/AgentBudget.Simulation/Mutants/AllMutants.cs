@@ -30,6 +30,7 @@ internal static class AllMutants
         ("deadlines forgotten", static () => new ForgottenDeadlines()),
         ("snapshot forgets requests", static () => new SnapshotForgetsRequests()),
         ("unknown told as refused", static () => new UnknownToldAsRefused()),
+        ("revoked credential leaves its sessions", static () => new RevocationLeavesSessions()),
         ("absent taken for zero", static () => new AbsentIsZero()),
         ("samplings priced as one", static () => new SamplingsAsOne()),
         ("unpriced item charged as another", static () => new UnpricedAsDearest()),
