@@ -72,7 +72,8 @@ internal sealed class EventView
             or LedgerEvent.FactOneofCase.ReservationSettled or LedgerEvent.FactOneofCase.ReservationReleased
             or LedgerEvent.FactOneofCase.ReservationExpired or LedgerEvent.FactOneofCase.ReservationAmended
             or LedgerEvent.FactOneofCase.CostRecorded or LedgerEvent.FactOneofCase.BreakerTripped
-            or LedgerEvent.FactOneofCase.RefusalsCoalesced or LedgerEvent.FactOneofCase.ToolAuthorized =>
+            or LedgerEvent.FactOneofCase.RefusalsCoalesced or LedgerEvent.FactOneofCase.ToolAuthorized
+            or LedgerEvent.FactOneofCase.DisputeDecided =>
             "SpendService/ListEntries",
     };
 }
