@@ -117,7 +117,8 @@ public static class AccessPolicy
     }.ToFrozenDictionary(StringComparer.Ordinal);
 
     // Routes that a library serves together.
-    private static readonly string[] Trees = [.. Rules.Keys.Where(line => line.EndsWith("/*", StringComparison.Ordinal))];
+    private static readonly string[] Trees =
+        [.. Rules.Keys.Where(line => line.EndsWith("/*", StringComparison.Ordinal))];
 
     /// <summary>
     /// Holds an endpoint to its line, by its method or its route. Throws <see cref="InvalidOperationException"/> for

@@ -179,17 +179,19 @@ internal sealed partial class SiloHost : IAsyncDisposable
         WebApplication app = builder.Build();
         _ends.Push(app.DisposeAsync);
         _tenants = app.Services.GetRequiredService<ITenantHost>();
-        app.UseApi(model.Origins, routes =>
-        {
-            HealthRoutes.Map(routes, _readiness);
-            routes.MapContractPages();
-            routes.MapRoute("GET", "/metrics", routes.MetricsAnswer());
-            ((IEndpointConventionBuilder)routes.MapOrleansDashboard("/ops/orleans")).Add(Routes.Hold);
-        });
+        app.UseApi(model.Origins, MapRoutes);
         Served = [.. ((IEndpointRouteBuilder)app).DataSources.SelectMany(source => source.Endpoints)];
         _ends.Push(() => StopServerAsync(app));
         await ListenAsync(app, model);
         _readiness.IsReady = true;
+    }
+
+    private void MapRoutes(IEndpointRouteBuilder routes)
+    {
+        HealthRoutes.Map(routes, _readiness);
+        routes.MapContractPages();
+        routes.MapRoute("GET", "/metrics", routes.MetricsAnswer());
+        ((IEndpointConventionBuilder)routes.MapOrleansDashboard("/ops/orleans")).Add(Routes.Hold);
     }
 
     // Held to what was signed before anything is written, and signed once more when the tenants have stopped. All of it
