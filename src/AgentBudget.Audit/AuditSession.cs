@@ -215,5 +215,15 @@ internal sealed class AuditAgent(Agent agent)
             ? null
             : agent.Breakers;
 
+    public bool DelegatesTo(string id) => agent.Delegates?.Agents.Contains(id) == true;
+
+    public bool DelegatesToUseCase(string id) => agent.Delegates?.UseCases.Contains(id) == true;
+
+    /// <summary>Its share, as the catalog says or otherwise.</summary>
+    public (Int128 OpenHolds, Int128 OpenSessions, Int128 SessionsPerMinute) Bounds { get; } = (
+        agent.Bounds is { HasOpenHolds: true } ? agent.Bounds.OpenHolds : 100_000,
+        agent.Bounds is { HasOpenSessions: true } ? agent.Bounds.OpenSessions : 10_000,
+        agent.Bounds is { HasSessionsPerMinute: true } ? agent.Bounds.SessionsPerMinute : 6000);
+
     public bool WorksFor(string useCase) => agent.UseCases.Contains(useCase);
 }

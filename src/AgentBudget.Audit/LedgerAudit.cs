@@ -237,7 +237,7 @@ public sealed class LedgerAudit(string tenant)
                 SettlementAudit.Release(_state, session, ledgerEvent.ReservationReleased);
                 break;
             case Fact.ReservationAmended:
-                HoldAudit.Amend(_state, session, ledgerEvent.ReservationAmended);
+                HoldAudit.Amend(_state, session, ledgerEvent);
                 break;
             case Fact.CostRecorded:
                 CostAudit.Record(_state, session, ledgerEvent.CostRecorded);

@@ -59,7 +59,7 @@ internal static class SettlementAudit
         if (settled.Final)
         {
             state.Holds.Remove(settled.Reservation);
-            session.OpenHolds.Remove(settled.Reservation);
+            state.Close(session, settled.Reservation);
             session.SettledHolds.Add(settled.Reservation);
         }
 

@@ -18,7 +18,20 @@ internal sealed class AgentAccount(string name) : Account(name, Reason.AgentBudg
     /// </summary>
     internal const long SessionLifetimeMaxNanos = 30 * SessionLifetimeDefaultNanos;
 
+    /// <summary>Holds of an agent that may be open at once where the catalog is silent: 100 sessions' worth.</summary>
+    internal const long OpenHoldsDefault = 100_000;
+
+    /// <summary>Sessions of an agent that may be open at once where the catalog is silent.</summary>
+    internal const long OpenSessionsDefault = 10_000;
+
+    /// <summary>Sessions that an agent may open within a minute where the catalog is silent: 100 a second.</summary>
+    internal const long SessionsPerMinuteDefault = 6000;
+
+    private const long MinuteNanos = 60 * LogTime.NanosPerSecond;
+
     private Agent _model = new();
+    private long _minute;
+    private long _openedInMinute;
 
     public Scope Tools { get; private set; } = new([]);
 
@@ -48,6 +61,50 @@ internal sealed class AgentAccount(string name) : Account(name, Reason.AgentBudg
         Standing.Decommissioned => Reason.AgentDecommissioned,
     };
 
+    /// <summary>Holds that its sessions have open.</summary>
+    public long OpenHolds { get; set; }
+
+    /// <summary>Sessions that it has open.</summary>
+    public long OpenSessions { get; set; }
+
+    /// <summary>Answers that it has as many holds open as its share allows; or none.</summary>
+    public Answer? CheckOpenHold()
+    {
+        long most = _model.Bounds is { HasOpenHolds: true } bounds ? bounds.OpenHolds : OpenHoldsDefault;
+        return OpenHolds < most ? null : Bound("bounds.openHolds", $"{Name} has {most} holds open");
+    }
+
+    /// <summary>Answers that it has opened as many sessions as its share allows; or none.</summary>
+    public Answer? CheckOpenSession(long nowNanos)
+    {
+        AgentBounds? bounds = _model.Bounds;
+        long most = bounds is { HasOpenSessions: true } ? bounds.OpenSessions : OpenSessionsDefault;
+        if (OpenSessions >= most) return Bound("bounds.openSessions", $"{Name} has {most} sessions open");
+        long rate = bounds is { HasSessionsPerMinute: true } ? bounds.SessionsPerMinute : SessionsPerMinuteDefault;
+        return OpenedIn(nowNanos / MinuteNanos) < rate
+            ? null
+            : Bound("bounds.sessionsPerMinute", $"{Name} has opened {rate} sessions within this minute");
+    }
+
+    /// <summary>It opened a session.</summary>
+    public void CountOpened(long nowNanos)
+    {
+        long minute = nowNanos / MinuteNanos;
+        _openedInMinute = OpenedIn(minute) + 1;
+        _minute = minute;
+    }
+
+    /// <summary>Sessions that it opened within the minute of a time.</summary>
+    public long OpenedAt(long nowNanos) => OpenedIn(nowNanos / MinuteNanos);
+
+    /// <summary>Takes back what a snapshot has of the minute of its time.</summary>
+    public void RestoreOpened(long nowNanos, long opened) => (_minute, _openedInMinute) = (nowNanos / MinuteNanos, opened);
+
+    private long OpenedIn(long minute) => minute == _minute ? _openedInMinute : 0;
+
+    private static Answer Bound(string field, string description) =>
+        new(Outcome.BoundReached, Faults: [new Fault(field, description)]);
+
     /// <summary>Sets what the catalog says.</summary>
     public void Configure(Agent model)
     {
@@ -63,6 +120,15 @@ internal sealed class AgentAccount(string name) : Account(name, Reason.AgentBudg
         long ttlNanos = model.SessionTtl is null ? SessionTtlDefaultNanos : LogTime.FromDuration(model.SessionTtl);
         SessionTtlNanos = Math.Min(ttlNanos, SessionLifetimeNanos);
     }
+
+    /// <summary>Whether its sessions may open subagents of an agent, by id: itself always.</summary>
+    public bool DelegatesTo(AgentAccount agent) =>
+        ReferenceEquals(agent, this) || _model.Delegates?.Agents.Contains(agent.Id) == true;
+
+    /// <summary>Whether its sessions may open subagents for another use case, by id.</summary>
+    public bool DelegatesToUseCase(string useCaseId) => _model.Delegates?.UseCases.Contains(useCaseId) == true;
+
+    private string Id => _model.Id;
 
     public bool WorksFor(string useCaseId) => _model.UseCases.Contains(useCaseId);
 }

@@ -62,6 +62,7 @@ internal sealed partial class RandomSequence
             agent.Ceilings.ToolCallsPerSession = _random.Next(0, 6);
             agent.Ceilings.Run = MakeRun();
             (agent.Breakers, NaiveBreakers? breakers) = MakeBreakers();
+            agent.Delegates = new Delegates { Agents = { "all", "few" }, UseCases = { "first", "second", "third" } };
             catalog.Agents.Add(agent);
             _naive.Agents[$"agents/{id}"] =
                 new NaiveAgent($"agents/{id}", models, tools, 7200 * NaiveLedger.Second, 9000 * NaiveLedger.Second)
