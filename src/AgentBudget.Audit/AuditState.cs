@@ -46,6 +46,13 @@ internal sealed class AuditState
     /// <summary>Sessions that were opened in a minute of log time, by agent, and which minute.</summary>
     public Dictionary<string, (Int128 Minute, long Sessions)> Opened { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>Sessions that were suspended in an hour of log time, by agent, which hour, and whether it is told.</summary>
+    public Dictionary<string, (Int128 Hour, long Sessions, bool IsTold)> SuspendedInHour { get; } =
+        new(StringComparer.Ordinal);
+
+    /// <summary>The last request is of a former release, which had no breakers of agents.</summary>
+    public bool IsFormer { get; set; }
+
     /// <summary>Usage that nobody has decided about, by the event that settled it.</summary>
     public Dictionary<long, AuditDispute> Disputes { get; } = [];
 

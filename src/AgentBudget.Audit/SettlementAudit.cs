@@ -46,7 +46,11 @@ internal static class SettlementAudit
             AuditState.Retain([.. shared, session.AgentAccount]);
         }
 
-        if (settled.Suspended.Length > 0) session.State = Session.Types.State.Suspended;
+        if (settled.Suspended.Length > 0)
+        {
+            session.State = Session.Types.State.Suspended;
+            BreakerAudit.CountSuspended(state, session.Spender.Agent);
+        }
 
         BreakerAudit.CountCharge(session, charge.Nanos, state.Now);
 

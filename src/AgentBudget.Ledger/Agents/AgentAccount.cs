@@ -27,11 +27,15 @@ internal sealed class AgentAccount(string name) : Account(name, Reason.AgentBudg
     /// <summary>Sessions that an agent may open within a minute where the catalog is silent: 100 a second.</summary>
     internal const long SessionsPerMinuteDefault = 6000;
 
+    private const long HourNanos = 3600 * LogTime.NanosPerSecond;
     private const long MinuteNanos = 60 * LogTime.NanosPerSecond;
 
     private Agent _model = new();
     private long _minute;
     private long _openedInMinute;
+    private long _hour;
+    private long _suspendedInHour;
+    private bool _areSuspensionsTold;
 
     public Scope Tools { get; private set; } = new([]);
 
@@ -60,6 +64,37 @@ internal sealed class AgentAccount(string name) : Account(name, Reason.AgentBudg
         Standing.Suspended => Reason.AgentSuspended,
         Standing.Decommissioned => Reason.AgentDecommissioned,
     };
+
+    /// <summary>What watches the agent itself.</summary>
+    public BreakerRule SuspendedSessions { get; private set; } = BreakerRule.None;
+
+    /// <summary>A session of it was suspended by a breaker, or for usage in dispute.</summary>
+    public void CountSuspended(long nowNanos)
+    {
+        long hour = nowNanos / HourNanos;
+        if (hour != _hour) (_hour, _suspendedInHour, _areSuspensionsTold) = (hour, 0, false);
+        _suspendedInHour++;
+    }
+
+    /// <summary>Sessions of it that were suspended within the hour of a time.</summary>
+    public long SuspendedAt(long nowNanos) => nowNanos / HourNanos == _hour ? _suspendedInHour : 0;
+
+    /// <summary>Whether its breaker was told of them.</summary>
+    public bool AreSuspensionsTold(long nowNanos) => nowNanos / HourNanos == _hour && _areSuspensionsTold;
+
+    /// <summary>Whether its breaker trips now and has not in this hour.</summary>
+    public bool Trips(long nowNanos) => Standing == Standing.Active
+        && SuspendedAt(nowNanos) > SuspendedSessions.Limit && !AreSuspensionsTold(nowNanos);
+
+    /// <summary>Its breaker was told.</summary>
+    public void MarkSuspensionsTold() => _areSuspensionsTold = true;
+
+    /// <summary>Counts from zero again.</summary>
+    public void ResetSuspensions() => (_suspendedInHour, _areSuspensionsTold) = (0, false);
+
+    /// <summary>Takes back what a snapshot has of the hour of its time.</summary>
+    public void RestoreSuspended(long nowNanos, long suspended, bool areTold) =>
+        (_hour, _suspendedInHour, _areSuspensionsTold) = (nowNanos / HourNanos, suspended, areTold);
 
     /// <summary>Holds that its sessions have open.</summary>
     public long OpenHolds { get; set; }
@@ -115,6 +150,7 @@ internal sealed class AgentAccount(string name) : Account(name, Reason.AgentBudg
         if (model.Ceilings is not { HasOpenHolds: true })
             Ceilings = Ceilings with { OpenHolds = SessionCeilings.OpenHoldsDefault };
         Breakers = BreakerRules.From(model.Breakers);
+        SuspendedSessions = BreakerRules.OfAgent(model.Breakers);
         SessionLifetimeNanos =
             model.SessionLifetime is null ? SessionLifetimeDefaultNanos : LogTime.FromDuration(model.SessionLifetime);
         long ttlNanos = model.SessionTtl is null ? SessionTtlDefaultNanos : LogTime.FromDuration(model.SessionTtl);

@@ -39,12 +39,15 @@ public sealed partial class TenantLedger
             foreach (Window window in account.Windows) state.Grains.Add(window.ToState());
             if (account is not AgentAccount agent) continue;
             long opened = agent.OpenedAt(LogTimeNanos);
-            if (agent.Standing == Standing.Active && opened == 0) continue;
+            long suspended = agent.SuspendedAt(LogTimeNanos);
+            if (agent.Standing == Standing.Active && opened == 0 && suspended == 0) continue;
             state.Agents.Add(new AgentState
             {
                 Agent = agent.Name,
                 Standing = StandingOf(agent.Standing),
                 OpenedInMinute = opened,
+                SuspendedInHour = suspended,
+                SuspensionsTold = agent.AreSuspensionsTold(LogTimeNanos),
             });
         }
 
@@ -172,6 +175,7 @@ public sealed partial class TenantLedger
             var account = (AgentAccount)AccountOf(agent.Agent);
             account.Standing = StandingOf(agent.Standing);
             account.RestoreOpened(LogTimeNanos, agent.OpenedInMinute);
+            account.RestoreSuspended(LogTimeNanos, agent.SuspendedInHour, agent.SuspensionsTold);
         }
 
         if (state.Credentials is not null)

@@ -98,6 +98,7 @@ internal sealed partial class RandomSequence
         if (_random.Next(2) == 0) return (null, null);
         var given = new Breakers
         {
+            SuspendedSessions = new CountBreaker { Times = 1_000_000 }, // Tests of its own are about it.
             SameToolCall = MakeBreaker(4, out NaiveBreaker? same),
             StepsWithoutOutcome = MakeBreaker(10, out NaiveBreaker? steps),
             Refusals = MakeBreaker(4, out NaiveBreaker? refusals),

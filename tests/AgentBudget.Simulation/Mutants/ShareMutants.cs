@@ -41,3 +41,24 @@ internal sealed class ShareCountedGlobally : LedgerMutant
             catalog.Agents.Sum(agent => bound(agent.Bounds ?? new AgentBounds()));
     }
 }
+
+/// <summary>An agent whose sessions are suspended one after the other goes on in new ones.</summary>
+internal sealed class AgentBreakerSkipped : LedgerMutant
+{
+    protected override ITurnLedger Wrap(
+        SimWorld world, SimSilo silo, string tenant, ITurnLedger inner, bool isRestored) => new Broken(inner);
+
+    private sealed class Broken(ITurnLedger inner) : LedgerDecorator(inner)
+    {
+        public override Answer Handle(Command command, long nowNanos, List<LedgerEvent> events)
+        {
+            if (command is not ApplyCatalogCommand apply) return base.Handle(command, nowNanos, events);
+            Catalog without = apply.Catalog.Clone();
+            foreach (Agent agent in without.Agents.Where(agent => agent.Breakers is not null))
+                agent.Breakers.SuspendedSessions = new CountBreaker { Times = 1_000_000_000 };
+            Answer answer = base.Handle(apply with { Catalog = without }, nowNanos, events);
+            if (answer.Event?.CatalogApplied is { } applied) applied.Catalog = apply.Catalog;
+            return answer;
+        }
+    }
+}

@@ -205,13 +205,18 @@ public static partial class CatalogReader
 
         private Breakers? ReadBreakers(DocumentCursor? cursor)
         {
-            if (cursor?.Map("sameToolCall", "burnRate", "stepsWithoutOutcome", "refusals") is not { } map)
+            if (cursor?.Map(
+                "sameToolCall", "burnRate", "stepsWithoutOutcome", "refusals", "suspendedSessions") is not { } map)
+            {
                 return null;
+            }
+
             Breakers breakers = new()
             {
                 SameToolCall = ReadBreaker(map.Find("sameToolCall"), "times"),
                 StepsWithoutOutcome = ReadBreaker(map.Find("stepsWithoutOutcome"), "steps"),
                 Refusals = ReadBreaker(map.Find("refusals"), "times"),
+                SuspendedSessions = ReadBreaker(map.Find("suspendedSessions"), "times"),
             };
             if (map.Find("burnRate")?.Map("costPerMinute", "mode", "suspends") is { } burnRate)
             {
