@@ -82,7 +82,7 @@ public sealed record AuditRule(string Id, string Fact)
     /// <summary>Delegation shrinks.</summary>
     public static readonly AuditRule Delegation = new(
         "session.delegation",
-        "A subagent's scope, ceilings, times and user are within its parent's, and its run has room for it.");
+        "A subagent is one that its parent may delegate to, within the parent's scope, ceilings, times, user and run.");
 
     /// <summary>Ends cascade.</summary>
     public static readonly AuditRule Cascade = new(
@@ -132,6 +132,11 @@ public sealed record AuditRule(string Id, string Fact)
     /// <summary>Counted ceilings.</summary>
     public static readonly AuditRule GrantCeiling = new(
         "grant.ceiling", "A grant is within its session's tokens per request, steps, tool calls and open holds.");
+
+    /// <summary>One agent's share.</summary>
+    public static readonly AuditRule Share = new(
+        "agent.share",
+        "An agent's sessions and holds that are open, and the sessions that it opens a minute, are within its bounds.");
 
     /// <summary>The hard cap.</summary>
     public static readonly AuditRule GrantCap = new(
@@ -223,7 +228,7 @@ public sealed record AuditRule(string Id, string Fact)
         CatalogInUse, Extension, PeriodEnd, PeriodSettled, Rollover, SessionKnown, SessionPath, SessionScope,
         SessionTime,
         Delegation, Cascade, Suspended, Breaker, SessionOver, SessionTotals, SessionReleased, Tags, HoldScope, HoldCost,
-        HoldTime, Downgrade, GrantCeiling, GrantCap, Left, Refusal, ReservationKnown, ReservationHolder,
+        HoldTime, Downgrade, GrantCeiling, Share, GrantCap, Left, Refusal, ReservationKnown, ReservationHolder,
         ReservationTerminal,
         ReservationSum, Expiry, SettleCost, SettlePrice, SettleOverrun, Dispute, SettleLate,
         SettleBilled,

@@ -82,6 +82,7 @@ internal static class IdentityAudit
         CheckActive(state, resumed.Agent);
         if (!state.Suspended.Remove(resumed.Agent))
             state.Find(AuditRule.AgentStanding, $"{resumed.Agent} is not suspended");
+        state.SuspendedInHour.Remove(resumed.Agent);
     }
 
     public static void Decommission(AuditState state, AgentDecommissioned decommissioned)

@@ -43,6 +43,7 @@ public sealed class LedgerAudit(string tenant)
         _state.BeginEvent();
         CheckOrder(ledgerEvent);
         _state.Forget();
+        if (ledgerEvent.RequestId.Length > 0) _state.IsFormer = ledgerEvent.RequestHash is null;
         RunAudit.CheckDue(_state, ledgerEvent);
         BreakerAudit.CheckDue(_state, ledgerEvent);
         CheckFact(ledgerEvent);
@@ -241,7 +242,7 @@ public sealed class LedgerAudit(string tenant)
                 SettlementAudit.Release(_state, session, ledgerEvent.ReservationReleased);
                 break;
             case Fact.ReservationAmended:
-                HoldAudit.Amend(_state, session, ledgerEvent.ReservationAmended);
+                HoldAudit.Amend(_state, session, ledgerEvent);
                 break;
             case Fact.CostRecorded:
                 CostAudit.Record(_state, session, ledgerEvent.CostRecorded);

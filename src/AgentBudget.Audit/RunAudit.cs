@@ -49,6 +49,21 @@ internal static class RunAudit
         if (state.IsEventClean) CheckRoom(state, parent, opened.Delegation);
     }
 
+    /// <summary>Another agent or use case than the parent's is one that the catalog lets it delegate to.</summary>
+    public static void CheckDelegates(AuditState state, AuditSession parent, Spender spender)
+    {
+        bool isAgentRight = spender.Agent == parent.Spender.Agent
+            || parent.Agent.DelegatesTo(spender.Agent["agents/".Length..]);
+        bool isUseCaseRight = spender.UseCase == parent.Spender.UseCase
+            || parent.Agent.DelegatesToUseCase(spender.UseCase["useCases/".Length..]);
+        if (!isAgentRight || !isUseCaseRight)
+        {
+            state.Find(
+                AuditRule.Delegation,
+                $"{parent.Spender.Agent} may not delegate to {spender.Agent} for {spender.UseCase}");
+        }
+    }
+
     /// <summary>Counts an opened session on everything above it.</summary>
     public static void Count(AuditSession session)
     {

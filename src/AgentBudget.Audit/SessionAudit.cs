@@ -34,6 +34,13 @@ internal static class SessionAudit
         if (parent is null) TagAudit.CheckDeclared(state, opened.Tags);
         var session = new AuditSession(spender, opened, parent, agent, useCase ?? new UseCase(), above);
         if (parent is not null) RunAudit.Open(state, parent, spender, opened);
+        // In journals of former releases every agent may delegate to all others, and none has a share.
+        if (ledgerEvent.RequestHash is not null)
+        {
+            if (parent is not null) RunAudit.CheckDelegates(state, parent, spender);
+            ShareAudit.Open(state, session);
+        }
+
         RunAudit.Count(session);
         state.Add(session);
     }
@@ -83,6 +90,7 @@ internal static class SessionAudit
 
         CheckView(state, session, ended.Session);
         RunAudit.End(state, session);
+        state.End(session);
         session.State = ended.State is State.Open or State.Suspended ? State.Ended : ended.State;
         session.GraceEndNanos = graceEnd ?? state.Now;
         session.Outcome = ended.Outcome;

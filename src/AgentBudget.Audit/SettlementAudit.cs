@@ -46,7 +46,11 @@ internal static class SettlementAudit
             AuditState.Retain([.. shared, session.AgentAccount]);
         }
 
-        if (settled.Suspended.Length > 0) session.State = Session.Types.State.Suspended;
+        if (settled.Suspended.Length > 0)
+        {
+            session.State = Session.Types.State.Suspended;
+            BreakerAudit.CountSuspended(state, session.Spender.Agent);
+        }
 
         BreakerAudit.CountCharge(session, charge.Nanos, state.Now);
 
@@ -59,7 +63,7 @@ internal static class SettlementAudit
         if (settled.Final)
         {
             state.Holds.Remove(settled.Reservation);
-            session.OpenHolds.Remove(settled.Reservation);
+            state.Close(session, settled.Reservation);
             session.SettledHolds.Add(settled.Reservation);
         }
 

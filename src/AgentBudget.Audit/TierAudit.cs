@@ -39,6 +39,21 @@ internal static class TierAudit
         }
     }
 
+    /// <summary>Tiers that exposure reaches with a further amount, and settled spend has not, are told as a notice.</summary>
+    public static void CheckHeld(
+        AuditState state, AuditSession session, IReadOnlyList<TierCrossing> told, AuditAmount further)
+    {
+        if (!state.IsEventClean) return;
+        IEnumerable<(string, string, int)> should = session.Windows.SelectMany(window => window.Steps
+            .Where(step => step.IsNotified && step.Percent > window.ToldPercent
+                && window.Reaches(window.Exposure + further, step.Percent)
+                && !window.Reaches(window.Exposure, step.Percent))
+            .Select(step => (window.Name, window.Window, step.Percent)));
+        IEnumerable<(string, string, int)> are = told.Select(notice => (notice.Grain, notice.Window, notice.AtPercent));
+        if (!should.SequenceEqual(are))
+            state.Find(AuditRule.Tiers, $"with it {string.Join(", ", should)} are held, and it says {told}");
+    }
+
     private static void Check(
         AuditState state, AuditAccount account, IReadOnlyList<TierCrossing> crossed, AuditAmount charge)
     {

@@ -57,6 +57,12 @@ public enum Outcome
     /// <summary>The agent may not work for the use case.</summary>
     UseCaseOutOfScope,
 
+    /// <summary>The parent's agent may not delegate to this agent; the faults name it.</summary>
+    AgentNotDelegated,
+
+    /// <summary>The parent's agent may not delegate to this use case; the faults name it.</summary>
+    UseCaseNotDelegated,
+
     /// <summary>A tool asked for is outside the agent's scope; the faults name it.</summary>
     ToolOutOfScope,
 

@@ -363,6 +363,7 @@ internal sealed partial class RandomLedger(int seed)
         Agent spare = catalog.Agents[0].Clone();
         spare.Id = "spare";
         catalog.Agents.Add(spare);
+        DelegateToAll(catalog);
         catalog.BusinessUnits[0].Budget = random.Next(2) == 0 ? null : BudgetOf(random, 300);
         catalog.Budget = random.Next(2) == 0 ? null : BudgetOf(random, 400);
         catalog.Tags["customer"].Required = random.Next(6) == 0;

@@ -45,6 +45,7 @@ internal static class ReservationViews
                 PriceVersion = amended.PriceVersion,
             },
             Balance = BalanceOf(amended.Left, currency),
+            TiersHeld = { amended.TiersHeld },
         };
     }
 
@@ -134,6 +135,7 @@ internal static class ReservationViews
             PriceVersion = held.PriceVersion,
         },
         Balance = BalanceOf(held.Left, currency),
+        TiersHeld = { held.TiersHeld },
     };
 
     private static ReserveTokensResponse Refused(ReservationRefused refused, string currency) => new()

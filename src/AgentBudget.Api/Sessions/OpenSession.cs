@@ -39,7 +39,7 @@ internal sealed class OpenSession(ApiContext context)
         Answer answer = await context.SubmitAsync(
             tenant,
             new OpenSessionCommand(request, caller.Principal, parent.Number, confirmation, OriginOf(caller)),
-            self is null ? null : HideUseCase);
+            self is not null || caller is SessionCaller or CredentialCaller { Role: Roles.Agent } ? Hide : null);
         // Of a release whose ids were the tenant's: the token is for who opened the session, and for nobody else.
         if (Principals.OfActor(answer.Event!.Actor) != Principals.OfActor(caller.Principal))
             throw ErrorMap.Of(Outcome.KeyReused);
@@ -92,9 +92,13 @@ internal sealed class OpenSession(ApiContext context)
         }
     }
 
-    // A use case that an agent may not work for is for the agent like one that is not there.
-    private static Outcome HideUseCase(Outcome outcome) =>
-        outcome == Outcome.UseCaseOutOfScope ? Outcome.UseCaseNotFound : outcome;
+    // What an agent may not work for or delegate to is for the agent and its sessions like what is not there.
+    private static Outcome Hide(Outcome outcome) => outcome switch
+    {
+        Outcome.UseCaseOutOfScope or Outcome.UseCaseNotDelegated => Outcome.UseCaseNotFound,
+        Outcome.AgentNotDelegated => Outcome.AgentNotFound,
+        _ => outcome,
+    };
 
     // An access token that was exchanged for a user's speaks for that user, and for no other.
     private static void WorkFor(string user, OpenSessionRequest request, ref FieldFaults faults)

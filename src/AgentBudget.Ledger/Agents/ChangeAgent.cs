@@ -90,8 +90,12 @@ internal static class ChangeAgent
     public static void Apply(TenantLedger ledger, AgentSuspended suspended) =>
         Of(ledger, suspended.Agent).Standing = Standing.Suspended;
 
-    public static void Apply(TenantLedger ledger, AgentResumed resumed) =>
-        Of(ledger, resumed.Agent).Standing = Standing.Active;
+    public static void Apply(TenantLedger ledger, AgentResumed resumed)
+    {
+        AgentAccount agent = Of(ledger, resumed.Agent);
+        agent.Standing = Standing.Active;
+        agent.ResetSuspensions();
+    }
 
     public static void Apply(TenantLedger ledger, AgentDecommissioned decommissioned)
     {

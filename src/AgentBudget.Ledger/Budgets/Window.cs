@@ -194,6 +194,30 @@ internal sealed class Window
         }
     }
 
+    /// <summary>
+    /// Adds a notice for every notify tier that exposure reaches with a further amount, and settled spend has not.
+    /// </summary>
+    public void AddHeldNotices(in Spend further, ICollection<TierCrossing> notices)
+    {
+        if (LimitNanos == Unlimited && LimitTokens == Unlimited) return;
+        Int128 nanos = ExposureNanos + further.CostNanos;
+        Int128 tokens = ExposureTokens + further.Tokens;
+        foreach (Tier tier in _ladder.Tiers)
+        {
+            if (!Reaches(nanos, tokens, tier.AtPercent)) return;
+            bool isNew = tier.Notify.Count > 0 && tier.AtPercent > NotifiedPercent
+                && !Reaches(ExposureNanos, ExposureTokens, tier.AtPercent);
+            if (!isNew) continue;
+            notices.Add(new TierCrossing
+            {
+                Grain = Account,
+                Window = Name,
+                AtPercent = tier.AtPercent,
+                Notify = { tier.Notify },
+            });
+        }
+    }
+
     /// <summary>Sets what the catalog says. Usage stays.</summary>
     /// <param name="rule">The catalog's window; null for an account without one.</param>
     /// <param name="place">Its place among the account's windows; orders deadlines of one instant.</param>

@@ -116,7 +116,12 @@ internal static class Commit
         }
 
         if (settled.Disputed) ledger.Add(new Disputes.Dispute(ledgerEvent, ledger.LogTimeNanos));
-        if (settled.Suspended.Length > 0) session.Suspend(DisputedReason, suspendedBy: 0);
+        if (settled.Suspended.Length > 0)
+        {
+            session.Suspend(DisputedReason, suspendedBy: 0);
+            session.Agent.CountSuspended(ledger.LogTimeNanos);
+        }
+
         session.CountCharge(charge.CostNanos, ledger.LogTimeNanos);
         ledger.MarkNotified(settled.TiersCrossed);
         string holder = settled.Final ? ledger.HolderOf(settled.Reservation, session) : "";

@@ -76,6 +76,7 @@ internal sealed class ReservationTable
         if (session.LastHeld != None) At(session.LastHeld).Newer = number;
         session.LastHeld = number;
         session.OpenHolds++;
+        session.Agent.OpenHolds++;
         _expiries.Add(new Expiry(reservation.ExpireNanos, reservation.Number, number));
     }
 
@@ -91,6 +92,7 @@ internal sealed class ReservationTable
         else At(slot.Newer).Older = slot.Older;
         if (slot.Older != None) At(slot.Older).Newer = slot.Newer;
         session.OpenHolds--;
+        session.Agent.OpenHolds--;
         Invariant.Holds(session.OpenHolds >= 0);
         slot = default;
         slot.Older = _firstFree;

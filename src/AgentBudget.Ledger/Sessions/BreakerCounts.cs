@@ -90,6 +90,7 @@ internal sealed class BreakerCounts
         Breaker.BurnRate => BurnNanos(),
         Breaker.StepsWithoutOutcome => _steps,
         Breaker.Refusals => _refusals,
+        Breaker.SuspendedSessions => 0,
     };
 
     public void MarkTripped(Breaker breaker) => _tripped |= 1 << (int)breaker;

@@ -33,14 +33,23 @@ internal static class Open
         string agentName = request.Agent.Length == 0 && parent is not null ? parent.Agent.Name : request.Agent;
         string useCaseName = request.UseCase.Length == 0 && parent is not null ? parent.UseCase.Name : request.UseCase;
         if (ledger.FindInCatalog<AgentAccount>(agentName) is not { } agent) return new Answer(Outcome.AgentNotFound);
+        if (parent?.Agent.DelegatesTo(agent) == false)
+            return NotDelegated(Outcome.AgentNotDelegated, "agent", parent, agent);
         if (ledger.FindInCatalog<UseCaseAccount>(useCaseName) is not { } useCase)
             return new Answer(Outcome.UseCaseNotFound);
+        if (parent is not null && !ReferenceEquals(useCase, parent.UseCase)
+            && !parent.Agent.DelegatesToUseCase(useCase.Model.Id))
+        {
+            return NotDelegated(Outcome.UseCaseNotDelegated, "use_case", parent, useCase);
+        }
+
         if (agent.Standing != Standing.Active) return new Answer(Outcome.AgentNotActive);
         if (!agent.WorksFor(useCase.Model.Id)) return new Answer(Outcome.UseCaseOutOfScope);
         if (CheckAsked(ledger, request, agent, parent) is { } refusal) return refusal;
         UserProof proof = ProofOf(request, command.Origin, parent);
         if (CheckUser(ledger, command.Origin, proof) is { } userRefusal) return userRefusal;
 
+        if (agent.CheckOpenSession(ledger.Now) is { } bound) return bound;
         long? left = null;
         if (parent is not null)
         {
@@ -73,6 +82,7 @@ internal static class Open
         SessionAccount session =
             NewSession(ledger, ledgerEvent.Sequence, spender, ledgerEvent.SessionOpened, ledger.LogTimeNanos);
         session.CountAsSubagent();
+        session.Agent.CountOpened(ledger.LogTimeNanos);
         ledger.AddSession(session);
         ledger.SetDeadline(session.Deadline, session.ExpireNanos);
     }
@@ -100,6 +110,12 @@ internal static class Open
         long ttlNanos = askedNanos == 0 ? agent.SessionTtlNanos : Math.Min(askedNanos, agent.SessionTtlNanos);
         long expireNanos = Math.Min(nowNanos + ttlNanos, lifetimeEndNanos);
         return parent is null ? expireNanos : Math.Min(expireNanos, parent.ExpireNanos);
+    }
+
+    private static Answer NotDelegated(Outcome outcome, string field, SessionAccount parent, Account asked)
+    {
+        string description = $"the catalog does not let {parent.Agent.Name} delegate to {asked.Name}";
+        return new Answer(outcome, Faults: [new Fault(field, description)]);
     }
 
     // What the request asks for beyond what its agent, its parent and the catalog allow; null for nothing.

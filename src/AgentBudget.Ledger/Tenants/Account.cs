@@ -179,6 +179,12 @@ internal abstract class Account(string name, Reason budgetReason)
         foreach (Window window in _windows) window.AddCrossings(charge, crossings);
     }
 
+    /// <summary>Adds a notice for every notify tier that exposure reaches with a further amount.</summary>
+    public void AddHeldNotices(in Spend further, ICollection<TierCrossing> notices)
+    {
+        foreach (Window window in _windows) window.AddHeldNotices(further, notices);
+    }
+
     /// <summary>
     /// Answers this account's refusal of a spend, or none: above a hard cap, or above a soft cap when the spend could
     /// not be moved to a cheaper model and the use case refuses that.

@@ -335,12 +335,14 @@ public sealed partial class TenantLedger
         foreach (Account account in session.Path[1..]) account.Sessions++;
         if (!session.IsOpen) return;
         OpenSessions++;
+        session.Agent.OpenSessions++;
         session.Enter();
     }
 
     internal void EndSession(SessionAccount session)
     {
         OpenSessions--;
+        session.Agent.OpenSessions--;
         _deadlines.Set(session.Deadline, session.GraceEndNanos);
     }
 

@@ -37,8 +37,18 @@ public sealed partial class TenantLedger
         foreach (Account account in _accounts.Values.OrderBy(account => account.Name, StringComparer.Ordinal))
         {
             foreach (Window window in account.Windows) state.Grains.Add(window.ToState());
-            if (account is AgentAccount { Standing: not Standing.Active } agent)
-                state.Agents.Add(new AgentState { Agent = agent.Name, Standing = StandingOf(agent.Standing) });
+            if (account is not AgentAccount agent) continue;
+            long opened = agent.OpenedAt(LogTimeNanos);
+            long suspended = agent.SuspendedAt(LogTimeNanos);
+            if (agent.Standing == Standing.Active && opened == 0 && suspended == 0) continue;
+            state.Agents.Add(new AgentState
+            {
+                Agent = agent.Name,
+                Standing = StandingOf(agent.Standing),
+                OpenedInMinute = opened,
+                SuspendedInHour = suspended,
+                SuspensionsTold = agent.AreSuspensionsTold(LogTimeNanos),
+            });
         }
 
         foreach (Dispute dispute in _disputes.Values) state.Disputes.Add(dispute.ToState());
@@ -93,6 +103,8 @@ public sealed partial class TenantLedger
 
         Invariant.Holds(_sessions.Values.Count(session => session.IsOpen) == OpenSessions);
         Invariant.Holds(_sessions.Values.Sum(session => session.OpenHolds) == OpenReservations);
+        Invariant.Holds(_accounts.Values.OfType<AgentAccount>().Sum(agent => agent.OpenHolds) == OpenReservations);
+        Invariant.Holds(_accounts.Values.OfType<AgentAccount>().Sum(agent => agent.OpenSessions) == OpenSessions);
         Invariant.Holds(
             _sessions.Values.Sum(session => session.OpenSubagents)
             == _sessions.Values.Where(session => session.IsOpen).Sum(session => (long)session.Depth));
@@ -159,7 +171,13 @@ public sealed partial class TenantLedger
         }
 
         foreach (AgentState agent in state.Agents)
-            ((AgentAccount)AccountOf(agent.Agent)).Standing = StandingOf(agent.Standing);
+        {
+            var account = (AgentAccount)AccountOf(agent.Agent);
+            account.Standing = StandingOf(agent.Standing);
+            account.RestoreOpened(LogTimeNanos, agent.OpenedInMinute);
+            account.RestoreSuspended(LogTimeNanos, agent.SuspendedInHour, agent.SuspensionsTold);
+        }
+
         if (state.Credentials is not null)
         {
             foreach (CredentialState credential in state.Credentials.Credentials) Add(new CredentialRecord(credential));

@@ -19,6 +19,8 @@ public sealed class ErrorMapTests
         [Outcome.GrainNotFound] = (StatusCode.NotFound, "GRAIN_NOT_FOUND"),
         [Outcome.AgentNotFound] = (StatusCode.NotFound, "GRAIN_NOT_FOUND"),
         [Outcome.UseCaseNotFound] = (StatusCode.NotFound, "GRAIN_NOT_FOUND"),
+        [Outcome.AgentNotDelegated] = (StatusCode.PermissionDenied, "SCOPE_EXCEEDED"),
+        [Outcome.UseCaseNotDelegated] = (StatusCode.PermissionDenied, "SCOPE_EXCEEDED"),
         [Outcome.DisputeNotFound] = (StatusCode.NotFound, "DISPUTE_NOT_FOUND"),
         [Outcome.CredentialNotFound] = (StatusCode.NotFound, "CREDENTIAL_NOT_FOUND"),
         [Outcome.AgentNotActive] = (StatusCode.FailedPrecondition, "AGENT_NOT_ACTIVE"),

@@ -37,6 +37,8 @@ internal static class AllMutants
         ("billed cost settled as the own price", static () => new BilledAsOwn()),
         ("key without principal", static () => new KeyWithoutPrincipal()),
         ("hold without owner", static () => new HoldWithoutOwner()),
+        ("agent breaker skipped", static () => new AgentBreakerSkipped()),
+        ("share counted globally", static () => new ShareCountedGlobally()),
         ("dispute counted twice", static () => new DisputeCountedTwice()),
         ("dismissal makes room twice", static () => new DismissalTwice()),
     ];

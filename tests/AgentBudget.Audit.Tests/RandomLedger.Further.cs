@@ -3,10 +3,18 @@ using AgentBudget.Protocol.V1;
 
 namespace AgentBudget.Audit.Tests;
 
-// What is in dispute is decided about now and then.
+// Disputes, which are decided about now and then, and who may delegate to whom.
 internal sealed partial class RandomLedger
 {
     private readonly List<long> _disputes = [];
+
+    private static void DelegateToAll(Catalog catalog)
+    {
+        var delegates = new Delegates();
+        delegates.Agents.Add(catalog.Agents.Select(agent => agent.Id));
+        delegates.UseCases.Add(catalog.UseCases.Select(useCase => useCase.Id));
+        foreach (Agent agent in catalog.Agents) agent.Delegates = delegates;
+    }
 
     private void Follow(Answer committed)
     {
