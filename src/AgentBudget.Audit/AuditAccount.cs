@@ -129,7 +129,7 @@ internal sealed partial class AuditAccount(string name)
 
     public void EndDispute(AuditAmount amount) => Disputed -= amount;
 
-    /// <summary>Takes back what was charged at a time beyond its hold: where this period counts it, or before.</summary>
+    /// <summary>Takes back what was charged at a time beyond its hold, in the period that counts it.</summary>
     public void Credit(AuditAmount amount, Int128 at)
     {
         bool isCounted = Rolling is null ? at >= Start : TakeFromStep(at, amount);

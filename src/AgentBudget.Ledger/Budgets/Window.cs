@@ -24,23 +24,11 @@ internal readonly record struct Spend(long CostNanos, long Tokens)
     private static long Growth(long amount, long held) => amount > held ? amount - held : NotAsked;
 }
 
-/// <summary>What amounts sum up to.</summary>
-internal readonly record struct Total(Int128 Nanos, Int128 Tokens)
-{
-    public static Total Of(in Spend spend) => new(spend.CostNanos, spend.Tokens);
-
-    public static Total operator +(Total left, Total right) =>
-        new(left.Nanos + right.Nanos, left.Tokens + right.Tokens);
-
-    public static Total operator -(Total left, Total right) =>
-        new(left.Nanos - right.Nanos, left.Tokens - right.Tokens);
-}
-
 /// <summary>
 /// One limit of an account over one period: what is settled in the period, what is held, and the caps around them.
 /// Exposure is settled + held. Every change comes from an event; nothing here reads a clock.
 /// </summary>
-internal sealed class Window
+internal sealed partial class Window
 {
     /// <summary>Stands for an absent limit.</summary>
     internal const long Unlimited = long.MaxValue;
@@ -314,46 +302,6 @@ internal sealed class Window
     {
         Hold(charge);
         Settle(charge, charge, overrun: default, nowNanos);
-    }
-
-    /// <summary>An amount is in dispute.</summary>
-    public void StartDispute(in Spend disputed)
-    {
-        DisputedNanos += disputed.CostNanos;
-        DisputedTokens += disputed.Tokens;
-    }
-
-    /// <summary>It was decided about.</summary>
-    public void EndDispute(in Spend disputed)
-    {
-        DisputedNanos -= disputed.CostNanos;
-        DisputedTokens -= disputed.Tokens;
-        Invariant.Holds(DisputedNanos >= 0);
-        Invariant.Holds(DisputedTokens >= 0);
-    }
-
-    /// <summary>
-    /// Takes back a charge of a time, all of which was overrun, if the present period still counts it. Tiers that
-    /// settled spend is below again are notified again.
-    /// </summary>
-    public void Credit(in Spend charge, long chargedNanos)
-    {
-        LifetimeNanos -= charge.CostNanos;
-        LifetimeTokens -= charge.Tokens;
-        if (_rolling is not null)
-        {
-            if (!_rolling.TryTake(chargedNanos, charge)) return;
-            PeriodEndNanos = _rolling.NextLeaveNanos;
-        }
-        else if (chargedNanos < StartNanos) return;
-
-        SettledNanos -= charge.CostNanos;
-        SettledTokens -= charge.Tokens;
-        OverrunNanos -= charge.CostNanos;
-        OverrunTokens -= charge.Tokens;
-        Invariant.Holds(SettledNanos >= 0 && OverrunNanos >= 0);
-        Invariant.Holds(SettledTokens >= 0 && OverrunTokens >= 0);
-        MoveLimits();
     }
 
     public void MarkNotified(int percent) => NotifiedPercent = Math.Max(NotifiedPercent, percent);

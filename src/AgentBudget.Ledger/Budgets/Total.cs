@@ -1,0 +1,13 @@
+namespace AgentBudget.Ledger.Budgets;
+
+/// <summary>What amounts sum up to.</summary>
+internal readonly record struct Total(Int128 Nanos, Int128 Tokens)
+{
+    public static Total Of(in Spend spend) => new(spend.CostNanos, spend.Tokens);
+
+    public static Total operator +(Total left, Total right) =>
+        new(left.Nanos + right.Nanos, left.Tokens + right.Tokens);
+
+    public static Total operator -(Total left, Total right) =>
+        new(left.Nanos - right.Nanos, left.Tokens - right.Tokens);
+}
