@@ -9,7 +9,7 @@ public sealed class OriginTests
 {
     private const string Kim = "user:kim@acme.test";
 
-    private readonly LedgerFixture _ledger = new();
+    private readonly LedgerFixture _ledger = new(comparesEachTurn: false);
 
     [Fact]
     public void A_revoked_credential_takes_the_sessions_that_it_opened_with_all_below_them_and_no_other()
@@ -65,6 +65,29 @@ public sealed class OriginTests
             "admin")).Event!;
         Assert.Equal([first, derived], revoked.AccessTokenRevoked.Sessions);
         Assert.Equal(State.Open, Get(other).State);
+    }
+
+    [Fact]
+    public void One_who_ends_tokens_without_end_meets_its_own_bound_and_nobody_elses()
+    {
+        Outcome End(string id, long credential) => _ledger.Send(new RevokeAccessTokenCommand(
+            $"revoke-{id}",
+            new AccessTokenRevoked
+            {
+                TokenId = id,
+                Credential = credential,
+                ExpireTime = Tenants.LogTime.ToTimestamp(_ledger.Now + (600 * LedgerFixture.Second)),
+            },
+            "admin")).Outcome;
+        for (int i = 0; i < Credentials.CredentialBook.RevokedTokensOfOneMax; i++)
+            Assert.Equal(Outcome.Done, End($"t{i}", credential: 1));
+        Assert.Equal(Outcome.BoundReached, End("more", credential: 1));
+        Assert.Equal(Outcome.Done, End("other", credential: 2));
+        _ledger.Restart();
+        Assert.Equal(Outcome.BoundReached, End("again", credential: 1));
+        _ledger.Advance(601 * LedgerFixture.Second);
+        _ledger.Open(); // Memory follows the log: what is past is forgotten with the next event.
+        Assert.Equal(Outcome.Done, End("later", credential: 1));
     }
 
     [Fact]

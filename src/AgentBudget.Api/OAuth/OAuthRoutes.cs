@@ -99,10 +99,13 @@ internal sealed class OAuthRoutes
         {
             context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
         }
-        catch (RpcException fault) when (fault.StatusCode is StatusCode.Unavailable
-            or StatusCode.ResourceExhausted)
+        catch (RpcException fault) when (fault.StatusCode == StatusCode.Unavailable)
         {
             context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
+        }
+        catch (RpcException fault) when (fault.StatusCode == StatusCode.ResourceExhausted)
+        {
+            await RefuseAsync(context, OAuthError.TooMany());
         }
     }
 

@@ -8,14 +8,18 @@ namespace AgentBudget.Ledger.Credentials;
 /// <summary>An access token that was ended before its time, remembered until then.</summary>
 internal sealed class RevokedToken
 {
-    public RevokedToken(string id, long expireNanos)
+    public RevokedToken(string id, long credential, long expireNanos)
     {
         Id = id;
+        Credential = credential;
         ExpireNanos = expireNanos;
         RetentionDeadline = new Deadline(DeadlineKind.Retention, this, number: 0, id);
     }
 
     public string Id { get; }
+
+    /// <summary>The credential that it was issued to.</summary>
+    public long Credential { get; }
 
     public long ExpireNanos { get; }
 
@@ -36,9 +40,12 @@ internal static class TokenRecords
         if (ledger.TryAnswer(asked, out Answer again)) return again;
         bool isTimely = LogTime.TryFromTimestamp(revoked.ExpireTime, out long expireNanos) && expireNanos > ledger.Now;
         if (!isTimely || ledger.Credentials.IsRevoked(revoked.TokenId)) return new Answer(Outcome.Done);
-        if (ledger.Credentials.RevokedTokens >= CredentialBook.RevokedTokensMax)
+        // Who ends many meets its own bound before those of others do.
+        if (ledger.Credentials.RevokedTokensOf(revoked.Credential) >= CredentialBook.RevokedTokensOfOneMax
+            || ledger.Credentials.RevokedTokens >= CredentialBook.RevokedTokensMax)
         {
-            string description = $"{CredentialBook.RevokedTokensMax} access tokens were ended before their time";
+            string description = $"{CredentialBook.RevokedTokensOfOneMax} access tokens of one credential, or "
+                + $"{CredentialBook.RevokedTokensMax} of all, were ended before their time";
             return new Answer(Outcome.BoundReached, Faults: [new Fault("tokens", description)]);
         }
 
@@ -68,7 +75,7 @@ internal static class TokenRecords
 
     public static void Apply(TenantLedger ledger, AccessTokenRevoked revoked)
     {
-        ledger.Add(new RevokedToken(revoked.TokenId, LogTime.FromTimestamp(revoked.ExpireTime)));
+        ledger.Add(new RevokedToken(revoked.TokenId, revoked.Credential, LogTime.FromTimestamp(revoked.ExpireTime)));
         TakeAlong.Apply(ledger, revoked.Sessions, SessionsReason, Names.AccessTokenPrefix + revoked.TokenId);
     }
 }

@@ -164,7 +164,7 @@ public sealed partial class TenantLedger
         {
             foreach (CredentialState credential in state.Credentials.Credentials) Add(new CredentialRecord(credential));
             foreach (RevokedTokenState token in state.Credentials.RevokedTokens)
-                Add(new RevokedToken(token.TokenId, token.ExpireNanos));
+                Add(new RevokedToken(token.TokenId, token.Credential, token.ExpireNanos));
         }
 
         foreach (DisputeState dispute in state.Disputes) Add(new Dispute(dispute));

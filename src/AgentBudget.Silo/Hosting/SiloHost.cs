@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using System.Net;
 using AgentBudget.Api;
 using AgentBudget.Api.Access;
@@ -166,13 +167,7 @@ internal sealed partial class SiloHost : IAsyncDisposable
         builder.UseOrleans(silo => EmbeddedCluster.Configure(silo)
             .AddTenants(new ActivationOptions(), new LaneOptions())
             .AddDashboard(dashboard => dashboard.HideTrace = true));
-        builder.Services.AddSiloTelemetry(model, provider =>
-        [
-            provider.GetRequiredService<ActivationServices>().Meter,
-            provider.GetRequiredService<CallMeter>().Meter,
-            provider.GetRequiredService<AccessMeter>().Meter,
-            _endpoints.Meter,
-        ]);
+        builder.Services.AddSiloTelemetry(model, OwnMeters);
         builder.Services.AddSingleton<IHostedService>(provider => new StartOfTenants(
             () => StartTenantsAsync(provider, checkpoints, catalog),
             () => EndWorkAsync(provider)));
@@ -193,6 +188,14 @@ internal sealed partial class SiloHost : IAsyncDisposable
         routes.MapRoute("GET", "/metrics", routes.MetricsAnswer());
         ((IEndpointConventionBuilder)routes.MapOrleansDashboard("/ops/orleans")).Add(Routes.Hold);
     }
+
+    private IReadOnlyCollection<Meter> OwnMeters(IServiceProvider services) =>
+    [
+        services.GetRequiredService<ActivationServices>().Meter,
+        services.GetRequiredService<CallMeter>().Meter,
+        services.GetRequiredService<AccessMeter>().Meter,
+        _endpoints!.Meter,
+    ];
 
     // Held to what was signed before anything is written, and signed once more when the tenants have stopped. All of it
     // before the first call is served.
