@@ -131,6 +131,22 @@ internal sealed partial class AuditAccount
     private static Int128 Carry(Int128? cap, Int128? limit, Int128 settled) =>
         cap is null || limit is null ? 0 : Int128.Clamp(limit.Value - settled, 0, cap.Value);
 
+    // The newest steps lose it first.
+    private void LowerSteps(AuditAmount amount)
+    {
+        AuditAmount settledLeft = amount;
+        AuditAmount overrunLeft = amount;
+        for (int place = RollingSteps.Count - 1; place >= 0; place--)
+        {
+            (Int128 index, AuditAmount settled, AuditAmount overrun) = RollingSteps[place];
+            AuditAmount fromSettled = AuditAmount.Min(settled, settledLeft);
+            AuditAmount fromOverrun = AuditAmount.Min(overrun, overrunLeft);
+            RollingSteps[place] = (index, settled - fromSettled, overrun - fromOverrun);
+            settledLeft -= fromSettled;
+            overrunLeft -= fromOverrun;
+        }
+    }
+
     private Int128 StepLength => (Rolling!.Value + StepsPerWindow - 1) / StepsPerWindow;
 
     // When the oldest step is a window's length ago.

@@ -118,6 +118,17 @@ internal sealed partial class AuditAccount(string name)
         Overrun += overrun;
     }
 
+    /// <summary>Takes back what was charged: of this period, what is left of that from the periods before.</summary>
+    public void Lower(AuditAmount amount)
+    {
+        AuditAmount here = AuditAmount.Min(Settled, amount);
+        LowerSteps(amount);
+        Settled -= here;
+        Past -= amount - here;
+        Overrun -= AuditAmount.Min(Overrun, amount);
+        MoveCaps();
+    }
+
     public void Tell(int percent) => ToldPercent = Math.Max(ToldPercent, percent);
 
     /// <summary>Whether an amount is at least this percent of a limit. Nothing is a share of a limit of zero.</summary>

@@ -194,6 +194,11 @@ public sealed record AuditRule(string Id, string Fact)
     public static readonly AuditRule SettleLate = new(
         "settle.late", "A charge is late when its hold was no longer held or its session was over, and only then.");
 
+    /// <summary>What is taken back.</summary>
+    public static readonly AuditRule SettleExpiryCharge = new(
+        "settle.expiry-charge",
+        "The first commit after a charge of the estimate takes that charge back, whole, and no other commit does.");
+
     /// <summary>Tiers.</summary>
     public static readonly AuditRule Tiers = new(
         "tiers", "Settled spend that reaches a tier notifies it once a period, and again only after it was below.");
@@ -219,8 +224,8 @@ public sealed record AuditRule(string Id, string Fact)
         SessionTime,
         Delegation, Cascade, Suspended, Breaker, SessionOver, SessionTotals, SessionReleased, Tags, HoldScope, HoldCost,
         HoldTime, Downgrade, GrantCeiling, GrantCap, Left, Refusal, ReservationKnown, ReservationHolder,
-        ReservationTerminal,
-        ReservationSum, Expiry, SettleCost, SettlePrice, SettleOverrun, SettleLate, SettleBilled,
+        ReservationTerminal, ReservationSum, Expiry, SettleCost, SettlePrice, SettleOverrun, SettleLate,
+        SettleExpiryCharge, SettleBilled,
         SettleUnpriced, RecordedCost, Tiers, Credential,
         CredentialUse, AgentStanding,
     ];

@@ -67,7 +67,9 @@ internal sealed class TenantSums(string tenant)
 
                 break;
             case LedgerEvent.FactOneofCase.ReservationSettled:
-                Fold(ledgerEvent, ledgerEvent.ReservationSettled);
+                ReservationSettled settled = ledgerEvent.ReservationSettled;
+                Fold(ledgerEvent, settled, sign: 1);
+                if (settled.ExpiryCharge is not null) Fold(ledgerEvent, settled.ExpiryCharge, sign: -1);
                 break;
             case LedgerEvent.FactOneofCase.CostRecorded:
                 CostRecorded cost = ledgerEvent.CostRecorded;
@@ -134,10 +136,11 @@ internal sealed class TenantSums(string tenant)
         while (_waits.TryDequeue(out var wait, out _)) wait.SetCanceled();
     }
 
-    // A counted item is a row of its own: its SKU, and where it is a call of a tool, that tool.
-    private void Fold(LedgerEvent ledgerEvent, ReservationSettled settled)
+    // A counted item is a row of its own: its SKU, and where it is a call of a tool, that tool. What is taken back has
+    // the sign -1.
+    private void Fold(LedgerEvent ledgerEvent, ReservationSettled settled, int sign)
     {
-        checked { RunOf(ledgerEvent.Spender).CostNanos += settled.CostNanos; }
+        checked { RunOf(ledgerEvent.Spender).CostNanos += sign * settled.CostNanos; }
         long itemsNanos = 0;
         foreach (ItemCost item in settled.ItemCosts?.Items ?? [])
         {
@@ -145,12 +148,13 @@ internal sealed class TenantSums(string tenant)
             checked
             {
                 itemsNanos += item.CostNanos;
-                SumsOf(ledgerEvent, settled.Model, tool, item.Sku).Add(item.CostNanos, item.Count * PartsPerUnit);
+                SumsOf(ledgerEvent, settled.Model, tool, item.Sku)
+                    .Add(sign * item.CostNanos, sign * item.Count * PartsPerUnit);
             }
         }
 
         bool isOfItemsAlone = settled.Model.Length == 0 && itemsNanos == settled.CostNanos && settled.OverrunNanos == 0;
-        if (!isOfItemsAlone) SumsOf(ledgerEvent, settled.Model, settled.Tool).Add(settled, itemsNanos);
+        if (!isOfItemsAlone) SumsOf(ledgerEvent, settled.Model, settled.Tool).Add(settled, itemsNanos, sign);
     }
 
     private RunEnd EndOf(LedgerEvent ledgerEvent)

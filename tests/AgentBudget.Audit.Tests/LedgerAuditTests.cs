@@ -98,7 +98,7 @@ public sealed class LedgerAuditTests
     }
 
     [Fact]
-    public void What_is_over_for_a_day_is_forgotten()
+    public void What_is_over_for_a_month_is_forgotten()
     {
         var ledger = new AuditedLedger();
         long session = ledger.Open();
@@ -109,7 +109,7 @@ public sealed class LedgerAuditTests
         late.CatalogApplied = null;
         late.Sequence = ledger.Last.Sequence + 1;
         late.Time = ledger.Last.Time.Clone();
-        late.Time.Seconds += 2 * 86_400;
+        late.Time.Seconds += 32 * 86_400;
         late.Spender = ledger.Journal[1].Spender;
         late.ReservationSettled = new ReservationSettled { Reservation = reservation, Final = true };
 

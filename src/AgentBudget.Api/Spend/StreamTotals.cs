@@ -25,8 +25,10 @@ internal sealed class StreamTotals(string currency)
                 _refused += ledgerEvent.RefusalsCoalesced.Count;
                 break;
             case LedgerEvent.FactOneofCase.ReservationSettled:
-                _settledNanos = checked(_settledNanos + ledgerEvent.ReservationSettled.CostNanos);
-                _settledTokens = checked(_settledTokens + ledgerEvent.ReservationSettled.Tokens);
+                ReservationSettled settled = ledgerEvent.ReservationSettled;
+                ReservationSettled? taken = settled.ExpiryCharge;
+                _settledNanos = checked(_settledNanos + settled.CostNanos - (taken?.CostNanos ?? 0));
+                _settledTokens = checked(_settledTokens + settled.Tokens - (taken?.Tokens ?? 0));
                 break;
             case LedgerEvent.FactOneofCase.CostRecorded:
                 _calls++;

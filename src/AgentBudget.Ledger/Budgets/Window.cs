@@ -18,6 +18,10 @@ internal readonly record struct Spend(long CostNanos, long Tokens)
     public Spend Beyond(in Spend held) =>
         new(Growth(CostNanos, held.CostNanos), Growth(Tokens, held.Tokens));
 
+    /// <summary>How far this amount is above another, in each unit; never negative.</summary>
+    public Spend Above(in Spend other) =>
+        new(Math.Max(0, CostNanos - other.CostNanos), Math.Max(0, Tokens - other.Tokens));
+
     private static long Growth(long amount, long held) => amount > held ? amount - held : NotAsked;
 }
 
@@ -269,6 +273,24 @@ internal sealed class Window
     {
         Hold(charge);
         Settle(charge, charge, overrun: default, nowNanos);
+    }
+
+    /// <summary>
+    /// Takes back what was charged before: up to what is settled in this period, and in full of the lifetime. Recorded
+    /// overrun goes first. Tiers that settled spend is below again are notified again.
+    /// </summary>
+    public void Lower(in Spend amount)
+    {
+        Invariant.Holds(amount.CostNanos >= 0 && amount.CostNanos <= LifetimeNanos);
+        Invariant.Holds(amount.Tokens >= 0 && amount.Tokens <= LifetimeTokens);
+        LifetimeNanos -= amount.CostNanos;
+        LifetimeTokens -= amount.Tokens;
+        SettledNanos -= Math.Min(SettledNanos, amount.CostNanos);
+        SettledTokens -= Math.Min(SettledTokens, amount.Tokens);
+        OverrunNanos -= Math.Min(OverrunNanos, amount.CostNanos);
+        OverrunTokens -= Math.Min(OverrunTokens, amount.Tokens);
+        _rolling?.Lower(amount);
+        MoveLimits();
     }
 
     public void MarkNotified(int percent) => NotifiedPercent = Math.Max(NotifiedPercent, percent);

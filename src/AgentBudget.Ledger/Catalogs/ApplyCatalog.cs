@@ -72,7 +72,7 @@ internal static class ApplyCatalog
         }
 
         // In the order of their opening, so that each finds the ceilings of the one above it as they are now.
-        foreach (SessionAccount session in ledger.Sessions.Values.OrderBy(session => session.Number))
+        foreach (SessionAccount session in ledger.SessionsAndArchived.OrderBy(session => session.Number))
             session.NarrowCeilings();
     }
 

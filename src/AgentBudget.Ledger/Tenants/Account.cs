@@ -165,6 +165,12 @@ internal abstract class Account(string name, Reason budgetReason)
         }
     }
 
+    /// <summary>Takes back what was charged before.</summary>
+    public void Lower(in Spend amount)
+    {
+        foreach (Window window in _windows) window.Lower(amount);
+    }
+
     /// <summary>Adds a crossing for every notify tier that settled spend reaches with this charge.</summary>
     public void AddCrossings(in Spend charge, ICollection<TierCrossing> crossings)
     {

@@ -44,7 +44,7 @@ public sealed partial class TenantLedger
             state, _reservations.Take(), Requests.Take(LogTimeNanos - RequestLog.RetentionNanos));
         snapshot.Add(Catalog.Book);
         foreach (BookInUse inUse in _olderBooks.Values) snapshot.Add(inUse.Book);
-        foreach (SessionAccount session in _sessions.Values.OrderBy(session => session.Number))
+        foreach (SessionAccount session in SessionsAndArchived.OrderBy(owner => owner.Number))
         {
             IReadOnlyList<TakenRequests> requests = session.Requests.Take(forgetBeforeNanos: long.MinValue);
             if (session.Retired is { } retired) snapshot.Add(ToState(session), requests, retired);
@@ -105,7 +105,7 @@ public sealed partial class TenantLedger
         }
     }
 
-    private static SessionState ToState(SessionAccount session) => new()
+    private SessionState ToState(SessionAccount session) => new()
     {
         Number = session.Number,
         Spender = session.Spender,
@@ -126,6 +126,8 @@ public sealed partial class TenantLedger
         Ending = session.Ending,
         SuspendedBy = session.SuspendedBy,
         Breakers = session.BreakerCounts?.ToState(),
+        ExpiryCharges = { session.ExpiryCharges(LogTimeNanos) },
+        Archived = _archived.ContainsKey(session.Number),
     };
 
     private void FromState(TenantState state)
@@ -169,7 +171,9 @@ public sealed partial class TenantLedger
     {
         SessionAccount session = Open.NewSession(this, state.Number, state.Spender, state.Opened, state.OpenNanos);
         session.Restore(state, books);
-        AddSession(session);
+        if (state.Archived) Archive(session);
+        else AddSession(session);
+        if (state.Archived && state.ForgetNanos == 0) return; // Kept for one below it.
         if (state.ForgetNanos != 0) _retention.Set(session.RetentionDeadline, state.ForgetNanos);
         else if (!session.IsOpen) _deadlines.Set(session.Deadline, session.GraceEndNanos);
         else _deadlines.Set(session.Deadline, session.Ending is null ? session.ExpireNanos : LogTimeNanos);

@@ -26,7 +26,13 @@ public sealed partial class TenantLedger
     /// <summary>Sessions that a tenant may have open or not yet forgotten; each takes a few KiB of memory.</summary>
     public const int SessionsMax = 1_000_000;
 
+    /// <summary>
+    /// Sessions that are kept for late commits of their holds alone (200 MB); beyond, one that is forgotten is not kept.
+    /// </summary>
+    public const int ArchivedSessionsMax = 50_000;
+
     private readonly Dictionary<long, SessionAccount> _sessions = [];
+    private readonly Dictionary<long, SessionAccount> _archived = [];
     private readonly ReservationTable _reservations = new();
     private readonly Dictionary<string, Account> _accounts = new(StringComparer.Ordinal);
     private readonly Dictionary<long, BookInUse> _olderBooks = [];
@@ -87,6 +93,9 @@ public sealed partial class TenantLedger
     internal IReadOnlyDictionary<string, Account> Accounts => _accounts;
 
     internal IReadOnlyDictionary<long, SessionAccount> Sessions => _sessions;
+
+    /// <summary>Every session in memory, those that are kept for late commits alone among them.</summary>
+    internal IEnumerable<SessionAccount> SessionsAndArchived => _sessions.Values.Concat(_archived.Values);
 
     /// <summary>
     /// Decides one command at a time that is at least every time before. Due deadlines are handled first. What was
@@ -220,8 +229,24 @@ public sealed partial class TenantLedger
     internal SessionAccount? FindSession(long number) =>
         _sessions.TryGetValue(number, out SessionAccount? session) && IsKnown(session) ? session : null;
 
+    /// <summary>
+    /// The session with this number, also where it is forgotten and a hold of it can still be committed; else null.
+    /// </summary>
+    internal SessionAccount? FindSessionOrArchived(long number)
+    {
+        if (!_sessions.TryGetValue(number, out SessionAccount? session)) _archived.TryGetValue(number, out session);
+        if (session is null || IsKnown(session)) return session;
+        bool isCommittable = IsYetToArchive(session) ? session.HasRetired(Now) : session.Retired?.ForgetNanos > Now;
+        return isCommittable ? session : null;
+    }
+
+    /// <summary>The session's retention is over, and the event that archives it is yet to come.</summary>
+    internal bool IsYetToArchive(SessionAccount session) =>
+        IsForgotten(session.RetentionDeadline) && !_archived.ContainsKey(session.Number);
+
     /// <summary>Whether the session is open or closed for less than the retention.</summary>
-    internal bool IsKnown(SessionAccount session) => !IsForgotten(session.RetentionDeadline);
+    internal bool IsKnown(SessionAccount session) =>
+        !IsForgotten(session.RetentionDeadline) && !_archived.ContainsKey(session.Number);
 
     /// <summary>
     /// A reservation that this principal may settle, release or change, or why not. One that another holds is like one
@@ -231,7 +256,8 @@ public sealed partial class TenantLedger
         SessionAccount session, long number, string principal, out Reservation reservation)
     {
         bool isHeld = _reservations.TryGet(number, out reservation) && ReferenceEquals(reservation.Session, session);
-        if (!isHeld && session.Requests.WasSettled(number, principal)) return Outcome.ReservationTerminal;
+        if (!isHeld && session.Requests.WasSettled(number, principal))
+            return IsYetToArchive(session) ? Outcome.ReservationNotFound : Outcome.ReservationTerminal;
         bool isKnown = isHeld || session.TryFindRetired(number, Now, out reservation);
         return isKnown && Principals.MaySettle(principal, reservation.Principal)
             ? Outcome.Done
@@ -277,9 +303,11 @@ public sealed partial class TenantLedger
     /// <summary>The session that a name on a path refers to.</summary>
     internal SessionAccount SessionOf(string name)
     {
-        SessionAccount? session = null;
-        bool isKnown = Names.TryParseSession(name, out long number) && _sessions.TryGetValue(number, out session);
-        Invariant.Holds(isKnown);
+        SessionAccount? session =
+            Names.TryParseSession(name, out long number) && _sessions.TryGetValue(number, out SessionAccount? known)
+                ? known
+                : _archived.GetValueOrDefault(number);
+        Invariant.Holds(session is not null);
         return session!;
     }
 

@@ -96,7 +96,9 @@ internal sealed class LedgerCounts
                 _denied[(int)added.RefusalsCoalesced.Reason] += added.RefusalsCoalesced.Count;
                 break;
             case LedgerEvent.FactOneofCase.ReservationSettled:
-                _settledTokens += added.ReservationSettled.Tokens;
+                // A counter never goes back: what a late commit takes back of an estimate is not taken off it.
+                ReservationSettled settled = added.ReservationSettled;
+                _settledTokens += Math.Max(0, settled.Tokens - (settled.ExpiryCharge?.Tokens ?? 0));
                 break;
         }
 

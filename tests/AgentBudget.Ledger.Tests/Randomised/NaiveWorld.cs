@@ -177,8 +177,10 @@ internal sealed class NaiveHold
 
     public decimal Tokens { get; set; }
 
-    /// <summary>Held, Released, Expired or Settled.</summary>
+    /// <summary>Held, Released, Expired, Charged or Settled.</summary>
     public string State { get; set; } = "Held";
 
     public long? Forget { get; set; }
+
+    public long? SettledAt { get; set; }
 }
