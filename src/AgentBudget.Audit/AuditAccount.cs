@@ -14,8 +14,12 @@ internal sealed partial class AuditAccount(string name)
     private AuditLadder _ladder = AuditLadder.Ceiling;
     private AuditLimit _ofCatalog;
     private AuditLimit _carryCap;
+    private bool _carriesOverspend;
 
     public string Name { get; } = name;
+
+    /// <summary>What the whole account settled, by time; only its first window has it.</summary>
+    public AuditHistory History { get; } = new();
 
     /// <summary>Which window of the account these numbers are, by its period; empty for a session.</summary>
     public string Window { get; private set; } = "";
@@ -113,6 +117,7 @@ internal sealed partial class AuditAccount(string name)
 
     public void Charge(AuditAmount amount, AuditAmount overrun, Int128 now)
     {
+        History.Add(now, amount, overrun);
         AddStep(now, amount, overrun);
         Settled += amount;
         Overrun += overrun;
@@ -121,6 +126,7 @@ internal sealed partial class AuditAccount(string name)
     /// <summary>Takes back what was charged: of this period, what is left of that from the periods before.</summary>
     public void Lower(AuditAmount amount)
     {
+        History.Lower(amount);
         AuditAmount here = AuditAmount.Min(Settled, amount);
         LowerSteps(amount);
         Settled -= here;

@@ -57,6 +57,10 @@ public sealed record AuditRule(string Id, string Fact)
     public static readonly AuditRule PeriodSettled = new(
         "period.settled", "A period's closing sum is what was settled in it, so that all periods sum to the lifetime.");
 
+    /// <summary>Windows that are new.</summary>
+    public static readonly AuditRule PeriodStart = new(
+        "period.start", "A window that is new counts what its account settled since its present period began.");
+
     /// <summary>What a period leaves.</summary>
     public static readonly AuditRule Rollover = new(
         "period.rollover", "A period carries over what of its limit was not settled, up to the cap, and only so.");
@@ -220,12 +224,11 @@ public sealed record AuditRule(string Id, string Fact)
     public static IReadOnlyList<AuditRule> All { get; } =
     [
         Chain, Checkpoint, Format, Sequence, Time, RequestOnce, RequestAsked, CatalogIdentity, CatalogPrices,
-        CatalogInUse, Extension, PeriodEnd, PeriodSettled, Rollover, SessionKnown, SessionPath, SessionScope,
-        SessionTime,
-        Delegation, Cascade, Suspended, Breaker, SessionOver, SessionTotals, SessionReleased, Tags, HoldScope, HoldCost,
-        HoldTime, Downgrade, GrantCeiling, GrantCap, Left, Refusal, ReservationKnown, ReservationHolder,
-        ReservationTerminal, ReservationSum, Expiry, SettleCost, SettlePrice, SettleOverrun, SettleLate,
-        SettleExpiryCharge, SettleBilled,
+        CatalogInUse, Extension, PeriodEnd, PeriodSettled, PeriodStart, Rollover, SessionKnown, SessionPath,
+        SessionScope, SessionTime, Delegation, Cascade, Suspended, Breaker, SessionOver, SessionTotals,
+        SessionReleased, Tags, HoldScope, HoldCost, HoldTime, Downgrade, GrantCeiling, GrantCap, Left, Refusal,
+        ReservationKnown, ReservationHolder, ReservationTerminal, ReservationSum, Expiry, SettleCost, SettlePrice,
+        SettleOverrun, SettleLate, SettleExpiryCharge, SettleBilled,
         SettleUnpriced, RecordedCost, Tiers, Credential,
         CredentialUse, AgentStanding,
     ];

@@ -15,7 +15,8 @@ internal sealed class AuditState
     private static readonly Int128 HoldRetention = 30 * Retention;
 
     private readonly List<AuditFinding> _findings = [];
-    private readonly PriorityQueue<(long Hold, AuditSession? Session), (Int128 UntilNanos, long Order)> _retained = new();
+    private readonly PriorityQueue<(long Hold, AuditSession? Session), (Int128 UntilNanos, long Order)> _retained =
+        new();
     private long _retainedOrder;
 
     public AuditState(string tenant)
@@ -70,6 +71,9 @@ internal sealed class AuditState
     public long EndsDue { get; set; }
 
     public Int128 EndsDueSince { get; set; }
+
+    /// <summary>A catalog said since when a new window counts: from then on every one does.</summary>
+    public bool StatesPeriodStarts { get; set; }
 
     /// <summary>A breaker that the next event must tell.</summary>
     public AuditTrip? TripDue { get; set; }

@@ -104,12 +104,12 @@ public sealed class LedgerAuditTests
         long session = ledger.Open();
         long reservation = ledger.Hold(session);
         ledger.Release(session, reservation);
-        ledger.Advance(TimeSpan.FromDays(3));
+        ledger.Advance(TimeSpan.FromDays(20));
         LedgerEvent late = new AuditedLedger().Journal[0].Clone();
         late.CatalogApplied = null;
         late.Sequence = ledger.Last.Sequence + 1;
         late.Time = ledger.Last.Time.Clone();
-        late.Time.Seconds += 32 * 86_400;
+        late.Time.Seconds += 20 * 86_400;
         late.Spender = ledger.Journal[1].Spender;
         late.ReservationSettled = new ReservationSettled { Reservation = reservation, Final = true };
 

@@ -21,7 +21,10 @@ internal sealed class RandomLedger(int seed)
         ["useCases/promo", "useCases/plan", "agents/writer", "businessUnits/marketing", "tenants/acme"];
 
     private static readonly Period[] Periods =
-        [Period.None, Period.Day, Period.Week, Period.Month, Period.Quarter, Period.Rolling, Period.Year];
+        [
+            Period.None, Period.Hour, Period.Day, Period.Week, Period.Month, Period.Quarter, Period.Rolling,
+            Period.Year,
+        ];
 
     private readonly Random _random = new(seed);
     private readonly Random _loops = new(~seed);
@@ -488,6 +491,20 @@ internal sealed class RandomLedger(int seed)
         if (random.Next(3) == 0) budget.Tokens = random.Next(10_000, 400_000);
         if (period == Period.Rolling) budget.Rolling = new Duration { Seconds = random.Next(60, 200_000) };
         else if (period != Period.None && random.Next(3) == 0) budget.Rollover = new Rollover();
+        bool ends = period is not (Period.None or Period.Rolling);
+        budget.CarryOverspend = ends && random.Next(3) == 0;
+        if (random.Next(3) == 0)
+        {
+            budget.Anchor = period switch
+            {
+                Period.Day => new PeriodAnchor { Minute = random.Next(1, 1440) },
+                Period.Week => new PeriodAnchor { Weekday = random.Next(1, 8) },
+                Period.Month => new PeriodAnchor { Day = random.Next(1, 32) },
+                Period.Year => new PeriodAnchor { Month = random.Next(1, 13), Day = random.Next(1, 29) },
+                _ => null,
+            };
+        }
+
         if (budget.Rollover is { } rollover && random.Next(2) == 0)
             rollover.Cap = Dollars(random.Next(0, cents) / 100m);
         return budget;

@@ -41,7 +41,7 @@ internal static class Periods
             Grain = window.Account,
             Window = window.Name,
             EndTime = LogTime.ToTimestamp(window.PeriodEndNanos),
-            NextEndTime = LogTime.ToTimestamp(PeriodCalendar.EndAfter(window.Period, ledger.Catalog.Zone, ledger.Now)),
+            NextEndTime = LogTime.ToTimestamp(PeriodCalendar.EndAfter(window.Rule, ledger.Catalog.Zone, ledger.Now)),
             SettledNanos = window.SettledNanos,
             SettledTokens = window.SettledTokens,
             CarriedNanos = carried.CostNanos,

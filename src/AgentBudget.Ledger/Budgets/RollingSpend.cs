@@ -46,7 +46,7 @@ internal sealed class RollingSpend(long lengthNanos)
         }
 
         RollingStep step = _steps[last];
-        _steps[last] = new RollingStep(index, Sum(step.Settled, settled), Sum(step.Overrun, overrun));
+        _steps[last] = new RollingStep(index, step.Settled.Plus(settled), step.Overrun.Plus(overrun));
     }
 
     /// <summary>Takes an amount back, from the newest step on, so that no step becomes less than nothing.</summary>
@@ -62,6 +62,8 @@ internal sealed class RollingSpend(long lengthNanos)
             overrun = overrun.Above(step.Overrun);
         }
     }
+
+    public void Clear() => _steps.Clear();
 
     public void Leave() => _steps.RemoveAt(0);
 
@@ -82,7 +84,4 @@ internal sealed class RollingSpend(long lengthNanos)
             new Spend(step.SettledNanos, step.SettledTokens),
             new Spend(step.OverrunNanos, step.OverrunTokens))));
     }
-
-    private static Spend Sum(in Spend left, in Spend right) => new(
-        checked(left.CostNanos + right.CostNanos), checked(left.Tokens + right.Tokens));
 }

@@ -18,6 +18,9 @@ internal readonly record struct Spend(long CostNanos, long Tokens)
     public Spend Beyond(in Spend held) =>
         new(Growth(CostNanos, held.CostNanos), Growth(Tokens, held.Tokens));
 
+    public Spend Plus(in Spend other) =>
+        new(checked(CostNanos + other.CostNanos), checked(Tokens + other.Tokens));
+
     /// <summary>How far this amount is above another, in each unit; never negative.</summary>
     public Spend Above(in Spend other) =>
         new(Math.Max(0, CostNanos - other.CostNanos), Math.Max(0, Tokens - other.Tokens));
@@ -34,11 +37,14 @@ internal sealed class Window
     /// <summary>Stands for an absent limit.</summary>
     internal const long Unlimited = long.MaxValue;
 
+    private static readonly Protocol.V1.Budget NoRule = new();
+
     private TierLadder _ladder = TierLadder.Plain;
     private long _catalogLimitNanos = Unlimited;
     private long _catalogLimitTokens = Unlimited;
     private Rollover? _rollover;
     private RollingSpend? _rolling;
+    private bool _carriesOverspend;
 
     public Window(string account)
     {
@@ -55,12 +61,15 @@ internal sealed class Window
     /// <summary>Its end moves with what is settled.</summary>
     public bool IsRolling => _rolling is not null;
 
-    /// <summary>What of the limit was carried over from former periods.</summary>
+    /// <summary>
+    /// What of the limit was carried over from former periods; below zero what they spent above theirs.
+    /// </summary>
     public long CarriedNanos { get; private set; }
 
     public long CarriedTokens { get; private set; }
 
-    public Period Period { get; private set; }
+    /// <summary>The catalog's window; one without a limit where the catalog has none.</summary>
+    public Protocol.V1.Budget Rule { get; private set; } = NoRule;
 
     /// <summary>When the period ends, or the oldest of a rolling one leaves; 0 for never.</summary>
     public long PeriodEndNanos { get; private set; }
@@ -189,18 +198,38 @@ internal sealed class Window
     public void Configure(
         Protocol.V1.Budget? rule, int place, TierLadder defaultLadder, long periodEndNanos, long nowNanos)
     {
-        Period = rule?.Period ?? Period.None;
+        Rule = rule ?? NoRule;
         Name = rule is null ? "" : WindowName.Of(rule);
         PeriodEndDeadline.Number = ExtensionDeadline.Number = place;
         ConfigureRolling(rule?.Rolling is null ? 0 : LogTime.FromDuration(rule.Rolling), nowNanos);
         PeriodEndNanos = _rolling?.NextLeaveNanos ?? periodEndNanos;
         _rollover = rule?.Rollover;
+        _carriesOverspend = rule is { CarryOverspend: true };
         _ladder = rule is null || rule.Tiers.Count == 0 ? defaultLadder : new TierLadder(rule.Tiers);
         // Limits move once, with what is carried: a tier that was told is not told again for a limit that never was.
         _catalogLimitNanos = rule?.Limit is null ? Unlimited : MoneyMath.ToNanos(rule.Limit);
         _catalogLimitTokens = rule is { HasTokens: true } ? rule.Tokens : Unlimited;
-        CarriedNanos = Math.Min(CarriedNanos, CarryMaxNanos);
-        CarriedTokens = Math.Min(CarriedTokens, CarryMaxTokens);
+        CarriedNanos = Math.Clamp(CarriedNanos, CarryMin(HasCatalogLimitNanos), CarryMaxNanos);
+        CarriedTokens = Math.Clamp(CarriedTokens, CarryMin(HasCatalogLimitTokens), CarryMaxTokens);
+        MoveLimits();
+    }
+
+    /// <summary>Its period is new: counts what of the account's spend belongs to it, and nothing is carried.</summary>
+    public void Recount(IEnumerable<CountedSpend> counted)
+    {
+        CarriedNanos = CarriedTokens = 0;
+        SettledNanos = SettledTokens = OverrunNanos = OverrunTokens = 0;
+        _rolling?.Clear();
+        foreach (CountedSpend spend in counted)
+        {
+            SettledNanos += spend.Settled.CostNanos;
+            SettledTokens += spend.Settled.Tokens;
+            OverrunNanos += spend.Overrun.CostNanos;
+            OverrunTokens += spend.Overrun.Tokens;
+            _rolling?.Add(spend.LastNanos, spend.Settled, spend.Overrun);
+        }
+
+        if (_rolling is not null) PeriodEndNanos = _rolling.NextLeaveNanos;
         MoveLimits();
     }
 
@@ -213,10 +242,16 @@ internal sealed class Window
         LifetimeTokens = other.LifetimeTokens;
     }
 
-    /// <summary>What an ending period leaves to the next: what of its limit was not settled, up to the cap.</summary>
+    /// <summary>
+    /// What an ending period leaves to the next: what of its limit was not settled, up to the cap; or, below zero, what
+    /// was settled above it.
+    /// </summary>
     public Spend Carry() => new(
-        CarryOf(PlainLimitNanos, SettledNanos, CarryMaxNanos),
-        CarryOf(PlainLimitTokens, SettledTokens, CarryMaxTokens));
+        OverspendOf(HasCatalogLimitNanos, (Int128)_catalogLimitNanos + CarriedNanos + ExtensionNanos - SettledNanos)
+        + CarryOf(PlainLimitNanos, SettledNanos, CarryMaxNanos),
+        OverspendOf(
+            HasCatalogLimitTokens, (Int128)_catalogLimitTokens + CarriedTokens + ExtensionTokens - SettledTokens)
+        + CarryOf(PlainLimitTokens, SettledTokens, CarryMaxTokens));
 
     /// <summary>Sets plain limits, such as a session's ceilings.</summary>
     public void SetLimits(long limitNanos, long limitTokens)
@@ -397,6 +432,10 @@ internal sealed class Window
     private long CarryMaxTokens => _rollover is null || !HasCatalogLimitTokens
         ? 0
         : _rollover.HasCapTokens ? _rollover.CapTokens : _catalogLimitTokens;
+
+    private long CarryMin(bool hasLimit) => _carriesOverspend && hasLimit ? -(Unlimited - 1) : 0;
+
+    private long OverspendOf(bool hasLimit, Int128 left) => (long)Int128.Clamp(left, CarryMin(hasLimit), 0);
 
     private static long CarryOf(long limit, long settled, long max) =>
         max == 0 ? 0 : Math.Clamp(limit - settled, 0, max);

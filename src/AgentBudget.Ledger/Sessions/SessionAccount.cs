@@ -45,6 +45,7 @@ internal sealed partial class SessionAccount : Account
         : base(spender.Session, Reason.SessionCeiling)
     {
         Number = number;
+        History = null;
         Parent = parent;
         Root = parent?.Root ?? this;
         Depth = parent is null ? 0 : parent.Depth + 1;

@@ -36,6 +36,7 @@ public sealed partial class TenantLedger
         foreach (Account account in _accounts.Values.OrderBy(account => account.Name, StringComparer.Ordinal))
         {
             foreach (Window window in account.Windows) state.Grains.Add(window.ToState());
+            if (account.History is { IsEmpty: false } history) state.Histories.Add(history.ToState(account.Name));
             if (account is AgentAccount { Standing: not Standing.Active } agent)
                 state.Agents.Add(new AgentState { Agent = agent.Name, Standing = StandingOf(agent.Standing) });
         }
@@ -151,6 +152,15 @@ public sealed partial class TenantLedger
             Invariant.Holds(window is not null);
             window!.Restore(budget);
             SetBudgetDeadlines(window);
+        }
+
+        foreach (SpendHistoryState history in state.Histories) AccountOf(history.Grain).History!.Restore(history);
+        // A state of a former release does not say when what it counts was settled: as of now is never too short.
+        foreach (Account account in _accounts.Values)
+        {
+            var settled = new Spend(account.Window.LifetimeNanos, account.Window.LifetimeTokens);
+            if (account.History is { IsEmpty: true } && settled != default)
+                account.History.Add(LogTimeNanos, settled, overrun: default);
         }
 
         foreach (AgentState agent in state.Agents)

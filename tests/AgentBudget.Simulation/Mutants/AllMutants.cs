@@ -36,5 +36,8 @@ internal static class AllMutants
         ("billed cost settled as the own price", static () => new BilledAsOwn()),
         ("key without principal", static () => new KeyWithoutPrincipal()),
         ("hold without owner", static () => new HoldWithoutOwner()),
+        ("charged estimate kept beside its commit", static () => new EstimateKept()),
+        ("overspend carried twice", static () => new OverspendTwice()),
+        ("changed period forgets", static () => new ForgetfulPeriod()),
     ];
 }
