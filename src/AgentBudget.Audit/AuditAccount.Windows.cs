@@ -49,11 +49,12 @@ internal sealed partial class AuditAccount
         }
 
         AuditAmount held = Held;
+        AuditAmount lifetime = Lifetime;
         List<AuditAccount> further = [];
         for (int place = 0; place < usages.Length; place++)
         {
             AuditAccount window = place == 0 ? this : new AuditAccount(Name) { IsInCatalog = IsInCatalog };
-            window.GiveUsage(usages[place] ?? new AuditWindowUsage());
+            window.GiveUsage(usages[place] ?? new AuditWindowUsage { Past = lifetime });
             window.Held = held;
             Budget? budget = place < budgets.Count ? budgets[place] : null;
             AuditPeriod period = periodOf(WindowOf(budget));

@@ -123,6 +123,17 @@ internal sealed partial class AuditAccount(string name)
         Overrun += overrun;
     }
 
+    /// <summary>This period starts over by hand.</summary>
+    public void StartOver()
+    {
+        Past += Settled;
+        Settled = Overrun = default;
+        ToldPercent = 0;
+        RollingSteps.Clear();
+        if (Rolling is not null) PeriodEnd = null;
+        MoveCaps();
+    }
+
     /// <summary>Takes back what was charged: of this period, what is left of that from the periods before.</summary>
     public void Lower(AuditAmount amount)
     {

@@ -65,6 +65,12 @@ public sealed record AuditRule(string Id, string Fact)
     public static readonly AuditRule Rollover = new(
         "period.rollover", "A period carries over what of its limit was not settled, up to the cap, and only so.");
 
+    /// <summary>Credits and debits.</summary>
+    public static readonly AuditRule Adjustment = new(
+        "adjustment",
+        "A credit or debit moves a whole path, credits nothing beyond what was settled, and a re-rating names its time "
+        + "and a price version that was.");
+
     /// <summary>Sessions are known.</summary>
     public static readonly AuditRule SessionKnown = new(
         "session.known", "A spend names a session that was opened and is not yet forgotten, and its whole path.");
@@ -224,7 +230,8 @@ public sealed record AuditRule(string Id, string Fact)
     public static IReadOnlyList<AuditRule> All { get; } =
     [
         Chain, Checkpoint, Format, Sequence, Time, RequestOnce, RequestAsked, CatalogIdentity, CatalogPrices,
-        CatalogInUse, Extension, PeriodEnd, PeriodSettled, PeriodStart, Rollover, SessionKnown, SessionPath,
+        CatalogInUse, Extension, PeriodEnd, PeriodSettled, PeriodStart, Rollover, Adjustment, SessionKnown,
+        SessionPath,
         SessionScope, SessionTime, Delegation, Cascade, Suspended, Breaker, SessionOver, SessionTotals,
         SessionReleased, Tags, HoldScope, HoldCost, HoldTime, Downgrade, GrantCeiling, GrantCap, Left, Refusal,
         ReservationKnown, ReservationHolder, ReservationTerminal, ReservationSum, Expiry, SettleCost, SettlePrice,

@@ -72,6 +72,9 @@ internal sealed class AuditState
 
     public Int128 EndsDueSince { get; set; }
 
+    /// <summary>What reservations were adjusted by, by number.</summary>
+    public Dictionary<long, AuditAmount> Adjusted { get; } = [];
+
     /// <summary>A catalog said since when a new window counts: from then on every one does.</summary>
     public bool StatesPeriodStarts { get; set; }
 

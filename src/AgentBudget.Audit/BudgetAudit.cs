@@ -163,7 +163,7 @@ internal static class BudgetAudit
     }
 
     // The record of an administrative act states the whole account around it.
-    private static void CheckBalance(AuditState state, AuditAccount account, GrainBalance? balance, string when)
+    public static void CheckBalance(AuditState state, AuditAccount account, GrainBalance? balance, string when)
     {
         if (!state.IsEventClean) return;
         balance ??= new GrainBalance();

@@ -22,7 +22,8 @@ internal static class TierAudit
         }
     }
 
-    private static void Check(
+    /// <summary>The tiers of one window.</summary>
+    public static void Check(
         AuditState state, AuditAccount account, IReadOnlyList<TierCrossing> crossed, AuditAmount charge)
     {
         AuditAmount after = account.Settled + charge;

@@ -82,6 +82,15 @@ internal sealed class TenantSums(string tenant)
                 }
 
                 break;
+            case LedgerEvent.FactOneofCase.SpendAdjusted:
+                foreach (AdjustmentLine line in ledgerEvent.SpendAdjusted.Lines)
+                {
+                    SumsOf(ledgerEvent.Time.Seconds, line.Spender, "", "", "").Add(line.Nanos, 0);
+                    if (line.Spender.Session.Length == 0) continue;
+                    checked { RunOf(line.Spender).CostNanos += line.Nanos; }
+                }
+
+                break;
             case LedgerEvent.FactOneofCase.SessionEnded:
                 if (ledgerEvent.Spender.Run.Length == 0) RunOf(ledgerEvent.Spender).End = EndOf(ledgerEvent);
                 break;
@@ -173,11 +182,13 @@ internal sealed class TenantSums(string tenant)
     private ref RunSums RunOf(Spender spender) => ref CollectionsMarshal.GetValueRefOrAddDefault(
         PendingRuns, spender.Run.Length > 0 ? spender.Run : spender.Session, out _);
 
-    private ref SpendSums SumsOf(LedgerEvent ledgerEvent, string model, string tool, string sku = "")
+    private ref SpendSums SumsOf(LedgerEvent ledgerEvent, string model, string tool, string sku = "") =>
+        ref SumsOf(ledgerEvent.Time.Seconds, ledgerEvent.Spender, model, tool, sku);
+
+    private ref SpendSums SumsOf(long seconds, Spender spender, string model, string tool, string sku)
     {
-        var spender = ledgerEvent.Spender;
         var key = new SpendKey(
-            ledgerEvent.Time.Seconds / SpendKey.QuarterSeconds,
+            seconds / SpendKey.QuarterSeconds,
             spender.BusinessUnit, spender.UseCase, spender.Agent, spender.Session, model, tool, sku);
         return ref CollectionsMarshal.GetValueRefOrAddDefault(Pending, key, out _);
     }

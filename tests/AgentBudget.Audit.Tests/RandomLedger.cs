@@ -13,7 +13,7 @@ namespace AgentBudget.Audit.Tests;
 /// Drives the real ledger with random commands from one seed: small budgets, time that jumps over expiries and
 /// periods, request ids that repeat, catalogs that change under way.
 /// </summary>
-internal sealed class RandomLedger(int seed)
+internal sealed partial class RandomLedger(int seed)
 {
     private static readonly string[] Models = [Haiku, Sonnet, "sonnet-latest", "flash", "unknown"];
     private static readonly string[] Tools = ["", "", "crm.read", "search.web", "billing.pay"];
@@ -91,7 +91,8 @@ internal sealed class RandomLedger(int seed)
                 Suspend();
                 break;
             case < 97:
-                Extend();
+                if (_random.Next(3) == 0) Correct();
+                else Extend();
                 break;
             case < 98:
                 ActOnIdentity();
@@ -475,38 +476,5 @@ internal sealed class RandomLedger(int seed)
         later.EffectiveFrom = Start.AddDays(random.Next(1, 20)).ToTimestamp();
         later.Rates.Output += random.Next(1, 1000);
         catalog.Prices.Add(later);
-    }
-
-    private static Budget BudgetOf(Random random, int cents, RepeatedField<Budget>? further = null)
-    {
-        Period[] periods = [.. Periods];
-        random.Shuffle(periods);
-        further?.Add(periods.Skip(1).Take(random.Next(0, 3)).Select(period => WindowOf(random, cents, period)));
-        return WindowOf(random, cents, periods[0]);
-    }
-
-    private static Budget WindowOf(Random random, int cents, Period period)
-    {
-        var budget = new Budget { Limit = Dollars(random.Next(1, cents) / 100m), Period = period };
-        if (random.Next(3) == 0) budget.Tokens = random.Next(10_000, 400_000);
-        if (period == Period.Rolling) budget.Rolling = new Duration { Seconds = random.Next(60, 200_000) };
-        else if (period != Period.None && random.Next(3) == 0) budget.Rollover = new Rollover();
-        bool ends = period is not (Period.None or Period.Rolling);
-        budget.CarryOverspend = ends && random.Next(3) == 0;
-        if (random.Next(3) == 0)
-        {
-            budget.Anchor = period switch
-            {
-                Period.Day => new PeriodAnchor { Minute = random.Next(1, 1440) },
-                Period.Week => new PeriodAnchor { Weekday = random.Next(1, 8) },
-                Period.Month => new PeriodAnchor { Day = random.Next(1, 32) },
-                Period.Year => new PeriodAnchor { Month = random.Next(1, 13), Day = random.Next(1, 29) },
-                _ => null,
-            };
-        }
-
-        if (budget.Rollover is { } rollover && random.Next(2) == 0)
-            rollover.Cap = Dollars(random.Next(0, cents) / 100m);
-        return budget;
     }
 }

@@ -43,6 +43,10 @@ public sealed class ForeignObjectTests
         ["SuspendSession"] = """{"reason":"odd"}""",
         ["ResumeSession"] = """{"reason":"fine"}""",
         ["ExtendBudget"] = """{"amountTokens":"1","reason":"more"}""",
+        ["ResetBudget"] = """{"reason":"anew"}""",
+        ["AdjustSpend"] = """{"tokens":"1","reason":"typo"}""",
+        ["RerateSpend"] =
+            """{"startTime":"2026-01-01T00:00:00Z","endTime":"2026-01-02T00:00:00Z","priceVersion":"1"}""",
         ["ResetBreaker"] = """{"reason":"fine"}""",
         ["SuspendAgent"] = """{"reason":"odd"}""",
         ["ResumeAgent"] = """{"reason":"fine"}""",

@@ -88,6 +88,16 @@ internal static class ErrorMap
                 StatusCode.FailedPrecondition,
                 ErrorReason.SessionNotSuspended,
                 "The session is not suspended; there is nothing to resume."),
+            Outcome.AdjustmentTooLarge => ApiErrors.Make(
+                StatusCode.FailedPrecondition,
+                ErrorReason.AdjustmentTooLarge,
+                "More would be credited than was settled; nothing was changed."),
+            Outcome.PriceVersionNotFound =>
+                InvalidField("price_version", "is no version that the price book has or had", named),
+            Outcome.ReratingOutdated => ApiErrors.Make(
+                StatusCode.Aborted,
+                ErrorReason.ReratingOutdated,
+                "Spend was rated again meanwhile; nothing was changed. Look at the difference anew."),
         };
     }
 

@@ -30,6 +30,14 @@ internal sealed class StreamTotals(string currency)
                 _settledNanos = checked(_settledNanos + settled.CostNanos - (taken?.CostNanos ?? 0));
                 _settledTokens = checked(_settledTokens + settled.Tokens - (taken?.Tokens ?? 0));
                 break;
+            case LedgerEvent.FactOneofCase.SpendAdjusted:
+                foreach (AdjustmentLine line in ledgerEvent.SpendAdjusted.Lines)
+                {
+                    _settledNanos = checked(_settledNanos + line.Nanos);
+                    _settledTokens = checked(_settledTokens + line.Tokens);
+                }
+
+                break;
             case LedgerEvent.FactOneofCase.CostRecorded:
                 _calls++;
                 _settledNanos = checked(_settledNanos + ledgerEvent.CostRecorded.CostNanos);

@@ -351,6 +351,16 @@ internal sealed class Window
         MoveLimits();
     }
 
+    /// <summary>Starts this period over: nothing is settled in it, holds stay.</summary>
+    public void StartOver()
+    {
+        SettledNanos = SettledTokens = OverrunNanos = OverrunTokens = 0;
+        NotifiedPercent = 0;
+        _rolling?.Clear();
+        if (_rolling is not null) PeriodEndNanos = 0;
+        MoveLimits();
+    }
+
     /// <summary>Starts the next period: settled spend is zero again, holds stay.</summary>
     public void EndPeriod(long nextEndNanos, in Spend carried)
     {

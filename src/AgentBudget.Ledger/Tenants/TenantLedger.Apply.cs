@@ -98,6 +98,12 @@ public sealed partial class TenantLedger
             case LedgerEvent.FactOneofCase.WindowMoved:
                 Periods.Apply(this, ledgerEvent.WindowMoved);
                 return Operation.ExtendBudget;
+            case LedgerEvent.FactOneofCase.BudgetReset:
+                Reset.Apply(this, ledgerEvent.BudgetReset);
+                return Operation.ResetBudget;
+            case LedgerEvent.FactOneofCase.SpendAdjusted:
+                Adjust.Apply(this, ledgerEvent);
+                return ledgerEvent.SpendAdjusted.Rerating is null ? Operation.AdjustSpend : Operation.RerateSpend;
             default:
                 return ApplyIdentityFact(ledgerEvent);
         }

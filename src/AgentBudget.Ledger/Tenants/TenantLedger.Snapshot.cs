@@ -32,7 +32,16 @@ public sealed partial class TenantLedger
             LogTimeNanos = LogTimeNanos,
             Catalog = Catalog.IsApplied ? Catalog.Applied : null,
             Credentials = Credentials.ToState(Sequence),
+            LastRerating = LastRerating,
         };
+        foreach ((long number, Spend by) in _adjusted)
+        {
+            state.Adjusted.Add(new AdjustedReservationState
+            {
+                Reservation = number, Nanos = by.CostNanos, Tokens = by.Tokens,
+            });
+        }
+
         foreach (Account account in _accounts.Values.OrderBy(account => account.Name, StringComparer.Ordinal))
         {
             foreach (Window window in account.Windows) state.Grains.Add(window.ToState());
@@ -135,6 +144,9 @@ public sealed partial class TenantLedger
     {
         Sequence = state.Sequence;
         LogTimeNanos = state.LogTimeNanos;
+        LastRerating = state.LastRerating;
+        foreach (AdjustedReservationState adjusted in state.Adjusted)
+            AddAdjustment(adjusted.Reservation, adjusted.Nanos, adjusted.Tokens);
         Requests.Restore(state.RequestLogs, state.Requests);
         var books =
             state.PriceBooks.ToDictionary(

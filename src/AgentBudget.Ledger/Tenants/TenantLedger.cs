@@ -27,12 +27,13 @@ public sealed partial class TenantLedger
     public const int SessionsMax = 1_000_000;
 
     /// <summary>
-    /// Sessions that are kept for late commits of their holds alone (200 MB); beyond, one that is forgotten is not kept.
+    /// Sessions that are kept for late commits of their holds alone (200 MB); beyond, one that is forgotten is gone.
     /// </summary>
     public const int ArchivedSessionsMax = 50_000;
 
     private readonly Dictionary<long, SessionAccount> _sessions = [];
     private readonly Dictionary<long, SessionAccount> _archived = [];
+    private readonly SortedDictionary<long, Spend> _adjusted = [];
     private readonly ReservationTable _reservations = new();
     private readonly Dictionary<string, Account> _accounts = new(StringComparer.Ordinal);
     private readonly Dictionary<long, BookInUse> _olderBooks = [];
@@ -91,6 +92,9 @@ public sealed partial class TenantLedger
     internal CatalogModel Catalog { get; private set; } = CatalogModel.None;
 
     internal IReadOnlyDictionary<string, Account> Accounts => _accounts;
+
+    /// <summary>The event of the last re-rating; 0 for none.</summary>
+    internal long LastRerating { get; set; }
 
     internal IReadOnlyDictionary<long, SessionAccount> Sessions => _sessions;
 
@@ -240,6 +244,23 @@ public sealed partial class TenantLedger
         return isCommittable ? session : null;
     }
 
+    /// <summary>The session with this number while anything of it is in memory.</summary>
+    internal SessionAccount? FindInMemory(long number) =>
+        _sessions.TryGetValue(number, out SessionAccount? session) ? session : _archived.GetValueOrDefault(number);
+
+    /// <summary>What a reservation was adjusted by.</summary>
+    internal Spend AdjustmentOf(long reservation) => _adjusted.GetValueOrDefault(reservation);
+
+    /// <summary>Whether there is room to remember one more, or it is remembered.</summary>
+    internal bool MayAdjust(long reservation, int reservationsMax) =>
+        _adjusted.Count < reservationsMax || _adjusted.ContainsKey(reservation);
+
+    internal void AddAdjustment(long reservation, long nanos, long tokens)
+    {
+        Spend before = AdjustmentOf(reservation);
+        _adjusted[reservation] = new Spend(checked(before.CostNanos + nanos), checked(before.Tokens + tokens));
+    }
+
     /// <summary>The session's retention is over, and the event that archives it is yet to come.</summary>
     internal bool IsYetToArchive(SessionAccount session) =>
         IsForgotten(session.RetentionDeadline) && !_archived.ContainsKey(session.Number);
@@ -280,6 +301,9 @@ public sealed partial class TenantLedger
         ResetBreakerCommand reset => Trip.Handle(this, reset),
         ApplyCatalogCommand apply => ApplyCatalog.Handle(this, apply),
         ExtendBudgetCommand extend => Extend.Handle(this, extend),
+        ResetBudgetCommand reset => Reset.Handle(this, reset),
+        AdjustSpendCommand adjust => Adjust.Handle(this, adjust),
+        RerateSpendCommand rerate => Adjust.Handle(this, rerate),
         AuthorizeToolCommand tool => AuthorizeTool.Handle(this, tool),
         CreateCredentialCommand create => CreateCredential.Handle(this, create),
         RevokeCredentialCommand revoke => RevokeCredential.Handle(this, revoke),
@@ -304,9 +328,7 @@ public sealed partial class TenantLedger
     internal SessionAccount SessionOf(string name)
     {
         SessionAccount? session =
-            Names.TryParseSession(name, out long number) && _sessions.TryGetValue(number, out SessionAccount? known)
-                ? known
-                : _archived.GetValueOrDefault(number);
+            Names.TryParseSession(name, out long number) ? FindInMemory(number) : null;
         Invariant.Holds(session is not null);
         return session!;
     }

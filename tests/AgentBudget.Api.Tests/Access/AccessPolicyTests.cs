@@ -63,8 +63,8 @@ public sealed class AccessPolicyTests
         {
             nameof(Roles.Finance),
             [
-                "ExtendBudget", "GetAttributionCoverage", "GetBalance", "GetCatalog", "GetChargeback",
-                "GetUnitCosts", "ListEntries", "WatchSpend",
+                "AdjustSpend", "ExtendBudget", "GetAttributionCoverage", "GetBalance", "GetCatalog", "GetChargeback",
+                "GetUnitCosts", "ListEntries", "RerateSpend", "ResetBudget", "WatchSpend",
             ]
         },
         {

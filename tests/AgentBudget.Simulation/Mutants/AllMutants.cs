@@ -38,6 +38,8 @@ internal static class AllMutants
         ("hold without owner", static () => new HoldWithoutOwner()),
         ("charged estimate kept beside its commit", static () => new EstimateKept()),
         ("overspend carried twice", static () => new OverspendTwice()),
+        ("adjustment makes overrun room twice", static () => new OverrunCreditedTwice()),
+        ("re-rate without the price version", static () => new VersionlessRerating()),
         ("changed period forgets", static () => new ForgetfulPeriod()),
     ];
 }

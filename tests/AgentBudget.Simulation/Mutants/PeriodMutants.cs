@@ -31,3 +31,23 @@ internal sealed class ForgetfulPeriod : EventMutant
         }
     }
 }
+
+/// <summary>What is credited of recorded overrun makes room, and makes it again as the overrun goes.</summary>
+internal sealed class OverrunCreditedTwice : EventMutant
+{
+    protected override void Change(LedgerEvent recorded)
+    {
+        if (recorded.SpendAdjusted is not { Before.Overrun: { } overrun, After: not null } adjusted) return;
+        bool isCredit = adjusted.Lines[0].Nanos < 0 && (overrun.Units > 0 || overrun.Nanos > 0);
+        if (isCredit) adjusted.Lines[0].Nanos *= 2;
+    }
+}
+
+/// <summary>A re-rating does not say at which prices.</summary>
+internal sealed class VersionlessRerating : EventMutant
+{
+    protected override void Change(LedgerEvent recorded)
+    {
+        if (recorded.SpendAdjusted?.Rerating is { } rerating) rerating.PriceVersion = 0;
+    }
+}
