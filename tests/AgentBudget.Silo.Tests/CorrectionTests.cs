@@ -51,9 +51,11 @@ public sealed class CorrectionTests
         await SpendAsync(silo, "first", input: 6_000);
         GetCatalogResponse catalog = await silo.CallAsync<GetCatalogRequest, GetCatalogResponse>("GetCatalog", new());
         await silo.ApplyAsync(
-            catalog.Document.Replace("input: 1.0", "input: 0.5", StringComparison.Ordinal), "cheaper");
+            catalog.Document.Replace("input: 1.00", "input: 0.50", StringComparison.Ordinal), "cheaper");
 
-        (HttpStatusCode status, JsonNode seen) = await RerateAsync(silo, "", version: 2, apply: false);
+        DateTimeOffset end = TimeProvider.System.GetUtcNow();
+
+        (HttpStatusCode status, JsonNode seen) = await RerateAsync(silo, "", version: 2, apply: false, end);
         Assert.True(status == HttpStatusCode.OK, $"{seen}");
         JsonNode difference = seen["differences"]!.AsArray().Single(entry => (string?)entry!["grain"] == UseCase)!;
         Assert.Equal((6_000_000, 3_000_000, -3_000_000), (
@@ -62,8 +64,8 @@ public sealed class CorrectionTests
             (int)difference["difference"]!["nanos"]!));
         Assert.Equal(6_000_000, await SettledAsync(silo));
 
-        (status, JsonNode booked) = await RerateAsync(silo, "book", version: 2, apply: true);
-        (_, JsonNode again) = await RerateAsync(silo, "book", version: 2, apply: true);
+        (status, JsonNode booked) = await RerateAsync(silo, "book", version: 2, apply: true, end);
+        (_, JsonNode again) = await RerateAsync(silo, "book", version: 2, apply: true, end);
 
         Assert.True(status == HttpStatusCode.OK, $"{booked}");
         Assert.Equal(seen["differences"]!.ToJsonString(), booked["differences"]!.ToJsonString());
@@ -136,11 +138,12 @@ public sealed class CorrectionTests
         });
 
     private static Task<(HttpStatusCode Status, JsonNode Body)> RerateAsync(
-        TestSilo silo, string requestId, int version, bool apply) => silo.PostAsync("RerateSpend", new JsonObject
+        TestSilo silo, string requestId, int version, bool apply, DateTimeOffset? end = null) =>
+        silo.PostAsync("RerateSpend", new JsonObject
         {
             ["requestId"] = requestId,
             ["startTime"] = "2026-01-01T00:00:00Z",
-            ["endTime"] = TimeProvider.System.GetUtcNow().ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'"),
+            ["endTime"] = (end ?? TimeProvider.System.GetUtcNow()).ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'"),
             ["priceVersion"] = $"{version}",
             ["apply"] = apply,
             ["reason"] = "wrong price",

@@ -256,7 +256,7 @@ internal static class Catalogs
         if (!hasMoney || random.Below(4) == 0) budget.Tokens = LimitOf(random, nanosMax);
         if (period == Period.Rolling) budget.Rolling = new Duration { Seconds = random.Spread(60, 3600) };
         else if (period != Period.None && random.Below(3) == 0) budget.Rollover = RolloverOf(random, nanosMax);
-        budget.CarryOverspend = period is not (Period.None or Period.Rolling) && random.Below(3) == 0;
+        budget.CarryOverspend = period is not (Period.None or Period.Rolling) && random.Coin();
         if (random.Below(3) == 0) budget.Anchor = AnchorOf(random, period);
         return budget;
     }

@@ -16,7 +16,9 @@ internal sealed class OverspendTwice : EventMutant
 {
     protected override void Change(LedgerEvent recorded)
     {
-        if (recorded.PeriodEnded is { CarriedNanos: < 0 } ended) ended.CarriedNanos *= 2;
+        if (recorded.PeriodEnded is not { } ended) return;
+        if (ended.CarriedNanos < 0) ended.CarriedNanos *= 2;
+        if (ended.CarriedTokens < 0) ended.CarriedTokens *= 2;
     }
 }
 
