@@ -26,7 +26,8 @@ internal static class Catalogs
 
     private static readonly Period[] Periods =
     [
-        Period.None, Period.Hour, Period.Day, Period.Week, Period.Month, Period.Quarter, Period.Year, Period.Rolling,
+        Period.None, Period.Hour, Period.Day, Period.Week, Period.Month, Period.Hour, Period.Quarter, Period.Year,
+        Period.Rolling,
     ];
 
     private static readonly string[] Windows = ["", "", "day", "week", "month", "none", "rolling:60s"];
@@ -256,7 +257,9 @@ internal static class Catalogs
         if (!hasMoney || random.Below(4) == 0) budget.Tokens = LimitOf(random, nanosMax);
         if (period == Period.Rolling) budget.Rolling = new Duration { Seconds = random.Spread(60, 3600) };
         else if (period != Period.None && random.Below(3) == 0) budget.Rollover = RolloverOf(random, nanosMax);
-        budget.CarryOverspend = period is not (Period.None or Period.Rolling) && random.Coin();
+        // Most runs see hours end and nothing longer.
+        budget.CarryOverspend = period == Period.Hour
+            || (period is not (Period.None or Period.Rolling) && random.Coin());
         if (random.Below(3) == 0) budget.Anchor = AnchorOf(random, period);
         return budget;
     }
