@@ -84,6 +84,7 @@ internal sealed class ApiContext(
     internal async ValueTask<Answer> SubmitIdentityAsync(string tenant, Command command)
     {
         Answer answer = await SubmitAsync(tenant, command);
+        credentials.Directory.NotePresent(tenant);
         if (answer.Event is { } ledgerEvent)
             await credentials.WaitForAsync(tenant, ledgerEvent.Sequence);
         return answer;

@@ -53,6 +53,7 @@ public static class ApiServices
         services.AddSingleton<AuditExport>();
         services.AddSingleton<AccessGuard>();
         services.AddSingleton<CallMeter>();
+        services.AddSingleton<AccessMeter>();
         services.AddSingleton<OpenStreams>();
         services.AddSingleton<DefectLog>();
         services.AddSingleton<Calls>();

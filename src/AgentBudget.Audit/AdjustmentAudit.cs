@@ -11,7 +11,7 @@ internal static class AdjustmentAudit
         if (!window.IsInCatalog || !window.HasLimit)
             state.Find(AuditRule.Extension, $"{reset.Grain} has no budget in the catalog that could be reset");
         BudgetAudit.CheckBalance(state, window, reset.Before, "before");
-        window.StartOver();
+        window.StartOver(state.Now);
         BudgetAudit.CheckBalance(state, window, reset.After, "after");
     }
 

@@ -50,16 +50,18 @@ internal sealed partial class AuditAccount
 
         AuditAmount held = Held;
         AuditAmount lifetime = Lifetime;
+        AuditAmount disputed = Disputed;
         List<AuditAccount> further = [];
         for (int place = 0; place < usages.Length; place++)
         {
             AuditAccount window = place == 0 ? this : new AuditAccount(Name) { IsInCatalog = IsInCatalog };
-            window.GiveUsage(usages[place] ?? new AuditWindowUsage { Past = lifetime });
+            window.GiveUsage(usages[place] ?? new AuditWindowUsage { Past = lifetime, Start = now });
             window.Held = held;
+            window.Disputed = disputed;
             Budget? budget = place < budgets.Count ? budgets[place] : null;
             AuditPeriod period = periodOf(WindowOf(budget));
             window.Configure(budget, ladder, period.End, now);
-            if (period.Start is { } start) window.Recount(History.Since(start, now));
+            if (period.Start is { } start) window.Recount(History.Since(start, now), start);
             if (place > 0) further.Add(window);
         }
 
@@ -83,8 +85,10 @@ internal sealed partial class AuditAccount
         return cap is null ? 0 : Int128.Clamp(plain - settled, 0, cap.Value);
     }
 
-    private void Recount(IEnumerable<(Int128 Last, AuditAmount Settled, AuditAmount Overrun)> counted)
+    private void Recount(
+        IEnumerable<(Int128 Last, AuditAmount Settled, AuditAmount Overrun)> counted, Int128 start)
     {
+        Start = start;
         AuditAmount lifetime = Lifetime;
         Carried = Settled = Overrun = default;
         RollingSteps.Clear();
@@ -126,6 +130,7 @@ internal sealed partial class AuditAccount
         Extension = Extension,
         ExtensionEnd = ExtensionEnd,
         ToldPercent = ToldPercent,
+        Start = Start,
     };
 
     private void GiveUsage(AuditWindowUsage usage)
@@ -140,6 +145,7 @@ internal sealed partial class AuditAccount
         Extension = usage.Extension;
         ExtensionEnd = usage.ExtensionEnd;
         ToldPercent = usage.ToldPercent;
+        Start = usage.Start;
     }
 
     private void Configure(Budget? budget, AuditLadder ladder, Int128? periodEnd, Int128 now)
@@ -195,6 +201,16 @@ internal sealed partial class AuditAccount
     // When the oldest step is a window's length ago.
     private Int128? NextStep =>
         RollingSteps.Count == 0 ? null : (RollingSteps[0].Index + 1 + StepsPerWindow) * StepLength;
+
+    private bool TakeFromStep(Int128 at, AuditAmount amount)
+    {
+        int place = RollingSteps.FindIndex(step => step.Index == at / StepLength);
+        if (place < 0) return false;
+        (Int128 index, AuditAmount settled, AuditAmount overrun) = RollingSteps[place];
+        bool isThere = overrun.Nanos >= amount.Nanos && overrun.Tokens >= amount.Tokens;
+        if (isThere) RollingSteps[place] = (index, settled - amount, overrun - amount);
+        return isThere;
+    }
 
     private void AddStep(Int128 now, AuditAmount settled, AuditAmount overrun)
     {

@@ -68,6 +68,12 @@ internal sealed partial class AuditAccount(string name)
 
     public AuditAmount Overrun { get; private set; }
 
+    /// <summary>Neither settled nor held: nobody has decided about it.</summary>
+    public AuditAmount Disputed { get; private set; }
+
+    /// <summary>When its present period began; 0 where it counts from the beginning.</summary>
+    public Int128 Start { get; private set; }
+
     /// <summary>Settled in the periods that have ended.</summary>
     public AuditAmount Past { get; private set; }
 
@@ -100,8 +106,9 @@ internal sealed partial class AuditAccount(string name)
 
     public void EndExtension() => Extend(default, end: null);
 
-    public void EndPeriod(Int128? nextEnd, AuditAmount carried)
+    public void EndPeriod(Int128? nextEnd, AuditAmount carried, Int128 now)
     {
+        Start = now;
         Carried = carried;
         Past += Settled;
         Settled = Overrun = default;
@@ -124,22 +131,47 @@ internal sealed partial class AuditAccount(string name)
     }
 
     /// <summary>This period starts over by hand.</summary>
-    public void StartOver()
+    public void StartOver(Int128 now)
     {
         Past += Settled;
         Settled = Overrun = default;
         ToldPercent = 0;
+        Start = now;
         RollingSteps.Clear();
         if (Rolling is not null) PeriodEnd = null;
         MoveCaps();
     }
 
-    /// <summary>Takes back what was charged: of this period, what is left of that from the periods before.</summary>
-    public void Lower(AuditAmount amount)
+    /// <summary>
+    /// Takes back what was charged: of this period, what is left of that from the periods before; never more than ever
+    /// was.
+    /// </summary>
+    public void Lower(AuditAmount asked)
     {
-        History.Lower(amount);
-        AuditAmount here = AuditAmount.Min(Settled, amount);
+        History.Lower(asked);
+        AuditAmount amount = AuditAmount.Min(asked, Lifetime);
         LowerSteps(amount);
+        Take(amount);
+    }
+
+    public void StartDispute(AuditAmount amount) => Disputed += amount;
+
+    public void EndDispute(AuditAmount amount) => Disputed -= amount;
+
+    /// <summary>Takes back what was charged at a time beyond its hold: where this period counts it, or before.</summary>
+    public void Credit(AuditAmount asked, Int128 at)
+    {
+        History.Lower(asked);
+        AuditAmount amount = AuditAmount.Min(asked, Lifetime);
+        bool isCounted = Rolling is null ? at >= Start : TakeFromStep(at, amount);
+        if (isCounted) Take(amount);
+        else Past -= AuditAmount.Min(amount, Past);
+        MoveCaps();
+    }
+
+    private void Take(AuditAmount amount)
+    {
+        AuditAmount here = AuditAmount.Min(Settled, amount);
         Settled -= here;
         Past -= amount - here;
         Overrun -= AuditAmount.Min(Overrun, amount);
@@ -159,7 +191,7 @@ internal sealed partial class AuditAccount(string name)
     public AuditBalance ToBalance() => new(
         Name, Settled.Nanos, Held.Nanos, Overrun.Nanos, Lifetime.Nanos, Limit.Nanos, HardCap.Nanos,
         Settled.Tokens, Held.Tokens, Overrun.Tokens, Lifetime.Tokens, Limit.Tokens, HardCap.Tokens, Window,
-        [.. Further.Select(window => window.ToBalance())]);
+        [.. Further.Select(window => window.ToBalance())], Disputed.Nanos, Disputed.Tokens);
 
     private static bool Reaches(Int128 amount, Int128? limit, int percent) =>
         limit > 0 && amount * 100 >= limit.Value * percent;

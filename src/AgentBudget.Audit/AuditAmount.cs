@@ -60,6 +60,12 @@ internal static class AuditNumbers
 
     public static Int128 NanosOf(Duration duration) => ((Int128)duration.Seconds * NanosPerUnit) + duration.Nanos;
 
+    /// <summary>A count as a view shows it, in 63 bits.</summary>
+    public static Int128 Shown(Int128 count) => Int128.Min(count, long.MaxValue);
+
+    /// <summary>A sum that is in two fields: the second counts 2^63.</summary>
+    public static Int128 Sum(long low, long high) => low + (high * ((Int128)long.MaxValue + 1));
+
     public static Int128? OptionalNanosOf(Money? money) => money is null ? null : NanosOf(money);
 
     public static Int128? OptionalNanosOf(Timestamp? time) => time is null ? null : NanosOf(time);

@@ -81,9 +81,13 @@ internal sealed class AuditHistory
         Put(newStart, newLength, settled, overrun);
     }
 
+    // A slice says at most 64 bits; no limit is higher.
+    private static AuditAmount Capped(AuditAmount amount) =>
+        AuditAmount.Min(amount, new AuditAmount(long.MaxValue, long.MaxValue));
+
     private void Put(Int128 start, Int128 length, AuditAmount settled, AuditAmount overrun)
     {
         (_, AuditAmount settledThere, AuditAmount overrunThere) = _slices.GetValueOrDefault(start);
-        _slices[start] = (length, settledThere + settled, overrunThere + overrun);
+        _slices[start] = (length, Capped(settledThere + settled), Capped(overrunThere + overrun));
     }
 }

@@ -31,6 +31,20 @@ internal sealed class AuditHold(
     /// <summary>What is held of it now.</summary>
     public AuditAmount Held { get; set; } = new(held.CostNanos, held.Tokens);
 
+    /// <summary>The most that was held of it.</summary>
+    public AuditAmount Granted { get; private set; } = new(held.CostNanos, held.Tokens);
+
+    /// <summary>Tokens that were settled of it in parts.</summary>
+    public Int128 SettledTokens { get; set; }
+
+    /// <summary>Another amount is held in place of the one before.</summary>
+    public void Grant(AuditAmount amount)
+    {
+        Held = amount;
+        Granted = new AuditAmount(
+            Int128.Max(Granted.Nanos, amount.Nanos), Int128.Max(Granted.Tokens, amount.Tokens));
+    }
+
     /// <summary>It was priced again.</summary>
     public void Reprice(string model, AuditPrices book, Int128 at)
     {

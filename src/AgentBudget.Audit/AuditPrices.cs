@@ -104,6 +104,11 @@ internal sealed class AuditPrice(Price price)
     /// <summary>A hold that does not say how much output there can be counts this much.</summary>
     public bool KnowsMaxOutput => price.HasMaxOutputTokens && price.Rates is { HasOutput: true, Output: > 0 };
 
+    /// <summary>The most tokens of one call, read and written; null where the catalog does not say both.</summary>
+    public Int128? CallTokens => price is { HasContextTokens: true, HasMaxOutputTokens: true }
+        ? (Int128)price.ContextTokens + price.MaxOutputTokens
+        : null;
+
     /// <summary>What a hold of these tokens costs, each bucket rounded up; null where a rate is missing.</summary>
     public Int128? CostOfHold(AuditTokens tokens, ServiceTier tier)
     {

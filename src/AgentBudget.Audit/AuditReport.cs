@@ -26,6 +26,8 @@ public sealed record AuditFinding(AuditRule Rule, long Sequence, long Group, str
 /// <param name="HardCapTokens">Where grants of tokens stop; null without a limit.</param>
 /// <param name="Window">Which window of the account this is, by its period; empty for a session.</param>
 /// <param name="Windows">The other windows of the account; a spend has to fit all of them.</param>
+/// <param name="DisputedNanos">Money that nobody has decided about.</param>
+/// <param name="DisputedTokens">Tokens likewise.</param>
 public sealed record AuditBalance(
     string Account,
     Int128 SettledNanos,
@@ -41,7 +43,9 @@ public sealed record AuditBalance(
     Int128? LimitTokens,
     Int128? HardCapTokens,
     string Window,
-    IReadOnlyList<AuditBalance> Windows);
+    IReadOnlyList<AuditBalance> Windows,
+    Int128 DisputedNanos,
+    Int128 DisputedTokens);
 
 /// <summary>Sums over a whole journal.</summary>
 /// <param name="SettledNanos">Settled money.</param>

@@ -126,6 +126,12 @@ internal enum AuditOperation
     /// <summary>RotateSigningKey.</summary>
     RotateSigningKey,
 
+    /// <summary>DecideDispute.</summary>
+    DecideDispute,
+
     /// <summary>A silo's word on which credentials are in use.</summary>
     RecordUses,
+
+    /// <summary>RevokeSessions.</summary>
+    RevokeSessions,
 }

@@ -92,7 +92,7 @@ public sealed record AuditRule(string Id, string Fact)
     /// <summary>Delegation shrinks.</summary>
     public static readonly AuditRule Delegation = new(
         "session.delegation",
-        "A subagent's scope, ceilings, times and user are within its parent's, and its run has room for it.");
+        "A subagent is one that its parent may delegate to, within the parent's scope, ceilings, times, user and run.");
 
     /// <summary>Ends cascade.</summary>
     public static readonly AuditRule Cascade = new(
@@ -142,6 +142,11 @@ public sealed record AuditRule(string Id, string Fact)
     /// <summary>Counted ceilings.</summary>
     public static readonly AuditRule GrantCeiling = new(
         "grant.ceiling", "A grant is within its session's tokens per request, steps, tool calls and open holds.");
+
+    /// <summary>One agent's share.</summary>
+    public static readonly AuditRule Share = new(
+        "agent.share",
+        "An agent's sessions and holds that are open, and the sessions that it opens a minute, are within its bounds.");
 
     /// <summary>The hard cap.</summary>
     public static readonly AuditRule GrantCap = new(
@@ -200,6 +205,11 @@ public sealed record AuditRule(string Id, string Fact)
     public static readonly AuditRule SettleOverrun = new(
         "settle.overrun", "A charge's overrun is what it charges above what was held.");
 
+    /// <summary>Usage beyond what a call can have.</summary>
+    public static readonly AuditRule Dispute = new(
+        "settle.disputed",
+        "What a call cannot have used, and only that, is in dispute, suspends its session and is decided about once.");
+
     /// <summary>Late.</summary>
     public static readonly AuditRule SettleLate = new(
         "settle.late", "A charge is late when its hold was no longer held or its session was over, and only then.");
@@ -231,11 +241,10 @@ public sealed record AuditRule(string Id, string Fact)
     [
         Chain, Checkpoint, Format, Sequence, Time, RequestOnce, RequestAsked, CatalogIdentity, CatalogPrices,
         CatalogInUse, Extension, PeriodEnd, PeriodSettled, PeriodStart, Rollover, Adjustment, SessionKnown,
-        SessionPath,
-        SessionScope, SessionTime, Delegation, Cascade, Suspended, Breaker, SessionOver, SessionTotals,
-        SessionReleased, Tags, HoldScope, HoldCost, HoldTime, Downgrade, GrantCeiling, GrantCap, Left, Refusal,
+        SessionPath, SessionScope, SessionTime, Delegation, Cascade, Suspended, Breaker, SessionOver, SessionTotals,
+        SessionReleased, Tags, HoldScope, HoldCost, HoldTime, Downgrade, GrantCeiling, Share, GrantCap, Left, Refusal,
         ReservationKnown, ReservationHolder, ReservationTerminal, ReservationSum, Expiry, SettleCost, SettlePrice,
-        SettleOverrun, SettleLate, SettleExpiryCharge, SettleBilled,
+        SettleOverrun, Dispute, SettleLate, SettleExpiryCharge, SettleBilled,
         SettleUnpriced, RecordedCost, Tiers, Credential,
         CredentialUse, AgentStanding,
     ];

@@ -130,8 +130,8 @@ internal sealed class AuditSession
     /// </summary>
     public AuditSession? EndsWith { get; set; }
 
-    /// <summary>Its agent, whose end it is due to end with.</summary>
-    public string EndsWithAgent { get; set; } = "";
+    /// <summary>Its agent, credential, access token or user, whose end it is due to end with.</summary>
+    public string EndsWithName { get; set; } = "";
 
     public AuditScope Tools { get; }
 
@@ -232,6 +232,33 @@ internal sealed class AuditAgent(Agent agent)
         agent.Breakers is { SameToolCall: null, BurnRate: null, StepsWithoutOutcome: null, Refusals: null }
             ? null
             : agent.Breakers;
+
+    /// <summary>So many of its sessions may be suspended within an hour, and what happens beyond; null for any.</summary>
+    public (Int128 Times, BreakerMode Mode)? SuspendedSessions { get; } = SuspendedSessionsOf(agent.Breakers);
+
+    private static (Int128 Times, BreakerMode Mode)? SuspendedSessionsOf(Breakers? breakers)
+    {
+        if (breakers?.SuspendedSessions is { } given)
+            return (given.Times, given.Mode == BreakerMode.Observe ? given.Mode : BreakerMode.Enforce);
+        BreakerMode?[] modes =
+        [
+            breakers?.SameToolCall?.Mode, breakers?.BurnRate?.Mode, breakers?.StepsWithoutOutcome?.Mode,
+            breakers?.Refusals?.Mode,
+        ];
+        if (modes.All(mode => mode is null)) return null;
+        bool enforces = modes.Any(mode => mode is not (null or BreakerMode.Observe));
+        return (3, enforces ? BreakerMode.Enforce : BreakerMode.Observe);
+    }
+
+    public bool DelegatesTo(string id) => agent.Delegates?.Agents.Contains(id) == true;
+
+    public bool DelegatesToUseCase(string id) => agent.Delegates?.UseCases.Contains(id) == true;
+
+    /// <summary>Its share, as the catalog says or otherwise.</summary>
+    public (Int128 OpenHolds, Int128 OpenSessions, Int128 SessionsPerMinute) Bounds { get; } = (
+        agent.Bounds is { HasOpenHolds: true } ? agent.Bounds.OpenHolds : 100_000,
+        agent.Bounds is { HasOpenSessions: true } ? agent.Bounds.OpenSessions : 10_000,
+        agent.Bounds is { HasSessionsPerMinute: true } ? agent.Bounds.SessionsPerMinute : 6000);
 
     public bool WorksFor(string useCase) => agent.UseCases.Contains(useCase);
 }

@@ -42,6 +42,25 @@ internal sealed class AuditState
 
     public AuditRequests Requests { get; } = new();
 
+    /// <summary>Sessions that are open, by agent.</summary>
+    public Dictionary<string, long> OpenSessions { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Holds that are open, by agent.</summary>
+    public Dictionary<string, long> OpenHolds { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Sessions that were opened in a minute of log time, by agent, and which minute.</summary>
+    public Dictionary<string, (Int128 Minute, long Sessions)> Opened { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Sessions that were suspended in an hour of log time, by agent, which hour, and whether it is told.</summary>
+    public Dictionary<string, (Int128 Hour, long Sessions, bool IsTold)> SuspendedInHour { get; } =
+        new(StringComparer.Ordinal);
+
+    /// <summary>The last request is of a former release, which had no breakers of agents.</summary>
+    public bool IsFormer { get; set; }
+
+    /// <summary>Usage that nobody has decided about, by the event that settled it.</summary>
+    public Dictionary<long, AuditDispute> Disputes { get; } = [];
+
     /// <summary>Credentials that were made and not revoked, by number.</summary>
     public Dictionary<long, AuditCredential> Credentials { get; } = [];
 
@@ -156,16 +175,54 @@ internal sealed class AuditState
     {
         hold.Held = default;
         hold.IsHeld = false;
-        hold.Session.OpenHolds.Remove(number);
+        Close(hold.Session, number);
         hold.Session.GivenBack[number] = Now;
         Retain(number, session: null, HoldRetention);
     }
 
+    /// <summary>A hold is open.</summary>
+    public void OpenHold(AuditSession session, long number)
+    {
+        if (session.OpenHolds.Add(number)) Count(OpenHolds, session, 1);
+    }
+
+    /// <summary>A hold is open no longer.</summary>
+    public void Close(AuditSession session, long number)
+    {
+        if (session.OpenHolds.Remove(number)) Count(OpenHolds, session, -1);
+    }
+
+    /// <summary>A session is about to be over.</summary>
+    public void End(AuditSession session)
+    {
+        if (session.IsOpen) Count(OpenSessions, session, -1);
+    }
+
+    private static void Count(Dictionary<string, long> counts, AuditSession session, long change) =>
+        counts[session.Spender.Agent] = counts.GetValueOrDefault(session.Spender.Agent) + change;
+
     /// <summary>A session begins.</summary>
     public void Add(AuditSession session)
     {
+        Count(OpenSessions, session, 1);
         Sessions[session.Spender.Session] = session;
         foreach (AuditAccount account in session.Path) account.Sessions++;
+    }
+
+    /// <summary>Accounts stay as long as something of them is in dispute.</summary>
+    public static void Retain(IEnumerable<AuditAccount> accounts)
+    {
+        foreach (AuditAccount account in accounts) account.Sessions++;
+    }
+
+    /// <summary>It was decided about.</summary>
+    public void Release(IEnumerable<AuditAccount> accounts)
+    {
+        foreach (AuditAccount account in accounts)
+        {
+            account.Sessions--;
+            MayForgetAccounts |= !account.IsInCatalog;
+        }
     }
 
     /// <summary>A session is closed; late commits and repeated requests can still name it.</summary>

@@ -22,4 +22,6 @@ internal sealed record AuditWindowUsage
     public Int128? ExtensionEnd { get; init; }
 
     public int ToldPercent { get; init; }
+
+    public Int128 Start { get; init; }
 }

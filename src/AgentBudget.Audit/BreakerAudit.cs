@@ -47,12 +47,18 @@ internal static class BreakerAudit
             return;
         }
 
-        session.Watch.Told.Add(due.Breaker);
         state.TripDue = null;
+        if (due.Breaker == Breaker.SuspendedSessions)
+        {
+            TripAgent(state, session, tripped, due);
+            return;
+        }
+
+        session.Watch.Told.Add(due.Breaker);
         AuditSession suspended = due.SuspendsRun ? session.Lineage[^1] : session;
         string should = due.Mode == BreakerMode.Enforce ? suspended.Spender.Session : "";
         string tool = due.Breaker == Breaker.SameToolCall ? session.Watch.LastCall?.Tool ?? "" : "";
-        bool isRight = tripped.Mode == due.Mode && tripped.Count == due.Count && tripped.Limit == due.Limit
+        bool isRight = tripped.Mode == due.Mode && tripped.Count == AuditNumbers.Shown(due.Count) && tripped.Limit == due.Limit
             && tripped.Suspended == should && tripped.Tool == tool;
         if (!isRight)
             state.Find(
@@ -62,6 +68,39 @@ internal static class BreakerAudit
         if (due.Mode != BreakerMode.Enforce) return;
         suspended.State = State.Suspended;
         suspended.SuspendedBy = session;
+        CountSuspended(state, suspended.Spender.Agent);
+    }
+
+    /// <summary>A session was suspended by a breaker, or for usage in dispute.</summary>
+    public static void CountSuspended(AuditState state, string agent)
+    {
+        (Int128 hour, long sessions, bool isTold) = state.SuspendedInHour.GetValueOrDefault(agent);
+        Int128 now = state.Now / AuditNumbers.Hour;
+        state.SuspendedInHour[agent] = hour == now ? (now, sessions + 1, isTold) : (now, 1, false);
+    }
+
+    private static void TripAgent(AuditState state, AuditSession session, BreakerTripped tripped, AuditTrip due)
+    {
+        string agent = session.Spender.Agent;
+        string should = due.Mode == BreakerMode.Enforce ? agent : "";
+        bool isRight = tripped.Mode == due.Mode && tripped.Count == due.Count && tripped.Limit == due.Limit
+            && tripped.Suspended == should && tripped.Agent == agent;
+        if (!isRight) state.Find(AuditRule.Breaker, $"the breaker of {agent} says {tripped}, and it is {due}");
+        (Int128 hour, long sessions, _) = state.SuspendedInHour[agent];
+        state.SuspendedInHour[agent] = (hour, sessions, true);
+        if (should.Length > 0) state.Suspended.Add(agent);
+    }
+
+    private static AuditTrip? DueOfAgent(AuditState state, AuditSession owner)
+    {
+        string agent = owner.Spender.Agent;
+        if (state.IsFormer || owner.Agent.SuspendedSessions is not { } rule) return null;
+        if (state.Suspended.Contains(agent) || state.Decommissioned.Contains(agent)) return null;
+        (Int128 hour, long sessions, bool isTold) = state.SuspendedInHour.GetValueOrDefault(agent);
+        bool isDue = hour == state.Now / AuditNumbers.Hour && sessions > rule.Times && !isTold;
+        return isDue
+            ? new AuditTrip(owner, Breaker.SuspendedSessions, sessions, rule.Times, rule.Mode, SuspendsRun: false)
+            : null;
     }
 
     /// <summary>
@@ -90,6 +129,11 @@ internal static class BreakerAudit
             if (DueOf(owner, breakers) is not { } due) continue;
             state.TripDue = due;
             return;
+        }
+
+        foreach (AuditSession owner in session.Lineage)
+        {
+            if ((state.TripDue = DueOfAgent(state, owner)) is not null) return;
         }
     }
 

@@ -53,14 +53,16 @@ internal static class BudgetAudit
                 $"the next period of {ended.Grain} cannot end at {AuditNumbers.Show(next)}: it is a {account.Period}");
         }
 
-        var settled = new AuditAmount(ended.SettledNanos, ended.SettledTokens);
+        var settled = new AuditAmount(
+            AuditNumbers.Sum(ended.SettledNanos, ended.SettledNanosHigh),
+            AuditNumbers.Sum(ended.SettledTokens, ended.SettledTokensHigh));
         if (settled != account.Settled)
             state.Find(
                 AuditRule.PeriodSettled, $"{ended.Grain} settled {account.Settled} in it, and it says {settled}");
         var carried = new AuditAmount(ended.CarriedNanos, ended.CarriedTokens);
         if (state.IsEventClean && carried != account.Carry())
             state.Find(AuditRule.Rollover, $"{ended.Grain} leaves {account.Carry()}, and it carries over {carried}");
-        account.EndPeriod(next, carried);
+        account.EndPeriod(next, carried, state.Now);
     }
 
     /// <summary>The oldest step of a rolling window leaves it.</summary>
@@ -76,8 +78,12 @@ internal static class BudgetAudit
 
         (AuditAmount Settled, AuditAmount Overrun) left = account.Move();
         (AuditAmount Settled, AuditAmount Overrun) said = (
-            new AuditAmount(moved.SettledNanos, moved.SettledTokens),
-            new AuditAmount(moved.OverrunNanos, moved.OverrunTokens));
+            new AuditAmount(
+                AuditNumbers.Sum(moved.SettledNanos, moved.SettledNanosHigh),
+                AuditNumbers.Sum(moved.SettledTokens, moved.SettledTokensHigh)),
+            new AuditAmount(
+                AuditNumbers.Sum(moved.OverrunNanos, moved.OverrunNanosHigh),
+                AuditNumbers.Sum(moved.OverrunTokens, moved.OverrunTokensHigh)));
         if (said != left)
             state.Find(AuditRule.PeriodSettled, $"{left.Settled} leave {moved.Grain}, and it says {said.Settled}");
     }
@@ -176,10 +182,12 @@ internal static class BudgetAudit
             ("available", account.Available.Nanos, AuditNumbers.OptionalNanosOf(balance.Available)),
             ("hard cap", account.HardCap.Nanos, AuditNumbers.OptionalNanosOf(balance.HardCap)),
             ("limit in tokens", account.Limit.Tokens, balance.HasLimitTokens ? balance.LimitTokens : null),
-            ("settled tokens", account.Settled.Tokens, balance.SettledTokens),
-            ("held tokens", account.Held.Tokens, balance.HeldTokens),
+            ("settled tokens", AuditNumbers.Shown(account.Settled.Tokens), balance.SettledTokens),
+            ("held tokens", AuditNumbers.Shown(account.Held.Tokens), balance.HeldTokens),
             ("available tokens", account.Available.Tokens, balance.HasAvailableTokens ? balance.AvailableTokens : null),
             ("tier", account.HighestReached(account.Exposure), balance.Tier),
+            ("disputed", account.Disputed.Nanos, AuditNumbers.OptionalNanosOf(balance.Disputed) ?? 0),
+            ("disputed tokens", AuditNumbers.Shown(account.Disputed.Tokens), balance.DisputedTokens),
             ("carried", account.Carried.Nanos, AuditNumbers.OptionalNanosOf(balance.Carried) ?? 0),
             ("carried tokens", account.Carried.Tokens, balance.CarriedTokens),
             ("reset time", account.PeriodEnd, AuditNumbers.OptionalNanosOf(balance.ResetTime)),

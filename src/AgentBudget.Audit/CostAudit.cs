@@ -18,7 +18,7 @@ internal static class CostAudit
         CheckToolCalls(state, session, recorded);
         CheckSoftCap(state, session, charge);
         HoldAudit.CheckHardCap(state, session, charge, before: null);
-        TierAudit.Check(state, session, recorded.TiersCrossed, charge);
+        TierAudit.Check(state, [.. session.Windows], recorded.TiersCrossed, charge);
 
         foreach (AuditAccount account in session.Windows) account.Charge(charge, overrun: default, state.Now);
         foreach (TierCrossing crossing in recorded.TiersCrossed)

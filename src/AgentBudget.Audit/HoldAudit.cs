@@ -22,19 +22,26 @@ internal static class HoldAudit
         CheckTime(state, held);
         CheckCeilings(state, session, held);
         CheckHardCap(state, session, amount, before: null);
+        if (ledgerEvent.RequestHash is not null)
+        {
+            TierAudit.CheckHeld(state, session, held.TiersHeld, amount);
+            ShareAudit.Hold(state, session);
+        }
+
         foreach (AuditAccount account in session.Windows) account.Hold(amount);
         if (held.Model.Length > 0) session.Steps++;
         session.ToolCalls += held.ToolCalls;
         BreakerAudit.CountCall(session, isStep: held.Model.Length > 0, held.Tool, held.ToolArgumentsDigest);
-        session.OpenHolds.Add(state.Sequence);
+        state.OpenHold(session, state.Sequence);
         state.Holds[state.Sequence] = new AuditHold(
             session, held, ledgerEvent.Principal, state.Prices, state.Now);
         state.CheckLeft(held.Left, session);
     }
 
     /// <summary>A hold that is changed: granted as a new one is, for what it asks beyond itself.</summary>
-    public static void Amend(AuditState state, AuditSession session, ReservationAmended amended)
+    public static void Amend(AuditState state, AuditSession session, LedgerEvent ledgerEvent)
     {
+        ReservationAmended amended = ledgerEvent.ReservationAmended;
         if (state.HoldOf(amended.Reservation, session) is not { } hold) return;
         if (!hold.IsHeld)
         {
@@ -57,6 +64,8 @@ internal static class HoldAudit
             state.Find(AuditRule.GrantCeiling, $"{amended.Tokens} tokens are above what a request may ask");
         CheckTime(state, held);
         CheckHardCap(state, session, amount, hold.Held);
+        if (ledgerEvent.RequestHash is not null)
+            TierAudit.CheckHeld(state, session, amended.TiersHeld, amount - hold.Held);
 
         foreach (AuditAccount account in session.Windows)
         {
@@ -64,7 +73,7 @@ internal static class HoldAudit
             account.Hold(amount);
         }
 
-        hold.Held = amount;
+        hold.Grant(amount);
         hold.ExpireNanos = AuditNumbers.OptionalNanosOf(amended.ExpireTime) ?? 0;
         if (amended.Estimate is not null) hold.Reprice(amended.Model, state.Prices, state.Now);
         state.CheckLeft(amended.Left, session);

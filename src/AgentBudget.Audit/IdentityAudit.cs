@@ -33,7 +33,42 @@ internal static class IdentityAudit
         state.Credentials[state.Sequence] = new AuditCredential(created.Principal, end);
     }
 
-    public static void Revoke(AuditState state, CredentialRevoked revoked) => End(state, revoked.Credential);
+    public static void Revoke(AuditState state, CredentialRevoked revoked)
+    {
+        End(state, revoked.Credential);
+        TakeAlong(
+            state,
+            revoked.Sessions,
+            session => !revoked.KeptSessions && session.Opened.Credentials.Contains(revoked.Credential),
+            $"credentials/c{revoked.Credential}",
+            AuditRule.Credential);
+    }
+
+    /// <summary>Sessions end with what opened them, or with their user.</summary>
+    public static void RevokeSessions(AuditState state, SessionsRevoked revoked)
+    {
+        string user = revoked.OnBehalfOf;
+        if (revoked.Credential.Length + user.Length == 0 || revoked.Sessions.Count == 0)
+            state.Find(AuditRule.Cascade, "it names no sessions");
+        TakeAlong(
+            state,
+            revoked.Sessions,
+            session => (user.Length == 0 || session.Spender.OnBehalfOf == user)
+                && (revoked.Credential.Length == 0
+                    || session.Opened.Credentials.Any(number => $"credentials/c{number}" == revoked.Credential)),
+            revoked.Credential.Length > 0 ? revoked.Credential : $"users/{user}",
+            AuditRule.Cascade);
+    }
+
+    /// <summary>A user is known, or only named; where the catalog asks for it, known.</summary>
+    public static void CheckUser(AuditState state, Spender spender, SessionOpened opened)
+    {
+        bool hasUser = spender.OnBehalfOf.Length > 0;
+        if (!hasUser && opened.UserProof != UserProof.Unspecified)
+            state.Find(AuditRule.SessionScope, "it knows a user, and works for nobody");
+        if (hasUser && opened.UserProof != UserProof.Proven && state.Catalog.RequireProvenUsers)
+            state.Find(AuditRule.SessionScope, $"nothing proves '{spender.OnBehalfOf}', as the catalog asks for");
+    }
 
     public static void Suspend(AuditState state, AgentSuspended suspended)
     {
@@ -47,6 +82,7 @@ internal static class IdentityAudit
         CheckActive(state, resumed.Agent);
         if (!state.Suspended.Remove(resumed.Agent))
             state.Find(AuditRule.AgentStanding, $"{resumed.Agent} is not suspended");
+        state.SuspendedInHour.Remove(resumed.Agent);
     }
 
     public static void Decommission(AuditState state, AgentDecommissioned decommissioned)
@@ -58,17 +94,15 @@ internal static class IdentityAudit
             .Select(pair => pair.Key);
         if (!live.Order().SequenceEqual(decommissioned.Credentials.Order()))
             state.Find(AuditRule.AgentStanding, $"its credentials are not those that {agent} has");
-        AuditSession[] open =
-            [.. state.Sessions.Values.Where(session => session.IsOpen && session.Spender.Agent == agent)];
-        IEnumerable<string> ending = decommissioned.Sessions.Select(number => $"sessions/s{number}");
-        if (!open.Select(session => session.Spender.Session).ToHashSet(StringComparer.Ordinal).SetEquals(ending))
-            state.Find(AuditRule.AgentStanding, $"its sessions are not those that {agent} has open");
         state.Suspended.Remove(agent);
         state.Decommissioned.Add(agent);
         foreach (long credential in decommissioned.Credentials) End(state, credential);
-        foreach (AuditSession session in open) session.EndsWithAgent = agent;
-        state.EndsDue += open.Length;
-        state.EndsDueSince = state.Now;
+        TakeAlong(
+            state,
+            decommissioned.Sessions,
+            session => session.Spender.Agent == agent,
+            agent,
+            AuditRule.AgentStanding);
     }
 
     public static void RevokeToken(AuditState state, AccessTokenRevoked revoked)
@@ -78,6 +112,13 @@ internal static class IdentityAudit
         {
             state.Find(AuditRule.Credential, "it ends a token that has no id or has expired");
         }
+
+        TakeAlong(
+            state,
+            revoked.Sessions,
+            session => session.Opened.AccessTokens.Contains(revoked.TokenId),
+            $"accessTokens/{revoked.TokenId}",
+            AuditRule.Credential);
     }
 
     public static void Use(AuditState state, CredentialsUsed used)
@@ -93,9 +134,9 @@ internal static class IdentityAudit
                 && !(credential.EndNanos <= state.Now);
             if (!isLive) state.Find(AuditRule.CredentialUse, $"{name} is not live");
             Int128? last = AuditNumbers.OptionalNanosOf(use.LastUseTime);
-            if (last is null ? use.Unproven == 0 : last > state.Now)
+            if (last is null ? use.Unproven == 0 && use.WrongSecrets == 0 : last > state.Now)
                 state.Find(AuditRule.CredentialUse, $"{name} was used never, or in the future");
-            bool areBounded = use.Places.Count <= PlacesMax && use.Unproven >= 0
+            bool areBounded = use.Places.Count <= PlacesMax && use.Unproven >= 0 && use.WrongSecrets >= 0
                 && use.Places.Distinct(StringComparer.Ordinal).Count() == use.Places.Count;
             if (!areBounded)
                 state.Find(AuditRule.CredentialUse, $"the places of {name} are too many, or one is there twice");
@@ -139,6 +180,19 @@ internal static class IdentityAudit
         if (state.Decommissioned.Contains(agent)) state.Find(AuditRule.AgentStanding, $"{agent} is decommissioned");
         else if (!isSuspendedRight && state.Suspended.Contains(agent))
             state.Find(AuditRule.AgentStanding, $"{agent} is suspended");
+    }
+
+    // What ends takes the open sessions along that came from it: all of them, and no other.
+    private static void TakeAlong(
+        AuditState state, IEnumerable<long> listed, Func<AuditSession, bool> isTaken, string name, AuditRule rule)
+    {
+        AuditSession[] open = [.. state.Sessions.Values.Where(session => session.IsOpen && isTaken(session))];
+        IEnumerable<string> ending = listed.Select(number => $"sessions/s{number}");
+        if (!open.Select(session => session.Spender.Session).ToHashSet(StringComparer.Ordinal).SetEquals(ending))
+            state.Find(rule, $"the sessions that it ends are not those that {name} has open");
+        foreach (AuditSession session in open) session.EndsWithName = name;
+        state.EndsDue += open.Length;
+        state.EndsDueSince = state.Now;
     }
 
     private static bool IsSha256(string text) =>

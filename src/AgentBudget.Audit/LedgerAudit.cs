@@ -43,6 +43,7 @@ public sealed class LedgerAudit(string tenant)
         _state.BeginEvent();
         CheckOrder(ledgerEvent);
         _state.Forget();
+        if (ledgerEvent.RequestId.Length > 0) _state.IsFormer = ledgerEvent.RequestHash is null;
         RunAudit.CheckDue(_state, ledgerEvent);
         BreakerAudit.CheckDue(_state, ledgerEvent);
         CheckFact(ledgerEvent);
@@ -141,6 +142,10 @@ public sealed class LedgerAudit(string tenant)
                 _counts.Sessions++;
                 SessionAudit.Open(_state, ledgerEvent);
                 break;
+            case Fact.DisputeDecided:
+                OfTenant(ledgerEvent, AuditOperation.DecideDispute);
+                DisputeAudit.Decide(_state, ledgerEvent);
+                break;
             case Fact.None:
                 _state.Find(AuditRule.Format, "it states no fact that this release knows");
                 break;
@@ -186,6 +191,10 @@ public sealed class LedgerAudit(string tenant)
             case Fact.CredentialsUsed:
                 OfTenant(ledgerEvent, AuditOperation.RecordUses);
                 IdentityAudit.Use(_state, ledgerEvent.CredentialsUsed);
+                return true;
+            case Fact.SessionsRevoked:
+                OfTenant(ledgerEvent, AuditOperation.RevokeSessions);
+                IdentityAudit.RevokeSessions(_state, ledgerEvent.SessionsRevoked);
                 return true;
             default:
                 return false;
@@ -242,7 +251,7 @@ public sealed class LedgerAudit(string tenant)
                 SettlementAudit.Release(_state, session, ledgerEvent.ReservationReleased);
                 break;
             case Fact.ReservationAmended:
-                HoldAudit.Amend(_state, session, ledgerEvent.ReservationAmended);
+                HoldAudit.Amend(_state, session, ledgerEvent);
                 break;
             case Fact.CostRecorded:
                 CostAudit.Record(_state, session, ledgerEvent.CostRecorded);
@@ -341,7 +350,7 @@ public sealed class LedgerAudit(string tenant)
             or Fact.SessionClosed or Fact.ReservationExpired
             or Fact.CredentialCreated or Fact.CredentialRevoked or Fact.AgentSuspended or Fact.AgentResumed
             or Fact.AgentDecommissioned or Fact.BreakerTripped or Fact.RefusalsCoalesced or Fact.AccessTokenRevoked
-            or Fact.SigningKeyRotated or Fact.CredentialsUsed =>
+            or Fact.SigningKeyRotated or Fact.CredentialsUsed or Fact.DisputeDecided or Fact.SessionsRevoked =>
             AuditOperation.None,
     };
 

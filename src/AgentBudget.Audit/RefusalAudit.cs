@@ -95,7 +95,10 @@ internal static class RefusalAudit
 
     private static string? FaultOfCount(ReservationRefused refused, Int128? limit, Int128 settled, Int128 held)
     {
-        if (refused.Limit != limit || refused.Settled != settled || refused.Held != held)
+        bool isSaid = refused.Limit == limit
+            && AuditNumbers.Sum(refused.Settled, refused.SettledHigh) == settled
+            && AuditNumbers.Sum(refused.Held, refused.HeldHigh) == held;
+        if (!isSaid)
             return $"the limit is {limit} with {settled} settled and {held} held, and it says {Said(refused)}";
         return refused.Requested > limit - settled - held ? null : $"it would fit: {Said(refused)}";
     }

@@ -49,6 +49,21 @@ internal static class RunAudit
         if (state.IsEventClean) CheckRoom(state, parent, opened.Delegation);
     }
 
+    /// <summary>Another agent or use case than the parent's is one that the catalog lets it delegate to.</summary>
+    public static void CheckDelegates(AuditState state, AuditSession parent, Spender spender)
+    {
+        bool isAgentRight = spender.Agent == parent.Spender.Agent
+            || parent.Agent.DelegatesTo(spender.Agent["agents/".Length..]);
+        bool isUseCaseRight = spender.UseCase == parent.Spender.UseCase
+            || parent.Agent.DelegatesToUseCase(spender.UseCase["useCases/".Length..]);
+        if (!isAgentRight || !isUseCaseRight)
+        {
+            state.Find(
+                AuditRule.Delegation,
+                $"{parent.Spender.Agent} may not delegate to {spender.Agent} for {spender.UseCase}");
+        }
+    }
+
     /// <summary>Counts an opened session on everything above it.</summary>
     public static void Count(AuditSession session)
     {
@@ -76,9 +91,9 @@ internal static class RunAudit
     /// </summary>
     public static bool EndsFromAbove(AuditState state, AuditSession session, SessionEnded ended)
     {
-        bool isWithAgent = session.EndsWithAgent.Length > 0;
-        string due = isWithAgent ? session.EndsWithAgent : session.EndsWith?.Spender.Session ?? "";
-        Session.Types.State? dueState = isWithAgent ? Session.Types.State.Revoked : session.EndsWith?.State;
+        bool isWithName = session.EndsWithName.Length > 0;
+        string due = isWithName ? session.EndsWithName : session.EndsWith?.Spender.Session ?? "";
+        Session.Types.State? dueState = isWithName ? Session.Types.State.Revoked : session.EndsWith?.State;
         bool isRight = ended.EndedWith == due && (dueState is null || dueState == ended.State);
         if (!isRight)
             state.Find(
@@ -92,7 +107,7 @@ internal static class RunAudit
     public static void End(AuditState state, AuditSession session)
     {
         session.Parent?.OpenChildren.Remove(session);
-        if (session.EndsWith is not null || session.EndsWithAgent.Length > 0) state.EndsDue--;
+        if (session.EndsWith is not null || session.EndsWithName.Length > 0) state.EndsDue--;
         if (session.IsOpen)
         {
             foreach (AuditSession above in session.Lineage.Skip(1)) above.OpenSubagents--;
@@ -113,7 +128,7 @@ internal static class RunAudit
     }
 
     private static bool IsFree(AuditSession session) =>
-        session.EndsWith is null && session.EndsWithAgent.Length == 0;
+        session.EndsWith is null && session.EndsWithName.Length == 0;
 
     /// <summary>Nothing is asked for, and no time passes, between an end and the ends of everything below it.</summary>
     public static void CheckDue(AuditState state, LedgerEvent ledgerEvent)

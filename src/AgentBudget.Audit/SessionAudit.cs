@@ -29,10 +29,18 @@ internal static class SessionAudit
         AuditSession? parent = RunAudit.ParentOf(state, spender, opened);
         CheckScope(state, opened, agent);
         IdentityAudit.CheckBinding(state, opened, parent);
+        IdentityAudit.CheckUser(state, spender, opened);
         CheckTimes(state, opened, agent);
         if (parent is null) TagAudit.CheckDeclared(state, opened.Tags);
         var session = new AuditSession(spender, opened, parent, agent, useCase ?? new UseCase(), above);
         if (parent is not null) RunAudit.Open(state, parent, spender, opened);
+        // In journals of former releases every agent may delegate to all others, and none has a share.
+        if (ledgerEvent.RequestHash is not null)
+        {
+            if (parent is not null) RunAudit.CheckDelegates(state, parent, spender);
+            ShareAudit.Open(state, session);
+        }
+
         RunAudit.Count(session);
         state.Add(session);
     }
@@ -70,7 +78,7 @@ internal static class SessionAudit
                 + ended.State);
         }
 
-        bool isWithAgent = session.EndsWithAgent.Length > 0;
+        bool isWithAgent = session.EndsWithName.StartsWith("agents/", StringComparison.Ordinal);
         Int128? graceEnd = AuditNumbers.OptionalNanosOf(ended.GraceEndTime);
         if (graceEnd != state.Now + (isWithAgent ? 0 : Grace))
         {
@@ -82,6 +90,7 @@ internal static class SessionAudit
 
         CheckView(state, session, ended.Session);
         RunAudit.End(state, session);
+        state.End(session);
         session.State = ended.State is State.Open or State.Suspended ? State.Ended : ended.State;
         session.GraceEndNanos = graceEnd ?? state.Now;
         session.Outcome = ended.Outcome;
@@ -128,8 +137,11 @@ internal static class SessionAudit
     {
         (string Name, Int128 Is, Int128 Says)[] totals =
         [
-            ("settled money", session.Own.Lifetime.Nanos, closed.SettledNanos),
-            ("settled tokens", session.Own.Lifetime.Tokens, closed.SettledTokens),
+            ("settled money", session.Own.Lifetime.Nanos, AuditNumbers.Sum(closed.SettledNanos, closed.SettledNanosHigh)),
+            (
+                "settled tokens",
+                session.Own.Lifetime.Tokens,
+                AuditNumbers.Sum(closed.SettledTokens, closed.SettledTokensHigh)),
             ("steps", session.Steps, closed.Steps),
             ("refused calls", session.Refused, closed.Refused),
             ("subagents", session.Subagents, closed.Subagents),
@@ -184,7 +196,9 @@ internal static class SessionAudit
     {
         AuditAmount held = default;
         foreach (long number in session.OpenHolds) held += state.Holds[number].Held;
-        var released = new AuditAmount(closed.ReleasedNanos, closed.ReleasedTokens);
+        var released = new AuditAmount(
+            AuditNumbers.Sum(closed.ReleasedNanos, closed.ReleasedNanosHigh),
+            AuditNumbers.Sum(closed.ReleasedTokens, closed.ReleasedTokensHigh));
         bool areAll = closed.Released.Count == session.OpenHolds.Count && session.OpenHolds.SetEquals(closed.Released);
         if (!areAll)
             state.Find(
@@ -201,6 +215,8 @@ internal static class SessionAudit
         view ??= new Session();
         if (!Equals(view.Confirmation, session.Opened.Confirmation))
             state.Find(AuditRule.SessionTotals, "its token is bound to something else than it was opened with");
+        if (view.UserProof != session.Opened.UserProof)
+            state.Find(AuditRule.SessionTotals, "it knows its user otherwise than it was opened with");
         AuditAmount settled = AuditNumbers.Of(view.Settled);
         AuditAmount held = AuditNumbers.Of(view.Held);
         CheckNumbers(
@@ -208,9 +224,9 @@ internal static class SessionAudit
             session,
             [
                 ("settled money", session.Own.Lifetime.Nanos, settled.Nanos),
-                ("settled tokens", session.Own.Lifetime.Tokens, settled.Tokens),
+                ("settled tokens", AuditNumbers.Shown(session.Own.Lifetime.Tokens), settled.Tokens),
                 ("held money", session.Own.Held.Nanos, held.Nanos),
-                ("held tokens", session.Own.Held.Tokens, held.Tokens),
+                ("held tokens", AuditNumbers.Shown(session.Own.Held.Tokens), held.Tokens),
                 ("steps", session.Steps, view.Steps),
             ]);
     }

@@ -21,20 +21,41 @@ internal static class SettlementAudit
         else CheckCommit(state, hold, settled, charge);
         CheckTaken(state, hold, settled);
         CheckRest(state, hold, settled, charge);
+        if (!IsExpiry(state, ledgerEvent)) DisputeAudit.Check(state, hold, ledgerEvent);
         if (settled.Tool != hold.Tool)
             state.Find(AuditRule.SettlePrice, $"the hold is for tool '{hold.Tool}', and it says '{settled.Tool}'");
         AuditAmount taken = TakenBy(settled);
         AuditAmount raised = (charge - taken).AboveZero();
         AuditAmount lowered = (taken - charge).AboveZero();
-        TierAudit.Check(state, session, settled.TiersCrossed, raised);
-
         var unheld = new AuditAmount(settled.UnheldNanos, settled.UnheldTokens);
         var overrun = new AuditAmount(settled.OverrunNanos, settled.OverrunTokens);
-        foreach (AuditAccount account in session.Windows)
+        AuditAmount disputed = settled.Disputed ? overrun : default;
+        AuditAccount[] shared = [session.UseCaseAccount, session.BusinessUnitAccount, session.TenantAccount];
+        TierAudit.CheckPath(state, session.Windows, settled.TiersCrossed);
+        foreach (AuditAccount account in session.Path)
         {
-            account.Unhold(unheld);
-            if (lowered != default) account.Lower(lowered);
-            account.Charge(raised, overrun, state.Now);
+            AuditAmount here = shared.Contains(account) ? disputed : default;
+            TierAudit.CheckTold(state, account.Windows, settled.TiersCrossed, raised - here);
+            foreach (AuditAccount window in account.Windows)
+            {
+                window.Unhold(unheld);
+                if (lowered != default) window.Lower(lowered);
+                window.Charge(raised - here, overrun - here, state.Now);
+                window.StartDispute(here);
+            }
+        }
+
+        if (settled.Disputed)
+        {
+            state.Disputes[state.Sequence] = new AuditDispute(
+                session.Spender, session.AgentAccount, shared, overrun, settled.Usage, state.Now);
+            AuditState.Retain([.. shared, session.AgentAccount]);
+        }
+
+        if (settled.Suspended.Length > 0)
+        {
+            session.State = Session.Types.State.Suspended;
+            BreakerAudit.CountSuspended(state, session.Spender.Agent);
         }
 
         BreakerAudit.CountCharge(session, raised.Nanos, state.Now);
@@ -45,6 +66,7 @@ internal static class SettlementAudit
                     && account.Window == crossing.Window)?.Tell(crossing.AtPercent);
         hold.Held -= unheld;
         hold.ExpiryCharge = isExpiry ? settled : null;
+        if (!isExpiry) hold.SettledTokens += charge.Tokens;
         if (isExpiry)
         {
             state.Retain(settled.Reservation, hold);
@@ -52,7 +74,7 @@ internal static class SettlementAudit
         else if (settled.Final)
         {
             state.Holds.Remove(settled.Reservation);
-            session.OpenHolds.Remove(settled.Reservation);
+            state.Close(session, settled.Reservation);
             session.GivenBack.Remove(settled.Reservation);
             session.SettledHolds.Add(settled.Reservation);
         }
@@ -179,13 +201,10 @@ internal static class SettlementAudit
     private static Int128? PartCostOf(AuditState state, AuditHold hold, ReservationSettled settled, SettledPart part)
     {
         AuditTokens tokens = AuditTokens.Of(part.Usage);
-        ServiceTier tier = settled.ServiceTier == ServiceTier.Unspecified ? hold.ServiceTier : settled.ServiceTier;
-        string region = settled.Region.Length > 0 ? settled.Region : hold.Region;
-        AuditPrice? ran = hold.Prices.Find(part.Model, region, tier, hold.AtNanos);
+        ServiceTier tier = TierOf(hold, settled);
+        AuditPrice? ran = hold.Prices.Find(part.Model, RegionOf(hold, settled), tier, hold.AtNanos);
         bool isUnknown = ran is null && part.Model != hold.Model;
-        AuditPrice? price = ran
-            ?? hold.Prices.Find(hold.Model, region, tier, hold.AtNanos)
-            ?? hold.Prices.Find(hold.Model, hold.Region, hold.ServiceTier, hold.AtNanos);
+        AuditPrice? price = PriceOf(hold, settled, part);
         string pricedAs = isUnknown ? hold.Model : "";
         bool isNamed = isUnknown || (price?.Model ?? "") == part.Model;
         bool isKnown = price is not null || hold.Model.Length == 0;
@@ -201,6 +220,22 @@ internal static class SettlementAudit
         if (cost is null) state.Find(AuditRule.SettleCost, $"{price?.Model} has no price for its usage");
         return cost;
     }
+
+    /// <summary>What a sampling is priced by: the model that ran it, else the one that was held.</summary>
+    public static AuditPrice? PriceOf(AuditHold hold, ReservationSettled settled, SettledPart part)
+    {
+        ServiceTier tier = TierOf(hold, settled);
+        string region = RegionOf(hold, settled);
+        return hold.Prices.Find(part.Model, region, tier, hold.AtNanos)
+            ?? hold.Prices.Find(hold.Model, region, tier, hold.AtNanos)
+            ?? hold.Prices.Find(hold.Model, hold.Region, hold.ServiceTier, hold.AtNanos);
+    }
+
+    private static ServiceTier TierOf(AuditHold hold, ReservationSettled settled) =>
+        settled.ServiceTier == ServiceTier.Unspecified ? hold.ServiceTier : settled.ServiceTier;
+
+    private static string RegionOf(AuditHold hold, ReservationSettled settled) =>
+        settled.Region.Length > 0 ? settled.Region : hold.Region;
 
     private static void CheckUnpriced(AuditState state, AuditHold hold, ReservationSettled settled)
     {

@@ -6,20 +6,52 @@ namespace AgentBudget.Audit;
 internal static class TierAudit
 {
     public static void Check(
-        AuditState state, AuditSession session, IReadOnlyList<TierCrossing> crossed, AuditAmount charge)
+        AuditState state,
+        IReadOnlyList<AuditAccount> windows,
+        IReadOnlyList<TierCrossing> crossed,
+        AuditAmount charge)
+    {
+        CheckPath(state, windows, crossed);
+        CheckTold(state, windows, crossed, charge);
+    }
+
+    /// <summary>Only windows that are charged have their tiers told.</summary>
+    public static void CheckPath(
+        AuditState state, IEnumerable<AuditAccount> windows, IReadOnlyList<TierCrossing> crossed)
     {
         if (!state.IsEventClean) return;
         foreach (TierCrossing crossing in crossed)
         {
-            bool isOnPath = session.Windows.Any(
+            bool isOnPath = windows.Any(
                 account => account.Name == crossing.Grain && account.Window == crossing.Window);
             if (!isOnPath) state.Find(AuditRule.Tiers, $"{crossing.Grain} is not on its path");
         }
+    }
 
-        foreach (AuditAccount account in session.Windows)
+    /// <summary>Every tier that a charge reaches is told, and no other.</summary>
+    public static void CheckTold(
+        AuditState state, IEnumerable<AuditAccount> windows, IReadOnlyList<TierCrossing> crossed, AuditAmount charge)
+    {
+        if (!state.IsEventClean) return;
+        foreach (AuditAccount account in windows)
         {
             if (account.Steps.Count > 0) Check(state, account, crossed, charge);
         }
+    }
+
+    /// <summary>Tiers that exposure reaches with a further amount, and settled spend has not, are told as a notice.</summary>
+    public static void CheckHeld(
+        AuditState state, AuditSession session, IReadOnlyList<TierCrossing> told, AuditAmount further)
+    {
+        if (!state.IsEventClean) return;
+        IEnumerable<(string, string, int)> should = session.Windows.SelectMany(window => window.Steps
+            .Where(step => step.IsNotified && step.Percent > window.ToldPercent
+                && window.Reaches(window.Exposure + further, step.Percent)
+                && !window.Reaches(window.Exposure, step.Percent))
+            .Select(step => (window.Name, window.Window, step.Percent)));
+        IEnumerable<(string, string, int)> are = told.Select(notice => (notice.Grain, notice.Window, notice.AtPercent));
+        if (!should.SequenceEqual(are))
+            state.Find(AuditRule.Tiers, $"with it {string.Join(", ", should)} are held, and it says {told}");
     }
 
     /// <summary>The tiers of one window.</summary>

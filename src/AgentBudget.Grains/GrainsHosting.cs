@@ -4,6 +4,7 @@ using AgentBudget.Grains.Feeds;
 using AgentBudget.Grains.Lanes;
 using AgentBudget.Grains.Placement;
 using AgentBudget.Grains.Tenants;
+using AgentBudget.Reporting;
 using AgentBudget.Runtime;
 using AgentBudget.Runtime.Time;
 using AgentBudget.Storage;
@@ -25,8 +26,8 @@ public static class GrainsHosting
     private static readonly TimeSpan IdleTime = TimeSpan.FromMinutes(10);
 
     /// <summary>
-    /// Adds the tenants. An <see cref="ILedgerStore"/>, a <see cref="TimeProvider"/> and logging are the caller's to
-    /// register; clustering too. What callers use is <see cref="ITenantHost"/>. When the silo stops, it takes no more
+    /// Adds the tenants. An <see cref="ILedgerStore"/>, the <see cref="Aggregator"/> of reports, a
+    /// <see cref="TimeProvider"/> and logging are the caller's to register; clustering too. What callers use is <see cref="ITenantHost"/>. When the silo stops, it takes no more
     /// commands and ends all watches before the first grain leaves.
     /// </summary>
     /// <param name="silo">The silo.</param>
@@ -45,6 +46,7 @@ public static class GrainsHosting
                 services.GetRequiredService<ILoggerFactory>(),
                 services.GetRequiredService<LogClock>()))
             .AddSingleton<HintSender>()
+            .AddSingleton<LedgerPages>()
             .AddSingleton<SiloTenants>()
             .AddSingleton<ITenantHost, EntityHost>()
             .AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(
@@ -87,13 +89,16 @@ public static class GrainsHosting
     }
 
     /// <summary>
-    /// The tenants that have a ledger, before the first call is served: they are known from here on.
+    /// The tenants that have a ledger, before the first call is served: they are known from here on, and their reports
+    /// catch up by themselves.
     /// </summary>
     public static async Task<IReadOnlyList<string>> FindTenantsAsync(
         this IServiceProvider services, CancellationToken cancellationToken)
     {
         SiloTenants tenants = services.GetRequiredService<SiloTenants>();
         await tenants.ListAsync(cancellationToken);
+        IGrainFactory grains = services.GetRequiredService<IGrainFactory>();
+        foreach (string tenant in tenants.Tenants) await grains.GetGrain<IAggregatorGrain>(tenant).FoldTo(0);
         return tenants.Tenants;
     }
 }

@@ -5,6 +5,11 @@ using System.Text.Json;
 
 namespace AgentBudget.Identity;
 
+/// <summary>A token that another one was exchanged from.</summary>
+/// <param name="ClientId">The key id of the credential that it was issued to.</param>
+/// <param name="Id">Its id.</param>
+public readonly record struct TokenSource(string ClientId, string Id);
+
 /// <summary>What an access token says.</summary>
 public sealed record AccessToken
 {
@@ -26,6 +31,14 @@ public sealed record AccessToken
     /// <summary>When it expires, in seconds since 1970.</summary>
     public required long ExpiresAtSeconds { get; init; }
 
+    /// <summary>
+    /// Until when the user gave it, in seconds since 1970: the end of the user's own token. 0 for a token of no user.
+    /// </summary>
+    public long DelegationEndSeconds { get; init; }
+
+    /// <summary>The tokens that it was exchanged from, the last one first; it ends with each of them.</summary>
+    public IReadOnlyList<TokenSource> Sources { get; init; } = [];
+
     /// <summary>What its holder proves beside; null for a bearer's.</summary>
     public TokenBinding? Binding { get; init; }
 
@@ -42,6 +55,8 @@ public sealed class AccessTokens : SignedTokens<AccessToken>
     /// <summary>How long a token lives, in seconds: short, since others than us check it without asking.</summary>
     public const int LifetimeSeconds = 600;
 
+    private const string DelegationEndClaim = "delegation_exp";
+    private const string SourcesClaim = "exchanged_from";
     private const int IdBytes = 16; // As many random bytes as a UUID has.
 
     private readonly Func<string> _issuer;
@@ -75,6 +90,10 @@ public sealed class AccessTokens : SignedTokens<AccessToken>
         };
         if (token.Actor.Length > 0)
             claims["act"] = JsonSerializer.Deserialize<JsonElement>(token.Actor);
+        if (token.DelegationEndSeconds > 0)
+            claims[DelegationEndClaim] = token.DelegationEndSeconds;
+        if (token.Sources.Count > 0)
+            claims[SourcesClaim] = token.Sources.Select(source => $"{source.ClientId} {source.Id}").ToArray();
         TokenBinding.AddTo(claims, token.Binding);
         return Sign(claims, resource ?? _issuer());
     }
@@ -105,7 +124,20 @@ public sealed class AccessTokens : SignedTokens<AccessToken>
             Id = token.Id,
             IssuedAtSeconds = issuedAtSeconds,
             ExpiresAtSeconds = token.ExpiresAtSeconds!.Value,
+            DelegationEndSeconds = token.Claims.TryGetProperty(DelegationEndClaim, out JsonElement end)
+                ? end.GetInt64()
+                : 0,
+            Sources = SourcesOf(token),
             Binding = binding,
         };
+    }
+
+    // As it was minted: the signature was checked before.
+    private static TokenSource[] SourcesOf(Jws token)
+    {
+        if (!token.Claims.TryGetProperty(SourcesClaim, out JsonElement sources))
+            return [];
+        string[][] pairs = [.. sources.EnumerateArray().Select(source => source.GetString()!.Split(' '))];
+        return [.. pairs.Select(pair => new TokenSource(pair[0], pair[1]))];
     }
 }

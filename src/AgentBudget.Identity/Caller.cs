@@ -154,6 +154,9 @@ public sealed record CredentialCaller : Caller
     /// </summary>
     public string OnBehalfOf { get; init; } = "";
 
+    /// <summary>The access token that it shows; null for a secret.</summary>
+    public AccessToken? Token { get; init; }
+
     /// <summary>The tenant's id.</summary>
     public string Tenant => Credential.Tenant;
 

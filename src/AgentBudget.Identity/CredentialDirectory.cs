@@ -26,7 +26,22 @@ public enum CredentialLookup
 /// <param name="time">The clock of expiries.</param>
 public sealed class CredentialDirectory(TimeProvider time)
 {
+    /// <summary>Tenants that are known to be absent; more of them are asked for each time.</summary>
+    private const int AbsentMax = 10_000;
+
+    /// <summary>How long a tenant that was absent is taken for that, in seconds.</summary>
+    private const long AbsentSeconds = 10;
+
     private readonly ConcurrentDictionary<string, TenantCredentials> _tenants = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, long> _absent = new(StringComparer.Ordinal);
+    private long _wrongSecrets;
+    private long _unknown;
+
+    /// <summary>Wrong secrets that were shown for credentials that there are, since the start.</summary>
+    public long WrongSecrets => Interlocked.Read(ref _wrongSecrets);
+
+    /// <summary>Secrets that were shown for credentials that there are not, since the start.</summary>
+    public long UnknownCredentials => Interlocked.Read(ref _unknown);
 
     /// <summary>Whether a text may be a credential: it then names its tenant.</summary>
     public static bool TryGetTenant(ReadOnlySpan<char> presented, [NotNullWhen(true)] out string? tenant)
@@ -49,21 +64,36 @@ public sealed class CredentialDirectory(TimeProvider time)
         caller = null;
         if (!CredentialSecret.TryParse(presented, out PresentedSecret parsed))
             return CredentialLookup.Refused;
-        if (!_tenants.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(
+        DateTimeOffset now = time.GetUtcNow();
+        LiveCredential? found = null;
+        if (_tenants.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(
             parsed.Tenant, out TenantCredentials? credentials))
+        {
+            credentials.Live.TryGetValue(parsed.Number, out found);
+        }
+        else if (!IsAbsent(parsed.Tenant, now))
         {
             return CredentialLookup.TenantNotLoaded;
         }
 
-        DateTimeOffset now = time.GetUtcNow();
-        if (!credentials.Live.TryGetValue(parsed.Number, out LiveCredential? found)
-            || !parsed.Prefix.SequenceEqual(found.Caller.SecretPrefix)
-            || (!ReferenceEquals(found.Caller, known) && !found.Matches(parsed.Secret))
-            || !found.IsLive(now)
-            || !found.IsFrom(origin))
+        if (found is null)
         {
+            // As much work as for a wrong secret: nobody is to learn by the clock which tenants and credentials
+            // there are.
+            CredentialSecret.Matches(parsed.Secret, CredentialSecret.NoHash);
+            Interlocked.Increment(ref _unknown);
             return CredentialLookup.Refused;
         }
+
+        bool isRight = ReferenceEquals(found.Caller, known) || found.Matches(parsed.Secret);
+        if (!isRight || !parsed.Prefix.SequenceEqual(found.Caller.SecretPrefix))
+        {
+            NoteWrong(found);
+            return CredentialLookup.Refused;
+        }
+
+        if (!found.IsLive(now) || !found.IsFrom(origin))
+            return CredentialLookup.Refused;
 
         if (!origin.IsReview)
             found.Usage.Note(origin.Place, now.ToUnixTimeSeconds());
@@ -80,17 +110,63 @@ public sealed class CredentialDirectory(TimeProvider time)
         if (!CredentialSecret.TryParseKeyId(keyId, out ReadOnlySpan<char> tenant, out long number))
             return CredentialLookup.Refused;
         if (!_tenants.TryGetValue(tenant.ToString(), out TenantCredentials? credentials))
-            return CredentialLookup.TenantNotLoaded;
+            return IsAbsent(tenant, time.GetUtcNow()) ? CredentialLookup.Refused : CredentialLookup.TenantNotLoaded;
         if (!credentials.Live.TryGetValue(number, out LiveCredential? found) || !found.IsLive(time.GetUtcNow()))
             return CredentialLookup.Refused;
         credential = found;
         return CredentialLookup.Live;
     }
 
-    /// <summary>Whether an access token was ended before its time, as far as its tenant is loaded.</summary>
-    public bool IsRevoked(string tenant, string tokenId) =>
+    /// <summary>Something was shown for the credential that does not prove it.</summary>
+    public void NoteWrong(LiveCredential credential)
+    {
+        ArgumentNullException.ThrowIfNull(credential);
+        credential.Usage.NoteWrong();
+        Interlocked.Increment(ref _wrongSecrets);
+    }
+
+    /// <summary>There is no such tenant now.</summary>
+    public void NoteAbsent(string tenant)
+    {
+        if (_absent.Count >= AbsentMax)
+            _absent.Clear();
+        _absent[tenant] = time.GetUtcNow().ToUnixTimeSeconds() + AbsentSeconds;
+    }
+
+    /// <summary>There may be such a tenant from now on.</summary>
+    public void NotePresent(string tenant) => _absent.TryRemove(tenant, out _);
+
+    /// <summary>
+    /// The credential that an access token was issued to, if the token counts: neither it nor a token that it was
+    /// exchanged from was ended before its time, and the credentials of all of them are live.
+    /// </summary>
+    public CredentialLookup FindHolder(AccessToken token, out LiveCredential? credential)
+    {
+        ArgumentNullException.ThrowIfNull(token);
+        CredentialLookup found = FindByKeyId(token.ClientId, out credential);
+        if (credential is null)
+            return found;
+        bool isEnded = IsRevoked(credential.Tenant, token.Id);
+        foreach (TokenSource source in token.Sources)
+        {
+            isEnded = isEnded || IsRevoked(credential.Tenant, source.Id)
+                || FindByKeyId(source.ClientId, out LiveCredential? other) != CredentialLookup.Live
+                || other!.Tenant != credential.Tenant;
+        }
+
+        if (!isEnded)
+            return CredentialLookup.Live;
+        credential = null;
+        return CredentialLookup.Refused;
+    }
+
+    private bool IsRevoked(string tenant, string tokenId) =>
         _tenants.TryGetValue(tenant, out TenantCredentials? credentials)
         && credentials.RevokedTokens.ContainsKey(tokenId);
+
+    /// <summary>The number of a key id such as <c>acme.c17</c>, not checked; 0 for a text that is none.</summary>
+    public static long NumberOfKeyId(string keyId) =>
+        CredentialSecret.TryParseKeyId(keyId, out _, out long number) ? number : 0;
 
     /// <summary>The tenant of a key id such as <c>acme.c17</c>, not checked; null for a text that is none.</summary>
     public static string? TenantOfKeyId(string keyId) =>
@@ -179,6 +255,10 @@ public sealed class CredentialDirectory(TimeProvider time)
             Apply(tenant, credentials, events[index]);
         credentials.Position = events[^1].Sequence;
     }
+
+    private bool IsAbsent(ReadOnlySpan<char> tenant, DateTimeOffset now) =>
+        _absent.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(tenant, out long untilSeconds)
+        && now.ToUnixTimeSeconds() < untilSeconds;
 
     private List<CredentialUse> UsesOf(string tenant, Func<LiveCredential, CredentialUse?> use, int countMax)
     {

@@ -25,11 +25,26 @@ public static class CredentialSecret
     private const int PrefixChars = 4;
     private const string NumberMark = ".c";
 
+    /// <summary>The hash of no secret.</summary>
+    internal static readonly byte[] NoHash = new byte[SHA256.HashSizeInBytes];
+
     /// <summary>Draws a random part, 43 characters.</summary>
     public static string NewSecret() => Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(SecretBytes));
 
     /// <summary>The hash that is kept of a random part, 32 bytes.</summary>
     public static byte[] HashOf(string secret) => SHA256.HashData(Encoding.ASCII.GetBytes(secret));
+
+    /// <summary>Whether a random part has this hash. Takes as long for any wrong one; allocates nothing.</summary>
+    internal static bool Matches(ReadOnlySpan<char> secret, ReadOnlySpan<byte> secretSha256)
+    {
+        if (secret.Length != SecretChars)
+            return false;
+        Span<byte> bytes = stackalloc byte[SecretChars];
+        Encoding.ASCII.GetBytes(secret, bytes);
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+        Sha256.Hash(bytes, hash);
+        return CryptographicOperations.FixedTimeEquals(hash, secretSha256);
+    }
 
     /// <summary>The whole text, as its holder is shown it once.</summary>
     public static string Compose(Role role, string keyId, string secret) => $"{PrefixOf(role)}{keyId}.{secret}";

@@ -22,6 +22,7 @@ internal sealed class CredentialUsage
     private long _lastMinute;
     private long _crowdedMinute;
     private long _unproven;
+    private long _wrong;
     private long _toldUseMinute;
     private long _toldMinute;
     private bool _hasNews;
@@ -59,11 +60,19 @@ internal sealed class CredentialUsage
     /// <summary>Its secret was shown without the certificate that it is bound to.</summary>
     internal void NoteUnproven() => Interlocked.Increment(ref _unproven);
 
+    /// <summary>What was shown for it was not its secret, or not signed with its key.</summary>
+    internal void NoteWrong() => Interlocked.Increment(ref _wrong);
+
     /// <summary>What is known now and, where it was not told, how often it was not proven.</summary>
     internal CredentialUse Look(long number)
     {
         long last = Volatile.Read(ref _lastMinute);
-        CredentialUse use = new() { Credential = number, Unproven = Interlocked.Read(ref _unproven) };
+        CredentialUse use = new()
+        {
+            Credential = number,
+            Unproven = Interlocked.Read(ref _unproven),
+            WrongSecrets = Interlocked.Read(ref _wrong),
+        };
         if (last > 0)
             use.LastUseTime = new Timestamp { Seconds = last * SecondsPerMinute };
         use.Places.AddRange(Volatile.Read(ref _places)
@@ -82,12 +91,14 @@ internal sealed class CredentialUsage
         long minute = nowSeconds / SecondsPerMinute;
         lock (_gate)
         {
-            bool isUsed = Volatile.Read(ref _lastMinute) > _toldUseMinute || Interlocked.Read(ref _unproven) > 0;
+            bool isUsed = Volatile.Read(ref _lastMinute) > _toldUseMinute
+                || Interlocked.Read(ref _unproven) > 0 || Interlocked.Read(ref _wrong) > 0;
             bool isDue = _hasNews || (isUsed && (isEnd || minute - _toldMinute >= WindowMinutes));
             if (!isDue)
                 return null;
             CredentialUse use = Look(number);
             Interlocked.Add(ref _unproven, -use.Unproven);
+            Interlocked.Add(ref _wrong, -use.WrongSecrets);
             _toldUseMinute = (use.LastUseTime?.Seconds ?? 0) / SecondsPerMinute;
             _toldMinute = minute;
             _hasNews = false;
@@ -101,6 +112,7 @@ internal sealed class CredentialUsage
         lock (_gate)
         {
             Interlocked.Add(ref _unproven, use.Unproven);
+            Interlocked.Add(ref _wrong, use.WrongSecrets);
             _hasNews = true;
         }
     }

@@ -18,6 +18,10 @@ public sealed class KeyRing : IDisposable
     /// <summary>Rotations within an overlap; more would only be a loop that went wrong.</summary>
     public const int RetiredMax = 100;
 
+    /// <summary>How long a key that counts no more is remembered, so that a request that is repeated ends none but it.
+    /// </summary>
+    private const long RememberedSeconds = 24 * 3600;
+
     private readonly Lock _gate = new();
     private readonly List<SigningKey> _keys = [];
     private readonly string _keyPath;
@@ -76,10 +80,10 @@ public sealed class KeyRing : IDisposable
     {
         lock (_gate)
         {
-            if (_retired.Find(key => key.Rotation.RequestId == requestId) is { } again)
-                return again.Rotation;
+            if (AnswerTo(requestId) is { } again)
+                return again;
             DropRetired(now.ToUnixTimeSeconds());
-            if (_retired.Count >= RetiredMax)
+            if (_retired.Count(key => key.RetireSeconds > now.ToUnixTimeSeconds()) >= RetiredMax)
                 return null;
             // The old key is kept before the new one signs: a crash between leaves both known.
             SigningKey old = _current;
@@ -88,9 +92,10 @@ public sealed class KeyRing : IDisposable
             long retireSeconds = (now + overlap).ToUnixTimeSeconds();
             RetiredKey retired = new(
                 new KeyRotation(requestId, next.KeyId, old.KeyId, retireSeconds), old.PublicJwk);
-            SecretFile.Replace(_retiredPath, JsonSerializer.Serialize<List<RetiredKey>>([.. _retired, retired]));
+            List<RetiredKey> all = [.. _retired, retired];
+            Write(all);
             File.Move(pending, _keyPath, overwrite: true);
-            _retired = [.. _retired, retired];
+            _retired = all;
             _keys.Add(next);
             Volatile.Write(ref _current, next);
             SetNextRetire();
@@ -99,14 +104,55 @@ public sealed class KeyRing : IDisposable
         }
     }
 
+    /// <summary>
+    /// Ends a key that signed before, after the overlap or at its own time if that is sooner; the present key signs on.
+    /// The same request again answers what it did. Null for a key that is not one of those whose tokens are taken.
+    /// </summary>
+    /// <param name="requestId">The request.</param>
+    /// <param name="keyId">The key.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="overlap">How long its tokens are taken from now on.</param>
+    /// <exception cref="IOException">The file cannot be written; the key counts on.</exception>
+    public KeyRotation? End(string requestId, string keyId, DateTimeOffset now, TimeSpan overlap)
+    {
+        lock (_gate)
+        {
+            if (AnswerTo(requestId) is { } again)
+                return again;
+            long nowSeconds = now.ToUnixTimeSeconds();
+            DropRetired(nowSeconds);
+            int place = _retired.FindIndex(
+                key => key.Rotation.RetiredKeyId == keyId && key.RetireSeconds > nowSeconds);
+            if (place < 0)
+                return null;
+            long endSeconds = Math.Min(_retired[place].RetireSeconds, (now + overlap).ToUnixTimeSeconds());
+            KeyRotation end = new(requestId, _current.KeyId, keyId, endSeconds);
+            List<RetiredKey> all = [.. _retired];
+            all[place] = all[place] with { EndedBy = end };
+            Write(all);
+            _retired = all;
+            SetNextRetire();
+            Interlocked.Increment(ref _version);
+            return end;
+        }
+    }
+
+    private KeyRotation? AnswerTo(string requestId) =>
+        _retired.Find(key => key.Rotation.RequestId == requestId)?.Rotation
+        ?? _retired.Find(key => key.EndedBy?.RequestId == requestId)?.EndedBy;
+
+    private void Write(List<RetiredKey> retired) =>
+        SecretFile.Replace(_retiredPath, JsonSerializer.Serialize(retired));
+
     /// <summary>The public keys as a JSON Web Key Set (RFC 7517): the one that signs, then those still taken.</summary>
     public string ToJwks(DateTimeOffset now)
     {
         lock (_gate)
         {
-            DropRetired(now.ToUnixTimeSeconds());
-            IEnumerable<Dictionary<string, string>> keys =
-                _retired.Select(key => key.PublicJwk).Prepend(_current.PublicJwk);
+            IEnumerable<Dictionary<string, string>> keys = _retired
+                .Where(key => key.RetireSeconds > now.ToUnixTimeSeconds())
+                .Select(key => key.PublicJwk)
+                .Prepend(_current.PublicJwk);
             return JsonSerializer.Serialize(new Dictionary<string, object> { ["keys"] = keys });
         }
     }
@@ -124,11 +170,14 @@ public sealed class KeyRing : IDisposable
     }
 
     /// <summary>The keys whose tokens are taken.</summary>
-    internal IReadOnlyList<PublicKey> VerifyingKeys()
+    internal IReadOnlyList<PublicKey> VerifyingKeys(long nowSeconds)
     {
         lock (_gate)
         {
-            IEnumerable<PublicKey?> keys = _retired.Select(key => key.PublicJwk).Prepend(_current.PublicJwk)
+            IEnumerable<PublicKey?> keys = _retired
+                .Where(key => key.RetireSeconds > nowSeconds)
+                .Select(key => key.PublicJwk)
+                .Prepend(_current.PublicJwk)
                 .Select(jwk => PublicKey.Read(JsonSerializer.Serialize(jwk)));
             return [.. keys.OfType<PublicKey>()];
         }
@@ -143,15 +192,28 @@ public sealed class KeyRing : IDisposable
 
     private void DropRetired(long nowSeconds)
     {
-        if (_retired.RemoveAll(key => key.Rotation.RetireSeconds <= nowSeconds) == 0)
+        _retired = [.. _retired.Where(key => key.RetireSeconds + RememberedSeconds > nowSeconds)];
+        if (nowSeconds < _nextRetireSeconds)
             return;
-        SetNextRetire();
+        SetNextRetire(nowSeconds);
         Interlocked.Increment(ref _version);
     }
 
-    private void SetNextRetire() => Volatile.Write(
+    // When the next of those ends whose tokens are taken now.
+    private void SetNextRetire(long nowSeconds = long.MinValue) => Volatile.Write(
         ref _nextRetireSeconds,
-        _retired.Count == 0 ? long.MaxValue : _retired.Min(key => key.Rotation.RetireSeconds));
+        _retired.Where(key => key.RetireSeconds > nowSeconds)
+            .Select(key => key.RetireSeconds)
+            .DefaultIfEmpty(long.MaxValue)
+            .Min());
 
-    private sealed record RetiredKey(KeyRotation Rotation, Dictionary<string, string> PublicJwk);
+    /// <param name="Rotation">What retired it.</param>
+    /// <param name="PublicJwk">Its public part.</param>
+    /// <param name="EndedBy">What ended it sooner; null for nothing.</param>
+    private sealed record RetiredKey(
+        KeyRotation Rotation, Dictionary<string, string> PublicJwk, KeyRotation? EndedBy = null)
+    {
+        [System.Text.Json.Serialization.JsonIgnore]
+        public long RetireSeconds => EndedBy?.RetireSeconds ?? Rotation.RetireSeconds;
+    }
 }

@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using AgentBudget.Protocol.Snapshot.V1;
 using AgentBudget.Protocol.V1;
 
@@ -18,7 +16,8 @@ public sealed class LiveCredential
     /// <param name="state">As the ledger has it; not kept.</param>
     internal LiveCredential(string tenant, CredentialState state)
     {
-        _secretSha256 = state.SecretSha256.ToByteArray();
+        // A public key has no secret, and what nobody can show is as much work as what somebody can.
+        _secretSha256 = state.SecretSha256.IsEmpty ? CredentialSecret.NoHash : state.SecretSha256.ToByteArray();
         _expiresAtNanos = state.ExpireNanos == 0 ? long.MaxValue : state.ExpireNanos;
         Tenant = tenant;
         Number = state.Number;
@@ -78,16 +77,7 @@ public sealed class LiveCredential
     /// <summary>
     /// Whether this is its secret's random part. Takes as long for any wrong one; allocates nothing.
     /// </summary>
-    internal bool Matches(ReadOnlySpan<char> secret)
-    {
-        if (secret.Length != CredentialSecret.SecretChars || _secretSha256.Length == 0)
-            return false;
-        Span<byte> bytes = stackalloc byte[CredentialSecret.SecretChars];
-        Encoding.ASCII.GetBytes(secret, bytes);
-        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
-        Sha256.Hash(bytes, hash);
-        return CryptographicOperations.FixedTimeEquals(hash, _secretSha256);
-    }
+    internal bool Matches(ReadOnlySpan<char> secret) => CredentialSecret.Matches(secret, _secretSha256);
 
     /// <summary>Whether the call comes with the certificate that the credential is bound to, if it is.</summary>
     internal bool IsFrom(in CallOrigin origin)

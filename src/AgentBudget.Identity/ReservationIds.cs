@@ -59,9 +59,13 @@ public sealed class ReservationIds : IDisposable
     }
 
     /// <summary>
-    /// The reservation that a name is of; false unless it was named for this tenant and session. One that a former
-    /// release named says so, and says nothing about its session.
+    /// The reservation that a name is of; 0 unless it was named for this tenant and session. One that a former release
+    /// named says so, and says nothing about its session.
     /// </summary>
+    public long Read(string? id, string tenant, long session, out bool isFormer) =>
+        TryRead(id, tenant, session, out long reservation, out isFormer) ? reservation : 0;
+
+    /// <summary>The same; false where there is none.</summary>
     public bool TryRead(string? id, string tenant, long session, out long reservation, out bool isFormer) =>
         TryRead(id, tenant, out reservation, out long named, out isFormer) && (isFormer || named == session);
 

@@ -102,7 +102,8 @@ public abstract class SignedTokens<TContent>
         if (_checks is { } checks && checks.Version == version)
             return checks;
         // Made twice by two threads at once, one of them is forgotten: it only knew less.
-        return _checks = new Checks(version, _keys.VerifyingKeys(), new(TokenCache<TContent>.GenerationEntriesMax));
+        return _checks = new Checks(
+            version, _keys.VerifyingKeys(nowSeconds), new(TokenCache<TContent>.GenerationEntriesMax));
     }
 
     // The expiry is compared at every use and by the injected clock; here it need only be there.

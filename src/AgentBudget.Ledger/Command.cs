@@ -67,8 +67,24 @@ public sealed record RecordCostCommand(long Session, RecordCostRequest Request, 
 /// <param name="Actor">Who asks.</param>
 /// <param name="Parent">The number of the session that opens it as a subagent; 0 for a root session.</param>
 /// <param name="Confirmation">What its token is bound to, beside its parent's; null for nothing more.</param>
+/// <param name="Origin">What it is opened with; null for the operator's key, or the parent's token.</param>
 public sealed record OpenSessionCommand(
-    OpenSessionRequest Request, string Actor, long Parent = 0, Confirmation? Confirmation = null) : Command;
+    OpenSessionRequest Request,
+    string Actor,
+    long Parent = 0,
+    Confirmation? Confirmation = null,
+    SessionOrigin? Origin = null) : Command;
+
+/// <summary>What a session is opened with. No part of the request: asked again, it may be another token.</summary>
+/// <param name="Credentials">The credential, by number, then those whose tokens its own was exchanged from.</param>
+/// <param name="AccessTokens">The access token, by id, then those that it was exchanged from; empty for none.</param>
+/// <param name="IsUserProven">The user that the session works for gave the token.</param>
+/// <param name="DelegationEndNanos">Until when the user gave it; 0 for no end.</param>
+public sealed record SessionOrigin(
+    IReadOnlyList<long> Credentials,
+    IReadOnlyList<string> AccessTokens,
+    bool IsUserProven = false,
+    long DelegationEndNanos = 0);
 
 /// <summary>Moves a session's expiry. Answers a SessionRenewed event.</summary>
 /// <param name="Session">The session's number.</param>
@@ -87,6 +103,13 @@ public sealed record EndSessionCommand(long Session, EndSessionRequest Request, 
 /// <param name="Request">The request.</param>
 /// <param name="Actor">Who asks.</param>
 public sealed record RevokeSessionCommand(long Session, RevokeSessionRequest Request, string Actor) : Command;
+
+/// <summary>
+/// Revokes every open session that matches. Answers a SessionsRevoked event, or none where none does.
+/// </summary>
+/// <param name="Request">The request.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record RevokeSessionsCommand(RevokeSessionsRequest Request, string Actor) : Command;
 
 /// <summary>Suspends a session. Answers a SessionSuspended event.</summary>
 /// <param name="Session">The session's number.</param>
@@ -144,6 +167,10 @@ public sealed record AdjustSpendCommand(AdjustSpendRequest Request, AdjustedRese
 /// <param name="Rating">What was found.</param>
 /// <param name="Actor">Who asks.</param>
 public sealed record RerateSpendCommand(RerateSpendRequest Request, Prices.RatedPeriod Rating, string Actor) : Command;
+/// <summary>Says whether usage in dispute was real. Answers a DisputeDecided event.</summary>
+/// <param name="Request">The request.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record DecideDisputeCommand(DecideDisputeRequest Request, string Actor) : Command;
 
 /// <summary>Asks for a tool call. Answers a ToolAuthorized or ReservationRefused event.</summary>
 /// <param name="Session">The session's number.</param>
@@ -233,6 +260,10 @@ public sealed record SessionQuery(long Session) : Command;
 /// <param name="User">Only sessions on behalf of this user; empty for all.</param>
 public sealed record SessionsQuery(
     ListSessionsRequest Request, IReadOnlyList<string>? Owned = null, string User = "") : Command;
+
+/// <summary>Asks for usage in dispute. Answers a <see cref="ListDisputesResponse"/> view.</summary>
+/// <param name="Request">The request; its page token is a dispute's number, listed ones have greater ones.</param>
+public sealed record DisputesQuery(ListDisputesRequest Request) : Command;
 
 /// <summary>Asks for the catalog. Answers a <see cref="GetCatalogResponse"/> view.</summary>
 public sealed record CatalogQuery : Command;

@@ -20,9 +20,16 @@ public static class Names
     /// <summary>Prefix of agents.</summary>
     public const string AgentPrefix = "agents/";
 
+    /// <summary>Prefix of users, where they name what ended sessions.</summary>
+    public const string UserPrefix = "users/";
+
+    /// <summary>Prefix of access tokens, where they name what ended sessions.</summary>
+    public const string AccessTokenPrefix = "accessTokens/";
+
     /// <summary>What stands between the tenant and the number of a key id.</summary>
     public const string KeyIdSeparator = ".c";
 
+    private const string DisputePrefix = "disputes/d";
     private const string CredentialPrefix = "credentials/c";
     private const string SessionPrefix = "sessions/s";
 
@@ -41,6 +48,13 @@ public static class Names
     /// <summary>Reads a credential's name; false unless it is exactly as <see cref="Credential"/> writes it.</summary>
     public static bool TryParseCredential(string? name, out long number) =>
         TryParse(name, CredentialPrefix, out number);
+
+    /// <summary>The name of the dispute with this number: <c>disputes/d17</c>.</summary>
+    public static string Dispute(long number) =>
+        string.Create(CultureInfo.InvariantCulture, $"{DisputePrefix}{number}");
+
+    /// <summary>Reads a dispute's name; false unless it is exactly as <see cref="Dispute"/> writes it.</summary>
+    public static bool TryParseDispute(string? name, out long number) => TryParse(name, DisputePrefix, out number);
 
     /// <summary>Reads a session's name; false unless it is exactly as <see cref="Session"/> writes it.</summary>
     public static bool TryParseSession(string? name, out long number) => TryParse(name, SessionPrefix, out number);

@@ -32,6 +32,9 @@ public enum Outcome
     /// <summary>No such credential.</summary>
     CredentialNotFound,
 
+    /// <summary>No such dispute, or it was decided.</summary>
+    DisputeNotFound,
+
     /// <summary>The agent is suspended or decommissioned.</summary>
     AgentNotActive,
 
@@ -53,6 +56,12 @@ public enum Outcome
 
     /// <summary>The agent may not work for the use case.</summary>
     UseCaseOutOfScope,
+
+    /// <summary>The parent's agent may not delegate to this agent; the faults name it.</summary>
+    AgentNotDelegated,
+
+    /// <summary>The parent's agent may not delegate to this use case; the faults name it.</summary>
+    UseCaseNotDelegated,
 
     /// <summary>A tool asked for is outside the agent's scope; the faults name it.</summary>
     ToolOutOfScope,

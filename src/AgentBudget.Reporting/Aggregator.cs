@@ -90,7 +90,6 @@ public sealed class Aggregator : IDisposable
             RequireContiguous(tenant, sums.Position, events);
             if (_pendingEvents + events.Count > PendingEventsMax || _pendingSums >= PendingSumsMax) Flush();
             FoldCore(sums, events);
-            sums.CompleteWaits();
         }
     }
 
@@ -144,20 +143,6 @@ public sealed class Aggregator : IDisposable
         }
     }
 
-    /// <summary>
-    /// Completes once <see cref="Position"/> is at least <paramref name="sequence"/>; cancelled by the token, or when
-    /// the aggregator is disposed.
-    /// </summary>
-    public Task WaitForAsync(string tenant, long sequence, CancellationToken cancellationToken)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(tenant);
-        lock (_lock)
-        {
-            ObjectDisposedException.ThrowIf(_isDisposed, this);
-            return TenantOf(tenant).WaitForAsync(sequence).WaitAsync(cancellationToken);
-        }
-    }
-
     /// <summary>Writes what is pending and closes the file.</summary>
     public void Dispose()
     {
@@ -165,7 +150,6 @@ public sealed class Aggregator : IDisposable
         {
             if (_isDisposed) return;
             _isDisposed = true;
-            foreach (var sums in _tenants.Values) sums.CancelWaits();
             try
             {
                 Flush();

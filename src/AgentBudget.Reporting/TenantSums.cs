@@ -9,7 +9,6 @@ internal sealed class TenantSums(string tenant)
     // Quantities are summed in millionths of a unit.
     private const long PartsPerUnit = 1_000_000;
 
-    private readonly PriorityQueue<TaskCompletionSource, long> _waits = new();
 
     public string Tenant { get; } = tenant;
 
@@ -71,6 +70,10 @@ internal sealed class TenantSums(string tenant)
                 Fold(ledgerEvent, settled, sign: 1);
                 if (settled.ExpiryCharge is not null) Fold(ledgerEvent, settled.ExpiryCharge, sign: -1);
                 break;
+            case LedgerEvent.FactOneofCase.DisputeDecided:
+                if (ledgerEvent.DisputeDecided.Decision == DisputeDecision.Confirmed)
+                    Fold(ledgerEvent, ledgerEvent.DisputeDecided);
+                break;
             case LedgerEvent.FactOneofCase.CostRecorded:
                 CostRecorded cost = ledgerEvent.CostRecorded;
                 ref SpendSums sums = ref SumsOf(ledgerEvent, "", cost.ToolCalls > 0 ? cost.Sku : "", cost.Sku);
@@ -123,32 +126,19 @@ internal sealed class TenantSums(string tenant)
         HaveBaselinesChanged = false;
     }
 
-    public Task WaitForAsync(long sequence)
-    {
-        if (Position >= sequence) return Task.CompletedTask;
-        var wait = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        _waits.Enqueue(wait, sequence);
-        return wait.Task;
-    }
-
-    public void CompleteWaits()
-    {
-        while (_waits.TryPeek(out var wait, out long sequence) && sequence <= Position)
-        {
-            _waits.Dequeue();
-            wait.SetResult();
-        }
-    }
-
-    public void CancelWaits()
-    {
-        while (_waits.TryDequeue(out var wait, out _)) wait.SetCanceled();
-    }
-
     // A counted item is a row of its own: its SKU, and where it is a call of a tool, that tool. What is taken back has
     // the sign -1.
     private void Fold(LedgerEvent ledgerEvent, ReservationSettled settled, int sign)
     {
+        if (settled.Disputed)
+        {
+            // What was held is spend; the rest is, once it is confirmed, and then with all its tokens.
+            long believedNanos = settled.CostNanos - settled.OverrunNanos;
+            checked { RunOf(ledgerEvent.Spender).CostNanos += believedNanos; }
+            SumsOf(ledgerEvent, settled.Model, settled.Tool).Add(believedNanos, quantityMillionths: 0);
+            return;
+        }
+
         checked { RunOf(ledgerEvent.Spender).CostNanos += sign * settled.CostNanos; }
         long itemsNanos = 0;
         foreach (ItemCost item in settled.ItemCosts?.Items ?? [])
@@ -164,6 +154,18 @@ internal sealed class TenantSums(string tenant)
 
         bool isOfItemsAlone = settled.Model.Length == 0 && itemsNanos == settled.CostNanos && settled.OverrunNanos == 0;
         if (!isOfItemsAlone) SumsOf(ledgerEvent, settled.Model, settled.Tool).Add(settled, itemsNanos, sign);
+    }
+
+    private void Fold(LedgerEvent ledgerEvent, DisputeDecided decided)
+    {
+        checked { RunOf(ledgerEvent.Spender).CostNanos += decided.CostNanos; }
+        var settled = new ReservationSettled
+        {
+            CostNanos = decided.CostNanos,
+            OverrunNanos = decided.CostNanos,
+            Usage = decided.Usage,
+        };
+        SumsOf(ledgerEvent, decided.Model, decided.Tool).Add(settled, itemsNanos: 0, sign: 1);
     }
 
     private RunEnd EndOf(LedgerEvent ledgerEvent)

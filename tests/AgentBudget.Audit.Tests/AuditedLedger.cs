@@ -133,6 +133,23 @@ internal sealed class AuditedLedger
         return Done(Send(new OpenSessionCommand(request, actor))).Sequence;
     }
 
+    /// <summary>A session that a credential opened, by a token that a user may have given.</summary>
+    public long OpenBy(long credential, string token = "", bool isProven = false)
+    {
+        var request = new OpenSessionRequest
+        {
+            RequestId = NextRequestId(),
+            Agent = Writer,
+            UseCase = Promo,
+            OnBehalfOf = "user:kim@acme.test",
+        };
+        SessionOrigin origin = new([credential], token.Length == 0 ? [] : [token], isProven);
+        return Done(Send(new OpenSessionCommand(request, "admin", Origin: origin))).Sequence;
+    }
+
+    public void RevokeSessions(string user) => Done(Send(new RevokeSessionsCommand(
+        new RevokeSessionsRequest { RequestId = NextRequestId(), OnBehalfOf = user, Reason = "left" }, "admin")));
+
     /// <summary>A session whose token is bound.</summary>
     public long OpenBound()
     {
@@ -195,6 +212,16 @@ internal sealed class AuditedLedger
 
     public LedgerEvent Record(long session, string sku, double quantity) => Done(Send(new RecordCostCommand(
         session, new RecordCostRequest { RequestId = NextRequestId(), Sku = sku, Quantity = quantity })));
+
+    public void Dismiss(long settled) => Done(Send(new DecideDisputeCommand(
+        new DecideDisputeRequest
+        {
+            RequestId = NextRequestId(),
+            Dispute = $"disputes/d{settled}",
+            Decision = DisputeDecision.Dismissed,
+            Reason = "asked",
+        },
+        "admin")));
 
     public void Release(long session, long reservation) => Done(Send(new ReleaseCommand(
         session, reservation, new ReleaseTokensRequest { RequestId = NextRequestId() })));

@@ -8,6 +8,12 @@ internal static partial class Faults
 {
     private static Dictionary<string, Fault> OfHolds() => new()
     {
+        ["a budget that is held and not told"] = new(
+            AuditRule.Tiers,
+            ledger => ledger.Hold(
+                ledger.Open(),
+                request => request.Estimate = new TokenEstimate { InputTokens = 600_000, MaxOutputTokens = 0 }),
+            Last(e => e.ReservationHeld.TiersHeld.Clear())),
         ["an undeclared tag of a call"] = new(
             AuditRule.Tags, OneHold, Last(e => e.ReservationHeld.Tags = new Tags { Values = { ["colour"] = "red" } })),
         ["a missing required tag"] = new(

@@ -56,6 +56,75 @@ internal static partial class Faults
                 ledger.RevokeCredential(ledger.Last.CredentialsUsed.Uses[0].Credential);
             },
             Again(e => e.CredentialsUsed is not null)),
+        ["a credential revoked that leaves a session"] = new(
+            AuditRule.Credential,
+            ledger => ledger.RevokeCredential(WithSession(ledger)),
+            journal =>
+            {
+                journal.RemoveAt(journal.Count - 1);
+                journal[^1].CredentialRevoked.Sessions.Clear();
+            }),
+        ["a credential revoked that takes another's session"] = new(
+            AuditRule.Credential,
+            ledger =>
+            {
+                ledger.OpenBy(ledger.Create());
+                OneRevocation(ledger);
+            },
+            Last(e => e.CredentialRevoked.Sessions.Add(e.Sequence - 2))),
+        ["an access token that ends without its session"] = new(
+            AuditRule.Credential,
+            ledger =>
+            {
+                ledger.OpenBy(ledger.Create(), "t1");
+                ledger.RevokeToken("t1");
+            },
+            journal =>
+            {
+                journal.RemoveAt(journal.Count - 1);
+                journal[^1].AccessTokenRevoked.Sessions.Clear();
+            }),
+        ["a user whose sessions end but for one"] = new(
+            AuditRule.Cascade,
+            ledger =>
+            {
+                ledger.OpenBy(ledger.Create());
+                ledger.Open();
+                ledger.RevokeSessions("user:kim@acme.test");
+            },
+            journal =>
+            {
+                journal.RemoveRange(journal.Count - 2, 2);
+                journal[^1].SessionsRevoked.Sessions.RemoveAt(0);
+            }),
+        ["sessions revoked that nothing names"] = new(
+            AuditRule.Cascade,
+            ledger =>
+            {
+                ledger.Open();
+                ledger.RevokeSessions("user:kim@acme.test");
+            },
+            journal =>
+            {
+                journal.RemoveAt(journal.Count - 1);
+                journal[^1].SessionsRevoked.OnBehalfOf = "";
+            }),
+        ["a known user of an unattended session"] = new(
+            AuditRule.SessionScope,
+            ledger => ledger.Open(request => (request.OnBehalfOf, request.Unattended) = ("", true)),
+            Last(e => e.SessionOpened.UserProof = UserProof.Proven)),
+        ["a user who is only named where the catalog asks for proof"] = new(
+            AuditRule.SessionScope,
+            ledger =>
+            {
+                ledger.Apply(catalog => catalog.RequireProvenUsers = true);
+                ledger.OpenBy(ledger.Create(), "t1", isProven: true);
+            },
+            Last(e => e.SessionOpened.UserProof = UserProof.Claimed)),
+        ["a renewal that knows the user better"] = new(
+            AuditRule.SessionTotals,
+            ledger => ledger.Renew(ledger.Open()),
+            Last(e => e.SessionRenewed.Session.UserProof = UserProof.Proven)),
         ["a session that is bound to half a hash"] = new(
             AuditRule.SessionScope,
             ledger => ledger.OpenBound(),
@@ -138,6 +207,13 @@ internal static partial class Faults
         ["an agent that ends twice"] = new(
             AuditRule.AgentStanding, ledger => ledger.Decommission(), Again(e => e.AgentDecommissioned is not null)),
     };
+
+    private static long WithSession(AuditedLedger ledger)
+    {
+        long credential = ledger.Create();
+        ledger.OpenBy(credential);
+        return credential;
+    }
 
     private static void OneCredential(AuditedLedger ledger) => ledger.Create();
 

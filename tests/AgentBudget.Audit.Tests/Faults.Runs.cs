@@ -1,3 +1,4 @@
+using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using Google.Protobuf.WellKnownTypes;
 using static AgentBudget.Audit.Tests.AuditedLedger;
@@ -35,6 +36,34 @@ internal static partial class Faults
             AuditRule.Delegation, OneSubagent, Ceiling(ceilings => ceilings.Run.Subagents = 0)),
         ["a subagent below the depth of a run"] = new(
             AuditRule.Delegation, OneSubagent, Ceiling(ceilings => ceilings.Run.Depth = 0)),
+        ["a subagent of an agent that its parent may not delegate to"] = new(
+            AuditRule.Delegation,
+            ledger => ledger.Send(new OpenSessionCommand(
+                new OpenSessionRequest { RequestId = ledger.NextRequestId(), Agent = "agents/other" },
+                "admin",
+                ledger.Open())),
+            OfAgents(agents => agents[0].Delegates = null),
+            catalog =>
+            {
+                Agent other = catalog.Agents[0].Clone();
+                other.Id = "other";
+                catalog.Agents.Add(other);
+                catalog.Agents[0].Delegates = new Delegates { Agents = { "other" } };
+            }),
+        ["a session above its agent's share of those that are open"] = new(
+            AuditRule.Share, TwoSessions, OfAgents(agents => agents[0].Bounds = new AgentBounds { OpenSessions = 1 })),
+        ["a session above its agent's share of a minute"] = new(
+            AuditRule.Share,
+            TwoSessions,
+            OfAgents(agents => agents[0].Bounds = new AgentBounds { SessionsPerMinute = 1 })),
+        ["a hold above its agent's share"] = new(
+            AuditRule.Share,
+            ledger =>
+            {
+                ledger.Hold(ledger.Open());
+                ledger.Hold(ledger.Open());
+            },
+            OfAgents(agents => agents[0].Bounds = new AgentBounds { OpenHolds = 1 })),
         ["another number of subagents left"] = new(
             AuditRule.Delegation, OneSubagent, Last(e => e.SessionOpened.Delegation.SubagentsLeft++)),
         ["a subagent's hold above its parent's ceiling"] = new(
@@ -84,4 +113,16 @@ internal static partial class Faults
         ledger.OpenBelow(root);
         ledger.End(root);
     }
+
+    private static void TwoSessions(AuditedLedger ledger)
+    {
+        ledger.Open();
+        ledger.Open();
+    }
+
+    // Another catalog than the one that was applied.
+    private static Action<List<LedgerEvent>> OfAgents(Action<IList<Agent>> change) => journal =>
+    {
+        foreach (LedgerEvent applied in journal.Where(Is.Catalog)) change(applied.CatalogApplied.Catalog.Agents);
+    };
 }

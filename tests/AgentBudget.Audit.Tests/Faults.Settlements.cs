@@ -24,6 +24,34 @@ internal static partial class Faults
             AuditRule.ReservationHolder, OneRelease, journal => Give(journal, "agents/writer", "gateways/edge")),
         ["a hold that an orchestrator settles for another"] = new(
             AuditRule.ReservationHolder, OneCharge, journal => Give(journal, "orchestrators/a", "orchestrators/b")),
+        ["an honest charge that is in dispute"] = new(
+            AuditRule.Dispute,
+            ledger =>
+            {
+                long session = ledger.Open();
+                ledger.Commit(session, ledger.Hold(session), input: 5000);
+            },
+            Last(e =>
+            {
+                e.ReservationSettled.Disputed = true;
+                e.ReservationSettled.Suspended = e.Spender.Session;
+            })),
+        ["what no call can use and is believed"] = new(
+            AuditRule.Dispute,
+            OneLie,
+            Last(e =>
+            {
+                e.ReservationSettled.Disputed = false;
+                e.ReservationSettled.Suspended = "";
+            })),
+        ["a lie that leaves its session spending"] = new(
+            AuditRule.Dispute, OneLie, Last(e => e.ReservationSettled.Suspended = "")),
+        ["a dismissal of twice what is in dispute"] = new(
+            AuditRule.Dispute, OneDismissal, Last(e => e.DisputeDecided.CostNanos *= 2)),
+        ["a second dismissal"] = new(
+            AuditRule.Dispute, OneDismissal, Again(e => e.DisputeDecided is not null)),
+        ["a decision about what is in no dispute"] = new(
+            AuditRule.Dispute, OneDismissal, Last(e => e.DisputeDecided.Dispute--)),
         ["a second settlement"] = new(AuditRule.ReservationTerminal, OneCharge, Again(Is.Settled)),
         ["a release after the settlement"] = new(
             AuditRule.ReservationTerminal,
@@ -185,6 +213,18 @@ internal static partial class Faults
     {
         long session = ledger.Open();
         ledger.Commit(session, ledger.Hold(session), change: change);
+    }
+
+    private static void OneLie(AuditedLedger ledger)
+    {
+        long session = ledger.Open();
+        ledger.Commit(session, ledger.Hold(session), input: 1_000_000);
+    }
+
+    private static void OneDismissal(AuditedLedger ledger)
+    {
+        OneLie(ledger);
+        ledger.Dismiss(ledger.Journal[^1].Sequence);
     }
 
     // Who holds, and who ends what is held.

@@ -68,7 +68,9 @@ internal static partial class Faults
         ["an overspend that is forgiven"] = new(
             AuditRule.Rollover, OverspentDay, Last(e => e.PeriodEnded.CarriedNanos = 0), CarriesOverspend),
         ["a new window that counts from another time on"] = new(
-            AuditRule.PeriodStart, NewWindow, Last(e => e.CatalogApplied.PeriodEnds[^1].StartTime.Seconds -= 86_400 * 60)),
+            AuditRule.PeriodStart,
+            NewWindow,
+            Last(e => e.CatalogApplied.PeriodEnds[^1].StartTime.Seconds -= 86_400 * 60)),
         ["a window that stays and counts anew"] = new(
             AuditRule.PeriodStart,
             NewWindow,

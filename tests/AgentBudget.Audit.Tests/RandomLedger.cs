@@ -1,7 +1,6 @@
 using AgentBudget.Ledger;
 using AgentBudget.Ledger.Tenants;
 using AgentBudget.Protocol.V1;
-using Google.Protobuf;
 using Google.Protobuf.Collections;
 using Google.Protobuf.WellKnownTypes;
 using static AgentBudget.Audit.Tests.AuditedLedger;
@@ -103,61 +102,6 @@ internal sealed partial class RandomLedger(int seed)
         }
     }
 
-    // The agent "spare" is there to be ended: it would take the others' sessions with it.
-    private void ActOnIdentity()
-    {
-        string agent = Any(["agents/writer", "agents/other", "agents/spare"]);
-        if (_bindings.Next(3) == 0) Use();
-        switch (_random.Next(12))
-        {
-            case < 4:
-                var create = new CreateCredentialRequest { RequestId = NextId(), Principal = agent, Role = Role.Agent };
-                if (_bindings.Next(3) == 0) create.CertificateSha256 = new string('c', 43);
-                if (_random.Next(3) == 0) create.ExpireTime = LogTime.ToTimestamp(Ledger.Now + LogTime.NanosPerSecond);
-                Answer created = Send(new CreateCredentialCommand(create, ByteString.CopyFrom(new byte[32]), "admin"));
-                if (created.Event?.CredentialCreated is not null) _credentials.Add(created.Event.Sequence);
-                break;
-            case < 6 when _credentials.Count > 0:
-                Send(new RevokeCredentialCommand(
-                    Any([.. _credentials]),
-                    new RevokeCredentialRequest { RequestId = NextId(), Reason = "old" },
-                    "admin"));
-                break;
-            case < 7:
-                Send(new SuspendAgentCommand(
-                    new SuspendAgentRequest { RequestId = NextId(), Agent = agent, Reason = "odd" }, "admin"));
-                break;
-            case < 11:
-                foreach (string suspended in (string[])["agents/writer", "agents/other"])
-                    Send(new ResumeAgentCommand(
-                        new ResumeAgentRequest { RequestId = NextId(), Agent = suspended, Reason = "fine" }, "admin"));
-                break;
-            default:
-                Send(new DecommissionAgentCommand(
-                    new DecommissionAgentRequest { RequestId = NextId(), Agent = "agents/spare", Reason = "gone" },
-                    "admin"));
-                break;
-        }
-    }
-
-    // Ended ones and ones that never were too: those are left out.
-    private void Use()
-    {
-        var used = new CredentialsUsed();
-        foreach (long credential in _credentials.Distinct().Order().Where(_ => _bindings.Next(2) == 0))
-        {
-            used.Uses.Add(new CredentialUse
-            {
-                Credential = credential,
-                LastUseTime = LogTime.ToTimestamp(Ledger.Now + (_bindings.Next(-90, 90) * LogTime.NanosPerSecond)),
-                Places = { _bindings.Next(2) == 0 ? "203.0.113.0/24" : "198.51.100.0/24" },
-                Unproven = _bindings.Next(2),
-            });
-        }
-
-        Send(new RecordCredentialUsesCommand(NextId(), used));
-    }
-
     private void Open()
     {
         var request = new OpenSessionRequest
@@ -188,7 +132,8 @@ internal sealed partial class RandomLedger(int seed)
             1 => new Confirmation { KeyThumbprint = new string('k', 43) },
             _ => null,
         };
-        Answer answer = Send(new OpenSessionCommand(request, "admin", parent, confirmation));
+        SessionOrigin? origin = Origin(request);
+        Answer answer = Send(new OpenSessionCommand(request, "admin", parent, confirmation, origin));
         if (answer.Event?.SessionOpened is not null) _sessions.Add(answer.Event.Sequence);
     }
 
@@ -278,7 +223,7 @@ internal sealed partial class RandomLedger(int seed)
             ServiceTier = (ServiceTier)_random.Next(0, 5),
             Region = Any(["", "eu"]),
         };
-        Send(new CommitCommand(session, number, request, reading));
+        Follow(Send(new CommitCommand(session, number, request, reading)));
     }
 
     private void Record()
@@ -422,6 +367,7 @@ internal sealed partial class RandomLedger(int seed)
         Agent spare = catalog.Agents[0].Clone();
         spare.Id = "spare";
         catalog.Agents.Add(spare);
+        DelegateToAll(catalog);
         catalog.BusinessUnits[0].Budget = random.Next(2) == 0 ? null : BudgetOf(random, 300);
         catalog.Budget = random.Next(2) == 0 ? null : BudgetOf(random, 400);
         catalog.Tags["customer"].Required = random.Next(6) == 0;

@@ -84,12 +84,14 @@ public sealed class RandomLedgerTests
     private static string Numbers(GrainBalance balance) => string.Join(
         ", ", balance.Window, Nanos(balance.Settled), Nanos(balance.Held), Nanos(balance.Overrun), Nanos(balance.Limit),
         Nanos(balance.HardCap), balance.SettledTokens, balance.HeldTokens,
+        Nanos(balance.Disputed), balance.DisputedTokens,
         balance.HasLimitTokens ? balance.LimitTokens : "none", string.Concat(balance.Windows.Select(Numbers)));
 
     private static string Numbers(AuditBalance balance) => string.Join(
         ", ", balance.Window, balance.SettledNanos, balance.HeldNanos, balance.OverrunNanos,
         balance.LimitNanos?.ToString() ?? "none", balance.HardCapNanos?.ToString() ?? "none", balance.SettledTokens,
-        balance.HeldTokens, balance.LimitTokens?.ToString() ?? "none",
+        balance.HeldTokens, balance.DisputedNanos == 0 ? "none" : balance.DisputedNanos, balance.DisputedTokens,
+        balance.LimitTokens?.ToString() ?? "none",
         string.Concat(balance.Windows.Select(Numbers)));
 
     private static string Nanos(Money? money) =>

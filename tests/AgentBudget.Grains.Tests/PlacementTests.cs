@@ -14,8 +14,11 @@ public sealed class PlacementTests
         await using TestCluster cluster = await TestCluster.StartAsync();
         await Task.WhenAll(Tenants.Select((tenant, i) =>
             Acme.DoneAsync(cluster.Silos[i % 3], Acme.Catalog(tenant: tenant), tenant)));
-        List<Watcher> watchers = [.. Tenants.Select((tenant, i) => new Watcher(cluster.Silos[i % 3].Tenants, 1, tenant))];
-        foreach (Watcher watcher in watchers) await watcher.SeesAsync(1);
+        List<Watcher> watchers =
+            [.. Tenants.Select((tenant, i) => new Watcher(cluster.Silos[i % 3].Tenants, fromSequence: 1, tenant))];
+        await Waiting.UntilAsync(
+            () => Array.TrueForAll(Tenants, tenant => cluster.HomeOf(cluster.FeedGrain(tenant)) is not null),
+            "the feeds");
 
         Dictionary<string, ClusterSilo> before = Homes(cluster);
         Assert.Equal(3, before.Values.Distinct().Count());

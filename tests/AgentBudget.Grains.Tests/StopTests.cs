@@ -9,7 +9,7 @@ namespace AgentBudget.Grains.Tests;
 public sealed class StopTests
 {
     [Fact]
-    public async Task A_silo_that_is_alone_stops_under_load_without_an_error()
+    public async Task A_silo_that_is_alone_stops_under_load_and_tells_its_callers_that_it_is_not_ready()
     {
         TestCluster cluster = await TestCluster.StartAsync(new ClusterSetup { Silos = 1 });
         await using TestCluster _ = cluster;
@@ -50,7 +50,7 @@ public sealed class StopTests
     }
 
     [Fact]
-    public async Task Silos_that_stop_one_after_another_under_load_lose_no_hint_with_an_error()
+    public async Task Silos_that_stop_one_after_another_under_load_leave_no_call_unanswered()
     {
         await using TestCluster cluster = await TestCluster.StartAsync();
         long[] sessions = await Acme.BeginAsync(cluster.Silos[0], sessions: 8);

@@ -2,6 +2,7 @@ using AgentBudget.Grains.Abstractions;
 using AgentBudget.Grains.Tests.Support;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
+using AgentBudget.Storage;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.Configuration;
 
@@ -122,6 +123,22 @@ public sealed class WatchTests
         foreach (Watcher watcher in watchers) await watcher.SeesAsync(2);
         await cluster.StopAllAsync();
         foreach (Watcher watcher in watchers) await Waiting.WithinAsync(watcher.Watching, "the watch's end");
+    }
+
+    [Fact]
+    public async Task A_watch_that_is_cancelled_before_it_begins_ends_and_one_without_a_store_is_told_as_not_ready()
+    {
+        await using TestCluster cluster = await TestCluster.StartAsync(new ClusterSetup { Silos = 1 });
+        ClusterSilo silo = cluster.Silos[0];
+        await Acme.BeginAsync(silo);
+        await using var cancelled = silo.Tenants.WatchAsync(Acme.Tenant, 1, new CancellationToken(canceled: true))
+            .GetAsyncEnumerator();
+        Assert.False(await cancelled.MoveNextAsync());
+        silo.Store.Faults.OnCall = static _ => new StoreException("a planted fault");
+        await using var unread = silo.Tenants.WatchAsync(Acme.Tenant, 1, default).GetAsyncEnumerator();
+        Task<bool> read = unread.MoveNextAsync().AsTask();
+        Assert.Equal(TenantFault.NotReady, (await Assert.ThrowsAsync<TenantException>(() => read)).Fault);
+        silo.Store.Faults.OnCall = null;
     }
 
     private static async Task HandOverAsync(TestCluster cluster, int round)

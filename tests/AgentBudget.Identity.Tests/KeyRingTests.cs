@@ -80,6 +80,41 @@ public sealed class KeyRingTests : IDisposable
     }
 
     [Fact]
+    public void A_key_that_signed_before_is_ended_by_its_name_and_sooner_only()
+    {
+        string old = _tokens.Mint(Session());
+        KeyRotation rotation = _keys.Rotate("r1", _clock.GetUtcNow(), TimeSpan.FromMinutes(5))!;
+        string fresh = _tokens.Mint(Session());
+        Assert.True(IsRead(old));
+        Assert.Null(_keys.End("r2", "unknown", _clock.GetUtcNow(), TimeSpan.Zero));
+        Assert.Null(_keys.End("r2", rotation.KeyId, _clock.GetUtcNow(), TimeSpan.Zero));
+        KeyRotation later = _keys.End("r3", rotation.RetiredKeyId, _clock.GetUtcNow(), TimeSpan.FromDays(1))!;
+        Assert.Equal(rotation.RetireSeconds, later.RetireSeconds);
+
+        KeyRotation ended = _keys.End("r4", rotation.RetiredKeyId, _clock.GetUtcNow(), TimeSpan.Zero)!;
+
+        Assert.False(IsRead(old));
+        Assert.True(IsRead(fresh));
+        Assert.Equal((rotation.KeyId, rotation.RetiredKeyId), (ended.KeyId, ended.RetiredKeyId));
+        Assert.Single(JsonNode.Parse(_keys.ToJwks(_clock.GetUtcNow()))!["keys"]!.AsArray());
+        using KeyRing again = Load();
+        Assert.False(new SessionTokens(again, _clock).TryRead(old, takesEnded: true, out _));
+        Assert.Equal(ended, again.End("r4", rotation.RetiredKeyId, _clock.GetUtcNow(), TimeSpan.Zero));
+    }
+
+    [Fact]
+    public void A_rotation_without_an_overlap_that_is_asked_for_again_ends_no_other_key()
+    {
+        KeyRotation first = _keys.Rotate("r1", _clock.GetUtcNow(), TimeSpan.Zero)!;
+        string fresh = _tokens.Mint(Session());
+        _clock.Advance(TimeSpan.FromMinutes(1));
+        Assert.Equal(first, _keys.Rotate("r1", _clock.GetUtcNow(), TimeSpan.Zero));
+        Assert.True(IsRead(fresh));
+        using KeyRing again = Load();
+        Assert.Equal(first, again.Rotate("r1", _clock.GetUtcNow(), TimeSpan.Zero));
+    }
+
+    [Fact]
     public void An_access_token_is_no_session_token_and_the_other_way_round()
     {
         AccessTokens access = new(_keys, _clock, static () => "https://budget.example.test");

@@ -42,6 +42,44 @@ public sealed class TrustedIssuerTests : IDisposable
     }
 
     [Fact]
+    public async Task A_key_that_left_its_set_counts_no_more_within_a_minute_and_in_a_file_at_once()
+    {
+        using TrustedIssuers issuers = new([Trusted(_page.Url)], _clock);
+        _page.Text = KeySet(("k1", _first), ("k2", _second));
+        Assert.NotNull(await issuers.ReadAsync(Acme, Token("k1", _first)));
+        _page.Text = KeySet(("k2", _second));
+        _clock.Advance(TimeSpan.FromMinutes(1));
+        Assert.Null(await issuers.ReadAsync(Acme, Token("k1", _first)));
+        Assert.NotNull(await issuers.ReadAsync(Acme, Token("k2", _second)));
+
+        using ForeignWorld world = new();
+        (JsonObject header, JsonObject claims) = world.Good("subject");
+        string token = Signer.Sign(header.ToJsonString(), claims.ToJsonString(), world.Key);
+        Assert.True(await world.TakesAsync("subject", token));
+        await File.WriteAllTextAsync(world.KeyFile, """{"keys":[]}""");
+        Assert.False(await world.TakesAsync("subject", token));
+        File.Delete(world.KeyFile);
+        Assert.False(await world.TakesAsync("subject", token));
+    }
+
+    [Fact]
+    public async Task A_set_of_keys_that_is_none_is_like_an_issuer_that_is_away()
+    {
+        using TrustedIssuers issuers = new([Trusted(_page.Url)], _clock);
+        _page.Text = KeySet(("k1", _first));
+        Assert.NotNull(await issuers.ReadAsync(Acme, Token("k1", _first)));
+        foreach (string none in (string[])["", "[]", "{", "{\"keys\":7}", "{\"keys\":[],\"keys\":[]}", "\uFEFF{}"])
+        {
+            _page.Text = none;
+            _clock.Advance(TimeSpan.FromMinutes(1));
+            Assert.NotNull(await issuers.ReadAsync(Acme, Token("k1", _first)));
+        }
+
+        _clock.Advance(TimeSpan.FromHours(1)); // Nobody knows any more what it would say.
+        Assert.Null(await issuers.ReadAsync(Acme, Token("k1", _first)));
+    }
+
+    [Fact]
     public async Task What_was_known_stays_while_the_page_is_away_and_with_nothing_known_nothing_passes()
     {
         using TrustedIssuers issuers = new([Trusted(_page.Url)], _clock);

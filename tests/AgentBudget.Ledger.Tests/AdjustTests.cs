@@ -37,7 +37,11 @@ public sealed class AdjustTests
         Assert.Equal(Reason.UseCaseBudget, fixture.RefusalOf(session, Asks(2)));
 
         Adjust(fixture, -2, UseCase);
-        Assert.Equal(Reason.Unspecified, fixture.RefusalOf(session, request => { Asks(2)(request); request.DryRun = true; }));
+        Assert.Equal(Reason.Unspecified, fixture.RefusalOf(session, request =>
+        {
+            Asks(2)(request);
+            request.DryRun = true;
+        }));
         fixture.Restart();
         Adjust(fixture, 2, UseCase);
 
@@ -150,6 +154,56 @@ public sealed class AdjustTests
 
         Assert.Equal(0, Settled(fixture, UseCase));
         Assert.Equal(2 * Dollar, fixture.Ledger.Accounts[UseCase].Window.LifetimeNanos);
+    }
+
+    [Fact]
+    public void What_was_credited_by_hand_is_not_taken_back_again_by_a_late_commit()
+    {
+        LedgerFixture fixture = Spent(dollars: 0);
+        long session = fixture.Open();
+        long charged = fixture.Hold(session, request =>
+        {
+            Asks(5)(request);
+            request.OnExpiry = OnExpiry.Charge;
+            request.Ttl = new Duration { Seconds = 1 };
+        });
+        fixture.Advance(2 * LedgerFixture.Second);
+        Adjust(fixture, -4, UseCase);
+
+        fixture.Commit(session, charged, 2_000_000, 0);
+
+        Assert.Equal((0, 2), (Settled(fixture, UseCase), Settled(fixture, Agent)));
+        Assert.Equal(0, fixture.Ledger.Accounts[UseCase].Window.LifetimeNanos);
+    }
+
+    [Fact]
+    public void A_dispute_that_is_dismissed_after_a_reset_or_a_credit_takes_back_no_more_than_there_is()
+    {
+        LedgerFixture fixture = Spent(dollars: 0, catalog =>
+            catalog.Agents[0].Budget = new Protocol.V1.Budget
+            {
+                Limit = Catalogs.Dollars(5000),
+                Period = Period.Month,
+            });
+        long session = fixture.Open();
+        LedgerEvent beyond = fixture.Commit(session, fixture.Hold(session, Asks(1)), 900_000_000, 0).Event!;
+        Assert.True(beyond.ReservationSettled.Disputed);
+        Reset(fixture, Agent);
+        Adjust(fixture, -500, Agent);
+        fixture.Advance(LedgerFixture.Second);
+
+        Answer dismissed = fixture.Send(new DecideDisputeCommand(
+            new DecideDisputeRequest
+            {
+                RequestId = fixture.NextRequestId(),
+                Dispute = $"disputes/d{beyond.Sequence}",
+                Decision = DisputeDecision.Dismissed,
+                Reason = "a bug",
+            },
+            "admin"));
+
+        Assert.Equal(Outcome.Done, dismissed.Outcome);
+        Assert.Equal(0, Settled(fixture, Agent));
     }
 
     [Fact]

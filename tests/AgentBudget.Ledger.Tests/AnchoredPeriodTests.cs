@@ -21,23 +21,50 @@ public sealed class AnchoredPeriodTests
     {
         { Period.Month, Fifteenth, "UTC", "2026-11-18T10:00:00Z", "2026-11-15T00:00:00Z", "2026-12-15T00:00:00Z" },
         { Period.Month, Fifteenth, "UTC", "2026-11-14T23:59:59Z", "2026-10-15T00:00:00Z", "2026-11-15T00:00:00Z" },
-        { Period.Month, Fifteenth, "Asia/Tokyo", "2026-11-14T15:00:00Z", "2026-11-14T15:00:00Z", "2026-12-14T15:00:00Z" },
+        {
+            Period.Month, Fifteenth, "Asia/Tokyo",
+            "2026-11-14T15:00:00Z", "2026-11-14T15:00:00Z", "2026-12-14T15:00:00Z"
+        },
         { Period.Month, LastDay, "UTC", "2026-02-28T00:00:00Z", "2026-02-28T00:00:00Z", "2026-03-31T00:00:00Z" },
         { Period.Month, LastDay, "UTC", "2026-02-27T12:00:00Z", "2026-01-31T00:00:00Z", "2026-02-28T00:00:00Z" },
         { Period.Month, LastDay, "UTC", "2028-02-29T12:00:00Z", "2028-02-29T00:00:00Z", "2028-03-31T00:00:00Z" },
         { Period.Month, LastDay, "UTC", "2026-04-30T12:00:00Z", "2026-04-30T00:00:00Z", "2026-05-31T00:00:00Z" },
         { Period.Day, Afternoon, "UTC", "2026-11-18T13:39:59Z", "2026-11-17T13:40:00Z", "2026-11-18T13:40:00Z" },
         { Period.Day, Afternoon, "UTC", "2026-11-18T13:40:00Z", "2026-11-18T13:40:00Z", "2026-11-19T13:40:00Z" },
-        { Period.Day, Afternoon, "Europe/Berlin", "2026-03-29T10:00:00Z", "2026-03-28T12:40:00Z", "2026-03-29T11:40:00Z" },
-        { Period.Day, Afternoon, "Asia/Kathmandu", "2026-11-18T08:00:00Z", "2026-11-18T07:55:00Z", "2026-11-19T07:55:00Z" },
-        { Period.Day, Skipped, "Europe/Berlin", "2026-03-29T01:10:00Z", "2026-03-28T01:30:00Z", "2026-03-29T01:30:00Z" },
-        { Period.Day, Skipped, "Europe/Berlin", "2026-03-29T01:30:00Z", "2026-03-29T01:30:00Z", "2026-03-30T00:30:00Z" },
-        { Period.Day, Skipped, "Europe/Berlin", "2026-10-25T00:10:00Z", "2026-10-24T00:30:00Z", "2026-10-25T00:30:00Z" },
-        { Period.Day, Skipped, "Europe/Berlin", "2026-10-25T01:10:00Z", "2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z" },
+        {
+            Period.Day, Afternoon, "Europe/Berlin",
+            "2026-03-29T10:00:00Z", "2026-03-28T12:40:00Z", "2026-03-29T11:40:00Z"
+        },
+        {
+            Period.Day, Afternoon, "Asia/Kathmandu",
+            "2026-11-18T08:00:00Z", "2026-11-18T07:55:00Z", "2026-11-19T07:55:00Z"
+        },
+        {
+            Period.Day, Skipped, "Europe/Berlin",
+            "2026-03-29T01:10:00Z", "2026-03-28T01:30:00Z", "2026-03-29T01:30:00Z"
+        },
+        {
+            Period.Day, Skipped, "Europe/Berlin",
+            "2026-03-29T01:30:00Z", "2026-03-29T01:30:00Z", "2026-03-30T00:30:00Z"
+        },
+        {
+            Period.Day, Skipped, "Europe/Berlin",
+            "2026-10-25T00:10:00Z", "2026-10-24T00:30:00Z", "2026-10-25T00:30:00Z"
+        },
+        {
+            Period.Day, Skipped, "Europe/Berlin",
+            "2026-10-25T01:10:00Z", "2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z"
+        },
         { Period.Week, Wednesday, "UTC", "2026-11-18T00:00:00Z", "2026-11-18T00:00:00Z", "2026-11-25T00:00:00Z" },
         { Period.Week, Wednesday, "UTC", "2026-11-17T23:00:00Z", "2026-11-11T00:00:00Z", "2026-11-18T00:00:00Z" },
-        { Period.Week, Wednesday, "Europe/Berlin", "2026-10-24T10:00:00Z", "2026-10-20T22:00:00Z", "2026-10-27T23:00:00Z" },
-        { Period.Week, new PeriodAnchor { Weekday = 7 }, "UTC", "2026-11-18T00:00:00Z", "2026-11-15T00:00:00Z", "2026-11-22T00:00:00Z" },
+        {
+            Period.Week, Wednesday, "Europe/Berlin",
+            "2026-10-24T10:00:00Z", "2026-10-20T22:00:00Z", "2026-10-27T23:00:00Z"
+        },
+        {
+            Period.Week, new PeriodAnchor { Weekday = 7 }, "UTC",
+            "2026-11-18T00:00:00Z", "2026-11-15T00:00:00Z", "2026-11-22T00:00:00Z"
+        },
         { Period.Year, April, "UTC", "2026-11-18T00:00:00Z", "2026-04-06T00:00:00Z", "2027-04-06T00:00:00Z" },
         { Period.Year, April, "Europe/London", "2026-04-05T22:59:59Z", "2025-04-05T23:00:00Z", "2026-04-05T23:00:00Z" },
         { Period.Year, LeapDay, "UTC", "2027-03-01T00:00:00Z", "2027-02-28T00:00:00Z", "2028-02-29T00:00:00Z" },
@@ -85,7 +112,8 @@ public sealed class AnchoredPeriodTests
         LedgerFixture fixture = WithAgentBudget(new() { Period = Period.Hour });
         long session = fixture.Open();
         fixture.Commit(session, fixture.Hold(session), 1000, 1000);
-        Assert.Equal(Reason.AgentBudget, fixture.RefusalOf(session, request => request.Estimate = Catalogs.Input(5000)));
+        Assert.Equal(
+            Reason.AgentBudget, fixture.RefusalOf(session, request => request.Estimate = Catalogs.Input(5000)));
 
         fixture.Advance(3599 * LedgerFixture.Second);
         Assert.Equal(6_000_000, LedgerFixture.Nanos(fixture.Balance("agents/writer").Settled));

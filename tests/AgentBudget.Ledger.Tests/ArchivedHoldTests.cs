@@ -120,7 +120,8 @@ public sealed class ArchivedHoldTests
     [Fact]
     public void A_late_commit_says_what_is_left_by_the_ceilings_of_now()
     {
-        var fixture = new LedgerFixture(catalog => catalog.Agents[0].Ceilings = new Ceilings { TokensPerSession = 9_000 });
+        var fixture = new LedgerFixture(
+            catalog => catalog.Agents[0].Ceilings = new Ceilings { TokensPerSession = 9_000 });
         long session = fixture.Open();
         long reservation = fixture.Hold(session);
         fixture.End(session);

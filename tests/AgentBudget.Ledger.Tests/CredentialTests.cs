@@ -123,13 +123,17 @@ public sealed class CredentialTests
         for (int made = 0; made < CredentialBook.CredentialsMax; made++)
             Assert.Equal(Outcome.Done, Create(ledger).Outcome);
         for (int ended = 0; ended < CredentialBook.RevokedTokensMax; ended++)
-            Assert.NotNull(EndToken(ledger, $"r{ended}", $"t{ended}").Event);
+        {
+            long credential = 2 + (ended / CredentialBook.RevokedTokensOfOneMax);
+            Assert.NotNull(EndToken(ledger, $"r{ended}", $"t{ended}", credential: credential).Event);
+        }
+
         long before = ledger.Ledger.Sequence;
 
         Assert.Equal(Outcome.BoundReached, Create(ledger).Outcome);
         Assert.Equal("credentials", Assert.Single(Create(ledger).Faults!).Field);
-        Assert.Equal(Outcome.BoundReached, EndToken(ledger, "more", "more").Outcome);
-        Assert.Equal("tokens", Assert.Single(EndToken(ledger, "more", "more").Faults!).Field);
+        Assert.Equal(Outcome.BoundReached, EndToken(ledger, "more", "more", credential: 99).Outcome);
+        Assert.Equal("tokens", Assert.Single(EndToken(ledger, "more", "more", credential: 99).Faults!).Field);
         Assert.Equal(before, ledger.Ledger.Sequence);
         ledger.Compare();
     }
@@ -342,12 +346,13 @@ public sealed class CredentialTests
         return ledger.Send(new CreateCredentialCommand(request, Hash, "admin"));
     }
 
-    private static Answer EndToken(LedgerFixture ledger, string requestId, string token, long expireSeconds = 0)
+    private static Answer EndToken(
+        LedgerFixture ledger, string requestId, string token, long expireSeconds = 0, long credential = 2)
     {
         var revoked = new AccessTokenRevoked
         {
             TokenId = token,
-            Credential = 2,
+            Credential = credential,
             ExpireTime = LogTime.ToTimestamp(ledger.Now + LedgerFixture.Day),
         };
         if (expireSeconds != 0) revoked.ExpireTime = new() { Seconds = expireSeconds };

@@ -46,7 +46,8 @@ public sealed class ExpiryChargeTests
         fixture.Advance(6 * LedgerFixture.Second);
         long first = fixture.Commit(session, reservation, 400, 0, request => request.RequestId = "one").Event!.Sequence;
 
-        Assert.Equal(first, fixture.Commit(session, reservation, 400, 0, request => request.RequestId = "one").DuplicateOf);
+        Answer again = fixture.Commit(session, reservation, 400, 0, request => request.RequestId = "one");
+        Assert.Equal(first, again.DuplicateOf);
         Assert.Equal(Outcome.KeyReused, Commit(fixture, session, reservation, 401, "one"));
         Assert.Equal(Outcome.ReservationTerminal, Commit(fixture, session, reservation, 400, "two"));
         fixture.Restart();
@@ -119,9 +120,8 @@ public sealed class ExpiryChargeTests
 
         Assert.Equal(Reason.Unspecified, fixture.RefusalOf(session, Asks(80)));
         long second = fixture.Hold(session, Asks(1));
-        Assert.Equal(
-            [50, 80],
-            fixture.Commit(session, second, 70, 0).Event!.ReservationSettled.TiersCrossed.Select(tier => tier.AtPercent));
+        ReservationSettled settled = fixture.Commit(session, second, 70, 0).Event!.ReservationSettled;
+        Assert.Equal([50, 80], settled.TiersCrossed.Select(tier => tier.AtPercent));
     }
 
     [Fact]
@@ -181,6 +181,7 @@ public sealed class ExpiryChargeTests
         request.Estimate = Catalogs.Input(tokens);
     };
 
-    private static Outcome Commit(LedgerFixture fixture, long session, long reservation, long input, string requestId) =>
+    private static Outcome Commit(
+        LedgerFixture fixture, long session, long reservation, long input, string requestId) =>
         fixture.Commit(session, reservation, input, 0, request => request.RequestId = requestId).Outcome;
 }

@@ -62,6 +62,7 @@ public sealed class MemoryTests(ITestOutputHelper output)
     private void ApplyCatalog()
     {
         Catalog catalog = Catalogs.Acme();
+        catalog.Agents[0].Bounds = new AgentBounds { OpenSessions = 2 * Sessions, SessionsPerMinute = 2 * Sessions };
         catalog.UseCases[0].Budget.Limit = Catalogs.Dollars(100_000_000);
         Send(new ApplyCatalogCommand(new ApplyCatalogRequest(), catalog, [], "admin"));
     }

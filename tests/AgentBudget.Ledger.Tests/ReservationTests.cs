@@ -170,11 +170,13 @@ public sealed class ReservationTests
         var fixture = new LedgerFixture();
         long session = fixture.Open();
 
-        fixture.Commit(session, fixture.Hold(session), 1_000_000, 1_000_000);
+        long reservation = fixture.Hold(session, request =>
+            request.Estimate = new TokenEstimate { InputTokens = 10_000, MaxOutputTokens = 10_000 });
+        fixture.Commit(session, reservation, 1_000_000, 1_000_000);
 
         GrainBalance useCase = fixture.Balance("useCases/promo");
         Assert.Equal(6_000_000_000, LedgerFixture.Nanos(useCase.Settled));
-        Assert.Equal(5_994_000_000, LedgerFixture.Nanos(useCase.Overrun));
+        Assert.Equal(5_940_000_000, LedgerFixture.Nanos(useCase.Overrun));
         Assert.Equal(0, LedgerFixture.Nanos(useCase.Available));
         Assert.Equal(110, useCase.Tier);
     }

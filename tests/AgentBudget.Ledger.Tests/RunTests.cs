@@ -420,6 +420,7 @@ public sealed class RunTests
     {
         catalog.BusinessUnits.Add(new BusinessUnit { Id = "supply" });
         catalog.UseCases.Add(new UseCase { Id = "forecast", BusinessUnit = "supply" });
+        catalog.Agents[0].Delegates = new Delegates { Agents = { "planner" }, UseCases = { "forecast" } };
         catalog.Agents.Add(new Agent
         {
             Id = "planner",

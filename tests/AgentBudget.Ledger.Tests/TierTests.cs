@@ -344,7 +344,7 @@ public sealed class TierTests
     {
         LedgerFixture fixture = WithTenDollarCent();
         long session = fixture.Open();
-        long reservation = fixture.Hold(session, Tokens(1));
+        long reservation = fixture.Hold(session, Tokens(2));
         Assert.Equal([50, 80], Settle(fixture, session, reservation, 200).Select(crossing => crossing.AtPercent));
 
         fixture.Extend("agents/writer", limit: 1);

@@ -322,7 +322,8 @@ public sealed class WindowTests
         window.Rollover.CapTokens = 4000;
         LedgerFixture ledger = Make(window);
         long session = ledger.Open();
-        ledger.Commit(session, ledger.Hold(session), 1000, 200_500);
+        long reservation = ledger.Hold(session, request => request.Estimate.MaxOutputTokens = 2000);
+        ledger.Commit(session, reservation, 1000, 200_500);
 
         ledger.Advance(Day);
 

@@ -97,7 +97,7 @@ public sealed class ZeroRateTests
             catalog.UseCases[0].Downgrade[Own] = LedgerFixture.Haiku;
         });
         long session = fixture.Open();
-        fixture.Commit(session, fixture.Hold(session), 1000, 300_000);
+        fixture.Commit(session, fixture.Hold(session, Large), 1000, 300_000);
 
         ReservationHeld held = fixture.Reserve(session, OnOwn).Event!.ReservationHeld;
 
@@ -133,7 +133,7 @@ public sealed class ZeroRateTests
     {
         var fixture = new LedgerFixture(AddOwn);
         session = fixture.Open();
-        fixture.Commit(session, fixture.Hold(session), 1000, 400_000);
+        fixture.Commit(session, fixture.Hold(session, Large), 1000, 400_000);
         return fixture;
     }
 
@@ -143,6 +143,9 @@ public sealed class ZeroRateTests
         catalog.Agents[0].Models.Add(Own);
         catalog.Tools.Add(new Tool { Id = "search.own", CostPerCall = Catalogs.Dollars(0) });
     }
+
+    // So large that what is used above it is no lie.
+    private static void Large(ReserveTokensRequest request) => request.Estimate.MaxOutputTokens = 10_000;
 
     private static void OnOwn(ReserveTokensRequest request) => request.Model = Own;
 }

@@ -5,7 +5,6 @@ namespace AgentBudget.Reporting.Tests;
 public sealed class AggregatorTests : IDisposable
 {
     private const int Seed = 7;
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     private readonly ReportFile _file = new();
 
@@ -140,34 +139,6 @@ public sealed class AggregatorTests : IDisposable
         Assert.Equal(0, aggregator.Position(Ledgers.Tenant));
         aggregator.Fold(Ledgers.Tenant, events.GetRange(0, 400));
         AssertEqualsNaive(aggregator, events.GetRange(0, 400));
-    }
-
-    [Fact]
-    public async Task A_wait_completes_once_its_sequence_is_folded()
-    {
-        var time = Ledgers.At("2026-11-21T10:00:00Z");
-        using var aggregator = Aggregator.Open(_file.Path);
-        var second = aggregator.WaitForAsync(Ledgers.Tenant, 2, CancellationToken.None);
-        var first = aggregator.WaitForAsync(Ledgers.Tenant, 1, CancellationToken.None);
-        aggregator.Fold(Ledgers.Tenant, [Ledgers.Catalog(1, time, "UTC")]);
-        await first.WaitAsync(Patience);
-        Assert.False(second.IsCompleted);
-        aggregator.Fold(Ledgers.Tenant, [Ledgers.Settled(2, time, 5)]);
-        await second.WaitAsync(Patience);
-        Assert.True(aggregator.WaitForAsync(Ledgers.Tenant, 2, CancellationToken.None).IsCompletedSuccessfully);
-    }
-
-    [Fact]
-    public async Task A_wait_ends_with_its_token_or_with_the_aggregator()
-    {
-        using var aggregator = Aggregator.Open(_file.Path);
-        using var cancellation = new CancellationTokenSource();
-        var cancelled = aggregator.WaitForAsync(Ledgers.Tenant, 1, cancellation.Token);
-        var stopped = aggregator.WaitForAsync(Ledgers.Tenant, 1, CancellationToken.None);
-        await cancellation.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => cancelled.WaitAsync(Patience));
-        aggregator.Dispose();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => stopped.WaitAsync(Patience));
     }
 
     private static List<string> Lines(Aggregator aggregator)

@@ -8,7 +8,7 @@ namespace AgentBudget.Silo.Tests;
 public sealed class ClockJumpTests
 {
     [Fact]
-    public async Task What_can_be_opened_after_a_jump_can_spend_and_until_then_it_is_unavailable_and_never_unauthenticated()
+    public async Task After_a_jump_what_can_be_opened_can_spend_and_until_then_it_is_unavailable()
     {
         JumpingClock clock = new();
         await using TestSilo silo = await TestSilo.StartAsync(time: clock);

@@ -19,8 +19,9 @@ internal static class Identity
           - { id: promo, businessUnit: marketing, budget: { limit: 100, period: none } }
           - { id: leads, businessUnit: sales, budget: { limit: 100, period: none } }
         agents:
-          - { id: writer, businessUnit: marketing, useCases: [promo], tools: [crm.read, "search.*"], models: [m] }
-          - { id: sibling, businessUnit: marketing, useCases: [promo], models: [m] }
+          - { id: writer, businessUnit: marketing, useCases: [promo], tools: [crm.read, "search.*"], models: [m],
+              delegates: { agents: [sibling] } }
+          - { id: sibling, businessUnit: marketing, useCases: [promo], models: [m], delegates: { agents: [writer] } }
           - { id: seller, businessUnit: sales, useCases: [leads], models: [m] }
         prices:
           - { model: m, effectiveFrom: 2026-01-01, rates: { input: 1.00, output: 1.00 } }
@@ -49,10 +50,17 @@ internal static class Identity
             new RevokeCredentialRequest { RequestId = NextId(), Credential = credential, Reason = "leaked" });
 
     public static Task<OpenSessionResponse> OpenAsync(
-        this TestSilo silo, string bearer, string agent, string useCase = "useCases/promo") =>
+        this TestSilo silo, string bearer, string agent, string useCase = "useCases/promo", string? user = null) =>
         silo.CallAsync<OpenSessionRequest, OpenSessionResponse>(
             "OpenSession",
-            new OpenSessionRequest { RequestId = NextId(), Agent = agent, UseCase = useCase, Unattended = true },
+            new OpenSessionRequest
+            {
+                RequestId = NextId(),
+                Agent = agent,
+                UseCase = useCase,
+                Unattended = user is null,
+                OnBehalfOf = user ?? "",
+            },
             bearer);
 
     public static Task<ReserveTokensResponse> SpendAsync(this TestSilo silo, string bearer, string token) =>

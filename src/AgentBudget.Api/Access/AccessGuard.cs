@@ -17,13 +17,15 @@ namespace AgentBudget.Api.Access;
 /// <param name="AccessTokens">Access tokens.</param>
 /// <param name="Proofs">Proofs of the keys that access tokens are bound to.</param>
 /// <param name="Credentials">Credentials of the tenants.</param>
+/// <param name="Attempts">Failed attempts, which wait.</param>
 public sealed record Authenticators(
     FileKey AdminKey,
     FileKey MetricsKey,
     SessionTokens Sessions,
     AccessTokens AccessTokens,
     DpopProofs Proofs,
-    CredentialFeed Credentials);
+    CredentialFeed Credentials,
+    FailedAttempts Attempts);
 
 /// <summary>Tells who calls from the headers alone, before the message is read.</summary>
 /// <param name="by">What tells who calls.</param>
@@ -74,9 +76,9 @@ public sealed class AccessGuard(Authenticators by, ITenantHost tenants)
             known?.Caller);
         Caller? caller = TryAuthenticate(presented, out string? tenant);
         if (tenant is not null)
-            return AuthenticateSlowlyAsync(presented, tenant);
+            return AuthenticateSlowlyAsync(presented, tenant, http.RequestAborted);
         if (caller is null)
-            throw ApiErrors.CredentialInvalid();
+            return RefuseAsync(presented, http.RequestAborted);
         if (known is not null && ReferenceEquals(caller, known.Caller))
             return new(known);
         CallerPrincipal principal = new(caller);
@@ -95,7 +97,7 @@ public sealed class AccessGuard(Authenticators by, ITenantHost tenants)
             Presented presented = new(authorization, null, default, InReview, rule.TakesEnded);
             Caller? caller = TryAuthenticate(presented, out string? tenant);
             if (tenant is not null)
-                caller = (await AuthenticateSlowlyAsync(presented, tenant)).Caller;
+                caller = (await AuthenticateSlowlyAsync(presented, tenant, CancellationToken.None)).Caller;
             if (caller is null)
                 return ApiErrors.CredentialInvalid();
             bool isOver = caller is SessionCaller session && await IsOverAsync(session);
@@ -126,10 +128,26 @@ public sealed class AccessGuard(Authenticators by, ITenantHost tenants)
             : thumbprint;
 
     // The first call of a tenant since the start: its credentials are fetched, and everything is looked at again.
-    private async ValueTask<CallerPrincipal> AuthenticateSlowlyAsync(Presented presented, string tenant)
+    private async ValueTask<CallerPrincipal> AuthenticateSlowlyAsync(
+        Presented presented, string tenant, CancellationToken cancellation)
     {
         await LoadAsync(tenant);
-        return new(TryAuthenticate(presented, out _) ?? throw ApiErrors.CredentialInvalid());
+        return TryAuthenticate(presented, out _) is { } caller
+            ? new(caller)
+            : await RefuseAsync(presented, cancellation);
+    }
+
+    // Whoever tries one secret after the other for a key id waits for each answer.
+    private async ValueTask<CallerPrincipal> RefuseAsync(Presented presented, CancellationToken cancellation)
+    {
+        string shown = presented.Authorization ?? "";
+        if (shown.StartsWith(BearerScheme, StringComparison.OrdinalIgnoreCase))
+        {
+            await by.Attempts.SlowAsync(shown.AsSpan(BearerScheme.Length).Trim(' '), cancellation)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        throw ApiErrors.CredentialInvalid();
     }
 
     private async ValueTask LoadAsync(string tenant)
@@ -244,10 +262,10 @@ public sealed class AccessGuard(Authenticators by, ITenantHost tenants)
         // A bound token without its proof is a stolen one, and a proof for an unbound one proves nothing.
         if (!by.AccessTokens.TryRead(credential, out AccessToken? token) || isProven != token.KeyThumbprint.Length > 0)
             return null;
-        CredentialLookup found = by.Credentials.Directory.FindByKeyId(token.ClientId, out LiveCredential? live);
+        CredentialLookup found = by.Credentials.Directory.FindHolder(token, out LiveCredential? live);
         if (found == CredentialLookup.TenantNotLoaded)
             tenant = CredentialDirectory.TenantOfKeyId(token.ClientId);
-        if (live is null || by.Credentials.Directory.IsRevoked(live.Tenant, token.Id))
+        if (live is null)
             return null;
         string certificate = token.Binding?.CertificateSha256 ?? "";
         bool isShown = presented.Origin.IsReview
@@ -257,12 +275,11 @@ public sealed class AccessGuard(Authenticators by, ITenantHost tenants)
         if (!isProvenNow || !by.Credentials.Directory.TryUse(live, presented.Origin) || !isShown)
             return null;
         bool isExchanged = token.Actor.Length > 0;
-        return isExchanged || isProven
-            ? live.Caller with
-            {
-                OnBehalfOf = isExchanged ? token.Subject : "",
-                ProvenKey = token.KeyThumbprint,
-            }
-            : live.Caller;
+        return live.Caller with
+        {
+            OnBehalfOf = isExchanged ? token.Subject : "",
+            Token = token,
+            ProvenKey = token.KeyThumbprint,
+        };
     }
 }

@@ -12,7 +12,10 @@ namespace AgentBudget.Api.Access;
 /// <param name="Roles">The roles; none with <paramref name="IsOpen"/> for everyone.</param>
 /// <param name="TakesEnded">Whether a session token past its expiry still speaks for its session.</param>
 /// <param name="IsOpen">No credential is asked for.</param>
-internal sealed record AccessRule(Roles Roles, bool TakesEnded = false, bool IsOpen = false)
+/// <param name="NamesHold">Whether it names a hold of the session: beyond a caller's reach that is what is not there.
+/// </param>
+internal sealed record AccessRule(
+    Roles Roles, bool TakesEnded = false, bool IsOpen = false, bool NamesHold = false)
     : IAuthorizationRequirement, IAuthorizationHandler
 {
     /// <summary>The rule as ASP.NET Core's authorization holds an endpoint to it; null where it is open.</summary>
@@ -45,9 +48,9 @@ public static class AccessPolicy
     private static readonly FrozenDictionary<string, AccessRule> Rules = new Dictionary<string, AccessRule>
     {
         ["/agentbudget.v1.BudgetService/ReserveTokens"] = new(Spenders),
-        ["/agentbudget.v1.BudgetService/CommitTokens"] = new(Spenders, TakesEnded: true),
-        ["/agentbudget.v1.BudgetService/ReleaseTokens"] = new(Spenders, TakesEnded: true),
-        ["/agentbudget.v1.BudgetService/AmendReservation"] = new(Spenders),
+        ["/agentbudget.v1.BudgetService/CommitTokens"] = new(Spenders, TakesEnded: true, NamesHold: true),
+        ["/agentbudget.v1.BudgetService/ReleaseTokens"] = new(Spenders, TakesEnded: true, NamesHold: true),
+        ["/agentbudget.v1.BudgetService/AmendReservation"] = new(Spenders, NamesHold: true),
         ["/agentbudget.v1.BudgetService/RecordCost"] = new(Spenders),
         // Opens the stream; each item is held to the line of the method that it stands for.
         ["/agentbudget.v1.BudgetService/Spend"] = new(Spenders),
@@ -59,6 +62,7 @@ public static class AccessPolicy
         ["/agentbudget.v1.SessionService/EndSession"] = new(Keepers, TakesEnded: true),
         ["/agentbudget.v1.SessionService/RevokeSession"] =
             new(Roles.Admin | Roles.Agent | Roles.Orchestrator | Roles.Owner, TakesEnded: true),
+        ["/agentbudget.v1.SessionService/RevokeSessions"] = new(Roles.Admin),
         ["/agentbudget.v1.SessionService/SuspendSession"] = new(Roles.Admin | Roles.Orchestrator | Roles.Owner),
         ["/agentbudget.v1.SessionService/ResumeSession"] = new(Roles.Admin | Roles.Owner),
         ["/agentbudget.v1.SessionService/GetSession"] =
@@ -74,6 +78,8 @@ public static class AccessPolicy
         ["/agentbudget.v1.CatalogService/ResetBudget"] = new(Roles.Admin | Roles.Finance),
         ["/agentbudget.v1.CatalogService/AdjustSpend"] = new(Roles.Admin | Roles.Finance),
         ["/agentbudget.v1.CatalogService/RerateSpend"] = new(Roles.Admin | Roles.Finance),
+        ["/agentbudget.v1.CatalogService/ListDisputes"] = new(Roles.Admin | Roles.Finance | Roles.Auditor),
+        ["/agentbudget.v1.CatalogService/DecideDispute"] = new(Roles.Admin | Roles.Finance),
         ["/agentbudget.v1.CatalogService/ResetBreaker"] = new(Roles.Admin | Roles.Owner),
         ["/agentbudget.v1.CatalogService/SuspendAgent"] = new(Roles.Admin),
         ["/agentbudget.v1.CatalogService/ResumeAgent"] = new(Roles.Admin),
@@ -117,7 +123,8 @@ public static class AccessPolicy
     }.ToFrozenDictionary(StringComparer.Ordinal);
 
     // Routes that a library serves together.
-    private static readonly string[] Trees = [.. Rules.Keys.Where(line => line.EndsWith("/*", StringComparison.Ordinal))];
+    private static readonly string[] Trees =
+        [.. Rules.Keys.Where(line => line.EndsWith("/*", StringComparison.Ordinal))];
 
     /// <summary>
     /// Holds an endpoint to its line, by its method or its route. Throws <see cref="InvalidOperationException"/> for

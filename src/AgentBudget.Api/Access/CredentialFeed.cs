@@ -108,7 +108,12 @@ public sealed partial class CredentialFeed : IAsyncDisposable
     {
         Answer answer = await _host.SubmitAsync(tenant, new CredentialBookQuery());
         if (answer.Outcome != Outcome.Done)
+        {
+            _directory.NoteAbsent(tenant);
             return false;
+        }
+
+        _directory.NotePresent(tenant);
         CredentialBookState book = (CredentialBookState)answer.View!;
         _directory.Load(tenant, book);
         Task follow = Task.Run(() => FollowAsync(tenant, book.Sequence + 1));

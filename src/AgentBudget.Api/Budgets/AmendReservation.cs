@@ -1,5 +1,4 @@
 using AgentBudget.Api.Access;
-using AgentBudget.Api.Errors;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 
@@ -18,12 +17,9 @@ internal sealed class AmendReservation(ApiContext context)
         Check(request, ref faults);
         faults.ThrowIfAny();
 
-        if (!Context.Reservations.TryRead(
-            request.ReservationId, place.Tenant, place.Number, out long reservation, out bool isFormer))
-        {
-            throw ApiErrors.ReservationNotFound();
-        }
-
+        // A name that no reservation of the session has is asked about like one that it could have.
+        long reservation = Context.Reservations.Read(
+            request.ReservationId, place.Tenant, place.Number, out bool isFormer);
         request.SessionToken = "";
         // What a former release named was held by nobody in particular, and is found for nobody in particular.
         string principal = isFormer ? "" : CallerScope.CallerOf(call).SpendsAs;

@@ -41,9 +41,9 @@ internal static class DenialSentence
     };
 
     /// <summary>An amount as people write it: 12.50, 0.0155.</summary>
-    internal static string Money(long nanos)
+    internal static string Money(Int128 nanos)
     {
-        decimal amount = nanos / (decimal)MoneyMath.NanosPerUnit;
+        decimal amount = (decimal)nanos / MoneyMath.NanosPerUnit;
         string text = amount.ToString("F" + FractionDigitsMax, CultureInfo.InvariantCulture);
         int kept = text.Length;
         while (text[kept - 1] == '0' && text.Length - kept < FractionDigitsMax - FractionDigitsMin)
@@ -76,17 +76,18 @@ internal static class DenialSentence
 
     private static string Numbers(ReservationRefused refused, string currency)
     {
-        long used = refused.Settled > long.MaxValue - refused.Held ? long.MaxValue : refused.Settled + refused.Held;
-        long left = Math.Max(refused.Limit - used, 0);
+        Int128 settledSum = WideSum.Of(refused.Settled, refused.SettledHigh);
+        Int128 heldSum = WideSum.Of(refused.Held, refused.HeldHigh);
+        Int128 left = Int128.Max(refused.Limit - settledSum - heldSum, 0);
         string limit = Quantity(refused, refused.Limit, currency);
-        string settled = Quantity(refused, refused.Settled, currency);
-        string held = Quantity(refused, refused.Held, currency);
+        string settled = Quantity(refused, settledSum, currency);
+        string held = Quantity(refused, heldSum, currency);
         return $"{refused.Grain} has {Quantity(refused, left, currency)} left of {limit} "
             + $"({settled} settled, {held} held), "
             + $"and this call asks for {Quantity(refused, refused.Requested, currency)}";
     }
 
-    private static string Quantity(ReservationRefused refused, long number, string currency)
+    private static string Quantity(ReservationRefused refused, Int128 number, string currency)
     {
         string word = WordOf(refused.Unit, currency);
         string amount = refused.Unit == ReservationRefused.Types.Unit.Nanos

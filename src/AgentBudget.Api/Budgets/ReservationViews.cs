@@ -45,6 +45,7 @@ internal static class ReservationViews
                 PriceVersion = amended.PriceVersion,
             },
             Balance = BalanceOf(amended.Left, currency),
+            TiersHeld = { amended.TiersHeld },
         };
     }
 
@@ -60,6 +61,8 @@ internal static class ReservationViews
         };
         if (settled.OverrunNanos > 0 || settled.OverrunTokens > 0)
             response.Overrun = AmountOf(settled.OverrunTokens, settled.OverrunNanos, currency);
+        if (settled.Disputed)
+            response.Disputed = AmountOf(settled.OverrunTokens, settled.OverrunNanos, currency);
         if (settled.TiersCrossed.Count > 0)
             response.TiersCrossed.AddRange(settled.TiersCrossed);
         response.Unread.AddRange(settled.Unread);
@@ -118,8 +121,8 @@ internal static class ReservationViews
             _ => throw new UnreachableException($"a tool call is not answered by {ledgerEvent.FactCase}"),
         };
 
-    internal static Amount AmountOf(long tokens, long nanos, string currency) =>
-        new() { Tokens = tokens, Cost = MoneyMath.ToMoney(nanos, currency) };
+    internal static Amount AmountOf(Int128 tokens, Int128 nanos, string currency) =>
+        new() { Tokens = WideSum.Capped(tokens), Cost = MoneyMath.ToMoney(nanos, currency) };
 
     private static ReserveTokensResponse Held(ReservationHeld held, string id, string currency) => new()
     {
@@ -134,6 +137,7 @@ internal static class ReservationViews
             PriceVersion = held.PriceVersion,
         },
         Balance = BalanceOf(held.Left, currency),
+        TiersHeld = { held.TiersHeld },
     };
 
     private static ReserveTokensResponse Refused(ReservationRefused refused, string currency) => new()
@@ -157,8 +161,8 @@ internal static class ReservationViews
         if (refused.Unit == ReservationRefused.Types.Unit.Nanos)
         {
             denial.Limit = MoneyMath.ToMoney(refused.Limit, currency);
-            denial.Settled = MoneyMath.ToMoney(refused.Settled, currency);
-            denial.Held = MoneyMath.ToMoney(refused.Held, currency);
+            denial.Settled = MoneyMath.ToMoney(WideSum.Of(refused.Settled, refused.SettledHigh), currency);
+            denial.Held = MoneyMath.ToMoney(WideSum.Of(refused.Held, refused.HeldHigh), currency);
             denial.Requested = MoneyMath.ToMoney(refused.Requested, currency);
         }
         else if (refused.Unit != ReservationRefused.Types.Unit.Unspecified)
@@ -167,8 +171,8 @@ internal static class ReservationViews
             {
                 Unit = DenialSentence.WordOf(refused.Unit, currency),
                 Limit = refused.Limit,
-                Settled = refused.Settled,
-                Held = refused.Held,
+                Settled = WideSum.Capped(WideSum.Of(refused.Settled, refused.SettledHigh)),
+                Held = WideSum.Capped(WideSum.Of(refused.Held, refused.HeldHigh)),
                 Requested = refused.Requested,
             };
         }

@@ -1,7 +1,6 @@
 using AgentBudget.Api.Access;
 using AgentBudget.Api.Catalogs.Documents;
 using AgentBudget.Api.Errors;
-using AgentBudget.Api.Reports;
 using AgentBudget.Grains.Abstractions;
 using AgentBudget.Identity;
 using AgentBudget.Ledger;
@@ -12,7 +11,7 @@ using Outcome = AgentBudget.Ledger.Outcome;
 namespace AgentBudget.Api.Catalogs;
 
 /// <summary>ApplyCatalog: read the document, name every fault with its line, apply it whole or not at all.</summary>
-internal sealed class ApplyCatalog(ApiContext context, ReportFeed feed)
+internal sealed class ApplyCatalog(ApiContext context)
 {
     internal async ValueTask<ApplyCatalogResponse> HandleAsync(ApplyCatalogRequest request, ApiCall call)
     {
@@ -51,7 +50,6 @@ internal sealed class ApplyCatalog(ApiContext context, ReportFeed feed)
                 reading.Catalog.Tenant, new ApplyCatalogCommand(request, reading.Catalog, reading.Notices, actor));
             if (answer.Outcome != Outcome.Done)
                 throw ErrorOf(answer, reading);
-            feed.Follow(reading.Catalog.Tenant); // A tenant begins with its first catalog.
             CatalogApplied applied = answer.Event!.CatalogApplied;
             ApplyCatalogResponse response = new();
             response.Changes.AddRange(applied.Changes);

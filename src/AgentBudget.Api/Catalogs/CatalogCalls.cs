@@ -18,6 +18,10 @@ internal sealed class CatalogCalls(ApiContext api, ApplyCatalog apply, Calls cal
         new AdjustSpend(api).AdjustAsync;
     private readonly UnaryHandler<RerateSpendRequest, RerateSpendResponse> _rerateSpend =
         new RerateSpend(api, time).HandleAsync;
+    private readonly UnaryHandler<ListDisputesRequest, ListDisputesResponse> _listDisputes =
+        new Disputes(api).ListAsync;
+    private readonly UnaryHandler<DecideDisputeRequest, DecideDisputeResponse> _decideDispute =
+        new Disputes(api).DecideAsync;
     private readonly UnaryHandler<ResetBreakerRequest, ResetBreakerResponse> _resetBreaker =
         new ResetBreaker(api).HandleAsync;
     private readonly UnaryHandler<SuspendAgentRequest, SuspendAgentResponse> _suspendAgent =
@@ -44,6 +48,12 @@ internal sealed class CatalogCalls(ApiContext api, ApplyCatalog apply, Calls cal
 
     public override Task<RerateSpendResponse> RerateSpend(RerateSpendRequest request, ServerCallContext context) =>
         calls.AnswerAsync(_rerateSpend, request, context);
+    public override Task<ListDisputesResponse> ListDisputes(ListDisputesRequest request, ServerCallContext context) =>
+        calls.AnswerAsync(_listDisputes, request, context);
+
+    public override Task<DecideDisputeResponse> DecideDispute(
+        DecideDisputeRequest request, ServerCallContext context) =>
+        calls.AnswerAsync(_decideDispute, request, context);
 
     public override Task<ResetBreakerResponse> ResetBreaker(ResetBreakerRequest request, ServerCallContext context) =>
         calls.AnswerAsync(_resetBreaker, request, context);

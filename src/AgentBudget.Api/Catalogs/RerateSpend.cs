@@ -7,7 +7,9 @@ using AgentBudget.Protocol.V1;
 
 namespace AgentBudget.Api.Catalogs;
 
-/// <summary>RerateSpend: reads the ledger twice, answers the difference by grain, and books it where that is asked.</summary>
+/// <summary>
+/// RerateSpend: reads the ledger twice, answers the difference by grain, and books it where that is asked.
+/// </summary>
 internal sealed class RerateSpend(ApiContext context, TimeProvider time)
 {
     internal async ValueTask<RerateSpendResponse> HandleAsync(RerateSpendRequest request, ApiCall call)

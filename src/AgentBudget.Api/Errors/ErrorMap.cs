@@ -45,6 +45,13 @@ internal static class ErrorMap
             Outcome.AgentNotFound => GrainNotFound("The catalog has no such agent."),
             Outcome.UseCaseNotFound => GrainNotFound("The catalog has no such use case."),
             Outcome.CredentialNotFound => ApiErrors.CredentialNotFound(),
+            Outcome.AgentNotDelegated => ScopeExceeded("The parent's agent may not delegate to this agent.", named),
+            Outcome.UseCaseNotDelegated => ScopeExceeded(
+                "The parent's agent may not delegate to this use case.", named),
+            Outcome.DisputeNotFound => ApiErrors.Make(
+                StatusCode.NotFound,
+                ErrorReason.DisputeNotFound,
+                "There is no such open dispute."),
             Outcome.AgentNotActive => ApiErrors.Make(
                 StatusCode.FailedPrecondition,
                 ErrorReason.AgentNotActive,
@@ -78,7 +85,8 @@ internal static class ErrorMap
                 ErrorReason.AmountOverflow,
                 "A sum would pass 9.2 billion currency units; nothing was changed."),
             Outcome.BoundReached => BoundReached(named),
-            Outcome.UserOutOfScope => ScopeExceeded("A subagent works for its parent's user, or for nobody.", named),
+            Outcome.UserOutOfScope => ScopeExceeded(
+                "The session may not work for this user: see on_behalf_of in the details.", named),
             Outcome.RunCeilingReached => RunCeiling(named),
             Outcome.SessionSuspended => ApiErrors.Make(
                 StatusCode.FailedPrecondition,
@@ -88,16 +96,9 @@ internal static class ErrorMap
                 StatusCode.FailedPrecondition,
                 ErrorReason.SessionNotSuspended,
                 "The session is not suspended; there is nothing to resume."),
-            Outcome.AdjustmentTooLarge => ApiErrors.Make(
-                StatusCode.FailedPrecondition,
-                ErrorReason.AdjustmentTooLarge,
-                "More would be credited than was settled; nothing was changed."),
-            Outcome.PriceVersionNotFound =>
-                InvalidField("price_version", "is no version that the price book has or had", named),
-            Outcome.ReratingOutdated => ApiErrors.Make(
-                StatusCode.Aborted,
-                ErrorReason.ReratingOutdated,
-                "Spend was rated again meanwhile; nothing was changed. Look at the difference anew."),
+            Outcome.AdjustmentTooLarge => AdjustmentTooLarge(),
+            Outcome.PriceVersionNotFound => InvalidField("price_version", "is no version of the price book", named),
+            Outcome.ReratingOutdated => ReratingOutdated(),
         };
     }
 
@@ -134,6 +135,16 @@ internal static class ErrorMap
 
     private static RpcException GrainNotFound(string message) =>
         ApiErrors.Make(StatusCode.NotFound, ErrorReason.GrainNotFound, message);
+
+    private static RpcException AdjustmentTooLarge() => ApiErrors.Make(
+        StatusCode.FailedPrecondition,
+        ErrorReason.AdjustmentTooLarge,
+        "More would be credited than was settled; nothing was changed.");
+
+    private static RpcException ReratingOutdated() => ApiErrors.Make(
+        StatusCode.Aborted,
+        ErrorReason.ReratingOutdated,
+        "Spend was rated again meanwhile; nothing was changed. Look at the difference anew.");
 
     private static RpcException InvalidField(string field, string description, IReadOnlyList<Fault> faults)
     {

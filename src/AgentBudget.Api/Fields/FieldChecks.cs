@@ -41,6 +41,12 @@ internal static class FieldChecks
             faults.Add("tool_arguments_digest", "must be at most 128 printable ASCII characters without spaces");
     }
 
+    internal static void Credential(ref FieldFaults faults, string credential)
+    {
+        if (credential.Length > 0 && !Names.TryParseCredential(credential, out _))
+            faults.Add("credential", "must be the name of a credential such as credentials/c17");
+    }
+
     internal static void Count(ref FieldFaults faults, string field, long count)
     {
         if (count is < 0 or > FieldRules.CountMax)
@@ -53,8 +59,8 @@ internal static class FieldChecks
             return;
         faults.Add(
             field, charsMin > 0
-                ? "must be 1 to 256 characters without control characters"
-                : "must be at most 256 characters without control characters");
+                ? "must be 1 to 256 characters that are seen: no control or format characters, no blank but the space"
+                : "must be at most 256 characters that are seen: no control or format characters");
     }
 
     internal static void Name(ref FieldFaults faults, string field, string name, string prefix, bool isRequired)

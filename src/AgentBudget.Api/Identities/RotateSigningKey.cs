@@ -27,9 +27,8 @@ internal sealed class RotateSigningKey(ApiContext context, KeyRing keys, TimePro
         faults.ThrowIfAny();
 
         Caller caller = CallerScope.CallerOf(call);
-        KeyRotation rotation = keys.Rotate(
-            request.RequestId, time.GetUtcNow(), request.Overlap?.ToTimeSpan() ?? OverlapDefault)
-            ?? throw ErrorMap.Of(Ledger.Outcome.BoundReached);
+        TimeSpan overlap = request.Overlap?.ToTimeSpan() ?? OverlapDefault;
+        KeyRotation rotation = Rotate(request, overlap);
         SigningKeyRotated rotated = new()
         {
             KeyId = rotation.KeyId,
@@ -49,5 +48,20 @@ internal sealed class RotateSigningKey(ApiContext context, KeyRing keys, TimePro
             RetiredKeyId = rotated.RetiredKeyId,
             RetireTime = rotated.RetireTime,
         };
+    }
+
+    private KeyRotation Rotate(RotateSigningKeyRequest request, TimeSpan overlap)
+    {
+        DateTimeOffset now = time.GetUtcNow();
+        if (request.EndKeyId.Length > 0 && request.EndKeyId != keys.Current.KeyId)
+        {
+            if (keys.End(request.RequestId, request.EndKeyId, now, overlap) is { } end)
+                return end;
+            FieldFaults faults = default;
+            faults.Add("end_key_id", "must be a key whose tokens are taken: /oauth2/jwks has them");
+            throw faults.ToException();
+        }
+
+        return keys.Rotate(request.RequestId, now, overlap) ?? throw ErrorMap.Of(Ledger.Outcome.BoundReached);
     }
 }

@@ -9,7 +9,8 @@ namespace AgentBudget.Api.OAuth;
 /// Clients of the OAuth endpoints: a credential's key id is its client id, its whole secret the client secret
 /// (client_secret_basic, client_secret_post), or its private key signs an assertion (private_key_jwt).
 /// </summary>
-internal sealed class OAuthClients(CredentialFeed credentials, ClientAssertions assertions, Func<string> issuer)
+internal sealed class OAuthClients(
+    CredentialFeed credentials, ClientAssertions assertions, FailedAttempts attempts, Func<string> issuer)
 {
     internal const string AssertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
@@ -30,21 +31,26 @@ internal sealed class OAuthClients(CredentialFeed credentials, ClientAssertions 
         }
 
         CallOrigin origin = ConnectionMemory.OriginOf(context.Features);
-        LiveCredential client = isAssertion
-            ? await ByAssertionAsync(form, origin)
-            : await BySecretAsync(
-                isBasic ? ReadBasic(authorization) : (form["client_id"], form["client_secret"]), origin);
+        (string id, string secret) = isAssertion
+            ? (ClientAssertions.ClientIdOf(form["client_assertion"]) ?? "", "")
+            : isBasic ? ReadBasic(authorization) : (form["client_id"], form["client_secret"]);
+        LiveCredential? client = isAssertion
+            ? await FindByAssertionAsync(id, form, origin)
+            : await FindBySecretAsync(id, secret, origin);
         // One client: whatever way it proves itself, what it says beside must be the same (RFC 6749 §2.3.1).
         string named = form["client_id"];
-        return named.Length == 0 || named == client.KeyId ? client : throw OAuthError.InvalidClient();
+        if (client is not null && (named.Length == 0 || named == client.KeyId))
+            return client;
+        await attempts.SlowAsync(secret.Length > 0 ? secret : id, context.RequestAborted)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        throw OAuthError.InvalidClient();
     }
 
-    private async ValueTask<LiveCredential> BySecretAsync((string Id, string Secret) shown, CallOrigin origin)
-    {
-        if (await credentials.FindAsync(shown.Secret, origin) is not { } caller || caller.Credential.KeyId != shown.Id)
-            throw OAuthError.InvalidClient();
-        return caller.Credential;
-    }
+    private async ValueTask<LiveCredential?> FindBySecretAsync(string id, string secret, CallOrigin origin) =>
+        await credentials.FindAsync(secret, origin) is { } caller && caller.Credential.KeyId == id
+            ? caller.Credential
+            : null;
+
 
     private static (string Id, string Secret) ReadBasic(string authorization)
     {
@@ -63,20 +69,23 @@ internal sealed class OAuthClients(CredentialFeed credentials, ClientAssertions 
     // Both halves come form-encoded (RFC 6749 §2.3.1).
     private static string Decode(string text) => Uri.UnescapeDataString(text.Replace('+', ' '));
 
-    private async ValueTask<LiveCredential> ByAssertionAsync(OAuthForm form, CallOrigin origin)
+    private async ValueTask<LiveCredential?> FindByAssertionAsync(string id, OAuthForm form, CallOrigin origin)
     {
-        string assertion = form["client_assertion"];
-        string id = ClientAssertions.ClientIdOf(assertion) ?? throw OAuthError.InvalidClient();
         if (form["client_assertion_type"] != AssertionType
             || await credentials.FindByKeyIdAsync(id) is not { } credential)
         {
-            throw OAuthError.InvalidClient();
+            return null;
         }
 
-        ProofOutcome outcome = assertions.Check(credential, assertion, issuer());
-        if (outcome == ProofOutcome.Exhausted)
-            throw OAuthError.TooMany();
-        bool isClient = outcome == ProofOutcome.Taken && credentials.Directory.TryUse(credential, origin);
-        return isClient ? credential : throw OAuthError.InvalidClient();
+        switch (assertions.Check(credential, form["client_assertion"], issuer()))
+        {
+            case ProofOutcome.Taken:
+                return credentials.Directory.TryUse(credential, origin) ? credential : null;
+            case ProofOutcome.Exhausted:
+                throw OAuthError.TooMany();
+            default:
+                credentials.Directory.NoteWrong(credential);
+                return null;
+        }
     }
 }

@@ -22,7 +22,7 @@ internal sealed class OAuthError(string code, string description, int status = S
     /// <summary>A client that asks for more than its share.</summary>
     internal static OAuthError TooMany() => new(
         "temporarily_unavailable",
-        "This client, or its tenant, has used as many proofs as are remembered: ask again later.",
+        "This client, or its tenant, has used up its share of what is remembered: ask again later.",
         StatusCodes.Status429TooManyRequests);
 
     internal static OAuthError InvalidRequest(string description) => new("invalid_request", description);

@@ -39,7 +39,7 @@ internal sealed class OAuthRoutes
         Issuer issuer,
         TimeProvider time)
     {
-        OAuthClients clients = new(by.Credentials, assertions, issuer.Name);
+        OAuthClients clients = new(by.Credentials, assertions, by.Attempts, issuer.Name);
         _token = new TokenEndpoint(
             clients, by.AccessTokens, by.Credentials.Directory, issuers, by.Proofs, time);
         _status = new TokenStatus(clients, by.AccessTokens, by.Sessions, context);
@@ -99,10 +99,13 @@ internal sealed class OAuthRoutes
         {
             context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
         }
-        catch (RpcException fault) when (fault.StatusCode is StatusCode.Unavailable
-            or StatusCode.ResourceExhausted)
+        catch (RpcException fault) when (fault.StatusCode == StatusCode.Unavailable)
         {
             context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
+        }
+        catch (RpcException fault) when (fault.StatusCode == StatusCode.ResourceExhausted)
+        {
+            await RefuseAsync(context, OAuthError.TooMany());
         }
     }
 

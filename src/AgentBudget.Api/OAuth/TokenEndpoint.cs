@@ -28,6 +28,9 @@ internal sealed class TokenEndpoint(
     /// <summary>A chain of actors that nobody reads to its end.</summary>
     private const int ActorCharsMax = 2048;
 
+    /// <summary>Tokens that one was exchanged from: each is looked up with every call.</summary>
+    private const int SourcesMax = 8;
+
     /// <summary>The name of a service.</summary>
     private const int ResourceCharsMax = 1024;
 
@@ -111,28 +114,34 @@ internal sealed class TokenEndpoint(
         if (type is not (AccessTokenType or IdTokenType or JwtType))
             throw OAuthError.InvalidRequest("The subject_token_type is not one that is taken.");
         string subjectToken = form.Require("subject_token");
-        ForeignSubject subject = ReadOwn(client, subjectToken)
-            ?? await issuers.ReadAsync(client, subjectToken)
-            ?? throw OAuthError.InvalidRequest("The subject token is not from a trusted issuer, not for us, or past.");
+        AccessToken? own = ReadOwn(client, subjectToken);
+        ForeignSubject subject = own is not null
+            ? new ForeignSubject(own.Subject, own.Actor, own.ExpiresAtSeconds)
+            : await issuers.ReadAsync(client, subjectToken)
+                ?? throw OAuthError.InvalidRequest(
+                    "The subject token is not from a trusted issuer, not for us, or past.");
         return token with
         {
             Subject = subject.User,
             Actor = ActorOf(client, subject.Actor),
-            // What was exchanged ends with what it was exchanged for.
+            // What was exchanged ends with what it was exchanged for, and its sessions with what the user gave.
             ExpiresAtSeconds = Math.Min(token.ExpiresAtSeconds, subject.ExpiresAtSeconds),
+            DelegationEndSeconds = own?.DelegationEndSeconds ?? subject.ExpiresAtSeconds,
+            Sources = own is null ? [] : [new TokenSource(own.ClientId, own.Id), .. own.Sources],
         };
     }
 
     // A token of ours that another agent was given for a user: the chain of actors grows.
-    private ForeignSubject? ReadOwn(LiveCredential client, string subjectToken)
+    private AccessToken? ReadOwn(LiveCredential client, string subjectToken)
     {
         if (!tokens.TryRead(subjectToken, out AccessToken? own) || own.Actor.Length == 0)
             return null;
-        bool isUsable = CredentialDirectory.TenantOfKeyId(own.ClientId) == client.Tenant
-            && own.Binding is null // It speaks for its own holder alone.
-            && !directory.IsRevoked(client.Tenant, own.Id)
-            && directory.FindByKeyId(own.ClientId, out _) == CredentialLookup.Live;
-        return isUsable ? new ForeignSubject(own.Subject, own.Actor, own.ExpiresAtSeconds) : null;
+        bool isUsable = own.Binding is null // It speaks for its own holder alone.
+            && directory.FindHolder(own, out LiveCredential? holder) == CredentialLookup.Live
+            && holder!.Tenant == client.Tenant;
+        if (isUsable && own.Sources.Count >= SourcesMax)
+            throw OAuthError.InvalidRequest("Too many have acted for the user already.");
+        return isUsable ? own : null;
     }
 
     private static string ActorOf(LiveCredential client, string before)

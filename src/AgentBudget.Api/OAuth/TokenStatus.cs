@@ -23,14 +23,14 @@ internal sealed class TokenStatus(
         string token = form.Require("token");
         if (tokens.TryRead(token, out AccessToken? access))
         {
-            LiveCredential? holder = await context.Credentials.FindByKeyIdAsync(access.ClientId);
-            bool isActive = holder is not null && holder.Tenant == client.Tenant
-                && !context.Credentials.Directory.IsRevoked(holder.Tenant, access.Id);
+            await context.Credentials.FindByKeyIdAsync(access.ClientId); // Its tenant is in memory from here on.
+            bool isActive = context.Credentials.Directory.FindHolder(access, out LiveCredential? holder)
+                == CredentialLookup.Live && holder!.Tenant == client.Tenant;
             return isActive ? Describe(access) : Inactive();
         }
 
         if (sessions.TryRead(token, takesEnded: false, out SessionCaller? session) && session.Tenant == client.Tenant
-            && await IsOpenAsync(session))
+            && await StateOfAsync(session) == Session.Types.State.Open)
         {
             return Describe(session);
         }
@@ -57,7 +57,8 @@ internal sealed class TokenStatus(
         }
         else if (sessions.TryRead(token, takesEnded: true, out SessionCaller? session)
             && session.Tenant == client.Tenant && MayRevoke(client, session)
-            && Names.TryParseSession(session.Session, out long number) && await IsOpenAsync(session))
+            && Names.TryParseSession(session.Session, out long number)
+            && await StateOfAsync(session) is Session.Types.State.Open or Session.Types.State.Suspended)
         {
             RevokeSessionRequest request = new() { RequestId = $"revoke-{session.Session}", Reason = RevokeReason };
             await context.SubmitAsync(
@@ -113,11 +114,11 @@ internal sealed class TokenStatus(
         ["use_case"] = session.UseCase,
     };
 
-    private async ValueTask<bool> IsOpenAsync(SessionCaller session)
+    private async ValueTask<Session.Types.State> StateOfAsync(SessionCaller session)
     {
         if (!Names.TryParseSession(session.Session, out long number))
-            return false;
+            return Session.Types.State.Unspecified;
         Answer answer = await context.Host.SubmitAsync(session.Tenant, new SessionQuery(number));
-        return answer.View is GetSessionResponse { Session.State: Session.Types.State.Open };
+        return answer.View is GetSessionResponse found ? found.Session.State : Session.Types.State.Unspecified;
     }
 }

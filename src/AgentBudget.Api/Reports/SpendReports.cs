@@ -11,7 +11,7 @@ namespace AgentBudget.Api.Reports;
 /// <summary>
 /// GetChargeback and GetUnitCosts: each waits until the sums hold everything that was durable when the request came.
 /// </summary>
-internal sealed class SpendReports(ApiContext context, Aggregator aggregator, ReportFeed feed, TimeProvider time)
+internal sealed class SpendReports(ApiContext context, Aggregator aggregator, IGrainFactory grains, TimeProvider time)
 {
     /// <summary>
     /// Folding keeps up with the ledger by far; a report that has to wait longer is better asked again.
@@ -79,15 +79,13 @@ internal sealed class SpendReports(ApiContext context, Aggregator aggregator, Re
         try
         {
             long durable = await context.Host.DurableSequenceAsync(tenant, cancellationToken);
-            feed.Follow(tenant);
-            await aggregator.WaitForAsync(tenant, durable, cancellationToken)
-                .WaitAsync(CatchUpMax, time, cancellationToken);
+            await FoldAsync(tenant, durable, cancellationToken).WaitAsync(CatchUpMax, time, cancellationToken);
         }
         catch (TenantException fault)
         {
             throw ErrorMap.Of(fault);
         }
-        catch (TimeoutException)
+        catch (Exception fault) when (fault is TimeoutException or OrleansException)
         {
             throw ApiErrors.Make(
                 StatusCode.Unavailable,
@@ -95,6 +93,13 @@ internal sealed class SpendReports(ApiContext context, Aggregator aggregator, Re
                 "The report is still being built from the ledger: retry later.",
                 ApiErrors.RetryAfter(CatchUpRetry));
         }
+    }
+
+    private async Task FoldAsync(string tenant, long sequence, CancellationToken cancellationToken)
+    {
+        IAggregatorGrain folding = grains.GetGrain<IAggregatorGrain>(tenant);
+        while (await folding.FoldTo(sequence) < sequence)
+            cancellationToken.ThrowIfCancellationRequested();
     }
 
     private static RpcException ErrorOf(ReportException fault)

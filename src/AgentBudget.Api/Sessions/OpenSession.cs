@@ -11,6 +11,8 @@ namespace AgentBudget.Api.Sessions;
 /// <summary>OpenSession: validate, open, mint the token that the session spends with.</summary>
 internal sealed class OpenSession(ApiContext context)
 {
+    private const long NanosPerSecond = 1_000_000_000;
+
     internal async ValueTask<OpenSessionResponse> HandleAsync(OpenSessionRequest request, ApiCall call)
     {
         FieldFaults faults = default;
@@ -36,8 +38,8 @@ internal sealed class OpenSession(ApiContext context)
         string tenant = isSubagent ? parent.Tenant : context.Callers.TenantOf(call);
         Answer answer = await context.SubmitAsync(
             tenant,
-            new OpenSessionCommand(request, caller.Principal, parent.Number, confirmation),
-            self is null ? null : HideUseCase);
+            new OpenSessionCommand(request, caller.Principal, parent.Number, confirmation, OriginOf(caller)),
+            self is not null || caller is SessionCaller or CredentialCaller { Role: Roles.Agent } ? Hide : null);
         // Of a release whose ids were the tenant's: the token is for who opened the session, and for nobody else.
         if (Principals.OfActor(answer.Event!.Actor) != Principals.OfActor(caller.Principal))
             throw ErrorMap.Of(Outcome.KeyReused);
@@ -50,6 +52,21 @@ internal sealed class OpenSession(ApiContext context)
         if (answer.Event!.SessionOpened.Delegation is { HasSubagentsLeft: true } delegation)
             response.SubagentsLeft = delegation.SubagentsLeft;
         return response;
+    }
+
+    // A session's own token opens subagents with what the session was opened with: the ledger knows it.
+    private static SessionOrigin? OriginOf(Caller caller)
+    {
+        if (caller is not CredentialCaller holder)
+            return null;
+        IReadOnlyList<TokenSource> sources = holder.Token?.Sources ?? [];
+        IEnumerable<long> before = sources.Select(source => CredentialDirectory.NumberOfKeyId(source.ClientId));
+        IEnumerable<string> tokens = sources.Select(source => source.Id);
+        return new SessionOrigin(
+            [holder.Credential.Number, .. before],
+            holder.Token is { } token ? [token.Id, .. tokens] : [],
+            IsUserProven: holder.OnBehalfOf.Length > 0,
+            DelegationEndNanos: (holder.Token?.DelegationEndSeconds ?? 0) * NanosPerSecond);
     }
 
     // What the token is to be bound to: what this call comes with.
@@ -75,9 +92,13 @@ internal sealed class OpenSession(ApiContext context)
         }
     }
 
-    // A use case that an agent may not work for is for the agent like one that is not there.
-    private static Outcome HideUseCase(Outcome outcome) =>
-        outcome == Outcome.UseCaseOutOfScope ? Outcome.UseCaseNotFound : outcome;
+    // What an agent may not work for or delegate to is for the agent and its sessions like what is not there.
+    private static Outcome Hide(Outcome outcome) => outcome switch
+    {
+        Outcome.UseCaseOutOfScope or Outcome.UseCaseNotDelegated => Outcome.UseCaseNotFound,
+        Outcome.AgentNotDelegated => Outcome.AgentNotFound,
+        _ => outcome,
+    };
 
     // An access token that was exchanged for a user's speaks for that user, and for no other.
     private static void WorkFor(string user, OpenSessionRequest request, ref FieldFaults faults)
@@ -94,7 +115,7 @@ internal sealed class OpenSession(ApiContext context)
         FieldChecks.Name(ref faults, "agent", request.Agent, Names.AgentPrefix, isRequired: !isSubagent);
         FieldChecks.Name(ref faults, "use_case", request.UseCase, Names.UseCasePrefix, isRequired: !isSubagent);
         FieldChecks.Text(ref faults, "task", request.Task);
-        FieldChecks.Text(ref faults, "on_behalf_of", request.OnBehalfOf);
+        request.OnBehalfOf = SessionChecks.User(ref faults, request.OnBehalfOf);
         bool isSilent = !request.Unattended && request.OnBehalfOf.Length == 0;
         if (request.Unattended == (request.OnBehalfOf.Length > 0) && !(isSubagent && isSilent))
             faults.Add("on_behalf_of", "must name the user, or unattended must say that there is none, not both");

@@ -24,6 +24,8 @@ internal sealed class ReadSessions(ApiContext context)
         FieldChecks.Name(ref faults, "agent", request.Agent, Names.AgentPrefix, isRequired: false);
         FieldChecks.Name(ref faults, "use_case", request.UseCase, Names.UseCasePrefix, isRequired: false);
         FieldChecks.Defined(ref faults, "state", request.State);
+        FieldChecks.Credential(ref faults, request.Credential);
+        request.OnBehalfOf = SessionChecks.User(ref faults, request.OnBehalfOf);
         if (request.PageToken.Length > 0 && !IsPageToken(request.PageToken))
             faults.Add("page_token", "must be the next_page_token of the page before");
         faults.ThrowIfAny();

@@ -14,6 +14,8 @@ internal sealed class SessionCalls(ApiContext api, Calls calls) : SessionService
     private readonly UnaryHandler<EndSessionRequest, EndSessionResponse> _endSession = new ChangeSession(api).EndAsync;
     private readonly UnaryHandler<RevokeSessionRequest, RevokeSessionResponse> _revokeSession =
         new ChangeSession(api).RevokeAsync;
+    private readonly UnaryHandler<RevokeSessionsRequest, RevokeSessionsResponse> _revokeSessions =
+        new RevokeSessions(api).HandleAsync;
     private readonly UnaryHandler<SuspendSessionRequest, SuspendSessionResponse> _suspendSession =
         new ChangeSession(api).SuspendAsync;
     private readonly UnaryHandler<ResumeSessionRequest, ResumeSessionResponse> _resumeSession =
@@ -35,6 +37,10 @@ internal sealed class SessionCalls(ApiContext api, Calls calls) : SessionService
     public override Task<RevokeSessionResponse> RevokeSession(
         RevokeSessionRequest request, ServerCallContext context) =>
         calls.AnswerAsync(_revokeSession, request, context);
+
+    public override Task<RevokeSessionsResponse> RevokeSessions(
+        RevokeSessionsRequest request, ServerCallContext context) =>
+        calls.AnswerAsync(_revokeSessions, request, context);
 
     public override Task<SuspendSessionResponse> SuspendSession(
         SuspendSessionRequest request, ServerCallContext context) =>

@@ -1,3 +1,4 @@
+using AgentBudget.Identity;
 using AgentBudget.Protocol.V1;
 using Google.Protobuf.WellKnownTypes;
 
@@ -13,6 +14,19 @@ internal static class SessionChecks
 
     internal static void Ttl(ref FieldFaults faults, Duration? ttl) =>
         FieldChecks.Ttl(ref faults, ttl, TtlSecondsMax, "must be 1 s to 365 days");
+
+    /// <summary>The name of a user in its one spelling; empty for none.</summary>
+    internal static string User(ref FieldFaults faults, string user)
+    {
+        if (user.Length == 0)
+            return user;
+        if (UserNames.TryNormalize(user, out string normalized))
+            return normalized;
+        faults.Add(
+            "on_behalf_of",
+            "must be at most 256 visible characters: no control, format or filling ones, no space around it");
+        return user;
+    }
 
     internal static void Outcome(ref FieldFaults faults, Outcome? outcome)
     {

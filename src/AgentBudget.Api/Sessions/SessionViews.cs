@@ -35,6 +35,8 @@ internal static class SessionViews
             Run = spender.Run.Length > 0 ? spender.Run : spender.Session,
             Depth = opened.Delegation?.Depth ?? 0,
             Confirmation = opened.Confirmation,
+            UserProof = opened.UserProof,
+            Credential = opened.Credentials.Count > 0 ? Names.Credential(opened.Credentials[0]) : "",
         };
         session.Tools.AddRange(opened.Tools);
         session.Models.AddRange(opened.Models);

@@ -42,7 +42,7 @@ internal sealed class AuditExport(ApiContext context)
             return;
         try
         {
-            await WriteAsync(http, tenant, next, isAll);
+            await WriteAsync(http, tenant, next, isAll, new EventView(caller));
         }
         catch (TenantException fault)
         {
@@ -50,7 +50,7 @@ internal sealed class AuditExport(ApiContext context)
         }
     }
 
-    private async Task WriteAsync(HttpContext http, string tenant, long next, bool isAll)
+    private async Task WriteAsync(HttpContext http, string tenant, long next, bool isAll, EventView view)
     {
         long last = await context.Host.DurableSequenceAsync(tenant, http.RequestAborted);
         StringBuilder lines = new();
@@ -63,7 +63,7 @@ internal sealed class AuditExport(ApiContext context)
                 // Whoever administers something is named in its event; spends and what the ledger does itself are not
                 // asked for by anybody.
                 if (isAll || ledgerEvent.Actor.Length > 0)
-                    lines.Append(JsonFormatter.Default.Format(ledgerEvent)).Append('\n');
+                    lines.Append(JsonFormatter.Default.Format(view.Of(ledgerEvent))).Append('\n');
             }
 
             await http.Response.WriteAsync(lines.ToString(), http.RequestAborted);

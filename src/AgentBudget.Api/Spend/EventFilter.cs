@@ -75,6 +75,7 @@ internal sealed class EventFilter
         LedgerEvent.FactOneofCase.BreakerTripped => EventKind.BreakerTripped,
         LedgerEvent.FactOneofCase.BreakerReset => EventKind.BreakerReset,
         LedgerEvent.FactOneofCase.RefusalsCoalesced => EventKind.RefusalsCoalesced,
+        LedgerEvent.FactOneofCase.DisputeDecided => EventKind.DisputeDecided,
         LedgerEvent.FactOneofCase.ReservationAmended => EventKind.ReservationAmended,
         LedgerEvent.FactOneofCase.CostRecorded => EventKind.CostRecorded,
         LedgerEvent.FactOneofCase.WindowMoved => EventKind.WindowMoved,
@@ -87,6 +88,7 @@ internal sealed class EventFilter
         LedgerEvent.FactOneofCase.AccessTokenRevoked => EventKind.AccessTokenRevoked,
         LedgerEvent.FactOneofCase.SigningKeyRotated => EventKind.SigningKeyRotated,
         LedgerEvent.FactOneofCase.CredentialsUsed => EventKind.CredentialsUsed,
+        LedgerEvent.FactOneofCase.SessionsRevoked => EventKind.SessionsRevoked,
     };
 
     private static string ModelOf(LedgerEvent ledgerEvent) => ledgerEvent.FactCase switch
@@ -96,6 +98,7 @@ internal sealed class EventFilter
         LedgerEvent.FactOneofCase.RefusalsCoalesced => ledgerEvent.RefusalsCoalesced.Model,
         LedgerEvent.FactOneofCase.ReservationSettled => ledgerEvent.ReservationSettled.Model,
         LedgerEvent.FactOneofCase.ReservationAmended => ledgerEvent.ReservationAmended.Model,
+        LedgerEvent.FactOneofCase.DisputeDecided => ledgerEvent.DisputeDecided.Model,
         _ => "",
     };
 

@@ -42,7 +42,8 @@ internal sealed class ListEntries(ApiContext context)
         try
         {
             EventFilter filter = new(request.Filter, OwnScope.Of(call));
-            return await ReadAsync(tenant, next, pageSize, filter, call.Cancellation);
+            EventView view = new(CallerScope.CallerOf(call));
+            return await ReadAsync(tenant, next, pageSize, filter, view, call.Cancellation);
         }
         catch (TenantException fault)
         {
@@ -51,7 +52,12 @@ internal sealed class ListEntries(ApiContext context)
     }
 
     private async ValueTask<ListEntriesResponse> ReadAsync(
-        string tenant, long fromSequence, int pageSize, EventFilter filter, CancellationToken cancellationToken)
+        string tenant,
+        long fromSequence,
+        int pageSize,
+        EventFilter filter,
+        EventView view,
+        CancellationToken cancellationToken)
     {
         ListEntriesResponse page = new();
         long next = fromSequence;
@@ -69,7 +75,7 @@ internal sealed class ListEntries(ApiContext context)
                     bool isFull = page.Entries.Count == pageSize || (bytes > PageBytesMax && page.Entries.Count > 0);
                     if (isFull)
                         return Cut(page, ledgerEvent.Sequence);
-                    page.Entries.Add(ledgerEvent);
+                    page.Entries.Add(view.Of(ledgerEvent));
                 }
 
                 next = ledgerEvent.Sequence + 1;

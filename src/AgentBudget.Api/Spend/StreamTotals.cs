@@ -6,8 +6,8 @@ namespace AgentBudget.Api.Spend;
 /// <summary>Sums over the events sent on one stream.</summary>
 internal sealed class StreamTotals(string currency)
 {
-    private long _settledNanos;
-    private long _settledTokens;
+    private Int128 _settledNanos;
+    private Int128 _settledTokens;
     private long _calls;
     private long _refused;
 
@@ -26,21 +26,20 @@ internal sealed class StreamTotals(string currency)
                 break;
             case LedgerEvent.FactOneofCase.ReservationSettled:
                 ReservationSettled settled = ledgerEvent.ReservationSettled;
-                ReservationSettled? taken = settled.ExpiryCharge;
-                _settledNanos = checked(_settledNanos + settled.CostNanos - (taken?.CostNanos ?? 0));
-                _settledTokens = checked(_settledTokens + settled.Tokens - (taken?.Tokens ?? 0));
+                _settledNanos += (Int128)settled.CostNanos - (settled.ExpiryCharge?.CostNanos ?? 0);
+                _settledTokens += (Int128)settled.Tokens - (settled.ExpiryCharge?.Tokens ?? 0);
                 break;
             case LedgerEvent.FactOneofCase.SpendAdjusted:
                 foreach (AdjustmentLine line in ledgerEvent.SpendAdjusted.Lines)
                 {
-                    _settledNanos = checked(_settledNanos + line.Nanos);
-                    _settledTokens = checked(_settledTokens + line.Tokens);
+                    _settledNanos += line.Nanos;
+                    _settledTokens += line.Tokens;
                 }
 
                 break;
             case LedgerEvent.FactOneofCase.CostRecorded:
                 _calls++;
-                _settledNanos = checked(_settledNanos + ledgerEvent.CostRecorded.CostNanos);
+                _settledNanos = _settledNanos + ledgerEvent.CostRecorded.CostNanos;
                 break;
             default:
                 break;

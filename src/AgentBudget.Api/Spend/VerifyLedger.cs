@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using AgentBudget.Api.Errors;
 using AgentBudget.Audit;
 using AgentBudget.Identity;
@@ -18,8 +19,11 @@ internal sealed class VerifyLedger(ApiContext context, ILedgerStore store, Check
 
     private readonly CheckpointVerifier _verifier = key.ToVerifier();
 
-    // A verification works a core and has memory of its own, so there is one at a time.
-    private int _running;
+    // A verification works a core and has memory of its own, so there is one at a time. A tenant has one of its own to
+    // wait for and no more: others wait for it once, however often it asks.
+    private readonly ConcurrentDictionary<string, byte> _asking = new(StringComparer.Ordinal);
+    private readonly Lock _gate = new();
+    private Task _last = Task.CompletedTask;
 
     internal async ValueTask<VerifyLedgerResponse> HandleAsync(VerifyLedgerRequest request, ApiCall call)
     {
@@ -28,11 +32,11 @@ internal sealed class VerifyLedger(ApiContext context, ILedgerStore store, Check
         // A tenant whose ledger is damaged is served no more, and is the one that somebody wants verified.
         if (!context.Host.Tenants.Contains(tenant, StringComparer.Ordinal))
             throw ApiErrors.TenantNotFound();
-        if (Interlocked.Exchange(ref _running, 1) == 1)
+        if (!_asking.TryAdd(tenant, 0))
             throw ErrorMap.Of(Outcome.BoundReached);
         try
         {
-            return ViewOf(await LedgerVerifier.VerifyAsync(store, tenant, scope, progress: null, call.Cancellation));
+            return ViewOf(await VerifyInTurnAsync(tenant, scope, call.Cancellation));
         }
         catch (StoreException fault)
         {
@@ -40,7 +44,32 @@ internal sealed class VerifyLedger(ApiContext context, ILedgerStore store, Check
         }
         finally
         {
-            Volatile.Write(ref _running, 0);
+            _asking.TryRemove(tenant, out _);
+        }
+    }
+
+    // Behind those that asked before, in their order.
+    private async Task<AuditReport> VerifyInTurnAsync(
+        string tenant, VerifyScope scope, CancellationToken cancellationToken)
+    {
+        TaskCompletionSource done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Task before;
+        lock (_gate)
+        {
+            before = _last;
+            _last = done.Task;
+        }
+
+        try
+        {
+            await before.WaitAsync(cancellationToken);
+            return await LedgerVerifier.VerifyAsync(store, tenant, scope, progress: null, cancellationToken);
+        }
+        finally
+        {
+            // Who leaves the line early leaves its place to those before it.
+            _ = before.ContinueWith(
+                _ => done.SetResult(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
         }
     }
 

@@ -31,7 +31,11 @@ internal sealed class WatchSpend(ApiContext context, TimeProvider time)
         string tenant = context.Callers.TenantOf(call);
         string currency = await context.CurrencyOfAsync(tenant);
         OwnScope? own = OwnScope.Of(call);
-        Stream stream = new(responses, new EventFilter(request.Filter, own), new StreamTotals(currency));
+        Stream stream = new(
+            responses,
+            new EventFilter(request.Filter, own),
+            new EventView(CallerScope.CallerOf(call)),
+            new StreamTotals(currency));
         try
         {
             long fromSequence = request.FromSequence;
@@ -120,7 +124,7 @@ internal sealed class WatchSpend(ApiContext context, TimeProvider time)
 
     /// <summary>The sending end: what was looked at, and what was sent.</summary>
     private sealed class Stream(
-        IServerStreamWriter<WatchSpendResponse> responses, EventFilter filter, StreamTotals totals)
+        IServerStreamWriter<WatchSpendResponse> responses, EventFilter filter, EventView view, StreamTotals totals)
     {
         private Timestamp? _time;
         private int _silentEvents;
@@ -134,7 +138,7 @@ internal sealed class WatchSpend(ApiContext context, TimeProvider time)
             if (filter.Matches(ledgerEvent))
             {
                 totals.Add(ledgerEvent);
-                await SendAsync(new WatchSpendResponse { Event = ledgerEvent });
+                await SendAsync(new WatchSpendResponse { Event = view.Of(ledgerEvent) });
             }
             else if (++_silentEvents >= SilentEventsMax)
             {

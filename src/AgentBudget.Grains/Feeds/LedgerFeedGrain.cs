@@ -2,9 +2,7 @@ using System.Runtime.CompilerServices;
 using AgentBudget.Grains.Abstractions;
 using AgentBudget.Grains.Placement;
 using AgentBudget.Grains.Tenants;
-using AgentBudget.Protocol.V1;
 using AgentBudget.Runtime.Events;
-using AgentBudget.Storage;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.Streams;
 using Orleans.Streams.Core;
@@ -18,16 +16,13 @@ namespace AgentBudget.Grains.Feeds;
 [TenantPlacement]
 [ImplicitStreamSubscription(LedgerHint.StreamNamespace)]
 internal sealed class LedgerFeedGrain(
-    IGrainFactory grains,
-    ILedgerStore store,
+    LedgerPages pages,
     SiloTenants tenants,
     [FromKeyedServices(TimeProviderNames.Grains)] TimeProvider time)
     : Grain, ILedgerFeedGrain, IStreamSubscriptionObserver, IAsyncObserver<LedgerHint>
 {
     /// <summary>What a lost hint costs at most.</summary>
     internal static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
-
-    private const int EventsPerPageMax = 4096; // One group.
 
     private readonly EventHub _head = new(eventsMax: 1); // Where the ledger ends, and who waits for more.
 
@@ -58,7 +53,7 @@ internal sealed class LedgerFeedGrain(
         while (!ending.IsCancellationRequested)
         {
             if (next > _head.DurableSequence && !await IsThereAsync(next, ending.Token)) continue;
-            EventPage page = await ReadAsync(next, cancellationToken);
+            EventPage page = await pages.ReadAsync(Tenant, next, _head.DurableSequence, cancellationToken);
             if (page.Events.Length == 0) continue;
             next += page.Events.Length;
             yield return page;
@@ -73,17 +68,8 @@ internal sealed class LedgerFeedGrain(
         await look.CancelAsync();
         if (_head.DurableSequence >= sequence) return true;
         if (cancellationToken.IsCancellationRequested) return false;
-        long stored = (await store.ReadHeadAsync(Tenant, CancellationToken.None)).LastEvent;
+        long stored = await pages.HeadAsync(Tenant);
         if (stored > _head.DurableSequence) _head.Loaded(stored);
         return stored >= sequence;
-    }
-
-    private async Task<EventPage> ReadAsync(long fromSequence, CancellationToken cancellationToken)
-    {
-        EventPage recent = await grains.GetGrain<ITenantGrain>(Tenant).ReadRecent(fromSequence);
-        if (recent.Events.Length > 0) return recent;
-        List<LedgerEvent> stored = await JournalReader.ReadAsync(
-            store, Tenant, fromSequence, _head.DurableSequence, EventsPerPageMax, cancellationToken);
-        return new EventPage([.. stored]);
     }
 }

@@ -38,9 +38,7 @@ internal sealed partial class TenantFeed(
         {
             try
             {
-                ILedgerFeedGrain feed = grains.GetGrain<ILedgerFeedGrain>(tenant);
-                await foreach (EventPage page in feed.Follow(Hub.DurableSequence + 1, stopping))
-                    Hub.Publish(page.Events);
+                await FollowOnceAsync(grains.GetGrain<ILedgerFeedGrain>(tenant));
             }
             catch (Exception) when (stopping.IsCancellationRequested)
             {
@@ -55,6 +53,15 @@ internal sealed partial class TenantFeed(
         }
 
         Hub.Complete();
+    }
+
+    // A silo that stops leaves without a word: the feed may be leaving too, and lets its followers go by itself.
+    private async Task FollowOnceAsync(ILedgerFeedGrain feed)
+    {
+        IAsyncEnumerator<EventPage> pages =
+            feed.Follow(Hub.DurableSequence + 1, CancellationToken.None).GetAsyncEnumerator(CancellationToken.None);
+        while (await pages.MoveNextAsync().AsTask().WaitAsync(stopping)) Hub.Publish(pages.Current.Events);
+        await pages.DisposeAsync().AsTask().WaitAsync(stopping);
     }
 
     private static partial class Log

@@ -103,7 +103,7 @@ internal sealed partial class SiloTenants : ITenantHost, ILifecycleParticipant<I
         ArgumentOutOfRangeException.ThrowIfLessThan(fromSequence, 1);
         TenantFeed feed = _feeds.GetOrAdd(
             tenant, name => new TenantFeed(name, _grains, _time, _logger, _stopping.Token));
-        feed.Begin(await DurableSequenceAsync(tenant, cancellationToken));
+        if (!await TryBeginAsync(feed, tenant, cancellationToken)) yield break;
         using EventReader reader = feed.Hub.AddReader(fromSequence);
         long next = fromSequence;
         while (await IsThereAsync(feed.Hub, next, cancellationToken))
@@ -152,6 +152,24 @@ internal sealed partial class SiloTenants : ITenantHost, ILifecycleParticipant<I
 
     /// <inheritdoc/>
     public void Dispose() => _stopping.Dispose();
+
+    // False when it was cancelled before.
+    private async ValueTask<bool> TryBeginAsync(TenantFeed feed, string tenant, CancellationToken cancellationToken)
+    {
+        try
+        {
+            feed.Begin(await DurableSequenceAsync(tenant, cancellationToken));
+            return true;
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            return false;
+        }
+        catch (StoreException exception)
+        {
+            throw new TenantException(TenantFault.NotReady, "the ledger cannot be read now", exception);
+        }
+    }
 
     private static async ValueTask<bool> IsThereAsync(
         EventHub hub, long sequence, CancellationToken cancellationToken)

@@ -18,7 +18,24 @@ internal sealed class AgentAccount(string name) : Account(name, Reason.AgentBudg
     /// </summary>
     internal const long SessionLifetimeMaxNanos = 30 * SessionLifetimeDefaultNanos;
 
+    /// <summary>Holds of an agent that may be open at once where the catalog is silent: 100 sessions' worth.</summary>
+    internal const long OpenHoldsDefault = 100_000;
+
+    /// <summary>Sessions of an agent that may be open at once where the catalog is silent.</summary>
+    internal const long OpenSessionsDefault = 10_000;
+
+    /// <summary>Sessions that an agent may open within a minute where the catalog is silent: 100 a second.</summary>
+    internal const long SessionsPerMinuteDefault = 6000;
+
+    private const long HourNanos = 3600 * LogTime.NanosPerSecond;
+    private const long MinuteNanos = 60 * LogTime.NanosPerSecond;
+
     private Agent _model = new();
+    private long _minute;
+    private long _openedInMinute;
+    private long _hour;
+    private long _suspendedInHour;
+    private bool _areSuspensionsTold;
 
     public Scope Tools { get; private set; } = new([]);
 
@@ -48,6 +65,81 @@ internal sealed class AgentAccount(string name) : Account(name, Reason.AgentBudg
         Standing.Decommissioned => Reason.AgentDecommissioned,
     };
 
+    /// <summary>What watches the agent itself.</summary>
+    public BreakerRule SuspendedSessions { get; private set; } = BreakerRule.None;
+
+    /// <summary>A session of it was suspended by a breaker, or for usage in dispute.</summary>
+    public void CountSuspended(long nowNanos)
+    {
+        long hour = nowNanos / HourNanos;
+        if (hour != _hour) (_hour, _suspendedInHour, _areSuspensionsTold) = (hour, 0, false);
+        _suspendedInHour++;
+    }
+
+    /// <summary>Sessions of it that were suspended within the hour of a time.</summary>
+    public long SuspendedAt(long nowNanos) => nowNanos / HourNanos == _hour ? _suspendedInHour : 0;
+
+    /// <summary>Whether its breaker was told of them.</summary>
+    public bool AreSuspensionsTold(long nowNanos) => nowNanos / HourNanos == _hour && _areSuspensionsTold;
+
+    /// <summary>Whether its breaker trips now and has not in this hour.</summary>
+    public bool Trips(long nowNanos) => Standing == Standing.Active
+        && SuspendedAt(nowNanos) > SuspendedSessions.Limit && !AreSuspensionsTold(nowNanos);
+
+    /// <summary>Its breaker was told.</summary>
+    public void MarkSuspensionsTold() => _areSuspensionsTold = true;
+
+    /// <summary>Counts from zero again.</summary>
+    public void ResetSuspensions() => (_suspendedInHour, _areSuspensionsTold) = (0, false);
+
+    /// <summary>Takes back what a snapshot has of the hour of its time.</summary>
+    public void RestoreSuspended(long nowNanos, long suspended, bool areTold) =>
+        (_hour, _suspendedInHour, _areSuspensionsTold) = (nowNanos / HourNanos, suspended, areTold);
+
+    /// <summary>Holds that its sessions have open.</summary>
+    public long OpenHolds { get; set; }
+
+    /// <summary>Sessions that it has open.</summary>
+    public long OpenSessions { get; set; }
+
+    /// <summary>Answers that it has as many holds open as its share allows; or none.</summary>
+    public Answer? CheckOpenHold()
+    {
+        long most = _model.Bounds is { HasOpenHolds: true } bounds ? bounds.OpenHolds : OpenHoldsDefault;
+        return OpenHolds < most ? null : Bound("bounds.openHolds", $"{Name} has {most} holds open");
+    }
+
+    /// <summary>Answers that it has opened as many sessions as its share allows; or none.</summary>
+    public Answer? CheckOpenSession(long nowNanos)
+    {
+        AgentBounds? bounds = _model.Bounds;
+        long most = bounds is { HasOpenSessions: true } ? bounds.OpenSessions : OpenSessionsDefault;
+        if (OpenSessions >= most) return Bound("bounds.openSessions", $"{Name} has {most} sessions open");
+        long rate = bounds is { HasSessionsPerMinute: true } ? bounds.SessionsPerMinute : SessionsPerMinuteDefault;
+        return OpenedIn(nowNanos / MinuteNanos) < rate
+            ? null
+            : Bound("bounds.sessionsPerMinute", $"{Name} has opened {rate} sessions within this minute");
+    }
+
+    /// <summary>It opened a session.</summary>
+    public void CountOpened(long nowNanos)
+    {
+        long minute = nowNanos / MinuteNanos;
+        _openedInMinute = OpenedIn(minute) + 1;
+        _minute = minute;
+    }
+
+    /// <summary>Sessions that it opened within the minute of a time.</summary>
+    public long OpenedAt(long nowNanos) => OpenedIn(nowNanos / MinuteNanos);
+
+    /// <summary>Takes back what a snapshot has of the minute of its time.</summary>
+    public void RestoreOpened(long nowNanos, long opened) => (_minute, _openedInMinute) = (nowNanos / MinuteNanos, opened);
+
+    private long OpenedIn(long minute) => minute == _minute ? _openedInMinute : 0;
+
+    private static Answer Bound(string field, string description) =>
+        new(Outcome.BoundReached, Faults: [new Fault(field, description)]);
+
     /// <summary>Sets what the catalog says.</summary>
     public void Configure(Agent model)
     {
@@ -58,11 +150,21 @@ internal sealed class AgentAccount(string name) : Account(name, Reason.AgentBudg
         if (model.Ceilings is not { HasOpenHolds: true })
             Ceilings = Ceilings with { OpenHolds = SessionCeilings.OpenHoldsDefault };
         Breakers = BreakerRules.From(model.Breakers);
+        SuspendedSessions = BreakerRules.OfAgent(model.Breakers);
         SessionLifetimeNanos =
             model.SessionLifetime is null ? SessionLifetimeDefaultNanos : LogTime.FromDuration(model.SessionLifetime);
         long ttlNanos = model.SessionTtl is null ? SessionTtlDefaultNanos : LogTime.FromDuration(model.SessionTtl);
         SessionTtlNanos = Math.Min(ttlNanos, SessionLifetimeNanos);
     }
+
+    /// <summary>Whether its sessions may open subagents of an agent, by id: itself always.</summary>
+    public bool DelegatesTo(AgentAccount agent) =>
+        ReferenceEquals(agent, this) || _model.Delegates?.Agents.Contains(agent.Id) == true;
+
+    /// <summary>Whether its sessions may open subagents for another use case, by id.</summary>
+    public bool DelegatesToUseCase(string useCaseId) => _model.Delegates?.UseCases.Contains(useCaseId) == true;
+
+    private string Id => _model.Id;
 
     public bool WorksFor(string useCaseId) => _model.UseCases.Contains(useCaseId);
 }

@@ -80,10 +80,7 @@ internal static class ChangeAgent
                 decommissioned.Credentials.Add(credential.Number);
         }
 
-        IEnumerable<SessionAccount> sessions = ledger.Sessions.Values
-            .Where(session => session.IsOpen && ReferenceEquals(session.Agent, agent))
-            .OrderBy(session => session.Number);
-        foreach (SessionAccount session in sessions) decommissioned.Sessions.Add(session.Number);
+        TakeAlong.Find(ledger, decommissioned.Sessions, session => ReferenceEquals(session.Agent, agent));
         LedgerEvent ledgerEvent = asked.NewEvent(command.Actor);
         ledgerEvent.AgentDecommissioned = decommissioned;
         ledger.Emit(ledgerEvent);
@@ -93,24 +90,18 @@ internal static class ChangeAgent
     public static void Apply(TenantLedger ledger, AgentSuspended suspended) =>
         Of(ledger, suspended.Agent).Standing = Standing.Suspended;
 
-    public static void Apply(TenantLedger ledger, AgentResumed resumed) =>
-        Of(ledger, resumed.Agent).Standing = Standing.Active;
+    public static void Apply(TenantLedger ledger, AgentResumed resumed)
+    {
+        AgentAccount agent = Of(ledger, resumed.Agent);
+        agent.Standing = Standing.Active;
+        agent.ResetSuspensions();
+    }
 
     public static void Apply(TenantLedger ledger, AgentDecommissioned decommissioned)
     {
         Of(ledger, decommissioned.Agent).Standing = Standing.Decommissioned;
         foreach (long credential in decommissioned.Credentials) ledger.Revoke(credential, decommissioned.Reason);
-        foreach (long number in decommissioned.Sessions)
-        {
-            SessionAccount session = ledger.Sessions[number];
-            session.EndWith(new SessionEnded
-            {
-                State = Session.Types.State.Revoked,
-                Reason = DecommissionedReason,
-                EndedWith = decommissioned.Agent,
-            });
-            ledger.SetDeadline(session.Deadline, ledger.LogTimeNanos);
-        }
+        TakeAlong.Apply(ledger, decommissioned.Sessions, DecommissionedReason, decommissioned.Agent);
     }
 
     private static AgentAccount Of(TenantLedger ledger, string name) => (AgentAccount)ledger.AccountOf(name);

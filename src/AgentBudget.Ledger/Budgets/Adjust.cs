@@ -137,11 +137,10 @@ internal static class Adjust
     // Nothing is credited beyond what was settled, on any account.
     private static Answer? Check(TenantLedger ledger, SpendAdjusted adjusted)
     {
-        foreach ((Account account, Spend up, Spend down) in MovesOf(ledger, adjusted))
+        foreach ((Account account, _, Spend down) in MovesOf(ledger, adjusted))
         {
             if (down.CostNanos > account.Window.LifetimeNanos || down.Tokens > account.Window.LifetimeTokens)
                 return new Answer(Outcome.AdjustmentTooLarge);
-            if (!account.CanCount(up)) return new Answer(Outcome.AmountOverflow);
         }
 
         return null;
@@ -187,7 +186,7 @@ internal static class Adjust
 
     private static AdjustmentLine? PathLine(TenantLedger ledger, Spender spender)
     {
-        var line = new AdjustmentLine { Spender = spender };
+        var line = new AdjustmentLine { Spender = WithoutUser(spender) };
         foreach (string name in (string[])[spender.Agent, spender.UseCase, spender.BusinessUnit, ledger.Tenant.Name])
         {
             if (ledger.Accounts.ContainsKey(name)) line.Grains.Add(name);
@@ -225,8 +224,16 @@ internal static class Adjust
 
     private static AdjustmentLine LineOf(SessionAccount session)
     {
-        var line = new AdjustmentLine { Spender = session.Spender };
+        var line = new AdjustmentLine { Spender = WithoutUser(session.Spender) };
         foreach (Account account in session.Path) line.Grains.Add(account.Name);
         return line;
+    }
+
+    // A correction is read by who may not read whom the work was for.
+    private static Spender WithoutUser(Spender spender)
+    {
+        Spender copy = spender.Clone();
+        copy.OnBehalfOf = "";
+        return copy;
     }
 }

@@ -1,3 +1,4 @@
+using AgentBudget.Ledger.Prices;
 using AgentBudget.Ledger.Tenants;
 using AgentBudget.Protocol.V1;
 
@@ -21,7 +22,9 @@ internal static class Periods
     {
         Window window = ledger.WindowOf(ended.Grain, ended.Window);
         window.EndPeriod(
-            LogTime.FromTimestamp(ended.NextEndTime), new Spend(ended.CarriedNanos, ended.CarriedTokens));
+            LogTime.FromTimestamp(ended.NextEndTime),
+            new Spend(ended.CarriedNanos, ended.CarriedTokens),
+            ledger.LogTimeNanos);
         Invariant.Holds(window.PeriodEndNanos > ledger.LogTimeNanos);
         ledger.SetBudgetDeadlines(window);
     }
@@ -42,8 +45,10 @@ internal static class Periods
             Window = window.Name,
             EndTime = LogTime.ToTimestamp(window.PeriodEndNanos),
             NextEndTime = LogTime.ToTimestamp(PeriodCalendar.EndAfter(window.Rule, ledger.Catalog.Zone, ledger.Now)),
-            SettledNanos = window.SettledNanos,
-            SettledTokens = window.SettledTokens,
+            SettledNanos = WideSum.Low(window.SettledNanos),
+            SettledNanosHigh = WideSum.High(window.SettledNanos),
+            SettledTokens = WideSum.Low(window.SettledTokens),
+            SettledTokensHigh = WideSum.High(window.SettledTokens),
             CarriedNanos = carried.CostNanos,
             CarriedTokens = carried.Tokens,
         };
@@ -56,10 +61,14 @@ internal static class Periods
         {
             Grain = window.Account,
             Window = window.Name,
-            SettledNanos = step.Settled.CostNanos,
-            SettledTokens = step.Settled.Tokens,
-            OverrunNanos = step.Overrun.CostNanos,
-            OverrunTokens = step.Overrun.Tokens,
+            SettledNanos = WideSum.Low(step.Settled.Nanos),
+            SettledNanosHigh = WideSum.High(step.Settled.Nanos),
+            SettledTokens = WideSum.Low(step.Settled.Tokens),
+            SettledTokensHigh = WideSum.High(step.Settled.Tokens),
+            OverrunNanos = WideSum.Low(step.Overrun.Nanos),
+            OverrunNanosHigh = WideSum.High(step.Overrun.Nanos),
+            OverrunTokens = WideSum.Low(step.Overrun.Tokens),
+            OverrunTokensHigh = WideSum.High(step.Overrun.Tokens),
         };
     }
 }

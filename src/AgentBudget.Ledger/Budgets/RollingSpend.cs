@@ -1,9 +1,10 @@
+using AgentBudget.Ledger.Prices;
 using AgentBudget.Protocol.Snapshot.V1;
 
 namespace AgentBudget.Ledger.Budgets;
 
 /// <summary>What is settled in one step of a rolling window.</summary>
-internal record struct RollingStep(long Index, Spend Settled, Spend Overrun);
+internal record struct RollingStep(long Index, Total Settled, Total Overrun);
 
 /// <summary>
 /// The settled spend of a rolling window in steps. A step leaves as a whole once its last instant is a window's length
@@ -34,7 +35,7 @@ internal sealed class RollingSpend(long lengthNanos)
     // Rounded up, so that no spend leaves early.
     private long StepNanos => (lengthNanos + StepsPerWindow - 1) / StepsPerWindow;
 
-    public void Add(long nowNanos, in Spend settled, in Spend overrun)
+    public void Add(long nowNanos, in Total settled, in Total overrun)
     {
         long index = nowNanos / StepNanos;
         int last = _steps.Count - 1;
@@ -46,14 +47,30 @@ internal sealed class RollingSpend(long lengthNanos)
         }
 
         RollingStep step = _steps[last];
-        _steps[last] = new RollingStep(index, step.Settled.Plus(settled), step.Overrun.Plus(overrun));
+        _steps[last] = new RollingStep(index, step.Settled + settled, step.Overrun + overrun);
+    }
+
+    /// <summary>
+    /// Takes back a charge of a time, all of which was overrun, from its step; false where that has left. A step of
+    /// nothing stays until it leaves.
+    /// </summary>
+    public bool TryTake(long chargedNanos, in Spend charge)
+    {
+        long index = chargedNanos / StepNanos;
+        int place = _steps.FindIndex(step => step.Index == index);
+        if (place < 0) return false;
+        RollingStep found = _steps[place];
+        var taken = Total.Of(charge);
+        bool isThere = found.Overrun.Nanos >= taken.Nanos && found.Overrun.Tokens >= taken.Tokens;
+        if (isThere) _steps[place] = new RollingStep(index, found.Settled - taken, found.Overrun - taken);
+        return isThere;
     }
 
     /// <summary>Takes an amount back, from the newest step on, so that no step becomes less than nothing.</summary>
     public void Lower(in Spend amount)
     {
-        Spend settled = amount;
-        Spend overrun = amount;
+        var settled = Total.Of(amount);
+        var overrun = Total.Of(amount);
         for (int place = _steps.Count - 1; place >= 0 && (settled != default || overrun != default); place--)
         {
             RollingStep step = _steps[place];
@@ -70,10 +87,14 @@ internal sealed class RollingSpend(long lengthNanos)
     public IEnumerable<RollingStepState> ToState() => _steps.Select(step => new RollingStepState
     {
         Index = step.Index,
-        SettledNanos = step.Settled.CostNanos,
-        SettledTokens = step.Settled.Tokens,
-        OverrunNanos = step.Overrun.CostNanos,
-        OverrunTokens = step.Overrun.Tokens,
+        SettledNanos = WideSum.Low(step.Settled.Nanos),
+        SettledNanosHigh = WideSum.High(step.Settled.Nanos),
+        SettledTokens = WideSum.Low(step.Settled.Tokens),
+        SettledTokensHigh = WideSum.High(step.Settled.Tokens),
+        OverrunNanos = WideSum.Low(step.Overrun.Nanos),
+        OverrunNanosHigh = WideSum.High(step.Overrun.Nanos),
+        OverrunTokens = WideSum.Low(step.Overrun.Tokens),
+        OverrunTokensHigh = WideSum.High(step.Overrun.Tokens),
     });
 
     public void Restore(IEnumerable<RollingStepState> steps)
@@ -81,7 +102,11 @@ internal sealed class RollingSpend(long lengthNanos)
         _steps.Clear();
         _steps.AddRange(steps.Select(step => new RollingStep(
             step.Index,
-            new Spend(step.SettledNanos, step.SettledTokens),
-            new Spend(step.OverrunNanos, step.OverrunTokens))));
+            new Total(
+                WideSum.Of(step.SettledNanos, step.SettledNanosHigh),
+                WideSum.Of(step.SettledTokens, step.SettledTokensHigh)),
+            new Total(
+                WideSum.Of(step.OverrunNanos, step.OverrunNanosHigh),
+                WideSum.Of(step.OverrunTokens, step.OverrunTokensHigh)))));
     }
 }

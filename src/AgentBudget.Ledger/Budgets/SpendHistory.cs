@@ -12,6 +12,7 @@ namespace AgentBudget.Ledger.Budgets;
 /// <param name="Overrun">The part of that above what was held.</param>
 internal readonly record struct SpendSlice(long Index, Spend Settled, Spend Overrun)
 {
+    /// <summary>Both together, at most 64 bits of each: no limit is higher.</summary>
     public SpendSlice Plus(in SpendSlice other) => new(
         Index, Settled.Plus(other.Settled), Overrun.Plus(other.Overrun));
 }

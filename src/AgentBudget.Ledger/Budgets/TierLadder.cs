@@ -69,8 +69,8 @@ internal sealed class TierLadder
     /// <summary>
     /// Whether an amount has reached this percent of a limit. A limit of zero is never reached, only passed.
     /// </summary>
-    public static bool Reaches(long amount, long limit, int percent) =>
-        limit != Window.Unlimited && limit > 0 && (Int128)amount * WholePercent >= (Int128)limit * percent;
+    public static bool Reaches(Int128 amount, long limit, int percent) =>
+        limit != Window.Unlimited && limit > 0 && amount * WholePercent >= (Int128)limit * percent;
 
     // A cap is rounded down, so it is never above its percentage.
     private static long Share(long limit, int percent) =>

@@ -1,38 +1,14 @@
 using AgentBudget.Ledger.Prices;
 using AgentBudget.Ledger.Tenants;
-using AgentBudget.Protocol.Snapshot.V1;
 using AgentBudget.Protocol.V1;
 
 namespace AgentBudget.Ledger.Budgets;
-
-/// <summary>An amount that a spend asks of every account on its path.</summary>
-internal readonly record struct Spend(long CostNanos, long Tokens)
-{
-    /// <summary>
-    /// Stands for an amount that is not asked for at all: below everything that a cap can leave, so an account above
-    /// its cap agrees.
-    /// </summary>
-    internal const long NotAsked = long.MinValue;
-
-    /// <summary>What this amount asks beyond another that is held already.</summary>
-    public Spend Beyond(in Spend held) =>
-        new(Growth(CostNanos, held.CostNanos), Growth(Tokens, held.Tokens));
-
-    public Spend Plus(in Spend other) =>
-        new(checked(CostNanos + other.CostNanos), checked(Tokens + other.Tokens));
-
-    /// <summary>How far this amount is above another, in each unit; never negative.</summary>
-    public Spend Above(in Spend other) =>
-        new(Math.Max(0, CostNanos - other.CostNanos), Math.Max(0, Tokens - other.Tokens));
-
-    private static long Growth(long amount, long held) => amount > held ? amount - held : NotAsked;
-}
 
 /// <summary>
 /// One limit of an account over one period: what is settled in the period, what is held, and the caps around them.
 /// Exposure is settled + held. Every change comes from an event; nothing here reads a clock.
 /// </summary>
-internal sealed class Window
+internal sealed partial class Window
 {
     /// <summary>Stands for an absent limit.</summary>
     internal const long Unlimited = long.MaxValue;
@@ -98,22 +74,30 @@ internal sealed class Window
 
     public long HardCapTokens { get; private set; } = Unlimited;
 
-    public long SettledNanos { get; private set; }
+    public Int128 SettledNanos { get; private set; }
 
-    public long HeldNanos { get; private set; }
+    public Int128 HeldNanos { get; private set; }
 
-    public long OverrunNanos { get; private set; }
+    public Int128 OverrunNanos { get; private set; }
 
-    public long SettledTokens { get; private set; }
+    public Int128 SettledTokens { get; private set; }
 
-    public long HeldTokens { get; private set; }
+    public Int128 HeldTokens { get; private set; }
 
-    public long OverrunTokens { get; private set; }
+    public Int128 OverrunTokens { get; private set; }
 
     /// <summary>Settled over all periods.</summary>
-    public long LifetimeNanos { get; private set; }
+    public Int128 LifetimeNanos { get; private set; }
 
-    public long LifetimeTokens { get; private set; }
+    public Int128 LifetimeTokens { get; private set; }
+
+    /// <summary>Reported beyond what a call can use, and not settled here until somebody decides.</summary>
+    public Int128 DisputedNanos { get; private set; }
+
+    public Int128 DisputedTokens { get; private set; }
+
+    /// <summary>When its present period began; 0 where it counts from the beginning.</summary>
+    public long StartNanos { get; private set; }
 
     /// <summary>The highest tier that was notified in this period.</summary>
     public int NotifiedPercent { get; private set; }
@@ -127,21 +111,16 @@ internal sealed class Window
 
     public long PlainLimitTokens => Moved(_catalogLimitTokens, CarriedTokens);
 
-    public long ExposureNanos => SettledNanos + HeldNanos;
+    public Int128 ExposureNanos => SettledNanos + HeldNanos;
 
-    public long ExposureTokens => SettledTokens + HeldTokens;
+    public Int128 ExposureTokens => SettledTokens + HeldTokens;
 
     /// <summary>Left before the hard cap, never negative; <see cref="Unlimited"/> without a limit.</summary>
     public long AvailableNanos =>
-        HardCapNanos == Unlimited ? Unlimited : Math.Max(0, HardCapNanos - ExposureNanos);
+        HardCapNanos == Unlimited ? Unlimited : (long)Int128.Max(0, HardCapNanos - ExposureNanos);
 
     public long AvailableTokens =>
-        HardCapTokens == Unlimited ? Unlimited : Math.Max(0, HardCapTokens - ExposureTokens);
-
-    /// <summary>Whether lifetime sums with this spend would still fit 64 bits.</summary>
-    public bool CanCount(in Spend spend) =>
-        spend.CostNanos <= long.MaxValue - LifetimeNanos - HeldNanos
-        && spend.Tokens <= long.MaxValue - LifetimeTokens - HeldTokens;
+        HardCapTokens == Unlimited ? Unlimited : (long)Int128.Max(0, HardCapTokens - ExposureTokens);
 
     /// <summary>Whether exposure with this spend stays within the soft cap.</summary>
     public bool IsWithinSoftCap(in Spend spend) =>
@@ -155,13 +134,13 @@ internal sealed class Window
     /// Whether money fits below a cap. What costs nothing asks nothing of it, however far it is passed.
     /// </summary>
     public bool IsWithinNanos(in Spend spend, long cap) =>
-        cap == Unlimited || spend.CostNanos <= Math.Max(0, cap - ExposureNanos);
+        cap == Unlimited || spend.CostNanos <= Int128.Max(0, cap - ExposureNanos);
 
     /// <summary>The same of tokens.</summary>
     public bool IsWithinTokens(in Spend spend, long cap) =>
-        cap == Unlimited || spend.Tokens <= Math.Max(0, cap - ExposureTokens);
+        cap == Unlimited || spend.Tokens <= Int128.Max(0, cap - ExposureTokens);
 
-    public bool Reaches(long nanos, long tokens, int percent) =>
+    public bool Reaches(Int128 nanos, Int128 tokens, int percent) =>
         TierLadder.Reaches(nanos, LimitNanos, percent) || TierLadder.Reaches(tokens, LimitTokens, percent);
 
     /// <summary>The highest tier that exposure has reached, in percent; 0 below the first.</summary>
@@ -173,13 +152,37 @@ internal sealed class Window
     public void AddCrossings(in Spend charge, ICollection<TierCrossing> crossings)
     {
         if (LimitNanos == Unlimited && LimitTokens == Unlimited) return;
-        long nanos = SettledNanos + charge.CostNanos;
-        long tokens = SettledTokens + charge.Tokens;
+        Int128 nanos = SettledNanos + charge.CostNanos;
+        Int128 tokens = SettledTokens + charge.Tokens;
         foreach (Tier tier in _ladder.Tiers)
         {
             bool notifies = tier.Notify.Count > 0 && tier.AtPercent > NotifiedPercent;
             if (!notifies || !Reaches(nanos, tokens, tier.AtPercent)) continue;
             crossings.Add(new TierCrossing
+            {
+                Grain = Account,
+                Window = Name,
+                AtPercent = tier.AtPercent,
+                Notify = { tier.Notify },
+            });
+        }
+    }
+
+    /// <summary>
+    /// Adds a notice for every notify tier that exposure reaches with a further amount, and settled spend has not.
+    /// </summary>
+    public void AddHeldNotices(in Spend further, ICollection<TierCrossing> notices)
+    {
+        if (LimitNanos == Unlimited && LimitTokens == Unlimited) return;
+        Int128 nanos = ExposureNanos + further.CostNanos;
+        Int128 tokens = ExposureTokens + further.Tokens;
+        foreach (Tier tier in _ladder.Tiers)
+        {
+            if (!Reaches(nanos, tokens, tier.AtPercent)) return;
+            bool isNew = tier.Notify.Count > 0 && tier.AtPercent > NotifiedPercent
+                && !Reaches(ExposureNanos, ExposureTokens, tier.AtPercent);
+            if (!isNew) continue;
+            notices.Add(new TierCrossing
             {
                 Grain = Account,
                 Window = Name,
@@ -215,8 +218,9 @@ internal sealed class Window
     }
 
     /// <summary>Its period is new: counts what of the account's spend belongs to it, and nothing is carried.</summary>
-    public void Recount(IEnumerable<CountedSpend> counted)
+    public void Recount(IEnumerable<CountedSpend> counted, long startNanos)
     {
+        StartNanos = startNanos;
         CarriedNanos = CarriedTokens = 0;
         SettledNanos = SettledTokens = OverrunNanos = OverrunTokens = 0;
         _rolling?.Clear();
@@ -226,7 +230,7 @@ internal sealed class Window
             SettledTokens += spend.Settled.Tokens;
             OverrunNanos += spend.Overrun.CostNanos;
             OverrunTokens += spend.Overrun.Tokens;
-            _rolling?.Add(spend.LastNanos, spend.Settled, spend.Overrun);
+            _rolling?.Add(spend.LastNanos, Total.Of(spend.Settled), Total.Of(spend.Overrun));
         }
 
         if (_rolling is not null) PeriodEndNanos = _rolling.NextLeaveNanos;
@@ -234,8 +238,11 @@ internal sealed class Window
     }
 
     /// <summary>A further window of an account that holds something: it counts from now on.</summary>
-    public void StartBeside(Window other)
+    public void StartBeside(Window other, long nowNanos)
     {
+        StartNanos = nowNanos;
+        DisputedNanos = other.DisputedNanos;
+        DisputedTokens = other.DisputedTokens;
         HeldNanos = other.HeldNanos;
         HeldTokens = other.HeldTokens;
         LifetimeNanos = other.LifetimeNanos;
@@ -292,14 +299,14 @@ internal sealed class Window
         Invariant.Holds(charge.CostNanos >= overrun.CostNanos);
         Invariant.Holds(charge.CostNanos - overrun.CostNanos <= unheld.CostNanos);
         Unhold(unheld);
-        SettledNanos = checked(SettledNanos + charge.CostNanos);
-        SettledTokens = checked(SettledTokens + charge.Tokens);
-        LifetimeNanos = checked(LifetimeNanos + charge.CostNanos);
-        LifetimeTokens = checked(LifetimeTokens + charge.Tokens);
+        SettledNanos += charge.CostNanos;
+        SettledTokens += charge.Tokens;
+        LifetimeNanos += charge.CostNanos;
+        LifetimeTokens += charge.Tokens;
         OverrunNanos += overrun.CostNanos;
         OverrunTokens += overrun.Tokens;
         if (_rolling is null) return;
-        _rolling.Add(nowNanos, charge, overrun);
+        _rolling.Add(nowNanos, Total.Of(charge), Total.Of(overrun));
         PeriodEndNanos = _rolling.NextLeaveNanos;
     }
 
@@ -311,20 +318,63 @@ internal sealed class Window
     }
 
     /// <summary>
-    /// Takes back what was charged before: up to what is settled in this period, and in full of the lifetime. Recorded
-    /// overrun goes first. Tiers that settled spend is below again are notified again.
+    /// Takes back what was charged before: up to what is settled in this period, and of the lifetime up to all that
+    /// ever was. Recorded overrun goes first. Tiers that settled spend is below again are notified again.
     /// </summary>
     public void Lower(in Spend amount)
     {
-        Invariant.Holds(amount.CostNanos >= 0 && amount.CostNanos <= LifetimeNanos);
-        Invariant.Holds(amount.Tokens >= 0 && amount.Tokens <= LifetimeTokens);
+        Spend lowered = UpTo(amount, LifetimeNanos, LifetimeTokens);
+        _rolling?.Lower(lowered);
+        Take(lowered);
+    }
+
+    /// <summary>An amount is in dispute.</summary>
+    public void StartDispute(in Spend disputed)
+    {
+        DisputedNanos += disputed.CostNanos;
+        DisputedTokens += disputed.Tokens;
+    }
+
+    /// <summary>It was decided about.</summary>
+    public void EndDispute(in Spend disputed)
+    {
+        DisputedNanos -= disputed.CostNanos;
+        DisputedTokens -= disputed.Tokens;
+        Invariant.Holds(DisputedNanos >= 0);
+        Invariant.Holds(DisputedTokens >= 0);
+    }
+
+    /// <summary>
+    /// Takes back a charge of a time, all of which was overrun, if the present period still counts it. Tiers that
+    /// settled spend is below again are notified again. What was credited by hand meanwhile is not taken twice.
+    /// </summary>
+    public void Credit(in Spend charge, long chargedNanos)
+    {
+        Spend taken = UpTo(charge, LifetimeNanos, LifetimeTokens);
+        bool isCounted = _rolling?.TryTake(chargedNanos, taken) ?? chargedNanos >= StartNanos;
+        if (_rolling is not null) PeriodEndNanos = _rolling.NextLeaveNanos;
+        if (isCounted)
+        {
+            Take(taken);
+            return;
+        }
+
+        taken = UpTo(taken, LifetimeNanos - SettledNanos, LifetimeTokens - SettledTokens);
+        LifetimeNanos -= taken.CostNanos;
+        LifetimeTokens -= taken.Tokens;
+    }
+
+    private static Spend UpTo(in Spend amount, Int128 nanosMax, Int128 tokensMax) => new(
+        (long)Int128.Min(amount.CostNanos, nanosMax), (long)Int128.Min(amount.Tokens, tokensMax));
+
+    private void Take(in Spend amount)
+    {
         LifetimeNanos -= amount.CostNanos;
         LifetimeTokens -= amount.Tokens;
-        SettledNanos -= Math.Min(SettledNanos, amount.CostNanos);
-        SettledTokens -= Math.Min(SettledTokens, amount.Tokens);
-        OverrunNanos -= Math.Min(OverrunNanos, amount.CostNanos);
-        OverrunTokens -= Math.Min(OverrunTokens, amount.Tokens);
-        _rolling?.Lower(amount);
+        SettledNanos -= Int128.Min(SettledNanos, amount.CostNanos);
+        SettledTokens -= Int128.Min(SettledTokens, amount.Tokens);
+        OverrunNanos -= Int128.Min(OverrunNanos, amount.CostNanos);
+        OverrunTokens -= Int128.Min(OverrunTokens, amount.Tokens);
         MoveLimits();
     }
 
@@ -341,9 +391,9 @@ internal sealed class Window
         Invariant.Holds(_rolling is not null);
         RollingStep step = _rolling!.Oldest;
         _rolling.Leave();
-        SettledNanos -= step.Settled.CostNanos;
+        SettledNanos -= step.Settled.Nanos;
         SettledTokens -= step.Settled.Tokens;
-        OverrunNanos -= step.Overrun.CostNanos;
+        OverrunNanos -= step.Overrun.Nanos;
         OverrunTokens -= step.Overrun.Tokens;
         Invariant.Holds(SettledNanos >= 0);
         Invariant.Holds(SettledTokens >= 0);
@@ -352,8 +402,9 @@ internal sealed class Window
     }
 
     /// <summary>Starts this period over: nothing is settled in it, holds stay.</summary>
-    public void StartOver()
+    public void StartOver(long nowNanos)
     {
+        StartNanos = nowNanos;
         SettledNanos = SettledTokens = OverrunNanos = OverrunTokens = 0;
         NotifiedPercent = 0;
         _rolling?.Clear();
@@ -362,8 +413,9 @@ internal sealed class Window
     }
 
     /// <summary>Starts the next period: settled spend is zero again, holds stay.</summary>
-    public void EndPeriod(long nextEndNanos, in Spend carried)
+    public void EndPeriod(long nextEndNanos, in Spend carried, long nowNanos)
     {
+        StartNanos = nowNanos;
         PeriodEndNanos = nextEndNanos;
         CarriedNanos = carried.CostNanos;
         CarriedTokens = carried.Tokens;
@@ -382,58 +434,6 @@ internal sealed class Window
         MoveLimits();
     }
 
-    public BudgetState ToState()
-    {
-        var state = new BudgetState
-        {
-            Grain = Account,
-            PeriodEndNanos = PeriodEndNanos,
-            ExtensionNanos = ExtensionNanos,
-            ExtensionTokens = ExtensionTokens,
-            ExtensionEndNanos = ExtensionEndNanos,
-            SettledNanos = SettledNanos,
-            SettledTokens = SettledTokens,
-            OverrunNanos = OverrunNanos,
-            OverrunTokens = OverrunTokens,
-            LifetimeNanos = LifetimeNanos,
-            LifetimeTokens = LifetimeTokens,
-            NotifiedPercent = NotifiedPercent,
-            Window = Name,
-            CarriedNanos = CarriedNanos,
-            CarriedTokens = CarriedTokens,
-        };
-        if (_rolling is not null) state.Steps.Add(_rolling.ToState());
-        return state;
-    }
-
-    /// <summary>
-    /// Takes back what <see cref="ToState"/> gave; limits come from the catalog, holds from the reservations.
-    /// </summary>
-    public void Restore(BudgetState state)
-    {
-        PeriodEndNanos = state.PeriodEndNanos;
-        CarriedNanos = state.CarriedNanos;
-        CarriedTokens = state.CarriedTokens;
-        _rolling?.Restore(state.Steps);
-        SettledNanos = state.SettledNanos;
-        SettledTokens = state.SettledTokens;
-        OverrunNanos = state.OverrunNanos;
-        OverrunTokens = state.OverrunTokens;
-        LifetimeNanos = state.LifetimeNanos;
-        LifetimeTokens = state.LifetimeTokens;
-        Extend(state.ExtensionNanos, state.ExtensionTokens, state.ExtensionEndNanos);
-        NotifiedPercent = state.NotifiedPercent;
-    }
-
-    /// <summary>
-    /// Puts a restored hold back without asking the caps: a limit may have been lowered below it since.
-    /// </summary>
-    public void RestoreHold(in Spend spend)
-    {
-        HeldNanos += spend.CostNanos;
-        HeldTokens += spend.Tokens;
-    }
-
     // Without a rollover nothing is carried; without a cap, at most the limit once more.
     private long CarryMaxNanos => _rollover is null || !HasCatalogLimitNanos
         ? 0
@@ -447,8 +447,8 @@ internal sealed class Window
 
     private long OverspendOf(bool hasLimit, Int128 left) => (long)Int128.Clamp(left, CarryMin(hasLimit), 0);
 
-    private static long CarryOf(long limit, long settled, long max) =>
-        max == 0 ? 0 : Math.Clamp(limit - settled, 0, max);
+    private static long CarryOf(long limit, Int128 settled, long max) =>
+        max == 0 ? 0 : (long)Int128.Clamp(limit - settled, 0, max);
 
     // A window that begins to roll counts what is settled as of now: never too short.
     private void ConfigureRolling(long lengthNanos, long nowNanos)
@@ -457,7 +457,7 @@ internal sealed class Window
         _rolling = lengthNanos == 0 ? null : new RollingSpend(lengthNanos);
         if (SettledNanos == 0 && SettledTokens == 0) return;
         _rolling?.Add(
-            nowNanos, new Spend(SettledNanos, SettledTokens), new Spend(OverrunNanos, OverrunTokens));
+            nowNanos, new Total(SettledNanos, SettledTokens), new Total(OverrunNanos, OverrunTokens));
     }
 
     private void MoveLimits()
@@ -475,7 +475,7 @@ internal sealed class Window
     private static long Moved(long limit, long extension) =>
         limit == Unlimited ? Unlimited : (long)Int128.Clamp((Int128)limit + extension, 0, Unlimited - 1);
 
-    private int HighestTier(long nanos, long tokens)
+    private int HighestTier(Int128 nanos, Int128 tokens)
     {
         int highest = 0;
         foreach (Tier tier in _ladder.Tiers)

@@ -61,5 +61,6 @@ internal static class CatalogDiff
         Budget = catalog.Budget,
         FurtherBudgets = { catalog.FurtherBudgets },
         RefuseUnpricedItems = catalog.RefuseUnpricedItems,
+        RequireProvenUsers = catalog.RequireProvenUsers,
     };
 }

@@ -101,8 +101,25 @@ public sealed partial class CatalogRules
         }
     }
 
+    private void CheckDelegates(string path, Delegates? delegates, HashSet<string> agents, HashSet<string> useCases)
+    {
+        if (delegates is null) return;
+        for (int item = 0; item < delegates.Agents.Count; item++)
+        {
+            if (!agents.Contains(delegates.Agents[item]))
+                Fault($"{path}.agents[{item}]", $"'{delegates.Agents[item]}' is not among the agents");
+        }
+
+        for (int item = 0; item < delegates.UseCases.Count; item++)
+        {
+            if (!useCases.Contains(delegates.UseCases[item]))
+                Fault($"{path}.useCases[{item}]", $"'{delegates.UseCases[item]}' is not among the use cases");
+        }
+    }
+
     private void CheckAgents(HashSet<string> units, HashSet<string> useCases, HashSet<string> models)
     {
+        var agents = _catalog.Agents.Select(agent => agent.Id).ToHashSet(StringComparer.Ordinal);
         for (int index = 0; index < _catalog.Agents.Count; index++)
         {
             Agent agent = _catalog.Agents[index];
@@ -123,6 +140,13 @@ public sealed partial class CatalogRules
             CheckBudgets($"{path}.", agent.Budget, agent.FurtherBudgets);
             CheckCeilings($"{path}.ceilings", agent);
             CheckBreakers($"{path}.breakers", agent.Breakers);
+            CheckDelegates($"{path}.delegates", agent.Delegates, agents, useCases);
+            if (agent.Bounds is { } bounds)
+            {
+                CheckCount($"{path}.bounds.openHolds", bounds.OpenHolds);
+                CheckCount($"{path}.bounds.openSessions", bounds.OpenSessions);
+                CheckCount($"{path}.bounds.sessionsPerMinute", bounds.SessionsPerMinute);
+            }
         }
     }
 
@@ -151,6 +175,7 @@ public sealed partial class CatalogRules
         CheckTimes("sameToolCall", breakers.SameToolCall);
         CheckTimes("stepsWithoutOutcome", breakers.StepsWithoutOutcome);
         CheckTimes("refusals", breakers.Refusals);
+        CheckTimes("suspendedSessions", breakers.SuspendedSessions);
         if (breakers.BurnRate is null) return;
         if (breakers.BurnRate.CostPerMinute is null) Fault($"{path}.burnRate.costPerMinute", "is missing");
         else CheckMoney($"{path}.burnRate.costPerMinute", breakers.BurnRate.CostPerMinute);
@@ -201,6 +226,7 @@ public sealed partial class CatalogRules
             else CheckRates($"{path}.rates", price.Rates);
             CheckContexts(path, price);
             if (price.HasMaxOutputTokens) CheckCount($"{path}.maxOutputTokens", price.MaxOutputTokens);
+            if (price.HasContextTokens) CheckCount($"{path}.contextTokens", price.ContextTokens);
             CheckMultipliers(path, price);
         }
 

@@ -14,12 +14,18 @@ internal sealed class CredentialBook
     /// <summary>Access tokens that were ended and have not expired; they live for minutes.</summary>
     internal const int RevokedTokensMax = 100_000;
 
+    /// <summary>Those of one credential.</summary>
+    internal const int RevokedTokensOfOneMax = 10_000;
+
     private readonly SortedDictionary<long, CredentialRecord> _credentials = [];
     private readonly SortedDictionary<string, RevokedToken> _revokedTokens = new(StringComparer.Ordinal);
+    private readonly Dictionary<long, int> _revokedTokensOf = [];
 
     public int Count => _credentials.Count;
 
     public int RevokedTokens => _revokedTokens.Count;
+
+    public int RevokedTokensOf(long credential) => _revokedTokensOf.GetValueOrDefault(credential);
 
     /// <summary>By number, ascending.</summary>
     public IEnumerable<CredentialRecord> All => _credentials.Values;
@@ -46,9 +52,19 @@ internal sealed class CredentialBook
 
     public bool IsRevoked(string tokenId) => _revokedTokens.ContainsKey(tokenId);
 
-    public void Add(RevokedToken token) => _revokedTokens.Add(token.Id, token);
+    public void Add(RevokedToken token)
+    {
+        _revokedTokens.Add(token.Id, token);
+        _revokedTokensOf[token.Credential] = RevokedTokensOf(token.Credential) + 1;
+    }
 
-    public void Remove(RevokedToken token) => _revokedTokens.Remove(token.Id);
+    public void Remove(RevokedToken token)
+    {
+        _revokedTokens.Remove(token.Id);
+        int left = RevokedTokensOf(token.Credential) - 1;
+        if (left > 0) _revokedTokensOf[token.Credential] = left;
+        else _revokedTokensOf.Remove(token.Credential);
+    }
 
     public CredentialBookState? ToState(long sequence)
     {
@@ -56,7 +72,15 @@ internal sealed class CredentialBook
         var state = new CredentialBookState { Sequence = sequence };
         foreach (CredentialRecord credential in _credentials.Values) state.Credentials.Add(credential.ToState());
         foreach (RevokedToken token in _revokedTokens.Values)
-            state.RevokedTokens.Add(new RevokedTokenState { TokenId = token.Id, ExpireNanos = token.ExpireNanos });
+        {
+            state.RevokedTokens.Add(new RevokedTokenState
+            {
+                TokenId = token.Id,
+                ExpireNanos = token.ExpireNanos,
+                Credential = token.Credential,
+            });
+        }
+
         return state;
     }
 }

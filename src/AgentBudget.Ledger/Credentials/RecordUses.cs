@@ -49,7 +49,11 @@ internal static class RecordUses
     {
         var hash = new ContentHash(Operation.RecordUses);
         foreach (CredentialUse use in command.Used.Uses)
-            hash = hash.Add(use.Credential).Add(use.LastUseTime).Add(use.Places).Add(use.Unproven);
+        {
+            hash = hash.Add(use.Credential).Add(use.LastUseTime).Add(use.Places).Add(use.Unproven)
+                .AddIfAny(use.WrongSecrets);
+        }
+
         return hash.Of(principal: "", command.RequestId);
     }
 }

@@ -1,4 +1,5 @@
 using AgentBudget.Ledger.Requests;
+using AgentBudget.Ledger.Sessions;
 using AgentBudget.Ledger.Tenants;
 using AgentBudget.Protocol.V1;
 
@@ -7,14 +8,18 @@ namespace AgentBudget.Ledger.Credentials;
 /// <summary>An access token that was ended before its time, remembered until then.</summary>
 internal sealed class RevokedToken
 {
-    public RevokedToken(string id, long expireNanos)
+    public RevokedToken(string id, long credential, long expireNanos)
     {
         Id = id;
+        Credential = credential;
         ExpireNanos = expireNanos;
         RetentionDeadline = new Deadline(DeadlineKind.Retention, this, number: 0, id);
     }
 
     public string Id { get; }
+
+    /// <summary>The credential that it was issued to.</summary>
+    public long Credential { get; }
 
     public long ExpireNanos { get; }
 
@@ -24,6 +29,8 @@ internal sealed class RevokedToken
 /// <summary>Records what happened to tokens and the keys that sign them.</summary>
 internal static class TokenRecords
 {
+    private const string SessionsReason = "its access token was revoked";
+
     public static Answer Handle(TenantLedger ledger, RevokeAccessTokenCommand command)
     {
         AccessTokenRevoked revoked = command.Revoked;
@@ -33,12 +40,18 @@ internal static class TokenRecords
         if (ledger.TryAnswer(asked, out Answer again)) return again;
         bool isTimely = LogTime.TryFromTimestamp(revoked.ExpireTime, out long expireNanos) && expireNanos > ledger.Now;
         if (!isTimely || ledger.Credentials.IsRevoked(revoked.TokenId)) return new Answer(Outcome.Done);
-        if (ledger.Credentials.RevokedTokens >= CredentialBook.RevokedTokensMax)
+        // Who ends many meets its own bound before those of others do.
+        if (ledger.Credentials.RevokedTokensOf(revoked.Credential) >= CredentialBook.RevokedTokensOfOneMax
+            || ledger.Credentials.RevokedTokens >= CredentialBook.RevokedTokensMax)
         {
-            string description = $"{CredentialBook.RevokedTokensMax} access tokens were ended before their time";
+            string description = $"{CredentialBook.RevokedTokensOfOneMax} access tokens of one credential, or "
+                + $"{CredentialBook.RevokedTokensMax} of all, were ended before their time";
             return new Answer(Outcome.BoundReached, Faults: [new Fault("tokens", description)]);
         }
 
+        revoked = revoked.Clone();
+        TakeAlong.Find(
+            ledger, revoked.Sessions, session => session.Opened.AccessTokens.Contains(revoked.TokenId));
         LedgerEvent ledgerEvent = asked.NewEvent(command.Actor);
         ledgerEvent.AccessTokenRevoked = revoked;
         ledger.Emit(ledgerEvent);
@@ -60,6 +73,9 @@ internal static class TokenRecords
         return new Answer(Outcome.Done, ledgerEvent);
     }
 
-    public static void Apply(TenantLedger ledger, AccessTokenRevoked revoked) =>
-        ledger.Add(new RevokedToken(revoked.TokenId, LogTime.FromTimestamp(revoked.ExpireTime)));
+    public static void Apply(TenantLedger ledger, AccessTokenRevoked revoked)
+    {
+        ledger.Add(new RevokedToken(revoked.TokenId, revoked.Credential, LogTime.FromTimestamp(revoked.ExpireTime)));
+        TakeAlong.Apply(ledger, revoked.Sessions, SessionsReason, Names.AccessTokenPrefix + revoked.TokenId);
+    }
 }

@@ -17,6 +17,13 @@ public static class MoneyMath
         return new Money { CurrencyCode = currency, Units = units, Nanos = (int)rest };
     }
 
+    /// <summary>The same of a sum.</summary>
+    public static Money ToMoney(Int128 nanos, string currency)
+    {
+        (Int128 units, Int128 rest) = Int128.DivRem(nanos, NanosPerUnit);
+        return new Money { CurrencyCode = currency, Units = checked((long)units), Nanos = (int)rest };
+    }
+
     /// <summary>
     /// Reads an amount. False if its nanos are out of range, its signs differ, or it does not fit 64 bits of nanos.
     /// The currency is not looked at.

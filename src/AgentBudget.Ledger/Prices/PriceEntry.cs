@@ -19,6 +19,9 @@ internal sealed class PriceEntry
         Tier = price.ServiceTier == ServiceTier.Unspecified ? ServiceTier.Standard : price.ServiceTier;
         EffectiveFromNanos = LogTime.FromTimestamp(price.EffectiveFrom);
         MaxOutputTokens = price.HasMaxOutputTokens ? price.MaxOutputTokens : null;
+        CallTokensMax = price is { HasContextTokens: true, HasMaxOutputTokens: true }
+            ? price.ContextTokens + price.MaxOutputTokens
+            : null;
         PaysOutput = price.Rates is { HasOutput: true, Output: > 0 };
         long?[] multipliersPpm = MultipliersPpm(price);
         _cards = new RateCard?[multipliersPpm.Length];
@@ -39,6 +42,9 @@ internal sealed class PriceEntry
 
     /// <summary>The most output tokens of one call; null where the catalog does not say.</summary>
     public long? MaxOutputTokens { get; }
+
+    /// <summary>The most tokens of one call, read and written; null where the catalog does not say both.</summary>
+    public long? CallTokensMax { get; }
 
     /// <summary>Its output costs something.</summary>
     public bool PaysOutput { get; }

@@ -76,16 +76,22 @@ internal enum Operation
     RotateSigningKey = 57,
 
     /// <summary>ResetBudget.</summary>
-    ResetBudget = 61,
+    ResetBudget = 80,
 
     /// <summary>AdjustSpend.</summary>
-    AdjustSpend = 62,
+    AdjustSpend = 81,
 
     /// <summary>RerateSpend.</summary>
-    RerateSpend = 63,
+    RerateSpend = 82,
 
     /// <summary>A silo's word on which credentials are in use.</summary>
     RecordUses = 60,
+
+    /// <summary>RevokeSessions.</summary>
+    RevokeSessions = 61,
+
+    /// <summary>DecideDispute.</summary>
+    DecideDispute = 70,
 
     /// <summary>Not a request: remembers that a reservation was settled, after it has left memory.</summary>
     Settled = 100,

@@ -90,6 +90,9 @@ internal static class Amend
             PriceVersion = estimate is null ? reservation.Book.Version : ledger.Catalog.Book.Version,
             ExpireTime = LogTime.ToTimestamp(expireNanos),
         };
+        var further = new Spend(
+            spend.CostNanos - reservation.HeldNanos, spend.Tokens - reservation.HeldTokens);
+        foreach (Account account in reservation.Session.Path) account.AddHeldNotices(further, amended.TiersHeld);
         if (offer.IsDowngraded)
             amended.RequestedModel = request.Model.Length > 0 ? request.Model : reservation.Model;
         return amended;

@@ -1,3 +1,4 @@
+using AgentBudget.Ledger.Agents;
 using AgentBudget.Ledger.Budgets;
 using AgentBudget.Ledger.Prices;
 using AgentBudget.Ledger.Requests;
@@ -14,6 +15,8 @@ namespace AgentBudget.Ledger.Reservations;
 /// </summary>
 internal static class Commit
 {
+    private const string DisputedReason = "it reported more than its call can have used";
+
     public static Answer Handle(TenantLedger ledger, CommitCommand command)
     {
         CommitTokensRequest request = command.Request;
@@ -33,26 +36,26 @@ internal static class Commit
         Outcome priced = UsagePrice.TryPrice(reservation, command, ledger.Catalog.Currency, out UsagePrice price);
         if (priced != Outcome.Done) return new Answer(priced);
         var charge = new Spend(price.ChargedNanos, Tokens.From(price.Usage).Total);
-        if (!Decide.CanCount(session, charge)) return new Answer(Outcome.AmountOverflow);
 
         // What was spent must be recorded: nothing below may fail.
         bool isFinal = !request.HasFinal || request.Final;
         LedgerEvent settled = asked.NewEvent(session.Spender);
-        settled.ReservationSettled = Settled(reservation, charge, price.Usage, price.Source, isFinal, ledger);
+        settled.ReservationSettled = Settled(reservation, charge, price.Usage, price.Source, isFinal);
+        if (price.IsBeyond(reservation)) Dispute(session, settled.ReservationSettled);
         price.WriteTo(settled.ReservationSettled);
+        AddCrossings(session, settled.ReservationSettled);
         ledger.Emit(settled, session);
         settled.ReservationSettled.Left = session.Left(default);
         return new Answer(Outcome.Done, settled);
     }
 
-    /// <summary>The fact of a charge against a reservation, tiers included.</summary>
+    /// <summary>The fact of a charge against a reservation, without its tiers.</summary>
     public static ReservationSettled Settled(
         in Reservation reservation,
         in Spend charge,
         TokenUsage usage,
         UsageSource source,
-        bool isFinal,
-        TenantLedger ledger)
+        bool isFinal)
     {
         SessionAccount session = reservation.Session;
         Spend held = reservation.Held;
@@ -81,10 +84,29 @@ internal static class Commit
             ExpiryCharge = taken,
         };
         if (usage.Items.Count > 0) settled.UnpricedItems.Add(reservation.Book.UnpricedOf(usage.Items));
-        Spend raised = taken is null ? charge : charge.Above(before);
-        foreach (Account account in session.Path) account.AddCrossings(raised, settled.TiersCrossed);
         return settled;
     }
+
+    /// <summary>Adds the tiers that a charge reaches, once all else of it is known.</summary>
+    public static void AddCrossings(SessionAccount session, ReservationSettled settled)
+    {
+        Spend charge = RaiseOf(settled);
+        Spend shared = settled.Disputed
+            ? charge.Without(new Spend(settled.OverrunNanos, settled.OverrunTokens))
+            : charge;
+        foreach (Account account in session.Path)
+            account.AddCrossings(IsShared(account) ? shared : charge, settled.TiersCrossed);
+    }
+
+    // Within its hold it takes nobody's room, whatever it says.
+    private static void Dispute(SessionAccount session, ReservationSettled settled)
+    {
+        if (settled is { OverrunNanos: 0, OverrunTokens: 0 }) return;
+        settled.Disputed = true;
+        if (session.State == Session.Types.State.Open) settled.Suspended = session.Name;
+    }
+
+    private static bool IsShared(Account account) => account is not SessionAccount and not AgentAccount;
 
     public static void Apply(TenantLedger ledger, LedgerEvent ledgerEvent, SessionAccount session)
     {
@@ -98,15 +120,24 @@ internal static class Commit
         foreach (Account account in session.Path)
         {
             if (lowered != default) account.Lower(lowered);
-            account.Settle(unheld, raised, overrun, ledger);
+            if (settled.Disputed && IsShared(account)) account.SettleDisputed(unheld, raised, overrun, ledger);
+            else account.Settle(unheld, raised, overrun, ledger);
+        }
+
+        if (settled.Disputed) ledger.Add(new Disputes.Dispute(ledgerEvent, ledger.LogTimeNanos));
+        if (settled.Suspended.Length > 0)
+        {
+            session.Suspend(DisputedReason, suspendedBy: 0);
+            session.Agent.CountSuspended(ledger.LogTimeNanos);
         }
 
         session.CountCharge(raised.CostNanos, ledger.LogTimeNanos);
         ledger.MarkNotified(settled.TiersCrossed);
         string holder = settled.Final ? ledger.HolderOf(settled.Reservation, session) : "";
-        bool isHeld = ledger.Settle(settled, unheld, session);
+        bool isAsked = ledgerEvent.RequestId.Length > 0;
+        bool isHeld = ledger.Settle(settled, unheld, session, isAsked);
         if (settled.ExpiryCharge is not null) session.TakeExpiryCharge(settled.Reservation);
-        if (isHeld && ledgerEvent.RequestId.Length == 0)
+        if (isHeld && !isAsked)
         {
             // Nobody asked: its time ran out. What the call really used may still be told, once.
             session.Retire(ledger.ReservationOf(settled.Reservation), ledger.LogTimeNanos);
@@ -125,6 +156,11 @@ internal static class Commit
             forgetBeforeNanos: long.MinValue);
         if (isHeld) ledger.RemoveReservation(settled.Reservation);
     }
+
+    // What a charge adds: all of it, or what is above the charge of the estimate that it takes back.
+    private static Spend RaiseOf(ReservationSettled settled) => settled.ExpiryCharge is null
+        ? ChargeOf(settled)
+        : ChargeOf(settled).Above(ChargeOf(settled.ExpiryCharge));
 
     private static Spend ChargeOf(ReservationSettled settled) => new(settled.CostNanos, settled.Tokens);
 

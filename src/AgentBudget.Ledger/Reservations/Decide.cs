@@ -38,7 +38,7 @@ internal enum Verdict
     /// <summary>An account refuses, or the call may not be made at all.</summary>
     Refused,
 
-    /// <summary>A sum would not fit 64 bits.</summary>
+    /// <summary>What it costs by itself would not fit 64 bits.</summary>
     Overflow,
 }
 
@@ -85,7 +85,7 @@ internal static class Decide
             return Verdict.Refused;
         }
 
-        return CanCount(session, beyond) ? Verdict.Allowed : Verdict.Overflow;
+        return Verdict.Allowed;
     }
 
     /// <summary>
@@ -158,16 +158,6 @@ internal static class Decide
         }
 
         return false;
-    }
-
-    public static bool CanCount(SessionAccount session, in Spend spend)
-    {
-        foreach (Account account in session.Path)
-        {
-            if (!account.CanCount(spend)) return false;
-        }
-
-        return true;
     }
 
     // The call on the use case's cheaper model; null where there is none in scope and priced for these tokens.

@@ -21,8 +21,9 @@ internal static class Expire
             {
                 Spender = session.Spender,
                 ReservationSettled = Commit.Settled(
-                    reservation, reservation.Held, usage, UsageSource.Estimated, isFinal: true, ledger),
+                    reservation, reservation.Held, usage, UsageSource.Estimated, isFinal: true),
             };
+            Commit.AddCrossings(session, settled.ReservationSettled);
             ledger.Emit(settled, session);
             settled.ReservationSettled.Left = session.Left(default);
             return;

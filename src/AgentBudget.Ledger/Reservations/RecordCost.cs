@@ -45,7 +45,6 @@ internal static class RecordCost
         }
 
         if (refusal.IsRefused) return Refused(ledger, session, request, asked, refusal);
-        if (!Decide.CanCount(session, charge)) return new Answer(Outcome.AmountOverflow);
 
         // Every account on the path agrees: nothing below may fail.
         var recorded = new CostRecorded

@@ -1,3 +1,4 @@
+using AgentBudget.Ledger.Prices;
 using AgentBudget.Ledger.Requests;
 using AgentBudget.Ledger.Sessions;
 using AgentBudget.Ledger.Tenants;
@@ -18,8 +19,10 @@ internal static class Refuse
             Grain = refusal.Account,
             Unit = refusal.Unit,
             Limit = refusal.Limit,
-            Settled = refusal.Settled,
-            Held = refusal.Held,
+            Settled = WideSum.Low(refusal.Settled),
+            SettledHigh = WideSum.High(refusal.Settled),
+            Held = WideSum.Low(refusal.Held),
+            HeldHigh = WideSum.High(refusal.Held),
             Requested = refusal.Requested,
             ResetTime = LogTime.ToOptionalTimestamp(refusal.ResetNanos),
             Subject = refusal.Subject ?? "",

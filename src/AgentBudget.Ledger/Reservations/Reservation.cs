@@ -41,6 +41,7 @@ internal struct Reservation
         ExpireNanos = LogTime.FromTimestamp(held.ExpireTime);
         OnExpiry = held.OnExpiry;
         Estimate = held.Estimate;
+        Granted = Held;
     }
 
     /// <summary>A hold of a snapshot.</summary>
@@ -56,6 +57,10 @@ internal struct Reservation
         ExpireNanos = state.ExpireNanos;
         OnExpiry = state.OnExpiry;
         Estimate = state.Estimate;
+        // A former release did not store what was granted; what is held is the best that is known of it.
+        Granted = new Spend(
+            Math.Max(state.GrantedNanos, state.HeldNanos), Math.Max(state.GrantedTokens, state.HeldTokens));
+        SettledTokens = state.SettledTokens;
     }
 
     /// <summary>What is known of a hold that was given back.</summary>
@@ -65,6 +70,8 @@ internal struct Reservation
         Session = session;
         Terms = terms;
         HeldAtNanos = hold.HeldAtNanos;
+        Granted = new Spend(hold.GrantedNanos, hold.GrantedTokens);
+        SettledTokens = hold.SettledTokens;
     }
 
     /// <summary>The event that made it.</summary>
@@ -80,6 +87,12 @@ internal struct Reservation
     public long HeldTokens { get; private set; }
 
     public readonly Spend Held => new(HeldNanos, HeldTokens);
+
+    /// <summary>The most that was held for its call; negative where a former release gave it back.</summary>
+    public Spend Granted { get; private set; }
+
+    /// <summary>Tokens that were settled of it in parts.</summary>
+    public long SettledTokens { get; private set; }
 
     public HoldTerms Terms { get; private set; }
 
@@ -126,8 +139,9 @@ internal struct Reservation
     }
 
     /// <summary>A part of the hold was settled.</summary>
-    public void Reduce(in Spend unheld)
+    public void Reduce(in Spend unheld, long settledTokens)
     {
+        SettledTokens = WideSum.Capped((Int128)SettledTokens + settledTokens);
         HeldNanos -= unheld.CostNanos;
         HeldTokens -= unheld.Tokens;
         Invariant.Holds(HeldNanos >= 0);
@@ -155,6 +169,8 @@ internal struct Reservation
         Invariant.Holds(IsHeld);
         HeldNanos = amended.CostNanos;
         HeldTokens = amended.Tokens;
+        Granted = new Spend(
+            Math.Max(Granted.CostNanos, amended.CostNanos), Math.Max(Granted.Tokens, amended.Tokens));
         ExpireNanos = LogTime.FromTimestamp(amended.ExpireTime);
         if (amended.Estimate is null) return;
         Terms = Session.TermsOf(amended.Model, book, ServiceTier, Tool, Region, Principal);
@@ -178,6 +194,9 @@ internal struct Reservation
         state.Tool = Tool;
         state.Region = Region;
         state.Principal = Principal;
+        state.GrantedNanos = Granted.CostNanos;
+        state.GrantedTokens = Granted.Tokens;
+        state.SettledTokens = SettledTokens;
         state.Estimate = _hasEstimate ? estimate : null;
         if (_hasEstimate) WriteTo(estimate);
     }

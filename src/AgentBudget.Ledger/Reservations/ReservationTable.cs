@@ -76,6 +76,7 @@ internal sealed class ReservationTable
         if (session.LastHeld != None) At(session.LastHeld).Newer = number;
         session.LastHeld = number;
         session.OpenHolds++;
+        session.Agent.OpenHolds++;
         _expiries.Add(new Expiry(reservation.ExpireNanos, reservation.Number, number));
     }
 
@@ -91,6 +92,7 @@ internal sealed class ReservationTable
         else At(slot.Newer).Older = slot.Older;
         if (slot.Older != None) At(slot.Older).Newer = slot.Newer;
         session.OpenHolds--;
+        session.Agent.OpenHolds--;
         Invariant.Holds(session.OpenHolds >= 0);
         slot = default;
         slot.Older = _firstFree;
@@ -144,9 +146,9 @@ internal sealed class ReservationTable
     }
 
     /// <summary>What the holds of each session come to.</summary>
-    public Dictionary<SessionAccount, Spend> SumBySession()
+    public Dictionary<SessionAccount, Total> SumBySession()
     {
-        var sums = new Dictionary<SessionAccount, Spend>(ReferenceEqualityComparer.Instance);
+        var sums = new Dictionary<SessionAccount, Total>(ReferenceEqualityComparer.Instance);
         int count = 0;
         foreach (Slot[] block in _blocks)
         {
@@ -154,10 +156,8 @@ internal sealed class ReservationTable
             {
                 if (!slot.Reservation.IsHeld) continue;
                 count++;
-                ref Spend sum = ref CollectionsMarshal.GetValueRefOrAddDefault(sums, slot.Reservation.Session, out _);
-                sum = new Spend(
-                    checked(sum.CostNanos + slot.Reservation.HeldNanos),
-                    checked(sum.Tokens + slot.Reservation.HeldTokens));
+                ref Total sum = ref CollectionsMarshal.GetValueRefOrAddDefault(sums, slot.Reservation.Session, out _);
+                sum += Total.Of(slot.Reservation.Held);
             }
         }
 

@@ -24,6 +24,7 @@ internal static class Reserve
         AskedRequest asked = AskedBy(command);
         if (!request.DryRun && session.TryAnswer(asked, out Answer again)) return again;
 
+        if (session.Agent.CheckOpenHold() is { } bound) return bound;
         if (ledger.Catalog.TagFaults(request.Tags) is { } faults) return new Answer(Outcome.TagInvalid, Faults: faults);
 
         var call = new Call(
@@ -90,6 +91,7 @@ internal static class Reserve
             ToolArgumentsDigest = request.ToolArgumentsDigest,
         };
         if (offer.IsDowngraded) held.RequestedModel = request.Model;
+        foreach (Account account in session.Path) account.AddHeldNotices(offer.Spend, held.TiersHeld);
         if (request.Tags.Count > 0) held.Tags = new Tags { Values = { request.Tags } };
         LedgerEvent ledgerEvent = asked.NewEvent(session.Spender);
         ledgerEvent.ReservationHeld = held;

@@ -14,13 +14,27 @@ namespace AgentBudget.Ledger.Reservations;
 /// <param name="TimeNanos">When it was given back.</param>
 /// <param name="HeldAtNanos">When it was priced.</param>
 /// <param name="Terms">The place of its terms in the session's list.</param>
-internal readonly record struct RetiredHold(long Key, long TimeNanos, long HeldAtNanos, long Terms) : ILogEntry<long>
+/// <param name="GrantedNanos">The most money that was held; negative where a former release did not store it.</param>
+/// <param name="GrantedTokens">The most tokens likewise.</param>
+/// <param name="SettledTokens">Tokens that were settled of it in parts.</param>
+internal readonly record struct RetiredHold(
+    long Key,
+    long TimeNanos,
+    long HeldAtNanos,
+    long Terms,
+    long GrantedNanos,
+    long GrantedTokens,
+    long SettledTokens)
+    : ILogEntry<long>
 {
     // An odd constant near 2^64 divided by the golden ratio: neighbours are spread over all places.
     private const ulong Multiplier = 0x9E37_79B9_7F4A_7C15;
 
     public static uint HashOf(in long key) => (uint)(((ulong)key * Multiplier) >> 32);
 }
+
+/// <summary>The same as a former release stored it.</summary>
+internal readonly record struct FormerRetiredHold(long Key, long TimeNanos, long HeldAtNanos, long Terms);
 
 /// <summary>
 /// A session's holds that were given back, by number: released, or expired. A late commit finds them until they are
@@ -40,6 +54,7 @@ internal sealed class RetiredHolds
 
     private readonly KeyedLog<long, RetiredHold> _log = new();
     private readonly List<HoldTerms> _terms = [];
+    private readonly SortedDictionary<long, long> _lateTokens = [];
     private readonly Dictionary<TermsKey, int> _places = [];
 
     private readonly record struct TermsKey(
@@ -49,7 +64,14 @@ internal sealed class RetiredHolds
     public IReadOnlyList<HoldTerms> Terms => _terms;
 
     public void Add(in Reservation reservation, long nowNanos) => _log.Add(
-        new RetiredHold(reservation.Number, nowNanos, reservation.HeldAtNanos, PlaceOf(reservation.Terms)),
+        new RetiredHold(
+            reservation.Number,
+            nowNanos,
+            reservation.HeldAtNanos,
+            PlaceOf(reservation.Terms),
+            reservation.Granted.CostNanos,
+            reservation.Granted.Tokens,
+            reservation.SettledTokens),
         ForgetBefore(nowNanos));
 
     /// <summary>When the last of them is forgotten; there is one.</summary>
@@ -63,13 +85,30 @@ internal sealed class RetiredHolds
         {
             if (isAmongOthers(hold.Key)) continue;
             rest._log.Add(hold with { Terms = rest.PlaceOf(_terms[(int)hold.Terms]) }, long.MinValue);
+            if (_lateTokens.TryGetValue(hold.Key, out long late)) rest._lateTokens.Add(hold.Key, late);
         }
 
         return rest._log.Count == 0 ? null : rest;
     }
 
-    public bool TryFind(long number, long nowNanos, out RetiredHold hold) =>
-        _log.TryFind(number, ForgetBefore(nowNanos), out hold);
+    public bool TryFind(long number, long nowNanos, out RetiredHold hold)
+    {
+        if (!_log.TryFind(number, ForgetBefore(nowNanos), out hold)) return false;
+        if (_lateTokens.TryGetValue(number, out long late))
+            hold = hold with { SettledTokens = WideSum.Capped((Int128)hold.SettledTokens + late) };
+        return true;
+    }
+
+    /// <summary>
+    /// Remembers what a late commit settled of one, as long as more may follow: together they are one call.
+    /// </summary>
+    public void CountLate(long number, long tokens, bool isFinal, long nowNanos)
+    {
+        foreach (long late in _lateTokens.Keys.Where(late => !TryFind(late, nowNanos, out _)).ToArray())
+            _lateTokens.Remove(late);
+        if (isFinal) _lateTokens.Remove(number);
+        else _lateTokens[number] = WideSum.Capped((Int128)_lateTokens.GetValueOrDefault(number) + tokens);
+    }
 
     /// <summary>What is not forgotten, in the order in which it was given back. It stays as it is.</summary>
     public ReadOnlyMemory<RetiredHold> Take(long nowNanos) => _log.Take(ForgetBefore(nowNanos));
@@ -89,6 +128,7 @@ internal sealed class RetiredHolds
                 Principal = terms.Principal,
             }),
         },
+        Late = { _lateTokens.Select(late => new LateTokensState { Number = late.Key, Tokens = late.Value }) },
     };
 
     public static RetiredHolds? Restore(RetiredHoldsState? state, IReadOnlyDictionary<long, PriceBook> books)
@@ -107,8 +147,23 @@ internal sealed class RetiredHolds
         }
 
         Invariant.Holds(holds._terms.Count == state.Terms.Count);
-        Invariant.Holds(state.Entries.Length % Unsafe.SizeOf<RetiredHold>() == 0);
-        holds._log.Restore(MemoryMarshal.Cast<byte, RetiredHold>(state.Entries.Span));
+        foreach (LateTokensState late in state.Late) holds._lateTokens.Add(late.Number, late.Tokens);
+        Invariant.Holds(state.Holds.Length % Unsafe.SizeOf<RetiredHold>() == 0);
+        Invariant.Holds(state.Entries.Length % Unsafe.SizeOf<FormerRetiredHold>() == 0);
+        if (state.Entries.IsEmpty) holds._log.Restore(MemoryMarshal.Cast<byte, RetiredHold>(state.Holds.Span));
+        else holds._log.Restore(FromFormer(MemoryMarshal.Cast<byte, FormerRetiredHold>(state.Entries.Span)));
+        return holds;
+    }
+
+    private static RetiredHold[] FromFormer(ReadOnlySpan<FormerRetiredHold> former)
+    {
+        var holds = new RetiredHold[former.Length];
+        for (int place = 0; place < former.Length; place++)
+        {
+            FormerRetiredHold hold = former[place];
+            holds[place] = new RetiredHold(hold.Key, hold.TimeNanos, hold.HeldAtNanos, hold.Terms, -1, -1, 0);
+        }
+
         return holds;
     }
 

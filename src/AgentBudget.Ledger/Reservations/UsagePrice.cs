@@ -1,3 +1,4 @@
+using AgentBudget.Ledger.Disputes;
 using AgentBudget.Ledger.Prices;
 using AgentBudget.Protocol.V1;
 
@@ -23,6 +24,8 @@ internal struct UsagePrice
     private bool _isOtherRegion;
     private long _ownNanos;
     private long? _billedNanos;
+    private long _itemsNanos;
+    private UsageBound _bound;
 
     /// <summary>All samplings together.</summary>
     public TokenUsage Usage { get; private set; }
@@ -41,6 +44,10 @@ internal struct UsagePrice
         price.SetBilled(request, command.Reading, currency);
         return price.PriceAll(reservation, request);
     }
+
+    /// <summary>Whether it is more than the call of a hold can have used. Of what is not known nothing is said.</summary>
+    public readonly bool IsBeyond(in Reservation reservation) =>
+        _bound.IsPassed(reservation.Granted, reservation.SettledTokens, _ownNanos, _itemsNanos, _billedNanos);
 
     /// <summary>Completes the event of the charge.</summary>
     public readonly void WriteTo(ReservationSettled settled)
@@ -120,7 +127,9 @@ internal struct UsagePrice
 
         Usage = request.Parts.Count == 0 ? request.Usage : total.ToUsage();
         if (request.Parts.Count > 0) Usage.Items.Add(request.Usage.Items);
+        long tokensNanos = nanos;
         if (!reservation.Book.TryPrice(Usage.Items, ref nanos)) return Outcome.AmountOverflow;
+        _itemsNanos = nanos - tokensNanos;
         _ownNanos = nanos;
         return Outcome.Done;
     }
@@ -136,6 +145,7 @@ internal struct UsagePrice
         bool fits = entry is null || entry.CardFor(tokens, _tier).TryPrice(tokens, Rounding.HalfToEven, out nanos);
         if (!fits || nanos > long.MaxValue - sumNanos) return false;
         sumNanos += nanos;
+        _bound.Add(entry, tokens);
         // The first sampling's model is the call's. Most calls are one sampling, which is told by the usage alone.
         if (!_hasModel) (_hasModel, _model, _pricedAs) = (true, model, pricedAs);
         if (!_isOfParts) return true;

@@ -1,3 +1,4 @@
+using AgentBudget.Ledger.Prices;
 using AgentBudget.Ledger.Requests;
 using AgentBudget.Ledger.Tenants;
 using AgentBudget.Protocol.Snapshot.V1;
@@ -61,7 +62,8 @@ internal sealed class BreakerCounts
         for (long passed = Math.Max(_burnBucket + 1, bucket - BurnBuckets + 1); passed <= bucket; passed++)
             _burnNanos[passed % BurnBuckets] = 0;
         _burnBucket = bucket;
-        _burnNanos[bucket % BurnBuckets] += nanos;
+        ref long burned = ref _burnNanos[bucket % BurnBuckets];
+        burned = WideSum.Capped((Int128)burned + nanos);
         if (BurnNanos() <= limitNanos) Rearm(Breaker.BurnRate);
     }
 
@@ -88,6 +90,7 @@ internal sealed class BreakerCounts
         Breaker.BurnRate => BurnNanos(),
         Breaker.StepsWithoutOutcome => _steps,
         Breaker.Refusals => _refusals,
+        Breaker.SuspendedSessions => 0,
     };
 
     public void MarkTripped(Breaker breaker) => _tripped |= 1 << (int)breaker;
@@ -136,8 +139,8 @@ internal sealed class BreakerCounts
 
     private long BurnNanos()
     {
-        long sum = 0;
+        Int128 sum = 0;
         foreach (long nanos in _burnNanos) sum += nanos;
-        return sum;
+        return WideSum.Capped(sum);
     }
 }

@@ -25,6 +25,9 @@ internal readonly record struct BreakerRule(long Limit, bool Enforces, bool Susp
 internal sealed record BreakerRules(
     BreakerRule SameToolCall, BreakerRule BurnRate, BreakerRule StepsWithoutOutcome, BreakerRule Refusals)
 {
+    /// <summary>So many of an agent's sessions may be suspended in an hour where the catalog is silent.</summary>
+    internal const long SuspendedSessionsDefault = 3;
+
     /// <summary>What a message says; null where it says nothing, so that nothing is counted for it.</summary>
     public static BreakerRules? From(Breakers? breakers)
     {
@@ -46,5 +49,16 @@ internal sealed record BreakerRules(
         Breaker.BurnRate => BurnRate,
         Breaker.StepsWithoutOutcome => StepsWithoutOutcome,
         Breaker.Refusals => Refusals,
+        Breaker.SuspendedSessions => BreakerRule.None, // Not of a session: AgentAccount.SuspendedSessions.
     };
+
+    /// <summary>What watches the agent itself; by default where something watches its sessions.</summary>
+    public static BreakerRule OfAgent(Breakers? breakers)
+    {
+        if (breakers?.SuspendedSessions is { } given) return BreakerRule.From(given);
+        if (From(breakers) is not { } rules) return BreakerRule.None;
+        bool enforces = rules.SameToolCall.Enforces || rules.BurnRate.Enforces || rules.StepsWithoutOutcome.Enforces
+            || rules.Refusals.Enforces;
+        return new BreakerRule(SuspendedSessionsDefault, enforces, SuspendsRun: false);
+    }
 }

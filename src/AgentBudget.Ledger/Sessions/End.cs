@@ -1,3 +1,5 @@
+using AgentBudget.Ledger.Budgets;
+using AgentBudget.Ledger.Prices;
 using AgentBudget.Ledger.Requests;
 using AgentBudget.Ledger.Reservations;
 using AgentBudget.Ledger.Tenants;
@@ -116,19 +118,26 @@ internal static class End
     {
         var closed = new SessionClosed
         {
-            SettledNanos = session.Window.LifetimeNanos,
-            SettledTokens = session.Window.LifetimeTokens,
+            SettledNanos = WideSum.Low(session.Window.LifetimeNanos),
+            SettledNanosHigh = WideSum.High(session.Window.LifetimeNanos),
+            SettledTokens = WideSum.Low(session.Window.LifetimeTokens),
+            SettledTokensHigh = WideSum.High(session.Window.LifetimeTokens),
             Steps = session.Steps,
             Refused = session.Refused,
             Outcome = session.Outcome,
             Subagents = session.Subagents,
         };
+        Total released = default;
         foreach (Reservation held in ledger.ReservationsOf(session))
         {
             closed.Released.Add(held.Number);
-            closed.ReleasedNanos += held.HeldNanos;
-            closed.ReleasedTokens += held.HeldTokens;
+            released += Total.Of(held.Held);
         }
+
+        closed.ReleasedNanos = WideSum.Low(released.Nanos);
+        closed.ReleasedNanosHigh = WideSum.High(released.Nanos);
+        closed.ReleasedTokens = WideSum.Low(released.Tokens);
+        closed.ReleasedTokensHigh = WideSum.High(released.Tokens);
 
         return closed;
     }

@@ -33,12 +33,23 @@ internal static class Open
         string agentName = request.Agent.Length == 0 && parent is not null ? parent.Agent.Name : request.Agent;
         string useCaseName = request.UseCase.Length == 0 && parent is not null ? parent.UseCase.Name : request.UseCase;
         if (ledger.FindInCatalog<AgentAccount>(agentName) is not { } agent) return new Answer(Outcome.AgentNotFound);
+        if (parent?.Agent.DelegatesTo(agent) == false)
+            return NotDelegated(Outcome.AgentNotDelegated, "agent", parent, agent);
         if (ledger.FindInCatalog<UseCaseAccount>(useCaseName) is not { } useCase)
             return new Answer(Outcome.UseCaseNotFound);
+        if (parent is not null && !ReferenceEquals(useCase, parent.UseCase)
+            && !parent.Agent.DelegatesToUseCase(useCase.Model.Id))
+        {
+            return NotDelegated(Outcome.UseCaseNotDelegated, "use_case", parent, useCase);
+        }
+
         if (agent.Standing != Standing.Active) return new Answer(Outcome.AgentNotActive);
         if (!agent.WorksFor(useCase.Model.Id)) return new Answer(Outcome.UseCaseOutOfScope);
         if (CheckAsked(ledger, request, agent, parent) is { } refusal) return refusal;
+        UserProof proof = ProofOf(request, command.Origin, parent);
+        if (CheckUser(ledger, command.Origin, proof) is { } userRefusal) return userRefusal;
 
+        if (agent.CheckOpenSession(ledger.Now) is { } bound) return bound;
         long? left = null;
         if (parent is not null)
         {
@@ -56,7 +67,8 @@ internal static class Open
         }
 
         LedgerEvent opened = asked.NewEvent(command.Actor);
-        (opened.Spender, opened.SessionOpened) = Opened(ledger, request, agent, useCase, parent);
+        (opened.Spender, opened.SessionOpened) = Opened(ledger, request, agent, useCase, parent, command.Origin);
+        SetOrigin(opened.SessionOpened, command.Origin, parent, proof);
         opened.SessionOpened.Confirmation = Bound(command.Confirmation, parent?.Opened.Confirmation);
         if (left is not null) opened.SessionOpened.Delegation.SubagentsLeft = left.Value;
         ledger.Emit(opened);
@@ -70,6 +82,7 @@ internal static class Open
         SessionAccount session =
             NewSession(ledger, ledgerEvent.Sequence, spender, ledgerEvent.SessionOpened, ledger.LogTimeNanos);
         session.CountAsSubagent();
+        session.Agent.CountOpened(ledger.LogTimeNanos);
         ledger.AddSession(session);
         ledger.SetDeadline(session.Deadline, session.ExpireNanos);
     }
@@ -99,6 +112,12 @@ internal static class Open
         return parent is null ? expireNanos : Math.Min(expireNanos, parent.ExpireNanos);
     }
 
+    private static Answer NotDelegated(Outcome outcome, string field, SessionAccount parent, Account asked)
+    {
+        string description = $"the catalog does not let {parent.Agent.Name} delegate to {asked.Name}";
+        return new Answer(outcome, Faults: [new Fault(field, description)]);
+    }
+
     // What the request asks for beyond what its agent, its parent and the catalog allow; null for nothing.
     private static Answer? CheckAsked(
         TenantLedger ledger, OpenSessionRequest request, AgentAccount agent, SessionAccount? parent)
@@ -126,15 +145,48 @@ internal static class Open
         return currency is null ? null : new Answer(Outcome.CurrencyInvalid, Faults: [currency]);
     }
 
+    // How it is known whom the session works for.
+    private static UserProof ProofOf(OpenSessionRequest request, SessionOrigin? origin, SessionAccount? parent)
+    {
+        bool inheritsUser = parent is not null && !request.Unattended;
+        bool hasUser = request.OnBehalfOf.Length > 0 || (inheritsUser && parent!.Spender.OnBehalfOf.Length > 0);
+        if (!hasUser) return UserProof.Unspecified;
+        if (origin is { IsUserProven: true }) return UserProof.Proven;
+        return inheritsUser && parent!.Opened.UserProof == UserProof.Proven ? UserProof.Proven : UserProof.Claimed;
+    }
+
+    private static Answer? CheckUser(TenantLedger ledger, SessionOrigin? origin, UserProof proof)
+    {
+        bool isOver = origin is { DelegationEndNanos: > 0 } && origin.DelegationEndNanos <= ledger.Now;
+        bool isUnproven = proof == UserProof.Claimed && ledger.Catalog.Applied.Catalog.RequireProvenUsers;
+        if (!isOver && !isUnproven) return null;
+        string description = isOver
+            ? "is a user whose token has expired: exchange a newer one"
+            : "must be proven in this tenant: exchange the user's own token, and open the session with that";
+        return new Answer(Outcome.UserOutOfScope, Faults: [new Fault("on_behalf_of", description)]);
+    }
+
+    private static void SetOrigin(
+        SessionOpened opened, SessionOrigin? origin, SessionAccount? parent, UserProof proof)
+    {
+        opened.UserProof = proof;
+        opened.Credentials.Add(origin?.Credentials ?? parent?.Opened.Credentials ?? []);
+        opened.AccessTokens.Add(origin?.AccessTokens ?? parent?.Opened.AccessTokens ?? []);
+    }
+
     private static (Spender Spender, SessionOpened Opened) Opened(
         TenantLedger ledger,
         OpenSessionRequest request,
         AgentAccount agent,
         UseCaseAccount useCase,
-        SessionAccount? parent)
+        SessionAccount? parent,
+        SessionOrigin? origin)
     {
         long lifetimeEndNanos =
             Math.Min(ledger.Now + agent.SessionLifetimeNanos, parent?.LifetimeEndNanos ?? long.MaxValue);
+        // What a user gave for a time is used no longer.
+        if (origin is { DelegationEndNanos: > 0 })
+            lifetimeEndNanos = Math.Min(lifetimeEndNanos, origin.DelegationEndNanos);
         long askedNanos = request.Ttl is null ? 0 : LogTime.FromDuration(request.Ttl);
         SessionCeilings ceilings = SessionCeilings.From(request.Ceilings).NarrowedTo(agent.Ceilings);
         if (parent is not null) ceilings = ceilings.NarrowedToParent(parent.Ceilings);

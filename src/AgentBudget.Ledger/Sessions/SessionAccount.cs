@@ -412,13 +412,15 @@ internal sealed partial class SessionAccount : Account
             OpenSubagents = OpenSubagents,
             SuspendedBy = SuspendedBy == 0 ? "" : Names.Session(SuspendedBy),
             Confirmation = Opened.Confirmation,
+            UserProof = Opened.UserProof,
+            Credential = Opened.Credentials.Count > 0 ? Names.Credential(Opened.Credentials[0]) : "",
         };
         message.Tools.Add(Opened.Tools);
         message.Models.Add(Opened.Models);
         message.Tags.Add(Opened.Tags);
         return message;
 
-        Amount ToAmount(long nanos, long tokens) =>
-            new() { Cost = MoneyMath.ToMoney(nanos, currency), Tokens = tokens };
+        Amount ToAmount(Int128 nanos, Int128 tokens) =>
+            new() { Cost = MoneyMath.ToMoney(nanos, currency), Tokens = WideSum.Capped(tokens) };
     }
 }

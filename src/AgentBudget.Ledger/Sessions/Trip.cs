@@ -1,3 +1,4 @@
+using AgentBudget.Ledger.Agents;
 using AgentBudget.Ledger.Requests;
 using AgentBudget.Protocol.V1;
 
@@ -30,6 +31,30 @@ internal static class Trip
             };
             if (breaker == Breaker.SameToolCall) tripped.Tool = counts.LastTool;
             if (rule.Enforces) tripped.Suspended = (rule.SuspendsRun ? owner.Root : owner).Name;
+            ledger.Emit(new LedgerEvent { Spender = owner.Spender, BreakerTripped = tripped }, owner);
+            return;
+        }
+
+        AgentAfter(ledger, session);
+    }
+
+    // An agent whose sessions are suspended one after the other goes on in no new one.
+    private static void AgentAfter(TenantLedger ledger, SessionAccount session)
+    {
+        for (SessionAccount? owner = session; owner is not null; owner = owner.Parent)
+        {
+            AgentAccount agent = owner.Agent;
+            if (!agent.Trips(ledger.LogTimeNanos)) continue;
+            BreakerRule rule = agent.SuspendedSessions;
+            var tripped = new BreakerTripped
+            {
+                Breaker = Breaker.SuspendedSessions,
+                Mode = rule.Mode,
+                Count = agent.SuspendedAt(ledger.LogTimeNanos),
+                Limit = rule.Limit,
+                Suspended = rule.Enforces ? agent.Name : "",
+                Agent = agent.Name,
+            };
             ledger.Emit(new LedgerEvent { Spender = owner.Spender, BreakerTripped = tripped }, owner);
             return;
         }
@@ -66,9 +91,20 @@ internal static class Trip
 
     public static void Apply(TenantLedger ledger, BreakerTripped tripped, SessionAccount session)
     {
+        if (tripped.Breaker == Breaker.SuspendedSessions)
+        {
+            var agent = (AgentAccount)ledger.AccountOf(tripped.Agent);
+            agent.MarkSuspensionsTold();
+            if (tripped.Suspended.Length > 0) agent.Standing = Standing.Suspended;
+            return;
+        }
+
         Invariant.Holds(session.BreakerCounts is not null);
         session.BreakerCounts!.MarkTripped(tripped.Breaker);
-        if (tripped.Suspended.Length > 0) ledger.SessionOf(tripped.Suspended).Suspend(reason: "", session.Number);
+        if (tripped.Suspended.Length == 0) return;
+        SessionAccount suspended = ledger.SessionOf(tripped.Suspended);
+        suspended.Suspend(reason: "", session.Number);
+        suspended.Agent.CountSuspended(ledger.LogTimeNanos);
     }
 
     public static void Apply(TenantLedger ledger, BreakerReset reset, SessionAccount session)

@@ -26,7 +26,7 @@ internal abstract class Account(string name, Reason budgetReason)
     /// <summary>Whether the catalog names it. One that was removed stays until no session refers to it.</summary>
     public bool IsInCatalog { get; set; }
 
-    /// <summary>Sessions that are not yet forgotten and have it on their path.</summary>
+    /// <summary>Sessions that are not yet forgotten, and open disputes, that have it on their path.</summary>
     public int Sessions { get; set; }
 
     /// <summary>Left before the tightest hard cap, never negative; unlimited without a limit.</summary>
@@ -97,14 +97,14 @@ internal abstract class Account(string name, Reason budgetReason)
             if (next[place] is null)
             {
                 next[place] = new Window(Name);
-                next[place]!.StartBeside(_windows[0]);
+                next[place]!.StartBeside(_windows[0], nowNanos);
             }
 
             Protocol.V1.Budget? rule = place < rules.Count ? rules[place] : null;
             PeriodBounds bounds = rule is null ? default : boundsOf(WindowName.Of(rule));
             next[place]!.Configure(rule, place, defaultLadder, bounds.EndNanos, nowNanos);
             if (bounds.StartNanos is { } start && History is not null)
-                next[place]!.Recount(History.Since(start, nowNanos));
+                next[place]!.Recount(History.Since(start, nowNanos), start);
         }
 
         _windows = next!;
@@ -116,17 +116,6 @@ internal abstract class Account(string name, Reason budgetReason)
         foreach (Window window in _windows)
         {
             if (!window.IsWithinSoftCap(spend)) return false;
-        }
-
-        return true;
-    }
-
-    /// <summary>Whether sums with this spend would still fit 64 bits.</summary>
-    public bool CanCount(in Spend spend)
-    {
-        foreach (Window window in _windows)
-        {
-            if (!window.CanCount(spend)) return false;
         }
 
         return true;
@@ -183,10 +172,36 @@ internal abstract class Account(string name, Reason budgetReason)
         foreach (Window window in _windows) window.Lower(amount);
     }
 
+    /// <summary>
+    /// Charges what was held, and keeps what is in dispute beside it: nobody else has less room by it.
+    /// </summary>
+    public void SettleDisputed(in Spend unheld, in Spend charge, in Spend disputed, TenantLedger ledger)
+    {
+        Settle(unheld, charge.Without(disputed), overrun: default, ledger);
+        foreach (Window window in _windows) window.StartDispute(disputed);
+    }
+
+    /// <summary>Takes back what was charged at a time, where a window still counts it.</summary>
+    public void Credit(in Spend disputed, long chargedNanos, TenantLedger ledger)
+    {
+        History?.Lower(disputed);
+        foreach (Window window in _windows)
+        {
+            window.Credit(disputed, chargedNanos);
+            if (window.IsRolling) ledger.SetBudgetDeadlines(window);
+        }
+    }
+
     /// <summary>Adds a crossing for every notify tier that settled spend reaches with this charge.</summary>
     public void AddCrossings(in Spend charge, ICollection<TierCrossing> crossings)
     {
         foreach (Window window in _windows) window.AddCrossings(charge, crossings);
+    }
+
+    /// <summary>Adds a notice for every notify tier that exposure reaches with a further amount.</summary>
+    public void AddHeldNotices(in Spend further, ICollection<TierCrossing> notices)
+    {
+        foreach (Window window in _windows) window.AddHeldNotices(further, notices);
     }
 
     /// <summary>
@@ -252,9 +267,9 @@ internal readonly record struct Refusal(Reason Reason, string Account)
 
     public long Limit { get; init; }
 
-    public long Settled { get; init; }
+    public Int128 Settled { get; init; }
 
-    public long Held { get; init; }
+    public Int128 Held { get; init; }
 
     public long Requested { get; init; }
 

@@ -73,7 +73,7 @@ public sealed class LedgerSnapshot
         foreach (SessionLogs logs in _sessions)
         {
             logs.State.RequestLogs.Add(logs.Requests.Select(taken => taken.ToState()));
-            if (logs.State.Retired is { } retired) retired.Entries = StructBytes<RetiredHold>.Of(logs.Retired);
+            if (logs.State.Retired is { } retired) retired.Holds = StructBytes<RetiredHold>.Of(logs.Retired);
         }
 
         foreach (PriceBook book in _books.Values)

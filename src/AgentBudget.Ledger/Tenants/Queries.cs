@@ -1,8 +1,10 @@
+using System.Globalization;
 using AgentBudget.Ledger.Budgets;
 using AgentBudget.Ledger.Credentials;
 using AgentBudget.Ledger.Prices;
 using AgentBudget.Ledger.Sessions;
 using AgentBudget.Protocol.V1;
+using Dispute = AgentBudget.Ledger.Disputes.Dispute;
 
 namespace AgentBudget.Ledger.Tenants;
 
@@ -42,6 +44,7 @@ internal static class Queries
         ListSessionsRequest request = query.Request;
         int pageSize = request.PageSize == 0 ? PageSizeDefault : Math.Min(request.PageSize, PageSizeMax);
         long below = request.PageToken.Length == 0 ? long.MaxValue : long.Parse(request.PageToken);
+        bool isCredential = Names.TryParseCredential(request.Credential, out long credential);
         SessionAccount[] page = ledger.Sessions.Values
             .Where(session => session.Number < below && ledger.IsKnown(session))
             .Where(session => request.Agent.Length == 0 || session.Agent.Name == request.Agent)
@@ -52,6 +55,9 @@ internal static class Queries
                 || owned.Contains(session.UseCase.Name)
                 || owned.Contains(session.BusinessUnit.Name))
             .Where(session => query.User.Length == 0 || session.Spender.OnBehalfOf == query.User)
+            .Where(session => request.OnBehalfOf.Length == 0 || session.Spender.OnBehalfOf == request.OnBehalfOf)
+            .Where(session => request.Credential.Length == 0
+                || (isCredential && session.Opened.Credentials.Contains(credential)))
             .OrderByDescending(session => session.Number)
             .Take(pageSize + 1)
             .ToArray();
@@ -90,6 +96,21 @@ internal static class Queries
         Outcome.Done,
         View: ledger.Credentials.ToState(ledger.Sequence)
             ?? new Protocol.Snapshot.V1.CredentialBookState { Sequence = ledger.Sequence });
+
+    public static Answer Disputes(TenantLedger ledger, DisputesQuery query)
+    {
+        ListDisputesRequest request = query.Request;
+        int pageSize = request.PageSize == 0 ? PageSizeDefault : Math.Min(request.PageSize, PageSizeMax);
+        bool isPage = long.TryParse(request.PageToken, NumberStyles.None, CultureInfo.InvariantCulture, out long above);
+        if (!isPage) above = 0;
+        Dispute[] page = [.. ledger.Disputes.Values.Where(dispute => dispute.Number > above).Take(pageSize + 1)];
+        var response = new ListDisputesResponse();
+        foreach (Dispute dispute in page.Take(pageSize))
+            response.Disputes.Add(dispute.ToMessage(ledger.Catalog.Currency));
+        if (page.Length > pageSize)
+            response.NextPageToken = page[pageSize - 1].Number.ToString(CultureInfo.InvariantCulture);
+        return new Answer(Outcome.Done, View: response);
+    }
 
     public static Answer Catalog(TenantLedger ledger)
     {
@@ -133,13 +154,15 @@ internal static class Queries
             Settled = MoneyMath.ToMoney(window.SettledNanos, currency),
             Held = MoneyMath.ToMoney(window.HeldNanos, currency),
             Overrun = MoneyMath.ToMoney(window.OverrunNanos, currency),
-            SettledTokens = window.SettledTokens,
-            HeldTokens = window.HeldTokens,
+            SettledTokens = WideSum.Capped(window.SettledTokens),
+            HeldTokens = WideSum.Capped(window.HeldTokens),
             Tier = window.ReachedTier(),
             ResetTime = LogTime.ToOptionalTimestamp(window.PeriodEndNanos),
             Carried = window.CarriedNanos == 0 ? null : MoneyMath.ToMoney(window.CarriedNanos, currency),
             CarriedTokens = window.CarriedTokens,
         };
+        if (window.DisputedNanos > 0) balance.Disputed = MoneyMath.ToMoney(window.DisputedNanos, currency);
+        balance.DisputedTokens = WideSum.Capped(window.DisputedTokens);
         if (window.LimitNanos != Window.Unlimited)
         {
             balance.Limit = MoneyMath.ToMoney(window.LimitNanos, currency);

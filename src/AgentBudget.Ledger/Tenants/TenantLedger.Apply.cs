@@ -2,6 +2,7 @@ using AgentBudget.Ledger.Agents;
 using AgentBudget.Ledger.Budgets;
 using AgentBudget.Ledger.Catalogs;
 using AgentBudget.Ledger.Credentials;
+using AgentBudget.Ledger.Disputes;
 using AgentBudget.Ledger.Prices;
 using AgentBudget.Ledger.Requests;
 using AgentBudget.Ledger.Reservations;
@@ -9,6 +10,7 @@ using AgentBudget.Ledger.Sessions;
 using AgentBudget.Ledger.Tenants;
 using AgentBudget.Protocol.V1;
 using Google.Protobuf.Collections;
+using Dispute = AgentBudget.Ledger.Disputes.Dispute;
 using Reservation = AgentBudget.Ledger.Reservations.Reservation;
 
 namespace AgentBudget.Ledger;
@@ -89,6 +91,9 @@ public sealed partial class TenantLedger
             case LedgerEvent.FactOneofCase.BudgetExtended:
                 Extend.Apply(this, ledgerEvent.BudgetExtended);
                 return Operation.ExtendBudget;
+            case LedgerEvent.FactOneofCase.DisputeDecided:
+                DecideDispute.Apply(this, ledgerEvent.DisputeDecided);
+                return Operation.DecideDispute;
             case LedgerEvent.FactOneofCase.ExtensionExpired:
                 Extend.ApplyExpired(this, ledgerEvent.ExtensionExpired);
                 return Operation.ExtendBudget;
@@ -137,6 +142,9 @@ public sealed partial class TenantLedger
             case LedgerEvent.FactOneofCase.CredentialsUsed:
                 RecordUses.Apply(this, ledgerEvent.CredentialsUsed);
                 return Operation.RecordUses;
+            case LedgerEvent.FactOneofCase.SessionsRevoked:
+                TakeAlong.Apply(this, ledgerEvent.SessionsRevoked);
+                return Operation.RevokeSessions;
             case LedgerEvent.FactOneofCase.None:
             default:
                 throw new InvariantException(
@@ -262,6 +270,29 @@ public sealed partial class TenantLedger
         return retired.Principal;
     }
 
+    /// <summary>The accounts of a path that others spend on too: use case, business unit, tenant.</summary>
+    internal Account[] SharedOf(Spender spender) =>
+        [AccountOf(spender.UseCase), AccountOf(spender.BusinessUnit), Tenant];
+
+    /// <summary>Usage is in dispute from now on; its accounts stay as long.</summary>
+    internal void Add(Dispute dispute)
+    {
+        _disputes.Add(dispute.Number, dispute);
+        AccountOf(dispute.Spender.Agent).Sessions++;
+        foreach (Account account in SharedOf(dispute.Spender)) account.Sessions++;
+    }
+
+    /// <summary>It was decided.</summary>
+    internal void Remove(Dispute dispute)
+    {
+        _disputes.Remove(dispute.Number);
+        foreach (Account account in SharedOf(dispute.Spender).Append(AccountOf(dispute.Spender.Agent)))
+        {
+            account.Sessions--;
+            DropIfUnused(account);
+        }
+    }
+
     /// <summary>The hold was changed: its deadline and its price book with it.</summary>
     internal void AmendReservation(ReservationAmended amended)
     {
@@ -276,17 +307,19 @@ public sealed partial class TenantLedger
     /// What was settled of a hold is no longer held. False when it was given back before: then it is in its session's
     /// memory, and nothing was held of it.
     /// </summary>
-    internal bool Settle(ReservationSettled settled, in Spend unheld, SessionAccount session)
+    internal bool Settle(ReservationSettled settled, in Spend unheld, SessionAccount session, bool isAsked)
     {
         if (!_reservations.TryGet(settled.Reservation, out _))
         {
             Invariant.Holds(unheld == default);
             Invariant.Holds(session.TryFindRetired(settled.Reservation, LogTimeNanos, out _));
+            session.Retired!.CountLate(settled.Reservation, settled.Tokens, settled.Final, LogTimeNanos);
             return false;
         }
 
         ref Reservation reservation = ref _reservations[settled.Reservation];
-        reservation.Reduce(unheld);
+        // An estimate that is charged says nothing of what the call used.
+        reservation.Reduce(unheld, isAsked ? settled.Tokens : 0);
         if (!settled.Final) reservation.ReduceEstimate(settled.Usage);
         return true;
     }
@@ -341,6 +374,7 @@ public sealed partial class TenantLedger
         foreach (Account account in session.Path[1..]) account.Sessions++;
         if (!session.IsOpen) return;
         OpenSessions++;
+        session.Agent.OpenSessions++;
         session.Enter();
     }
 
@@ -353,6 +387,7 @@ public sealed partial class TenantLedger
     internal void EndSession(SessionAccount session)
     {
         OpenSessions--;
+        session.Agent.OpenSessions--;
         _deadlines.Set(session.Deadline, session.GraceEndNanos);
     }
 

@@ -10,6 +10,7 @@ using AgentBudget.Ledger.Tenants;
 using AgentBudget.Ledger.UseCases;
 using AgentBudget.Protocol.Snapshot.V1;
 using Google.Protobuf;
+using Dispute = AgentBudget.Ledger.Disputes.Dispute;
 using Reservation = AgentBudget.Ledger.Reservations.Reservation;
 
 namespace AgentBudget.Ledger;
@@ -46,10 +47,21 @@ public sealed partial class TenantLedger
         {
             foreach (Window window in account.Windows) state.Grains.Add(window.ToState());
             if (account.History is { IsEmpty: false } history) state.Histories.Add(history.ToState(account.Name));
-            if (account is AgentAccount { Standing: not Standing.Active } agent)
-                state.Agents.Add(new AgentState { Agent = agent.Name, Standing = StandingOf(agent.Standing) });
+            if (account is not AgentAccount agent) continue;
+            long opened = agent.OpenedAt(LogTimeNanos);
+            long suspended = agent.SuspendedAt(LogTimeNanos);
+            if (agent.Standing == Standing.Active && opened == 0 && suspended == 0) continue;
+            state.Agents.Add(new AgentState
+            {
+                Agent = agent.Name,
+                Standing = StandingOf(agent.Standing),
+                OpenedInMinute = opened,
+                SuspendedInHour = suspended,
+                SuspensionsTold = agent.AreSuspensionsTold(LogTimeNanos),
+            });
         }
 
+        foreach (Dispute dispute in _disputes.Values) state.Disputes.Add(dispute.ToState());
         var snapshot = new LedgerSnapshot(
             state, _reservations.Take(), Requests.Take(LogTimeNanos - RequestLog.RetentionNanos));
         snapshot.Add(Catalog.Book);
@@ -86,29 +98,36 @@ public sealed partial class TenantLedger
     /// </summary>
     public void CheckInvariants()
     {
-        var held = new Dictionary<Account, Spend>(ReferenceEqualityComparer.Instance);
-        foreach ((SessionAccount session, Spend spend) in _reservations.SumBySession())
+        var held = new Dictionary<Account, Total>(ReferenceEqualityComparer.Instance);
+        foreach ((SessionAccount session, Total spend) in _reservations.SumBySession())
         {
-            foreach (Account account in session.Path)
-            {
-                Spend sum = held.GetValueOrDefault(account);
-                held[account] = new Spend(
-                    checked(sum.CostNanos + spend.CostNanos), checked(sum.Tokens + spend.Tokens));
-            }
+            foreach (Account account in session.Path) held[account] = held.GetValueOrDefault(account) + spend;
+        }
+
+        var disputed = new Dictionary<Account, Total>(ReferenceEqualityComparer.Instance);
+        foreach (Dispute dispute in _disputes.Values)
+        {
+            foreach (Account account in SharedOf(dispute.Spender))
+                disputed[account] = disputed.GetValueOrDefault(account) + Total.Of(dispute.Disputed);
         }
 
         Invariant.Holds(_sessions.Values.Count(session => session.IsOpen) == OpenSessions);
         Invariant.Holds(_sessions.Values.Sum(session => session.OpenHolds) == OpenReservations);
+        Invariant.Holds(_accounts.Values.OfType<AgentAccount>().Sum(agent => agent.OpenHolds) == OpenReservations);
+        Invariant.Holds(_accounts.Values.OfType<AgentAccount>().Sum(agent => agent.OpenSessions) == OpenSessions);
         Invariant.Holds(
             _sessions.Values.Sum(session => session.OpenSubagents)
             == _sessions.Values.Where(session => session.IsOpen).Sum(session => (long)session.Depth));
         foreach (Account account in _accounts.Values.Concat(_sessions.Values))
         {
-            Spend sum = held.GetValueOrDefault(account);
+            Total sum = held.GetValueOrDefault(account);
             foreach (Window window in account.Windows)
             {
-                Invariant.Holds(window.HeldNanos == sum.CostNanos);
+                Invariant.Holds(window.HeldNanos == sum.Nanos);
                 Invariant.Holds(window.HeldTokens == sum.Tokens);
+                Total inDispute = disputed.GetValueOrDefault(account);
+                Invariant.Holds(window.DisputedNanos == inDispute.Nanos);
+                Invariant.Holds(window.DisputedTokens == inDispute.Tokens);
                 Invariant.Holds(window.SettledNanos <= window.LifetimeNanos);
                 Invariant.Holds(window.OverrunNanos <= window.SettledNanos);
             }
@@ -170,20 +189,28 @@ public sealed partial class TenantLedger
         // A state of a former release does not say when what it counts was settled: as of now is never too short.
         foreach (Account account in _accounts.Values)
         {
-            var settled = new Spend(account.Window.LifetimeNanos, account.Window.LifetimeTokens);
+            var settled = new Spend(
+                WideSum.Capped(account.Window.LifetimeNanos), WideSum.Capped(account.Window.LifetimeTokens));
             if (account.History is { IsEmpty: true } && settled != default)
                 account.History.Add(LogTimeNanos, settled, overrun: default);
         }
 
         foreach (AgentState agent in state.Agents)
-            ((AgentAccount)AccountOf(agent.Agent)).Standing = StandingOf(agent.Standing);
+        {
+            var account = (AgentAccount)AccountOf(agent.Agent);
+            account.Standing = StandingOf(agent.Standing);
+            account.RestoreOpened(LogTimeNanos, agent.OpenedInMinute);
+            account.RestoreSuspended(LogTimeNanos, agent.SuspendedInHour, agent.SuspensionsTold);
+        }
+
         if (state.Credentials is not null)
         {
             foreach (CredentialState credential in state.Credentials.Credentials) Add(new CredentialRecord(credential));
             foreach (RevokedTokenState token in state.Credentials.RevokedTokens)
-                Add(new RevokedToken(token.TokenId, token.ExpireNanos));
+                Add(new RevokedToken(token.TokenId, token.Credential, token.ExpireNanos));
         }
 
+        foreach (DisputeState dispute in state.Disputes) Add(new Dispute(dispute));
         foreach (SessionState session in state.Sessions) Restore(session, books);
         foreach (ReservationState reservation in state.Reservations)
             Restore(reservation, books[reservation.PriceVersion]);

@@ -2,12 +2,14 @@ using AgentBudget.Ledger.Agents;
 using AgentBudget.Ledger.Budgets;
 using AgentBudget.Ledger.Catalogs;
 using AgentBudget.Ledger.Credentials;
+using AgentBudget.Ledger.Disputes;
 using AgentBudget.Ledger.Prices;
 using AgentBudget.Ledger.Requests;
 using AgentBudget.Ledger.Reservations;
 using AgentBudget.Ledger.Sessions;
 using AgentBudget.Ledger.Tenants;
 using AgentBudget.Protocol.V1;
+using Dispute = AgentBudget.Ledger.Disputes.Dispute;
 using Reservation = AgentBudget.Ledger.Reservations.Reservation;
 
 namespace AgentBudget.Ledger;
@@ -36,6 +38,7 @@ public sealed partial class TenantLedger
     private readonly SortedDictionary<long, Spend> _adjusted = [];
     private readonly ReservationTable _reservations = new();
     private readonly Dictionary<string, Account> _accounts = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<long, Dispute> _disputes = [];
     private readonly Dictionary<long, BookInUse> _olderBooks = [];
     private readonly DeadlineQueue _deadlines = new();
     private readonly DeadlineQueue _retention = new();
@@ -100,6 +103,8 @@ public sealed partial class TenantLedger
 
     /// <summary>Every session in memory, those that are kept for late commits alone among them.</summary>
     internal IEnumerable<SessionAccount> SessionsAndArchived => _sessions.Values.Concat(_archived.Values);
+    /// <summary>Usage that nobody has decided about, by number.</summary>
+    internal IReadOnlyDictionary<long, Dispute> Disputes => _disputes;
 
     /// <summary>
     /// Decides one command at a time that is at least every time before. Due deadlines are handled first. What was
@@ -180,8 +185,10 @@ public sealed partial class TenantLedger
     {
         ArgumentNullException.ThrowIfNull(ledgerEvent);
         SessionAccount? session = null;
-        if (ledgerEvent.Spender is not null && ledgerEvent.FactCase != LedgerEvent.FactOneofCase.SessionOpened)
-            session = SessionOf(ledgerEvent.Spender.Session);
+        // A dispute may be decided about when its session is long forgotten.
+        bool isOfKnownSession = ledgerEvent.FactCase is not LedgerEvent.FactOneofCase.SessionOpened
+            and not LedgerEvent.FactOneofCase.DisputeDecided;
+        if (ledgerEvent.Spender is not null && isOfKnownSession) session = SessionOf(ledgerEvent.Spender.Session);
 
         ApplyCore(ledgerEvent, session);
     }
@@ -304,12 +311,14 @@ public sealed partial class TenantLedger
         ResetBudgetCommand reset => Reset.Handle(this, reset),
         AdjustSpendCommand adjust => Adjust.Handle(this, adjust),
         RerateSpendCommand rerate => Adjust.Handle(this, rerate),
+        DecideDisputeCommand decide => DecideDispute.Handle(this, decide),
         AuthorizeToolCommand tool => AuthorizeTool.Handle(this, tool),
         CreateCredentialCommand create => CreateCredential.Handle(this, create),
         RevokeCredentialCommand revoke => RevokeCredential.Handle(this, revoke),
         SuspendAgentCommand suspend => ChangeAgent.Handle(this, suspend),
         ResumeAgentCommand resume => ChangeAgent.Handle(this, resume),
         DecommissionAgentCommand decommission => ChangeAgent.Handle(this, decommission),
+        RevokeSessionsCommand revoke => TakeAlong.Handle(this, revoke),
         RevokeAccessTokenCommand token => TokenRecords.Handle(this, token),
         RecordKeyRotationCommand rotation => TokenRecords.Handle(this, rotation),
         RecordCredentialUsesCommand uses => RecordUses.Handle(this, uses),
@@ -319,6 +328,7 @@ public sealed partial class TenantLedger
         BalanceQuery balance => Queries.Balance(this, balance),
         SessionQuery session => Queries.Session(this, session),
         SessionsQuery sessions => Queries.Sessions(this, sessions),
+        DisputesQuery disputes => Queries.Disputes(this, disputes),
         CatalogQuery => Queries.Catalog(this),
         SpendSnapshotQuery snapshot => Queries.SpendSnapshot(this, snapshot),
         _ => throw new ArgumentException($"no handler for {command.GetType().Name}", nameof(command)),

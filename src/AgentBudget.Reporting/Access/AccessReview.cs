@@ -78,6 +78,8 @@ public sealed class AccessReview(Timestamp since, Timestamp now)
                 response.SharedCredentials.Add(credential.ToMessage($"{CredentialPrefix}{number}"));
             if (credential.Unproven > 0)
                 response.UnprovenCredentials.Add(credential.ToMessage($"{CredentialPrefix}{number}"));
+            if (credential.WrongSecrets > 0)
+                response.AttemptedCredentials.Add(credential.ToMessage($"{CredentialPrefix}{number}"));
         }
 
         return response;
@@ -86,7 +88,12 @@ public sealed class AccessReview(Timestamp since, Timestamp now)
     private void Accept(CredentialUse use, bool isRecent)
     {
         if (!_credentials.TryGetValue(use.Credential, out CredentialFacts? credential)) return;
-        if (isRecent) credential.Unproven += use.Unproven;
+        if (isRecent)
+        {
+            credential.Unproven += use.Unproven;
+            credential.WrongSecrets += use.WrongSecrets;
+        }
+
         if (use.LastUseTime is { } last && last.CompareTo(since) >= 0) credential.Accept(last, use.Places);
     }
 
@@ -183,6 +190,8 @@ public sealed class AccessReview(Timestamp since, Timestamp now)
 
         public long Unproven { get; set; }
 
+        public long WrongSecrets { get; set; }
+
         public SortedSet<string> Shared { get; } = new(StringComparer.Ordinal);
 
         public bool IsLive(Timestamp now) => end is null || end.CompareTo(now) > 0;
@@ -213,6 +222,7 @@ public sealed class AccessReview(Timestamp since, Timestamp now)
                 Principal = principal,
                 LastUseTime = _lastUse,
                 Unproven = Unproven,
+                WrongSecrets = WrongSecrets,
             };
             message.Places.Add(Shared.Count > 0 ? Shared : _recent.Keys.Order(StringComparer.Ordinal));
             return message;

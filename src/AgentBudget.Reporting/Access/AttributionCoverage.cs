@@ -58,10 +58,14 @@ public sealed class AttributionCoverage(Timestamp? start, Timestamp? end)
     {
         Int128 total = 0;
         Int128 attributed = 0;
+        Int128 proven = 0;
+        Int128 claimed = 0;
         List<(SessionFacts Session, List<Attribution> Missing)> rest = [];
         foreach (SessionFacts session in _sessions.Values.Where(session => session.CostNanos != 0))
         {
             total += session.CostNanos;
+            if (session.IsUserProven) proven += session.CostNanos;
+            else if (session.IsForUser) claimed += session.CostNanos;
             List<Attribution> missing = session.Missing();
             if (missing.Count == 0) attributed += session.CostNanos;
             else rest.Add((session, missing));
@@ -73,6 +77,8 @@ public sealed class AttributionCoverage(Timestamp? start, Timestamp? end)
             Attributed = ToMoney(attributed),
             SharePpm = total == 0 ? Million : (long)(attributed * Million / total),
             Sequence = _sequence,
+            ProvenUsers = ToMoney(proven),
+            ClaimedUsers = ToMoney(claimed),
         };
         IEnumerable<(SessionFacts Session, List<Attribution> Missing)> rows = rest
             .OrderByDescending(row => row.Session.CostNanos)
@@ -106,6 +112,8 @@ public sealed class AttributionCoverage(Timestamp? start, Timestamp? end)
             HasCredential = isAttributed,
             HasScope = opened.SessionOpened.Tools.Count > 0 || opened.SessionOpened.Models.Count > 0,
             HasUser = spender.OnBehalfOf.Length > 0 || opened.SessionOpened.Unattended,
+            IsForUser = spender.OnBehalfOf.Length > 0,
+            IsUserProven = opened.SessionOpened.UserProof == UserProof.Proven,
         };
     }
 
@@ -142,6 +150,10 @@ public sealed class AttributionCoverage(Timestamp? start, Timestamp? end)
         public required bool HasScope { get; init; }
 
         public required bool HasUser { get; init; }
+
+        public required bool IsForUser { get; init; }
+
+        public required bool IsUserProven { get; init; }
 
         public bool IsOver { get; set; }
 

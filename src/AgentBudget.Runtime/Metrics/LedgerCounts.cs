@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using AgentBudget.Ledger.Prices;
 using AgentBudget.Protocol.V1;
 using Google.Protobuf.Reflection;
 
@@ -98,7 +99,8 @@ internal sealed class LedgerCounts
             case LedgerEvent.FactOneofCase.ReservationSettled:
                 // A counter never goes back: what a late commit takes back of an estimate is not taken off it.
                 ReservationSettled settled = added.ReservationSettled;
-                _settledTokens += Math.Max(0, settled.Tokens - (settled.ExpiryCharge?.Tokens ?? 0));
+                long more = Math.Max(0, settled.Tokens - (settled.ExpiryCharge?.Tokens ?? 0));
+                _settledTokens = WideSum.Capped((Int128)_settledTokens + more);
                 break;
         }
 

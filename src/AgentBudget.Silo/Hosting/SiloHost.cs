@@ -1,10 +1,10 @@
+using System.Diagnostics.Metrics;
 using System.Net;
 using AgentBudget.Api;
 using AgentBudget.Api.Access;
 using AgentBudget.Api.Catalogs;
 using AgentBudget.Api.Edge;
 using AgentBudget.Api.OAuth;
-using AgentBudget.Api.Reports;
 using AgentBudget.Grains;
 using AgentBudget.Grains.Abstractions;
 using AgentBudget.Grains.Lanes;
@@ -149,7 +149,6 @@ internal sealed partial class SiloHost : IAsyncDisposable
             .AddSingleton(clock)
             .AddSingleton<ILedgerStore>(store)
             .AddSingleton(aggregator)
-            .AddSingleton<ReportFeed>()
             .AddSingleton(new CredentialDirectory(time))
             .AddSingleton<CredentialFeed>()
             .AddSingleton<CredentialUses>()
@@ -168,35 +167,41 @@ internal sealed partial class SiloHost : IAsyncDisposable
                 tokens,
                 new AccessTokens(keys, time, issuer.Name),
                 proofs,
-                provider.GetRequiredService<CredentialFeed>()))
+                provider.GetRequiredService<CredentialFeed>(),
+                new FailedAttempts(time)))
             .AddApi();
         builder.UseOrleans(silo => EmbeddedCluster.Configure(silo)
             .AddTenants(new ActivationOptions(), new LaneOptions())
             .AddDashboard(dashboard => dashboard.HideTrace = true));
-        builder.Services.AddSiloTelemetry(model, provider =>
-        [
-            provider.GetRequiredService<ActivationServices>().Meter,
-            provider.GetRequiredService<CallMeter>().Meter,
-            _endpoints.Meter,
-        ]);
+        builder.Services.AddSiloTelemetry(model, OwnMeters);
         builder.Services.AddSingleton<IHostedService>(provider => new StartOfTenants(
             () => StartTenantsAsync(provider, checkpoints, catalog),
             () => EndWorkAsync(provider)));
         WebApplication app = builder.Build();
         _ends.Push(app.DisposeAsync);
         _tenants = app.Services.GetRequiredService<ITenantHost>();
-        app.UseApi(model.Origins, routes =>
-        {
-            HealthRoutes.Map(routes, _readiness);
-            routes.MapContractPages();
-            routes.MapRoute("GET", "/metrics", routes.MetricsAnswer());
-            ((IEndpointConventionBuilder)routes.MapOrleansDashboard("/ops/orleans")).Add(Routes.Hold);
-        });
+        app.UseApi(model.Origins, MapRoutes);
         Served = [.. ((IEndpointRouteBuilder)app).DataSources.SelectMany(source => source.Endpoints)];
         _ends.Push(() => StopServerAsync(app));
         await ListenAsync(app, model);
         _readiness.IsReady = true;
     }
+
+    private void MapRoutes(IEndpointRouteBuilder routes)
+    {
+        HealthRoutes.Map(routes, _readiness);
+        routes.MapContractPages();
+        routes.MapRoute("GET", "/metrics", routes.MetricsAnswer());
+        ((IEndpointConventionBuilder)routes.MapOrleansDashboard("/ops/orleans")).Add(Routes.Hold);
+    }
+
+    private IReadOnlyCollection<Meter> OwnMeters(IServiceProvider services) =>
+    [
+        services.GetRequiredService<ActivationServices>().Meter,
+        services.GetRequiredService<CallMeter>().Meter,
+        services.GetRequiredService<AccessMeter>().Meter,
+        _endpoints!.Meter,
+    ];
 
     // Held to what was signed before anything is written, and signed once more when the tenants have stopped. All of it
     // before the first call is served.
@@ -211,9 +216,6 @@ internal sealed partial class SiloHost : IAsyncDisposable
             Log.ReportsRebuilt(_logger, reason);
         if (catalog is not null)
             CatalogApplied = await ApplyAsync(services.GetRequiredService<CatalogAtStart>(), catalog);
-        ReportFeed feed = services.GetRequiredService<ReportFeed>();
-        foreach (string tenant in _tenants!.Tenants)
-            feed.Follow(tenant);
         _ = services.GetRequiredService<CredentialUses>(); // Works from here on.
     }
 
@@ -222,7 +224,6 @@ internal sealed partial class SiloHost : IAsyncDisposable
     {
         await services.GetRequiredService<CredentialUses>().DisposeAsync();
         await services.GetRequiredService<CredentialFeed>().DisposeAsync();
-        await services.GetRequiredService<ReportFeed>().DisposeAsync();
     }
 
     private (FileKey Admin, FileKey Metrics, KeyRing Ring, CheckpointKey Checkpoint, ReservationIds Ids) LoadKeys(

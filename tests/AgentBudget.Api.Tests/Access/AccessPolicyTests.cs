@@ -63,15 +63,17 @@ public sealed class AccessPolicyTests
         {
             nameof(Roles.Finance),
             [
-                "AdjustSpend", "ExtendBudget", "GetAttributionCoverage", "GetBalance", "GetCatalog", "GetChargeback",
-                "GetUnitCosts", "ListEntries", "RerateSpend", "ResetBudget", "WatchSpend",
+                "AdjustSpend", "DecideDispute", "ExtendBudget", "GetAttributionCoverage", "GetBalance", "GetCatalog",
+                "GetChargeback", "GetUnitCosts", "ListDisputes", "ListEntries", "RerateSpend", "ResetBudget",
+                "WatchSpend",
             ]
         },
         {
             nameof(Roles.Auditor),
             [
                 "GetAccessReview", "GetAttributionCoverage", "GetBalance", "GetCatalog", "GetChargeback",
-                "GetCheckpoint", "GetSession", "GetUnitCosts", "ListCredentials", "ListEntries", "ListSessions",
+                "GetCheckpoint", "GetSession", "GetUnitCosts", "ListCredentials", "ListDisputes", "ListEntries",
+                "ListSessions",
                 "VerifyLedger", "WatchSession", "WatchSpend",
             ]
         },

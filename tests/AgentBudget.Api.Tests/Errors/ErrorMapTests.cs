@@ -19,6 +19,9 @@ public sealed class ErrorMapTests
         [Outcome.GrainNotFound] = (StatusCode.NotFound, "GRAIN_NOT_FOUND"),
         [Outcome.AgentNotFound] = (StatusCode.NotFound, "GRAIN_NOT_FOUND"),
         [Outcome.UseCaseNotFound] = (StatusCode.NotFound, "GRAIN_NOT_FOUND"),
+        [Outcome.AgentNotDelegated] = (StatusCode.PermissionDenied, "SCOPE_EXCEEDED"),
+        [Outcome.UseCaseNotDelegated] = (StatusCode.PermissionDenied, "SCOPE_EXCEEDED"),
+        [Outcome.DisputeNotFound] = (StatusCode.NotFound, "DISPUTE_NOT_FOUND"),
         [Outcome.CredentialNotFound] = (StatusCode.NotFound, "CREDENTIAL_NOT_FOUND"),
         [Outcome.AgentNotActive] = (StatusCode.FailedPrecondition, "AGENT_NOT_ACTIVE"),
         [Outcome.ReservationTerminal] = (StatusCode.FailedPrecondition, "RESERVATION_TERMINAL"),
@@ -39,6 +42,9 @@ public sealed class ErrorMapTests
         [Outcome.UserOutOfScope] = (StatusCode.PermissionDenied, "SCOPE_EXCEEDED"),
         [Outcome.SessionSuspended] = (StatusCode.FailedPrecondition, "SESSION_SUSPENDED"),
         [Outcome.SessionNotSuspended] = (StatusCode.FailedPrecondition, "SESSION_NOT_SUSPENDED"),
+        [Outcome.AdjustmentTooLarge] = (StatusCode.FailedPrecondition, "ADJUSTMENT_TOO_LARGE"),
+        [Outcome.PriceVersionNotFound] = (StatusCode.InvalidArgument, "INVALID_FIELD"),
+        [Outcome.ReratingOutdated] = (StatusCode.Aborted, "RERATING_OUTDATED"),
         [Outcome.RunCeilingReached] = (StatusCode.ResourceExhausted, "RUN_CEILING"),
     };
 

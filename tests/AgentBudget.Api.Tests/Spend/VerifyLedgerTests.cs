@@ -82,6 +82,42 @@ public sealed class VerifyLedgerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_tenant_that_asks_again_and_again_delays_another_by_one_verification()
+    {
+        await ApplyAsync("other", "globex");
+        Task<VerifyLedgerResponse> noisy = VerifyAsync();
+        await _gated.Asked.Task.WaitAsync(Patience);
+        Task<VerifyLedgerResponse> quiet = VerifyAsync("globex");
+        for (int i = 0; i < 100; i++)
+        {
+            RpcException refused = await Assert.ThrowsAsync<RpcException>(() => VerifyAsync());
+            Assert.Equal(StatusCode.ResourceExhausted, refused.StatusCode);
+        }
+
+        Assert.False(quiet.IsCompleted);
+        _gated.Gate.SetResult();
+        Assert.True((await noisy.WaitAsync(Patience)).Clean);
+        Assert.True((await quiet.WaitAsync(Patience)).Clean);
+    }
+
+    [Fact]
+    public async Task Who_leaves_the_line_lets_nobody_before_its_turn()
+    {
+        await ApplyAsync("other", "globex");
+        Task<VerifyLedgerResponse> running = VerifyAsync();
+        await _gated.Asked.Task.WaitAsync(Patience);
+        using CancellationTokenSource gone = new();
+        Task<VerifyLedgerResponse> leaving = VerifyAsync("globex", gone.Token);
+        await gone.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => leaving.WaitAsync(Patience));
+        Task<VerifyLedgerResponse> behind = VerifyAsync("globex");
+        Assert.False(behind.IsCompleted);
+        _gated.Gate.SetResult();
+        Assert.True((await running.WaitAsync(Patience)).Clean);
+        Assert.True((await behind.WaitAsync(Patience)).Clean);
+    }
+
+    [Fact]
     public async Task A_caller_who_is_gone_ends_the_verification_and_the_next_one_runs()
     {
         using CancellationTokenSource gone = new();
@@ -117,12 +153,12 @@ public sealed class VerifyLedgerTests : IAsyncLifetime
     private Task<VerifyLedgerResponse> VerifyAsync(string tenant = Tenant, CancellationToken cancellation = default) =>
         _verify.HandleAsync(new VerifyLedgerRequest(), AdminCall(tenant, cancellation)).AsTask();
 
-    private async Task ApplyAsync(string requestId)
+    private async Task ApplyAsync(string requestId, string tenant = Tenant)
     {
-        Catalog catalog = new() { Tenant = Tenant, Currency = "USD", TimeZone = "UTC" };
+        Catalog catalog = new() { Tenant = tenant, Currency = "USD", TimeZone = "UTC" };
         ApplyCatalogCommand command = new(
             new ApplyCatalogRequest { RequestId = requestId, Document = requestId }, catalog, [], "admin");
-        Answer answer = await _host.SubmitAsync(Tenant, command).AsTask().WaitAsync(Patience);
+        Answer answer = await _host.SubmitAsync(tenant, command).AsTask().WaitAsync(Patience);
         Assert.Equal(Outcome.Done, answer.Outcome);
     }
 

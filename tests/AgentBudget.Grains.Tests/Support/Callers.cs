@@ -80,8 +80,9 @@ internal sealed class Callers
             if (held?.Event?.ReservationHeld is not null && call % 4 != 0)
             {
                 long reservation = held.Value.Event!.Sequence;
-                if (call % 4 == 1) await AnswerAsync(Acme.Commit(session, reservation, $"{id}-c", tokens: 1), $"{id}-c");
-                else await AnswerAsync(Acme.Release(session, reservation, $"{id}-r"), $"{id}-r");
+                string end = $"{id}-end";
+                if (call % 4 == 1) await AnswerAsync(Acme.Commit(session, reservation, end, tokens: 1), end);
+                else await AnswerAsync(Acme.Release(session, reservation, end), end);
             }
 
             // The same request once more, as a gateway sends it that did not hear the answer.
@@ -105,7 +106,7 @@ internal sealed class Callers
                 return answer;
             }
 
-            if (_isEnough && silos.Count == 0 || _isEnough && _cluster.IsStopped) return null;
+            if (_isEnough && _cluster.IsStopped) return null;
             if (TimeProvider.System.GetElapsedTime(began) > Waiting.Patience)
                 throw new TimeoutException($"missing: an answer to {id}");
             await Task.Delay(RetryDelay);

@@ -1,6 +1,7 @@
 using AgentBudget.Grains.Abstractions;
 using AgentBudget.Grains.Tenants;
 using AgentBudget.Ledger;
+using AgentBudget.Reporting;
 using AgentBudget.Storage.InMemory;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.TestingHost;
@@ -11,6 +12,9 @@ namespace AgentBudget.Grains.Tests.Support;
 internal sealed class ClusterSilo(InProcessSiloHandle handle, InMemoryStore store)
 {
     private readonly ISiloStatusOracle _members = handle.ServiceProvider.GetRequiredService<ISiloStatusOracle>();
+    private readonly IClusterManifestProvider _manifests =
+        handle.ServiceProvider.GetRequiredService<IClusterManifestProvider>();
+
     private readonly TaskCompletionSource _gone = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public InProcessSiloHandle Handle => handle;
@@ -25,10 +29,14 @@ internal sealed class ClusterSilo(InProcessSiloHandle handle, InMemoryStore stor
     /// <summary>What callers of the product use: entities by their grains, everything else as above.</summary>
     public ITenantHost Host { get; } = handle.ServiceProvider.GetRequiredService<ITenantHost>();
 
+    /// <summary>The sums that this silo folds.</summary>
+    public Aggregator Sums { get; } = handle.ServiceProvider.GetRequiredService<Aggregator>();
+
     public IGrainFactory Grains { get; } = handle.ServiceProvider.GetRequiredService<IGrainFactory>();
 
-    /// <summary>Silos that run, as far as this one knows.</summary>
-    public int KnownSilos => _members.GetApproximateSiloStatuses(onlyActive: true).Count;
+    /// <summary>Silos that run, and what they can host, as far as this one knows.</summary>
+    public int KnownSilos => Math.Min(
+        _members.GetApproximateSiloStatuses(onlyActive: true).Count, _manifests.Current.Silos.Count);
 
     /// <summary>Completes when its process is dead: whoever called it there hears nothing more.</summary>
     public Task Gone => _gone.Task;

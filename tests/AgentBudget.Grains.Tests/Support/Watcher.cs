@@ -26,7 +26,8 @@ internal sealed class Watcher : IAsyncDisposable
     public Task Watching => _watching;
 
     public Task SeesAsync(long sequence) => Waiting.UntilAsync(
-        () => _watching.IsFaulted || Seen is [.., var last] && last.Sequence >= sequence, $"event {sequence} at a watcher");
+        () => _watching.IsFaulted || (Seen is [.., var last] && last.Sequence >= sequence),
+        $"event {sequence} at a watcher");
 
     public async ValueTask DisposeAsync()
     {

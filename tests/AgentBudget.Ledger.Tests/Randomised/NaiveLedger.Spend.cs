@@ -36,6 +36,7 @@ internal sealed partial class NaiveLedger
             IsCharged = request.OnExpiry == OnExpiry.Charge,
             Nanos = grant.Cost,
             Tokens = grant.Tokens,
+            Granted = grant.Tokens,
         };
         Holds.Add(hold);
         Emit(now, $"held s{number} {hold.Model} {hold.Nanos} {hold.Tokens} {hold.Expire}", session);
@@ -87,6 +88,7 @@ internal sealed partial class NaiveLedger
         left.In = Math.Max(0, left.In - request.Usage.InputTokens);
         left.Out = Math.Max(0, left.Out - request.Usage.OutputTokens);
         hold.Estimate = left;
+        hold.Settled += (decimal)request.Usage.InputTokens + request.Usage.OutputTokens;
         Settle(hold, cost, (decimal)request.Usage.InputTokens + request.Usage.OutputTokens, ran, isFinal, now);
         return Remember(scope, request.RequestId, content, now);
     }

@@ -177,6 +177,12 @@ internal sealed class NaiveHold
 
     public decimal Tokens { get; set; }
 
+    /// <summary>Tokens that were held at first; a hundred times them is what a call can use.</summary>
+    public required decimal Granted { get; init; }
+
+    /// <summary>Tokens that were settled of it.</summary>
+    public decimal Settled { get; set; }
+
     /// <summary>Held, Released, Expired, Charged or Settled.</summary>
     public string State { get; set; } = "Held";
 

@@ -62,6 +62,7 @@ internal sealed partial class RandomSequence
             agent.Ceilings.ToolCallsPerSession = _random.Next(0, 6);
             agent.Ceilings.Run = MakeRun();
             (agent.Breakers, NaiveBreakers? breakers) = MakeBreakers();
+            agent.Delegates = new Delegates { Agents = { "all", "few" }, UseCases = { "first", "second", "third" } };
             catalog.Agents.Add(agent);
             _naive.Agents[$"agents/{id}"] =
                 new NaiveAgent($"agents/{id}", models, tools, 7200 * NaiveLedger.Second, 9000 * NaiveLedger.Second)
@@ -97,6 +98,7 @@ internal sealed partial class RandomSequence
         if (_random.Next(2) == 0) return (null, null);
         var given = new Breakers
         {
+            SuspendedSessions = new CountBreaker { Times = 1_000_000 }, // Tests of its own are about it.
             SameToolCall = MakeBreaker(4, out NaiveBreaker? same),
             StepsWithoutOutcome = MakeBreaker(10, out NaiveBreaker? steps),
             Refusals = MakeBreaker(4, out NaiveBreaker? refusals),

@@ -42,12 +42,13 @@ internal static class Balances
     private static string Numbers(GrainBalance balance) => string.Join(
         ", ", balance.Window, Nanos(balance.Settled), Nanos(balance.Held), Nanos(balance.Overrun), Nanos(balance.Limit),
         Nanos(balance.HardCap), balance.SettledTokens, balance.HeldTokens,
+        balance.Disputed is null ? "0" : Nanos(balance.Disputed), balance.DisputedTokens,
         balance.HasLimitTokens ? balance.LimitTokens : "none");
 
     private static string Numbers(AuditBalance balance) => string.Join(
         ", ", balance.Window, balance.SettledNanos, balance.HeldNanos, balance.OverrunNanos,
         balance.LimitNanos?.ToString() ?? "none", balance.HardCapNanos?.ToString() ?? "none", balance.SettledTokens,
-        balance.HeldTokens, balance.LimitTokens?.ToString() ?? "none");
+        balance.HeldTokens, balance.DisputedNanos, balance.DisputedTokens, balance.LimitTokens?.ToString() ?? "none");
 
     private static string Nanos(Money? money) =>
         money is null ? "none" : $"{((Int128)money.Units * 1_000_000_000) + money.Nanos}";

@@ -102,7 +102,7 @@ internal sealed class History(SimWorld world)
     // Commands that leave an agent or a credential as it should be and is: nothing is recorded.
     private static bool IsIdempotent(Command command) =>
         command is RevokeCredentialCommand or RevokeAccessTokenCommand or SuspendAgentCommand or ResumeAgentCommand
-            or DecommissionAgentCommand or RecordCredentialUsesCommand;
+            or DecommissionAgentCommand or RecordCredentialUsesCommand or RevokeSessionsCommand;
 
     private void ToldRefusal(string tenant, Attempt? attempt, in Told reply)
     {

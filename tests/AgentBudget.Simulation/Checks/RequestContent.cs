@@ -34,8 +34,13 @@ internal static class RequestContent
         CreateCredentialCommand create => effect.CredentialCreated is { } created
             && created.Principal == create.Request.Principal
             && created.SecretSha256 == create.SecretSha256,
-        RevokeCredentialCommand revoke => effect.CredentialRevoked?.Credential == revoke.Credential,
-        RevokeAccessTokenCommand revoke => revoke.Revoked.Equals(effect.AccessTokenRevoked),
+        RevokeCredentialCommand revoke => effect.CredentialRevoked is { } ended
+            && ended.Credential == revoke.Credential && ended.KeptSessions == revoke.Request.KeepSessions,
+        RevokeAccessTokenCommand revoke => effect.AccessTokenRevoked is { } token
+            && token.TokenId == revoke.Revoked.TokenId && token.ExpireTime.Equals(revoke.Revoked.ExpireTime),
+        RevokeSessionsCommand revoke => effect.SessionsRevoked is { } sessions
+            && sessions.Credential == revoke.Request.Credential && sessions.OnBehalfOf == revoke.Request.OnBehalfOf
+            && sessions.Reason == revoke.Request.Reason,
         RecordCredentialUsesCommand uses => effect.CredentialsUsed is { } used
             && used.Uses.All(use => uses.Used.Uses.Any(asked => asked.Credential == use.Credential)),
         RecordKeyRotationCommand rotate => rotate.Rotated.Equals(effect.SigningKeyRotated),
@@ -56,6 +61,9 @@ internal static class RequestContent
         RerateSpendCommand rerate => effect.SpendAdjusted?.Rerating is { } rerated
             && rerated.PriceVersion == rerate.Request.PriceVersion
             && rerated.EndTime.Equals(rerate.Request.EndTime),
+        DecideDisputeCommand decide => effect.DisputeDecided is { } decided
+            && $"disputes/d{decided.Dispute}" == decide.Request.Dispute
+            && decided.Decision == decide.Request.Decision,
         ExtendBudgetCommand extend => effect.BudgetExtended is { } extended
             && extended.Grain == extend.Request.Grain
             && (extend.Request.Window.Length == 0 || extended.Window == extend.Request.Window)

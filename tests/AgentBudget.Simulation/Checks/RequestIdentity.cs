@@ -33,6 +33,7 @@ internal readonly record struct RequestIdentity(
         RevokeSessionCommand revoke =>
             new(tenant, "revoke", revoke.Session, Of(revoke.Actor), revoke.Request.RequestId),
         ApplyCatalogCommand apply => new(tenant, "apply", 0, Of(apply.Actor), apply.Request.RequestId),
+        DecideDisputeCommand decide => new(tenant, "decide", 0, Of(decide.Actor), decide.Request.RequestId),
         ExtendBudgetCommand extend => new(tenant, "extend", 0, Of(extend.Actor), extend.Request.RequestId),
         AdjustSpendCommand adjust => new(tenant, "adjust", 0, Of(adjust.Actor), adjust.Request.RequestId),
         ResetBudgetCommand reset => new(tenant, "reset", 0, Of(reset.Actor), reset.Request.RequestId),
@@ -56,6 +57,8 @@ internal readonly record struct RequestIdentity(
         SuspendAgentCommand suspend => new(tenant, "suspend agent", 0, Of(suspend.Actor), suspend.Request.RequestId),
         ResumeAgentCommand resume => new(tenant, "resume agent", 0, Of(resume.Actor), resume.Request.RequestId),
         DecommissionAgentCommand end => new(tenant, "decommission agent", 0, Of(end.Actor), end.Request.RequestId),
+        RevokeSessionsCommand revoke =>
+            new(tenant, "revoke sessions", 0, Of(revoke.Actor), revoke.Request.RequestId),
         _ => null,
     };
 
@@ -82,6 +85,7 @@ internal readonly record struct RequestIdentity(
             Fact.BudgetExtended => "extend",
             Fact.BudgetReset => "reset",
             Fact.SpendAdjusted => ledgerEvent.SpendAdjusted.Rerating is null ? "adjust" : "rerate",
+            Fact.DisputeDecided => "decide",
             Fact.CredentialCreated => "create credential",
             Fact.CredentialRevoked => "revoke credential",
             Fact.AccessTokenRevoked => "revoke token",
@@ -90,9 +94,10 @@ internal readonly record struct RequestIdentity(
             Fact.AgentSuspended => "suspend agent",
             Fact.AgentResumed => "resume agent",
             Fact.AgentDecommissioned => "decommission agent",
+            Fact.SessionsRevoked => "revoke sessions",
             _ => ledgerEvent.FactCase.ToString(),
         };
-        bool isTenants = ledgerEvent.Spender is null || operation == "open";
+        bool isTenants = ledgerEvent.Spender is null || operation is "open" or "decide";
         long session = isTenants ? 0 : SessionOf(ledgerEvent.Spender!.Session);
         string principal = ledgerEvent.Actor.Length > 0 ? Of(ledgerEvent.Actor) : ledgerEvent.Principal;
         return new RequestIdentity(tenant, operation, session, principal, ledgerEvent.RequestId);

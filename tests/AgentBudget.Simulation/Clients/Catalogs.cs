@@ -172,7 +172,26 @@ internal static class Catalogs
             }
 
             if (random.Below(3) == 0) agent.Breakers = BreakersOf(random);
+            if (random.Below(6) == 0)
+            {
+                agent.Bounds = new AgentBounds
+                {
+                    OpenHolds = random.Spread(1, 40),
+                    OpenSessions = random.Spread(1, 12),
+                    SessionsPerMinute = random.Spread(1, 12),
+                };
+            }
+
             catalog.Agents.Add(agent);
+        }
+
+        foreach (Agent agent in catalog.Agents)
+        {
+            agent.Delegates = new Delegates();
+            agent.Delegates.Agents.Add(
+                catalog.Agents.Select(other => other.Id).Where(_ => random.Below(4) > 0).ToArray());
+            agent.Delegates.UseCases.Add(
+                catalog.UseCases.Select(useCase => useCase.Id).Where(_ => random.Below(4) > 0).ToArray());
         }
     }
 

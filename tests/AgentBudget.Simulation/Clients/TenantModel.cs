@@ -31,6 +31,9 @@ internal sealed class TenantModel(SimWorld world, string name, SimRandom random)
 
     public List<long> Credentials { get; } = [];
 
+    /// <summary>Settlements that were answered as disputed.</summary>
+    public List<long> Disputes { get; } = [];
+
     public List<KnownHold> Holds { get; } = [];
 
     /// <summary>Money that was left on the tightest account when a session last heard of it.</summary>
@@ -70,6 +73,7 @@ internal sealed class TenantModel(SimWorld world, string name, SimRandom random)
         if (told.SessionOpened is not null && !Sessions.Contains(told.Sequence)) Sessions.Add(told.Sequence);
         HasCatalog |= told.CatalogApplied is not null;
         Left? left = told.ReservationHeld?.Left ?? told.ReservationRefused?.Left ?? told.ReservationSettled?.Left;
+        if (told.ReservationSettled is { Disputed: true }) Disputes.Add(told.Sequence);
         if (told.CredentialCreated is not null) Credentials.Add(told.Sequence);
         if (command is ReserveCommand reserve)
         {

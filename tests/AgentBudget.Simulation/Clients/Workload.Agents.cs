@@ -10,6 +10,8 @@ namespace AgentBudget.Simulation.Clients;
 // Subagents, tools, credentials, and the standing of agents.
 internal static partial class Workload
 {
+    private const string User = "user:kim";
+
     private static OpenSessionCommand OpenChild(TenantModel tenant)
     {
         SimRandom random = tenant.Random;
@@ -81,7 +83,34 @@ internal static partial class Workload
         bool isKnown = tenant.Credentials.Count > 0 && tenant.Random.Below(4) > 0;
         long credential = isKnown ? tenant.Random.Any(tenant.Credentials) : 3;
         var request = new RevokeCredentialRequest { RequestId = tenant.NextId(), Reason = "leaked" };
+        request.KeepSessions = tenant.Random.Below(4) == 0;
         return new RevokeCredentialCommand(credential, request, Caller);
+    }
+
+    private static RevokeSessionsCommand RevokeSessions(TenantModel tenant)
+    {
+        var request = new RevokeSessionsRequest { RequestId = tenant.NextId(), Reason = "left" };
+        bool isByCredential = tenant.Credentials.Count > 0 && tenant.Random.Coin();
+        if (isByCredential) request.Credential = $"credentials/c{tenant.Random.Any(tenant.Credentials)}";
+        if (!isByCredential || tenant.Random.Below(4) == 0) request.OnBehalfOf = User;
+        return new RevokeSessionsCommand(request, Caller);
+    }
+
+    // What a session is opened with: the operator's key, a credential, or a token that a user gave for a while.
+    private static SessionOrigin? OriginOf(TenantModel tenant, OpenSessionRequest request)
+    {
+        SimRandom random = tenant.Random;
+        if (random.Below(4) == 0) (request.Unattended, request.OnBehalfOf) = (false, User);
+        if (tenant.Credentials.Count == 0 || random.Coin()) return null;
+        List<long> credentials = [random.Any(tenant.Credentials)];
+        if (random.Below(4) == 0) credentials.Add(random.Any(tenant.Credentials));
+        if (random.Coin()) return new SessionOrigin(credentials, []);
+        Timestamp end = WallIn(tenant, random.Between(-5, 3600));
+        return new SessionOrigin(
+            credentials,
+            [$"t{random.Below(50)}"],
+            IsUserProven: request.OnBehalfOf.Length > 0,
+            DelegationEndNanos: random.Coin() ? (end.Seconds * 1_000_000_000) + end.Nanos : 0);
     }
 
     private static RevokeAccessTokenCommand RevokeAccessToken(TenantModel tenant)

@@ -24,10 +24,10 @@ internal static partial class Workload
     [
         (80, Open), (60, OpenChild), (440, Reserve), (260, Commit), (80, Release), (60, Amend), (30, AuthorizeTool),
         (60, RecordCost), (12, SuspendSession), (12, ResumeSession), (8, ResetBreaker),
-        (20, Renew), (15, EndSession), (10, Revoke), (30, Extend), (20, Catalogs.Apply), (40, Query),
-        (24, Adjust), (8, Reset), (6, Rerate),
+        (20, Renew), (15, EndSession), (10, Revoke), (30, Extend), (12, DecideDispute), (20, Catalogs.Apply),
+        (40, Query), (24, Adjust), (8, Reset), (6, Rerate),
         (8, CreateCredential), (6, RevokeCredential), (8, SuspendAgent), (8, ResumeAgent), (2, DecommissionAgent),
-        (6, RevokeAccessToken), (6, RotateKey), (6, RecordUses),
+        (6, RevokeAccessToken), (6, RotateKey), (6, RecordUses), (4, RevokeSessions),
     ];
 
     private static readonly int TotalWeight = Table.Sum(row => row.Weight);
@@ -62,7 +62,7 @@ internal static partial class Workload
         if (random.Below(25) == 0) request.Models.Add("unheard-of");
         if (random.Below(3) == 0) request.Tags.Add("customer", random.Below(8) == 0 ? "k9" : "k1");
         if (random.Below(3) == 0) request.Ceilings = CeilingsOf(random);
-        return new OpenSessionCommand(request, Caller);
+        return new OpenSessionCommand(request, Caller, Origin: OriginOf(tenant, request));
     }
 
     private static Ceilings CeilingsOf(SimRandom random)
@@ -169,6 +169,7 @@ internal static partial class Workload
             request.Model = Catalogs.Vast;
         }
 
+        if (random.Below(40) == 0) request.Usage.InputTokens = (hold.Tokens * 100) + random.Between(0, 2);
         if (random.Below(4) == 0) request.Final = false;
         AddTerms(request, random);
         UsageReading? reading = random.Below(8) > 0 ? null : new UsageReading
@@ -194,6 +195,19 @@ internal static partial class Workload
         if (random.Below(6) == 0) request.ServiceTier = (ServiceTier)random.Below(5);
         if (random.Below(8) == 0)
             request.Usage.Items.Add(new CountedItem { Sku = random.Any(Skus), Count = random.Between(1, 3) });
+    }
+
+    private static DecideDisputeCommand DecideDispute(TenantModel tenant)
+    {
+        bool isKnown = tenant.Disputes.Count > 0 && tenant.Random.Below(10) > 0;
+        var request = new DecideDisputeRequest
+        {
+            RequestId = tenant.NextId(),
+            Dispute = $"disputes/d{(isKnown ? tenant.Random.Any(tenant.Disputes) : 3)}",
+            Decision = tenant.Random.Coin() ? DisputeDecision.Confirmed : DisputeDecision.Dismissed,
+            Reason = "asked",
+        };
+        return new DecideDisputeCommand(request, Caller);
     }
 
     private static Command Release(TenantModel tenant)
@@ -264,7 +278,7 @@ internal static partial class Workload
         return new ExtendBudgetCommand(request, Caller);
     }
 
-    private static Command Query(TenantModel tenant) => tenant.Random.Below(8) switch
+    private static Command Query(TenantModel tenant) => tenant.Random.Below(9) switch
     {
         0 => new BalanceQuery(AnySession(tenant), ""),
         1 => new SessionQuery(AnySession(tenant)),
@@ -273,6 +287,7 @@ internal static partial class Workload
         4 => new CredentialQuery(tenant.Credentials.Count == 0 ? 3 : tenant.Random.Any(tenant.Credentials)),
         5 => new CredentialsQuery(new ListCredentialsRequest { PageSize = 3 }),
         6 => new CredentialBookQuery(),
+        7 => new DisputesQuery(new ListDisputesRequest { PageSize = 3 }),
         _ => new SpendSnapshotQuery(new SpendFilter { UseCase = $"useCases/{Catalogs.AnyUseCase(tenant)}" }),
     };
 

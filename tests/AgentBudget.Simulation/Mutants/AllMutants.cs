@@ -30,6 +30,7 @@ internal static class AllMutants
         ("deadlines forgotten", static () => new ForgottenDeadlines()),
         ("snapshot forgets requests", static () => new SnapshotForgetsRequests()),
         ("unknown told as refused", static () => new UnknownToldAsRefused()),
+        ("revoked credential leaves its sessions", static () => new RevocationLeavesSessions()),
         ("absent taken for zero", static () => new AbsentIsZero()),
         ("samplings priced as one", static () => new SamplingsAsOne()),
         ("unpriced item charged as another", static () => new UnpricedAsDearest()),
@@ -41,5 +42,9 @@ internal static class AllMutants
         ("adjustment makes overrun room twice", static () => new OverrunCreditedTwice()),
         ("re-rate without the price version", static () => new VersionlessRerating()),
         ("changed period forgets", static () => new ForgetfulPeriod()),
+        ("agent breaker skipped", static () => new AgentBreakerSkipped()),
+        ("share counted globally", static () => new ShareCountedGlobally()),
+        ("dispute counted twice", static () => new DisputeCountedTwice()),
+        ("dismissal makes room twice", static () => new DismissalTwice()),
     ];
 }

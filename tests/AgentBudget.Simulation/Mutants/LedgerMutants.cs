@@ -208,3 +208,24 @@ internal sealed class SnapshotForgetsRequests : LedgerMutant
         }
     }
 }
+
+/// <summary>A credential that is revoked leaves open what it opened.</summary>
+internal sealed class RevocationLeavesSessions : LedgerMutant
+{
+    protected override ITurnLedger Wrap(
+        SimWorld world, SimSilo silo, string tenant, ITurnLedger inner, bool isRestored) => new Broken(inner);
+
+    private sealed class Broken(ITurnLedger inner) : LedgerDecorator(inner)
+    {
+        public override Answer Handle(Command command, long nowNanos, List<LedgerEvent> events)
+        {
+            if (command is not RevokeCredentialCommand { Request.KeepSessions: false } revoke)
+                return base.Handle(command, nowNanos, events);
+            RevokeCredentialRequest keeping = revoke.Request.Clone();
+            keeping.KeepSessions = true;
+            Answer answer = base.Handle(revoke with { Request = keeping }, nowNanos, events);
+            if (answer.Event?.CredentialRevoked is { } revoked) revoked.KeptSessions = false;
+            return answer;
+        }
+    }
+}

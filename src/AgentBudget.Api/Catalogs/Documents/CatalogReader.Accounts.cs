@@ -102,7 +102,8 @@ public static partial class CatalogReader
         private Agent ReadAgent(DocumentCursor item)
         {
             DocumentMap map = item.Map(
-                "id", "businessUnit", "useCases", "tools", "models", "budget", "budgets", "ceilings", "breakers");
+                "id", "businessUnit", "useCases", "tools", "models", "budget", "budgets", "ceilings", "breakers",
+                "delegates", "bounds");
             Agent agent = new()
             {
                 Id = map.Require("id")?.Id() ?? "",
@@ -117,7 +118,35 @@ public static partial class CatalogReader
                 agent.Models.Add(value.Word() ?? "");
             ReadCeilings(map.Find("ceilings"), agent);
             agent.Breakers = ReadBreakers(map.Find("breakers"));
+            agent.Delegates = ReadDelegates(map.Find("delegates"));
+            agent.Bounds = ReadBounds(map.Find("bounds"));
             return agent;
+        }
+
+        private static Delegates? ReadDelegates(DocumentCursor? cursor)
+        {
+            if (cursor?.Map("agents", "useCases") is not { } map)
+                return null;
+            Delegates delegates = new();
+            foreach (DocumentCursor value in Items(map.Find("agents"), ScopeItemsMax))
+                delegates.Agents.Add(value.Word() ?? "");
+            foreach (DocumentCursor value in Items(map.Find("useCases"), ScopeItemsMax))
+                delegates.UseCases.Add(value.Word() ?? "");
+            return delegates;
+        }
+
+        private static AgentBounds? ReadBounds(DocumentCursor? cursor)
+        {
+            if (cursor?.Map("openHolds", "openSessions", "sessionsPerMinute") is not { } map)
+                return null;
+            AgentBounds bounds = new();
+            if (map.Find("openHolds")?.Count(min: 1) is { } openHolds)
+                bounds.OpenHolds = openHolds;
+            if (map.Find("openSessions")?.Count(min: 1) is { } openSessions)
+                bounds.OpenSessions = openSessions;
+            if (map.Find("sessionsPerMinute")?.Count(min: 1) is { } sessionsPerMinute)
+                bounds.SessionsPerMinute = sessionsPerMinute;
+            return bounds;
         }
 
         private static string ReadToolScope(DocumentCursor cursor)
@@ -173,13 +202,18 @@ public static partial class CatalogReader
 
         private Breakers? ReadBreakers(DocumentCursor? cursor)
         {
-            if (cursor?.Map("sameToolCall", "burnRate", "stepsWithoutOutcome", "refusals") is not { } map)
+            if (cursor?.Map(
+                "sameToolCall", "burnRate", "stepsWithoutOutcome", "refusals", "suspendedSessions") is not { } map)
+            {
                 return null;
+            }
+
             Breakers breakers = new()
             {
                 SameToolCall = ReadBreaker(map.Find("sameToolCall"), "times"),
                 StepsWithoutOutcome = ReadBreaker(map.Find("stepsWithoutOutcome"), "steps"),
                 Refusals = ReadBreaker(map.Find("refusals"), "times"),
+                SuspendedSessions = ReadBreaker(map.Find("suspendedSessions"), "times"),
             };
             if (map.Find("burnRate")?.Map("costPerMinute", "mode", "suspends") is { } burnRate)
             {

@@ -18,7 +18,7 @@ public static partial class CatalogReader
         {
             DocumentMap map = item.Map(
                 "model", "aliases", "provider", "region", "serviceTier", "effectiveFrom", "rates", "longContext",
-                "batch", "priority", "flex", "maxOutputTokens");
+                "batch", "priority", "flex", "maxOutputTokens", "contextTokens");
             Price price = new()
             {
                 Model = map.Require("model")?.Word() ?? "",
@@ -36,6 +36,8 @@ public static partial class CatalogReader
                 ReadLongContexts(thresholds, price);
             if (map.Find("maxOutputTokens")?.Count() is { } maxOutputTokens)
                 price.MaxOutputTokens = maxOutputTokens;
+            if (map.Find("contextTokens")?.Count() is { } contextTokens)
+                price.ContextTokens = contextTokens;
             if (ReadMultiplier(map.Find("batch")) is { } batchPpm)
                 price.BatchMultiplierPpm = batchPpm;
             if (ReadMultiplier(map.Find("priority")) is { } priorityPpm)

@@ -78,12 +78,13 @@ public static partial class CatalogReader
         {
             DocumentMap map = root.Map(
                 "tenant", "currency", "timeZone", "budget", "budgets", "tags", "businessUnits", "useCases", "agents",
-                "tools", "prices", "skus", "unpricedItems");
+                "tools", "prices", "skus", "unpricedItems", "requireProvenUsers");
             Catalog catalog = new() { Tenant = map.Require("tenant")?.Id() ?? "" };
             catalog.Currency = _currency = ReadCurrency(map.Require("currency"));
             catalog.TimeZone = ReadTimeZone(map.Find("timeZone"));
             catalog.Budget = ReadBudgets(map, catalog.FurtherBudgets);
             catalog.RefuseUnpricedItems = ReadUnpricedItems(map.Find("unpricedItems"));
+            catalog.RequireProvenUsers = map.Find("requireProvenUsers")?.Flag() ?? false;
             ReadTags(map.Find("tags"), catalog);
             foreach (DocumentCursor item in Items(map.Find("businessUnits"), BusinessUnitsMax))
                 catalog.BusinessUnits.Add(ReadBusinessUnit(item));

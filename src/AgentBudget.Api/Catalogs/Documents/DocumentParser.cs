@@ -15,10 +15,14 @@ internal static class DocumentParser
     /// <summary>A catalog nests six deep; this leaves room and keeps recursion far from the end of the stack.</summary>
     internal const int DepthMax = 32;
 
+    private const char ByteOrderMark = '\uFEFF';
+
     /// <summary>The document's root, or null with at least one fault.</summary>
     internal static DocumentNode? Parse(string document, bool isJson, List<DocumentFault> faults)
     {
-        if (isJson && !IsJson(document, faults))
+        // A byte order mark says how the bytes before were to be read, and nothing of what is written.
+        document = document.StartsWith(ByteOrderMark) ? document[1..] : document;
+        if (!DocumentText.IsSeen(document, faults) || (isJson && !IsJson(document, faults)))
             return null;
         try
         {
@@ -85,8 +89,20 @@ internal static class DocumentParser
             return null;
         }
 
+        if (next is NodeEvent { Tag.IsEmpty: false })
+        {
+            faults.Add(new DocumentFault(LineOf(next), "", "tags are not accepted: write the value as it is meant."));
+            return null;
+        }
+
         if (TryTake(parser, out Scalar? scalar))
-            return new ScalarNode(scalar.Value, scalar.Style != ScalarStyle.Plain, LineOf(scalar));
+        {
+            // An escape writes what the text itself may not have.
+            return DocumentText.IsSeen(scalar.Value, LineOf(scalar), faults)
+                ? new ScalarNode(scalar.Value, scalar.Style != ScalarStyle.Plain, LineOf(scalar))
+                : null;
+        }
+
         if (TryTake(parser, out SequenceStart? list))
             return ReadList(parser, list, depth, faults);
         return ReadMap(parser, parser.Consume<MappingStart>(), depth, faults);

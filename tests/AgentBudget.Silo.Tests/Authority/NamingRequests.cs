@@ -1,0 +1,86 @@
+using System.Text.Json.Nodes;
+using Google.Protobuf.Reflection;
+
+namespace AgentBudget.Silo.Tests.Authority;
+
+/// <summary>Requests that name something, so that nothing but the name can be wrong with them.</summary>
+internal static class NamingRequests
+{
+    public static readonly string[] NamingFields =
+    [
+        "session", "run", "agent", "use_case", "business_unit", "grain", "credential", "reservation_id",
+        "session_token", "parent_session_token", "principal",
+    ];
+
+    // What a request needs beside the field that is tried, so that nothing else is wrong with it.
+    private static readonly Dictionary<string, string> Bases = new()
+    {
+        ["ReserveTokens"] = """{"model":"m","estimate":{"inputTokens":"1","maxOutputTokens":"1"}}""",
+        ["CommitTokens"] = """{"usage":{},"reservationId":"$own"}""",
+        ["ReleaseTokens"] = """{"reservationId":"$own"}""",
+        ["AmendReservation"] = """{"reservationId":"$own","ttl":"60s"}""",
+        ["RecordCost"] = """{"sku":"none","quantity":"1"}""",
+        ["AuthorizeTool"] = """{"tool":"crm.read"}""",
+        ["OpenSession"] = """{"useCase":"useCases/promo","unattended":true}""",
+        ["RevokeSession"] = """{"reason":"odd"}""",
+        ["SuspendSession"] = """{"reason":"odd"}""",
+        ["ResumeSession"] = """{"reason":"fine"}""",
+        ["ResetBudget"] = """{"reason":"anew"}""",
+        ["AdjustSpend"] = """{"tokens":"1","reason":"typo"}""",
+        ["RerateSpend"] =
+            """{"startTime":"2026-01-01T00:00:00Z","endTime":"2026-01-02T00:00:00Z","priceVersion":"1"}""",
+        ["ExtendBudget"] = """{"amountTokens":"1","reason":"more"}""",
+        ["DecideDispute"] = """{"dispute":"disputes/d1","decision":"DISPUTE_DECISION_DISMISSED","reason":"no"}""",
+        ["ResetBreaker"] = """{"reason":"fine"}""",
+        ["SuspendAgent"] = """{"reason":"odd"}""",
+        ["ResumeAgent"] = """{"reason":"fine"}""",
+        ["DecommissionAgent"] = """{"reason":"gone"}""",
+        ["CreateCredential"] = """{"role":"ROLE_GATEWAY"}""",
+        ["RevokeCredential"] = """{"reason":"old"}""",
+    };
+
+    public static IEnumerable<MethodDescriptor> Unary() => Api.ApiServices.Descriptors
+        .SelectMany(service => service.Methods)
+        .Where(method => !method.IsClientStreaming && !method.IsServerStreaming);
+
+    // Every unary method with every field that names something, nested ones as filter.use_case.
+    public static IEnumerable<(MethodDescriptor Method, string Path)> NamesIn() =>
+        Unary().SelectMany(method => PathsIn(method.InputType, "").Select(path => (method, path)));
+
+    public static IEnumerable<string> PathsIn(MessageDescriptor message, string prefix) =>
+        message.Fields.InDeclarationOrder().SelectMany(field => field switch
+        {
+            { FieldType: FieldType.String, IsRepeated: false } when NamingFields.Contains(field.Name) =>
+                [prefix + field.Name],
+            { FieldType: FieldType.Message, IsRepeated: false, Name: "filter" } =>
+                PathsIn(field.MessageType, field.Name + "."),
+            _ => Enumerable.Empty<string>(),
+        });
+
+    public static JsonObject BaseOf(MethodDescriptor method, World world)
+    {
+        JsonObject request = JsonNode.Parse(
+            Bases.GetValueOrDefault(method.Name, "{}").Replace("$own", world.OwnReservation, StringComparison.Ordinal))!
+            .AsObject();
+        if (method.InputType.FindFieldByName("request_id") is not null)
+            request["requestId"] = Identity.NextId();
+        return request;
+    }
+
+    public static JsonObject RequestOf(MethodDescriptor method, string path, string value, World world)
+    {
+        JsonObject request = BaseOf(method, world);
+        // A reservation is named beside its own session's token.
+        if (path == "reservation_id")
+            request["sessionToken"] = world.Value("session_token", "own");
+        JsonObject target = request;
+        string[] names = path.Split('.');
+        foreach (string name in names[..^1])
+            target = (target[name] = new JsonObject()).AsObject();
+        target[ToJson(names[^1])] = value;
+        return request;
+    }
+
+    private static string ToJson(string name) => string.Concat(
+        name.Split('_').Select((part, index) => index == 0 ? part : char.ToUpperInvariant(part[0]) + part[1..]));
+}

@@ -1,0 +1,134 @@
+namespace AgentBudget.Silo.Tests.Authority;
+
+/// <summary>What a caller is answered about something that it names.</summary>
+internal enum Expected
+{
+    /// <summary>PERMISSION_DENIED, whatever is named.</summary>
+    Forbidden,
+
+    /// <summary>Byte for byte what a name that nothing has is answered.</summary>
+    Absent,
+
+    /// <summary>Something else: it is there for the caller.</summary>
+    There,
+
+    /// <summary>Not told apart by the answer: see <see cref="Sight.IsTold"/>.</summary>
+    Unasked,
+}
+
+/// <summary>
+/// The rules of who may ask what of whom, in one table, written down apart from the product: the matrix of every
+/// method, caller and name follows from it.
+/// </summary>
+internal static class Sight
+{
+    private const string Everybody = "admin agent kim gateway orchestrator session";
+
+    /// <summary>By method, who may call it; the user's token is its agent.</summary>
+    private static readonly Dictionary<string, string> Callers = new()
+    {
+        ["ReserveTokens"] = Everybody,
+        ["CommitTokens"] = Everybody,
+        ["ReleaseTokens"] = Everybody,
+        ["AmendReservation"] = Everybody,
+        ["RecordCost"] = Everybody,
+        ["AuthorizeTool"] = Everybody,
+        ["GetBalance"] = Everybody + " owner finance auditor",
+        ["OpenSession"] = "admin agent kim orchestrator session",
+        ["RenewSession"] = "admin agent kim orchestrator session",
+        ["EndSession"] = "admin agent kim orchestrator session",
+        ["RevokeSession"] = "admin agent kim orchestrator owner",
+        ["RevokeSessions"] = "admin",
+        ["SuspendSession"] = "admin orchestrator owner",
+        ["ResumeSession"] = "admin owner",
+        ["GetSession"] = Everybody + " owner auditor",
+        ["ListSessions"] = "admin agent kim orchestrator owner auditor",
+        ["ExtendBudget"] = "admin finance",
+        ["ResetBudget"] = "admin finance",
+        ["AdjustSpend"] = "admin finance",
+        ["RerateSpend"] = "admin finance",
+        ["ResetBreaker"] = "admin owner",
+        ["SuspendAgent"] = "admin",
+        ["ResumeAgent"] = "admin",
+        ["DecommissionAgent"] = "admin",
+        ["CreateCredential"] = "admin",
+        ["RevokeCredential"] = "admin",
+        ["ListCredentials"] = "admin auditor",
+        ["ListEntries"] = "admin owner finance auditor",
+        ["GetChargeback"] = "admin owner finance auditor",
+        ["GetUnitCosts"] = "admin owner finance auditor",
+        ["ListDisputes"] = "admin finance auditor",
+    };
+
+    /// <summary>
+    /// By caller and kind of what is named, whose it may be; without a line it is not there. Kinds: name (of a
+    /// session), run, token (of a session), agent, useCase, unit, grain, credential, hold.
+    /// </summary>
+    private static readonly (string Callers, string Kinds, string Whose)[] Lines =
+    [
+        // The operator took the holds, and an administrator may always end one.
+        ("admin", "hold", "own"),
+        ("admin", "name run token agent useCase unit grain credential", "own kim lee sibling child parent unit"),
+        ("agent", "name token", "own kim lee"),
+        ("agent", "agent", "own kim lee"),
+        ("agent", "useCase", "own kim lee sibling child parent"),
+        ("agent", "grain", "kim lee"),
+        ("kim", "name token", "kim"),
+        ("kim", "agent", "own kim lee"),
+        ("kim", "useCase", "own kim lee sibling child parent"),
+        ("kim", "grain", "kim"),
+        ("session", "name token", "own"),
+        ("gateway", "token", "own kim lee sibling child parent unit"),
+        ("orchestrator", "name token agent useCase grain", "own kim lee sibling child parent unit"),
+        ("owner", "name run useCase unit", "own kim lee sibling child parent"),
+        ("owner", "agent", "own kim lee sibling child parent"),
+        ("owner", "grain", "own kim lee child parent"),
+        ("finance auditor", "name run token agent useCase unit grain", "own kim lee sibling child parent unit"),
+    ];
+
+    public static Expected Of(string caller, string method, string path, string whose)
+    {
+        string kind = KindOf(path);
+        if (!Has(Callers[method], caller))
+            return Expected.Forbidden;
+        // An account is no session: who sees sessions by their tokens alone asks for none.
+        if (method == "GetBalance" && kind == "grain" && caller is ("gateway" or "session"))
+            return Expected.Forbidden;
+        bool isThere = Array.Exists(Lines, line => Has(line.Callers, caller) && Has(line.Kinds, kind)
+            && Has(line.Whose, whose));
+        return !isThere ? Expected.Absent : IsTold(caller, method, path, whose) ? Expected.There : Expected.Unasked;
+    }
+
+    /// <summary>Whether an answer differs at all between what is there and what is not.</summary>
+    private static bool IsTold(string caller, string method, string path, string whose) => (method, path) switch
+    {
+        // Reports come later than what they report; a name for a new credential is anybody's.
+        ("GetChargeback" or "GetUnitCosts", _) or ("CreateCredential", "principal") => false,
+        ("ListDisputes", _) => false, // Nothing is disputed.
+        // A credential that opened nothing has as many sessions as one that is not there.
+        ("RevokeSessions" or "ListSessions", "credential") => false,
+        // Beside another's hold, and one that is not there, every session is alike.
+        ("CommitTokens" or "ReleaseTokens" or "AmendReservation", "session_token") => false,
+        // A session has no budget in the catalog.
+        ("ExtendBudget", "grain") when whose is "kim" or "lee" or "child" or "parent" => false,
+        // Breakers are of sessions, not of other accounts.
+        ("ResetBreaker", "grain") => false,
+        // A session is opened for an agent, so that only an agent's own call says enough with a use case.
+        ("OpenSession", "use_case") when caller is not "agent" => false,
+        ("OpenSession", _) when caller is "kim" or "session" => false,
+        _ => true,
+    };
+
+    private static bool Has(string words, string word) => words.Split(' ').Contains(word);
+
+    private static string KindOf(string path) => path.Split('.')[^1] switch
+    {
+        "session" => "name",
+        "session_token" or "parent_session_token" => "token",
+        "agent" or "principal" => "agent",
+        "use_case" => "useCase",
+        "business_unit" => "unit",
+        "reservation_id" => "hold",
+        string kind => kind,
+    };
+}

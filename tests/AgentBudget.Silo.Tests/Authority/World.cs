@@ -1,0 +1,183 @@
+using AgentBudget.Identity;
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Silo.Tests.Authority;
+
+/// <summary>
+/// Two tenants, and in the first everything once for each relation that a caller can have to it: its own, its
+/// sibling's, its parent's and child's, another user's, another business unit's; and what is not there.
+/// </summary>
+internal sealed class World
+{
+    public const string Absent = "absent";
+
+    private readonly Dictionary<(string Kind, string Whose), string> _values = [];
+
+    public List<(string Role, string Bearer)> Callers { get; } = [];
+
+    public string OwnReservation { get; private set; } = "";
+
+    public static async Task<World> MakeAsync(TestSilo silo, UserIssuer? users = null)
+    {
+        World world = new();
+        await silo.ApplyAsync(
+            Identity.Catalog.Replace("tenant: acme", "tenant: other", StringComparison.Ordinal), "other");
+        const string marketing = "businessUnits/marketing";
+        // The sibling's session opened the writer's, which opened another one of the sibling.
+        await world.AddAsync(silo, "parent", "agents/sibling", "useCases/promo", marketing, "acme");
+        await world.AddAsync(silo, "own", "agents/writer", "useCases/promo", marketing, "acme", above: "parent");
+        await world.AddAsync(silo, "child", "agents/sibling", "useCases/promo", marketing, "acme", above: "own");
+        await world.AddAsync(silo, "sibling", "agents/sibling", "useCases/promo", marketing, "acme");
+        await world.AddAsync(silo, "unit", "agents/seller", "useCases/leads", "businessUnits/sales", "acme");
+        await world.AddAsync(silo, "tenant", "agents/writer", "useCases/promo", marketing, "other");
+        foreach (string user in (string[])["kim", "lee"])
+        {
+            await world.AddAsync(
+                silo, user, "agents/writer", "useCases/promo", marketing, "acme", onBehalfOf: $"user:{user}");
+        }
+
+        world.OwnReservation = world._values[("reservation_id", "own")];
+        world.AddAbsent(silo);
+        Dictionary<string, string> acme = Tenant("acme");
+        foreach ((string role, Role kind, string principal, string[] grains) in
+            new (string, Role, string, string[])[]
+            {
+                ("agent", Role.Agent, "agents/writer", []),
+                ("owner", Role.Owner, "kim", ["businessUnits/marketing"]),
+                ("gateway", Role.Gateway, "edge", []),
+                ("orchestrator", Role.Orchestrator, "flows", []),
+                ("finance", Role.Finance, "desk", []),
+                ("auditor", Role.Auditor, "deloitte", []),
+            })
+        {
+            CreateCredentialRequest request =
+                new() { RequestId = Identity.NextId(), Principal = principal, Role = kind };
+            request.Grains.Add(grains);
+            CreateCredentialResponse made = await silo.CallAsync<CreateCredentialRequest, CreateCredentialResponse>(
+                "CreateCredential", request, metadata: acme);
+            world.Callers.Add((role, made.Secret));
+        }
+
+        world.Callers.Add(("session", world._values[("session_token", "own")]));
+        if (users is not null)
+        {
+            CreateCredentialRequest request =
+                new() { RequestId = Identity.NextId(), Principal = "agents/writer", Role = Role.Agent };
+            CreateCredentialResponse agent =
+                await silo.CallAsync<CreateCredentialRequest, CreateCredentialResponse>(
+                    "CreateCredential", request, metadata: acme);
+            world.Callers.Add(("kim", await users.ExchangeAsync(silo, agent, "kim")));
+        }
+
+        return world;
+    }
+
+    /// <summary>Adds a caller who may do everything, which undoes much: ask as it last.</summary>
+    public async Task AddAdminAsync(TestSilo silo)
+    {
+        CreateCredentialResponse made = await silo.CallAsync<CreateCredentialRequest, CreateCredentialResponse>(
+            "CreateCredential",
+            new CreateCredentialRequest { RequestId = Identity.NextId(), Principal = "root", Role = Role.Admin },
+            metadata: Tenant("acme"));
+        Callers.Add(("admin", made.Secret));
+    }
+
+    public static bool Spends(string role) => role is "agent" or "gateway" or "orchestrator" or "session" or "kim";
+
+    public string Value(string path, string whose) => _values[(path.Split('.')[^1], whose)];
+
+    // A shown token is the right to speak for its session within the tenant; names are seen as far as the role
+    // sees.
+    public static string[] ForeignTo(string role, string path)
+    {
+        string kind = path.Split('.')[^1];
+        bool isToken = kind is "session_token" or "parent_session_token";
+        string[] others = ["sibling", "child", "parent", "unit"];
+        if (kind == "reservation_id")
+            return others;
+        string[] names = role switch
+        {
+            // The sibling works for the same use case, and of its run the sibling's session is the root.
+            "agent" when kind is "use_case" or "business_unit" => ["unit"],
+            "agent" => kind is "run" ? ["sibling", "unit"] : others,
+            // The agent with a token for kim: of its own sessions those for lee and for nobody are foreign too.
+            "kim" when kind is "use_case" or "business_unit" or "grain" => ["unit"],
+            "kim" when kind is "agent" or "principal" => others,
+            "kim" => kind is "run" ? ["sibling", "unit"] : ["lee", "own", .. others],
+            "owner" => kind is "agent" or "principal" ? [] : ["unit"],
+            "gateway" => isToken ? [] : ["own", .. others],
+            // It may open subagents of every agent and use case of its tenant.
+            "session" => kind is "agent" or "use_case" ? [] : others,
+            _ => [],
+        };
+        return isToken ? [.. names, "tenant"] : names;
+    }
+
+    private static Dictionary<string, string> Tenant(string tenant) => new() { ["agentbudget-tenant"] = tenant };
+
+    private async Task AddAsync(
+        TestSilo silo,
+        string whose,
+        string agent,
+        string useCase,
+        string businessUnit,
+        string tenant,
+        string? above = null,
+        string onBehalfOf = "")
+    {
+        OpenSessionResponse opened = await silo.CallAsync<OpenSessionRequest, OpenSessionResponse>(
+            "OpenSession",
+            new OpenSessionRequest
+            {
+                RequestId = Identity.NextId(),
+                Agent = agent,
+                UseCase = useCase,
+                Unattended = onBehalfOf.Length == 0,
+                OnBehalfOf = onBehalfOf,
+                ParentSessionToken = above is null ? "" : _values[("session_token", above)],
+            },
+            metadata: Tenant(tenant));
+        ReserveTokensResponse reserved = await silo.SpendAsync(silo.AdminKey, opened.SessionToken);
+        CreateCredentialRequest request =
+            new() { RequestId = Identity.NextId(), Principal = agent, Role = Role.Agent };
+        CreateCredentialResponse credential =
+            await silo.CallAsync<CreateCredentialRequest, CreateCredentialResponse>(
+                "CreateCredential", request, metadata: Tenant(tenant));
+        _values[("session", whose)] = _values[("run", whose)] = opened.Session.Session_;
+        _values[("session_token", whose)] = _values[("parent_session_token", whose)] = opened.SessionToken;
+        _values[("reservation_id", whose)] = reserved.Reservation.ReservationId;
+        _values[("agent", whose)] = _values[("principal", whose)] = agent;
+        _values[("use_case", whose)] = useCase;
+        _values[("grain", whose)] = whose switch
+        {
+            "sibling" => agent,
+            "child" or "parent" or "lee" or "kim" => opened.Session.Session_,
+            _ => useCase,
+        };
+        _values[("business_unit", whose)] = businessUnit;
+        _values[("credential", whose)] = credential.Credential.Credential_;
+    }
+
+    private void AddAbsent(TestSilo silo)
+    {
+        using KeyRing keys = KeyRing.LoadOrCreate(
+            Path.Combine(silo.DataFolder, "signing.key"), Path.Combine(silo.DataFolder, "signing.retired.json"));
+        string token = new SessionTokens(keys, TimeProvider.System).Mint(new SessionCaller
+        {
+            Tenant = "acme",
+            Session = "sessions/s99999",
+            Agent = "agents/writer",
+            UseCase = "useCases/promo",
+            OnBehalfOf = "",
+            Scope = "",
+            ExpiresAtSeconds = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds() + 3600,
+        });
+        _values[("session", Absent)] = _values[("run", Absent)] = "sessions/s99999";
+        _values[("session_token", Absent)] = _values[("parent_session_token", Absent)] = token;
+        _values[("reservation_id", Absent)] = "r99999";
+        _values[("agent", Absent)] = _values[("principal", Absent)] = "agents/nobody";
+        _values[("use_case", Absent)] = _values[("grain", Absent)] = "useCases/nothing";
+        _values[("business_unit", Absent)] = "businessUnits/nowhere";
+        _values[("credential", Absent)] = "credentials/c99999";
+    }
+}
