@@ -8,20 +8,30 @@ internal sealed partial class AuditAccount
     private const int StepsPerWindow = 24; // A rolling window moves in so many steps.
 
     /// <summary>The name of a catalog's window: its period.</summary>
-    public static string WindowOf(Budget? budget) => budget?.Period switch
+    public static string WindowOf(Budget? budget)
     {
-        null => "",
-        Period.Unspecified => "none",
-        Period.Rolling => $"rolling:{budget.Rolling?.Seconds ?? 0}s",
-        { } period => period.ToString().ToLowerInvariant(),
-    };
+        string name = budget?.Period switch
+        {
+            null => "",
+            Period.Unspecified => "none",
+            Period.Rolling => $"rolling:{budget.Rolling?.Seconds ?? 0}s",
+            { } period => period.ToString().ToLowerInvariant(),
+        };
+        return budget?.Anchor is not { } anchor ? name : name + ":" + budget.Period switch
+        {
+            Period.Day => $"{anchor.Minute / 60:00}:{anchor.Minute % 60:00}",
+            Period.Week => $"{(DayOfWeek)(anchor.Weekday % 7)}".ToLowerInvariant(),
+            Period.Month => $"{anchor.Day}",
+            _ => $"{anchor.Month:00}-{anchor.Day:00}",
+        };
+    }
 
     /// <summary>
-    /// Takes a catalog's windows: each keeps the usage of the one of its name, else of one that is named no longer,
-    /// else it begins.
+    /// Takes a catalog's windows: each keeps the usage of the one of its name, else it counts what was settled since
+    /// its period began, with the extension of a window that is named no longer.
     /// </summary>
     public void ConfigureWindows(
-        IReadOnlyList<Budget> budgets, AuditLadder ladder, Func<string, Int128?> endOf, Int128 now)
+        IReadOnlyList<Budget> budgets, AuditLadder ladder, Func<string, AuditPeriod> periodOf, Int128 now)
     {
         List<AuditWindowUsage> left = [.. Windows.Select(window => window.TakeUsage())];
         var usages = new AuditWindowUsage?[Math.Max(1, budgets.Count)];
@@ -39,26 +49,60 @@ internal sealed partial class AuditAccount
         }
 
         AuditAmount held = Held;
+        AuditAmount lifetime = Lifetime;
         AuditAmount disputed = Disputed;
         List<AuditAccount> further = [];
         for (int place = 0; place < usages.Length; place++)
         {
             AuditAccount window = place == 0 ? this : new AuditAccount(Name) { IsInCatalog = IsInCatalog };
-            window.GiveUsage(usages[place] ?? new AuditWindowUsage { Start = now });
+            window.GiveUsage(usages[place] ?? new AuditWindowUsage { Past = lifetime, Start = now });
             window.Held = held;
             window.Disputed = disputed;
             Budget? budget = place < budgets.Count ? budgets[place] : null;
-            window.Configure(budget, ladder, endOf(WindowOf(budget)), now);
+            AuditPeriod period = periodOf(WindowOf(budget));
+            window.Configure(budget, ladder, period.End, now);
+            if (period.Start is { } start) window.Recount(History.Since(start, now), start);
             if (place > 0) further.Add(window);
         }
 
         Further = further;
     }
 
-    /// <summary>What this period leaves to the next: what of its limit is not settled, up to the cap.</summary>
+    /// <summary>
+    /// What this period leaves to the next: what of its limit is not settled, up to the cap; or what was settled above
+    /// it, as a debt.
+    /// </summary>
     public AuditAmount Carry() => new(
-        Carry(_carryCap.Nanos, _ofCatalog.Nanos + Carried.Nanos, Settled.Nanos),
-        Carry(_carryCap.Tokens, _ofCatalog.Tokens + Carried.Tokens, Settled.Tokens));
+        Carry(_carryCap.Nanos, _ofCatalog.Nanos, Carried.Nanos, Extension.Nanos, Settled.Nanos),
+        Carry(_carryCap.Tokens, _ofCatalog.Tokens, Carried.Tokens, Extension.Tokens, Settled.Tokens));
+
+    private Int128 Carry(Int128? cap, Int128? limit, Int128 carried, Int128 extension, Int128 settled)
+    {
+        if (limit is null) return 0;
+        Int128 debt = settled - limit.Value - carried - extension;
+        if (_carriesOverspend && debt > 0) return -debt;
+        Int128 plain = Int128.Clamp(limit.Value + carried, 0, HighestCap);
+        return cap is null ? 0 : Int128.Clamp(plain - settled, 0, cap.Value);
+    }
+
+    private void Recount(
+        IEnumerable<(Int128 Last, AuditAmount Settled, AuditAmount Overrun)> counted, Int128 start)
+    {
+        Start = start;
+        AuditAmount lifetime = Lifetime;
+        Carried = Settled = Overrun = default;
+        RollingSteps.Clear();
+        foreach ((Int128 last, AuditAmount settled, AuditAmount overrun) in counted)
+        {
+            Settled += settled;
+            Overrun += overrun;
+            AddStep(last, settled, overrun);
+        }
+
+        Past = lifetime - Settled;
+        if (Rolling is not null) PeriodEnd = NextStep;
+        MoveCaps();
+    }
 
     /// <summary>The oldest step leaves a rolling window; answers what it was.</summary>
     public (AuditAmount Settled, AuditAmount Overrun) Move()
@@ -121,7 +165,11 @@ internal sealed partial class AuditAccount
         _ofCatalog = new AuditLimit(
             AuditNumbers.OptionalNanosOf(budget?.Limit), budget is { HasTokens: true } ? budget.Tokens : null);
         _carryCap = CarryCapOf(budget);
+        _carriesOverspend = budget is { CarryOverspend: true };
         Carried = AuditAmount.Min(Carried, new AuditAmount(_carryCap.Nanos ?? 0, _carryCap.Tokens ?? 0));
+        if (!_carriesOverspend) Carried = Carried.AboveZero();
+        if (_ofCatalog.Nanos is null) Carried = Carried with { Nanos = 0 };
+        if (_ofCatalog.Tokens is null) Carried = Carried with { Tokens = 0 };
         MoveCaps();
     }
 
@@ -132,8 +180,21 @@ internal sealed partial class AuditAccount
             budget.Limit is null ? null : AuditNumbers.NanosOf(rollover.Cap ?? budget.Limit),
             budget.HasTokens ? rollover.HasCapTokens ? rollover.CapTokens : budget.Tokens : null);
 
-    private static Int128 Carry(Int128? cap, Int128? limit, Int128 settled) =>
-        cap is null || limit is null ? 0 : Int128.Clamp(limit.Value - settled, 0, cap.Value);
+    // The newest steps lose it first.
+    private void LowerSteps(AuditAmount amount)
+    {
+        AuditAmount settledLeft = amount;
+        AuditAmount overrunLeft = amount;
+        for (int place = RollingSteps.Count - 1; place >= 0; place--)
+        {
+            (Int128 index, AuditAmount settled, AuditAmount overrun) = RollingSteps[place];
+            AuditAmount fromSettled = AuditAmount.Min(settled, settledLeft);
+            AuditAmount fromOverrun = AuditAmount.Min(overrun, overrunLeft);
+            RollingSteps[place] = (index, settled - fromSettled, overrun - fromOverrun);
+            settledLeft -= fromSettled;
+            overrunLeft -= fromOverrun;
+        }
+    }
 
     private Int128 StepLength => (Rolling!.Value + StepsPerWindow - 1) / StepsPerWindow;
 

@@ -14,8 +14,12 @@ internal sealed partial class AuditAccount(string name)
     private AuditLadder _ladder = AuditLadder.Ceiling;
     private AuditLimit _ofCatalog;
     private AuditLimit _carryCap;
+    private bool _carriesOverspend;
 
     public string Name { get; } = name;
+
+    /// <summary>What the whole account settled, by time; only its first window has it.</summary>
+    public AuditHistory History { get; } = new();
 
     /// <summary>Which window of the account these numbers are, by its period; empty for a session.</summary>
     public string Window { get; private set; } = "";
@@ -120,27 +124,62 @@ internal sealed partial class AuditAccount(string name)
 
     public void Charge(AuditAmount amount, AuditAmount overrun, Int128 now)
     {
+        History.Add(now, amount, overrun);
         AddStep(now, amount, overrun);
         Settled += amount;
         Overrun += overrun;
+    }
+
+    /// <summary>This period starts over by hand.</summary>
+    public void StartOver(Int128 now)
+    {
+        Past += Settled;
+        Settled = Overrun = default;
+        ToldPercent = 0;
+        Start = now;
+        RollingSteps.Clear();
+        if (Rolling is not null) PeriodEnd = null;
+        MoveCaps();
+    }
+
+    /// <summary>
+    /// Takes back what was charged: of this period, what is left of that from the periods before; never more than ever
+    /// was.
+    /// </summary>
+    public void Lower(AuditAmount asked)
+    {
+        History.Lower(asked);
+        AuditAmount amount = AuditAmount.Min(asked, Lifetime);
+        LowerSteps(amount);
+        Take(amount);
     }
 
     public void StartDispute(AuditAmount amount) => Disputed += amount;
 
     public void EndDispute(AuditAmount amount) => Disputed -= amount;
 
+<<<<<<< HEAD
     /// <summary>Takes back what was charged at a time beyond its hold, in the period that counts it.</summary>
     public void Credit(AuditAmount amount, Int128 at)
+=======
+    /// <summary>Takes back what was charged at a time beyond its hold: where this period counts it, or before.</summary>
+    public void Credit(AuditAmount asked, Int128 at)
+>>>>>>> periods
     {
+        History.Lower(asked);
+        AuditAmount amount = AuditAmount.Min(asked, Lifetime);
         bool isCounted = Rolling is null ? at >= Start : TakeFromStep(at, amount);
-        if (!isCounted)
-        {
-            Past -= amount;
-            return;
-        }
+        if (isCounted) Take(amount);
+        else Past -= AuditAmount.Min(amount, Past);
+        MoveCaps();
+    }
 
-        Settled -= amount;
-        Overrun -= amount;
+    private void Take(AuditAmount amount)
+    {
+        AuditAmount here = AuditAmount.Min(Settled, amount);
+        Settled -= here;
+        Past -= amount - here;
+        Overrun -= AuditAmount.Min(Overrun, amount);
         MoveCaps();
     }
 

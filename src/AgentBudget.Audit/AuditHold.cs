@@ -53,6 +53,9 @@ internal sealed class AuditHold(
         AtNanos = at;
     }
 
+    /// <summary>What was charged as its time ran out and no commit has taken back; null for nothing.</summary>
+    public ReservationSettled? ExpiryCharge { get; set; }
+
     /// <summary>Neither settled, released nor expired.</summary>
     public bool IsHeld { get; set; } = true;
 }

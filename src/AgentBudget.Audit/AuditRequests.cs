@@ -58,6 +58,15 @@ internal enum AuditOperation
     /// <summary>ExtendBudget.</summary>
     ExtendBudget,
 
+    /// <summary>ResetBudget.</summary>
+    ResetBudget,
+
+    /// <summary>AdjustSpend.</summary>
+    AdjustSpend,
+
+    /// <summary>RerateSpend.</summary>
+    RerateSpend,
+
     /// <summary>OpenSession.</summary>
     OpenSession,
 

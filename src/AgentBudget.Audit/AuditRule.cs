@@ -57,9 +57,19 @@ public sealed record AuditRule(string Id, string Fact)
     public static readonly AuditRule PeriodSettled = new(
         "period.settled", "A period's closing sum is what was settled in it, so that all periods sum to the lifetime.");
 
+    /// <summary>Windows that are new.</summary>
+    public static readonly AuditRule PeriodStart = new(
+        "period.start", "A window that is new counts what its account settled since its present period began.");
+
     /// <summary>What a period leaves.</summary>
     public static readonly AuditRule Rollover = new(
         "period.rollover", "A period carries over what of its limit was not settled, up to the cap, and only so.");
+
+    /// <summary>Credits and debits.</summary>
+    public static readonly AuditRule Adjustment = new(
+        "adjustment",
+        "A credit or debit moves a whole path, credits nothing beyond what was settled, and a re-rating names its time "
+        + "and a price version that was.");
 
     /// <summary>Sessions are known.</summary>
     public static readonly AuditRule SessionKnown = new(
@@ -204,6 +214,11 @@ public sealed record AuditRule(string Id, string Fact)
     public static readonly AuditRule SettleLate = new(
         "settle.late", "A charge is late when its hold was no longer held or its session was over, and only then.");
 
+    /// <summary>What is taken back.</summary>
+    public static readonly AuditRule SettleExpiryCharge = new(
+        "settle.expiry-charge",
+        "The first commit after a charge of the estimate takes that charge back, whole, and no other commit does.");
+
     /// <summary>Tiers.</summary>
     public static readonly AuditRule Tiers = new(
         "tiers", "Settled spend that reaches a tier notifies it once a period, and again only after it was below.");
@@ -225,13 +240,11 @@ public sealed record AuditRule(string Id, string Fact)
     public static IReadOnlyList<AuditRule> All { get; } =
     [
         Chain, Checkpoint, Format, Sequence, Time, RequestOnce, RequestAsked, CatalogIdentity, CatalogPrices,
-        CatalogInUse, Extension, PeriodEnd, PeriodSettled, Rollover, SessionKnown, SessionPath, SessionScope,
-        SessionTime,
-        Delegation, Cascade, Suspended, Breaker, SessionOver, SessionTotals, SessionReleased, Tags, HoldScope, HoldCost,
-        HoldTime, Downgrade, GrantCeiling, Share, GrantCap, Left, Refusal, ReservationKnown, ReservationHolder,
-        ReservationTerminal,
-        ReservationSum, Expiry, SettleCost, SettlePrice, SettleOverrun, Dispute, SettleLate,
-        SettleBilled,
+        CatalogInUse, Extension, PeriodEnd, PeriodSettled, PeriodStart, Rollover, Adjustment, SessionKnown,
+        SessionPath, SessionScope, SessionTime, Delegation, Cascade, Suspended, Breaker, SessionOver, SessionTotals,
+        SessionReleased, Tags, HoldScope, HoldCost, HoldTime, Downgrade, GrantCeiling, Share, GrantCap, Left, Refusal,
+        ReservationKnown, ReservationHolder, ReservationTerminal, ReservationSum, Expiry, SettleCost, SettlePrice,
+        SettleOverrun, Dispute, SettleLate, SettleExpiryCharge, SettleBilled,
         SettleUnpriced, RecordedCost, Tiers, Credential,
         CredentialUse, AgentStanding,
     ];

@@ -1,24 +1,24 @@
 namespace AgentBudget.Audit;
 
-/// <summary>Names and namespaces ("billing.*") that a session or an agent may use.</summary>
+/// <summary>
+/// Names, namespaces ("billing.*") and families of models ("gpt-*") that a session or an agent may use.
+/// </summary>
 internal sealed class AuditScope(IEnumerable<string> patterns)
 {
     private readonly HashSet<string> _patterns = new(patterns, StringComparer.Ordinal);
 
-    /// <summary>Whether a name is listed, or a namespace that it is in.</summary>
-    public bool Allows(string name) => _patterns.Contains(name) || IsInNamespace(name);
+    /// <summary>Whether a name is listed, or a pattern that it is of.</summary>
+    public bool Allows(string name) =>
+        _patterns.Contains(name) || Families.Any(
+            family => IsOf(name, family) && (name != family || !family.EndsWith('.')));
 
     /// <summary>Whether everything that a pattern stands for is in the scope.</summary>
-    public bool Covers(string pattern) => _patterns.Contains(pattern) || IsInNamespace(pattern);
+    public bool Covers(string pattern) => pattern is [.. string beginning, '*']
+        ? Families.Any(family => IsOf(beginning, family))
+        : Allows(pattern);
 
-    // billing.invoices.read is in billing.invoices.* and in billing.*; so is the namespace billing.invoices.* itself.
-    private bool IsInNamespace(string name)
-    {
-        for (int dot = name.LastIndexOf('.'); dot > 0; dot = name.LastIndexOf('.', dot - 1))
-        {
-            if (dot < name.Length - 1 && _patterns.Contains(string.Concat(name.AsSpan(0, dot), ".*"))) return true;
-        }
+    private IEnumerable<string> Families =>
+        _patterns.Where(pattern => pattern.EndsWith('*')).Select(pattern => pattern[..^1]);
 
-        return false;
-    }
+    private static bool IsOf(string name, string family) => name.StartsWith(family, StringComparison.Ordinal);
 }

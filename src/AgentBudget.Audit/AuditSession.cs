@@ -163,7 +163,16 @@ internal sealed class AuditSession
     /// <summary>Reservations that are settled.</summary>
     public HashSet<long> SettledHolds { get; } = [];
 
-    public AuditRequests Requests { get; } = new();
+    /// <summary>Reservations that can be committed late, and since when nothing is held of them.</summary>
+    public Dictionary<long, Int128> GivenBack { get; } = [];
+
+    public AuditRequests Requests { get; private set; } = new();
+
+    /// <summary>It is over for longer than requests can be repeated.</summary>
+    public bool IsArchived { get; private set; }
+
+    /// <summary>Until when it is kept for late commits.</summary>
+    public Int128 KeptUntil { get; set; }
 
     public bool IsOpen => State is State.Open or State.Suspended;
 
@@ -172,6 +181,15 @@ internal sealed class AuditSession
 
     /// <summary>What its agent's breakers see of it.</summary>
     public AuditWatch Watch { get; } = new();
+
+    /// <summary>Forgets what was asked and settled. A second time it changes nothing.</summary>
+    public void Archive()
+    {
+        if (IsArchived) return;
+        IsArchived = true;
+        Requests = new AuditRequests();
+        SettledHolds.Clear();
+    }
 
     /// <summary>A session never has more than its agent and its parent have at the time.</summary>
     public void Narrow()

@@ -11,8 +11,13 @@ internal sealed class AuditState
     /// <summary>What is over can be named by late commits and repeated requests for this long (24 h).</summary>
     public static readonly Int128 Retention = 24 * AuditNumbers.Hour;
 
+    // A hold that was given back, or charged as its time ran out, can be committed for this long (30 days).
+    private static readonly Int128 HoldRetention = 30 * Retention;
+
     private readonly List<AuditFinding> _findings = [];
-    private readonly Queue<(Int128 UntilNanos, AuditHold? Hold, long Number, AuditSession? Session)> _retained = [];
+    private readonly PriorityQueue<(long Hold, AuditSession? Session), (Int128 UntilNanos, long Order)> _retained =
+        new();
+    private long _retainedOrder;
 
     public AuditState(string tenant)
     {
@@ -86,6 +91,12 @@ internal sealed class AuditState
 
     public Int128 EndsDueSince { get; set; }
 
+    /// <summary>What reservations were adjusted by, by number.</summary>
+    public Dictionary<long, AuditAmount> Adjusted { get; } = [];
+
+    /// <summary>A catalog said since when a new window counts: from then on every one does.</summary>
+    public bool StatesPeriodStarts { get; set; }
+
     /// <summary>A breaker that the next event must tell.</summary>
     public AuditTrip? TripDue { get; set; }
 
@@ -132,6 +143,8 @@ internal sealed class AuditState
             return null;
         }
 
+        if (session.IsArchived && ledgerEvent.ReservationSettled is null)
+            Find(AuditRule.SessionKnown, $"{spender.Session} is long over, and only its holds can be committed");
         if (!spender.Equals(session.Spender))
             Find(AuditRule.SessionKnown, $"its path is not the one that {spender.Session} was opened with");
         return session;
@@ -154,10 +167,17 @@ internal sealed class AuditState
     public void GiveBack(long number, AuditHold hold)
     {
         foreach (AuditAccount account in hold.Session.Windows) account.Unhold(hold.Held);
+        Retain(number, hold);
+    }
+
+    /// <summary>Nothing is held of it any more; a late commit can still name it.</summary>
+    public void Retain(long number, AuditHold hold)
+    {
         hold.Held = default;
         hold.IsHeld = false;
         Close(hold.Session, number);
-        _retained.Enqueue((Now + Retention, hold, number, null));
+        hold.Session.GivenBack[number] = Now;
+        Retain(number, session: null, HoldRetention);
     }
 
     /// <summary>A hold is open.</summary>
@@ -206,19 +226,22 @@ internal sealed class AuditState
     }
 
     /// <summary>A session is closed; late commits and repeated requests can still name it.</summary>
-    public void Retain(AuditSession session) => _retained.Enqueue((Now + Retention, null, 0, session));
+    public void Retain(AuditSession session) => Retain(hold: 0, session, Retention);
 
     /// <summary>Forgets what no event from now on may name.</summary>
     public void Forget()
     {
-        while (_retained.TryPeek(out (Int128 UntilNanos, AuditHold? Hold, long Number, AuditSession? Session) oldest)
-            && oldest.UntilNanos <= Now)
+        while (_retained.TryPeek(out (long Hold, AuditSession? Session) oldest, out (Int128 UntilNanos, long) due)
+            && due.UntilNanos <= Now)
         {
             _retained.Dequeue();
-            if (oldest.Session is not null) Forget(oldest.Session);
-            else Holds.Remove(oldest.Number);
+            if (oldest.Session is { } session) Forget(session);
+            else if (Holds.Remove(oldest.Hold, out AuditHold? hold)) hold.Session.GivenBack.Remove(oldest.Hold);
         }
     }
+
+    private void Retain(long hold, AuditSession? session, Int128 retention) =>
+        _retained.Enqueue((hold, session), (Now + retention, _retainedOrder++));
 
     /// <summary>Forgets accounts outside the catalog that nobody refers to, with their usage.</summary>
     public void ForgetAccounts()
@@ -272,14 +295,26 @@ internal sealed class AuditState
         if (!isRight) Find(AuditRule.Left, $"{least} are left on {tightest?.Name ?? "no grain"}, and it says {left}");
     }
 
+    // A session that is over is kept for late commits of its holds alone, and while one below it is kept.
     private void Forget(AuditSession session)
     {
-        Sessions.Remove(session.Spender.Session);
+        bool isOver = session.IsArchived;
+        session.Archive();
+        if (!isOver && session.GivenBack.Count > 0)
+        {
+            session.KeptUntil = session.GivenBack.Values.Max() + HoldRetention;
+            _retained.Enqueue((0, session), (session.KeptUntil, _retainedOrder++));
+        }
+
+        if (session.KeptUntil > Now || session.Own.Sessions > 1) return;
+        if (!Sessions.Remove(session.Spender.Session)) return;
         foreach (AuditAccount account in session.Path)
         {
             account.Sessions--;
             MayForgetAccounts |= !account.IsInCatalog;
         }
+
+        if (session.Parent is { IsArchived: true } parent) Forget(parent);
     }
 
     private static bool IsBelow(AuditLimit own, AuditLimit least)

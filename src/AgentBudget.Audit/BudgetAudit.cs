@@ -88,29 +88,65 @@ internal static class BudgetAudit
             state.Find(AuditRule.PeriodSettled, $"{left.Settled} leave {moved.Grain}, and it says {said.Settled}");
     }
 
-    /// <summary>The end that a catalog gives to an account's period, before it is taken over.</summary>
-    public static void CheckPeriodEnd(
-        AuditState state, AuditAccount any, Budget? budget, Dictionary<(string, string), Int128> ends, bool keepsZone)
+    /// <summary>The period that a catalog gives to a window, before it is taken over.</summary>
+    public static void CheckPeriod(
+        AuditState state,
+        AuditAccount account,
+        Budget budget,
+        Dictionary<(string, string), AuditPeriod> periods,
+        bool keepsZone)
     {
         string window = AuditAccount.WindowOf(budget);
-        AuditAccount account = any.Windows.FirstOrDefault(own => own.Window == window) ?? new AuditAccount(any.Name);
-        bool hasEnd = ends.TryGetValue((account.Name, window), out Int128 end);
-        bool hasPeriod = budget?.Period is not (null or Period.Unspecified or Period.None or Period.Rolling);
+        AuditAccount? before = account.Windows.FirstOrDefault(own => own.Window == window);
+        AuditPeriod says = periods.GetValueOrDefault((account.Name, window));
+        CheckStart(state, account, before, budget, says);
+        bool hasPeriod = budget.Period is not (Period.Unspecified or Period.None or Period.Rolling);
         if (!hasPeriod)
         {
-            if (hasEnd) state.Find(AuditRule.PeriodEnd, $"{account.Name} has no period, and it names an end of it");
+            if (says.End is not null)
+                state.Find(AuditRule.PeriodEnd, $"{account.Name} has no period, and it names an end of it");
             return;
         }
 
-        bool stays = keepsZone && account.PeriodEnd is not null && account.Period == budget!.Period;
+        bool stays = keepsZone && before?.PeriodEnd is not null;
         bool isRight = stays
-            ? hasEnd && end == account.PeriodEnd
-            : hasEnd && end > state.Now && IsOneLong(budget!.Period, end - state.Now, isWhole: false);
+            ? says.End == before!.PeriodEnd
+            : says.End > state.Now && IsOneLong(budget.Period, says.End.Value - state.Now, isWhole: false);
         if (isRight) return;
         state.Find(
             AuditRule.PeriodEnd,
-            $"the {budget!.Period} of {account.Name} cannot end at {(hasEnd ? AuditNumbers.Show(end) : "no time")}"
-            + (stays ? $": it ends at {AuditNumbers.Show(account.PeriodEnd)}" : ""));
+            $"the {budget.Period} of {account.Name} cannot end at {AuditNumbers.Show(says.End)}"
+            + (stays ? $": it ends at {AuditNumbers.Show(before!.PeriodEnd)}" : ""));
+    }
+
+    // A window that is new counts since its period began; one that stays keeps what it counted.
+    private static void CheckStart(
+        AuditState state, AuditAccount account, AuditAccount? before, Budget budget, AuditPeriod says)
+    {
+        if (says.Start is not { } start)
+        {
+            // Facts of former releases do not say it: then a window that is new took over what another counted.
+            if (before is not null || account.History.IsEmpty || !state.StatesPeriodStarts) return;
+            state.Find(
+                AuditRule.PeriodStart, $"{account.Name} has a new window, and it does not say since when it counts");
+            return;
+        }
+
+        state.StatesPeriodStarts = true;
+        bool isRight = before is null && budget.Period switch
+        {
+            Period.Unspecified or Period.None => start == 0,
+            Period.Rolling => start == Int128.Max(1, state.Now - AuditNumbers.NanosOf(budget.Rolling)),
+            Period.Hour or Period.Day or Period.Week or Period.Month or Period.Quarter or Period.Year =>
+                start <= state.Now && says.End is not null
+                && IsOneLong(budget.Period, says.End.Value - start, isWhole: true),
+        };
+        if (!isRight)
+        {
+            state.Find(
+                AuditRule.PeriodStart,
+                $"the {budget.Period} of {account.Name} cannot count since {AuditNumbers.Show(start)}");
+        }
     }
 
     // Whether a length can be one period, or its remainder. Time zones are not consulted: their rules change over the
@@ -120,18 +156,20 @@ internal static class BudgetAudit
         (int fewest, int most) = period switch
         {
             Period.Unspecified or Period.None or Period.Rolling => (0, 0),
+            Period.Hour => (0, 0),
             Period.Day => (1, 1),
             Period.Week => (7, 7),
             Period.Month => (28, 31),
             Period.Quarter => (90, 92),
             Period.Year => (365, 366),
         };
+        if (period == Period.Hour) return length > 0 && length <= AuditNumbers.Hour;
         Int128 day = 24 * AuditNumbers.Hour;
         return length <= (most * day) + DaySlack && (!isWhole || length >= (fewest * day) - DaySlack);
     }
 
     // The record of an administrative act states the whole account around it.
-    private static void CheckBalance(AuditState state, AuditAccount account, GrainBalance? balance, string when)
+    public static void CheckBalance(AuditState state, AuditAccount account, GrainBalance? balance, string when)
     {
         if (!state.IsEventClean) return;
         balance ??= new GrainBalance();

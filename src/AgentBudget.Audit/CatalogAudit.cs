@@ -2,6 +2,11 @@ using AgentBudget.Protocol.V1;
 
 namespace AgentBudget.Audit;
 
+/// <summary>
+/// The present period of a window as a catalog's event says; null for no end, and for a window that stays.
+/// </summary>
+internal readonly record struct AuditPeriod(Int128? End, Int128? Start);
+
 /// <summary>What a catalog may change, and what it makes of the accounts.</summary>
 internal static class CatalogAudit
 {
@@ -17,10 +22,11 @@ internal static class CatalogAudit
         state.Catalog = catalog;
         state.RequiredTags = [.. catalog.Tags.Where(tag => tag.Value.Required).Select(tag => tag.Key)];
 
-        Dictionary<(string, string), Int128> ends = [];
+        Dictionary<(string, string), AuditPeriod> periods = [];
         foreach (PeriodEnd end in applied.PeriodEnds)
         {
-            if (end.EndTime is not null) ends[(end.Grain, end.Window)] = AuditNumbers.NanosOf(end.EndTime);
+            periods[(end.Grain, end.Window)] = new AuditPeriod(
+                AuditNumbers.OptionalNanosOf(end.EndTime), AuditNumbers.OptionalNanosOf(end.StartTime));
         }
 
         foreach (AuditAccount account in state.Accounts.Values) account.IsInCatalog = false;
@@ -28,17 +34,17 @@ internal static class CatalogAudit
         {
             AuditAccount account = state.GetOrAddAccount(name);
             account.IsInCatalog = true;
-            foreach (Budget budget in budgets) BudgetAudit.CheckPeriodEnd(state, account, budget, ends, keepsZone);
+            foreach (Budget budget in budgets) BudgetAudit.CheckPeriod(state, account, budget, periods, keepsZone);
             account.ConfigureWindows(
                 budgets,
                 ladder,
-                window => ends.TryGetValue((name, window), out Int128 end) ? end : null,
+                window => periods.GetValueOrDefault((name, window)),
                 state.Now);
         }
 
         foreach (AuditAccount account in state.Accounts.Values.Where(account => !account.IsInCatalog))
         {
-            account.ConfigureWindows([], AuditLadder.Ceiling, _ => null, state.Now);
+            account.ConfigureWindows([], AuditLadder.Ceiling, _ => default, state.Now);
             if (state.Agents.ContainsKey(account.Name)) state.Agents[account.Name] = new AuditAgent(new Agent());
         }
 

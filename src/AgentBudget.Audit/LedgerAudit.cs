@@ -128,6 +128,15 @@ public sealed class LedgerAudit(string tenant)
                 OfTenant(ledgerEvent, AuditOperation.None);
                 BudgetAudit.MoveWindow(_state, ledgerEvent.WindowMoved);
                 break;
+            case Fact.BudgetReset:
+                OfTenant(ledgerEvent, AuditOperation.ResetBudget);
+                AdjustmentAudit.Reset(_state, ledgerEvent.BudgetReset);
+                break;
+            case Fact.SpendAdjusted:
+                bool isRated = ledgerEvent.SpendAdjusted.Rerating is not null;
+                OfTenant(ledgerEvent, isRated ? AuditOperation.RerateSpend : AuditOperation.AdjustSpend);
+                AdjustmentAudit.Adjust(_state, ledgerEvent.SpendAdjusted);
+                break;
             case Fact.SessionOpened:
                 OfOpening(ledgerEvent);
                 _counts.Sessions++;
@@ -336,8 +345,9 @@ public sealed class LedgerAudit(string tenant)
         Fact.SessionSuspended => AuditOperation.SuspendSession,
         Fact.SessionResumed => AuditOperation.ResumeSession,
         Fact.BreakerReset => AuditOperation.ResetBreaker,
-        Fact.None or Fact.CatalogApplied or Fact.BudgetExtended or Fact.ExtensionExpired or Fact.PeriodEnded
-            or Fact.WindowMoved or Fact.SessionOpened or Fact.SessionClosed or Fact.ReservationExpired
+        Fact.None or Fact.CatalogApplied or Fact.BudgetExtended or Fact.BudgetReset or Fact.SpendAdjusted
+            or Fact.ExtensionExpired or Fact.PeriodEnded or Fact.WindowMoved or Fact.SessionOpened
+            or Fact.SessionClosed or Fact.ReservationExpired
             or Fact.CredentialCreated or Fact.CredentialRevoked or Fact.AgentSuspended or Fact.AgentResumed
             or Fact.AgentDecommissioned or Fact.BreakerTripped or Fact.RefusalsCoalesced or Fact.AccessTokenRevoked
             or Fact.SigningKeyRotated or Fact.CredentialsUsed or Fact.DisputeDecided or Fact.SessionsRevoked =>

@@ -16,12 +16,17 @@ internal static class SettlementAudit
         if (state.HoldOf(settled.Reservation, session) is not { } hold) return;
         state.CheckDeadlines(session);
         var charge = new AuditAmount(settled.CostNanos, settled.Tokens);
-        if (IsExpiry(state, ledgerEvent)) CheckExpiryCharge(state, hold, settled, charge);
+        bool isExpiry = IsExpiry(state, ledgerEvent);
+        if (isExpiry) CheckExpiryCharge(state, hold, settled, charge);
         else CheckCommit(state, hold, settled, charge);
+        CheckTaken(state, hold, settled);
         CheckRest(state, hold, settled, charge);
         if (!IsExpiry(state, ledgerEvent)) DisputeAudit.Check(state, hold, ledgerEvent);
         if (settled.Tool != hold.Tool)
             state.Find(AuditRule.SettlePrice, $"the hold is for tool '{hold.Tool}', and it says '{settled.Tool}'");
+        AuditAmount taken = TakenBy(settled);
+        AuditAmount raised = (charge - taken).AboveZero();
+        AuditAmount lowered = (taken - charge).AboveZero();
         var unheld = new AuditAmount(settled.UnheldNanos, settled.UnheldTokens);
         var overrun = new AuditAmount(settled.OverrunNanos, settled.OverrunTokens);
         AuditAmount disputed = settled.Disputed ? overrun : default;
@@ -30,11 +35,12 @@ internal static class SettlementAudit
         foreach (AuditAccount account in session.Path)
         {
             AuditAmount here = shared.Contains(account) ? disputed : default;
-            TierAudit.CheckTold(state, account.Windows, settled.TiersCrossed, charge - here);
+            TierAudit.CheckTold(state, account.Windows, settled.TiersCrossed, raised - here);
             foreach (AuditAccount window in account.Windows)
             {
                 window.Unhold(unheld);
-                window.Charge(charge - here, overrun - here, state.Now);
+                if (lowered != default) window.Lower(lowered);
+                window.Charge(raised - here, overrun - here, state.Now);
                 window.StartDispute(here);
             }
         }
@@ -52,18 +58,24 @@ internal static class SettlementAudit
             BreakerAudit.CountSuspended(state, session.Spender.Agent);
         }
 
-        BreakerAudit.CountCharge(session, charge.Nanos, state.Now);
+        BreakerAudit.CountCharge(session, raised.Nanos, state.Now);
 
         foreach (TierCrossing crossing in settled.TiersCrossed)
             session.Windows.FirstOrDefault(
                 account => account.Name == crossing.Grain
                     && account.Window == crossing.Window)?.Tell(crossing.AtPercent);
         hold.Held -= unheld;
-        hold.SettledTokens += charge.Tokens;
-        if (settled.Final)
+        hold.ExpiryCharge = isExpiry ? settled : null;
+        if (!isExpiry) hold.SettledTokens += charge.Tokens;
+        if (isExpiry)
+        {
+            state.Retain(settled.Reservation, hold);
+        }
+        else if (settled.Final)
         {
             state.Holds.Remove(settled.Reservation);
             state.Close(session, settled.Reservation);
+            session.GivenBack.Remove(settled.Reservation);
             session.SettledHolds.Add(settled.Reservation);
         }
 
@@ -85,6 +97,26 @@ internal static class SettlementAudit
         else if (hold.OnExpiry == OnExpiry.Charge)
             state.Find(AuditRule.Expiry, "it was to be charged when its time runs out");
         GiveBack(state, expired.Reservation, hold, new AuditAmount(expired.ReleasedNanos, expired.ReleasedTokens));
+    }
+
+    private static AuditAmount TakenBy(ReservationSettled settled) => settled.ExpiryCharge is null
+        ? default
+        : new AuditAmount(settled.ExpiryCharge.CostNanos, settled.ExpiryCharge.Tokens);
+
+    // The first commit after a charge of the estimate takes back that charge, whole, and no other does.
+    private static void CheckTaken(AuditState state, AuditHold hold, ReservationSettled settled)
+    {
+        ReservationSettled? should = hold.ExpiryCharge;
+        ReservationSettled? says = settled.ExpiryCharge;
+        bool isRight = should is null
+            ? says is null
+            : says is not null && says.CostNanos == should.CostNanos && says.Tokens == should.Tokens
+                && Equals(says.Usage, should.Usage) && Equals(says.ItemCosts, should.ItemCosts)
+                && says.Model == should.Model && says.Tool == should.Tool;
+        if (isRight) return;
+        state.Find(
+            AuditRule.SettleExpiryCharge,
+            $"as its time ran out {should?.CostNanos ?? 0} were charged, and it takes back {says?.CostNanos ?? 0}");
     }
 
     private static AuditHold? HeldOf(AuditState state, AuditSession session, long number)
@@ -239,7 +271,7 @@ internal static class SettlementAudit
         if (unheld != shouldUnhold)
             state.Find(AuditRule.ReservationSum, $"{shouldUnhold} stop being held with it, and it says {unheld}");
         var overrun = new AuditAmount(settled.OverrunNanos, settled.OverrunTokens);
-        AuditAmount shouldOverrun = (charge - hold.Held).AboveZero();
+        AuditAmount shouldOverrun = (charge - hold.Held - TakenBy(settled)).AboveZero();
         if (overrun != shouldOverrun)
             state.Find(AuditRule.SettleOverrun, $"its overrun is {shouldOverrun}, and it says {overrun}");
         bool isLate = !hold.IsHeld || !hold.Session.IsOpen;

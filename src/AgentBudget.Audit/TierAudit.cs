@@ -54,7 +54,8 @@ internal static class TierAudit
             state.Find(AuditRule.Tiers, $"with it {string.Join(", ", should)} are held, and it says {told}");
     }
 
-    private static void Check(
+    /// <summary>The tiers of one window.</summary>
+    public static void Check(
         AuditState state, AuditAccount account, IReadOnlyList<TierCrossing> crossed, AuditAmount charge)
     {
         AuditAmount after = account.Settled + charge;

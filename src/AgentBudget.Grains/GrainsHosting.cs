@@ -6,8 +6,10 @@ using AgentBudget.Grains.Placement;
 using AgentBudget.Grains.Tenants;
 using AgentBudget.Reporting;
 using AgentBudget.Runtime;
+using AgentBudget.Runtime.Time;
 using AgentBudget.Storage;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using Orleans.Configuration;
 using Orleans.Streams;
@@ -42,7 +44,8 @@ public static class GrainsHosting
                 services.GetRequiredService<ILedgerStore>(),
                 activations,
                 services.GetRequiredService<TimeProvider>(),
-                services.GetRequiredService<ILoggerFactory>()))
+                services.GetRequiredService<ILoggerFactory>(),
+                services.GetRequiredService<LogClock>()))
             .AddSingleton<HintSender>()
             .AddSingleton<LedgerPages>()
             .AddSingleton<SiloTenants>()
@@ -50,6 +53,13 @@ public static class GrainsHosting
             .AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(
                 services => services.GetRequiredService<SiloTenants>())
             .AddHostedService<TenantScan>();
+        silo.Services.TryAddSingleton(services =>
+        {
+            var clock = new LogClock(
+                services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILogger<LogClock>>());
+            clock.CatchUpByItself();
+            return clock;
+        });
         // Ledgers go by the clock that the silo is told; timers and timeouts of the runtime by the real one.
         silo.Services.AddKeyedSingleton(KeyedService.AnyKey, TimeProvider.System);
         silo.AddPlacementDirector<TenantPlacement, TenantPlacementDirector>();

@@ -66,9 +66,16 @@ public sealed class ReservationIds : IDisposable
         TryRead(id, tenant, session, out long reservation, out isFormer) ? reservation : 0;
 
     /// <summary>The same; false where there is none.</summary>
-    public bool TryRead(string? id, string tenant, long session, out long reservation, out bool isFormer)
+    public bool TryRead(string? id, string tenant, long session, out long reservation, out bool isFormer) =>
+        TryRead(id, tenant, out reservation, out long named, out isFormer) && (isFormer || named == session);
+
+    /// <summary>
+    /// The same with the session that the name was made for, for who may see every session of the tenant. What the name
+    /// of a former release says of its session is 0.
+    /// </summary>
+    public bool TryRead(string? id, string tenant, out long reservation, out long session, out bool isFormer)
     {
-        reservation = 0;
+        reservation = session = 0;
         isFormer = id is { Length: <= FormerCharsMax };
         if (id is null || id.Length < 2 || id[0] != Prefix) return false;
         if (isFormer)
@@ -87,8 +94,8 @@ public sealed class ReservationIds : IDisposable
         Whitening whitening = WhiteningOf(tenant);
         block.Decrypt();
         reservation = BinaryPrimitives.ReadInt64LittleEndian(block.Bytes) ^ whitening.First;
-        long named = BinaryPrimitives.ReadInt64LittleEndian(block.Bytes.AsSpan(sizeof(long))) ^ whitening.Second;
-        return named == session && reservation > 0;
+        session = BinaryPrimitives.ReadInt64LittleEndian(block.Bytes.AsSpan(sizeof(long))) ^ whitening.Second;
+        return session > 0 && reservation > 0;
     }
 
     /// <inheritdoc/>

@@ -143,6 +143,30 @@ public sealed record ApplyCatalogCommand(
 /// <param name="Actor">Who asks.</param>
 public sealed record ExtendBudgetCommand(ExtendBudgetRequest Request, string Actor) : Command;
 
+/// <summary>Starts a window's period over. Answers a BudgetReset event.</summary>
+/// <param name="Request">The request.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record ResetBudgetCommand(ResetBudgetRequest Request, string Actor) : Command;
+
+/// <summary>A reservation to adjust, as the ledger's events before tell it.</summary>
+/// <param name="Number">Its number.</param>
+/// <param name="Spender">Whose it is.</param>
+/// <param name="SettledNanos">What it settled, without adjustments.</param>
+/// <param name="SettledTokens">Tokens likewise.</param>
+public sealed record AdjustedReservation(long Number, Spender Spender, long SettledNanos, long SettledTokens);
+
+/// <summary>Credits or debits spend. Answers a SpendAdjusted event.</summary>
+/// <param name="Request">The request.</param>
+/// <param name="Reservation">The reservation that it names; null for a grain.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record AdjustSpendCommand(AdjustSpendRequest Request, AdjustedReservation? Reservation, string Actor)
+    : Command;
+
+/// <summary>Books what a period differs by at a version of the price book. Answers a SpendAdjusted event.</summary>
+/// <param name="Request">The request.</param>
+/// <param name="Rating">What was found.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record RerateSpendCommand(RerateSpendRequest Request, Prices.RatedPeriod Rating, string Actor) : Command;
 /// <summary>Says whether usage in dispute was real. Answers a DisputeDecided event.</summary>
 /// <param name="Request">The request.</param>
 /// <param name="Actor">Who asks.</param>

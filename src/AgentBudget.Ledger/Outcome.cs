@@ -104,4 +104,13 @@ public enum Outcome
 
     /// <summary>The session to resume is not suspended.</summary>
     SessionNotSuspended,
+
+    /// <summary>More would be credited than was settled.</summary>
+    AdjustmentTooLarge,
+
+    /// <summary>The price book has and had no such version.</summary>
+    PriceVersionNotFound,
+
+    /// <summary>Spend was rated again by somebody else meanwhile; nothing changed.</summary>
+    ReratingOutdated,
 }

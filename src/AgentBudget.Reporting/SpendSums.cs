@@ -38,25 +38,26 @@ internal struct SpendSums
     /// <summary>Adds what was charged for tokens. Throws <see cref="OverflowException"/>.</summary>
     /// <param name="settled">The charge.</param>
     /// <param name="itemsNanos">What of it was for counted items.</param>
-    public void Add(ReservationSettled settled, long itemsNanos)
+    /// <param name="sign">1, or -1 where the charge is taken back.</param>
+    public void Add(ReservationSettled settled, long itemsNanos, int sign)
     {
         checked
         {
-            CostNanos += settled.CostNanos - itemsNanos;
-            OverrunNanos += settled.OverrunNanos;
+            CostNanos += sign * (settled.CostNanos - itemsNanos);
+            OverrunNanos += sign * settled.OverrunNanos;
             if (settled.Usage is not { } usage) return;
-            InputTokens += usage.InputTokens;
-            OutputTokens += usage.OutputTokens;
-            CacheReadTokens += usage.CacheReadTokens;
-            CacheWrite5mTokens += usage.CacheWrite5MTokens;
-            CacheWrite1hTokens += usage.CacheWrite1HTokens;
-            ReasoningTokens += usage.ReasoningTokens;
-            InputAudioTokens += usage.InputAudioTokens;
-            OutputAudioTokens += usage.OutputAudioTokens;
-            InputImageTokens += usage.InputImageTokens;
-            CacheReadAudioTokens += usage.CacheReadAudioTokens;
-            CacheWriteAudioTokens += usage.CacheWriteAudioTokens;
-            OutputImageTokens += usage.OutputImageTokens;
+            InputTokens += sign * usage.InputTokens;
+            OutputTokens += sign * usage.OutputTokens;
+            CacheReadTokens += sign * usage.CacheReadTokens;
+            CacheWrite5mTokens += sign * usage.CacheWrite5MTokens;
+            CacheWrite1hTokens += sign * usage.CacheWrite1HTokens;
+            ReasoningTokens += sign * usage.ReasoningTokens;
+            InputAudioTokens += sign * usage.InputAudioTokens;
+            OutputAudioTokens += sign * usage.OutputAudioTokens;
+            InputImageTokens += sign * usage.InputImageTokens;
+            CacheReadAudioTokens += sign * usage.CacheReadAudioTokens;
+            CacheWriteAudioTokens += sign * usage.CacheWriteAudioTokens;
+            OutputImageTokens += sign * usage.OutputImageTokens;
         }
     }
 }

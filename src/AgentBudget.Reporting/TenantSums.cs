@@ -66,7 +66,9 @@ internal sealed class TenantSums(string tenant)
 
                 break;
             case LedgerEvent.FactOneofCase.ReservationSettled:
-                Fold(ledgerEvent, ledgerEvent.ReservationSettled);
+                ReservationSettled settled = ledgerEvent.ReservationSettled;
+                Fold(ledgerEvent, settled, sign: 1);
+                if (settled.ExpiryCharge is not null) Fold(ledgerEvent, settled.ExpiryCharge, sign: -1);
                 break;
             case LedgerEvent.FactOneofCase.DisputeDecided:
                 if (ledgerEvent.DisputeDecided.Decision == DisputeDecision.Confirmed)
@@ -80,6 +82,15 @@ internal sealed class TenantSums(string tenant)
                 {
                     sums.Calls++;
                     RunOf(ledgerEvent.Spender).CostNanos += cost.CostNanos;
+                }
+
+                break;
+            case LedgerEvent.FactOneofCase.SpendAdjusted:
+                foreach (AdjustmentLine line in ledgerEvent.SpendAdjusted.Lines)
+                {
+                    SumsOf(ledgerEvent.Time.Seconds, line.Spender, "", "", "").Add(line.Nanos, 0);
+                    if (line.Spender.Session.Length == 0) continue;
+                    checked { RunOf(line.Spender).CostNanos += line.Nanos; }
                 }
 
                 break;
@@ -115,8 +126,9 @@ internal sealed class TenantSums(string tenant)
         HaveBaselinesChanged = false;
     }
 
-    // A counted item is a row of its own: its SKU, and where it is a call of a tool, that tool.
-    private void Fold(LedgerEvent ledgerEvent, ReservationSettled settled)
+    // A counted item is a row of its own: its SKU, and where it is a call of a tool, that tool. What is taken back has
+    // the sign -1.
+    private void Fold(LedgerEvent ledgerEvent, ReservationSettled settled, int sign)
     {
         if (settled.Disputed)
         {
@@ -127,7 +139,7 @@ internal sealed class TenantSums(string tenant)
             return;
         }
 
-        checked { RunOf(ledgerEvent.Spender).CostNanos += settled.CostNanos; }
+        checked { RunOf(ledgerEvent.Spender).CostNanos += sign * settled.CostNanos; }
         long itemsNanos = 0;
         foreach (ItemCost item in settled.ItemCosts?.Items ?? [])
         {
@@ -135,12 +147,13 @@ internal sealed class TenantSums(string tenant)
             checked
             {
                 itemsNanos += item.CostNanos;
-                SumsOf(ledgerEvent, settled.Model, tool, item.Sku).Add(item.CostNanos, item.Count * PartsPerUnit);
+                SumsOf(ledgerEvent, settled.Model, tool, item.Sku)
+                    .Add(sign * item.CostNanos, sign * item.Count * PartsPerUnit);
             }
         }
 
         bool isOfItemsAlone = settled.Model.Length == 0 && itemsNanos == settled.CostNanos && settled.OverrunNanos == 0;
-        if (!isOfItemsAlone) SumsOf(ledgerEvent, settled.Model, settled.Tool).Add(settled, itemsNanos);
+        if (!isOfItemsAlone) SumsOf(ledgerEvent, settled.Model, settled.Tool).Add(settled, itemsNanos, sign);
     }
 
     private void Fold(LedgerEvent ledgerEvent, DisputeDecided decided)
@@ -152,7 +165,7 @@ internal sealed class TenantSums(string tenant)
             OverrunNanos = decided.CostNanos,
             Usage = decided.Usage,
         };
-        SumsOf(ledgerEvent, decided.Model, decided.Tool).Add(settled, itemsNanos: 0);
+        SumsOf(ledgerEvent, decided.Model, decided.Tool).Add(settled, itemsNanos: 0, sign: 1);
     }
 
     private RunEnd EndOf(LedgerEvent ledgerEvent)
@@ -171,11 +184,13 @@ internal sealed class TenantSums(string tenant)
     private ref RunSums RunOf(Spender spender) => ref CollectionsMarshal.GetValueRefOrAddDefault(
         PendingRuns, spender.Run.Length > 0 ? spender.Run : spender.Session, out _);
 
-    private ref SpendSums SumsOf(LedgerEvent ledgerEvent, string model, string tool, string sku = "")
+    private ref SpendSums SumsOf(LedgerEvent ledgerEvent, string model, string tool, string sku = "") =>
+        ref SumsOf(ledgerEvent.Time.Seconds, ledgerEvent.Spender, model, tool, sku);
+
+    private ref SpendSums SumsOf(long seconds, Spender spender, string model, string tool, string sku)
     {
-        var spender = ledgerEvent.Spender;
         var key = new SpendKey(
-            ledgerEvent.Time.Seconds / SpendKey.QuarterSeconds,
+            seconds / SpendKey.QuarterSeconds,
             spender.BusinessUnit, spender.UseCase, spender.Agent, spender.Session, model, tool, sku);
         return ref CollectionsMarshal.GetValueRefOrAddDefault(Pending, key, out _);
     }

@@ -22,14 +22,24 @@ public sealed class ActivationServices : IDisposable
     /// <param name="options">Bounds.</param>
     /// <param name="time">Wall clock, steady clock and timers.</param>
     /// <param name="loggers">Logs.</param>
+    /// <param name="clock">Log time; one of its own by default.</param>
     public ActivationServices(
-        ILedgerStore store, ActivationOptions options, TimeProvider time, ILoggerFactory loggers)
-        : this(store, options, time, loggers, new TenantLedgers())
+        ILedgerStore store,
+        ActivationOptions options,
+        TimeProvider time,
+        ILoggerFactory loggers,
+        LogClock? clock = null)
+        : this(store, options, time, loggers, new TenantLedgers(), clock)
     {
     }
 
     internal ActivationServices(
-        ILedgerStore store, ActivationOptions options, TimeProvider time, ILoggerFactory loggers, ITurnLedgers ledgers)
+        ILedgerStore store,
+        ActivationOptions options,
+        TimeProvider time,
+        ILoggerFactory loggers,
+        ITurnLedgers ledgers,
+        LogClock? clock = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Check();
@@ -41,8 +51,8 @@ public sealed class ActivationServices : IDisposable
         Snapshots = new SnapshotKeeper(store, ledgers, options.SnapshotRestoredBytesMax, Logger);
         Space = new StoreSpace(store, time, StepAll, Logger);
         Loads = new SemaphoreSlim(options.LoadsAtOnceMax);
-        Clock = new LogClock(time, Logger);
-        Metrics = new RuntimeMetrics(() => _activations.Keys);
+        Clock = clock ?? new LogClock(time, Logger);
+        Metrics = new RuntimeMetrics(() => _activations.Keys, Clock);
     }
 
     /// <summary>

@@ -306,6 +306,31 @@ internal sealed class AuditedLedger
         },
         "admin")));
 
+    public void Adjust(string grain, decimal dollars, AdjustedReservation? reservation = null) =>
+        Done(Send(new AdjustSpendCommand(
+            new AdjustSpendRequest
+            {
+                RequestId = NextRequestId(), Grain = grain, Amount = Dollars(dollars), Reason = "typo",
+            },
+            reservation,
+            "admin")));
+
+    public void Reset(string grain) => Done(Send(new ResetBudgetCommand(
+        new ResetBudgetRequest { RequestId = NextRequestId(), Grain = grain, Reason = "again" }, "admin")));
+
+    public void Rerate(Spender spender, long nanos) => Done(Send(new RerateSpendCommand(
+        new RerateSpendRequest
+        {
+            RequestId = NextRequestId(),
+            StartTime = new Google.Protobuf.WellKnownTypes.Timestamp { Seconds = 1 },
+            EndTime = LogTime.ToTimestamp(Now),
+            PriceVersion = 1,
+            Apply = true,
+            Reason = "wrong price",
+        },
+        new Ledger.Prices.RatedPeriod([new Ledger.Prices.RatedSpend(spender, 0, nanos)], 1, 0, LastRerating: 0),
+        "admin")));
+
     private static LedgerEvent Done(Answer answer)
     {
         Assert.Equal(Outcome.Done, answer.Outcome);

@@ -87,6 +87,20 @@ internal static partial class Faults
             journal => journal.First(Is.Held).ReservationHeld.OnExpiry = OnExpiry.Charge),
         ["a charge at expiry of less than is held"] = new(
             AuditRule.Expiry, ChargedExpiry, Last(e => e.ReservationSettled.CostNanos--)),
+        ["a commit that keeps a charged estimate too"] = new(
+            AuditRule.SettleExpiryCharge,
+            CommittedAfterCharge,
+            Last(e => e.ReservationSettled.ExpiryCharge = null)),
+        ["a commit that takes back more than was charged"] = new(
+            AuditRule.SettleExpiryCharge,
+            CommittedAfterCharge,
+            Last(e => e.ReservationSettled.ExpiryCharge.CostNanos++)),
+        ["a commit that takes back what was never charged"] = new(
+            AuditRule.SettleExpiryCharge,
+            OneLateCharge,
+            Last(e => e.ReservationSettled.ExpiryCharge = new ReservationSettled { CostNanos = 1 })),
+        ["a second commit after a charged expiry"] = new(
+            AuditRule.ReservationTerminal, CommittedAfterCharge, Again(Is.Committed)),
         ["a commit of a hold that should have expired"] = new(
             AuditRule.Expiry,
             ledger =>

@@ -63,6 +63,18 @@ internal static partial class Faults
             AuditRule.Rollover, NextMonth, Last(e => e.PeriodEnded.CarriedNanos = 0), Rollovers),
         ["something carried over without a rollover"] = new(
             AuditRule.Rollover, NextMonth, Last(e => e.PeriodEnded.CarriedNanos = 1)),
+        ["an overspend that is carried twice"] = new(
+            AuditRule.Rollover, OverspentDay, Last(e => e.PeriodEnded.CarriedNanos *= 2), CarriesOverspend),
+        ["an overspend that is forgiven"] = new(
+            AuditRule.Rollover, OverspentDay, Last(e => e.PeriodEnded.CarriedNanos = 0), CarriesOverspend),
+        ["a new window that counts from another time on"] = new(
+            AuditRule.PeriodStart,
+            NewWindow,
+            Last(e => e.CatalogApplied.PeriodEnds[^1].StartTime.Seconds -= 86_400 * 60)),
+        ["a window that stays and counts anew"] = new(
+            AuditRule.PeriodStart,
+            NewWindow,
+            Last(e => e.CatalogApplied.PeriodEnds[0].StartTime = e.CatalogApplied.PeriodEnds[^1].StartTime)),
         ["an extension of a window that is none"] = new(
             AuditRule.PeriodEnd, OneExtension, Last(e => e.BudgetExtended.Window = "year")),
     };
@@ -80,6 +92,29 @@ internal static partial class Faults
                 new Tier { AtPercent = 100, Action = TierAction.Refuse },
             },
         });
+    }
+
+    private static void CarriesOverspend(Catalog catalog) => catalog.UseCases[0].Budget = new Budget
+    {
+        Limit = Dollars(0.01m),
+        Period = Period.Day,
+        CarryOverspend = true,
+    };
+
+    private static void OverspentDay(AuditedLedger ledger)
+    {
+        long session = ledger.Open();
+        ledger.Commit(session, ledger.Hold(session), input: 50_000, output: 0);
+        ledger.End(session);
+        ledger.Now = new DateTime(2026, 11, 18, 23, 0, 0, DateTimeKind.Utc).ToTimestamp().Seconds * 1_000_000_000;
+        ledger.Advance(TimeSpan.Zero);
+    }
+
+    private static void NewWindow(AuditedLedger ledger)
+    {
+        OneCharge(ledger);
+        ledger.Apply(catalog => catalog.UseCases[0].FurtherBudgets.Add(
+            new Budget { Limit = Dollars(1), Period = Period.Day }));
     }
 
     private static void RollsOnly(Catalog catalog) => catalog.UseCases[0].Budget = new Budget

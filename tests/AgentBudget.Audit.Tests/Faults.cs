@@ -12,7 +12,7 @@ internal static partial class Faults
     [
         .. OfOrder(), .. OfCatalogs(), .. OfBudgets(), .. OfSessions(), .. OfRuns(), .. OfSuspensions(),
         .. OfHolds(), .. OfAmendments(), .. OfCosts(), .. OfWindows(), .. OfRefusals(), .. OfSettlements(),
-        .. OfIdentity(),
+        .. OfIdentity(), .. OfAdjustments(),
     ]);
 
     private static void OneSession(AuditedLedger ledger) => ledger.Open();
@@ -67,6 +67,14 @@ internal static partial class Faults
     {
         ledger.Hold(ledger.Open(), request => request.OnExpiry = OnExpiry.Charge);
         ledger.Advance(TimeSpan.FromMinutes(10));
+    }
+
+    private static void CommittedAfterCharge(AuditedLedger ledger)
+    {
+        long session = ledger.Open();
+        long reservation = ledger.Hold(session, request => request.OnExpiry = OnExpiry.Charge);
+        ledger.Advance(TimeSpan.FromMinutes(10));
+        ledger.Commit(session, reservation);
     }
 
     private static void OneRefusal(AuditedLedger ledger)
@@ -164,6 +172,8 @@ internal static partial class Faults
         public static bool Ended(LedgerEvent e) => e.SessionEnded is { State: not State.Unspecified };
 
         public static bool Held(LedgerEvent e) => e.ReservationHeld is not null;
+
+        public static bool Committed(LedgerEvent e) => Settled(e) && e.RequestId.Length > 0;
 
         public static bool Settled(LedgerEvent e) => e.ReservationSettled is not null;
 

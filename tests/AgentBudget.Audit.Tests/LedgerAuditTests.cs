@@ -98,18 +98,18 @@ public sealed class LedgerAuditTests
     }
 
     [Fact]
-    public void What_is_over_for_a_day_is_forgotten()
+    public void What_is_over_for_a_month_is_forgotten()
     {
         var ledger = new AuditedLedger();
         long session = ledger.Open();
         long reservation = ledger.Hold(session);
         ledger.Release(session, reservation);
-        ledger.Advance(TimeSpan.FromDays(3));
+        ledger.Advance(TimeSpan.FromDays(20));
         LedgerEvent late = new AuditedLedger().Journal[0].Clone();
         late.CatalogApplied = null;
         late.Sequence = ledger.Last.Sequence + 1;
         late.Time = ledger.Last.Time.Clone();
-        late.Time.Seconds += 2 * 86_400;
+        late.Time.Seconds += 20 * 86_400;
         late.Spender = ledger.Journal[1].Spender;
         late.ReservationSettled = new ReservationSettled { Reservation = reservation, Final = true };
 

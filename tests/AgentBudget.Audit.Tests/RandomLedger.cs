@@ -20,7 +20,10 @@ internal sealed partial class RandomLedger(int seed)
         ["useCases/promo", "useCases/plan", "agents/writer", "businessUnits/marketing", "tenants/acme"];
 
     private static readonly Period[] Periods =
-        [Period.None, Period.Day, Period.Week, Period.Month, Period.Quarter, Period.Rolling, Period.Year];
+        [
+            Period.None, Period.Hour, Period.Day, Period.Week, Period.Month, Period.Quarter, Period.Rolling,
+            Period.Year,
+        ];
 
     private readonly Random _random = new(seed);
     private readonly Random _loops = new(~seed);
@@ -87,7 +90,8 @@ internal sealed partial class RandomLedger(int seed)
                 Suspend();
                 break;
             case < 97:
-                Extend();
+                if (_random.Next(3) == 0) Correct();
+                else Extend();
                 break;
             case < 98:
                 ActOnIdentity();
@@ -418,24 +422,5 @@ internal sealed partial class RandomLedger(int seed)
         later.EffectiveFrom = Start.AddDays(random.Next(1, 20)).ToTimestamp();
         later.Rates.Output += random.Next(1, 1000);
         catalog.Prices.Add(later);
-    }
-
-    private static Budget BudgetOf(Random random, int cents, RepeatedField<Budget>? further = null)
-    {
-        Period[] periods = [.. Periods];
-        random.Shuffle(periods);
-        further?.Add(periods.Skip(1).Take(random.Next(0, 3)).Select(period => WindowOf(random, cents, period)));
-        return WindowOf(random, cents, periods[0]);
-    }
-
-    private static Budget WindowOf(Random random, int cents, Period period)
-    {
-        var budget = new Budget { Limit = Dollars(random.Next(1, cents) / 100m), Period = period };
-        if (random.Next(3) == 0) budget.Tokens = random.Next(10_000, 400_000);
-        if (period == Period.Rolling) budget.Rolling = new Duration { Seconds = random.Next(60, 200_000) };
-        else if (period != Period.None && random.Next(3) == 0) budget.Rollover = new Rollover();
-        if (budget.Rollover is { } rollover && random.Next(2) == 0)
-            rollover.Cap = Dollars(random.Next(0, cents) / 100m);
-        return budget;
     }
 }

@@ -37,7 +37,7 @@ public sealed class MemoryTests(ITestOutputHelper output)
         _now += 30 * LogTime.NanosPerSecond;
         HandleDeadlines();
         Assert.Equal(0, _ledger.OpenSessions);
-        _now += LedgerFixture.Day;
+        _now += 31 * LedgerFixture.Day;
         long last = Open(Sessions);
         Assert.Equal(1, _ledger.KnownSessions);
         Assert.Equal(0, _ledger.OpenReservations);

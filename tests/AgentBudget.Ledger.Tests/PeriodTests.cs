@@ -33,7 +33,7 @@ public sealed class PeriodTests
     [InlineData(Period.Year, "2026-12-31T22:59:59Z", "2026-12-31T23:00:00Z")]
     [InlineData(Period.Year, "2026-12-31T23:00:00Z", "2027-12-31T23:00:00Z")]
     public void A_period_ends_at_midnight_in_the_tenants_time_zone(Period period, string at, string end) =>
-        Assert.Equal(Nanos(end), PeriodCalendar.EndAfter(period, Zone("Europe/Berlin"), Nanos(at)));
+        Assert.Equal(Nanos(end), PeriodCalendar.EndAfter(new() { Period = period }, Zone("Europe/Berlin"), Nanos(at)));
 
     // Sao Paulo skipped the midnight of 2018-11-04; Havana had that of 2025-11-02 twice.
     [Theory]
@@ -44,7 +44,7 @@ public sealed class PeriodTests
     [InlineData("Asia/Kolkata", "2026-11-18T10:00:00Z", "2026-11-18T18:30:00Z")]
     [InlineData("UTC", "2026-11-18T10:00:00Z", "2026-11-19T00:00:00Z")]
     public void A_day_ends_once_where_its_midnight_is_skipped_or_comes_twice(string zone, string at, string end) =>
-        Assert.Equal(Nanos(end), PeriodCalendar.EndAfter(Period.Day, Zone(zone), Nanos(at)));
+        Assert.Equal(Nanos(end), PeriodCalendar.EndAfter(new() { Period = Period.Day }, Zone(zone), Nanos(at)));
 
     [Theory]
     [InlineData(Period.None)]

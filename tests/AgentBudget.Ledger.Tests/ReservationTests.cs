@@ -308,7 +308,7 @@ public sealed class ReservationTests
         Assert.Equal(new TokenUsage { InputTokens = 1000, OutputTokens = 1000 }, settled.Usage);
         Assert.True(settled.Final);
         Assert.False(settled.Late);
-        Assert.Equal(Outcome.ReservationTerminal, fixture.Commit(session, reservation, 1, 1).Outcome);
+        Assert.Equal(Outcome.ReservationTerminal, fixture.Release(session, reservation).Outcome);
     }
 
     [Fact]
@@ -357,7 +357,7 @@ public sealed class ReservationTests
     }
 
     [Fact]
-    public void Commit_after_the_grace_is_late_and_charged_in_full_for_24_hours()
+    public void Commit_after_the_grace_is_late_and_charged_in_full_for_30_days()
     {
         var fixture = new LedgerFixture();
         long session = fixture.Open();
@@ -370,27 +370,28 @@ public sealed class ReservationTests
         Assert.True(settled.Late);
         Assert.Equal((3_500_000, 3_500_000), (settled.CostNanos, settled.OverrunNanos));
 
-        fixture.Sleep(LedgerFixture.Day - 1);
+        fixture.Sleep((30 * LedgerFixture.Day) - 1);
         fixture.Commit(session, second, 1, 0, request => request.Final = false);
         fixture.Sleep(1);
         Assert.Equal(Outcome.SessionNotFound, fixture.Commit(session, second, 1, 0).Outcome);
     }
 
     [Fact]
-    public void A_released_or_expired_hold_is_forgotten_after_24_hours_in_a_session_that_lives_on()
+    public void A_released_or_expired_hold_is_forgotten_after_30_days_in_a_session_that_lives_on()
     {
         var fixture = new LedgerFixture(catalog =>
         {
-            catalog.Agents[0].SessionTtl = new() { Seconds = 10 * 86_400 };
-            catalog.Agents[0].SessionLifetime = new() { Seconds = 10 * 86_400 };
+            catalog.Agents[0].SessionTtl = new() { Seconds = 30 * 86_400 };
+            catalog.Agents[0].SessionLifetime = new() { Seconds = 30 * 86_400 };
         });
         long session = fixture.Open();
         long released = fixture.Hold(session);
         fixture.Release(session, released);
 
-        fixture.Sleep(LedgerFixture.Day - 1);
-        fixture.Commit(session, released, 1, 0, request => request.Final = false);
-        fixture.Sleep(1);
+        fixture.Sleep(29 * LedgerFixture.Day);
+        Assert.Equal(
+            Outcome.Done, fixture.Commit(session, released, 1, 0, request => request.Final = false).Outcome);
+        fixture.Sleep(LedgerFixture.Day);
 
         Assert.Equal(Outcome.ReservationNotFound, fixture.Commit(session, released, 1, 0).Outcome);
         Assert.Equal(Outcome.ReservationNotFound, fixture.Release(session, released).Outcome);

@@ -227,4 +227,57 @@ public sealed class ScopeAndTagTests
         catalog.Tags["customer"] = new TagRule();
         catalog.Tags["environment"] = new TagRule { Required = true, Values = { "prod", "staging" } };
     });
+
+    [Theory]
+    [InlineData("claude-*", LedgerFixture.Haiku, true)]
+    [InlineData("claude-haiku-*", LedgerFixture.Haiku, true)]
+    [InlineData("claude-haiku-*", LedgerFixture.Sonnet, false)]
+    [InlineData("*", LedgerFixture.Sonnet, true)]
+    [InlineData("claude-haiku-4-5*", LedgerFixture.Haiku, true)]
+    public void A_family_of_models_is_what_begins_like_it(string pattern, string model, bool isAllowed)
+    {
+        var fixture = new LedgerFixture(catalog =>
+        {
+            catalog.UseCases[0].Downgrade.Clear();
+            catalog.Agents[0].Models.Clear();
+            catalog.Agents[0].Models.Add(pattern);
+        });
+
+        Reason reason = fixture.RefusalOf(fixture.Open(), request => request.Model = model);
+
+        Assert.Equal(isAllowed ? Reason.Unspecified : Reason.ModelOutOfScope, reason);
+    }
+
+    [Theory]
+    [InlineData("claude-haiku-*", true)]
+    [InlineData(LedgerFixture.Haiku, true)]
+    [InlineData("claude-h*", false)]
+    [InlineData(LedgerFixture.Sonnet, false)]
+    public void A_session_asks_for_models_within_a_family_and_no_wider(string asked, bool isWithin)
+    {
+        var fixture = new LedgerFixture(catalog =>
+        {
+            catalog.UseCases[0].Downgrade.Clear();
+            catalog.Agents[0].Models.Clear();
+            catalog.Agents[0].Models.Add("claude-haiku-*");
+        });
+
+        Answer answer = fixture.TryOpen(request => request.Models.Add(asked));
+
+        Assert.Equal(isWithin ? Outcome.Done : Outcome.ModelOutOfScope, answer.Outcome);
+    }
+
+    [Theory]
+    [InlineData("gtp-*")]
+    [InlineData("*-haiku")]
+    [InlineData("claude-*-4-5")]
+    public void A_pattern_that_is_of_no_model_is_a_fault(string pattern)
+    {
+        var fixture = new LedgerFixture();
+
+        Answer answer = fixture.Change(catalog => catalog.Agents[0].Models.Add(pattern));
+
+        Assert.Equal(Outcome.CatalogInvalid, answer.Outcome);
+        Assert.Equal("agents[0].models[2]", Assert.Single(answer.Faults!).Field);
+    }
 }

@@ -234,7 +234,7 @@ public sealed class SessionTests
     }
 
     [Fact]
-    public void A_day_of_closed_sessions_leaves_nothing_behind()
+    public void A_day_of_closed_sessions_leaves_nothing_behind_after_a_month()
     {
         var fixture = new LedgerFixture(
             catalog => catalog.Agents[0].Budget =
@@ -253,8 +253,10 @@ public sealed class SessionTests
 
         fixture.Compare();
         fixture.Advance(3 * LedgerFixture.Day);
-
         Assert.Equal(0, fixture.Ledger.KnownSessions);
+        fixture.Advance(29 * LedgerFixture.Day);
+
+        Assert.Empty(fixture.Ledger.SessionsAndArchived);
         Assert.Equal(0, fixture.Ledger.OpenReservations);
         // Sequence numbers are longer by then.
         Assert.InRange(fixture.Ledger.Snapshot().Length, before, before + 16);

@@ -69,8 +69,8 @@ public sealed class SnapshotTests
         Assert.Equal((1, before), (settled.PriceVersion, settled.CostNanos));
         fixture.Restart();
         Assert.Equal(Outcome.ReservationTerminal, fixture.Commit(session, second, 1, 1).Outcome);
-        fixture.Advance(LedgerFixture.Day);
-        Assert.Equal(Outcome.ReservationNotFound, fixture.Commit(session, first, 1, 1).Outcome);
+        fixture.Advance(30 * LedgerFixture.Day);
+        Assert.Equal(Outcome.SessionNotFound, fixture.Commit(session, first, 1, 1).Outcome);
     }
 
     [Fact]
@@ -82,7 +82,7 @@ public sealed class SnapshotTests
         fixture.Release(session, reservation);
         Sessions.SessionAccount account = fixture.Ledger.Sessions[session];
 
-        Assert.True(account.TryFindRetired(reservation, fixture.Now + LedgerFixture.Day - 1, out _));
-        Assert.False(account.TryFindRetired(reservation, fixture.Now + LedgerFixture.Day, out _));
+        Assert.True(account.TryFindRetired(reservation, fixture.Now + (30 * LedgerFixture.Day) - 1, out _));
+        Assert.False(account.TryFindRetired(reservation, fixture.Now + (30 * LedgerFixture.Day), out _));
     }
 }

@@ -99,7 +99,7 @@ public sealed class WindowTests
     }
 
     [Fact]
-    public void A_window_that_a_catalog_adds_counts_from_now_on_and_knows_what_is_held()
+    public void A_window_that_a_catalog_adds_counts_its_period_and_knows_what_is_held()
     {
         LedgerFixture ledger = Make(Window(Period.Month, 1.00m));
         long session = ledger.Open();
@@ -109,7 +109,7 @@ public sealed class WindowTests
         ledger.Change(catalog => catalog.UseCases[0].FurtherBudgets.Add(Window(Period.Day, 0.30m)));
 
         GrainBalance day = ledger.Balance(Promo).Windows[0];
-        Assert.Equal((0L, 6_000_000L), (Nanos(day.Settled), Nanos(day.Held)));
+        Assert.Equal((200_000_000L, 6_000_000L), (Nanos(day.Settled), Nanos(day.Held)));
         Assert.Equal(200_000_000, Nanos(ledger.Balance(Promo).Settled));
     }
 

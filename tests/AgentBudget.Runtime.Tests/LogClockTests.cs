@@ -64,6 +64,36 @@ public sealed class LogClockTests : IDisposable
     }
 
     [Fact]
+    public void A_jump_ahead_is_caught_up_by_itself_while_nobody_asks()
+    {
+        _clock.CatchUpByItself();
+        _time.SetWall(TimeSpan.FromHours(2));
+        Assert.True(_clock.IsBehind);
+        Assert.Equal(TimeSpan.FromHours(2), _clock.Lag);
+
+        for (int second = 0; second < 60; second++) _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.InRange(_clock.Lag, TimeSpan.FromMinutes(59), TimeSpan.FromMinutes(61));
+        for (int second = 0; second < 60; second++) _time.Advance(TimeSpan.FromSeconds(1));
+
+        Assert.False(_clock.IsBehind);
+        Assert.Equal(_time.NowNanos, _clock.NowNanos());
+        Assert.Equal(_time.GetUtcNow(), _clock.AsTimeProvider().GetUtcNow());
+    }
+
+    [Theory]
+    [InlineData(-3600, false)]
+    [InlineData(0, false)]
+    [InlineData(60, false)]
+    [InlineData(61, true)]
+    public void Log_time_is_behind_above_a_minute(int seconds, bool isBehind)
+    {
+        _time.SetWall(TimeSpan.FromSeconds(seconds));
+
+        Assert.Equal(isBehind, _clock.IsBehind);
+        Assert.Equal(TimeSpan.FromSeconds(Math.Max(0, seconds)), _clock.Lag);
+    }
+
+    [Fact]
     public void Log_time_never_goes_back_whatever_the_clocks_do()
     {
         var random = new Random(Seed: 20261118);

@@ -28,6 +28,14 @@ public sealed class AuditTests
         ("RevokeSession", "sessionEnded", """{"session":"$session","reason":"why"}"""),
         ("ExtendBudget", "budgetExtended",
             """{"grain":"useCases/promo","amount":{"currencyCode":"USD","units":"5"},"reason":"why"}"""),
+        ("AdjustSpend", "spendAdjusted",
+            """{"grain":"useCases/promo","amount":{"currencyCode":"USD","units":"5"},"reason":"why"}"""),
+        ("ResetBudget", "budgetReset", """{"grain":"useCases/promo","reason":"why"}"""),
+        ("RerateSpend", "spendAdjusted",
+            """
+            {"startTime":"2026-01-01T00:00:00Z","endTime":"2026-01-02T00:00:00Z","priceVersion":"1","apply":true,
+            "reason":"why"}
+            """),
         ("CreateCredential", "credentialCreated", """{"principal":"edge","role":"ROLE_GATEWAY"}"""),
         ("RevokeCredential", "credentialRevoked", """{"credential":"$credential","reason":"why"}"""),
         ("SuspendAgent", "agentSuspended", """{"agent":"agents/sibling","reason":"why"}"""),

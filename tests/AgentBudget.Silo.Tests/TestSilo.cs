@@ -43,10 +43,15 @@ internal sealed class TestSilo : IAsyncDisposable
 
     public string DataFolder => Path.Combine(_folder.FullName, "data");
 
+    /// <summary>Its clocks; only before it is started.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
     public static async Task<TestSilo> StartAsync(
-        string? catalog = Catalogs.Small, IReadOnlyDictionary<string, string?>? more = null)
+        string? catalog = Catalogs.Small,
+        IReadOnlyDictionary<string, string?>? more = null,
+        TimeProvider? time = null)
     {
-        TestSilo silo = new();
+        TestSilo silo = new() { Time = time ?? TimeProvider.System };
         await silo.StartAgainAsync(catalogPath: null, more);
         if (catalog is not null)
             await silo.ApplyAsync(catalog);
@@ -65,7 +70,7 @@ internal sealed class TestSilo : IAsyncDisposable
             ["catalog"] = catalogPath,
         };
         SiloModel model = SiloModel.From(new ConfigurationBuilder().AddInMemoryCollection(settings).Build());
-        _host = await SiloHost.StartAsync(model, TimeProvider.System, _log, fault => _faults.Enqueue(fault.Message));
+        _host = await SiloHost.StartAsync(model, Time, _log, fault => _faults.Enqueue(fault.Message));
         AdminKey = (await File.ReadAllTextAsync(_host.Folder.AdminKeyFile)).Trim();
         _channel = Calls.ChannelTo(_host.Grpc);
         _channels.Add(_channel);

@@ -70,6 +70,8 @@ internal static class ReservationViews
         response.UnaccountedTokens = settled.UnaccountedTokens;
         if (settled.HasOwnCostNanos)
             response.OwnCost = MoneyMath.ToMoney(settled.OwnCostNanos, currency);
+        if (settled.ExpiryCharge is { } charged)
+            response.ExpiryCharge = AmountOf(charged.Tokens, charged.CostNanos, currency);
         return response;
     }
 

@@ -5,12 +5,19 @@ using Grpc.Core;
 namespace AgentBudget.Api.Catalogs;
 
 /// <summary>CatalogService: what may be spent, by whom, and at what prices.</summary>
-internal sealed class CatalogCalls(ApiContext api, ApplyCatalog apply, Calls calls) : CatalogService.CatalogServiceBase
+internal sealed class CatalogCalls(ApiContext api, ApplyCatalog apply, Calls calls, TimeProvider time)
+    : CatalogService.CatalogServiceBase
 {
     private readonly UnaryHandler<ApplyCatalogRequest, ApplyCatalogResponse> _applyCatalog = apply.HandleAsync;
     private readonly UnaryHandler<GetCatalogRequest, GetCatalogResponse> _getCatalog = new GetCatalog(api).HandleAsync;
     private readonly UnaryHandler<ExtendBudgetRequest, ExtendBudgetResponse> _extendBudget =
         new ExtendBudget(api).HandleAsync;
+    private readonly UnaryHandler<ResetBudgetRequest, ResetBudgetResponse> _resetBudget =
+        new AdjustSpend(api).ResetAsync;
+    private readonly UnaryHandler<AdjustSpendRequest, AdjustSpendResponse> _adjustSpend =
+        new AdjustSpend(api).AdjustAsync;
+    private readonly UnaryHandler<RerateSpendRequest, RerateSpendResponse> _rerateSpend =
+        new RerateSpend(api, time).HandleAsync;
     private readonly UnaryHandler<ListDisputesRequest, ListDisputesResponse> _listDisputes =
         new Disputes(api).ListAsync;
     private readonly UnaryHandler<DecideDisputeRequest, DecideDisputeResponse> _decideDispute =
@@ -33,6 +40,14 @@ internal sealed class CatalogCalls(ApiContext api, ApplyCatalog apply, Calls cal
     public override Task<ExtendBudgetResponse> ExtendBudget(ExtendBudgetRequest request, ServerCallContext context) =>
         calls.AnswerAsync(_extendBudget, request, context);
 
+    public override Task<ResetBudgetResponse> ResetBudget(ResetBudgetRequest request, ServerCallContext context) =>
+        calls.AnswerAsync(_resetBudget, request, context);
+
+    public override Task<AdjustSpendResponse> AdjustSpend(AdjustSpendRequest request, ServerCallContext context) =>
+        calls.AnswerAsync(_adjustSpend, request, context);
+
+    public override Task<RerateSpendResponse> RerateSpend(RerateSpendRequest request, ServerCallContext context) =>
+        calls.AnswerAsync(_rerateSpend, request, context);
     public override Task<ListDisputesResponse> ListDisputes(ListDisputesRequest request, ServerCallContext context) =>
         calls.AnswerAsync(_listDisputes, request, context);
 

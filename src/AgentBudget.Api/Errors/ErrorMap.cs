@@ -96,6 +96,9 @@ internal static class ErrorMap
                 StatusCode.FailedPrecondition,
                 ErrorReason.SessionNotSuspended,
                 "The session is not suspended; there is nothing to resume."),
+            Outcome.AdjustmentTooLarge => AdjustmentTooLarge(),
+            Outcome.PriceVersionNotFound => InvalidField("price_version", "is no version of the price book", named),
+            Outcome.ReratingOutdated => ReratingOutdated(),
         };
     }
 
@@ -132,6 +135,16 @@ internal static class ErrorMap
 
     private static RpcException GrainNotFound(string message) =>
         ApiErrors.Make(StatusCode.NotFound, ErrorReason.GrainNotFound, message);
+
+    private static RpcException AdjustmentTooLarge() => ApiErrors.Make(
+        StatusCode.FailedPrecondition,
+        ErrorReason.AdjustmentTooLarge,
+        "More would be credited than was settled; nothing was changed.");
+
+    private static RpcException ReratingOutdated() => ApiErrors.Make(
+        StatusCode.Aborted,
+        ErrorReason.ReratingOutdated,
+        "Spend was rated again meanwhile; nothing was changed. Look at the difference anew.");
 
     private static RpcException InvalidField(string field, string description, IReadOnlyList<Fault> faults)
     {

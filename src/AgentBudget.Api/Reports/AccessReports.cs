@@ -1,9 +1,6 @@
-using AgentBudget.Api.Errors;
-using AgentBudget.Grains.Abstractions;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Reporting.Access;
 using Google.Protobuf.WellKnownTypes;
-using Grpc.Core;
 
 namespace AgentBudget.Api.Reports;
 
@@ -12,10 +9,6 @@ namespace AgentBudget.Api.Reports;
 /// </summary>
 internal sealed class AccessReports(ApiContext context, TimeProvider time)
 {
-    /// <summary>Events of a ledger that is read for one report: some seconds, and half a GB from the disk.</summary>
-    private const long EventsMax = 2_000_000;
-
-    private const int ReadMax = 4_096; // Events read at once.
     private const int DaysDefault = 90;
     private const int DaysMax = 400;
 
@@ -47,32 +40,6 @@ internal sealed class AccessReports(ApiContext context, TimeProvider time)
         return review.Finish();
     }
 
-    private async ValueTask ReadAsync(ApiCall call, Action<LedgerEvent> accept)
-    {
-        string tenant = context.Callers.TenantOf(call);
-        await context.CurrencyOfAsync(tenant); // A tenant without a catalog is not found.
-        try
-        {
-            long last = await context.Host.DurableSequenceAsync(tenant, call.Cancellation);
-            if (last > EventsMax)
-                throw ApiErrors.Make(
-                    StatusCode.ResourceExhausted,
-                    ErrorReason.BoundReached,
-                    $"The ledger has more than {EventsMax} events, which is too long for this report.");
-            for (long next = 1; next <= last;)
-            {
-                IReadOnlyList<LedgerEvent> events =
-                    await context.Host.ReadAsync(tenant, next, ReadMax, call.Cancellation);
-                foreach (LedgerEvent ledgerEvent in events)
-                    accept(ledgerEvent);
-                if (events.Count == 0)
-                    return;
-                next = events[^1].Sequence + 1;
-            }
-        }
-        catch (TenantException fault)
-        {
-            throw ErrorMap.Of(fault);
-        }
-    }
+    private ValueTask ReadAsync(ApiCall call, Action<LedgerEvent> accept) => WholeLedger.ReadAsync(
+        context, context.Callers.TenantOf(call), first: 1, accept, call.Cancellation);
 }

@@ -57,6 +57,8 @@ internal sealed class EventFilter
         LedgerEvent.FactOneofCase.None => EventKind.Unspecified,
         LedgerEvent.FactOneofCase.CatalogApplied => EventKind.CatalogApplied,
         LedgerEvent.FactOneofCase.BudgetExtended => EventKind.BudgetExtended,
+        LedgerEvent.FactOneofCase.BudgetReset => EventKind.BudgetReset,
+        LedgerEvent.FactOneofCase.SpendAdjusted => EventKind.SpendAdjusted,
         LedgerEvent.FactOneofCase.ExtensionExpired => EventKind.ExtensionExpired,
         LedgerEvent.FactOneofCase.PeriodEnded => EventKind.PeriodEnded,
         LedgerEvent.FactOneofCase.SessionOpened => EventKind.SessionOpened,

@@ -73,7 +73,8 @@ internal sealed class EventView
             or LedgerEvent.FactOneofCase.ReservationExpired or LedgerEvent.FactOneofCase.ReservationAmended
             or LedgerEvent.FactOneofCase.CostRecorded or LedgerEvent.FactOneofCase.BreakerTripped
             or LedgerEvent.FactOneofCase.RefusalsCoalesced or LedgerEvent.FactOneofCase.ToolAuthorized
-            or LedgerEvent.FactOneofCase.DisputeDecided =>
+            or LedgerEvent.FactOneofCase.DisputeDecided or LedgerEvent.FactOneofCase.BudgetReset
+            or LedgerEvent.FactOneofCase.SpendAdjusted =>
             "SpendService/ListEntries",
     };
 }

@@ -25,8 +25,17 @@ internal sealed class StreamTotals(string currency)
                 _refused += ledgerEvent.RefusalsCoalesced.Count;
                 break;
             case LedgerEvent.FactOneofCase.ReservationSettled:
-                _settledNanos = _settledNanos + ledgerEvent.ReservationSettled.CostNanos;
-                _settledTokens = _settledTokens + ledgerEvent.ReservationSettled.Tokens;
+                ReservationSettled settled = ledgerEvent.ReservationSettled;
+                _settledNanos += (Int128)settled.CostNanos - (settled.ExpiryCharge?.CostNanos ?? 0);
+                _settledTokens += (Int128)settled.Tokens - (settled.ExpiryCharge?.Tokens ?? 0);
+                break;
+            case LedgerEvent.FactOneofCase.SpendAdjusted:
+                foreach (AdjustmentLine line in ledgerEvent.SpendAdjusted.Lines)
+                {
+                    _settledNanos += line.Nanos;
+                    _settledTokens += line.Tokens;
+                }
+
                 break;
             case LedgerEvent.FactOneofCase.CostRecorded:
                 _calls++;

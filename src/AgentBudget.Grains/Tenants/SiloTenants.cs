@@ -8,6 +8,7 @@ using AgentBudget.Grains.Lanes;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Runtime.Events;
+using AgentBudget.Runtime.Time;
 using AgentBudget.Storage;
 using AgentBudget.Storage.Journal;
 using AgentBudget.Storage.Snapshots;
@@ -33,6 +34,7 @@ internal sealed partial class SiloTenants : ITenantHost, ILifecycleParticipant<I
     private readonly ILedgerStore _store;
     private readonly LaneOptions _options;
     private readonly HintSender _hints;
+    private readonly LogClock _clock;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private string[] _tenants = [];
@@ -42,6 +44,7 @@ internal sealed partial class SiloTenants : ITenantHost, ILifecycleParticipant<I
         ILedgerStore store,
         LaneOptions options,
         HintSender hints,
+        LogClock clock,
         [FromKeyedServices(TimeProviderNames.Grains)] TimeProvider time,
         ILogger<SiloTenants> logger)
     {
@@ -50,6 +53,7 @@ internal sealed partial class SiloTenants : ITenantHost, ILifecycleParticipant<I
         _store = store;
         _options = options;
         _hints = hints;
+        _clock = clock;
         _time = time;
         _logger = logger;
     }
@@ -70,6 +74,8 @@ internal sealed partial class SiloTenants : ITenantHost, ILifecycleParticipant<I
         pending.Ask(command);
         if (_stopping.IsCancellationRequested)
             pending.Complete(new Reply(default, TenantFault.NotReady, "the silo is stopping"));
+        else if (CommandKinds.Of(command) == CommandKind.Decision && _clock.IsBehind)
+            pending.Complete(new Reply(default, TenantFault.NotReady, "log time catches up with the clock"));
         else if (_lanes.TryGetValue(tenant, out Lane? lane))
             lane.Submit(pending);
         else

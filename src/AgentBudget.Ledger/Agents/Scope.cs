@@ -3,28 +3,28 @@ using System.Collections.Frozen;
 namespace AgentBudget.Ledger.Agents;
 
 /// <summary>
-/// A set of tools or models: exact names, and for tools namespaces written <c>billing.*</c>, which cover every tool
-/// below <c>billing.</c>.
+/// A set of tools or models: exact names, and with a star at its end what begins like it: for tools a namespace such as
+/// <c>billing.*</c>, for models a family such as <c>claude-opus-*</c>.
 /// </summary>
 internal sealed class Scope
 {
-    private const string NamespaceSuffix = ".*";
+    private const char Star = '*';
 
     private readonly FrozenSet<string> _exact;
-    private readonly string[] _namespaces;
+    private readonly string[] _prefixes;
 
     public Scope(IEnumerable<string> patterns)
     {
         var exact = new HashSet<string>(StringComparer.Ordinal);
-        var namespaces = new List<string>();
+        var prefixes = new List<string>();
         foreach (string pattern in patterns)
         {
-            if (pattern.EndsWith(NamespaceSuffix, StringComparison.Ordinal)) namespaces.Add(pattern[..^1]);
+            if (pattern.EndsWith(Star)) prefixes.Add(pattern[..^1]);
             else exact.Add(pattern);
         }
 
         _exact = exact.ToFrozenSet(StringComparer.Ordinal);
-        _namespaces = [.. namespaces];
+        _prefixes = [.. prefixes];
     }
 
     /// <summary>
@@ -33,9 +33,11 @@ internal sealed class Scope
     public bool Allows(string name)
     {
         if (_exact.Contains(name)) return true;
-        foreach (string prefix in _namespaces)
+        foreach (string prefix in _prefixes)
         {
-            if (name.Length > prefix.Length && name.StartsWith(prefix, StringComparison.Ordinal)) return true;
+            // A namespace is not one of its own tools; the shortest model of a family is one of it.
+            bool isLongEnough = name.Length > prefix.Length || !prefix.EndsWith('.');
+            if (isLongEnough && name.StartsWith(prefix, StringComparison.Ordinal)) return true;
         }
 
         return false;
@@ -44,9 +46,9 @@ internal sealed class Scope
     /// <summary>Whether everything that a pattern covers is in the set.</summary>
     public bool Covers(string pattern)
     {
-        if (!pattern.EndsWith(NamespaceSuffix, StringComparison.Ordinal)) return Allows(pattern);
+        if (!pattern.EndsWith(Star)) return Allows(pattern);
         string prefix = pattern[..^1];
-        foreach (string own in _namespaces)
+        foreach (string own in _prefixes)
         {
             if (prefix.StartsWith(own, StringComparison.Ordinal)) return true;
         }

@@ -44,7 +44,7 @@ internal static class Periods
             Grain = window.Account,
             Window = window.Name,
             EndTime = LogTime.ToTimestamp(window.PeriodEndNanos),
-            NextEndTime = LogTime.ToTimestamp(PeriodCalendar.EndAfter(window.Period, ledger.Catalog.Zone, ledger.Now)),
+            NextEndTime = LogTime.ToTimestamp(PeriodCalendar.EndAfter(window.Rule, ledger.Catalog.Zone, ledger.Now)),
             SettledNanos = WideSum.Low(window.SettledNanos),
             SettledNanosHigh = WideSum.High(window.SettledNanos),
             SettledTokens = WideSum.Low(window.SettledTokens),

@@ -66,6 +66,22 @@ internal sealed class RollingSpend(long lengthNanos)
         return isThere;
     }
 
+    /// <summary>Takes an amount back, from the newest step on, so that no step becomes less than nothing.</summary>
+    public void Lower(in Spend amount)
+    {
+        var settled = Total.Of(amount);
+        var overrun = Total.Of(amount);
+        for (int place = _steps.Count - 1; place >= 0 && (settled != default || overrun != default); place--)
+        {
+            RollingStep step = _steps[place];
+            _steps[place] = new RollingStep(step.Index, step.Settled.Above(settled), step.Overrun.Above(overrun));
+            settled = settled.Above(step.Settled);
+            overrun = overrun.Above(step.Overrun);
+        }
+    }
+
+    public void Clear() => _steps.Clear();
+
     public void Leave() => _steps.RemoveAt(0);
 
     public IEnumerable<RollingStepState> ToState() => _steps.Select(step => new RollingStepState

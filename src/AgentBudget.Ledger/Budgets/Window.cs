@@ -1,10 +1,10 @@
 using AgentBudget.Ledger.Prices;
 using AgentBudget.Ledger.Tenants;
-using AgentBudget.Protocol.Snapshot.V1;
 using AgentBudget.Protocol.V1;
 
 namespace AgentBudget.Ledger.Budgets;
 
+<<<<<<< HEAD
 /// <summary>An amount that a spend asks of every account on its path.</summary>
 internal readonly record struct Spend(long CostNanos, long Tokens)
 {
@@ -24,6 +24,8 @@ internal readonly record struct Spend(long CostNanos, long Tokens)
     private static long Growth(long amount, long held) => amount > held ? amount - held : NotAsked;
 }
 
+=======
+>>>>>>> periods
 /// <summary>
 /// One limit of an account over one period: what is settled in the period, what is held, and the caps around them.
 /// Exposure is settled + held. Every change comes from an event; nothing here reads a clock.
@@ -33,11 +35,14 @@ internal sealed partial class Window
     /// <summary>Stands for an absent limit.</summary>
     internal const long Unlimited = long.MaxValue;
 
+    private static readonly Protocol.V1.Budget NoRule = new();
+
     private TierLadder _ladder = TierLadder.Plain;
     private long _catalogLimitNanos = Unlimited;
     private long _catalogLimitTokens = Unlimited;
     private Rollover? _rollover;
     private RollingSpend? _rolling;
+    private bool _carriesOverspend;
 
     public Window(string account)
     {
@@ -54,12 +59,15 @@ internal sealed partial class Window
     /// <summary>Its end moves with what is settled.</summary>
     public bool IsRolling => _rolling is not null;
 
-    /// <summary>What of the limit was carried over from former periods.</summary>
+    /// <summary>
+    /// What of the limit was carried over from former periods; below zero what they spent above theirs.
+    /// </summary>
     public long CarriedNanos { get; private set; }
 
     public long CarriedTokens { get; private set; }
 
-    public Period Period { get; private set; }
+    /// <summary>The catalog's window; one without a limit where the catalog has none.</summary>
+    public Protocol.V1.Budget Rule { get; private set; } = NoRule;
 
     /// <summary>When the period ends, or the oldest of a rolling one leaves; 0 for never.</summary>
     public long PeriodEndNanos { get; private set; }
@@ -215,18 +223,39 @@ internal sealed partial class Window
     public void Configure(
         Protocol.V1.Budget? rule, int place, TierLadder defaultLadder, long periodEndNanos, long nowNanos)
     {
-        Period = rule?.Period ?? Period.None;
+        Rule = rule ?? NoRule;
         Name = rule is null ? "" : WindowName.Of(rule);
         PeriodEndDeadline.Number = ExtensionDeadline.Number = place;
         ConfigureRolling(rule?.Rolling is null ? 0 : LogTime.FromDuration(rule.Rolling), nowNanos);
         PeriodEndNanos = _rolling?.NextLeaveNanos ?? periodEndNanos;
         _rollover = rule?.Rollover;
+        _carriesOverspend = rule is { CarryOverspend: true };
         _ladder = rule is null || rule.Tiers.Count == 0 ? defaultLadder : new TierLadder(rule.Tiers);
         // Limits move once, with what is carried: a tier that was told is not told again for a limit that never was.
         _catalogLimitNanos = rule?.Limit is null ? Unlimited : MoneyMath.ToNanos(rule.Limit);
         _catalogLimitTokens = rule is { HasTokens: true } ? rule.Tokens : Unlimited;
-        CarriedNanos = Math.Min(CarriedNanos, CarryMaxNanos);
-        CarriedTokens = Math.Min(CarriedTokens, CarryMaxTokens);
+        CarriedNanos = Math.Clamp(CarriedNanos, CarryMin(HasCatalogLimitNanos), CarryMaxNanos);
+        CarriedTokens = Math.Clamp(CarriedTokens, CarryMin(HasCatalogLimitTokens), CarryMaxTokens);
+        MoveLimits();
+    }
+
+    /// <summary>Its period is new: counts what of the account's spend belongs to it, and nothing is carried.</summary>
+    public void Recount(IEnumerable<CountedSpend> counted, long startNanos)
+    {
+        StartNanos = startNanos;
+        CarriedNanos = CarriedTokens = 0;
+        SettledNanos = SettledTokens = OverrunNanos = OverrunTokens = 0;
+        _rolling?.Clear();
+        foreach (CountedSpend spend in counted)
+        {
+            SettledNanos += spend.Settled.CostNanos;
+            SettledTokens += spend.Settled.Tokens;
+            OverrunNanos += spend.Overrun.CostNanos;
+            OverrunTokens += spend.Overrun.Tokens;
+            _rolling?.Add(spend.LastNanos, Total.Of(spend.Settled), Total.Of(spend.Overrun));
+        }
+
+        if (_rolling is not null) PeriodEndNanos = _rolling.NextLeaveNanos;
         MoveLimits();
     }
 
@@ -242,10 +271,16 @@ internal sealed partial class Window
         LifetimeTokens = other.LifetimeTokens;
     }
 
-    /// <summary>What an ending period leaves to the next: what of its limit was not settled, up to the cap.</summary>
+    /// <summary>
+    /// What an ending period leaves to the next: what of its limit was not settled, up to the cap; or, below zero, what
+    /// was settled above it.
+    /// </summary>
     public Spend Carry() => new(
-        CarryOf(PlainLimitNanos, SettledNanos, CarryMaxNanos),
-        CarryOf(PlainLimitTokens, SettledTokens, CarryMaxTokens));
+        OverspendOf(HasCatalogLimitNanos, (Int128)_catalogLimitNanos + CarriedNanos + ExtensionNanos - SettledNanos)
+        + CarryOf(PlainLimitNanos, SettledNanos, CarryMaxNanos),
+        OverspendOf(
+            HasCatalogLimitTokens, (Int128)_catalogLimitTokens + CarriedTokens + ExtensionTokens - SettledTokens)
+        + CarryOf(PlainLimitTokens, SettledTokens, CarryMaxTokens));
 
     /// <summary>Sets plain limits, such as a session's ceilings.</summary>
     public void SetLimits(long limitNanos, long limitTokens)
@@ -304,6 +339,70 @@ internal sealed partial class Window
         Settle(charge, charge, overrun: default, nowNanos);
     }
 
+<<<<<<< HEAD
+=======
+    /// <summary>
+    /// Takes back what was charged before: up to what is settled in this period, and of the lifetime up to all that
+    /// ever was. Recorded overrun goes first. Tiers that settled spend is below again are notified again.
+    /// </summary>
+    public void Lower(in Spend amount)
+    {
+        Spend lowered = UpTo(amount, LifetimeNanos, LifetimeTokens);
+        _rolling?.Lower(lowered);
+        Take(lowered);
+    }
+
+    /// <summary>An amount is in dispute.</summary>
+    public void StartDispute(in Spend disputed)
+    {
+        DisputedNanos += disputed.CostNanos;
+        DisputedTokens += disputed.Tokens;
+    }
+
+    /// <summary>It was decided about.</summary>
+    public void EndDispute(in Spend disputed)
+    {
+        DisputedNanos -= disputed.CostNanos;
+        DisputedTokens -= disputed.Tokens;
+        Invariant.Holds(DisputedNanos >= 0);
+        Invariant.Holds(DisputedTokens >= 0);
+    }
+
+    /// <summary>
+    /// Takes back a charge of a time, all of which was overrun, if the present period still counts it. Tiers that
+    /// settled spend is below again are notified again. What was credited by hand meanwhile is not taken twice.
+    /// </summary>
+    public void Credit(in Spend charge, long chargedNanos)
+    {
+        Spend taken = UpTo(charge, LifetimeNanos, LifetimeTokens);
+        bool isCounted = _rolling?.TryTake(chargedNanos, taken) ?? chargedNanos >= StartNanos;
+        if (_rolling is not null) PeriodEndNanos = _rolling.NextLeaveNanos;
+        if (isCounted)
+        {
+            Take(taken);
+            return;
+        }
+
+        taken = UpTo(taken, LifetimeNanos - SettledNanos, LifetimeTokens - SettledTokens);
+        LifetimeNanos -= taken.CostNanos;
+        LifetimeTokens -= taken.Tokens;
+    }
+
+    private static Spend UpTo(in Spend amount, Int128 nanosMax, Int128 tokensMax) => new(
+        (long)Int128.Min(amount.CostNanos, nanosMax), (long)Int128.Min(amount.Tokens, tokensMax));
+
+    private void Take(in Spend amount)
+    {
+        LifetimeNanos -= amount.CostNanos;
+        LifetimeTokens -= amount.Tokens;
+        SettledNanos -= Int128.Min(SettledNanos, amount.CostNanos);
+        SettledTokens -= Int128.Min(SettledTokens, amount.Tokens);
+        OverrunNanos -= Int128.Min(OverrunNanos, amount.CostNanos);
+        OverrunTokens -= Int128.Min(OverrunTokens, amount.Tokens);
+        MoveLimits();
+    }
+
+>>>>>>> periods
     public void MarkNotified(int percent) => NotifiedPercent = Math.Max(NotifiedPercent, percent);
 
     /// <summary>What leaves a rolling window next; there is something.</summary>
@@ -324,6 +423,17 @@ internal sealed partial class Window
         Invariant.Holds(SettledNanos >= 0);
         Invariant.Holds(SettledTokens >= 0);
         PeriodEndNanos = _rolling.NextLeaveNanos;
+        MoveLimits();
+    }
+
+    /// <summary>Starts this period over: nothing is settled in it, holds stay.</summary>
+    public void StartOver(long nowNanos)
+    {
+        StartNanos = nowNanos;
+        SettledNanos = SettledTokens = OverrunNanos = OverrunTokens = 0;
+        NotifiedPercent = 0;
+        _rolling?.Clear();
+        if (_rolling is not null) PeriodEndNanos = 0;
         MoveLimits();
     }
 
@@ -349,72 +459,6 @@ internal sealed partial class Window
         MoveLimits();
     }
 
-    public BudgetState ToState()
-    {
-        var state = new BudgetState
-        {
-            Grain = Account,
-            PeriodEndNanos = PeriodEndNanos,
-            ExtensionNanos = ExtensionNanos,
-            ExtensionTokens = ExtensionTokens,
-            ExtensionEndNanos = ExtensionEndNanos,
-            SettledNanos = WideSum.Low(SettledNanos),
-            SettledNanosHigh = WideSum.High(SettledNanos),
-            SettledTokens = WideSum.Low(SettledTokens),
-            SettledTokensHigh = WideSum.High(SettledTokens),
-            OverrunNanos = WideSum.Low(OverrunNanos),
-            OverrunNanosHigh = WideSum.High(OverrunNanos),
-            OverrunTokens = WideSum.Low(OverrunTokens),
-            OverrunTokensHigh = WideSum.High(OverrunTokens),
-            LifetimeNanos = WideSum.Low(LifetimeNanos),
-            LifetimeNanosHigh = WideSum.High(LifetimeNanos),
-            LifetimeTokens = WideSum.Low(LifetimeTokens),
-            LifetimeTokensHigh = WideSum.High(LifetimeTokens),
-            DisputedNanos = WideSum.Low(DisputedNanos),
-            DisputedNanosHigh = WideSum.High(DisputedNanos),
-            DisputedTokens = WideSum.Low(DisputedTokens),
-            DisputedTokensHigh = WideSum.High(DisputedTokens),
-            StartNanos = StartNanos,
-            NotifiedPercent = NotifiedPercent,
-            Window = Name,
-            CarriedNanos = CarriedNanos,
-            CarriedTokens = CarriedTokens,
-        };
-        if (_rolling is not null) state.Steps.Add(_rolling.ToState());
-        return state;
-    }
-
-    /// <summary>
-    /// Takes back what <see cref="ToState"/> gave; limits come from the catalog, holds from the reservations.
-    /// </summary>
-    public void Restore(BudgetState state)
-    {
-        PeriodEndNanos = state.PeriodEndNanos;
-        CarriedNanos = state.CarriedNanos;
-        CarriedTokens = state.CarriedTokens;
-        _rolling?.Restore(state.Steps);
-        SettledNanos = WideSum.Of(state.SettledNanos, state.SettledNanosHigh);
-        SettledTokens = WideSum.Of(state.SettledTokens, state.SettledTokensHigh);
-        OverrunNanos = WideSum.Of(state.OverrunNanos, state.OverrunNanosHigh);
-        OverrunTokens = WideSum.Of(state.OverrunTokens, state.OverrunTokensHigh);
-        LifetimeNanos = WideSum.Of(state.LifetimeNanos, state.LifetimeNanosHigh);
-        LifetimeTokens = WideSum.Of(state.LifetimeTokens, state.LifetimeTokensHigh);
-        DisputedNanos = WideSum.Of(state.DisputedNanos, state.DisputedNanosHigh);
-        DisputedTokens = WideSum.Of(state.DisputedTokens, state.DisputedTokensHigh);
-        StartNanos = state.StartNanos;
-        Extend(state.ExtensionNanos, state.ExtensionTokens, state.ExtensionEndNanos);
-        NotifiedPercent = state.NotifiedPercent;
-    }
-
-    /// <summary>
-    /// Puts a restored hold back without asking the caps: a limit may have been lowered below it since.
-    /// </summary>
-    public void RestoreHold(in Spend spend)
-    {
-        HeldNanos += spend.CostNanos;
-        HeldTokens += spend.Tokens;
-    }
-
     // Without a rollover nothing is carried; without a cap, at most the limit once more.
     private long CarryMaxNanos => _rollover is null || !HasCatalogLimitNanos
         ? 0
@@ -423,6 +467,10 @@ internal sealed partial class Window
     private long CarryMaxTokens => _rollover is null || !HasCatalogLimitTokens
         ? 0
         : _rollover.HasCapTokens ? _rollover.CapTokens : _catalogLimitTokens;
+
+    private long CarryMin(bool hasLimit) => _carriesOverspend && hasLimit ? -(Unlimited - 1) : 0;
+
+    private long OverspendOf(bool hasLimit, Int128 left) => (long)Int128.Clamp(left, CarryMin(hasLimit), 0);
 
     private static long CarryOf(long limit, Int128 settled, long max) =>
         max == 0 ? 0 : (long)Int128.Clamp(limit - settled, 0, max);

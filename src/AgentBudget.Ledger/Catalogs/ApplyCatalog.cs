@@ -54,25 +54,28 @@ internal static class ApplyCatalog
     public static void Apply(TenantLedger ledger, CatalogApplied applied)
     {
         Catalog catalog = applied.Catalog;
-        Dictionary<(string, string), long> ends = applied.PeriodEnds.ToDictionary(
-            end => (end.Grain, end.Window), end => LogTime.FromTimestamp(end.EndTime));
+        Dictionary<(string, string), PeriodBounds> bounds = applied.PeriodEnds.ToDictionary(
+            end => (end.Grain, end.Window),
+            end => new PeriodBounds(
+                LogTime.FromOptionalTimestamp(end.EndTime),
+                end.StartTime is null ? null : LogTime.FromTimestamp(end.StartTime)));
         PriceBook book = applied.PriceVersion == ledger.Catalog.Book.Version
             ? ledger.Catalog.Book
             : new PriceBook(applied.PriceVersion, catalog.Prices, catalog.Skus, catalog.Tools);
         ledger.SetCatalog(new CatalogModel(applied, book));
         foreach (Account account in ledger.Accounts.Values) account.IsInCatalog = false;
-        Configure(ledger, catalog, ends);
+        Configure(ledger, catalog, bounds);
         foreach (Account account in ledger.Accounts.Values.Where(account => !account.IsInCatalog).ToArray())
         {
             ledger.RemoveBudgetDeadlines(account);
-            account.Configure([], TierLadder.Plain, static _ => 0, ledger.LogTimeNanos);
+            account.Configure([], TierLadder.Plain, static _ => default, ledger.LogTimeNanos);
             if (account is AgentAccount agent) agent.Configure(new Agent());
             SetDeadlines(ledger, account);
             ledger.DropIfUnused(account);
         }
 
         // In the order of their opening, so that each finds the ceilings of the one above it as they are now.
-        foreach (SessionAccount session in ledger.Sessions.Values.OrderBy(session => session.Number))
+        foreach (SessionAccount session in ledger.SessionsAndArchived.OrderBy(session => session.Number))
             session.NarrowCeilings();
     }
 
@@ -80,7 +83,8 @@ internal static class ApplyCatalog
         SameMessage.Are(next.Prices, present.Prices) && SameMessage.Are(next.Skus, present.Skus)
         && SameMessage.Are(next.Tools, present.Tools);
 
-    private static void Configure(TenantLedger ledger, Catalog catalog, Dictionary<(string, string), long> ends)
+    private static void Configure(
+        TenantLedger ledger, Catalog catalog, Dictionary<(string, string), PeriodBounds> bounds)
     {
         Set(ledger.Tenant, catalog.Budget, catalog.FurtherBudgets, TierLadder.Default);
         foreach (BusinessUnit unit in catalog.BusinessUnits)
@@ -117,7 +121,7 @@ internal static class ApplyCatalog
             account.Configure(
                 rule is null ? [] : [rule, .. further],
                 defaultLadder,
-                window => ends.GetValueOrDefault((account.Name, window)),
+                window => bounds.GetValueOrDefault((account.Name, window)),
                 ledger.LogTimeNanos);
             SetDeadlines(ledger, account);
         }
@@ -160,13 +164,20 @@ internal static class ApplyCatalog
         void AddWindow(string name, Protocol.V1.Budget rule)
         {
             string window = WindowName.Of(rule);
-            Window? before = ledger.Accounts.GetValueOrDefault(name)?.FindWindow(window);
+            Account? account = ledger.Accounts.GetValueOrDefault(name);
+            Window? before = account?.FindWindow(window);
             bool stays = before is { IsRolling: false } && before.PeriodEndNanos != 0
                 && catalog.TimeZone == ledger.Catalog.Source.TimeZone;
-            long endNanos = stays ? before!.PeriodEndNanos : PeriodCalendar.EndAfter(rule.Period, zone, ledger.Now);
-            if (endNanos == 0) return;
-            applied.PeriodEnds.Add(
-                new PeriodEnd { Grain = name, Window = window, EndTime = LogTime.ToTimestamp(endNanos) });
+            long endNanos = stays ? before!.PeriodEndNanos : PeriodCalendar.EndAfter(rule, zone, ledger.Now);
+            bool isNew = before is null && account?.History is { IsEmpty: false };
+            if (endNanos == 0 && !isNew) return;
+            applied.PeriodEnds.Add(new PeriodEnd
+            {
+                Grain = name,
+                Window = window,
+                EndTime = LogTime.ToOptionalTimestamp(endNanos),
+                StartTime = isNew ? LogTime.ToTimestamp(PeriodCalendar.StartOf(rule, zone, ledger.Now)) : null,
+            });
         }
     }
 

@@ -11,6 +11,9 @@ public sealed partial class CatalogRules
     /// <summary>Windows of one account: every spend asks all of them.</summary>
     public const int WindowsMax = 4;
 
+    private const int MinuteMax = (24 * 60) - 1;
+    private const int LeapYear = 2028; // A year may begin on a 29th of February.
+
     private void CheckBudgets(string prefix, Protocol.V1.Budget? budget, RepeatedField<Protocol.V1.Budget> further)
     {
         if (further.Count == 0)
@@ -44,11 +47,31 @@ public sealed partial class CatalogRules
                 and <= RollingSpend.LengthMaxNanos / LogTime.NanosPerSecond;
         if (isRolling && !fits) Fault($"{path}.period.rolling", "must be 1 min to 365 days, in whole seconds");
         if (!isRolling && budget.Rolling is not null) Fault($"{path}.period", "is not rolling");
+        if (budget.Anchor is not null) CheckAnchor($"{path}.period", budget.Period, budget.Anchor);
+        bool ends = !isRolling && budget.Period is not (Period.Unspecified or Period.None);
+        if (budget.CarryOverspend && !ends) Fault($"{path}.carry", "needs a calendar period that ends");
         if (budget.Rollover is not { } rollover) return;
-        if (isRolling || budget.Period is Period.Unspecified or Period.None)
-            Fault($"{path}.rollover", "needs a calendar period that ends");
+        if (!ends) Fault($"{path}.rollover", "needs a calendar period that ends");
         CheckMoney($"{path}.rollover.cap", rollover.Cap);
         if (rollover.HasCapTokens) CheckCount($"{path}.rollover.capTokens", rollover.CapTokens);
+    }
+
+    private void CheckAnchor(string path, Period period, PeriodAnchor anchor)
+    {
+        PeriodAnchor own = period switch
+        {
+            Period.Day => new PeriodAnchor { Minute = Math.Clamp(anchor.Minute, 1, MinuteMax) },
+            Period.Week => new PeriodAnchor { Weekday = Math.Clamp(anchor.Weekday, 1, 7) },
+            Period.Month => new PeriodAnchor { Day = Math.Clamp(anchor.Day, 1, 31) },
+            Period.Year => new PeriodAnchor
+            {
+                Month = Math.Clamp(anchor.Month, 1, 12),
+                Day = Math.Clamp(anchor.Day, 1, DateTime.DaysInMonth(LeapYear, Math.Clamp(anchor.Month, 1, 12))),
+            },
+            Period.Unspecified or Period.None or Period.Hour or Period.Quarter or Period.Rolling => new PeriodAnchor(),
+        };
+        if (own.Equals(new PeriodAnchor())) Fault(path, "cannot begin at a time of its own");
+        else if (!own.Equals(anchor)) Fault(path, "begins at no minute of a day, day of a week, month or year");
     }
 
     private void CheckBudget(string path, Protocol.V1.Budget? budget)

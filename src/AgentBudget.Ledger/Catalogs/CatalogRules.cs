@@ -133,10 +133,7 @@ public sealed partial class CatalogRules
             }
 
             for (int item = 0; item < agent.Models.Count; item++)
-            {
-                if (!models.Contains(agent.Models[item]))
-                    Fault($"{path}.models[{item}]", $"model '{agent.Models[item]}' has no price");
-            }
+                CheckModelPattern($"{path}.models[{item}]", agent.Models[item], models);
 
             for (int item = 0; item < agent.Tools.Count; item++)
                 CheckToolPattern($"{path}.tools[{item}]", agent.Tools[item]);
@@ -359,6 +356,18 @@ public sealed partial class CatalogRules
         int star = pattern.IndexOf('*', StringComparison.Ordinal);
         if (star >= 0 && (star != pattern.Length - 1 || !pattern.EndsWith(".*", StringComparison.Ordinal) || star < 2))
             Fault(path, $"'{pattern}': a star stands for a whole namespace only, as in billing.*");
+    }
+
+    // A pattern that no model is of is as wrong as a model that is none.
+    private void CheckModelPattern(string path, string pattern, HashSet<string> models)
+    {
+        int star = pattern.IndexOf('*', StringComparison.Ordinal);
+        if (star >= 0 && star != pattern.Length - 1)
+            Fault(path, $"'{pattern}': a star stands for the rest of a name, as in gpt-*");
+        else if (star >= 0 && !models.Any(model => model.StartsWith(pattern[..star], StringComparison.Ordinal)))
+            Fault(path, $"no model with a price is of '{pattern}'");
+        else if (star < 0 && !models.Contains(pattern))
+            Fault(path, $"model '{pattern}' has no price");
     }
 
     private void CheckMoney(string path, Money? money)

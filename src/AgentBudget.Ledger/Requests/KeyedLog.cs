@@ -49,6 +49,12 @@ internal sealed class KeyedLog<TKey, TEntry>
         return true;
     }
 
+    /// <summary>
+    /// The time of the first of so many newest entries; <see cref="long.MinValue"/> where there are fewer.
+    /// </summary>
+    public long TimeOfNewest(int entries) =>
+        _count < entries ? long.MinValue : _entries[_count - entries].TimeNanos;
+
     /// <summary>Adds an entry that is not there, or forgotten, and not older than the last.</summary>
     public void Add(in TEntry entry, long forgetBeforeNanos)
     {

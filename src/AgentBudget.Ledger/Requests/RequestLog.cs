@@ -75,6 +75,15 @@ internal enum Operation
     /// <summary>RotateSigningKey.</summary>
     RotateSigningKey = 57,
 
+    /// <summary>ResetBudget.</summary>
+    ResetBudget = 80,
+
+    /// <summary>AdjustSpend.</summary>
+    AdjustSpend = 81,
+
+    /// <summary>RerateSpend.</summary>
+    RerateSpend = 82,
+
     /// <summary>A silo's word on which credentials are in use.</summary>
     RecordUses = 60,
 

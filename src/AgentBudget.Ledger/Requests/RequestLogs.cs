@@ -34,19 +34,21 @@ internal sealed class RequestLogs
         return true;
     }
 
-    /// <summary>Whether a hold was settled whose principal this one may settle for.</summary>
-    public bool WasSettled(long reservation, string asker)
+    /// <summary>Whether a hold was settled whose principal this one may settle for; null asks for any.</summary>
+    public bool WasSettled(long reservation, string? asker)
     {
         RequestKey key = RequestKey.For(Operation.Settled, reservation);
         if (_log is null) return false;
-        if (Principals.MaySettle(asker, _first) && _log.TryFind(key, long.MinValue, out _)) return true;
+        if (MaySettle(_first) && _log.TryFind(key, long.MinValue, out _)) return true;
         if (_others is null) return false;
         foreach ((string holder, RequestLog log) in _others)
         {
-            if (Principals.MaySettle(asker, holder) && log.TryFind(key, long.MinValue, out _)) return true;
+            if (MaySettle(holder) && log.TryFind(key, long.MinValue, out _)) return true;
         }
 
         return false;
+
+        bool MaySettle(string holder) => asker is null || Principals.MaySettle(asker, holder);
     }
 
     /// <summary>Remembers a request of a principal; as <see cref="RequestLog.Add"/>.</summary>

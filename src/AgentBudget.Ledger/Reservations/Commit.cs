@@ -11,7 +11,7 @@ namespace AgentBudget.Ledger.Reservations;
 /// <summary>
 /// Charges what a call really used, on every account of its path. Less than held: the rest returns. More than held: all
 /// of it is charged and the difference marked as overrun. Late: charged in full all the same, because the money is
-/// spent.
+/// spent. After a charged expiry the first commit takes the charge back and settles the difference, up or down.
 /// </summary>
 internal static class Commit
 {
@@ -20,10 +20,12 @@ internal static class Commit
     public static Answer Handle(TenantLedger ledger, CommitCommand command)
     {
         CommitTokensRequest request = command.Request;
-        SessionAccount? session = ledger.FindSession(command.Session);
+        SessionAccount? session = ledger.FindSessionOrArchived(command.Session);
         if (session is null) return new Answer(Outcome.SessionNotFound);
         AskedRequest asked = AskedBy(command);
-        if (session.TryAnswer(asked, out Answer again)) return again;
+        Answer again = default;
+        bool isRepeated = !ledger.IsYetToArchive(session) && session.TryAnswer(asked, out again);
+        if (isRepeated) return again;
 
         Outcome found = ledger.FindReservation(
             session, command.Reservation, command.Principal, out Reservation reservation);
@@ -57,6 +59,8 @@ internal static class Commit
     {
         SessionAccount session = reservation.Session;
         Spend held = reservation.Held;
+        ReservationSettled? taken = session.ExpiryChargeOf(reservation.Number);
+        Spend before = taken is null ? held : ChargeOf(taken);
         Spend unheld = isFinal
             ? held
             : new Spend(Math.Min(held.CostNanos, charge.CostNanos), Math.Min(held.Tokens, charge.Tokens));
@@ -67,8 +71,8 @@ internal static class Commit
             Tokens = charge.Tokens,
             UnheldNanos = unheld.CostNanos,
             UnheldTokens = unheld.Tokens,
-            OverrunNanos = Math.Max(0, charge.CostNanos - held.CostNanos),
-            OverrunTokens = Math.Max(0, charge.Tokens - held.Tokens),
+            OverrunNanos = charge.Above(before).CostNanos,
+            OverrunTokens = charge.Above(before).Tokens,
             Usage = usage,
             Model = reservation.Model,
             PriceVersion = reservation.Book.Version,
@@ -77,6 +81,7 @@ internal static class Commit
             Final = isFinal,
             Tool = reservation.Tool,
             ItemCosts = reservation.Book.CostsOf(usage.Items, charge.CostNanos),
+            ExpiryCharge = taken,
         };
         if (usage.Items.Count > 0) settled.UnpricedItems.Add(reservation.Book.UnpricedOf(usage.Items));
         return settled;
@@ -85,7 +90,7 @@ internal static class Commit
     /// <summary>Adds the tiers that a charge reaches, once all else of it is known.</summary>
     public static void AddCrossings(SessionAccount session, ReservationSettled settled)
     {
-        var charge = new Spend(settled.CostNanos, settled.Tokens);
+        Spend charge = RaiseOf(settled);
         Spend shared = settled.Disputed
             ? charge.Without(new Spend(settled.OverrunNanos, settled.OverrunTokens))
             : charge;
@@ -107,12 +112,16 @@ internal static class Commit
     {
         ReservationSettled settled = ledgerEvent.ReservationSettled;
         var unheld = new Spend(settled.UnheldNanos, settled.UnheldTokens);
-        var charge = new Spend(settled.CostNanos, settled.Tokens);
+        Spend charge = ChargeOf(settled);
+        Spend taken = settled.ExpiryCharge is null ? default : ChargeOf(settled.ExpiryCharge);
+        Spend raised = charge.Above(taken);
+        Spend lowered = taken.Above(charge);
         var overrun = new Spend(settled.OverrunNanos, settled.OverrunTokens);
         foreach (Account account in session.Path)
         {
-            if (settled.Disputed && IsShared(account)) account.SettleDisputed(unheld, charge, overrun, ledger);
-            else account.Settle(unheld, charge, overrun, ledger);
+            if (lowered != default) account.Lower(lowered);
+            if (settled.Disputed && IsShared(account)) account.SettleDisputed(unheld, raised, overrun, ledger);
+            else account.Settle(unheld, raised, overrun, ledger);
         }
 
         if (settled.Disputed) ledger.Add(new Disputes.Dispute(ledgerEvent, ledger.LogTimeNanos));
@@ -122,10 +131,21 @@ internal static class Commit
             session.Agent.CountSuspended(ledger.LogTimeNanos);
         }
 
-        session.CountCharge(charge.CostNanos, ledger.LogTimeNanos);
+        session.CountCharge(raised.CostNanos, ledger.LogTimeNanos);
         ledger.MarkNotified(settled.TiersCrossed);
         string holder = settled.Final ? ledger.HolderOf(settled.Reservation, session) : "";
-        bool isHeld = ledger.Settle(settled, unheld, session);
+        bool isAsked = ledgerEvent.RequestId.Length > 0;
+        bool isHeld = ledger.Settle(settled, unheld, session, isAsked);
+        if (settled.ExpiryCharge is not null) session.TakeExpiryCharge(settled.Reservation);
+        if (isHeld && !isAsked)
+        {
+            // Nobody asked: its time ran out. What the call really used may still be told, once.
+            session.Retire(ledger.ReservationOf(settled.Reservation), ledger.LogTimeNanos);
+            session.KeepExpiryCharge(settled);
+            ledger.RemoveReservation(settled.Reservation);
+            return;
+        }
+
         if (!settled.Final) return;
         session.Requests.Add(
             holder,
@@ -136,6 +156,13 @@ internal static class Commit
             forgetBeforeNanos: long.MinValue);
         if (isHeld) ledger.RemoveReservation(settled.Reservation);
     }
+
+    // What a charge adds: all of it, or what is above the charge of the estimate that it takes back.
+    private static Spend RaiseOf(ReservationSettled settled) => settled.ExpiryCharge is null
+        ? ChargeOf(settled)
+        : ChargeOf(settled).Above(ChargeOf(settled.ExpiryCharge));
+
+    private static Spend ChargeOf(ReservationSettled settled) => new(settled.CostNanos, settled.Tokens);
 
     // What requests had not always is asked about only where it is there, so that old ones keep their hashes.
     private static AskedRequest AskedBy(CommitCommand command)

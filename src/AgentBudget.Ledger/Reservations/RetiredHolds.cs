@@ -39,10 +39,19 @@ internal readonly record struct FormerRetiredHold(long Key, long TimeNanos, long
 /// <summary>
 /// A session's holds that were given back, by number: released, or expired. A late commit finds them until they are
 /// forgotten; that it came is remembered by the session's request log. Terms stay with the session, which most of its
-/// holds share.
+/// holds share. One that was charged as its time ran out is among them.
 /// </summary>
 internal sealed class RetiredHolds
 {
+    /// <summary>A late commit finds a hold for this long (30 days): a batch reports days after it was sent.</summary>
+    internal const long RetentionNanos = 30 * RequestLog.RetentionNanos;
+
+    /// <summary>
+    /// Of more holds of one session (2 MiB) the oldest are kept for a day only, so that a session which lives for weeks
+    /// and gives back holds all the time stays small.
+    /// </summary>
+    internal const int HoldsMax = 65_536;
+
     private readonly KeyedLog<long, RetiredHold> _log = new();
     private readonly List<HoldTerms> _terms = [];
     private readonly SortedDictionary<long, long> _lateTokens = [];
@@ -64,6 +73,23 @@ internal sealed class RetiredHolds
             reservation.Granted.Tokens,
             reservation.SettledTokens),
         ForgetBefore(nowNanos));
+
+    /// <summary>When the last of them is forgotten; there is one.</summary>
+    public long ForgetNanos => _log.TimeOfNewest(1) + RetentionNanos;
+
+    /// <summary>Those that are not forgotten and not among others; null for none.</summary>
+    public RetiredHolds? Without(Func<long, bool> isAmongOthers, long nowNanos)
+    {
+        var rest = new RetiredHolds();
+        foreach (RetiredHold hold in Take(nowNanos).Span)
+        {
+            if (isAmongOthers(hold.Key)) continue;
+            rest._log.Add(hold with { Terms = rest.PlaceOf(_terms[(int)hold.Terms]) }, long.MinValue);
+            if (_lateTokens.TryGetValue(hold.Key, out long late)) rest._lateTokens.Add(hold.Key, late);
+        }
+
+        return rest._log.Count == 0 ? null : rest;
+    }
 
     public bool TryFind(long number, long nowNanos, out RetiredHold hold)
     {
@@ -142,7 +168,9 @@ internal sealed class RetiredHolds
     }
 
     // One whose retention has passed is forgotten at that very instant.
-    private static long ForgetBefore(long nowNanos) => nowNanos - RequestLog.RetentionNanos + 1;
+    private long ForgetBefore(long nowNanos) => Math.Max(
+        nowNanos - RetentionNanos + 1,
+        Math.Min(_log.TimeOfNewest(HoldsMax), nowNanos - RequestLog.RetentionNanos + 1));
 
     // By value: a restored session shares its terms otherwise than the one that was stored.
     private int PlaceOf(HoldTerms terms)

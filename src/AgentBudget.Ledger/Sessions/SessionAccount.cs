@@ -16,7 +16,8 @@ namespace AgentBudget.Ledger.Sessions;
 /// One task of one agent, from its start to its end.
 /// <code>
 /// OPEN ── EndSession ──► ENDED ─┐
-///  ▲ ├─── expiry ─────► EXPIRED ┼── grace ──► closed (holds released) ── retention ──► forgotten
+///  ▲ ├─── expiry ─────► EXPIRED ┼── grace ──► closed (holds released) ── retention ──► forgotten, or archived
+///  │ │                          │              while one of its holds can be committed late
 ///  │ ├─── Revoke ─────► REVOKED ┘
 ///  │ └─── Suspend, breaker ──► SUSPENDED (ends like an open one)
 ///  └───── Resume, reset ───────────┘
@@ -29,6 +30,7 @@ internal sealed partial class SessionAccount : Account
 
     private readonly Account[] _path;
     private HoldTerms? _lastTerms;
+    private SortedDictionary<long, ReservationSettled>? _expiryCharges;
 
     public SessionAccount(
         long number,
@@ -43,6 +45,7 @@ internal sealed partial class SessionAccount : Account
         : base(spender.Session, Reason.SessionCeiling)
     {
         Number = number;
+        History = null;
         Parent = parent;
         Root = parent?.Root ?? this;
         Depth = parent is null ? 0 : parent.Depth + 1;
@@ -104,7 +107,7 @@ internal sealed partial class SessionAccount : Account
 
     public Deadline RetentionDeadline { get; }
 
-    public RequestLogs Requests { get; } = new();
+    public RequestLogs Requests { get; private set; } = new();
 
     /// <summary>Its holds that were given back; null while there were none.</summary>
     public RetiredHolds? Retired { get; private set; }
@@ -278,6 +281,59 @@ internal sealed partial class SessionAccount : Account
         return true;
     }
 
+    /// <summary>What was charged as this hold's time ran out, where no commit has named it since.</summary>
+    public ReservationSettled? ExpiryChargeOf(long number) => _expiryCharges?.GetValueOrDefault(number);
+
+    /// <summary>A hold was charged as its time ran out. A commit takes back what is kept here.</summary>
+    public void KeepExpiryCharge(ReservationSettled settled) =>
+        (_expiryCharges ??= []).Add(settled.Reservation, new ReservationSettled
+        {
+            Reservation = settled.Reservation,
+            CostNanos = settled.CostNanos,
+            Tokens = settled.Tokens,
+            Usage = settled.Usage,
+            Model = settled.Model,
+            Tool = settled.Tool,
+            ItemCosts = settled.ItemCosts,
+        });
+
+    public void TakeExpiryCharge(long number)
+    {
+        bool wasKept = _expiryCharges is not null && _expiryCharges.Remove(number);
+        Invariant.Holds(wasKept);
+    }
+
+    /// <summary>What was charged of holds that a commit can still name.</summary>
+    public IEnumerable<ReservationSettled> ExpiryCharges(long nowNanos) =>
+        (_expiryCharges ?? []).Values.Where(charge => TryFindRetired(charge.Reservation, nowNanos, out _));
+
+    /// <summary>Whether one of its holds can be committed late.</summary>
+    public bool HasRetired(long nowNanos) => Retired?.Without(WasSettled, nowNanos) is not null;
+
+    /// <summary>Whether a hold of it was settled for good.</summary>
+    public bool WasSettled(long number) => Requests.WasSettled(number, asker: null);
+
+    /// <summary>Forgets all but the holds that can still be committed late.</summary>
+    public void Archive(long nowNanos)
+    {
+        Retired = Retired?.Without(WasSettled, nowNanos);
+        Requests = new RequestLogs();
+        KeepExpiryCharges([.. ExpiryCharges(nowNanos)]);
+    }
+
+    /// <summary>Forgets those too.</summary>
+    public void ForgetRetired()
+    {
+        Retired = null;
+        _expiryCharges = null;
+    }
+
+    private void KeepExpiryCharges(IEnumerable<ReservationSettled> charges)
+    {
+        _expiryCharges = null;
+        foreach (ReservationSettled charge in charges) (_expiryCharges ??= []).Add(charge.Reservation, charge);
+    }
+
     /// <summary>
     /// What is left on the tightest account of the path after a further spend; null if none has a limit.
     /// </summary>
@@ -324,6 +380,7 @@ internal sealed partial class SessionAccount : Account
         Window.Restore(state.Budget);
         Requests.Restore(state.RequestLogs, state.Requests);
         Retired = RetiredHolds.Restore(state.Retired, books);
+        KeepExpiryCharges(state.ExpiryCharges);
     }
 
     public Session ToMessage(string currency)

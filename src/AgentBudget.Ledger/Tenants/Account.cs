@@ -10,6 +10,9 @@ internal abstract class Account(string name, Reason budgetReason)
 {
     private Window[] _windows = [new Window(name)];
 
+    /// <summary>What it settled, by time; null for a session, whose window has no period.</summary>
+    public SpendHistory? History { get; protected init; } = new();
+
     public string Name { get; } = name;
 
     public Reason BudgetReason { get; } = budgetReason;
@@ -60,15 +63,19 @@ internal abstract class Account(string name, Reason budgetReason)
     }
 
     /// <summary>
-    /// Makes its windows as a catalog says. A window keeps the usage of the one of its name; one with a new name takes
-    /// over from a window that is named no longer, in order, and counts from now on where there is none.
+    /// Makes its windows as a catalog says. A window keeps the usage of the one of its name. One with a new name
+    /// counts what the account settled since its period began, and takes over the extension of a window that is named
+    /// no longer, in order.
     /// </summary>
     /// <param name="rules">The catalog's windows; none for an account without a budget.</param>
     /// <param name="defaultLadder">The tiers where the catalog says nothing.</param>
-    /// <param name="endOf">When the calendar period of a window ends; 0 for never.</param>
+    /// <param name="boundsOf">The period of a window; by default one that never ends and keeps its usage.</param>
     /// <param name="nowNanos">Log time.</param>
     public void Configure(
-        IReadOnlyList<Protocol.V1.Budget> rules, TierLadder defaultLadder, Func<string, long> endOf, long nowNanos)
+        IReadOnlyList<Protocol.V1.Budget> rules,
+        TierLadder defaultLadder,
+        Func<string, PeriodBounds> boundsOf,
+        long nowNanos)
     {
         var next = new Window?[Math.Max(1, rules.Count)];
         List<Window> left = [.. _windows];
@@ -94,8 +101,10 @@ internal abstract class Account(string name, Reason budgetReason)
             }
 
             Protocol.V1.Budget? rule = place < rules.Count ? rules[place] : null;
-            long endNanos = rule is null ? 0 : endOf(WindowName.Of(rule));
-            next[place]!.Configure(rule, place, defaultLadder, endNanos, nowNanos);
+            PeriodBounds bounds = rule is null ? default : boundsOf(WindowName.Of(rule));
+            next[place]!.Configure(rule, place, defaultLadder, bounds.EndNanos, nowNanos);
+            if (bounds.StartNanos is { } start && History is not null)
+                next[place]!.Recount(History.Since(start, nowNanos), start);
         }
 
         _windows = next!;
@@ -137,6 +146,7 @@ internal abstract class Account(string name, Reason budgetReason)
     /// <summary>Charges what was never held, within the hard cap.</summary>
     public void Charge(in Spend charge, TenantLedger ledger)
     {
+        if (charge != default) History?.Add(ledger.LogTimeNanos, charge, overrun: default);
         foreach (Window window in _windows)
         {
             window.Charge(charge, ledger.LogTimeNanos);
@@ -147,11 +157,19 @@ internal abstract class Account(string name, Reason budgetReason)
     /// <summary>Charges in full; what goes beyond the hold is recorded as overrun.</summary>
     public void Settle(in Spend unheld, in Spend charge, in Spend overrun, TenantLedger ledger)
     {
+        if (charge != default) History?.Add(ledger.LogTimeNanos, charge, overrun);
         foreach (Window window in _windows)
         {
             window.Settle(unheld, charge, overrun, ledger.LogTimeNanos);
             if (window.IsRolling) ledger.SetBudgetDeadlines(window);
         }
+    }
+
+    /// <summary>Takes back what was charged before.</summary>
+    public void Lower(in Spend amount)
+    {
+        History?.Lower(amount);
+        foreach (Window window in _windows) window.Lower(amount);
     }
 
     /// <summary>
@@ -166,6 +184,7 @@ internal abstract class Account(string name, Reason budgetReason)
     /// <summary>Takes back what was charged at a time, where a window still counts it.</summary>
     public void Credit(in Spend disputed, long chargedNanos, TenantLedger ledger)
     {
+        History?.Lower(disputed);
         foreach (Window window in _windows)
         {
             window.Credit(disputed, chargedNanos);
@@ -235,6 +254,11 @@ internal abstract class Account(string name, Reason budgetReason)
         return default;
     }
 }
+
+/// <summary>The present period of a window, as the event that configures it says.</summary>
+/// <param name="EndNanos">When it ends; 0 for never.</param>
+/// <param name="StartNanos">Where the window is new, when it began; null for one that keeps its usage.</param>
+internal readonly record struct PeriodBounds(long EndNanos, long? StartNanos);
 
 /// <summary>Why a spend is refused, in numbers; the default value is no refusal.</summary>
 internal readonly record struct Refusal(Reason Reason, string Account)

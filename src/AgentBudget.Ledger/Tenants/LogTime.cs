@@ -8,6 +8,9 @@ public static class LogTime
     /// <summary>Nanos in a second.</summary>
     public const long NanosPerSecond = 1_000_000_000;
 
+    /// <summary>Nanos in an hour.</summary>
+    public const long NanosPerHour = 3600 * NanosPerSecond;
+
     /// <summary>Nanos in a tick of <see cref="DateTime"/>.</summary>
     public const long NanosPerTick = 100;
 

@@ -25,6 +25,15 @@ public sealed partial class TenantLedger
         Invariant.Holds(timeNanos >= LogTimeNanos);
         Sequence = ledgerEvent.Sequence;
         LogTimeNanos = timeNanos;
+        if (session is not null && _sessions.ContainsKey(session.Number)
+            && session.RetentionDeadline.TimeNanos <= timeNanos
+            && session.RetentionDeadline.Place != Deadline.NotQueued)
+        {
+            // A late commit of what this very event's time archives: it finds the session as any later one does.
+            _retention.Remove(session.RetentionDeadline);
+            Forget(session);
+        }
+
         Operation operation = ApplyFact(ledgerEvent, session);
         Remember(operation, ledgerEvent, session);
         Forget();
@@ -94,6 +103,12 @@ public sealed partial class TenantLedger
             case LedgerEvent.FactOneofCase.WindowMoved:
                 Periods.Apply(this, ledgerEvent.WindowMoved);
                 return Operation.ExtendBudget;
+            case LedgerEvent.FactOneofCase.BudgetReset:
+                Reset.Apply(this, ledgerEvent.BudgetReset);
+                return Operation.ResetBudget;
+            case LedgerEvent.FactOneofCase.SpendAdjusted:
+                Adjust.Apply(this, ledgerEvent);
+                return ledgerEvent.SpendAdjusted.Rerating is null ? Operation.AdjustSpend : Operation.RerateSpend;
             default:
                 return ApplyIdentityFact(ledgerEvent);
         }
@@ -187,20 +202,43 @@ public sealed partial class TenantLedger
             _retention.Remove(due);
             if (due.Owner is CredentialRecord credential) Credentials.Remove(credential);
             else if (due.Owner is RevokedToken token) Credentials.Remove(token);
-            else Drop((SessionAccount)due.Owner);
+            else Forget((SessionAccount)due.Owner);
         }
     }
 
-    private void Drop(SessionAccount session)
+    // A session is forgotten but for its holds that can be committed late, then as a whole. One above another that is
+    // kept is kept with it: it is on its path.
+    private void Forget(SessionAccount session)
     {
         Invariant.Holds(session.OpenHolds == 0);
-        _sessions.Remove(session.Number);
-        if (session.RefusalWindow is { } window) _deadlines.Remove(window.Deadline);
+        bool wasKnown = _sessions.Remove(session.Number);
+        if (wasKnown)
+        {
+            if (session.RefusalWindow is { } window) _deadlines.Remove(window.Deadline);
+            session.Archive(LogTimeNanos);
+            if (_archived.Count >= ArchivedSessionsMax) session.ForgetRetired();
+            _archived.Add(session.Number, session);
+        }
+        else
+        {
+            session.ForgetRetired();
+        }
+
+        if (session.Retired is { } retired)
+            _retention.Set(session.RetentionDeadline, retired.ForgetNanos);
+        else DropIfUnused(session);
+    }
+
+    private void DropIfUnused(SessionAccount session)
+    {
+        if (session.Sessions > 0 || session.Retired is not null || !_archived.Remove(session.Number)) return;
         foreach (Account account in session.Path[1..])
         {
             account.Sessions--;
             if (account is not SessionAccount) DropIfUnused(account);
         }
+
+        if (session.Parent is { } parent) DropIfUnused(parent);
     }
 
     internal void DropIfUnused(Account account)
@@ -269,7 +307,7 @@ public sealed partial class TenantLedger
     /// What was settled of a hold is no longer held. False when it was given back before: then it is in its session's
     /// memory, and nothing was held of it.
     /// </summary>
-    internal bool Settle(ReservationSettled settled, in Spend unheld, SessionAccount session)
+    internal bool Settle(ReservationSettled settled, in Spend unheld, SessionAccount session, bool isAsked)
     {
         if (!_reservations.TryGet(settled.Reservation, out _))
         {
@@ -280,7 +318,8 @@ public sealed partial class TenantLedger
         }
 
         ref Reservation reservation = ref _reservations[settled.Reservation];
-        reservation.Reduce(unheld, settled.Tokens);
+        // An estimate that is charged says nothing of what the call used.
+        reservation.Reduce(unheld, isAsked ? settled.Tokens : 0);
         if (!settled.Final) reservation.ReduceEstimate(settled.Usage);
         return true;
     }
@@ -337,6 +376,12 @@ public sealed partial class TenantLedger
         OpenSessions++;
         session.Agent.OpenSessions++;
         session.Enter();
+    }
+
+    private void Archive(SessionAccount session)
+    {
+        _archived.Add(session.Number, session);
+        foreach (Account account in session.Path[1..]) account.Sessions++;
     }
 
     internal void EndSession(SessionAccount session)

@@ -33,10 +33,20 @@ public sealed partial class TenantLedger
             LogTimeNanos = LogTimeNanos,
             Catalog = Catalog.IsApplied ? Catalog.Applied : null,
             Credentials = Credentials.ToState(Sequence),
+            LastRerating = LastRerating,
         };
+        foreach ((long number, Spend by) in _adjusted)
+        {
+            state.Adjusted.Add(new AdjustedReservationState
+            {
+                Reservation = number, Nanos = by.CostNanos, Tokens = by.Tokens,
+            });
+        }
+
         foreach (Account account in _accounts.Values.OrderBy(account => account.Name, StringComparer.Ordinal))
         {
             foreach (Window window in account.Windows) state.Grains.Add(window.ToState());
+            if (account.History is { IsEmpty: false } history) state.Histories.Add(history.ToState(account.Name));
             if (account is not AgentAccount agent) continue;
             long opened = agent.OpenedAt(LogTimeNanos);
             long suspended = agent.SuspendedAt(LogTimeNanos);
@@ -56,7 +66,7 @@ public sealed partial class TenantLedger
             state, _reservations.Take(), Requests.Take(LogTimeNanos - RequestLog.RetentionNanos));
         snapshot.Add(Catalog.Book);
         foreach (BookInUse inUse in _olderBooks.Values) snapshot.Add(inUse.Book);
-        foreach (SessionAccount session in _sessions.Values.OrderBy(session => session.Number))
+        foreach (SessionAccount session in SessionsAndArchived.OrderBy(owner => owner.Number))
         {
             IReadOnlyList<TakenRequests> requests = session.Requests.Take(forgetBeforeNanos: long.MinValue);
             if (session.Retired is { } retired) snapshot.Add(ToState(session), requests, retired);
@@ -124,7 +134,7 @@ public sealed partial class TenantLedger
         }
     }
 
-    private static SessionState ToState(SessionAccount session) => new()
+    private SessionState ToState(SessionAccount session) => new()
     {
         Number = session.Number,
         Spender = session.Spender,
@@ -145,12 +155,17 @@ public sealed partial class TenantLedger
         Ending = session.Ending,
         SuspendedBy = session.SuspendedBy,
         Breakers = session.BreakerCounts?.ToState(),
+        ExpiryCharges = { session.ExpiryCharges(LogTimeNanos) },
+        Archived = _archived.ContainsKey(session.Number),
     };
 
     private void FromState(TenantState state)
     {
         Sequence = state.Sequence;
         LogTimeNanos = state.LogTimeNanos;
+        LastRerating = state.LastRerating;
+        foreach (AdjustedReservationState adjusted in state.Adjusted)
+            AddAdjustment(adjusted.Reservation, adjusted.Nanos, adjusted.Tokens);
         Requests.Restore(state.RequestLogs, state.Requests);
         var books =
             state.PriceBooks.ToDictionary(
@@ -168,6 +183,16 @@ public sealed partial class TenantLedger
             Invariant.Holds(window is not null);
             window!.Restore(budget);
             SetBudgetDeadlines(window);
+        }
+
+        foreach (SpendHistoryState history in state.Histories) AccountOf(history.Grain).History!.Restore(history);
+        // A state of a former release does not say when what it counts was settled: as of now is never too short.
+        foreach (Account account in _accounts.Values)
+        {
+            var settled = new Spend(
+                WideSum.Capped(account.Window.LifetimeNanos), WideSum.Capped(account.Window.LifetimeTokens));
+            if (account.History is { IsEmpty: true } && settled != default)
+                account.History.Add(LogTimeNanos, settled, overrun: default);
         }
 
         foreach (AgentState agent in state.Agents)
@@ -195,7 +220,9 @@ public sealed partial class TenantLedger
     {
         SessionAccount session = Open.NewSession(this, state.Number, state.Spender, state.Opened, state.OpenNanos);
         session.Restore(state, books);
-        AddSession(session);
+        if (state.Archived) Archive(session);
+        else AddSession(session);
+        if (state.Archived && state.ForgetNanos == 0) return; // Kept for one below it.
         if (state.ForgetNanos != 0) _retention.Set(session.RetentionDeadline, state.ForgetNanos);
         else if (!session.IsOpen) _deadlines.Set(session.Deadline, session.GraceEndNanos);
         else _deadlines.Set(session.Deadline, session.Ending is null ? session.ExpireNanos : LogTimeNanos);

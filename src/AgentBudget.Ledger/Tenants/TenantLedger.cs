@@ -28,7 +28,14 @@ public sealed partial class TenantLedger
     /// <summary>Sessions that a tenant may have open or not yet forgotten; each takes a few KiB of memory.</summary>
     public const int SessionsMax = 1_000_000;
 
+    /// <summary>
+    /// Sessions that are kept for late commits of their holds alone (200 MB); beyond, one that is forgotten is gone.
+    /// </summary>
+    public const int ArchivedSessionsMax = 50_000;
+
     private readonly Dictionary<long, SessionAccount> _sessions = [];
+    private readonly Dictionary<long, SessionAccount> _archived = [];
+    private readonly SortedDictionary<long, Spend> _adjusted = [];
     private readonly ReservationTable _reservations = new();
     private readonly Dictionary<string, Account> _accounts = new(StringComparer.Ordinal);
     private readonly SortedDictionary<long, Dispute> _disputes = [];
@@ -89,8 +96,13 @@ public sealed partial class TenantLedger
 
     internal IReadOnlyDictionary<string, Account> Accounts => _accounts;
 
+    /// <summary>The event of the last re-rating; 0 for none.</summary>
+    internal long LastRerating { get; set; }
+
     internal IReadOnlyDictionary<long, SessionAccount> Sessions => _sessions;
 
+    /// <summary>Every session in memory, those that are kept for late commits alone among them.</summary>
+    internal IEnumerable<SessionAccount> SessionsAndArchived => _sessions.Values.Concat(_archived.Values);
     /// <summary>Usage that nobody has decided about, by number.</summary>
     internal IReadOnlyDictionary<long, Dispute> Disputes => _disputes;
 
@@ -228,8 +240,41 @@ public sealed partial class TenantLedger
     internal SessionAccount? FindSession(long number) =>
         _sessions.TryGetValue(number, out SessionAccount? session) && IsKnown(session) ? session : null;
 
+    /// <summary>
+    /// The session with this number, also where it is forgotten and a hold of it can still be committed; else null.
+    /// </summary>
+    internal SessionAccount? FindSessionOrArchived(long number)
+    {
+        if (!_sessions.TryGetValue(number, out SessionAccount? session)) _archived.TryGetValue(number, out session);
+        if (session is null || IsKnown(session)) return session;
+        bool isCommittable = IsYetToArchive(session) ? session.HasRetired(Now) : session.Retired?.ForgetNanos > Now;
+        return isCommittable ? session : null;
+    }
+
+    /// <summary>The session with this number while anything of it is in memory.</summary>
+    internal SessionAccount? FindInMemory(long number) =>
+        _sessions.TryGetValue(number, out SessionAccount? session) ? session : _archived.GetValueOrDefault(number);
+
+    /// <summary>What a reservation was adjusted by.</summary>
+    internal Spend AdjustmentOf(long reservation) => _adjusted.GetValueOrDefault(reservation);
+
+    /// <summary>Whether there is room to remember one more, or it is remembered.</summary>
+    internal bool MayAdjust(long reservation, int reservationsMax) =>
+        _adjusted.Count < reservationsMax || _adjusted.ContainsKey(reservation);
+
+    internal void AddAdjustment(long reservation, long nanos, long tokens)
+    {
+        Spend before = AdjustmentOf(reservation);
+        _adjusted[reservation] = new Spend(checked(before.CostNanos + nanos), checked(before.Tokens + tokens));
+    }
+
+    /// <summary>The session's retention is over, and the event that archives it is yet to come.</summary>
+    internal bool IsYetToArchive(SessionAccount session) =>
+        IsForgotten(session.RetentionDeadline) && !_archived.ContainsKey(session.Number);
+
     /// <summary>Whether the session is open or closed for less than the retention.</summary>
-    internal bool IsKnown(SessionAccount session) => !IsForgotten(session.RetentionDeadline);
+    internal bool IsKnown(SessionAccount session) =>
+        !IsForgotten(session.RetentionDeadline) && !_archived.ContainsKey(session.Number);
 
     /// <summary>
     /// A reservation that this principal may settle, release or change, or why not. One that another holds is like one
@@ -239,7 +284,8 @@ public sealed partial class TenantLedger
         SessionAccount session, long number, string principal, out Reservation reservation)
     {
         bool isHeld = _reservations.TryGet(number, out reservation) && ReferenceEquals(reservation.Session, session);
-        if (!isHeld && session.Requests.WasSettled(number, principal)) return Outcome.ReservationTerminal;
+        if (!isHeld && session.Requests.WasSettled(number, principal))
+            return IsYetToArchive(session) ? Outcome.ReservationNotFound : Outcome.ReservationTerminal;
         bool isKnown = isHeld || session.TryFindRetired(number, Now, out reservation);
         return isKnown && Principals.MaySettle(principal, reservation.Principal)
             ? Outcome.Done
@@ -262,6 +308,9 @@ public sealed partial class TenantLedger
         ResetBreakerCommand reset => Trip.Handle(this, reset),
         ApplyCatalogCommand apply => ApplyCatalog.Handle(this, apply),
         ExtendBudgetCommand extend => Extend.Handle(this, extend),
+        ResetBudgetCommand reset => Reset.Handle(this, reset),
+        AdjustSpendCommand adjust => Adjust.Handle(this, adjust),
+        RerateSpendCommand rerate => Adjust.Handle(this, rerate),
         DecideDisputeCommand decide => DecideDispute.Handle(this, decide),
         AuthorizeToolCommand tool => AuthorizeTool.Handle(this, tool),
         CreateCredentialCommand create => CreateCredential.Handle(this, create),
@@ -288,9 +337,9 @@ public sealed partial class TenantLedger
     /// <summary>The session that a name on a path refers to.</summary>
     internal SessionAccount SessionOf(string name)
     {
-        SessionAccount? session = null;
-        bool isKnown = Names.TryParseSession(name, out long number) && _sessions.TryGetValue(number, out session);
-        Invariant.Holds(isKnown);
+        SessionAccount? session =
+            Names.TryParseSession(name, out long number) ? FindInMemory(number) : null;
+        Invariant.Holds(session is not null);
         return session!;
     }
 

@@ -42,7 +42,8 @@ public sealed class AttributionCoverage(Timestamp? start, Timestamp? end)
                 if (_sessions.TryGetValue(ledgerEvent.Spender.Session, out SessionFacts? ended)) ended.IsOver = true;
                 break;
             case LedgerEvent.FactOneofCase.ReservationSettled:
-                Add(ledgerEvent, ledgerEvent.ReservationSettled.CostNanos);
+                ReservationSettled settled = ledgerEvent.ReservationSettled;
+                Add(ledgerEvent, settled.CostNanos - (settled.ExpiryCharge?.CostNanos ?? 0));
                 break;
             case LedgerEvent.FactOneofCase.CostRecorded:
                 Add(ledgerEvent, ledgerEvent.CostRecorded.CostNanos);

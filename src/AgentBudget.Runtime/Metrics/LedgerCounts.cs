@@ -97,7 +97,10 @@ internal sealed class LedgerCounts
                 _denied[(int)added.RefusalsCoalesced.Reason] += added.RefusalsCoalesced.Count;
                 break;
             case LedgerEvent.FactOneofCase.ReservationSettled:
-                _settledTokens = WideSum.Capped((Int128)_settledTokens + added.ReservationSettled.Tokens);
+                // A counter never goes back: what a late commit takes back of an estimate is not taken off it.
+                ReservationSettled settled = added.ReservationSettled;
+                long more = Math.Max(0, settled.Tokens - (settled.ExpiryCharge?.Tokens ?? 0));
+                _settledTokens = WideSum.Capped((Int128)_settledTokens + more);
                 break;
         }
 

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using AgentBudget.Runtime.Time;
 using AgentBudget.Storage.Journal;
 
 namespace AgentBudget.Runtime.Metrics;
@@ -22,7 +23,8 @@ internal sealed class RuntimeMetrics : IDisposable
     private readonly Histogram<double> _groupEvents;
 
     /// <param name="activations">The tenants, asked for at each reading.</param>
-    internal RuntimeMetrics(Func<IEnumerable<TenantActivation>> activations)
+    /// <param name="clock">Log time.</param>
+    internal RuntimeMetrics(Func<IEnumerable<TenantActivation>> activations, LogClock clock)
     {
         _activations = activations;
         Meter.CreateObservableCounter(
@@ -41,6 +43,11 @@ internal sealed class RuntimeMetrics : IDisposable
             "Sessions that may spend.");
         Meter.CreateObservableGauge(
             "agentbudget.commands.waiting", ReadWaiting, "{command}", "Commands that wait for their turn or its sync.");
+        Meter.CreateObservableGauge(
+            "agentbudget.log_time.lag",
+            () => clock.Lag.TotalSeconds,
+            "s",
+            "How far log time lags the wall clock; above a minute nothing new is decided.");
         _appendSeconds = Meter.CreateHistogram(
             "agentbudget.append", "s", "From handing a group to the store to its answer.", tags: null,
             new InstrumentAdvice<double> { HistogramBucketBoundaries = SecondsBounds });

@@ -4,14 +4,18 @@ namespace AgentBudget.Runtime.Time;
 
 /// <summary>
 /// Log time, in nanos since the Unix epoch: the wall clock at the start, then the steady clock, corrected by the wall
-/// once a second. It never goes back: a wall that was set back is not followed. A wall that jumped ahead is followed by
-/// at most <see cref="ForwardStepMax"/> a second, so that one wrong clock does not expire everything at once.
+/// once a second. It never goes back: a wall that was set back is not followed. A wall that jumped ahead, as after a
+/// machine slept, is followed by at most <see cref="ForwardStepMax"/> a second, so that one wrong clock does not expire
+/// everything at once; until then it <see cref="IsBehind"/>. One for a silo: what it mints and what it reads go by it.
 /// Thread-safe.
 /// </summary>
-internal sealed partial class LogClock
+public sealed partial class LogClock : IDisposable
 {
     /// <summary>The most that a jump of the wall clock is followed in one correction: a minute a second.</summary>
     public static readonly TimeSpan ForwardStepMax = TimeSpan.FromMinutes(1);
+
+    /// <summary>How far log time may lag the wall before nothing new is decided by it.</summary>
+    public static readonly TimeSpan LagMax = TimeSpan.FromMinutes(1);
 
     private static readonly TimeSpan CorrectionInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan BackwardStepNoted = TimeSpan.FromSeconds(1); // Less is the clocks' own drift.
@@ -21,14 +25,41 @@ internal sealed partial class LogClock
     private readonly Lock _gate = new();
     private Anchor _anchor;
     private bool _isBehindNoted;
+    private ITimer? _catchUp;
 
-    public LogClock(TimeProvider time, ILogger logger)
+    /// <summary>Log time that begins with the wall clock.</summary>
+    /// <param name="time">Wall clock, steady clock and timers.</param>
+    /// <param name="logger">Logs.</param>
+    public LogClock(TimeProvider time, ILogger<LogClock> logger)
+        : this(time, (ILogger)logger)
+    {
+    }
+
+    internal LogClock(TimeProvider time, ILogger logger)
     {
         _time = time;
         _logger = logger;
         _anchor = new Anchor(ReadWallNanos(), time.GetTimestamp());
     }
 
+    /// <summary>How far log time lags the wall clock; never negative.</summary>
+    public TimeSpan Lag =>
+        TimeSpan.FromTicks(Math.Max(0, ReadWallNanos() - NowNanos()) / TimeSpan.NanosecondsPerTick);
+
+    /// <summary>Whether log time lags so far that nothing new may be decided by it.</summary>
+    public bool IsBehind => Lag > LagMax;
+
+    /// <summary>From now on it is corrected every second, also while nobody asks.</summary>
+    public void CatchUpByItself() =>
+        _catchUp ??= _time.CreateTimer(_ => NowNanos(), state: null, CorrectionInterval, CorrectionInterval);
+
+    /// <summary>The same time for what asks a <see cref="TimeProvider"/> what time it is.</summary>
+    public TimeProvider AsTimeProvider() => new OfLog(this);
+
+    /// <inheritdoc/>
+    public void Dispose() => _catchUp?.Dispose();
+
+    /// <summary>Log time, in nanos since the Unix epoch.</summary>
     public long NowNanos()
     {
         Anchor anchor = Volatile.Read(ref _anchor);
@@ -63,6 +94,12 @@ internal sealed partial class LogClock
         bool isBehind = ahead < -ToNanos(BackwardStepNoted);
         if (isBehind && !_isBehindNoted) Log.SetBack(_logger, -ahead / TimeSpan.NanosecondsPerTick);
         _isBehindNoted = isBehind;
+    }
+
+    private sealed class OfLog(LogClock clock) : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() =>
+            DateTimeOffset.UnixEpoch.AddTicks(clock.NowNanos() / TimeSpan.NanosecondsPerTick);
     }
 
     private sealed record Anchor(long Nanos, long Timestamp);

@@ -12,6 +12,7 @@ using AgentBudget.Identity;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Reporting;
 using AgentBudget.Runtime;
+using AgentBudget.Runtime.Time;
 using AgentBudget.Silo.Checkpoints;
 using AgentBudget.Silo.Options;
 using AgentBudget.Silo.Telemetry;
@@ -120,7 +121,11 @@ internal sealed partial class SiloHost : IAsyncDisposable
     {
         (FileKey adminKey, FileKey metricsKey, KeyRing keys, CheckpointKey checkpointKey, ReservationIds reservations) =
             LoadKeys(model);
-        SessionTokens tokens = new(keys, time);
+        // What is minted goes by log time, so what is read does too.
+        LogClock clock = new(time, loggers.CreateLogger<LogClock>());
+        _ends.Push(() => Ended(clock.Dispose));
+        clock.CatchUpByItself();
+        SessionTokens tokens = new(keys, clock.AsTimeProvider());
         TrustedIssuers issuers = new(model.TrustedIssuers, time);
         _ends.Push(() => Ended(issuers.Dispose));
         SqliteStore store = SqliteStore.Open(
@@ -141,6 +146,7 @@ internal sealed partial class SiloHost : IAsyncDisposable
             .AddContractPages()
             .Configure<HostOptions>(options => options.ShutdownTimeout = DrainGrace)
             .AddSingleton(time)
+            .AddSingleton(clock)
             .AddSingleton<ILedgerStore>(store)
             .AddSingleton(aggregator)
             .AddSingleton(new CredentialDirectory(time))

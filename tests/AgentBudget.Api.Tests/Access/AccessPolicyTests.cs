@@ -63,8 +63,9 @@ public sealed class AccessPolicyTests
         {
             nameof(Roles.Finance),
             [
-                "DecideDispute", "ExtendBudget", "GetAttributionCoverage", "GetBalance", "GetCatalog", "GetChargeback",
-                "GetUnitCosts", "ListDisputes", "ListEntries", "WatchSpend",
+                "AdjustSpend", "DecideDispute", "ExtendBudget", "GetAttributionCoverage", "GetBalance", "GetCatalog",
+                "GetChargeback", "GetUnitCosts", "ListDisputes", "ListEntries", "RerateSpend", "ResetBudget",
+                "WatchSpend",
             ]
         },
         {

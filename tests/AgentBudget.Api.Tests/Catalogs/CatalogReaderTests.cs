@@ -89,6 +89,50 @@ public sealed class CatalogReaderTests
             (500_000, 2_000_000), (catalog.Prices[1].FlexMultiplierPpm, catalog.Prices[1].PriorityMultiplierPpm));
     }
 
+    [Theory]
+    [InlineData("hour", Period.Hour, 0, 0, 0, 0)]
+    [InlineData("{ month: 15 }", Period.Month, 0, 15, 0, 0)]
+    [InlineData("{ month: 1 }", Period.Month, 0, 0, 0, 0)]
+    [InlineData("{ day: \"13:40\" }", Period.Day, 0, 0, 0, 820)]
+    [InlineData("{ day: \"00:00\" }", Period.Day, 0, 0, 0, 0)]
+    [InlineData("{ week: wednesday }", Period.Week, 0, 0, 3, 0)]
+    [InlineData("{ week: monday }", Period.Week, 0, 0, 0, 0)]
+    [InlineData("{ year: \"04-06\" }", Period.Year, 4, 6, 0, 0)]
+    [InlineData("{ year: \"02-29\" }", Period.Year, 2, 29, 0, 0)]
+    [InlineData("{ year: \"01-01\" }", Period.Year, 0, 0, 0, 0)]
+    public void A_period_with_an_anchor_is_read(
+        string period, Period kind, int month, int day, int weekday, int minute)
+    {
+        CatalogReading reading = CatalogReader.Read(
+            $"{{ tenant: acme, currency: USD, budget: {{ limit: 1, period: {period}, carry: overspend }} }}",
+            CatalogFormat.Yaml);
+
+        Assert.Empty(reading.Faults);
+        Budget budget = reading.Catalog.Budget;
+        var anchor = new PeriodAnchor { Month = month, Day = day, Weekday = weekday, Minute = minute };
+        Assert.Equal((kind, true), (budget.Period, budget.CarryOverspend));
+        Assert.Equal(anchor.Equals(new PeriodAnchor()) ? null : anchor, budget.Anchor);
+    }
+
+    [Theory]
+    [InlineData("{ month: 0 }")]
+    [InlineData("{ month: 32 }")]
+    [InlineData("{ day: \"24:00\" }")]
+    [InlineData("{ day: noon }")]
+    [InlineData("{ week: someday }")]
+    [InlineData("{ year: \"02-30\" }")]
+    [InlineData("{ quarter: 15 }")]
+    [InlineData("{ month: 15, week: monday }")]
+    [InlineData("{ }")]
+    [InlineData("fortnight")]
+    public void A_period_that_cannot_be_is_a_fault(string period)
+    {
+        CatalogReading reading = CatalogReader.Read(
+            $"{{ tenant: acme, currency: USD, budget: {{ limit: 1, period: {period} }} }}", CatalogFormat.Yaml);
+
+        Assert.Contains(reading.Faults, fault => fault.Path.StartsWith("budget.period", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void A_catalog_that_uses_nothing_unfinished_has_no_notices()
     {
@@ -142,7 +186,7 @@ public sealed class CatalogReaderTests
     [InlineData("tenant: acme\ncurrency: USD\nbudget: { tokens: 1.5 }", 3, "budget.tokens", "whole number")]
     [InlineData(
         "tenant: acme\ncurrency: USD\nbudget: { limit: 1, period: fortnight }",
-        3, "budget.period", "must be none, day")]
+        3, "budget.period", "must be none, hour, day")]
     [InlineData(
         "tenant: acme\ncurrency: USD\nbudget: { limit: 1, period: { rolling: 30s } }",
         3, "budget.period.rolling", "1 min to 365 days")]

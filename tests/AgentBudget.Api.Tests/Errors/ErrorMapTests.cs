@@ -42,6 +42,9 @@ public sealed class ErrorMapTests
         [Outcome.UserOutOfScope] = (StatusCode.PermissionDenied, "SCOPE_EXCEEDED"),
         [Outcome.SessionSuspended] = (StatusCode.FailedPrecondition, "SESSION_SUSPENDED"),
         [Outcome.SessionNotSuspended] = (StatusCode.FailedPrecondition, "SESSION_NOT_SUSPENDED"),
+        [Outcome.AdjustmentTooLarge] = (StatusCode.FailedPrecondition, "ADJUSTMENT_TOO_LARGE"),
+        [Outcome.PriceVersionNotFound] = (StatusCode.InvalidArgument, "INVALID_FIELD"),
+        [Outcome.ReratingOutdated] = (StatusCode.Aborted, "RERATING_OUTDATED"),
         [Outcome.RunCeilingReached] = (StatusCode.ResourceExhausted, "RUN_CEILING"),
     };
 

@@ -117,6 +117,7 @@ internal sealed partial class NaiveLedger
         if (hold.IsCharged)
         {
             Settle(hold, hold.Nanos, hold.Tokens, hold.Model, isFinal: true, now);
+            (hold.State, hold.Forget, hold.SettledAt) = ("Charged", now + (30 * Day), null);
             return;
         }
 

@@ -71,10 +71,13 @@ internal sealed partial class NaiveLedger
 
     public string Commit(long number, long reservation, CommitTokensRequest request, long now)
     {
-        if (Find(number, now) is not { } session) return "SessionNotFound";
+        NaiveSession? session = Find(number, now);
+        string scope = session is null ? $"{number}/late" : $"{number}/commit";
+        session ??= Sessions.SingleOrDefault(known => known.Number == number && IsKept(known, now));
+        if (session is null) return "SessionNotFound";
         bool isFinal = !request.HasFinal || request.Final;
         string content = $"{reservation} {request.Usage} {request.Model} {isFinal}";
-        if (Answered($"{number}/commit", request.RequestId, content) is { } again) return again;
+        if (Answered(scope, request.RequestId, content) is { } again) return again;
         if (FindHold(session, reservation, now, out NaiveHold? hold) is { } missing) return missing;
 
         string ran = request.Model.Length > 0 ? request.Model : hold!.Model;
@@ -87,7 +90,7 @@ internal sealed partial class NaiveLedger
         hold.Estimate = left;
         hold.Settled += (decimal)request.Usage.InputTokens + request.Usage.OutputTokens;
         Settle(hold, cost, (decimal)request.Usage.InputTokens + request.Usage.OutputTokens, ran, isFinal, now);
-        return Remember($"{number}/commit", request.RequestId, content, now);
+        return Remember(scope, request.RequestId, content, now);
     }
 
     public string Release(long number, long reservation, ReleaseTokensRequest request, long now)
@@ -311,9 +314,18 @@ internal sealed partial class NaiveLedger
     {
         hold = Holds.SingleOrDefault(known => known.Number == reservation && known.Session == session);
         if (hold is null) return "ReservationNotFound";
-        if (hold.State == "Settled") return "ReservationTerminal";
+        if (hold.State == "Settled")
+        {
+            bool isOver = session.Forget <= now && hold.SettledAt < session.Forget;
+            return isOver ? "ReservationNotFound" : "ReservationTerminal";
+        }
+
         return hold.Forget <= now ? "ReservationNotFound" : null;
     }
+
+    // A session that is forgotten is kept while a hold of it could be committed late.
+    private bool IsKept(NaiveSession session, long now) => session.Forget <= now && Holds.Any(
+        hold => hold.Session == session && hold.Forget > now && !(hold.SettledAt < session.Forget));
 
     private void Settle(NaiveHold hold, decimal cost, decimal tokens, string model, bool isFinal, long now)
     {
@@ -325,7 +337,7 @@ internal sealed partial class NaiveLedger
         string crossed = Charge(session, cost, tokens, overrun, now);
         hold.Nanos -= unheld;
         hold.Tokens -= unheldTokens;
-        if (isFinal) hold.State = "Settled";
+        if (isFinal) (hold.State, hold.SettledAt) = ("Settled", now);
         Emit(
             now,
             $"settled r{hold.Number} {cost} {tokens} {unheld} {unheldTokens} {overrun} {model} "
@@ -357,6 +369,6 @@ internal sealed partial class NaiveLedger
     {
         hold.State = state;
         hold.Nanos = hold.Tokens = 0;
-        hold.Forget = now + Day;
+        hold.Forget = now + (30 * Day);
     }
 }

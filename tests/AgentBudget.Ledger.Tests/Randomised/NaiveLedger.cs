@@ -192,6 +192,14 @@ internal sealed partial class NaiveLedger
         _ => null,
     };
 
+    /// <summary>The first charge of a window's present period: what reaches into it counts as a whole.</summary>
+    public int FirstChargeOf(NaiveAccount window)
+    {
+        long start = window.PeriodEnd is not { } end ? 0 : end - (window.Window == "day" ? Day : 7 * Day);
+        int first = Charges.FindIndex(charge => charge.Time >= start);
+        return first < 0 ? Charges.Count : first;
+    }
+
     private static bool Reaches(NaiveAccount account, int percent, decimal nanos, decimal tokens) =>
         (account.LimitNanos > 0 && nanos * 100 >= account.LimitNanos * percent)
         || (account.LimitTokens > 0 && tokens * 100 >= account.LimitTokens * percent);

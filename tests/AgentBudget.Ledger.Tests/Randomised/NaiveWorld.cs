@@ -183,8 +183,10 @@ internal sealed class NaiveHold
     /// <summary>Tokens that were settled of it.</summary>
     public decimal Settled { get; set; }
 
-    /// <summary>Held, Released, Expired or Settled.</summary>
+    /// <summary>Held, Released, Expired, Charged or Settled.</summary>
     public string State { get; set; } = "Held";
 
     public long? Forget { get; set; }
+
+    public long? SettledAt { get; set; }
 }

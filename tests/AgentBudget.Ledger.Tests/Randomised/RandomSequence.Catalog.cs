@@ -162,17 +162,19 @@ internal sealed partial class RandomSequence
         return MakeWindow(account, windows[0], isUseCase);
     }
 
-    // An agent's further windows go, or there is a new one, which counts from now on.
+    // An agent's further windows go, or there is a new one, which counts since its period began.
     private void ChangeWindows(Agent agent, NaiveAccount naive)
     {
         naive.Further.Clear();
         bool hadSome = agent.FurtherBudgets.Count > 0;
         agent.FurtherBudgets.Clear();
         if (hadSome) return;
-        var beside = new NaiveAccount(naive.Name) { FirstCharge = _naive.Charges.Count };
-        string window = Pick(Windows.Where(name => name != naive.Window).ToList());
+        // A rolling one counts in other steps than this model has.
+        string window = Pick(Windows.Where(name => name != naive.Window && name != Rolling).ToList());
+        var beside = new NaiveAccount(naive.Name);
         agent.FurtherBudgets.Add(MakeWindow(beside, window, isUseCase: false));
         beside.PeriodEnd = NaiveLedger.NextEnd(beside, Math.Max(_now, _naive.LogTime));
+        beside.FirstCharge = _naive.FirstChargeOf(beside);
         naive.Further.Add(beside);
     }
 

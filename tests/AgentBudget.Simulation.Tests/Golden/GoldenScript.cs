@@ -76,6 +76,16 @@ internal static class GoldenScript
             Reason = "quarter end",
         };
         run.Send(new ExtendBudgetCommand(extend, Caller));
+        var debit = new AdjustSpendRequest
+        {
+            RequestId = run.NextId(),
+            Grain = "useCases/u",
+            Amount = AuditedRun.Nanos(7),
+            Reason = "forgotten",
+        };
+        run.Send(new AdjustSpendCommand(debit, Reservation: null, Caller));
+        var reset = new ResetBudgetRequest { RequestId = run.NextId(), Grain = "useCases/u", Reason = "again" };
+        run.Send(new ResetBudgetCommand(reset, Caller));
         var create = new CreateCredentialRequest
         {
             RequestId = run.NextId(),

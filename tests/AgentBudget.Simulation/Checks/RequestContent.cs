@@ -51,6 +51,16 @@ internal static class RequestContent
         EndSessionCommand end => effect.SessionEnded is { } ended && Equals(ended.Outcome, end.Request.Outcome),
         RevokeSessionCommand revoke => effect.SessionEnded is { } revoked && revoked.Reason == revoke.Request.Reason,
         ApplyCatalogCommand apply => effect.CatalogApplied is { } applied && applied.Catalog.Equals(apply.Catalog),
+        AdjustSpendCommand adjust => effect.SpendAdjusted is { Rerating: null } adjusted
+            && adjusted.Lines.Single().Grains[0] == adjust.Request.Grain
+            && adjusted.Lines[0].Tokens == adjust.Request.Tokens
+            && adjusted.Reason == adjust.Request.Reason,
+        ResetBudgetCommand reset => effect.BudgetReset is { } done
+            && done.Grain == reset.Request.Grain
+            && done.Reason == reset.Request.Reason,
+        RerateSpendCommand rerate => effect.SpendAdjusted?.Rerating is { } rerated
+            && rerated.PriceVersion == rerate.Request.PriceVersion
+            && rerated.EndTime.Equals(rerate.Request.EndTime),
         DecideDisputeCommand decide => effect.DisputeDecided is { } decided
             && $"disputes/d{decided.Dispute}" == decide.Request.Dispute
             && decided.Decision == decide.Request.Decision,

@@ -35,6 +35,9 @@ internal readonly record struct RequestIdentity(
         ApplyCatalogCommand apply => new(tenant, "apply", 0, Of(apply.Actor), apply.Request.RequestId),
         DecideDisputeCommand decide => new(tenant, "decide", 0, Of(decide.Actor), decide.Request.RequestId),
         ExtendBudgetCommand extend => new(tenant, "extend", 0, Of(extend.Actor), extend.Request.RequestId),
+        AdjustSpendCommand adjust => new(tenant, "adjust", 0, Of(adjust.Actor), adjust.Request.RequestId),
+        ResetBudgetCommand reset => new(tenant, "reset", 0, Of(reset.Actor), reset.Request.RequestId),
+        RerateSpendCommand rerate => new(tenant, "rerate", 0, Of(rerate.Actor), rerate.Request.RequestId),
         AmendCommand amend => new(tenant, "amend", amend.Session, amend.Principal, amend.Request.RequestId),
         SuspendSessionCommand suspend =>
             new(tenant, "suspend", suspend.Session, Of(suspend.Actor), suspend.Request.RequestId),
@@ -80,6 +83,8 @@ internal readonly record struct RequestIdentity(
             Fact.CostRecorded => "record cost",
             Fact.CatalogApplied => "apply",
             Fact.BudgetExtended => "extend",
+            Fact.BudgetReset => "reset",
+            Fact.SpendAdjusted => ledgerEvent.SpendAdjusted.Rerating is null ? "adjust" : "rerate",
             Fact.DisputeDecided => "decide",
             Fact.CredentialCreated => "create credential",
             Fact.CredentialRevoked => "revoke credential",

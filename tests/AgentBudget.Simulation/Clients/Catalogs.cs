@@ -25,7 +25,10 @@ internal static class Catalogs
     private const int FurtherWindowsMax = 2;
 
     private static readonly Period[] Periods =
-        [Period.None, Period.Day, Period.Week, Period.Month, Period.Quarter, Period.Year, Period.Rolling];
+    [
+        Period.None, Period.Hour, Period.Day, Period.Week, Period.Month, Period.Hour, Period.Quarter, Period.Year,
+        Period.Rolling,
+    ];
 
     private static readonly string[] Windows = ["", "", "day", "week", "month", "none", "rolling:60s"];
 
@@ -273,8 +276,21 @@ internal static class Catalogs
         if (!hasMoney || random.Below(4) == 0) budget.Tokens = LimitOf(random, nanosMax);
         if (period == Period.Rolling) budget.Rolling = new Duration { Seconds = random.Spread(60, 3600) };
         else if (period != Period.None && random.Below(3) == 0) budget.Rollover = RolloverOf(random, nanosMax);
+        // Most runs see hours end and nothing longer.
+        budget.CarryOverspend = period == Period.Hour
+            || (period is not (Period.None or Period.Rolling) && random.Coin());
+        if (random.Below(3) == 0) budget.Anchor = AnchorOf(random, period);
         return budget;
     }
+
+    private static PeriodAnchor? AnchorOf(SimRandom random, Period period) => period switch
+    {
+        Period.Day => new PeriodAnchor { Minute = (int)random.Between(1, 1439) },
+        Period.Week => new PeriodAnchor { Weekday = (int)random.Between(1, 7) },
+        Period.Month => new PeriodAnchor { Day = (int)random.Between(1, 31) },
+        Period.Year => new PeriodAnchor { Month = (int)random.Between(1, 12), Day = (int)random.Between(1, 28) },
+        Period.Unspecified or Period.None or Period.Hour or Period.Quarter or Period.Rolling => null,
+    };
 
     // Most let some calls through before they stop them; some stop the first.
     private static long LimitOf(SimRandom random, long max) =>

@@ -19,6 +19,7 @@ internal static partial class Workload
         OpenSessionCommand open => open with { Actor = Another },
         RenewSessionCommand renew => renew with { Actor = Another },
         ExtendBudgetCommand extend => extend with { Actor = Another },
+        AdjustSpendCommand adjust => adjust with { Actor = Another },
         _ => null,
     };
 
@@ -52,6 +53,14 @@ internal static partial class Workload
                 ExtendBudgetRequest extended = extend.Request.Clone();
                 extended.Reason += "!";
                 return extend with { Request = extended };
+            case AdjustSpendCommand adjust:
+                AdjustSpendRequest adjusted = adjust.Request.Clone();
+                adjusted.Reason += "!";
+                return adjust with { Request = adjusted };
+            case ResetBudgetCommand reset:
+                ResetBudgetRequest anew = reset.Request.Clone();
+                anew.Reason += "!";
+                return reset with { Request = anew };
             case RecordCostCommand cost:
                 RecordCostRequest recorded = cost.Request.Clone();
                 recorded.Sku += "!";

@@ -42,6 +42,13 @@ internal abstract class EventMutant : LedgerMutant
             for (int i = before; i < events.Count; i++) mutant.Change(events[i]);
             return answer;
         }
+
+        public override void HandleDeadlines(long nowNanos, List<LedgerEvent> events)
+        {
+            int before = events.Count;
+            base.HandleDeadlines(nowNanos, events);
+            for (int i = before; i < events.Count; i++) mutant.Change(events[i]);
+        }
     }
 }
 

@@ -1,7 +1,4 @@
-using AgentBudget.Ledger.Catalogs;
 using AgentBudget.Protocol.V1;
-using Google.Protobuf.Collections;
-using Google.Protobuf.WellKnownTypes;
 
 namespace AgentBudget.Api.Catalogs.Documents;
 
@@ -259,110 +256,6 @@ public static partial class CatalogReader
             if (text is not (null or "session" or "run"))
                 cursor!.Value.Fault("must be session or run.");
             return text == "run" ? BreakerReach.Run : BreakerReach.Session;
-        }
-
-        // One window under budget, or several under budgets.
-        private Budget? ReadBudgets(DocumentMap map, RepeatedField<Budget> further)
-        {
-            if (map.Find("budgets") is not { } list)
-                return ReadBudget(map.Find("budget"));
-            if (map.Find("budget") is not null)
-                list.Fault("is there beside budget: give one of the two.");
-            Budget?[] windows = [.. Items(list, CatalogRules.WindowsMax).Select(item => ReadBudget(item))];
-            if (windows.Length == 0)
-                list.Fault("needs at least one window.");
-            further.Add(windows.Skip(1).OfType<Budget>());
-            return windows.FirstOrDefault();
-        }
-
-        private Budget? ReadBudget(DocumentCursor? cursor)
-        {
-            if (cursor is not { } value)
-                return null;
-            DocumentMap map = value.Map("limit", "tokens", "period", "tiers", "rollover");
-            Budget budget = new()
-            {
-                Limit = map.Find("limit")?.Money(_currency),
-                Rollover = ReadRollover(map.Find("rollover")),
-            };
-            (budget.Period, budget.Rolling) = ReadPeriod(map.Find("period"));
-            if (map.Find("tokens")?.Count() is { } tokens)
-                budget.Tokens = tokens;
-            foreach (DocumentCursor item in Items(map.Find("tiers"), TiersMax))
-                budget.Tiers.Add(ReadTier(item));
-
-            return budget;
-        }
-
-        private static Tier ReadTier(DocumentCursor item)
-        {
-            DocumentMap map = item.Map("at", "notify", "action");
-            Tier tier = new() { AtPercent = (int)(map.Require("at")?.Count(min: 1, max: PercentMax) ?? 0) };
-            foreach (DocumentCursor value in Items(map.Find("notify"), itemsMax: 2))
-            {
-                string? who = value.Text(FieldRules.IdCharsMax);
-                if (who is not (null or "owner" or "finance"))
-                    value.Fault("must be owner or finance.");
-                if (who is not null)
-                    tier.Notify.Add(who);
-            }
-
-            if (map.Find("action") is { } action)
-            {
-                string? text = action.Text(FieldRules.IdCharsMax);
-                if (text is not (null or "downgrade" or "refuse"))
-                    action.Fault("must be downgrade or refuse.");
-                tier.Action = text switch
-                {
-                    "downgrade" => TierAction.Downgrade,
-                    "refuse" => TierAction.Refuse,
-                    _ => TierAction.Unspecified,
-                };
-            }
-
-            if (tier.Notify.Count == 0 && map.Find("action") is null)
-                item.Fault("needs notify, action, or both.");
-            return tier;
-        }
-
-        private Rollover? ReadRollover(DocumentCursor? cursor)
-        {
-            if (cursor is not { } value)
-                return null;
-            if (value.IsMap)
-            {
-                DocumentMap map = value.Map("cap", "capTokens");
-                Rollover rollover = new() { Cap = map.Find("cap")?.Money(_currency) };
-                if (map.Find("capTokens")?.Count() is { } tokens)
-                    rollover.CapTokens = tokens;
-                return rollover;
-            }
-
-            string? text = value.Text(FieldRules.IdCharsMax);
-            if (text is not (null or "none" or "unused"))
-                value.Fault("must be none, unused, or a map with cap and capTokens.");
-            return text == "unused" ? new Rollover() : null;
-        }
-
-        private static (Period Period, Duration? Rolling) ReadPeriod(DocumentCursor? cursor)
-        {
-            if (cursor is not { } value)
-                return (Period.None, null);
-            if (value.IsMap)
-                return (Period.Rolling, value.Map("rolling").Require("rolling")?.Duration());
-            string? text = value.Text(FieldRules.IdCharsMax);
-            switch (text)
-            {
-                case "day": return (Period.Day, null);
-                case "week": return (Period.Week, null);
-                case "month": return (Period.Month, null);
-                case "quarter": return (Period.Quarter, null);
-                case "year": return (Period.Year, null);
-                case null or "none": return (Period.None, null);
-                default:
-                    value.Fault("must be none, day, week, month, quarter, year or a map such as { rolling: 7d }.");
-                    return (Period.None, null);
-            }
         }
     }
 }

@@ -25,7 +25,7 @@ public static partial class CatalogReader
     private const int SkusMax = 1_000;
     private const int TagsMax = FieldRules.MapEntriesMax;
     private const int TagValuesMax = 256;
-    private const int ScopeItemsMax = FieldRules.ScopeItemsMax;
+    private const int ScopeItemsMax = 5_000; // Tools, models or use cases of one agent.
     private const int AliasesMax = 16;
     private const int CurrencyChars = 3;
 
