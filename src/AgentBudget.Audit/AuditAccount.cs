@@ -158,13 +158,8 @@ internal sealed partial class AuditAccount(string name)
 
     public void EndDispute(AuditAmount amount) => Disputed -= amount;
 
-<<<<<<< HEAD
     /// <summary>Takes back what was charged at a time beyond its hold, in the period that counts it.</summary>
-    public void Credit(AuditAmount amount, Int128 at)
-=======
-    /// <summary>Takes back what was charged at a time beyond its hold: where this period counts it, or before.</summary>
     public void Credit(AuditAmount asked, Int128 at)
->>>>>>> periods
     {
         History.Lower(asked);
         AuditAmount amount = AuditAmount.Min(asked, Lifetime);

@@ -4,28 +4,6 @@ using AgentBudget.Protocol.V1;
 
 namespace AgentBudget.Ledger.Budgets;
 
-<<<<<<< HEAD
-/// <summary>An amount that a spend asks of every account on its path.</summary>
-internal readonly record struct Spend(long CostNanos, long Tokens)
-{
-    /// <summary>
-    /// Stands for an amount that is not asked for at all: below everything that a cap can leave, so an account above
-    /// its cap agrees.
-    /// </summary>
-    internal const long NotAsked = long.MinValue;
-
-    /// <summary>What this amount asks beyond another that is held already.</summary>
-    public Spend Beyond(in Spend held) =>
-        new(Growth(CostNanos, held.CostNanos), Growth(Tokens, held.Tokens));
-
-    /// <summary>This amount less a part of it.</summary>
-    public Spend Without(in Spend part) => new(CostNanos - part.CostNanos, Tokens - part.Tokens);
-
-    private static long Growth(long amount, long held) => amount > held ? amount - held : NotAsked;
-}
-
-=======
->>>>>>> periods
 /// <summary>
 /// One limit of an account over one period: what is settled in the period, what is held, and the caps around them.
 /// Exposure is settled + held. Every change comes from an event; nothing here reads a clock.
@@ -339,70 +317,6 @@ internal sealed partial class Window
         Settle(charge, charge, overrun: default, nowNanos);
     }
 
-<<<<<<< HEAD
-=======
-    /// <summary>
-    /// Takes back what was charged before: up to what is settled in this period, and of the lifetime up to all that
-    /// ever was. Recorded overrun goes first. Tiers that settled spend is below again are notified again.
-    /// </summary>
-    public void Lower(in Spend amount)
-    {
-        Spend lowered = UpTo(amount, LifetimeNanos, LifetimeTokens);
-        _rolling?.Lower(lowered);
-        Take(lowered);
-    }
-
-    /// <summary>An amount is in dispute.</summary>
-    public void StartDispute(in Spend disputed)
-    {
-        DisputedNanos += disputed.CostNanos;
-        DisputedTokens += disputed.Tokens;
-    }
-
-    /// <summary>It was decided about.</summary>
-    public void EndDispute(in Spend disputed)
-    {
-        DisputedNanos -= disputed.CostNanos;
-        DisputedTokens -= disputed.Tokens;
-        Invariant.Holds(DisputedNanos >= 0);
-        Invariant.Holds(DisputedTokens >= 0);
-    }
-
-    /// <summary>
-    /// Takes back a charge of a time, all of which was overrun, if the present period still counts it. Tiers that
-    /// settled spend is below again are notified again. What was credited by hand meanwhile is not taken twice.
-    /// </summary>
-    public void Credit(in Spend charge, long chargedNanos)
-    {
-        Spend taken = UpTo(charge, LifetimeNanos, LifetimeTokens);
-        bool isCounted = _rolling?.TryTake(chargedNanos, taken) ?? chargedNanos >= StartNanos;
-        if (_rolling is not null) PeriodEndNanos = _rolling.NextLeaveNanos;
-        if (isCounted)
-        {
-            Take(taken);
-            return;
-        }
-
-        taken = UpTo(taken, LifetimeNanos - SettledNanos, LifetimeTokens - SettledTokens);
-        LifetimeNanos -= taken.CostNanos;
-        LifetimeTokens -= taken.Tokens;
-    }
-
-    private static Spend UpTo(in Spend amount, Int128 nanosMax, Int128 tokensMax) => new(
-        (long)Int128.Min(amount.CostNanos, nanosMax), (long)Int128.Min(amount.Tokens, tokensMax));
-
-    private void Take(in Spend amount)
-    {
-        LifetimeNanos -= amount.CostNanos;
-        LifetimeTokens -= amount.Tokens;
-        SettledNanos -= Int128.Min(SettledNanos, amount.CostNanos);
-        SettledTokens -= Int128.Min(SettledTokens, amount.Tokens);
-        OverrunNanos -= Int128.Min(OverrunNanos, amount.CostNanos);
-        OverrunTokens -= Int128.Min(OverrunTokens, amount.Tokens);
-        MoveLimits();
-    }
-
->>>>>>> periods
     public void MarkNotified(int percent) => NotifiedPercent = Math.Max(NotifiedPercent, percent);
 
     /// <summary>What leaves a rolling window next; there is something.</summary>
