@@ -158,7 +158,7 @@ internal sealed partial class AuditAccount(string name)
 
     public void EndDispute(AuditAmount amount) => Disputed -= amount;
 
-    /// <summary>Takes back what was charged at a time beyond its hold: where this period counts it, or before.</summary>
+    /// <summary>Takes back what was charged at a time beyond its hold, in the period that counts it.</summary>
     public void Credit(AuditAmount asked, Int128 at)
     {
         History.Lower(asked);
@@ -166,7 +166,6 @@ internal sealed partial class AuditAccount(string name)
         bool isCounted = Rolling is null ? at >= Start : TakeFromStep(at, amount);
         if (isCounted) Take(amount);
         else Past -= AuditAmount.Min(amount, Past);
-        MoveCaps();
     }
 
     private void Take(AuditAmount amount)

@@ -233,7 +233,7 @@ internal sealed class AuditAgent(Agent agent)
             ? null
             : agent.Breakers;
 
-    /// <summary>So many of its sessions may be suspended within an hour, and what happens beyond; null for any.</summary>
+    /// <summary>How many of its sessions may be suspended within an hour, and what is then; null for any.</summary>
     public (Int128 Times, BreakerMode Mode)? SuspendedSessions { get; } = SuspendedSessionsOf(agent.Breakers);
 
     private static (Int128 Times, BreakerMode Mode)? SuspendedSessionsOf(Breakers? breakers)

@@ -51,7 +51,7 @@ internal sealed class AuditState
     /// <summary>Sessions that were opened in a minute of log time, by agent, and which minute.</summary>
     public Dictionary<string, (Int128 Minute, long Sessions)> Opened { get; } = new(StringComparer.Ordinal);
 
-    /// <summary>Sessions that were suspended in an hour of log time, by agent, which hour, and whether it is told.</summary>
+    /// <summary>Sessions that were suspended in an hour of log time, by agent; and whether that was told.</summary>
     public Dictionary<string, (Int128 Hour, long Sessions, bool IsTold)> SuspendedInHour { get; } =
         new(StringComparer.Ordinal);
 

@@ -58,8 +58,8 @@ internal static class BreakerAudit
         AuditSession suspended = due.SuspendsRun ? session.Lineage[^1] : session;
         string should = due.Mode == BreakerMode.Enforce ? suspended.Spender.Session : "";
         string tool = due.Breaker == Breaker.SameToolCall ? session.Watch.LastCall?.Tool ?? "" : "";
-        bool isRight = tripped.Mode == due.Mode && tripped.Count == AuditNumbers.Shown(due.Count) && tripped.Limit == due.Limit
-            && tripped.Suspended == should && tripped.Tool == tool;
+        bool isRight = tripped.Mode == due.Mode && tripped.Count == AuditNumbers.Shown(due.Count)
+            && tripped.Limit == due.Limit && tripped.Suspended == should && tripped.Tool == tool;
         if (!isRight)
             state.Find(
                 AuditRule.Breaker,

@@ -39,7 +39,8 @@ internal static class DisputeAudit
         bool isRight = dispute.Amount == new AuditAmount(decided.CostNanos, decided.Tokens)
             && dispute.Spender.Equals(ledgerEvent.Spender) && Equals(dispute.Usage, decided.Usage)
             && AuditNumbers.OptionalNanosOf(decided.SettleTime) == dispute.At;
-        if (!isRight) state.Find(AuditRule.Dispute, $"{dispute.Amount} are in dispute, and it decides about other usage");
+        if (!isRight)
+            state.Find(AuditRule.Dispute, $"{dispute.Amount} are in dispute, and it decides about other usage");
         bool isConfirmed = decided.Decision == DisputeDecision.Confirmed;
         if (!isConfirmed && decided.Decision != DisputeDecision.Dismissed)
             state.Find(AuditRule.Dispute, $"{decided.Decision} is no decision");

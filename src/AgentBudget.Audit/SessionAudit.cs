@@ -137,7 +137,10 @@ internal static class SessionAudit
     {
         (string Name, Int128 Is, Int128 Says)[] totals =
         [
-            ("settled money", session.Own.Lifetime.Nanos, AuditNumbers.Sum(closed.SettledNanos, closed.SettledNanosHigh)),
+            (
+                "settled money",
+                session.Own.Lifetime.Nanos,
+                AuditNumbers.Sum(closed.SettledNanos, closed.SettledNanosHigh)),
             (
                 "settled tokens",
                 session.Own.Lifetime.Tokens,

@@ -39,7 +39,7 @@ internal static class TierAudit
         }
     }
 
-    /// <summary>Tiers that exposure reaches with a further amount, and settled spend has not, are told as a notice.</summary>
+    /// <summary>Tiers that exposure reaches with a further amount, and settled spend has not, are told.</summary>
     public static void CheckHeld(
         AuditState state, AuditSession session, IReadOnlyList<TierCrossing> told, AuditAmount further)
     {

@@ -27,8 +27,9 @@ public static class GrainsHosting
 
     /// <summary>
     /// Adds the tenants. An <see cref="ILedgerStore"/>, the <see cref="Aggregator"/> of reports, a
-    /// <see cref="TimeProvider"/> and logging are the caller's to register; clustering too. What callers use is <see cref="ITenantHost"/>. When the silo stops, it takes no more
-    /// commands and ends all watches before the first grain leaves.
+    /// <see cref="TimeProvider"/> and logging are the caller's to register; clustering too. What callers use is
+    /// <see cref="ITenantHost"/>. When the silo stops, it takes no more commands and ends all watches before the first
+    /// grain leaves.
     /// </summary>
     /// <param name="silo">The silo.</param>
     /// <param name="activations">Bounds of tenants in memory.</param>

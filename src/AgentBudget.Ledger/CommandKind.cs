@@ -22,7 +22,8 @@ public static class CommandKinds
     public static CommandKind Of(Command command) => command switch
     {
         CommitCommand or ReleaseCommand => CommandKind.Settlement,
-        BalanceQuery or SessionQuery or SessionsQuery or CatalogQuery or SpendSnapshotQuery or CredentialQuery or DisputesQuery
+        BalanceQuery or SessionQuery or SessionsQuery or CatalogQuery or SpendSnapshotQuery or CredentialQuery
+            or DisputesQuery
             or CredentialsQuery or CredentialBookQuery => CommandKind.Query,
         _ => CommandKind.Decision,
     };

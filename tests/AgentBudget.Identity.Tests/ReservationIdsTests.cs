@@ -50,7 +50,10 @@ public sealed class ReservationIdsTests : IDisposable
         }
 
         Assert.All(
-            new[] { null, "", "r", "x" + id[1..], id + "A", id[..^1], "r0", "r01", "r-5", "r 5", "r99999999999999999999" },
+            new[]
+            {
+                null, "", "r", "x" + id[1..], id + "A", id[..^1], "r0", "r01", "r-5", "r 5", "r99999999999999999999",
+            },
             wrong => Assert.False(_ids.TryRead(wrong, "acme", 17, out _, out _)));
     }
 

@@ -80,7 +80,8 @@ public sealed class DelegationTests
         var fixture = new LedgerFixture();
         long session = fixture.Open();
         long first = fixture.Hold(session, request => request.Estimate = Catalogs.Input(600_000));
-        Assert.Equal(50, fixture.Commit(session, first, 600_000, 0).Event!.ReservationSettled.TiersCrossed[0].AtPercent);
+        Answer settled = fixture.Commit(session, first, 600_000, 0);
+        Assert.Equal(50, settled.Event!.ReservationSettled.TiersCrossed[0].AtPercent);
 
         long second = fixture.Hold(session, request => request.Estimate = Catalogs.Input(100_000));
         Answer amended = fixture.Amend(session, second, request => request.Estimate = Catalogs.Input(300_000));

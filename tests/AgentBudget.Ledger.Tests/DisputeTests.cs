@@ -138,7 +138,8 @@ public sealed class DisputeTests
     [Theory]
     [InlineData(1_200_000, true)]
     [InlineData(1_199_999, false)]
-    public void The_models_context_and_greatest_output_are_the_bound_where_the_price_says_both(long output, bool isBeyond)
+    public void The_models_context_and_greatest_output_are_the_bound_where_the_price_says_both(
+        long output, bool isBeyond)
     {
         LedgerFixture fixture = Fixture(catalog =>
             (catalog.Prices[1].ContextTokens, catalog.Prices[1].MaxOutputTokens) = (1_000_000, 200_000));

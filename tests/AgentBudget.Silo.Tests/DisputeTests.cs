@@ -14,7 +14,8 @@ public sealed class DisputeTests
     {
         await using TestSilo silo = await TestSilo.StartAsync(Identity.Catalog);
         string finance = await silo.SecretAsync(Role.Finance, "desk");
-        OpenSessionResponse liar = await silo.OpenAsync(await silo.SecretAsync(Role.Agent, "agents/writer"), "agents/writer");
+        OpenSessionResponse liar = await silo.OpenAsync(
+            await silo.SecretAsync(Role.Agent, "agents/writer"), "agents/writer");
         string sibling = await silo.SecretAsync(Role.Agent, "agents/sibling");
         OpenSessionResponse honest = await silo.OpenAsync(sibling, "agents/sibling");
 
@@ -42,7 +43,8 @@ public sealed class DisputeTests
     {
         await using TestSilo silo = await TestSilo.StartAsync(Identity.Catalog);
         CreateCredentialResponse finance = await silo.CreateAsync(Role.Finance, "desk");
-        OpenSessionResponse opened = await silo.OpenAsync(await silo.SecretAsync(Role.Agent, "agents/writer"), "agents/writer");
+        OpenSessionResponse opened = await silo.OpenAsync(
+            await silo.SecretAsync(Role.Agent, "agents/writer"), "agents/writer");
         await LieAsync(silo, opened.SessionToken);
         Dispute dispute = Assert.Single((await ListAsync(silo, finance.Secret)).Disputes);
 

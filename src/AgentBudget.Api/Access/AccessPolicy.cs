@@ -12,10 +12,7 @@ namespace AgentBudget.Api.Access;
 /// <param name="Roles">The roles; none with <paramref name="IsOpen"/> for everyone.</param>
 /// <param name="TakesEnded">Whether a session token past its expiry still speaks for its session.</param>
 /// <param name="IsOpen">No credential is asked for.</param>
-/// <param name="NamesHold">Whether it names a hold of the session: beyond a caller's reach that is what is not there.
-/// </param>
-internal sealed record AccessRule(
-    Roles Roles, bool TakesEnded = false, bool IsOpen = false, bool NamesHold = false)
+internal sealed record AccessRule(Roles Roles, bool TakesEnded = false, bool IsOpen = false)
     : IAuthorizationRequirement, IAuthorizationHandler
 {
     /// <summary>The rule as ASP.NET Core's authorization holds an endpoint to it; null where it is open.</summary>
@@ -48,9 +45,9 @@ public static class AccessPolicy
     private static readonly FrozenDictionary<string, AccessRule> Rules = new Dictionary<string, AccessRule>
     {
         ["/agentbudget.v1.BudgetService/ReserveTokens"] = new(Spenders),
-        ["/agentbudget.v1.BudgetService/CommitTokens"] = new(Spenders, TakesEnded: true, NamesHold: true),
-        ["/agentbudget.v1.BudgetService/ReleaseTokens"] = new(Spenders, TakesEnded: true, NamesHold: true),
-        ["/agentbudget.v1.BudgetService/AmendReservation"] = new(Spenders, NamesHold: true),
+        ["/agentbudget.v1.BudgetService/CommitTokens"] = new(Spenders, TakesEnded: true),
+        ["/agentbudget.v1.BudgetService/ReleaseTokens"] = new(Spenders, TakesEnded: true),
+        ["/agentbudget.v1.BudgetService/AmendReservation"] = new(Spenders),
         ["/agentbudget.v1.BudgetService/RecordCost"] = new(Spenders),
         // Opens the stream; each item is held to the line of the method that it stands for.
         ["/agentbudget.v1.BudgetService/Spend"] = new(Spenders),

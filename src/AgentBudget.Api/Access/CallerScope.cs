@@ -112,8 +112,7 @@ internal sealed class CallerScope(ITenantHost host, SessionTokens tokens, DpopPr
         if (who is CredentialCaller holder
             && (named.Tenant != holder.Tenant || !holder.MaySpeakFor(PathOf(named))))
         {
-            // A hold is not there with its session, and in one that is not there it is not looked for.
-            throw rule.NamesHold ? ApiErrors.ReservationNotFound() : ApiErrors.SessionNotFound();
+            throw ApiErrors.SessionNotFound();
         }
 
         return PlaceOf(named);

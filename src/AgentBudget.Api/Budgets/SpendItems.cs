@@ -82,14 +82,14 @@ internal sealed class SpendItems(ApiContext context, DefectLog defects)
 
     private SpendAnswer View(
         SpendItem.ItemOneofCase item, LedgerEvent ledgerEvent, string tenant, string currency) => item switch
-    {
-        SpendItem.ItemOneofCase.Reserve => new() { Reserve = _reserve.View(ledgerEvent, tenant, currency) },
-        SpendItem.ItemOneofCase.Commit => new() { Commit = _commit.View(ledgerEvent, tenant, currency) },
-        SpendItem.ItemOneofCase.Release => new() { Release = _release.View(ledgerEvent, tenant, currency) },
-        SpendItem.ItemOneofCase.Amend => new() { Amend = _amend.View(ledgerEvent, tenant, currency) },
-        SpendItem.ItemOneofCase.RecordCost => new() { RecordCost = _recordCost.View(ledgerEvent, tenant, currency) },
-        SpendItem.ItemOneofCase.AuthorizeTool =>
-            new() { AuthorizeTool = _authorizeTool.View(ledgerEvent, tenant, currency) },
-        _ => throw new UnreachableException($"an item of {item} is not asked"),
-    };
+        {
+            SpendItem.ItemOneofCase.Reserve => new() { Reserve = _reserve.View(ledgerEvent, tenant, currency) },
+            SpendItem.ItemOneofCase.Commit => new() { Commit = _commit.View(ledgerEvent, tenant, currency) },
+            SpendItem.ItemOneofCase.Release => new() { Release = _release.View(ledgerEvent, tenant, currency) },
+            SpendItem.ItemOneofCase.Amend => new() { Amend = _amend.View(ledgerEvent, tenant, currency) },
+            SpendItem.ItemOneofCase.RecordCost => new() { RecordCost = _recordCost.View(ledgerEvent, tenant, currency) },
+            SpendItem.ItemOneofCase.AuthorizeTool =>
+                new() { AuthorizeTool = _authorizeTool.View(ledgerEvent, tenant, currency) },
+            _ => throw new UnreachableException($"an item of {item} is not asked"),
+        };
 }

@@ -133,7 +133,8 @@ internal sealed class AgentAccount(string name) : Account(name, Reason.AgentBudg
     public long OpenedAt(long nowNanos) => OpenedIn(nowNanos / MinuteNanos);
 
     /// <summary>Takes back what a snapshot has of the minute of its time.</summary>
-    public void RestoreOpened(long nowNanos, long opened) => (_minute, _openedInMinute) = (nowNanos / MinuteNanos, opened);
+    public void RestoreOpened(long nowNanos, long opened) =>
+        (_minute, _openedInMinute) = (nowNanos / MinuteNanos, opened);
 
     private long OpenedIn(long minute) => minute == _minute ? _openedInMinute : 0;
 

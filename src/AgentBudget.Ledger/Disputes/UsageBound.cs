@@ -10,7 +10,7 @@ namespace AgentBudget.Ledger.Disputes;
 /// </summary>
 internal struct UsageBound
 {
-    /// <summary>An estimate is a bound of its own; usage this many times above it is no mistake of an estimate.</summary>
+    /// <summary>Usage this many times above its hold is no mistake of an estimate.</summary>
     private const int HoldsMax = 100;
 
     private Int128 _tokensMax;

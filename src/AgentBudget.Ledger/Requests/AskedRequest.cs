@@ -24,7 +24,7 @@ internal readonly record struct ContentSha(ulong First, ulong Second, ulong Thir
 
 /// <summary>A request as it is compared with those that were answered, and remembered.</summary>
 /// <param name="Operation">What it asks for.</param>
-/// <param name="Principal">Whose it is; empty for the ledger's own silo, and where a former release did not say.</param>
+/// <param name="Principal">Whose it is; empty for the silo itself, and where a former release did not say.</param>
 /// <param name="Id">Its id, which is its principal's own.</param>
 /// <param name="Content">What it asks, hashed.</param>
 /// <param name="Fingerprint">The same as former releases hashed it.</param>

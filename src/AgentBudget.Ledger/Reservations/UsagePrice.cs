@@ -45,7 +45,7 @@ internal struct UsagePrice
         return price.PriceAll(reservation, request);
     }
 
-    /// <summary>Whether it is more than the call of a hold can have used. Of what is not known nothing is said.</summary>
+    /// <summary>Whether it is more than the call of a hold can have used.</summary>
     public readonly bool IsBeyond(in Reservation reservation) =>
         _bound.IsPassed(reservation.Granted, reservation.SettledTokens, _ownNanos, _itemsNanos, _billedNanos);
 

@@ -53,7 +53,7 @@ internal static class ContractPages
         {
             Title = "AgentBudget",
             Version = DocumentName,
-            Description = "Budgets for agents: reserve before a model call, settle after it. Errors are google.rpc.Status.",
+            Description = "Reserve before a model call, settle after it. Errors are google.rpc.Status.",
         });
         options.CustomSchemaIds(NameOf);
         options.MapType<long>(() => new OpenApiSchema { Type = "string", Format = "int64" }); // As proto3 JSON has it.

@@ -29,7 +29,8 @@ internal sealed class EdgeLoggers(ILoggerFactory inner, Func<bool>? isStopping =
     // "recommend checking app config": the collector is chosen by measurement.
     private const int CollectorAdvised = 100405;
 
-    // "Participant check thread has not completed for …": at its first look the watchdog counts from the machine's start.
+    // "Participant check thread has not completed for …": at its first look the watchdog counts from the machine's
+    // start.
     private const int WatchdogLate = 100150;
 
     // A hint that did not come to its queue: whoever waits for it looks by itself.

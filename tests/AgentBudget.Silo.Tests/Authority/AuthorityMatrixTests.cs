@@ -50,6 +50,11 @@ public sealed class AuthorityMatrixTests
         Assert.True(cells[Expected.There] > 150, $"{cells[Expected.There]} were there");
     }
 
+    [Fact]
+    public void The_table_speaks_of_the_methods_that_name_something_and_of_no_others() => Assert.Equal(
+        NamingRequests.NamesIn().Select(name => name.Method.Name).Distinct().Order(StringComparer.Ordinal),
+        Sight.Methods.Order(StringComparer.Ordinal));
+
     // Of another tenant a token says so; a name is one of the caller's own tenant.
     private static bool IsAsked(string path, string whose) =>
         whose != "tenant" || path.EndsWith("_token", StringComparison.Ordinal);

@@ -71,7 +71,7 @@ internal static class NamingRequests
     {
         JsonObject request = BaseOf(method, world);
         // A reservation is named beside its own session's token.
-        if (path == "reservation_id")
+        if (path == "reservation_id" && method.InputType.FindFieldByName("session_token") is not null)
             request["sessionToken"] = world.Value("session_token", "own");
         JsonObject target = request;
         string[] names = path.Split('.');

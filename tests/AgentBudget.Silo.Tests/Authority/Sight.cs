@@ -57,7 +57,6 @@ internal static class Sight
         ["ListEntries"] = "admin owner finance auditor",
         ["GetChargeback"] = "admin owner finance auditor",
         ["GetUnitCosts"] = "admin owner finance auditor",
-        ["ListDisputes"] = "admin finance auditor",
     };
 
     /// <summary>
@@ -86,6 +85,9 @@ internal static class Sight
         ("finance auditor", "name run token agent useCase unit grain", "own kim lee sibling child parent unit"),
     ];
 
+    /// <summary>The methods that the table speaks of.</summary>
+    public static IEnumerable<string> Methods => Callers.Keys;
+
     public static Expected Of(string caller, string method, string path, string whose)
     {
         string kind = KindOf(path);
@@ -104,11 +106,8 @@ internal static class Sight
     {
         // Reports come later than what they report; a name for a new credential is anybody's.
         ("GetChargeback" or "GetUnitCosts", _) or ("CreateCredential", "principal") => false,
-        ("ListDisputes", _) => false, // Nothing is disputed.
         // A credential that opened nothing has as many sessions as one that is not there.
         ("RevokeSessions" or "ListSessions", "credential") => false,
-        // Beside another's hold, and one that is not there, every session is alike.
-        ("CommitTokens" or "ReleaseTokens" or "AmendReservation", "session_token") => false,
         // A session has no budget in the catalog.
         ("ExtendBudget", "grain") when whose is "kim" or "lee" or "child" or "parent" => false,
         // Breakers are of sessions, not of other accounts.

@@ -9,7 +9,7 @@ internal static partial class Workload
 {
     private const string Another = "another credentials/c9";
 
-    /// <summary>The same id and content from somebody else: a request of its own. Null where nobody else asks.</summary>
+    /// <summary>The same id and content from somebody else, which is a request of its own; null for none.</summary>
     public static Command? BySomebodyElse(Command command, SimRandom random) => command switch
     {
         ReserveCommand reserve => reserve with { Principal = AnyPrincipal(random) },
