@@ -27,8 +27,6 @@ internal static class NamingRequests
         ["ResumeSession"] = """{"reason":"fine"}""",
         ["ResetBudget"] = """{"reason":"anew"}""",
         ["AdjustSpend"] = """{"tokens":"1","reason":"typo"}""",
-        ["RerateSpend"] =
-            """{"startTime":"2026-01-01T00:00:00Z","endTime":"2026-01-02T00:00:00Z","priceVersion":"1"}""",
         ["ExtendBudget"] = """{"amountTokens":"1","reason":"more"}""",
         ["DecideDispute"] = """{"dispute":"disputes/d1","decision":"DISPUTE_DECISION_DISMISSED","reason":"no"}""",
         ["ResetBreaker"] = """{"reason":"fine"}""",
