@@ -1,26 +1,28 @@
+using System.Buffers.Binary;
+using System.Buffers.Text;
 using AgentBudget.Protocol.V1;
 
 namespace AgentBudget.Bench;
 
 /// <summary>
 /// Reads from answers what a load generator must know, straight from the bytes. Reads ids of the form that this service
-/// names reservations by: "r" and a number.
+/// names reservations by: "r" and 128 bits in base64url.
 /// </summary>
 internal static class AnswerReader
 {
     private const int VarintType = 0, Fixed64Type = 1, LengthType = 2, Fixed32Type = 5;
 
     /// <summary>Decision and reservation of a ReserveTokensResponse; UNSPECIFIED if it cannot be read.</summary>
-    public static Decision ReadReserve(ReadOnlySpan<byte> message, out long reservation)
+    public static Decision ReadReserve(ReadOnlySpan<byte> message, out UInt128 reservation)
     {
         var decision = Decision.Unspecified;
-        reservation = 0;
+        reservation = default;
         while (TryReadField(ref message, out int field, out ulong number, out var bytes))
         {
             if (field == ReserveTokensResponse.DecisionFieldNumber) decision = (Decision)number;
             if (field == ReserveTokensResponse.ReservationFieldNumber) reservation = ReadReservation(bytes);
         }
-        bool isComplete = message.Length == 0 && (decision == Decision.Deny || reservation > 0);
+        bool isComplete = message.Length == 0 && (decision == Decision.Deny || reservation != default);
         return isComplete ? decision : Decision.Unspecified;
     }
 
@@ -34,14 +36,17 @@ internal static class AnswerReader
         return isThere && message.Length == 0;
     }
 
-    private static long ReadReservation(ReadOnlySpan<byte> message)
+    private static UInt128 ReadReservation(ReadOnlySpan<byte> message)
     {
+        Span<byte> id = stackalloc byte[RequestTemplates.ReservationBytes];
         while (TryReadField(ref message, out int field, out _, out var bytes))
         {
             if (field != Reservation.ReservationIdFieldNumber || bytes.Length < 2 || bytes[0] != (byte)'r') continue;
-            return System.Buffers.Text.Utf8Parser.TryParse(bytes[1..], out long number, out _) ? number : 0;
+            return Base64Url.TryDecodeFromUtf8(bytes[1..], id, out int written) && written == id.Length
+                ? BinaryPrimitives.ReadUInt128BigEndian(id)
+                : default;
         }
-        return 0;
+        return default;
     }
 
     private static bool TryReadField(

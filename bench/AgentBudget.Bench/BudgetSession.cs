@@ -6,7 +6,7 @@ namespace AgentBudget.Bench;
 internal sealed record BudgetSession(string Token);
 
 /// <summary>A hold that a reserve-only round left open.</summary>
-internal readonly record struct OpenHold(int Session, long Reservation);
+internal readonly record struct OpenHold(int Session, UInt128 Reservation);
 
 /// <summary>
 /// Headers that all calls of a run share; one object a header, so that it is sent as text once a connection.

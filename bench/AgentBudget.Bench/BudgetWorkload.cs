@@ -47,7 +47,7 @@ internal sealed class BudgetWorkload : Workload
 
     public override bool TryNext(Slot slot)
     {
-        bool isCommitDue = _sequence == CallSequence.ReserveCommit && slot.Step == ReserveStep && slot.Reservation > 0;
+        bool isCommitDue = _sequence == CallSequence.ReserveCommit && slot.Step == ReserveStep && slot.Reservation != default;
         slot.Step = isCommitDue ? CommitStep : ReserveStep;
         if (isCommitDue) return true;
         slot.Session = _session;
@@ -69,12 +69,12 @@ internal sealed class BudgetWorkload : Workload
     {
         if (slot.Step == CommitStep)
         {
-            slot.Reservation = 0;
+            slot.Reservation = default;
             return AnswerReader.HasField(message, CommitTokensResponse.SettledFieldNumber)
                 ? Verdict.Good
                 : Verdict.Failed;
         }
-        var decision = AnswerReader.ReadReserve(message, out long reservation);
+        var decision = AnswerReader.ReadReserve(message, out UInt128 reservation);
         slot.Reservation = reservation;
         if (decision == Decision.Deny) return Verdict.Denied;
         if (decision is not (Decision.Allow or Decision.AllowDowngraded)) return Verdict.Failed;

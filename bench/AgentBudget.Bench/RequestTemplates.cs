@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Buffers.Text;
 using AgentBudget.Protocol.V1;
 using Google.Protobuf;
@@ -12,6 +13,9 @@ internal sealed class RequestTemplates(string sessionToken)
 {
     /// <summary>Model that the bench's catalog prices.</summary>
     public const string Model = "bench-model";
+
+    /// <summary>Bytes of a reservation's id.</summary>
+    public const int ReservationBytes = 16;
 
     private const byte RequestIdTag = (1 << 3) | 2;
     private const byte ReservationIdTag = (2 << 3) | 2;
@@ -41,20 +45,22 @@ internal sealed class RequestTemplates(string sessionToken)
         return at + _reserve.Length;
     }
 
-    public int WriteCommit(Span<byte> destination, ulong requestId, long reservation) =>
+    public int WriteCommit(Span<byte> destination, ulong requestId, UInt128 reservation) =>
         WriteWithReservation(destination, requestId, reservation, _commit);
 
-    public int WriteRelease(Span<byte> destination, ulong requestId, long reservation) =>
+    public int WriteRelease(Span<byte> destination, ulong requestId, UInt128 reservation) =>
         WriteWithReservation(destination, requestId, reservation, _release);
 
-    private static int WriteWithReservation(Span<byte> destination, ulong requestId, long reservation, byte[] rest)
+    private static int WriteWithReservation(Span<byte> destination, ulong requestId, UInt128 reservation, byte[] rest)
     {
         int at = WriteRequestId(destination, requestId);
         destination[at] = ReservationIdTag;
         destination[at + 2] = (byte)'r';
-        Utf8Formatter.TryFormat(reservation, destination[(at + 3)..], out int digits);
-        destination[at + 1] = (byte)(digits + 1);
-        at += 3 + digits;
+        Span<byte> id = stackalloc byte[ReservationBytes];
+        BinaryPrimitives.WriteUInt128BigEndian(id, reservation);
+        int letters = Base64Url.EncodeToUtf8(id, destination[(at + 3)..]);
+        destination[at + 1] = (byte)(letters + 1);
+        at += 3 + letters;
         rest.CopyTo(destination[at..]);
         return at + rest.Length;
     }

@@ -27,7 +27,7 @@ internal static class CommandBytes
         {
             Shape shape = Shapes[command.GetType().Name];
             output.WriteString(shape.Name);
-            foreach (FieldShape field in shape.Fields) field.Write(output, command);
+            shape.Write(output, command);
         }
 
         return bytes.ToArray();
@@ -39,9 +39,10 @@ internal static class CommandBytes
         string name = input.ReadString();
         if (!Shapes.TryGetValue(name, out Shape? shape))
             throw new InvalidDataException($"a command of an unknown kind: {name}");
-        return shape.Read(input);
+        return (Command)shape.Read(input);
     }
 
+    /// <summary>A record and its fields.</summary>
     private sealed class Shape
     {
         private readonly ConstructorInfo _constructor;
@@ -59,9 +60,14 @@ internal static class CommandBytes
 
         public string Name { get; }
 
-        public FieldShape[] Fields { get; }
+        private FieldShape[] Fields { get; }
 
-        public Command Read(CodedInputStream input) => (Command)_constructor.Invoke(
+        public void Write(CodedOutputStream output, object record)
+        {
+            foreach (FieldShape field in Fields) field.Write(output, record);
+        }
+
+        public object Read(CodedInputStream input) => _constructor.Invoke(
             [.. Fields.Select(field => input.IsAtEnd ? field.Default : field.Read(input))]);
     }
 
@@ -69,11 +75,16 @@ internal static class CommandBytes
     {
         private readonly MessageParser? _parser = ParserOf(property.PropertyType);
 
+        // A record of the ledger that is no message.
+        private readonly Shape? _part = property.PropertyType.Assembly == typeof(Command).Assembly
+            ? new Shape(property.PropertyType)
+            : null;
+
         public object? Default => parameter.HasDefaultValue ? parameter.DefaultValue : null;
 
-        public void Write(CodedOutputStream output, Command command)
+        public void Write(CodedOutputStream output, object record)
         {
-            object? value = property.GetValue(command);
+            object? value = property.GetValue(record);
             output.WriteBool(value is not null);
             switch (value)
             {
@@ -81,6 +92,9 @@ internal static class CommandBytes
                     break;
                 case long number:
                     output.WriteInt64(number);
+                    break;
+                case bool flag:
+                    output.WriteBool(flag);
                     break;
                 case string text:
                     output.WriteString(text);
@@ -95,6 +109,13 @@ internal static class CommandBytes
                     output.WriteInt32(texts.Count);
                     foreach (string text in texts) output.WriteString(text);
                     break;
+                case IReadOnlyList<long> numbers:
+                    output.WriteInt32(numbers.Count);
+                    foreach (long number in numbers) output.WriteInt64(number);
+                    break;
+                case not null when _part is not null:
+                    output.WriteBytes(BytesOf(value));
+                    break;
                 default:
                     throw new InvalidDataException($"{property.DeclaringType!.Name}.{property.Name} cannot travel");
             }
@@ -104,10 +125,22 @@ internal static class CommandBytes
         {
             if (!input.ReadBool()) return null;
             if (property.PropertyType == typeof(long)) return input.ReadInt64();
+            if (property.PropertyType == typeof(bool)) return input.ReadBool();
             if (property.PropertyType == typeof(string)) return input.ReadString();
             if (property.PropertyType == typeof(ByteString)) return input.ReadBytes();
             if (_parser is not null) return _parser.ParseFrom(input.ReadBytes());
-            return Enumerable.Range(0, input.ReadInt32()).Select(_ => input.ReadString()).ToArray();
+            if (_part is not null) return _part.Read(input.ReadBytes().CreateCodedInput());
+            int count = input.ReadInt32();
+            return property.PropertyType == typeof(IReadOnlyList<long>)
+                ? Enumerable.Range(0, count).Select(_ => input.ReadInt64()).ToArray()
+                : Enumerable.Range(0, count).Select(_ => input.ReadString()).ToArray();
+        }
+
+        private ByteString BytesOf(object part)
+        {
+            using MemoryStream bytes = new();
+            using (CodedOutputStream output = new(bytes, leaveOpen: true)) _part!.Write(output, part);
+            return ByteString.CopyFrom(bytes.GetBuffer(), 0, (int)bytes.Length);
         }
 
         private static MessageParser? ParserOf(Type type) => typeof(IMessage).IsAssignableFrom(type)

@@ -7,6 +7,11 @@ namespace AgentBudget.Bench.Tests;
 
 public sealed class PartsTests
 {
+    private const string ReservationId = "rAAECAwQFBgcICQoLDA0ODw";
+
+    // The sixteen bytes 0 to 15.
+    private static readonly UInt128 ReservationNumber = new(0x0001020304050607, 0x08090A0B0C0D0E0F);
+
     [Theory]
     [InlineData(1_000)]
     [InlineData(333.3)]
@@ -59,11 +64,11 @@ public sealed class PartsTests
         byte[] answer = new ReserveTokensResponse
         {
             Decision = Decision.AllowDowngraded,
-            Reservation = new Reservation { ReservationId = "r1042", Model = "small", PriceVersion = 3 },
+            Reservation = new Reservation { ReservationId = ReservationId, Model = "small", PriceVersion = 3 },
             Balance = new Balance { Grain = "tenants/acme", Available = new Money { Units = 5 } },
         }.ToByteArray();
-        Assert.Equal(Decision.AllowDowngraded, AnswerReader.ReadReserve(answer, out long reservation));
-        Assert.Equal(1042, reservation);
+        Assert.Equal(Decision.AllowDowngraded, AnswerReader.ReadReserve(answer, out UInt128 reservation));
+        Assert.Equal(ReservationNumber, reservation);
         Assert.Equal(Decision.Unspecified, AnswerReader.ReadReserve(answer.AsSpan(0, answer.Length - 1), out _));
         Assert.Equal(Decision.Unspecified, AnswerReader.ReadReserve([], out _));
     }
@@ -73,9 +78,9 @@ public sealed class PartsTests
     {
         var templates = new RequestTemplates("token");
         byte[] buffer = new byte[Workload.MessageBytesMax];
-        var commit = CommitTokensRequest.Parser.ParseFrom(buffer, 0, templates.WriteCommit(buffer, 0xAB, 1042));
+        var commit = CommitTokensRequest.Parser.ParseFrom(buffer, 0, templates.WriteCommit(buffer, 0xAB, ReservationNumber));
         Assert.Equal(
-            ("00000000000000ab", "r1042", "token"), (commit.RequestId, commit.ReservationId, commit.SessionToken));
+            ("00000000000000ab", ReservationId, "token"), (commit.RequestId, commit.ReservationId, commit.SessionToken));
         var reserve = ReserveTokensRequest.Parser.ParseFrom(buffer, 0, templates.WriteReserve(buffer, 1));
         Assert.Equal(("0000000000000001", "token"), (reserve.RequestId, reserve.SessionToken));
         Assert.Equal(1000, reserve.Estimate.MaxOutputTokens);

@@ -31,12 +31,17 @@ internal static class LedgerCheck
         if (results.Count != intents.Count)
             yield return $"{intents.Count} calls were begun and {results.Count} answered";
         var entriesById = entries.ToLookup(entry => entry.RequestId);
+        // A reservation's id says nothing of its number: the answer to its reserve is what joins the two.
+        var numbers = results
+            .Where(result => intents[result.RequestId].Kind == nameof(ReserveTokensRequest))
+            .ToDictionary(
+                result => result.Reservation, result => entriesById[result.RequestId].FirstOrDefault()?.Sequence ?? 0);
         foreach (var result in results)
         {
             var found = entriesById[result.RequestId].ToList();
             if (found.Count != 1)
                 yield return $"{result} is in the ledger {found.Count} times";
-            else if (!Matches(intents[result.RequestId], result, found[0]))
+            else if (!Matches(intents[result.RequestId], result, found[0], numbers))
                 yield return $"{result} is in the ledger as {found[0]}";
         }
     }
@@ -49,19 +54,19 @@ internal static class LedgerCheck
             && !intents.ContainsKey(entry.RequestId)
         select $"nobody asked for {entry}";
 
-    private static bool Matches(Intent intent, Result result, LedgerEvent entry) => intent.Kind switch
+    private static bool Matches(
+        Intent intent, Result result, LedgerEvent entry, Dictionary<string, long> numbers) => intent.Kind switch
     {
         nameof(ReserveTokensRequest) => entry.ReservationHeld is { } held
-            && result.Reservation == $"r{entry.Sequence}"
             && held.CostNanos == result.CostNanos
             && held.Tokens == intent.InputTokens + intent.OutputTokens,
         nameof(CommitTokensRequest) => entry.ReservationSettled is { } settled
-            && intent.Reservation == $"r{settled.Reservation}"
+            && numbers.GetValueOrDefault(intent.Reservation) == settled.Reservation
             && settled.CostNanos == result.CostNanos
             && settled.OverrunNanos == result.OverrunNanos
             && settled.Tokens == intent.InputTokens + intent.OutputTokens,
         nameof(ReleaseTokensRequest) => entry.ReservationReleased is { } released
-            && intent.Reservation == $"r{released.Reservation}"
+            && numbers.GetValueOrDefault(intent.Reservation) == released.Reservation
             && released.ReleasedNanos == result.CostNanos,
         _ => false,
     };

@@ -9,10 +9,10 @@ public sealed class LedgerCheckTests
     private readonly Dictionary<string, Intent> _intents = new()
     {
         ["a"] = new(nameof(ReserveTokensRequest), "a", 0, "", 10, 20),
-        ["b"] = new(nameof(CommitTokensRequest), "b", 0, "r1", 10, 5),
+        ["b"] = new(nameof(CommitTokensRequest), "b", 0, "rQx7", 10, 5),
     };
 
-    private readonly List<Result> _results = [new("a", "r1", 110, 0), new("b", "r1", 35, 0)];
+    private readonly List<Result> _results = [new("a", "rQx7", 110, 0), new("b", "rQx7", 35, 0)];
 
     private readonly List<LedgerEvent> _entries =
     [
@@ -55,6 +55,13 @@ public sealed class LedgerCheckTests
     public void A_clipped_charge_is_found()
     {
         _entries[1].ReservationSettled.CostNanos--;
+        Assert.Single(Faults());
+    }
+
+    [Fact]
+    public void A_settlement_of_another_hold_is_found()
+    {
+        _entries[1].ReservationSettled.Reservation = 2;
         Assert.Single(Faults());
     }
 

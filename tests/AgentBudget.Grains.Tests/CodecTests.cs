@@ -174,14 +174,25 @@ public sealed class CodecTests : IDisposable
         if (field.ParameterType == typeof(long)) return values.Number();
         if (field.ParameterType == typeof(string)) return values.Text();
         if (field.ParameterType == typeof(ByteString)) return values.Bytes();
+        if (field.ParameterType == typeof(bool)) return true;
         if (field.ParameterType == typeof(IReadOnlyList<string>)) return (string[])[values.Text(), values.Text()];
+        if (field.ParameterType == typeof(IReadOnlyList<long>)) return (long[])[values.Number(), values.Number()];
+        if (IsPart(field.ParameterType))
+        {
+            return Activator.CreateInstance(
+                field.ParameterType, [.. FieldsOf(field.ParameterType).Select(one => MakeField(one, values, true))]);
+        }
+
         return values.Message(DescriptorOf(field.ParameterType));
     }
 
     private static MessageDescriptor DescriptorOf(Type type) =>
         (MessageDescriptor)type.GetProperty("Descriptor", BindingFlags.Public | BindingFlags.Static)!.GetValue(null)!;
 
-    private static object? ValueOf(Command command, ParameterInfo field) =>
+    // A record of the ledger that is no message.
+    private static bool IsPart(Type type) => type.Assembly == typeof(Command).Assembly;
+
+    private static object? ValueOf(object command, ParameterInfo field) =>
         command.GetType().GetProperty(field.Name!)!.GetValue(command);
 
     private static object? DefaultOf(ParameterInfo field)
@@ -200,9 +211,19 @@ public sealed class CodecTests : IDisposable
 
     private static void AssertSame(object? sent, object? arrived, string where)
     {
-        bool isSame = sent is IReadOnlyList<string> texts
-            ? arrived is IReadOnlyList<string> others && texts.SequenceEqual(others)
-            : Equals(sent, arrived);
+        if (sent is not null && arrived is not null && IsPart(sent.GetType()))
+        {
+            Assert.All(FieldsOf(sent.GetType()), field =>
+                AssertSame(ValueOf(sent, field), ValueOf(arrived, field), $"{field.Name}, {where}"));
+            return;
+        }
+
+        bool isSame = sent switch
+        {
+            IReadOnlyList<string> texts => arrived is IReadOnlyList<string> others && texts.SequenceEqual(others),
+            IReadOnlyList<long> numbers => arrived is IReadOnlyList<long> others && numbers.SequenceEqual(others),
+            _ => Equals(sent, arrived),
+        };
         Assert.True(isSame, $"{where}: {sent} became {arrived}");
     }
 
@@ -210,19 +231,33 @@ public sealed class CodecTests : IDisposable
     private static byte[] BytesOfOlderRelease(Command command, int fields) => Written(output =>
     {
         output.WriteString(command.GetType().Name);
-        foreach (ParameterInfo field in FieldsOf(command.GetType()).Take(fields))
+        WriteFields(output, command, fields);
+    });
+
+    private static void WriteFields(CodedOutputStream output, object record, int fields)
+    {
+        foreach (ParameterInfo field in FieldsOf(record.GetType()).Take(fields))
         {
-            object? value = ValueOf(command, field);
+            object? value = ValueOf(record, field);
             output.WriteBool(value is not null);
             if (value is long number) output.WriteInt64(number);
+            if (value is bool flag) output.WriteBool(flag);
             if (value is string text) output.WriteString(text);
             if (value is ByteString bytes) output.WriteBytes(bytes);
             if (value is IMessage message) output.WriteBytes(message.ToByteString());
+            if (value is not null && IsPart(value.GetType()))
+                output.WriteBytes(ByteString.CopyFrom(Written(part => WriteFields(part, value, int.MaxValue))));
+            if (value is IReadOnlyList<long> numbers)
+            {
+                output.WriteInt32(numbers.Count);
+                foreach (long item in numbers) output.WriteInt64(item);
+            }
+
             if (value is not IReadOnlyList<string> texts) continue;
             output.WriteInt32(texts.Count);
             foreach (string item in texts) output.WriteString(item);
         }
-    });
+    }
 
     private static byte[] Written(Action<CodedOutputStream> write)
     {

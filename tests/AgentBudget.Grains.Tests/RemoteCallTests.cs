@@ -26,6 +26,7 @@ public sealed class RemoteCallTests
             new SessionQuery(session),
             new SessionsQuery(new ListSessionsRequest { PageSize = 10 }),
             new SessionsQuery(new ListSessionsRequest { PageSize = 10 }, Owned: ["agents/nobody"]),
+            new DisputesQuery(new ListDisputesRequest { PageSize = 10 }),
             new CatalogQuery(),
             new SpendSnapshotQuery(new SpendFilter()),
             new CredentialQuery(number),

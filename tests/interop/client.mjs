@@ -90,19 +90,20 @@ const reserve = {
 let reservation;
 
 await check("a reserve is allowed and priced", async () => {
-  const answer = await call("BudgetService", "reserveTokens", reserve);
+  const answer = await call("BudgetService", "reserveTokens", reserve, metadata(sessionToken));
   assert.equal(answer.decision, "DECISION_ALLOW");
   assert.deepEqual(answer.reservation.cost, { currencyCode: "USD", units: "0", nanos: 6_000_000 });
   reservation = answer.reservation.reservationId;
 });
 
 await check("a repeated reserve has the same answer", async () => {
-  const answer = await call("BudgetService", "reserveTokens", reserve);
+  const answer = await call("BudgetService", "reserveTokens", reserve, metadata(sessionToken));
   assert.equal(answer.reservation.reservationId, reservation);
 });
 
 await check("a reused request id is ALREADY_EXISTS", () =>
-  assert.rejects(call("BudgetService", "reserveTokens", { ...reserve, estimate: { inputTokens: 1 } }), {
+  assert.rejects(
+    call("BudgetService", "reserveTokens", { ...reserve, estimate: { inputTokens: 1 } }, metadata(sessionToken)), {
     code: grpc.status.ALREADY_EXISTS,
   }),
 );

@@ -95,20 +95,20 @@ def open_session(use_case, request_id):
 
 
 def reserve_is_allowed_and_priced():
-    answer = call("BudgetService/ReserveTokens", **reserve)
+    answer = call("BudgetService/ReserveTokens", bearer=opened.session_token, **reserve)
     assert enum_name(answer, "decision") == "DECISION_ALLOW", answer
     assert (answer.reservation.cost.currency_code, answer.reservation.cost.nanos) == ("USD", 6_000_000), answer
     found["reservation"] = answer.reservation.reservation_id
 
 
 def repeated_reserve_has_the_same_answer():
-    answer = call("BudgetService/ReserveTokens", **reserve)
+    answer = call("BudgetService/ReserveTokens", bearer=opened.session_token, **reserve)
     assert answer.reservation.reservation_id == found["reservation"], answer
 
 
 def reused_request_id_is_already_exists():
     other = dict(reserve, estimate={"input_tokens": 1})
-    error = error_of(lambda: call("BudgetService/ReserveTokens", **other))
+    error = error_of(lambda: call("BudgetService/ReserveTokens", bearer=opened.session_token, **other))
     assert error.code() == grpc.StatusCode.ALREADY_EXISTS, error
 
 

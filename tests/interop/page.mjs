@@ -25,11 +25,11 @@ async function run(name, client) {
     requestId, agent: 'agents/agent', useCase: 'useCases/wide', task: 'browser', unattended: true,
   });
   const request = { requestId, sessionToken, model: 'model' };
-  const reservationId = await client.reserve(request);
+  await client.reserve(request);
 
   const leaving = new AbortController();
   const late = setTimeout(() => leaving.abort('no hold in the stream'), PATIENCE_MILLISECONDS);
-  const tokens = await client.watchUntilHeld(reservationId, leaving.signal);
+  const tokens = await client.watchUntilHeld(requestId, leaving.signal);
   check(tokens === 2000, `tokens ${tokens}`); // Input, and the most that the catalog says of output.
   clearTimeout(late);
   leaving.abort();
@@ -51,13 +51,12 @@ function grpcWeb() {
     open: (request) => session.openSession(request),
     async reserve(request) {
       const { decision, reservation } = await reserve(request);
-      check(decision === Decision.ALLOW, `decision ${decision}`);
-      return reservation.reservationId;
+      check(decision === Decision.ALLOW && reservation.reservationId, `decision ${decision}`);
     },
-    async watchUntilHeld(reservationId, signal) {
+    async watchUntilHeld(requestId, signal) {
       for await (const { message } of spend.watchSpend({ fromSequence: 1n }, { signal })) {
         const event = message.case === 'event' ? message.value : undefined;
-        if (event?.fact.case === 'reservationHeld' && `r${event.sequence}` === reservationId)
+        if (event?.fact.case === 'reservationHeld' && event.requestId === requestId)
           return Number(event.fact.value.tokens);
       }
       throw new Error('the stream ended');
@@ -87,11 +86,11 @@ function json() {
     },
     async reserve(request) {
       const { answer } = await reserve(request);
-      check(answer.decision === 'DECISION_ALLOW', `answered ${JSON.stringify(answer)}`);
-      return answer.reservation.reservationId;
+      check(
+        answer.decision === 'DECISION_ALLOW' && answer.reservation.reservationId, `answered ${JSON.stringify(answer)}`);
     },
     // A stream is one message a line.
-    async watchUntilHeld(reservationId, signal) {
+    async watchUntilHeld(requestId, signal) {
       const { body } = await send('/v1/spend:watch?fromSequence=1', { signal });
       const reader = body.pipeThrough(new TextDecoderStream()).getReader();
       for (let text = ''; ; ) {
@@ -101,7 +100,7 @@ function json() {
         text = lines.pop();
         for (const line of lines.filter((each) => each.trim() !== '')) {
           const { event } = JSON.parse(line);
-          if (event?.reservationHeld && `r${event.sequence}` === reservationId)
+          if (event?.reservationHeld && event.requestId === requestId)
             return Number(event.reservationHeld.tokens);
         }
       }

@@ -21,8 +21,8 @@ internal sealed class Slot
     /// <summary>What a workload remembers: the session in use.</summary>
     public int Session { get; set; }
 
-    /// <summary>What a workload remembers: the reservation's number.</summary>
-    public long Reservation { get; set; }
+    /// <summary>What a workload remembers: the reservation's id.</summary>
+    public UInt128 Reservation { get; set; }
 
     /// <summary>The answer's message without its gRPC prefix; empty if none came.</summary>
     public ReadOnlySpan<byte> Message =>
@@ -35,7 +35,7 @@ internal sealed class Slot
     {
         Step = 0;
         Session = 0;
-        Reservation = 0;
+        Reservation = default;
     }
 
     public void Begin(long startTicks)

@@ -87,7 +87,8 @@ internal sealed class SpendItems(ApiContext context, DefectLog defects)
             SpendItem.ItemOneofCase.Commit => new() { Commit = _commit.View(ledgerEvent, tenant, currency) },
             SpendItem.ItemOneofCase.Release => new() { Release = _release.View(ledgerEvent, tenant, currency) },
             SpendItem.ItemOneofCase.Amend => new() { Amend = _amend.View(ledgerEvent, tenant, currency) },
-            SpendItem.ItemOneofCase.RecordCost => new() { RecordCost = _recordCost.View(ledgerEvent, tenant, currency) },
+            SpendItem.ItemOneofCase.RecordCost =>
+                new() { RecordCost = _recordCost.View(ledgerEvent, tenant, currency) },
             SpendItem.ItemOneofCase.AuthorizeTool =>
                 new() { AuthorizeTool = _authorizeTool.View(ledgerEvent, tenant, currency) },
             _ => throw new UnreachableException($"an item of {item} is not asked"),

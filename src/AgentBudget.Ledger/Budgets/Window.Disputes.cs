@@ -1,19 +1,8 @@
 namespace AgentBudget.Ledger.Budgets;
 
-// What was charged may be taken back; what is in dispute stands beside what is settled and held until it is decided.
+// What is in dispute stands beside what is settled and held; and what was settled may be taken back.
 internal sealed partial class Window
 {
-    /// <summary>
-    /// Takes back what was charged before: up to what is settled in this period, and of the lifetime up to all that
-    /// ever was. Recorded overrun goes first. Tiers that settled spend is below again are notified again.
-    /// </summary>
-    public void Lower(in Spend amount)
-    {
-        Spend lowered = UpTo(amount, LifetimeNanos, LifetimeTokens);
-        _rolling?.Lower(lowered);
-        Take(lowered);
-    }
-
     /// <summary>An amount is in dispute.</summary>
     public void StartDispute(in Spend disputed)
     {
@@ -48,6 +37,17 @@ internal sealed partial class Window
         taken = UpTo(taken, LifetimeNanos - SettledNanos, LifetimeTokens - SettledTokens);
         LifetimeNanos -= taken.CostNanos;
         LifetimeTokens -= taken.Tokens;
+    }
+
+    /// <summary>
+    /// Takes back what was charged before: up to what is settled in this period, and of the lifetime up to all that
+    /// ever was. Recorded overrun goes first. Tiers that settled spend is below again are notified again.
+    /// </summary>
+    public void Lower(in Spend amount)
+    {
+        Spend lowered = UpTo(amount, LifetimeNanos, LifetimeTokens);
+        _rolling?.Lower(lowered);
+        Take(lowered);
     }
 
     private static Spend UpTo(in Spend amount, Int128 nanosMax, Int128 tokensMax) => new(
