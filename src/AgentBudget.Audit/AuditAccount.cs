@@ -166,7 +166,6 @@ internal sealed partial class AuditAccount(string name)
         bool isCounted = Rolling is null ? at >= Start : TakeFromStep(at, amount);
         if (isCounted) Take(amount);
         else Past -= AuditAmount.Min(amount, Past);
-        MoveCaps();
     }
 
     private void Take(AuditAmount amount)

@@ -310,7 +310,10 @@ internal sealed class AuditedLedger
         Done(Send(new AdjustSpendCommand(
             new AdjustSpendRequest
             {
-                RequestId = NextRequestId(), Grain = grain, Amount = Dollars(dollars), Reason = "typo",
+                RequestId = NextRequestId(),
+                Grain = grain,
+                Amount = Dollars(dollars),
+                Reason = "typo",
             },
             reservation,
             "admin")));

@@ -368,7 +368,10 @@ public sealed class AdjustTests
         fixture.Send(new ResetBudgetCommand(
             new ResetBudgetRequest
             {
-                RequestId = fixture.NextRequestId(), Grain = grain, Window = window, Reason = "again",
+                RequestId = fixture.NextRequestId(),
+                Grain = grain,
+                Window = window,
+                Reason = "again",
             },
             "admin"));
 

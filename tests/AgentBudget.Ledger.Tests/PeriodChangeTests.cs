@@ -43,7 +43,9 @@ public sealed class PeriodChangeTests
             catalog.UseCases[0].Budget.Limit = Catalogs.Dollars(1_000_000);
             catalog.Agents[0].Budget = new Protocol.V1.Budget
             {
-                Limit = Catalogs.Dollars(1_000_000), Period = Period.Rolling, Rolling = new Duration { Seconds = 60 },
+                Limit = Catalogs.Dollars(1_000_000),
+                Period = Period.Rolling,
+                Rolling = new Duration { Seconds = 60 },
             };
         });
         Spend(fixture, fixture.Open(), 32);                                         // 18 November, 11:00.
@@ -97,7 +99,8 @@ public sealed class PeriodChangeTests
 
         fixture.Change(catalog => catalog.Agents[0].FurtherBudgets.Add(new Protocol.V1.Budget
         {
-            Limit = Catalogs.Dollars(5), Period = Period.Day,
+            Limit = Catalogs.Dollars(5),
+            Period = Period.Day,
         }));
 
         GrainBalance day = Assert.Single(fixture.Balance(Agent).Windows);
@@ -116,7 +119,8 @@ public sealed class PeriodChangeTests
 
         fixture.Change(catalog => catalog.Agents[0].Budget = new Protocol.V1.Budget
         {
-            Limit = Catalogs.Dollars(5), Period = Period.Day,
+            Limit = Catalogs.Dollars(5),
+            Period = Period.Day,
         });
 
         Assert.Equal(3, Settled(fixture));

@@ -107,7 +107,10 @@ public sealed class CorrectionTests
         {
             AdjustSpendRequest request = new()
             {
-                RequestId = "one", Grain = UseCase, Amount = new Money { Units = -1 }, Reason = "typo",
+                RequestId = "one",
+                Grain = UseCase,
+                Amount = new Money { Units = -1 },
+                Reason = "typo",
             };
             change(request);
             RpcException refused = await Assert.ThrowsAsync<RpcException>(

@@ -146,7 +146,9 @@ public sealed class SpendRating(long startNanos, long endNanos, long priceVersio
         {
             var who = new Spender
             {
-                Agent = spender.Agent, UseCase = spender.UseCase, BusinessUnit = spender.BusinessUnit,
+                Agent = spender.Agent,
+                UseCase = spender.UseCase,
+                BusinessUnit = spender.BusinessUnit,
             };
             sum = new RatedSpend(who, SettledNanos: 0, ReratedNanos: 0);
         }

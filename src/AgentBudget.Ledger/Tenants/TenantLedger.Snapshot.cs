@@ -39,7 +39,9 @@ public sealed partial class TenantLedger
         {
             state.Adjusted.Add(new AdjustedReservationState
             {
-                Reservation = number, Nanos = by.CostNanos, Tokens = by.Tokens,
+                Reservation = number,
+                Nanos = by.CostNanos,
+                Tokens = by.Tokens,
             });
         }
 

@@ -27,8 +27,6 @@ internal static class NamingRequests
         ["ResumeSession"] = """{"reason":"fine"}""",
         ["ResetBudget"] = """{"reason":"anew"}""",
         ["AdjustSpend"] = """{"tokens":"1","reason":"typo"}""",
-        ["RerateSpend"] =
-            """{"startTime":"2026-01-01T00:00:00Z","endTime":"2026-01-02T00:00:00Z","priceVersion":"1"}""",
         ["ExtendBudget"] = """{"amountTokens":"1","reason":"more"}""",
         ["DecideDispute"] = """{"dispute":"disputes/d1","decision":"DISPUTE_DECISION_DISMISSED","reason":"no"}""",
         ["ResetBreaker"] = """{"reason":"fine"}""",
@@ -71,7 +69,7 @@ internal static class NamingRequests
     {
         JsonObject request = BaseOf(method, world);
         // A reservation is named beside its own session's token.
-        if (path == "reservation_id")
+        if (path == "reservation_id" && method.InputType.FindFieldByName("session_token") is not null)
             request["sessionToken"] = world.Value("session_token", "own");
         JsonObject target = request;
         string[] names = path.Split('.');

@@ -94,7 +94,7 @@ internal sealed class World
         bool isToken = kind is "session_token" or "parent_session_token";
         string[] others = ["sibling", "child", "parent", "unit"];
         if (kind == "reservation_id")
-            return others;
+            return role == "finance" ? [] : others;
         string[] names = role switch
         {
             // The sibling works for the same use case, and of its run the sibling's session is the root.
