@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Buffers.Text;
 using AgentBudget.Protocol.V1;
@@ -42,7 +43,9 @@ internal static class AnswerReader
         while (TryReadField(ref message, out int field, out _, out var bytes))
         {
             if (field != Reservation.ReservationIdFieldNumber || bytes.Length < 2 || bytes[0] != (byte)'r') continue;
-            return Base64Url.TryDecodeFromUtf8(bytes[1..], id, out int written) && written == id.Length
+            bool isId = Base64Url.DecodeFromUtf8(bytes[1..], id, out _, out int written) == OperationStatus.Done
+                && written == id.Length;
+            return isId
                 ? BinaryPrimitives.ReadUInt128BigEndian(id)
                 : default;
         }

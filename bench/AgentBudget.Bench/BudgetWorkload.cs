@@ -47,7 +47,9 @@ internal sealed class BudgetWorkload : Workload
 
     public override bool TryNext(Slot slot)
     {
-        bool isCommitDue = _sequence == CallSequence.ReserveCommit && slot.Step == ReserveStep && slot.Reservation != default;
+        bool isCommitDue = _sequence == CallSequence.ReserveCommit
+            && slot.Step == ReserveStep
+            && slot.Reservation != default;
         slot.Step = isCommitDue ? CommitStep : ReserveStep;
         if (isCommitDue) return true;
         slot.Session = _session;

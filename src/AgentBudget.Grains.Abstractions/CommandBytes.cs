@@ -73,12 +73,7 @@ internal static class CommandBytes
 
     private sealed class FieldShape(PropertyInfo property, ParameterInfo parameter)
     {
-        private readonly MessageParser? _parser = ParserOf(property.PropertyType);
-
-        // A record of the ledger that is no message.
-        private readonly Shape? _part = property.PropertyType.Assembly == typeof(Command).Assembly
-            ? new Shape(property.PropertyType)
-            : null;
+        private readonly ValueShape _value = ValueShape.Of(property.PropertyType);
 
         public object? Default => parameter.HasDefaultValue ? parameter.DefaultValue : null;
 
@@ -86,66 +81,70 @@ internal static class CommandBytes
         {
             object? value = property.GetValue(record);
             output.WriteBool(value is not null);
-            switch (value)
+            if (value is not null) _value.Write(output, value);
+        }
+
+        public object? Read(CodedInputStream input) => input.ReadBool() ? _value.Read(input) : null;
+    }
+
+    /// <summary>How values of one type are written and read.</summary>
+    private sealed record ValueShape(Action<CodedOutputStream, object> Write, Func<CodedInputStream, object> Read)
+    {
+        public static ValueShape Of(Type type) => type switch
+        {
+            _ when type == typeof(long) =>
+                new((output, value) => output.WriteInt64((long)value), input => input.ReadInt64()),
+            _ when type == typeof(bool) =>
+                new((output, value) => output.WriteBool((bool)value), input => input.ReadBool()),
+            _ when type == typeof(string) =>
+                new((output, value) => output.WriteString((string)value), input => input.ReadString()),
+            _ when type == typeof(ByteString) =>
+                new((output, value) => output.WriteBytes((ByteString)value), input => input.ReadBytes()),
+            _ when typeof(IMessage).IsAssignableFrom(type) => OfMessage(type),
+            _ when type.Assembly == typeof(Command).Assembly => OfRecord(new Shape(type)),
+            { IsGenericType: true } when type.GetGenericTypeDefinition() == typeof(IReadOnlyList<>) =>
+                OfList(type.GenericTypeArguments[0]),
+            _ => throw new InvalidDataException($"values of {type} cannot travel"),
+        };
+
+        private static ValueShape OfMessage(Type type)
+        {
+            PropertyInfo descriptor = type.GetProperty("Descriptor", BindingFlags.Public | BindingFlags.Static)!;
+            MessageParser parser = ((MessageDescriptor)descriptor.GetValue(null)!).Parser;
+            return new(
+                (output, value) => output.WriteMessage((IMessage)value), input => parser.ParseFrom(input.ReadBytes()));
+        }
+
+        // Behind its length, so that a release that knows fewer fields of it reads on behind it.
+        private static ValueShape OfRecord(Shape shape) => new(
+            (output, value) =>
             {
-                case null:
-                    break;
-                case long number:
-                    output.WriteInt64(number);
-                    break;
-                case bool flag:
-                    output.WriteBool(flag);
-                    break;
-                case string text:
-                    output.WriteString(text);
-                    break;
-                case ByteString bytes:
-                    output.WriteBytes(bytes);
-                    break;
-                case IMessage message:
-                    output.WriteMessage(message);
-                    break;
-                case IReadOnlyList<string> texts:
-                    output.WriteInt32(texts.Count);
-                    foreach (string text in texts) output.WriteString(text);
-                    break;
-                case IReadOnlyList<long> numbers:
-                    output.WriteInt32(numbers.Count);
-                    foreach (long number in numbers) output.WriteInt64(number);
-                    break;
-                case not null when _part is not null:
-                    output.WriteBytes(BytesOf(value));
-                    break;
-                default:
-                    throw new InvalidDataException($"{property.DeclaringType!.Name}.{property.Name} cannot travel");
-            }
-        }
+                using MemoryStream bytes = new();
+                using (CodedOutputStream part = new(bytes, leaveOpen: true)) shape.Write(part, value);
+                output.WriteBytes(ByteString.CopyFrom(bytes.GetBuffer(), 0, (int)bytes.Length));
+            },
+            input => shape.Read(input.ReadBytes().CreateCodedInput()));
 
-        public object? Read(CodedInputStream input)
+        private static ValueShape OfList(Type type)
         {
-            if (!input.ReadBool()) return null;
-            if (property.PropertyType == typeof(long)) return input.ReadInt64();
-            if (property.PropertyType == typeof(bool)) return input.ReadBool();
-            if (property.PropertyType == typeof(string)) return input.ReadString();
-            if (property.PropertyType == typeof(ByteString)) return input.ReadBytes();
-            if (_parser is not null) return _parser.ParseFrom(input.ReadBytes());
-            if (_part is not null) return _part.Read(input.ReadBytes().CreateCodedInput());
-            int count = input.ReadInt32();
-            return property.PropertyType == typeof(IReadOnlyList<long>)
-                ? Enumerable.Range(0, count).Select(_ => input.ReadInt64()).ToArray()
-                : Enumerable.Range(0, count).Select(_ => input.ReadString()).ToArray();
+            ValueShape element = Of(type);
+            return new(
+                (output, value) =>
+                {
+                    var list = (System.Collections.IEnumerable)value;
+                    output.WriteInt32(list.Cast<object>().Count());
+                    foreach (object one in list) element.Write(output, one);
+                },
+                input =>
+                {
+                    int count = input.ReadInt32();
+                    if (count < 0) throw new InvalidDataException("a list of a negative length");
+                    List<object> read = [];
+                    while (read.Count < count) read.Add(element.Read(input));
+                    var list = Array.CreateInstance(type, count);
+                    for (int place = 0; place < count; place++) list.SetValue(read[place], place);
+                    return list;
+                });
         }
-
-        private ByteString BytesOf(object part)
-        {
-            using MemoryStream bytes = new();
-            using (CodedOutputStream output = new(bytes, leaveOpen: true)) _part!.Write(output, part);
-            return ByteString.CopyFrom(bytes.GetBuffer(), 0, (int)bytes.Length);
-        }
-
-        private static MessageParser? ParserOf(Type type) => typeof(IMessage).IsAssignableFrom(type)
-            ? ((MessageDescriptor)type.GetProperty("Descriptor", BindingFlags.Public | BindingFlags.Static)!
-                .GetValue(null)!).Parser
-            : null;
     }
 }

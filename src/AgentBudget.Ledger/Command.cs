@@ -167,6 +167,7 @@ public sealed record AdjustSpendCommand(AdjustSpendRequest Request, AdjustedRese
 /// <param name="Rating">What was found.</param>
 /// <param name="Actor">Who asks.</param>
 public sealed record RerateSpendCommand(RerateSpendRequest Request, Prices.RatedPeriod Rating, string Actor) : Command;
+
 /// <summary>Says whether usage in dispute was real. Answers a DisputeDecided event.</summary>
 /// <param name="Request">The request.</param>
 /// <param name="Actor">Who asks.</param>

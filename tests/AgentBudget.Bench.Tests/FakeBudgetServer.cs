@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+using System.Buffers.Text;
 using System.Collections.Concurrent;
 using System.Net;
 using AgentBudget.Protocol.V1;
@@ -72,7 +74,9 @@ internal sealed class FakeBudgetServer : BudgetService.BudgetServiceBase, IAsync
             });
         }
 
-        string id = $"r{Interlocked.Increment(ref _reservation)}";
+        byte[] number = new byte[RequestTemplates.ReservationBytes];
+        BinaryPrimitives.WriteInt64BigEndian(number, Interlocked.Increment(ref _reservation));
+        string id = $"r{Base64Url.EncodeToString(number)}";
         Open.TryAdd(id, request.SessionToken);
         return Task.FromResult(new ReserveTokensResponse
         {

@@ -78,9 +78,11 @@ public sealed class PartsTests
     {
         var templates = new RequestTemplates("token");
         byte[] buffer = new byte[Workload.MessageBytesMax];
-        var commit = CommitTokensRequest.Parser.ParseFrom(buffer, 0, templates.WriteCommit(buffer, 0xAB, ReservationNumber));
+        int length = templates.WriteCommit(buffer, 0xAB, ReservationNumber);
+        var commit = CommitTokensRequest.Parser.ParseFrom(buffer, 0, length);
         Assert.Equal(
-            ("00000000000000ab", ReservationId, "token"), (commit.RequestId, commit.ReservationId, commit.SessionToken));
+            ("00000000000000ab", ReservationId, "token"),
+            (commit.RequestId, commit.ReservationId, commit.SessionToken));
         var reserve = ReserveTokensRequest.Parser.ParseFrom(buffer, 0, templates.WriteReserve(buffer, 1));
         Assert.Equal(("0000000000000001", "token"), (reserve.RequestId, reserve.SessionToken));
         Assert.Equal(1000, reserve.Estimate.MaxOutputTokens);

@@ -170,27 +170,36 @@ public sealed class CodecTests : IDisposable
 
     private static object? MakeField(ParameterInfo field, RandomValues values, bool hasOptional)
     {
-        if (!hasOptional && Nullability.Create(field).WriteState == NullabilityState.Nullable) return null;
-        if (field.ParameterType == typeof(long)) return values.Number();
-        if (field.ParameterType == typeof(string)) return values.Text();
-        if (field.ParameterType == typeof(ByteString)) return values.Bytes();
-        if (field.ParameterType == typeof(bool)) return true;
-        if (field.ParameterType == typeof(IReadOnlyList<string>)) return (string[])[values.Text(), values.Text()];
-        if (field.ParameterType == typeof(IReadOnlyList<long>)) return (long[])[values.Number(), values.Number()];
-        if (IsPart(field.ParameterType))
+        return !hasOptional && Nullability.Create(field).WriteState == NullabilityState.Nullable
+            ? null
+            : MakeValue(field.ParameterType, values);
+    }
+
+    private static object MakeValue(Type type, RandomValues values)
+    {
+        if (type == typeof(long)) return values.Number();
+        if (type == typeof(string)) return values.Text();
+        if (type == typeof(ByteString)) return values.Bytes();
+        if (type == typeof(bool)) return true;
+        if (type.IsGenericType)
         {
-            return Activator.CreateInstance(
-                field.ParameterType, [.. FieldsOf(field.ParameterType).Select(one => MakeField(one, values, true))]);
+            var list = Array.CreateInstance(type.GenericTypeArguments[0], 2);
+            for (int place = 0; place < list.Length; place++)
+                list.SetValue(MakeValue(type.GenericTypeArguments[0], values), place);
+            return list;
         }
 
-        return values.Message(DescriptorOf(field.ParameterType));
+        return IsPart(type)
+            ? Activator.CreateInstance(
+                type, [.. FieldsOf(type).Select(one => MakeField(one, values, hasOptional: true))])!
+            : values.Message(DescriptorOf(type));
     }
 
     private static MessageDescriptor DescriptorOf(Type type) =>
         (MessageDescriptor)type.GetProperty("Descriptor", BindingFlags.Public | BindingFlags.Static)!.GetValue(null)!;
 
     // A record of the ledger that is no message.
-    private static bool IsPart(Type type) => type.Assembly == typeof(Command).Assembly;
+    private static bool IsPart(Type type) => !type.IsArray && type.Assembly == typeof(Command).Assembly;
 
     private static object? ValueOf(object command, ParameterInfo field) =>
         command.GetType().GetProperty(field.Name!)!.GetValue(command);
@@ -218,13 +227,14 @@ public sealed class CodecTests : IDisposable
             return;
         }
 
-        bool isSame = sent switch
+        if (sent is Array list && arrived is Array others && list.Length == others.Length)
         {
-            IReadOnlyList<string> texts => arrived is IReadOnlyList<string> others && texts.SequenceEqual(others),
-            IReadOnlyList<long> numbers => arrived is IReadOnlyList<long> others && numbers.SequenceEqual(others),
-            _ => Equals(sent, arrived),
-        };
-        Assert.True(isSame, $"{where}: {sent} became {arrived}");
+            for (int place = 0; place < list.Length; place++)
+                AssertSame(list.GetValue(place), others.GetValue(place), $"{place}, {where}");
+            return;
+        }
+
+        Assert.True(Equals(sent, arrived), $"{where}: {sent} became {arrived}");
     }
 
     // The format once more, written by hand: bytes that are on their way between two releases.
@@ -240,23 +250,22 @@ public sealed class CodecTests : IDisposable
         {
             object? value = ValueOf(record, field);
             output.WriteBool(value is not null);
-            if (value is long number) output.WriteInt64(number);
-            if (value is bool flag) output.WriteBool(flag);
-            if (value is string text) output.WriteString(text);
-            if (value is ByteString bytes) output.WriteBytes(bytes);
-            if (value is IMessage message) output.WriteBytes(message.ToByteString());
-            if (value is not null && IsPart(value.GetType()))
-                output.WriteBytes(ByteString.CopyFrom(Written(part => WriteFields(part, value, int.MaxValue))));
-            if (value is IReadOnlyList<long> numbers)
-            {
-                output.WriteInt32(numbers.Count);
-                foreach (long item in numbers) output.WriteInt64(item);
-            }
-
-            if (value is not IReadOnlyList<string> texts) continue;
-            output.WriteInt32(texts.Count);
-            foreach (string item in texts) output.WriteString(item);
+            if (value is not null) WriteValue(output, value);
         }
+    }
+
+    private static void WriteValue(CodedOutputStream output, object value)
+    {
+        if (value is long number) output.WriteInt64(number);
+        if (value is bool flag) output.WriteBool(flag);
+        if (value is string text) output.WriteString(text);
+        if (value is ByteString bytes) output.WriteBytes(bytes);
+        if (value is IMessage message) output.WriteBytes(message.ToByteString());
+        if (IsPart(value.GetType()))
+            output.WriteBytes(ByteString.CopyFrom(Written(part => WriteFields(part, value, int.MaxValue))));
+        if (value is not Array list) return;
+        output.WriteInt32(list.Length);
+        foreach (object item in list) WriteValue(output, item);
     }
 
     private static byte[] Written(Action<CodedOutputStream> write)
