@@ -14,7 +14,8 @@ public sealed class ClockJumpTests
         await using TestSilo silo = await TestSilo.StartAsync(time: clock);
         OpenSessionResponse before = await silo.OpenAsync("before", request => request.Ttl = new() { Seconds = 3600 });
 
-        clock.Ahead = TimeSpan.FromMinutes(7.5); // No multiple of what a correction follows, which would end on the bound.
+        // No multiple of what a correction follows, which would end on the bound.
+        clock.Ahead = TimeSpan.FromMinutes(7.5);
 
         Assert.Equal(StatusCode.Unavailable, (await OpenRefusedAsync(silo)).StatusCode);
         RpcException spend = await Assert.ThrowsAsync<RpcException>(
