@@ -56,18 +56,18 @@ internal static class LedgerCheck
 
     private static bool Matches(
         Intent intent, Result result, LedgerEvent entry, Dictionary<string, long> numbers) => intent.Kind switch
-    {
-        nameof(ReserveTokensRequest) => entry.ReservationHeld is { } held
-            && held.CostNanos == result.CostNanos
-            && held.Tokens == intent.InputTokens + intent.OutputTokens,
-        nameof(CommitTokensRequest) => entry.ReservationSettled is { } settled
-            && numbers.GetValueOrDefault(intent.Reservation) == settled.Reservation
-            && settled.CostNanos == result.CostNanos
-            && settled.OverrunNanos == result.OverrunNanos
-            && settled.Tokens == intent.InputTokens + intent.OutputTokens,
-        nameof(ReleaseTokensRequest) => entry.ReservationReleased is { } released
-            && numbers.GetValueOrDefault(intent.Reservation) == released.Reservation
-            && released.ReleasedNanos == result.CostNanos,
-        _ => false,
-    };
+        {
+            nameof(ReserveTokensRequest) => entry.ReservationHeld is { } held
+                && held.CostNanos == result.CostNanos
+                && held.Tokens == intent.InputTokens + intent.OutputTokens,
+            nameof(CommitTokensRequest) => entry.ReservationSettled is { } settled
+                && numbers.GetValueOrDefault(intent.Reservation) == settled.Reservation
+                && settled.CostNanos == result.CostNanos
+                && settled.OverrunNanos == result.OverrunNanos
+                && settled.Tokens == intent.InputTokens + intent.OutputTokens,
+            nameof(ReleaseTokensRequest) => entry.ReservationReleased is { } released
+                && numbers.GetValueOrDefault(intent.Reservation) == released.Reservation
+                && released.ReleasedNanos == result.CostNanos,
+            _ => false,
+        };
 }

@@ -95,10 +95,18 @@ internal sealed partial class TenantGrain(
         return ValueTask.CompletedTask;
     }
 
-    /// <summary>A sleeping tenant's deadline has come.</summary>
+    /// <summary>
+    /// A sleeping tenant's deadline has come. It is told again each minute until the tenant is awake: this activation
+    /// may be about to leave.
+    /// </summary>
     public async Task ReceiveReminder(string reminderName, TickStatus status)
     {
-        Activation.Load();
+        if (Activation.IsAsleep)
+        {
+            Activation.Load();
+            return;
+        }
+
         if (await this.GetReminder(DeadlineReminder) is { } reminder) await this.UnregisterReminder(reminder);
     }
 
