@@ -100,34 +100,28 @@ internal sealed class FakeBudgetServer : BudgetService.BudgetServiceBase, IAsync
         return Task.FromResult(new ReleaseTokensResponse { Released = new Amount { Tokens = 2000 } });
     }
 
-    // Backwards in every group that arrived together, because answers come in any order.
+    // Backwards in every message, because answers come in any order.
     public override async Task Spend(
         IAsyncStreamReader<SpendRequest> requestStream,
         IServerStreamWriter<SpendResponse> responseStream,
         ServerCallContext context)
     {
         await context.WriteResponseHeadersAsync([]);
-        Task<bool> next = requestStream.MoveNext();
-        while (await next)
+        await foreach (SpendRequest request in requestStream.ReadAllAsync())
         {
-            List<SpendResponse> answers = [];
-            do
-            {
-                answers.Insert(0, await AnswerAsync(requestStream.Current, context));
-                next = requestStream.MoveNext();
-            }
-            while (next.IsCompletedSuccessfully && await next);
-            foreach (SpendResponse answer in answers) await responseStream.WriteAsync(answer);
+            var answers = new SpendResponse();
+            foreach (SpendItem item in request.Items.Reverse()) answers.Answers.Add(await AnswerAsync(item, context));
+            await responseStream.WriteAsync(answers);
         }
     }
 
-    private async Task<SpendResponse> AnswerAsync(SpendRequest request, ServerCallContext context)
+    private async Task<SpendAnswer> AnswerAsync(SpendItem item, ServerCallContext context)
     {
-        var answer = new SpendResponse { CorrelationId = request.CorrelationId };
+        var answer = new SpendAnswer { CorrelationId = item.CorrelationId };
         try
         {
-            if (request.Reserve is { } reserve) answer.Reserve = await ReserveTokens(reserve, context);
-            if (request.Commit is { } commit) answer.Commit = await CommitTokens(commit, context);
+            if (item.Reserve is { } reserve) answer.Reserve = await ReserveTokens(reserve, context);
+            if (item.Commit is { } commit) answer.Commit = await CommitTokens(commit, context);
         }
         catch (RpcException failure)
         {

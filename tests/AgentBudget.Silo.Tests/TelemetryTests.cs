@@ -12,6 +12,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Trace;
 
@@ -95,7 +96,7 @@ public sealed class TelemetryTests
     }
 
     [Fact]
-    public async Task A_collector_that_is_named_gets_metrics_and_traces_of_calls_alone()
+    public async Task A_collector_that_is_named_gets_metrics_warnings_and_traces_of_calls_alone()
     {
         ConcurrentQueue<string> asked = new();
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
@@ -118,6 +119,9 @@ public sealed class TelemetryTests
         {
             await host.MetricsAsync();
             await host.Http.GetAsync(new Uri(host.Address, "/called?key=secret"));
+            ILogger log = host.Services.GetRequiredService<ILogger<TelemetryTests>>();
+            log.LogWarning("a disk is slow");
+            log.LogInformation("all is well");
         }
 
         // What had not been sent when the host ended was sent with its end.
@@ -126,6 +130,9 @@ public sealed class TelemetryTests
         Assert.Contains("agentbudget.rpc.calls", all, StringComparison.Ordinal);
         Assert.Contains("TraceService/Export", all, StringComparison.Ordinal);
         Assert.Contains("/called", all, StringComparison.Ordinal);
+        Assert.Contains("LogsService/Export", all, StringComparison.Ordinal);
+        Assert.Contains("a disk is slow", all, StringComparison.Ordinal);
+        Assert.DoesNotContain("all is well", all, StringComparison.Ordinal);
         Assert.DoesNotContain("/metrics", all, StringComparison.Ordinal);
         Assert.DoesNotContain("secret", all, StringComparison.Ordinal);
     }

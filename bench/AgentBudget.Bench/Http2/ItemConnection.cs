@@ -6,7 +6,7 @@ namespace AgentBudget.Bench.Http2;
 
 /// <summary>
 /// One connection with one bidirectional gRPC stream, and many items on it in flight: what a gateway does that spends
-/// through one stream. Everything that a read completes is followed by one write.
+/// through one stream. Everything that a read completes is followed by one write, many items a message.
 /// </summary>
 internal sealed class ItemConnection : FrameConnection
 {
@@ -14,16 +14,21 @@ internal sealed class ItemConnection : FrameConnection
     private const int FrameBytesMax = 16_384;
     private const int StreamNumber = 1;
 
+    // Of a message; both below what a server takes.
+    private const int ItemsMax = 500;
+    private const int MessageItemBytesMax = 128 * 1024;
+
     private readonly Slot[] _slots;
     private readonly Stack<int> _idle = new();
     private readonly byte[] _message = new byte[Workload.MessageBytesMax];
-    private readonly byte[] _item = new byte[Workload.MessageBytesMax + ItemFrames.OverheadBytesMax];
+    private readonly byte[] _items = new byte[
+        GrpcPrefix.Length + MessageItemBytesMax + Workload.MessageBytesMax + ItemFrames.OverheadBytesMax];
     private readonly byte[] _frame = new byte[FrameBytesMax];
     private byte[] _received = new byte[2 * FrameBytesMax];
     private int _receivedLength;
     private int _frameLength;
-    private int _itemAt;
-    private int _itemLength;
+    private int _itemsAt;
+    private int _itemsLength;
     private long _streamWindow;
     private Workload _workload = null!;
     private Tally _tally = null!;
@@ -107,10 +112,10 @@ internal sealed class ItemConnection : FrameConnection
 
     private void IssueAll()
     {
-        while (TryTakeItem())
+        while (TryTakeItems())
         {
-            // Items go out one behind the other, whatever frames they come to lie in.
-            while (_itemAt < _itemLength)
+            // Messages go out one behind the other, whatever frames they come to lie in.
+            while (_itemsAt < _itemsLength)
             {
                 long window = Math.Min(SendWindow, _streamWindow) - _frameLength;
                 int room = (int)Math.Min(window, FrameBytesMax - _frameLength);
@@ -120,9 +125,9 @@ internal sealed class ItemConnection : FrameConnection
                     Flush();
                     return; // The window is shut; the rest follows when it opens.
                 }
-                int part = Math.Min(room, _itemLength - _itemAt);
-                _item.AsSpan(_itemAt, part).CopyTo(_frame.AsSpan(_frameLength));
-                _itemAt += part;
+                int part = Math.Min(room, _itemsLength - _itemsAt);
+                _items.AsSpan(_itemsAt, part).CopyTo(_frame.AsSpan(_frameLength));
+                _itemsAt += part;
                 _frameLength += part;
                 if (_frameLength == FrameBytesMax) SendFrame();
             }
@@ -131,19 +136,27 @@ internal sealed class ItemConnection : FrameConnection
         Flush();
     }
 
-    private bool TryTakeItem()
+    // One message of what is idle, as far as it fits.
+    private bool TryTakeItems()
     {
-        if (_itemAt < _itemLength) return true;
-        if (_now >= _endTicks || _idle.Count == 0) return false;
-        int number = _idle.Peek();
-        var slot = _slots[number];
-        if (!_workload.TryNext(slot)) return false;
-        _idle.Pop();
-        _inFlight++;
-        slot.Begin(_now);
-        int length = _workload.WriteMessage(slot, _message);
-        _itemLength = ItemFrames.Write(_item, number, _workload.ItemField(slot), _message.AsSpan(0, length));
-        _itemAt = 0;
+        if (_itemsAt < _itemsLength) return true;
+        int length = GrpcPrefix.Length;
+        for (int items = 0; items < ItemsMax && length < MessageItemBytesMax; items++)
+        {
+            if (_now >= _endTicks || _idle.Count == 0) break;
+            int number = _idle.Peek();
+            var slot = _slots[number];
+            if (!_workload.TryNext(slot)) break;
+            _idle.Pop();
+            _inFlight++;
+            slot.Begin(_now);
+            int bytes = _workload.WriteMessage(slot, _message);
+            length += ItemFrames.Write(
+                _items.AsSpan(length), number, _workload.ItemField(slot), _message.AsSpan(0, bytes));
+        }
+        if (length == GrpcPrefix.Length) return false;
+        ItemFrames.WritePrefix(_items, length - GrpcPrefix.Length);
+        (_itemsAt, _itemsLength) = (0, length);
         return true;
     }
 
@@ -161,13 +174,16 @@ internal sealed class ItemConnection : FrameConnection
 
     private void Complete(ReadOnlySpan<byte> message)
     {
-        var answer = ItemFrames.Read(message);
-        var slot = _slots[answer.Number];
-        _inFlight--;
-        _idle.Push(answer.Number);
-        var verdict = answer.Field == _workload.ItemField(slot)
-            ? _workload.Judge(slot, message.Slice(answer.At, answer.Length))
-            : Verdict.Failed;
-        _tally.Add(verdict, answer.StatusCode, _now - slot.StartTicks, isInTime: _now <= _endTicks);
+        int at = 0;
+        while (ItemFrames.TryRead(message, ref at, out var answer))
+        {
+            var slot = _slots[answer.Number];
+            _inFlight--;
+            _idle.Push(answer.Number);
+            var verdict = answer.Field == _workload.ItemField(slot)
+                ? _workload.Judge(slot, message.Slice(answer.At, answer.Length))
+                : Verdict.Failed;
+            _tally.Add(verdict, answer.StatusCode, _now - slot.StartTicks, isInTime: _now <= _endTicks);
+        }
     }
 }

@@ -52,7 +52,8 @@ internal sealed class SiloEndpoints
             tls = new TlsSetup(certificate, intermediates, files.Clients, files.LoadClientAuthorities());
         }
 
-        builder.WebHost.UseKestrelHttpsConfiguration()
+        builder.WebHost.UseKestrelCore()
+            .UseKestrelHttpsConfiguration()
             .ConfigureKestrel(kestrel => endpoints.Configure(kestrel, model, tls));
         builder.Services.AddConnectionGuards();
         return endpoints;

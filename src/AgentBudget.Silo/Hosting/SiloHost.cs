@@ -23,6 +23,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -139,10 +140,14 @@ internal sealed partial class SiloHost : IAsyncDisposable
         Issuer issuer = new(() => model.Issuer ?? (Tls is null ? $"http://{Http}" : $"https://{Tls}"));
         (DpopProofs proofs, ClientAssertions assertions) = LoadProofs(time, issuer);
 
-        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
+        // Empty: the other builders read an appsettings.json of the folder that the silo is started in, and watch that
+        // folder; where the ledger lies below it, each write of the ledger then costs an event.
+        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Configuration.AddEnvironmentVariables(); // For OpenTelemetry's own, OTEL_…
         _endpoints = SiloEndpoints.Add(builder, model, end => _ends.Push(() => Ended(end)));
         builder.Services.AddSingleton<ILoggerFactory>(new EdgeLoggers(loggers, () => _isDisposed))
             .AddSingleton<IHostLifetime, SignalsElsewhere>()
+            .AddRouting()
             .AddContractPages()
             .Configure<HostOptions>(options => options.ShutdownTimeout = DrainGrace)
             .AddSingleton(time)
@@ -173,6 +178,7 @@ internal sealed partial class SiloHost : IAsyncDisposable
         builder.UseOrleans(silo => EmbeddedCluster.Configure(silo)
             .AddTenants(new ActivationOptions(), new LaneOptions())
             .AddDashboard(dashboard => dashboard.HideTrace = true));
+        builder.Services.AddPageKeys();
         builder.Services.AddSiloTelemetry(model, OwnMeters);
         builder.Services.AddSingleton<IHostedService>(provider => new StartOfTenants(
             () => StartTenantsAsync(provider, checkpoints, catalog),

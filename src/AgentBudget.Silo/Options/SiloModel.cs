@@ -45,7 +45,7 @@ internal sealed record SiloModel
     /// <summary>Whether somebody beyond this machine can connect, in cleartext.</summary>
     public bool IsExposed => !IPAddress.IsLoopback(Http.Address) || !IPAddress.IsLoopback(Grpc.Address);
 
-    /// <summary>A collector that gets metrics and traces; null for what OpenTelemetry's own variables say.
+    /// <summary>A collector that gets metrics, traces and logs; null for what OpenTelemetry's own variables say.
     /// </summary>
     public Uri? Otlp { get; init; }
 

@@ -36,7 +36,7 @@ internal sealed record SiloSetting(string Key, string Option, string? HelpName, 
             + "--verify its public part will do. [default: checkpoint.key in the data folder]"),
         new("checkpoint:file", "--checkpoints", "FILE", "Newest signed checkpoint of each ledger, apart from the "
             + "store; with --verify the ones to compare with. [default: ledger.checkpoints in the data folder]"),
-        new("telemetry:otlp", "--otlp", "URL", "Collector that gets metrics and traces by OTLP over gRPC. "
+        new("telemetry:otlp", "--otlp", "URL", "Collector that gets metrics, traces and logs by OTLP over gRPC. "
             + "[default: none]"),
     ];
 }

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Options;
 
 namespace AgentBudget.Silo.Options;
 
-/// <summary>Where metrics and traces are sent: the keys under <c>telemetry</c>.</summary>
+/// <summary>Where metrics, traces and logs are sent: the keys under <c>telemetry</c>.</summary>
 internal sealed class TelemetryOptions
 {
     public const string Section = "telemetry";

@@ -15,7 +15,7 @@ using OpenTelemetry.Trace;
 namespace AgentBudget.Silo.Telemetry;
 
 /// <summary>
-/// What a silo tells about itself: metrics as Prometheus' text, and metrics and traces to a collector where one
+/// What a silo tells about itself: metrics as Prometheus' text, and metrics, traces and logs to a collector where one
 /// is named.
 /// </summary>
 internal static class SiloTelemetry
