@@ -43,8 +43,9 @@ internal static class Open
             return NotDelegated(Outcome.UseCaseNotDelegated, "use_case", parent, useCase);
         }
 
-        if (agent.Standing != Standing.Active) return new Answer(Outcome.AgentNotActive);
+        // First what may be asked at all: what is out of an agent's scope looks like what is not there, always.
         if (!agent.WorksFor(useCase.Model.Id)) return new Answer(Outcome.UseCaseOutOfScope);
+        if (agent.Standing != Standing.Active) return new Answer(Outcome.AgentNotActive);
         if (CheckAsked(ledger, request, agent, parent) is { } refusal) return refusal;
         UserProof proof = ProofOf(request, command.Origin, parent);
         if (CheckUser(ledger, command.Origin, proof) is { } userRefusal) return userRefusal;

@@ -18,7 +18,7 @@ internal sealed class TestCluster : IAsyncDisposable
 {
     // What the runtime tells of grains that it reaches for while their silo comes or goes. A silo of the product that
     // stops keeps that out of its log.
-    private static readonly string[] ErrorsOfAChange = ["Error Orleans."];
+    private static readonly string[] ErrorsOfAChange = ["Error Orleans.", "Orleans.Placement/(null)/Retry"];
 
     // At a silo that stays: a hint on its way to the one that goes.
     private const string ErrorOfAHint = "[200401]";

@@ -19,7 +19,8 @@ internal static class NamingRequests
         ["CommitTokens"] = """{"usage":{},"reservationId":"$own"}""",
         ["ReleaseTokens"] = """{"reservationId":"$own"}""",
         ["AmendReservation"] = """{"reservationId":"$own","ttl":"60s"}""",
-        ["RecordCost"] = """{"sku":"none","quantity":"1"}""",
+        ["WatchSpend"] = """{"snapshot":true}""",
+        ["RecordCost"] = """{"sku":"none","quantity":1}""",
         ["AuthorizeTool"] = """{"tool":"crm.read"}""",
         ["OpenSession"] = """{"useCase":"useCases/promo","unattended":true}""",
         ["RevokeSession"] = """{"reason":"odd"}""",
@@ -41,9 +42,11 @@ internal static class NamingRequests
         .SelectMany(service => service.Methods)
         .Where(method => !method.IsClientStreaming && !method.IsServerStreaming);
 
-    // Every unary method with every field that names something, nested ones as filter.use_case.
-    public static IEnumerable<(MethodDescriptor Method, string Path)> NamesIn() =>
-        Unary().SelectMany(method => PathsIn(method.InputType, "").Select(path => (method, path)));
+    // Every method of one request with every field that names something, nested ones as filter.use_case.
+    public static IEnumerable<(MethodDescriptor Method, string Path)> NamesIn() => Api.ApiServices.Descriptors
+        .SelectMany(service => service.Methods)
+        .Where(method => !method.IsClientStreaming)
+        .SelectMany(method => PathsIn(method.InputType, "").Select(path => (method, path)));
 
     public static IEnumerable<string> PathsIn(MessageDescriptor message, string prefix) =>
         message.Fields.InDeclarationOrder().SelectMany(field => field switch

@@ -3,6 +3,9 @@ namespace AgentBudget.Silo.Tests.Authority;
 /// <summary>What a caller is answered about something that it names.</summary>
 internal enum Expected
 {
+    /// <summary>UNAUTHENTICATED, whatever is asked.</summary>
+    Unauthenticated,
+
     /// <summary>PERMISSION_DENIED, whatever is named.</summary>
     Forbidden,
 
@@ -22,9 +25,12 @@ internal enum Expected
 /// </summary>
 internal static class Sight
 {
-    private const string Everybody = "admin agent kim gateway orchestrator session";
+    private const string Everybody = "admin agent kim gateway orchestrator session suspended foreign";
 
-    /// <summary>By method, who may call it; the user's token is its agent.</summary>
+    /// <summary>
+    /// By method, who may call it. The user's token is its agent; "suspended" is an agent that is, "foreign" an
+    /// administrator of another tenant.
+    /// </summary>
     private static readonly Dictionary<string, string> Callers = new()
     {
         ["ReserveTokens"] = Everybody,
@@ -34,28 +40,30 @@ internal static class Sight
         ["RecordCost"] = Everybody,
         ["AuthorizeTool"] = Everybody,
         ["GetBalance"] = Everybody + " owner finance auditor",
-        ["OpenSession"] = "admin agent kim orchestrator session",
-        ["RenewSession"] = "admin agent kim orchestrator session",
-        ["EndSession"] = "admin agent kim orchestrator session",
-        ["RevokeSession"] = "admin agent kim orchestrator owner",
-        ["RevokeSessions"] = "admin",
-        ["SuspendSession"] = "admin orchestrator owner",
-        ["ResumeSession"] = "admin owner",
+        ["OpenSession"] = "admin agent kim orchestrator session foreign suspended",
+        ["RenewSession"] = "admin agent kim orchestrator session foreign suspended",
+        ["EndSession"] = "admin agent kim orchestrator session foreign suspended",
+        ["RevokeSession"] = "admin agent kim orchestrator owner foreign suspended",
+        ["RevokeSessions"] = "admin foreign",
+        ["SuspendSession"] = "admin orchestrator owner foreign",
+        ["ResumeSession"] = "admin owner foreign",
         ["GetSession"] = Everybody + " owner auditor",
-        ["ListSessions"] = "admin agent kim orchestrator owner auditor",
-        ["ExtendBudget"] = "admin finance",
-        ["ResetBudget"] = "admin finance",
-        ["AdjustSpend"] = "admin finance",
-        ["ResetBreaker"] = "admin owner",
-        ["SuspendAgent"] = "admin",
-        ["ResumeAgent"] = "admin",
-        ["DecommissionAgent"] = "admin",
-        ["CreateCredential"] = "admin",
-        ["RevokeCredential"] = "admin",
-        ["ListCredentials"] = "admin auditor",
-        ["ListEntries"] = "admin owner finance auditor",
-        ["GetChargeback"] = "admin owner finance auditor",
-        ["GetUnitCosts"] = "admin owner finance auditor",
+        ["WatchSession"] = Everybody + " owner auditor",
+        ["WatchSpend"] = "admin owner finance auditor foreign",
+        ["ListSessions"] = "admin agent kim orchestrator owner auditor foreign suspended",
+        ["ExtendBudget"] = "admin finance foreign",
+        ["ResetBudget"] = "admin finance foreign",
+        ["AdjustSpend"] = "admin finance foreign",
+        ["ResetBreaker"] = "admin owner foreign",
+        ["SuspendAgent"] = "admin foreign",
+        ["ResumeAgent"] = "admin foreign",
+        ["DecommissionAgent"] = "admin foreign",
+        ["CreateCredential"] = "admin foreign",
+        ["RevokeCredential"] = "admin foreign",
+        ["ListCredentials"] = "admin auditor foreign",
+        ["ListEntries"] = "admin owner finance auditor foreign",
+        ["GetChargeback"] = "admin owner finance auditor foreign",
+        ["GetUnitCosts"] = "admin owner finance auditor foreign",
     };
 
     /// <summary>
@@ -81,15 +89,22 @@ internal static class Sight
         ("owner", "name run useCase unit", "own kim lee sibling child parent"),
         ("owner", "agent", "own kim lee sibling child parent"),
         ("owner", "grain", "own kim lee child parent"),
+        ("suspended", "name token agent useCase", "unit"),
+        ("foreign", "token", "tenant"),
         ("finance auditor", "name run token agent useCase unit grain", "own kim lee sibling child parent unit"),
     ];
 
     /// <summary>The methods that the table speaks of.</summary>
     public static IEnumerable<string> Methods => Callers.Keys;
 
+    /// <summary>Whether the caller was somebody once and is no more.</summary>
+    public static bool IsNobody(string caller) => caller is "revoked" or "expired";
+
     public static Expected Of(string caller, string method, string path, string whose)
     {
         string kind = KindOf(path);
+        if (IsNobody(caller))
+            return Expected.Unauthenticated;
         if (!Has(Callers[method], caller))
             return Expected.Forbidden;
         // An account is no session: who sees sessions by their tokens alone asks for none.
@@ -107,7 +122,7 @@ internal static class Sight
     private static bool IsTold(string caller, string method, string path, string whose) => (method, path) switch
     {
         // Reports come later than what they report; a name for a new credential is anybody's.
-        ("GetChargeback" or "GetUnitCosts", _) or ("CreateCredential", "principal") => false,
+        ("GetChargeback" or "GetUnitCosts" or "WatchSpend", _) or ("CreateCredential", "principal") => false,
         // A credential that opened nothing has as many sessions as one that is not there.
         ("RevokeSessions" or "ListSessions", "credential") => false,
         // A session has no budget in the catalog.

@@ -1,5 +1,8 @@
+using System.Diagnostics;
 using AgentBudget.Identity;
 using AgentBudget.Protocol.V1;
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
 
 namespace AgentBudget.Silo.Tests.Authority;
 
@@ -82,35 +85,66 @@ internal sealed class World
         Callers.Add(("admin", made.Secret));
     }
 
-    public static bool Spends(string role) => role is "agent" or "gateway" or "orchestrator" or "session" or "kim";
+    /// <summary>
+    /// Adds callers who are nobody any more (a revoked and an expired credential), the credential of a suspended agent,
+    /// and an administrator of the other tenant.
+    /// </summary>
+    public async Task AddEndedAsync(TestSilo silo)
+    {
+        Dictionary<string, string> acme = Tenant("acme");
+        CreateCredentialResponse revoked = await CreateAsync(silo, Role.Admin, "once", acme);
+        await silo.CallAsync<RevokeCredentialRequest, RevokeCredentialResponse>(
+            "RevokeCredential",
+            new RevokeCredentialRequest
+            {
+                RequestId = Identity.NextId(),
+                Credential = revoked.Credential.Credential_,
+                Reason = "leaked",
+            },
+            metadata: acme);
+        Callers.Add(("revoked", revoked.Secret));
+        Callers.Add(("expired", await ExpiredAsync(silo)));
+        Callers.Add(("suspended", (await CreateAsync(silo, Role.Agent, "agents/seller", acme)).Secret));
+        await silo.CallAsync<SuspendAgentRequest, SuspendAgentResponse>(
+            "SuspendAgent",
+            new SuspendAgentRequest { RequestId = Identity.NextId(), Agent = "agents/seller", Reason = "odd" },
+            metadata: acme);
+        Callers.Add(("foreign", (await CreateAsync(silo, Role.Admin, "root", Tenant("other"))).Secret));
+    }
 
     public string Value(string path, string whose) => _values[(path.Split('.')[^1], whose)];
 
-    // A shown token is the right to speak for its session within the tenant; names are seen as far as the role
-    // sees.
-    public static string[] ForeignTo(string role, string path)
+    private static Task<CreateCredentialResponse> CreateAsync(
+        TestSilo silo, Role role, string principal, Dictionary<string, string> tenant, DateTimeOffset? until = null) =>
+        silo.CallAsync<CreateCredentialRequest, CreateCredentialResponse>(
+            "CreateCredential",
+            new CreateCredentialRequest
+            {
+                RequestId = Identity.NextId(),
+                Principal = principal,
+                Role = role,
+                ExpireTime = until is { } time ? Timestamp.FromDateTimeOffset(time) : null,
+            },
+            metadata: tenant);
+
+    private static async Task<string> ExpiredAsync(TestSilo silo)
     {
-        string kind = path.Split('.')[^1];
-        bool isToken = kind is "session_token" or "parent_session_token";
-        string[] others = ["sibling", "child", "parent", "unit"];
-        if (kind == "reservation_id")
-            return role == "finance" ? [] : others;
-        string[] names = role switch
+        DateTimeOffset until = silo.Time.GetUtcNow().AddSeconds(5);
+        CreateCredentialResponse made = await CreateAsync(silo, Role.Admin, "once", Tenant("acme"), until);
+        for (long begun = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(begun) < TestSilo.Patience;)
         {
-            // The sibling works for the same use case, and of its run the sibling's session is the root.
-            "agent" when kind is "use_case" or "business_unit" => ["unit"],
-            "agent" => kind is "run" ? ["sibling", "unit"] : others,
-            // The agent with a token for kim: of its own sessions those for lee and for nobody are foreign too.
-            "kim" when kind is "use_case" or "business_unit" or "grain" => ["unit"],
-            "kim" when kind is "agent" or "principal" => others,
-            "kim" => kind is "run" ? ["sibling", "unit"] : ["lee", "own", .. others],
-            "owner" => kind is "agent" or "principal" ? [] : ["unit"],
-            "gateway" => isToken ? [] : ["own", .. others],
-            // It may open subagents of every agent and use case of its tenant.
-            "session" => kind is "agent" or "use_case" ? [] : others,
-            _ => [],
-        };
-        return isToken ? [.. names, "tenant"] : names;
+            try
+            {
+                await silo.CallAsync<ListCredentialsRequest, ListCredentialsResponse>(
+                    "ListCredentials", new ListCredentialsRequest(), made.Secret);
+            }
+            catch (RpcException refused) when (refused.StatusCode == StatusCode.Unauthenticated)
+            {
+                return made.Secret;
+            }
+        }
+
+        throw new InvalidOperationException("the credential does not expire");
     }
 
     private static Dictionary<string, string> Tenant(string tenant) => new() { ["agentbudget-tenant"] = tenant };
