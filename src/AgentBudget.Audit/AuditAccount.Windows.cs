@@ -61,7 +61,8 @@ internal sealed partial class AuditAccount
             Budget? budget = place < budgets.Count ? budgets[place] : null;
             AuditPeriod period = periodOf(WindowOf(budget));
             window.Configure(budget, ladder, period.End, now);
-            if (period.Start is { } start) window.Recount(History.Since(start, now), start);
+            if (period.Start is { } start)
+                window.Recount(History.Since(start, now, without: window.StartedOver), start);
             if (place > 0) further.Add(window);
         }
 
@@ -131,6 +132,7 @@ internal sealed partial class AuditAccount
         ExtensionEnd = ExtensionEnd,
         ToldPercent = ToldPercent,
         Start = Start,
+        StartedOver = StartedOver,
     };
 
     private void GiveUsage(AuditWindowUsage usage)
@@ -146,6 +148,7 @@ internal sealed partial class AuditAccount
         ExtensionEnd = usage.ExtensionEnd;
         ToldPercent = usage.ToldPercent;
         Start = usage.Start;
+        StartedOver = usage.StartedOver;
     }
 
     private void Configure(Budget? budget, AuditLadder ladder, Int128? periodEnd, Int128 now)

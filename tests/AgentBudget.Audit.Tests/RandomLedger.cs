@@ -17,7 +17,7 @@ internal sealed partial class RandomLedger(int seed)
     private static readonly string[] Models = [Haiku, Sonnet, "sonnet-latest", "flash", "unknown"];
     private static readonly string[] Tools = ["", "", "crm.read", "search.web", "billing.pay"];
     private static readonly string[] Extended =
-        ["useCases/promo", "useCases/plan", "agents/writer", "businessUnits/marketing", "tenants/acme"];
+        ["useCases/promo", "useCases/plan", "agents/writer", "businessUnits/marketing", "tenants/acme", .. Parts];
 
     private static readonly Period[] Periods =
         [
@@ -373,6 +373,7 @@ internal sealed partial class RandomLedger(int seed)
         catalog.Tags["customer"].Required = random.Next(6) == 0;
         if (random.Next(2) == 0) catalog.Tags["customer"].Values.Add(["k1", "k2"]);
         VaryPrices(catalog, random);
+        VaryParts(catalog, random);
     }
 
     private static Breakers BreakersOf(Random random)

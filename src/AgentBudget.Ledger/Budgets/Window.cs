@@ -217,9 +217,15 @@ internal sealed partial class Window
         MoveLimits();
     }
 
-    /// <summary>Its period is new: counts what of the account's spend belongs to it, and nothing is carried.</summary>
-    public void Recount(IEnumerable<CountedSpend> counted, long startNanos)
+    /// <summary>
+    /// Its period is new: counts what of the account's spend belongs to it, but not what a reset by hand took away, and
+    /// nothing is carried.
+    /// </summary>
+    public void Recount(SpendHistory history, long startNanos, long nowNanos)
     {
+        IEnumerable<CountedSpend> counted = StartedOver is null
+            ? history.Since(startNanos, nowNanos)
+            : history.SinceWithout(StartedOver, startNanos, nowNanos);
         StartNanos = startNanos;
         CarriedNanos = CarriedTokens = 0;
         SettledNanos = SettledTokens = OverrunNanos = OverrunTokens = 0;
@@ -340,9 +346,16 @@ internal sealed partial class Window
         MoveLimits();
     }
 
+    /// <summary>
+    /// What the account had settled when this was last started over by hand; null where it never was. None of it counts
+    /// here again, whatever the period becomes.
+    /// </summary>
+    public SpendHistory? StartedOver { get; private set; }
+
     /// <summary>Starts this period over: nothing is settled in it, holds stay.</summary>
-    public void StartOver(long nowNanos)
+    public void StartOver(SpendHistory? history, long nowNanos)
     {
+        StartedOver = history?.Copy();
         StartNanos = nowNanos;
         SettledNanos = SettledTokens = OverrunNanos = OverrunTokens = 0;
         NotifiedPercent = 0;

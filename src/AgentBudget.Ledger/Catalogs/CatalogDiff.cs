@@ -62,5 +62,7 @@ internal static class CatalogDiff
         FurtherBudgets = { catalog.FurtherBudgets },
         RefuseUnpricedItems = catalog.RefuseUnpricedItems,
         RequireProvenUsers = catalog.RequireProvenUsers,
+        ModelBudgets = { catalog.ModelBudgets },
+        UserBudgets = catalog.UserBudgets,
     };
 }

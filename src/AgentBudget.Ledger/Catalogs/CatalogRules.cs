@@ -70,6 +70,7 @@ public sealed partial class CatalogRules
         if (!TimeZoneInfo.TryFindSystemTimeZoneById(_catalog.TimeZone, out _))
             Fault("timeZone", $"'{_catalog.TimeZone}' is not a known IANA time zone such as Europe/Berlin");
         CheckBudgets("", _catalog.Budget, _catalog.FurtherBudgets);
+        CheckParts("", _catalog.ModelBudgets, _catalog.UserBudgets);
         foreach (string tag in _catalog.Tags.Keys) CheckName($"tags.{tag}", tag);
     }
 
@@ -79,6 +80,7 @@ public sealed partial class CatalogRules
         {
             BusinessUnit unit = _catalog.BusinessUnits[index];
             CheckBudgets($"businessUnits[{index}].", unit.Budget, unit.FurtherBudgets);
+            CheckParts($"businessUnits[{index}].", unit.ModelBudgets, unit.UserBudgets);
         }
     }
 
@@ -91,6 +93,7 @@ public sealed partial class CatalogRules
             if (!units.Contains(useCase.BusinessUnit))
                 Fault($"{path}.businessUnit", $"'{useCase.BusinessUnit}' is not among the business units");
             CheckBudgets($"{path}.", useCase.Budget, useCase.FurtherBudgets);
+            CheckParts($"{path}.", useCase.ModelBudgets, useCase.UserBudgets);
             foreach ((string model, string cheaper) in useCase.Downgrade)
             {
                 string place = $"{path}.downgrade.{model}";
@@ -138,6 +141,7 @@ public sealed partial class CatalogRules
             for (int item = 0; item < agent.Tools.Count; item++)
                 CheckToolPattern($"{path}.tools[{item}]", agent.Tools[item]);
             CheckBudgets($"{path}.", agent.Budget, agent.FurtherBudgets);
+            CheckParts($"{path}.", agent.ModelBudgets, agent.UserBudgets);
             CheckCeilings($"{path}.ceilings", agent);
             CheckBreakers($"{path}.breakers", agent.Breakers);
             CheckDelegates($"{path}.delegates", agent.Delegates, agents, useCases);
