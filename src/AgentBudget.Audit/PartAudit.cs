@@ -29,7 +29,7 @@ internal static class PartAudit
             foreach (ModelBudget budget in models)
             {
                 AuditAccount family = state.GetOrAddAccount(NameOf(owner, budget));
-                (family.Of, family.Pattern) = (account, budget.Models);
+                foreach (AuditAccount window in family.Windows) (window.Of, window.Pattern) = (account, budget.Models);
                 account.Families.Add(family);
             }
         }

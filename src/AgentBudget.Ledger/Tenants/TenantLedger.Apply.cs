@@ -252,8 +252,10 @@ public sealed partial class TenantLedger
             return;
         }
 
-        if (account.IsInCatalog || account.Sessions > 0 || account is AgentAccount { Standing: not Standing.Active })
-            return;
+        // A budget on models is on nobody's path once the catalog does not name it.
+        bool isKept = account is not ModelAccount
+            && (account.Sessions > 0 || account is AgentAccount { Standing: not Standing.Active });
+        if (account.IsInCatalog || isKept) return;
         RemoveBudgetDeadlines(account);
         _accounts.Remove(account.Name);
     }
