@@ -80,7 +80,8 @@ internal sealed partial class AuditAccount
     private Int128 Carry(Int128? cap, Int128? limit, Int128 carried, Int128 extension, Int128 settled)
     {
         if (limit is null) return 0;
-        Int128 debt = settled - limit.Value - carried - extension;
+        // Nobody owes more than was spent and owed before, however far a limit was lowered.
+        Int128 debt = Int128.Min(settled - limit.Value - carried - extension, settled + Int128.Max(0, -carried));
         if (_carriesOverspend && debt > 0) return -debt;
         Int128 plain = Int128.Clamp(limit.Value + carried, 0, HighestCap);
         return cap is null ? 0 : Int128.Clamp(plain - settled, 0, cap.Value);

@@ -223,13 +223,13 @@ internal static class HoldAudit
         if (!session.UseCase.Downgrade.TryGetValue(model, out string? name)) return null;
         if (!session.AllowsModel(name)) return null;
         AuditPrice? price = state.Prices.Find(name, held.Region, held.ServiceTier, state.Now);
-        return price?.CostOfHold(tokens, held.ServiceTier) is null ? null : price.Model;
+        return price?.CostOfHold(tokens, held.ServiceTier, state.Now) is null ? null : price.Model;
     }
 
     // Tokens at the model's rates and items at theirs; null where something has no price.
     private static Int128? CostOf(AuditState state, AuditPrice? price, AuditTokens tokens, ReservationHeld held)
     {
-        Int128? cost = tokens.AreCounts && tokens.Total > 0 ? price?.CostOfHold(tokens, held.ServiceTier) : 0;
+        Int128? cost = tokens.AreCounts && tokens.Total > 0 ? price?.CostOfHold(tokens, held.ServiceTier, state.Now) : 0;
         foreach (CountedItem item in held.Estimate?.Items ?? [])
         {
             Int128? unit = state.Prices.UnitOf(item.Sku);

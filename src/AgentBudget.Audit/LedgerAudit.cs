@@ -43,6 +43,8 @@ public sealed class LedgerAudit(string tenant)
         _state.BeginEvent();
         CheckOrder(ledgerEvent);
         _state.Forget();
+        // A catalog finds no account that nobody refers to by then.
+        if (ledgerEvent.CatalogApplied is not null) _state.ForgetAccounts();
         if (ledgerEvent.RequestId.Length > 0) _state.IsFormer = ledgerEvent.RequestHash is null;
         RunAudit.CheckDue(_state, ledgerEvent);
         BreakerAudit.CheckDue(_state, ledgerEvent);

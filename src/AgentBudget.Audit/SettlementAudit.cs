@@ -251,7 +251,7 @@ internal static class SettlementAudit
             return null;
         }
 
-        Int128? cost = !tokens.AreCounts ? null : tokens.Total > 0 ? price?.CostOfCharge(tokens, tier) : 0;
+        Int128? cost = !tokens.AreCounts ? null : tokens.Total > 0 ? price?.CostOfCharge(tokens, tier, hold.AtNanos) : 0;
         if (cost is null) state.Find(AuditRule.SettleCost, $"{price?.Model} has no price for its usage");
         return cost;
     }

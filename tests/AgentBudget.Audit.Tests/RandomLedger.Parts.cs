@@ -17,6 +17,31 @@ internal sealed partial class RandomLedger
         Writer + "/users/user:kim", Writer + "/models/sonnet",
     ];
 
+    private static void VaryHours(Catalog catalog, Random random)
+    {
+        if (random.Next(2) == 0)
+        {
+            catalog.RegionalMultipliers.Add(
+            [
+                new RegionalMultiplier { Region = "eu", Models = "h*", MultiplierPpm = random.Next(2_000_000) },
+                new RegionalMultiplier { Region = "eu", Models = "*", MultiplierPpm = 1_100_000 },
+            ]);
+        }
+
+        foreach (Price price in catalog.Prices.Where(_ => random.Next(2) == 0))
+        {
+            price.Hours = new PriceHours { TimeZone = random.Next(2) == 0 ? "Asia/Kathmandu" : "America/New_York" };
+            price.Hours.Spans.Add(new PriceSpan
+            {
+                Weekdays = { 1, 3, 4, 7 },
+                FromMinute = random.Next(0, 1440),
+                ToMinute = random.Next(1, 1441),
+                MultiplierPpm = random.Next(0, 3_000_000),
+            });
+            if (random.Next(2) == 0) price.Hours.Spans[0].Rates = new Rates { Input = random.Next(1, 2_000_000) };
+        }
+    }
+
     private static void VaryParts(Catalog catalog, Random random)
     {
         Vary(catalog.ModelBudgets, 300);

@@ -223,6 +223,8 @@ internal sealed partial class RandomLedger(int seed)
             ServiceTier = (ServiceTier)_random.Next(0, 5),
             Region = Any(["", "eu"]),
         };
+        // Now and then somebody says what no call can have used.
+        if (_bindings.Next(60) == 0) request.Usage.InputTokens = 900_000_000;
         Follow(Send(new CommitCommand(session, number, request, reading)));
     }
 
@@ -374,6 +376,7 @@ internal sealed partial class RandomLedger(int seed)
         if (random.Next(2) == 0) catalog.Tags["customer"].Values.Add(["k1", "k2"]);
         VaryPrices(catalog, random);
         VaryParts(catalog, random);
+        VaryHours(catalog, random);
     }
 
     private static Breakers BreakersOf(Random random)

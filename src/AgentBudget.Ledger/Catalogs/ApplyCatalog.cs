@@ -61,7 +61,7 @@ internal static class ApplyCatalog
                 end.StartTime is null ? null : LogTime.FromTimestamp(end.StartTime)));
         PriceBook book = applied.PriceVersion == ledger.Catalog.Book.Version
             ? ledger.Catalog.Book
-            : new PriceBook(applied.PriceVersion, catalog.Prices, catalog.Skus, catalog.Tools);
+            : new PriceBook(applied.PriceVersion, catalog);
         ledger.SetCatalog(new CatalogModel(applied, book));
         foreach (Account account in ledger.Accounts.Values)
         {
@@ -88,7 +88,8 @@ internal static class ApplyCatalog
 
     private static bool HasSamePrices(Catalog next, PriceBook present) =>
         SameMessage.Are(next.Prices, present.Prices) && SameMessage.Are(next.Skus, present.Skus)
-        && SameMessage.Are(next.Tools, present.Tools);
+        && SameMessage.Are(next.Tools, present.Tools)
+        && SameMessage.Are(next.RegionalMultipliers, present.Regions);
 
     // Answers the budgets on models that are new.
     private static List<ModelAccount> Configure(

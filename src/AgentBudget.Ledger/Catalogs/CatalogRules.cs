@@ -29,6 +29,9 @@ public sealed partial class CatalogRules
     /// <summary>The most open holds that a catalog may allow one session: its closing record names them all.</summary>
     internal const long OpenHoldsMax = 10_000;
 
+    /// <summary>Entries of a price book: the largest public price maps have some thousands.</summary>
+    public const int PricesMax = 20_000;
+
     /// <summary>Thresholds of one price: more than any provider's list has.</summary>
     public const int ContextsMax = 16;
 
@@ -202,7 +205,7 @@ public sealed partial class CatalogRules
 
     private HashSet<string> CheckPrices()
     {
-        CheckItems("prices", _catalog.Prices.Count);
+        CheckItems("prices", _catalog.Prices.Count, PricesMax);
         var models = new HashSet<string>(_catalog.Prices.Select(price => price.Model), StringComparer.Ordinal);
         var seen = new HashSet<(string, string, ServiceTier, long)>();
         var ownerOfAlias = new Dictionary<string, string>(StringComparer.Ordinal);
@@ -232,8 +235,10 @@ public sealed partial class CatalogRules
             if (price.HasMaxOutputTokens) CheckCount($"{path}.maxOutputTokens", price.MaxOutputTokens);
             if (price.HasContextTokens) CheckCount($"{path}.contextTokens", price.ContextTokens);
             CheckMultipliers(path, price);
+            if (price.Hours is not null) CheckHours($"{path}.hours", price.Hours);
         }
 
+        CheckRegions();
         return models;
     }
 
@@ -336,9 +341,9 @@ public sealed partial class CatalogRules
         return seen;
     }
 
-    private void CheckItems(string list, int count)
+    private void CheckItems(string list, int count, int max = ItemsMax)
     {
-        if (count > ItemsMax) Fault(list, $"has {count} items; at most {ItemsMax} are allowed");
+        if (count > max) Fault(list, $"has {count} items; at most {max} are allowed");
     }
 
     private void CheckId(string path, string id)

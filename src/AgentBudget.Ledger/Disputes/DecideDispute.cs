@@ -73,7 +73,7 @@ internal static class DecideDispute
         foreach (Account account in ledger.AgentsOf(dispute))
             account.Credit(dispute.Disputed, dispute.TimeNanos, ledger);
         bool isKnown = Names.TryParseSession(dispute.Spender.Session, out long number);
-        if (!isKnown || !ledger.Sessions.TryGetValue(number, out SessionAccount? session)) return;
+        if (!isKnown || ledger.FindInMemory(number) is not { } session) return;
         for (SessionAccount? owner = session; owner is not null; owner = owner.Parent)
             owner.Credit(dispute.Disputed, dispute.TimeNanos, ledger);
     }

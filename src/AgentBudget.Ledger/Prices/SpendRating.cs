@@ -70,7 +70,7 @@ public sealed class SpendRating(long startNanos, long endNanos, long priceVersio
         {
             LastVersion = applied.PriceVersion;
             Catalog catalog = applied.Catalog;
-            _books[LastVersion] = new PriceBook(LastVersion, catalog.Prices, catalog.Skus, catalog.Tools);
+            _books[LastVersion] = new PriceBook(LastVersion, catalog);
         }
 
         if (ledgerEvent.SpendAdjusted?.Rerating is { } rerating)
@@ -201,7 +201,7 @@ public sealed class SpendRating(long startNanos, long endNanos, long priceVersio
             if (tokens.Total == 0) return true;
             PriceEntry? entry = book.Find(model, region, tier, held.AtNanos)
                 ?? book.Find(pricedAs, region, tier, held.AtNanos);
-            if (entry is null || !entry.CardFor(tokens, tier).TryPrice(tokens, Rounding.HalfToEven, out long more))
+            if (entry is null || !entry.CardFor(tokens, tier, held.AtNanos).TryPrice(tokens, Rounding.HalfToEven, out long more))
                 return false;
             if (more > long.MaxValue - nanos) return false;
             nanos += more;

@@ -60,7 +60,7 @@ internal static class Decide
         refusal = CheckCall(ledger, session, call, price);
         if (refusal.IsRefused) return Verdict.Refused;
 
-        if (!TryQuote(book, price, call, out Spend asked)) return Verdict.Overflow;
+        if (!TryQuote(ledger, price, call, out Spend asked)) return Verdict.Overflow;
 
         long toolCalls = Math.Max(call.Tool.Length > 0 ? 1 : 0, book.ToolCallsOf(call.Items));
         refusal = session.CheckRequest(asked);
@@ -119,7 +119,7 @@ internal static class Decide
         if (refusal.IsRefused) return refusal;
 
         // Items alone need no model; tokens do.
-        string? unknown = price is not null ? price.MissingRate(call.Tokens, call.ServiceTier)
+        string? unknown = price is not null ? price.MissingRate(call.Tokens, call.ServiceTier, ledger.Now)
             : model.Length > 0 ? model
             : call.Tokens.Total > 0 ? "model"
             : null;
@@ -178,8 +178,8 @@ internal static class Decide
         if (session.CheckModel(name).IsRefused) return null;
         PriceBook book = ledger.Catalog.Book;
         if (book.Find(name, call.Region, call.ServiceTier, ledger.Now) is not { } cheaper) return null;
-        return cheaper.MissingRate(call.Tokens, call.ServiceTier) is null
-            && TryQuote(book, cheaper, call, out Spend spend)
+        return cheaper.MissingRate(call.Tokens, call.ServiceTier, ledger.Now) is null
+            && TryQuote(ledger, cheaper, call, out Spend spend)
             ? new Offer(cheaper.Model, spend, ToolCalls: 0, IsDowngraded: true)
             : null;
     }
@@ -190,12 +190,13 @@ internal static class Decide
             ? offer.Model
             : null;
 
-    private static bool TryQuote(PriceBook book, PriceEntry? price, in Call call, out Spend spend)
+    private static bool TryQuote(TenantLedger ledger, PriceEntry? price, in Call call, out Spend spend)
     {
         long nanos = 0;
         bool fits = price is null
-            || price.CardFor(call.Tokens, call.ServiceTier).TryPrice(call.Tokens, Rounding.Up, out nanos);
-        fits = fits && book.TryPrice(call.Items, ref nanos);
+            || price.CardFor(call.Tokens, call.ServiceTier, ledger.Now)
+                .TryPrice(call.Tokens, Rounding.Up, out nanos);
+        fits = fits && ledger.Catalog.Book.TryPrice(call.Items, ref nanos);
         spend = new Spend(nanos, call.Tokens.Total);
         return fits;
     }

@@ -198,7 +198,9 @@ public sealed partial class TenantLedger
         Requests.Restore(state.RequestLogs, state.Requests);
         var books =
             state.PriceBooks.ToDictionary(
-                book => book.Version, book => new PriceBook(book.Version, book.Prices, book.Skus, book.Tools));
+                book => book.Version,
+                book => new PriceBook(
+                    book.Version, book.Prices, book.Skus, book.Tools, book.RegionalMultipliers));
         if (state.Catalog is not null)
         {
             Catalog = new CatalogModel(state.Catalog, books[state.Catalog.PriceVersion]);
