@@ -32,7 +32,7 @@ internal sealed class AuditPrices
         }
     }
 
-    // Of each price of no region one for every region that the model has no price of: by the first multiplier that fits.
+    // Of each price of no region one for every region that the model has none of: by the first multiplier that fits.
     private static IEnumerable<AuditPrice> InRegions(IGrouping<string, Price> model, Catalog catalog) =>
         from price in model
         where price.Region.Length == 0
@@ -177,7 +177,8 @@ internal sealed class AuditPrice(Price price)
         if (price.Hours is not { } hours) return null;
         DateTimeOffset time = DateTimeOffset.UnixEpoch.AddTicks((long)(at / 100));
         DateTime local = TimeZoneInfo.ConvertTime(time, TimeZoneInfo.FindSystemTimeZoneById(hours.TimeZone)).DateTime;
-        return hours.Spans.FirstOrDefault(span => Covers(span, local, daysBefore: 0) || Covers(span, local, daysBefore: 1));
+        return hours.Spans.FirstOrDefault(
+            span => Covers(span, local, daysBefore: 0) || Covers(span, local, daysBefore: 1));
     }
 
     private static bool Covers(PriceSpan span, DateTime local, int daysBefore)
@@ -198,7 +199,8 @@ internal sealed class AuditPrice(Price price)
         if (rate is null && Others.TryGetValue(bucket, out int other)) return RateOf(other, tokens, tier, span);
         if (rate is null) return null;
         Int128 hours = span is { HasMultiplierPpm: true } ? span.MultiplierPpm : Million;
-        return HalfToEven(rate.Value * (MultiplierOf(tier) ?? Million) * RegionPpm * hours, (Int128)Million * Million * Million);
+        Int128 product = rate.Value * (MultiplierOf(tier) ?? Million) * RegionPpm * hours;
+        return HalfToEven(product, (Int128)Million * Million * Million);
     }
 
     private long? MultiplierOf(ServiceTier tier) => tier switch

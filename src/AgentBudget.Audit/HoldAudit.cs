@@ -229,7 +229,8 @@ internal static class HoldAudit
     // Tokens at the model's rates and items at theirs; null where something has no price.
     private static Int128? CostOf(AuditState state, AuditPrice? price, AuditTokens tokens, ReservationHeld held)
     {
-        Int128? cost = tokens.AreCounts && tokens.Total > 0 ? price?.CostOfHold(tokens, held.ServiceTier, state.Now) : 0;
+        bool hasTokens = tokens.AreCounts && tokens.Total > 0;
+        Int128? cost = hasTokens ? price?.CostOfHold(tokens, held.ServiceTier, state.Now) : 0;
         foreach (CountedItem item in held.Estimate?.Items ?? [])
         {
             Int128? unit = state.Prices.UnitOf(item.Sku);

@@ -74,7 +74,8 @@ public sealed class LedgerAudit(string tenant)
             _state.Holds.Values.Count(hold => hold.IsHeld), _counts.Granted, _counts.Refused, _counts.Sessions,
             open.Count);
         IEnumerable<AuditAccount> accounts =
-            _state.Accounts.Values.Where(account => !account.IsIdle).OrderBy(account => account.Name, StringComparer.Ordinal)
+            _state.Accounts.Values.Where(account => !account.IsIdle)
+            .OrderBy(account => account.Name, StringComparer.Ordinal)
             .Concat(open.Select(session => session.Own).OrderBy(account => account.Name, StringComparer.Ordinal));
         return new AuditReport(
             tenant, _state.Catalog.Currency, _events, groups, _firstTime, _lastTime, headHash, totals,

@@ -42,7 +42,8 @@ internal static class PartAudit
             // One that nobody works for may be forgotten by now: then its periods are not told.
             bool isTold = windows.Any(window => periods.ContainsKey((user.Name, AuditAccount.WindowOf(window))));
             if (user.IsIdle && !isTold && windows.Any(HasCalendar)) state.Accounts.Remove(user.Name);
-            else if (user.IsInCatalog) Configure(state, user, windows, periods, keepsZone, checks: isTold || !user.IsIdle);
+            else if (user.IsInCatalog)
+                Configure(state, user, windows, periods, keepsZone, checks: isTold || !user.IsIdle);
         }
 
         foreach (AuditSession session in state.Sessions.Values.ToArray())

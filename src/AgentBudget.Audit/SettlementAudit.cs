@@ -251,7 +251,8 @@ internal static class SettlementAudit
             return null;
         }
 
-        Int128? cost = !tokens.AreCounts ? null : tokens.Total > 0 ? price?.CostOfCharge(tokens, tier, hold.AtNanos) : 0;
+        Int128? cost = tokens.Total > 0 ? price?.CostOfCharge(tokens, tier, hold.AtNanos) : 0;
+        if (!tokens.AreCounts) cost = null;
         if (cost is null) state.Find(AuditRule.SettleCost, $"{price?.Model} has no price for its usage");
         return cost;
     }

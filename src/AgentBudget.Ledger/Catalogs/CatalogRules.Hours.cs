@@ -61,7 +61,8 @@ public sealed partial class CatalogRules
             int star = rule.Models.IndexOf('*', StringComparison.Ordinal);
             if (star >= 0 && star != rule.Models.Length - 1)
                 Fault($"{path}.models", $"'{rule.Models}': a star stands for the rest of a name, as in gpt-*");
-            if (rule.MultiplierPpm is < 0 or > MultiplierPpmMax) Fault($"{path}.multiplier", "must be between 0 and 10");
+            if (rule.MultiplierPpm is < 0 or > MultiplierPpmMax)
+                Fault($"{path}.multiplier", "must be between 0 and 10");
             if (!seen.Add((rule.Region, rule.Models, rule.Provider)))
                 Fault(path, $"there is another one of {rule.Models} in {rule.Region}");
         }

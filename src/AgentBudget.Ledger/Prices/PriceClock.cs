@@ -4,8 +4,8 @@ using AgentBudget.Protocol.V1;
 namespace AgentBudget.Ledger.Prices;
 
 /// <summary>
-/// Hours of the week in which a model has other prices, by the wall clock of a zone. Asked when a turn decides and never
-/// in replay, so that replay needs no time zone rules.
+/// Hours of the week in which a model has other prices, by the wall clock of a zone. Asked when a turn decides and
+/// never in replay, so that replay needs no time zone rules.
 /// </summary>
 internal sealed class PriceClock
 {
@@ -42,7 +42,9 @@ internal sealed class PriceClock
         return _spanOfMinute[(day * MinutesPerDay) + (local.Hour * 60) + local.Minute];
     }
 
-    /// <summary>The minutes of a week, from Monday on, that a span covers; one past midnight runs into the next day.</summary>
+    /// <summary>
+    /// The minutes of a week, from Monday on, that a span covers; one past midnight runs into the next day.
+    /// </summary>
     public static IEnumerable<int> MinutesOf(PriceSpan span)
     {
         int length = span.ToMinute - span.FromMinute;

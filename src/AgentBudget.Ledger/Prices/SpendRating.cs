@@ -201,8 +201,8 @@ public sealed class SpendRating(long startNanos, long endNanos, long priceVersio
             if (tokens.Total == 0) return true;
             PriceEntry? entry = book.Find(model, region, tier, held.AtNanos)
                 ?? book.Find(pricedAs, region, tier, held.AtNanos);
-            if (entry is null || !entry.CardFor(tokens, tier, held.AtNanos).TryPrice(tokens, Rounding.HalfToEven, out long more))
-                return false;
+            RateCard? card = entry?.CardFor(tokens, tier, held.AtNanos);
+            if (card is null || !card.TryPrice(tokens, Rounding.HalfToEven, out long more)) return false;
             if (more > long.MaxValue - nanos) return false;
             nanos += more;
             return true;

@@ -91,7 +91,8 @@ public sealed class CatalogPriceTests
     public void Hours_that_are_none_are_named_with_their_line_and_place(string hours, string place)
     {
         CatalogReading reading = CatalogReader.Read(
-            $"{{ tenant: acme, currency: USD,\nprices: [{{ model: m, rates: {{ input: 1 }}, hours: {{ {hours} }} }}] }}",
+            $"{{ tenant: acme, currency: USD,\n"
+            + $"prices: [{{ model: m, rates: {{ input: 1 }}, hours: {{ {hours} }} }}] }}",
             CatalogFormat.Yaml);
 
         Assert.Contains(reading.Faults, fault => fault.Path == place && fault.Line == 2);
