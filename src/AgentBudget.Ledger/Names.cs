@@ -58,9 +58,11 @@ public static class Names
         if (second < 0) return false;
         foreach (string known in (string[])[ModelsInfix, UsersInfix])
         {
-            if (string.CompareOrdinal(name, second, known, 0, known.Length) != 0) continue;
+            bool isPart = string.CompareOrdinal(name, second, known, 0, known.Length) == 0
+                && name.Length > second + known.Length;
+            if (!isPart) continue;
             (account, infix, part) = (name[..second], known, name[(second + known.Length)..]);
-            return part.Length > 0;
+            return true;
         }
 
         return false;
