@@ -11,7 +11,7 @@ internal static class AdjustmentAudit
         if (!window.IsInCatalog || !window.HasLimit)
             state.Find(AuditRule.Extension, $"{reset.Grain} has no budget in the catalog that could be reset");
         BudgetAudit.CheckBalance(state, window, reset.Before, "before");
-        window.StartOver(state.Now);
+        window.StartOver(state.GetOrAddAccount(reset.Grain).History, state.Now);
         BudgetAudit.CheckBalance(state, window, reset.After, "after");
     }
 
@@ -59,8 +59,15 @@ internal static class AdjustmentAudit
     private static void AddMoves(
         AuditState state, AdjustmentLine line, Dictionary<AuditAccount, AuditAmount> moves)
     {
-        if (line.Grains.Count == 0 || line.Grains[^1] != state.Tenant.Name)
-            state.Find(AuditRule.Adjustment, "a line moves a path, and that ends with the tenant");
+        if (!line.Grains.Contains(state.Tenant.Name))
+            state.Find(AuditRule.Adjustment, "a line moves a path, and the tenant is on every one");
+        string[] missed = [.. line.Grains.Where(name => state.Accounts.GetValueOrDefault(name)?.Of is { } of
+            && !line.Grains.Contains(of.Name))];
+        if (missed.Length > 0)
+            state.Find(AuditRule.Adjustment, $"a line that moves {missed[0]} moves what that is a part of");
+        string[] skipped = [.. FamiliesOf(state, line).Where(name => !line.Grains.Contains(name))];
+        if (skipped.Length > 0)
+            state.Find(AuditRule.Adjustment, $"a line of {line.Model} moves {skipped[0]}, which counts it");
         if (line.Grains.Distinct().Count() < line.Grains.Count)
             state.Find(AuditRule.Adjustment, "a line moves a grain once");
         string unit = UnitOf(state, line);
@@ -80,6 +87,11 @@ internal static class AdjustmentAudit
             moves[account] = moves.GetValueOrDefault(account) + new AuditAmount(line.Nanos, line.Tokens);
         }
     }
+
+    private static IEnumerable<string> FamiliesOf(AuditState state, AdjustmentLine line) => line.Grains
+        .SelectMany(name => state.Accounts.GetValueOrDefault(name)?.Families ?? [])
+        .Where(family => family.CountsModel(line.Model))
+        .Select(family => family.Name);
 
     private static string UnitOf(AuditState state, AdjustmentLine line)
     {

@@ -61,7 +61,8 @@ internal sealed partial class AuditAccount
             Budget? budget = place < budgets.Count ? budgets[place] : null;
             AuditPeriod period = periodOf(WindowOf(budget));
             window.Configure(budget, ladder, period.End, now);
-            if (period.Start is { } start) window.Recount(History.Since(start, now), start);
+            if (period.Start is { } start)
+                window.Recount(History.Since(start, now, without: window.StartedOver), start);
             if (place > 0) further.Add(window);
         }
 
@@ -79,7 +80,8 @@ internal sealed partial class AuditAccount
     private Int128 Carry(Int128? cap, Int128? limit, Int128 carried, Int128 extension, Int128 settled)
     {
         if (limit is null) return 0;
-        Int128 debt = settled - limit.Value - carried - extension;
+        // Nobody owes more than was spent and owed before, however far a limit was lowered.
+        Int128 debt = Int128.Min(settled - limit.Value - carried - extension, settled + Int128.Max(0, -carried));
         if (_carriesOverspend && debt > 0) return -debt;
         Int128 plain = Int128.Clamp(limit.Value + carried, 0, HighestCap);
         return cap is null ? 0 : Int128.Clamp(plain - settled, 0, cap.Value);
@@ -131,6 +133,7 @@ internal sealed partial class AuditAccount
         ExtensionEnd = ExtensionEnd,
         ToldPercent = ToldPercent,
         Start = Start,
+        StartedOver = StartedOver,
     };
 
     private void GiveUsage(AuditWindowUsage usage)
@@ -146,6 +149,7 @@ internal sealed partial class AuditAccount
         ExtensionEnd = usage.ExtensionEnd;
         ToldPercent = usage.ToldPercent;
         Start = usage.Start;
+        StartedOver = usage.StartedOver;
     }
 
     private void Configure(Budget? budget, AuditLadder ladder, Int128? periodEnd, Int128 now)

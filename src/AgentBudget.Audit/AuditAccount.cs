@@ -130,9 +130,13 @@ internal sealed partial class AuditAccount(string name)
         Overrun += overrun;
     }
 
+    /// <summary>What was settled when it was last started over by hand; null where it never was.</summary>
+    public AuditHistory? StartedOver { get; private set; }
+
     /// <summary>This period starts over by hand.</summary>
-    public void StartOver(Int128 now)
+    public void StartOver(AuditHistory history, Int128 now)
     {
+        StartedOver = history.Copy();
         Past += Settled;
         Settled = Overrun = default;
         ToldPercent = 0;

@@ -45,8 +45,36 @@ internal sealed class AuditHistory
         }
     }
 
+    public AuditHistory Copy()
+    {
+        var copy = new AuditHistory();
+        foreach ((Int128 start, (Int128, AuditAmount, AuditAmount) slice) in _slices) copy._slices[start] = slice;
+        return copy;
+    }
+
+    /// <summary>What was settled since a start, less what an earlier copy has of that.</summary>
+    public IEnumerable<(Int128 Last, AuditAmount Settled, AuditAmount Overrun)> Since(
+        Int128 start, Int128 now, AuditHistory? without)
+    {
+        if (without is null) return Since(start, now);
+        Dictionary<Int128, (AuditAmount Settled, AuditAmount Overrun)> sums = [];
+        foreach ((Int128 last, AuditAmount settled, AuditAmount overrun) in Since(start, now))
+        {
+            (AuditAmount settledThere, AuditAmount overrunThere) = sums.GetValueOrDefault(last);
+            sums[last] = (settledThere + settled, overrunThere + overrun);
+        }
+
+        foreach ((Int128 last, AuditAmount settled, AuditAmount overrun) in without.Since(start, now))
+        {
+            if (!sums.TryGetValue(last, out (AuditAmount Settled, AuditAmount Overrun) sum)) continue;
+            sums[last] = ((sum.Settled - settled).AboveZero(), (sum.Overrun - overrun).AboveZero());
+        }
+
+        return sums.OrderBy(sum => sum.Key).Select(sum => (sum.Key, sum.Value.Settled, sum.Value.Overrun));
+    }
+
     /// <summary>What was settled since a start, and until when each of it may have been.</summary>
-    public IEnumerable<(Int128 Last, AuditAmount Settled, AuditAmount Overrun)> Since(Int128 start, Int128 now)
+    private IEnumerable<(Int128 Last, AuditAmount Settled, AuditAmount Overrun)> Since(Int128 start, Int128 now)
     {
         Int128? length = start <= 0 ? null : LengthAt(now - start);
         foreach ((Int128 at, (_, AuditAmount settled, AuditAmount overrun)) in _slices)

@@ -26,10 +26,25 @@ internal sealed class AuditPrices
         {
             // An alias names the model, whichever of its prices declares it.
             List<AuditPrice> entries = [.. model.Select(price => new AuditPrice(price))];
+            entries.AddRange(InRegions(model, catalog));
             IEnumerable<string> aliases = model.SelectMany(price => price.Aliases);
             foreach (string name in aliases.Prepend(model.Key)) _byName[name] = entries;
         }
     }
+
+    // Of each price of no region one for every region that the model has none of: by the first multiplier that fits.
+    private static IEnumerable<AuditPrice> InRegions(IGrouping<string, Price> model, Catalog catalog) =>
+        from price in model
+        where price.Region.Length == 0
+        from rules in catalog.RegionalMultipliers.GroupBy(rule => rule.Region, StringComparer.Ordinal)
+        where model.All(other => other.Region != rules.Key)
+        let first = rules.FirstOrDefault(
+            rule => (rule.Provider.Length == 0 || rule.Provider == price.Provider)
+                && (rule.Models is [.. string beginning, '*']
+                    ? price.Model.StartsWith(beginning, StringComparison.Ordinal)
+                    : rule.Models == price.Model))
+        where first is not null
+        select new AuditPrice(price) { Region = first.Region, RegionPpm = first.MultiplierPpm };
 
     public long Version { get; }
 
@@ -50,7 +65,13 @@ internal sealed class AuditPrices
     public bool AreOf(Catalog catalog) => _bytes.AsSpan().SequenceEqual(BytesOf(catalog));
 
     private static byte[] BytesOf(Catalog catalog) =>
-        new Catalog { Prices = { catalog.Prices }, Skus = { catalog.Skus }, Tools = { catalog.Tools } }.ToByteArray();
+        new Catalog
+        {
+            Prices = { catalog.Prices },
+            Skus = { catalog.Skus },
+            Tools = { catalog.Tools },
+            RegionalMultipliers = { catalog.RegionalMultipliers },
+        }.ToByteArray();
 
     public bool IsTool(string sku) => _tools.Contains(sku);
 
@@ -93,7 +114,10 @@ internal sealed class AuditPrice(Price price)
 
     public string Model => price.Model;
 
-    public string Region => price.Region;
+    public string Region { get; init; } = price.Region;
+
+    /// <summary>What its region pays of its rates, in millionths.</summary>
+    public Int128 RegionPpm { get; init; } = Million;
 
     /// <summary>The service tier that it is for.</summary>
     public ServiceTier Tier =>
@@ -102,7 +126,9 @@ internal sealed class AuditPrice(Price price)
     public Int128 From { get; } = price.EffectiveFrom is null ? 0 : AuditNumbers.NanosOf(price.EffectiveFrom);
 
     /// <summary>A hold that does not say how much output there can be counts this much.</summary>
-    public bool KnowsMaxOutput => price.HasMaxOutputTokens && price.Rates is { HasOutput: true, Output: > 0 };
+    public bool KnowsMaxOutput => price.HasMaxOutputTokens
+        && (price.Hours?.Spans ?? []).Select(span => span.Rates).Append(price.Rates)
+            .Any(rates => rates is { HasOutput: true, Output: > 0 });
 
     /// <summary>The most tokens of one call, read and written; null where the catalog does not say both.</summary>
     public Int128? CallTokens => price is { HasContextTokens: true, HasMaxOutputTokens: true }
@@ -110,15 +136,16 @@ internal sealed class AuditPrice(Price price)
         : null;
 
     /// <summary>What a hold of these tokens costs, each bucket rounded up; null where a rate is missing.</summary>
-    public Int128? CostOfHold(AuditTokens tokens, ServiceTier tier)
+    public Int128? CostOfHold(AuditTokens tokens, ServiceTier tier, Int128 at)
     {
         Int128 sum = 0;
+        PriceSpan? span = SpanAt(at);
         if (tier == ServiceTier.Priority && Tier != tier && !price.HasPriorityMultiplierPpm) return null;
         for (int bucket = 0; bucket < BucketsCount; bucket++)
         {
             long count = tokens.Buckets[bucket];
             if (count == 0) continue;
-            if (RateOf(bucket, tokens, tier) is not { } rate) return null;
+            if (RateOf(bucket, tokens, tier, span) is not { } rate) return null;
             sum += ((count * rate) + Million - 1) / Million;
         }
 
@@ -129,27 +156,51 @@ internal sealed class AuditPrice(Price price)
     /// What these tokens are charged, each bucket rounded half to even. A bucket without a rate pays the highest:
     /// what was used is never free. Null without any rate.
     /// </summary>
-    public Int128? CostOfCharge(AuditTokens tokens, ServiceTier tier)
+    public Int128? CostOfCharge(AuditTokens tokens, ServiceTier tier, Int128 at)
     {
         Int128 sum = 0;
+        PriceSpan? span = SpanAt(at);
         for (int bucket = 0; bucket < BucketsCount; bucket++)
         {
             long count = tokens.Buckets[bucket];
             if (count == 0) continue;
-            if ((RateOf(bucket, tokens, tier) ?? HighestRate(tokens, tier)) is not { } rate) return null;
+            if ((RateOf(bucket, tokens, tier, span) ?? HighestRate(tokens, tier, span)) is not { } rate) return null;
             sum += HalfToEven(count * rate);
         }
 
         return sum;
     }
 
-    // A long context re-prices the whole request; a tier's multiplier makes each rate, rounded to a whole one.
-    private Int128? RateOf(int bucket, AuditTokens tokens, ServiceTier tier)
+    // The hours that a time is in, by the wall clock: those that begin on its day, or that began the day before.
+    private PriceSpan? SpanAt(Int128 at)
+    {
+        if (price.Hours is not { } hours) return null;
+        DateTimeOffset time = DateTimeOffset.UnixEpoch.AddTicks((long)(at / 100));
+        DateTime local = TimeZoneInfo.ConvertTime(time, TimeZoneInfo.FindSystemTimeZoneById(hours.TimeZone)).DateTime;
+        return hours.Spans.FirstOrDefault(
+            span => Covers(span, local, daysBefore: 0) || Covers(span, local, daysBefore: 1));
+    }
+
+    private static bool Covers(PriceSpan span, DateTime local, int daysBefore)
+    {
+        DateTime day = local.Date.AddDays(-daysBefore);
+        int weekday = day.DayOfWeek == DayOfWeek.Sunday ? 7 : (int)day.DayOfWeek;
+        if (span.Weekdays.Count > 0 && !span.Weekdays.Contains(weekday)) return false;
+        DateTime to = day.AddMinutes(span.ToMinute);
+        if (span.ToMinute <= span.FromMinute) to = to.AddDays(1);
+        return local >= day.AddMinutes(span.FromMinute) && local < to;
+    }
+
+    // A long context re-prices the whole request; multipliers make each rate together, rounded to a whole one.
+    private Int128? RateOf(int bucket, AuditTokens tokens, ServiceTier tier, PriceSpan? span)
     {
         Int128? rate = _longer.LastOrDefault(context => tokens.Prompt > context.Above).Rates?[bucket]
-            ?? _ordinary[bucket];
-        if (rate is null && Others.TryGetValue(bucket, out int other)) return RateOf(other, tokens, tier);
-        return MultiplierOf(tier) is { } multiplier && rate is not null ? HalfToEven(rate.Value * multiplier) : rate;
+            ?? RatesOf(span?.Rates)[bucket] ?? _ordinary[bucket];
+        if (rate is null && Others.TryGetValue(bucket, out int other)) return RateOf(other, tokens, tier, span);
+        if (rate is null) return null;
+        Int128 hours = span is { HasMultiplierPpm: true } ? span.MultiplierPpm : Million;
+        Int128 product = rate.Value * (MultiplierOf(tier) ?? Million) * RegionPpm * hours;
+        return HalfToEven(product, (Int128)Million * Million * Million);
     }
 
     private long? MultiplierOf(ServiceTier tier) => tier switch
@@ -160,13 +211,15 @@ internal sealed class AuditPrice(Price price)
         ServiceTier.Flex => price.HasFlexMultiplierPpm ? price.FlexMultiplierPpm : null,
     };
 
-    private Int128? HighestRate(AuditTokens tokens, ServiceTier tier) =>
-        Enumerable.Range(0, BucketsCount).Select(bucket => RateOf(bucket, tokens, tier)).Max();
+    private Int128? HighestRate(AuditTokens tokens, ServiceTier tier, PriceSpan? span) =>
+        Enumerable.Range(0, BucketsCount).Select(bucket => RateOf(bucket, tokens, tier, span)).Max();
 
-    private static Int128 HalfToEven(Int128 millionths)
+    private static Int128 HalfToEven(Int128 millionths) => HalfToEven(millionths, Million);
+
+    private static Int128 HalfToEven(Int128 parts, Int128 partsOfOne)
     {
-        (Int128 whole, Int128 rest) = Int128.DivRem(millionths, Million);
-        bool isUp = rest * 2 > Million || (rest * 2 == Million && Int128.IsOddInteger(whole));
+        (Int128 whole, Int128 rest) = Int128.DivRem(parts, partsOfOne);
+        bool isUp = rest * 2 > partsOfOne || (rest * 2 == partsOfOne && Int128.IsOddInteger(whole));
         return isUp ? whole + 1 : whole;
     }
 

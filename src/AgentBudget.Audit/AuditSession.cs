@@ -60,6 +60,7 @@ internal sealed record AuditCeilings(
 internal sealed class AuditSession
 {
     private readonly AuditCeilings _asked;
+    private readonly AuditAccount[] _above;
 
     public AuditSession(
         Spender spender,
@@ -75,7 +76,7 @@ internal sealed class AuditSession
         UseCase = useCase;
         Own = new AuditAccount(spender.Session) { IsInCatalog = true };
         Lineage = parent is null ? [this] : [this, .. parent.Lineage];
-        Path = [.. Lineage.Select(session => session.Own), .. above];
+        _above = above;
         Tools = new AuditScope(opened.Tools);
         Models = new AuditScope(opened.Models);
         ExpireNanos = opened.ExpireTime is null ? 0 : AuditNumbers.NanosOf(opened.ExpireTime);
@@ -103,19 +104,35 @@ internal sealed class AuditSession
 
     public int Depth => Lineage.Count - 1;
 
-    /// <summary>Its lineage, then agent, use case, business unit, tenant.</summary>
-    public IReadOnlyList<AuditAccount> Path { get; }
+    /// <summary>Its lineage, then agent, use case, business unit, tenant, then their budgets of its user.</summary>
+    public IEnumerable<AuditAccount> Path => [.. Lineage.Select(session => session.Own), .. _above, .. UserAccounts];
 
     /// <summary>Every window of every account of the path: what a spend has to fit.</summary>
     public IEnumerable<AuditAccount> Windows => Path.SelectMany(account => account.Windows);
 
-    public AuditAccount AgentAccount => Path[^4];
+    /// <summary>The budgets of its user.</summary>
+    public IReadOnlyList<AuditAccount> UserAccounts { get; set; } = [];
 
-    public AuditAccount UseCaseAccount => Path[^3];
+    /// <summary>The budgets on models of agent, use case, business unit and tenant.</summary>
+    public IEnumerable<AuditAccount> Families => _above.SelectMany(account => account.Families);
 
-    public AuditAccount BusinessUnitAccount => Path[^2];
+    /// <summary>The path of a call on a model: with the budgets on it.</summary>
+    public IEnumerable<AuditAccount> PathOf(string model) =>
+        Path.Concat(Families.Where(family => family.CountsModel(model)));
 
-    public AuditAccount TenantAccount => Path[^1];
+    /// <summary>Every window of that path.</summary>
+    public IEnumerable<AuditAccount> WindowsOf(string model) => PathOf(model).SelectMany(account => account.Windows);
+
+    /// <summary>Agent, use case, business unit, tenant.</summary>
+    public IReadOnlyList<AuditAccount> Above => _above;
+
+    public AuditAccount AgentAccount => _above[0];
+
+    public AuditAccount UseCaseAccount => _above[1];
+
+    public AuditAccount BusinessUnitAccount => _above[2];
+
+    public AuditAccount TenantAccount => _above[3];
 
     /// <summary>Open sessions that it opened itself.</summary>
     public HashSet<AuditSession> OpenChildren { get; } = [];

@@ -166,7 +166,7 @@ internal sealed class AuditState
     /// <summary>The hold was given back; a late commit can still name it.</summary>
     public void GiveBack(long number, AuditHold hold)
     {
-        foreach (AuditAccount account in hold.Session.Windows) account.Unhold(hold.Held);
+        foreach (AuditAccount account in hold.Session.WindowsOf(hold.Model)) account.Unhold(hold.Held);
         Retain(number, hold);
     }
 
@@ -275,12 +275,12 @@ internal sealed class AuditState
     /// <summary>
     /// What is left on the tightest account of a path: least money first, then least tokens, then the nearer one.
     /// </summary>
-    public void CheckLeft(Left? left, AuditSession session)
+    public void CheckLeft(Left? left, AuditSession session, string model)
     {
         if (!IsEventClean) return;
         AuditAccount? tightest = null;
         AuditLimit least = default;
-        foreach (AuditAccount account in session.Path)
+        foreach (AuditAccount account in session.PathOf(model))
         {
             AuditLimit own = account.Windows.Select(window => window.Available).Aggregate(AuditLimit.Min);
             if (!IsBelow(own, least)) continue;

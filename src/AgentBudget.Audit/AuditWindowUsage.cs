@@ -24,4 +24,6 @@ internal sealed record AuditWindowUsage
     public int ToldPercent { get; init; }
 
     public Int128 Start { get; init; }
+
+    public AuditHistory? StartedOver { get; init; }
 }

@@ -29,6 +29,7 @@ internal static class CatalogAudit
                 AuditNumbers.OptionalNanosOf(end.EndTime), AuditNumbers.OptionalNanosOf(end.StartTime));
         }
 
+        HashSet<string> known = [.. state.Accounts.Keys];
         foreach (AuditAccount account in state.Accounts.Values) account.IsInCatalog = false;
         foreach ((string name, IReadOnlyList<Budget> budgets, AuditLadder ladder) in AccountsOf(state, catalog))
         {
@@ -42,6 +43,7 @@ internal static class CatalogAudit
                 state.Now);
         }
 
+        PartAudit.Configure(state, catalog, known, periods, keepsZone);
         foreach (AuditAccount account in state.Accounts.Values.Where(account => !account.IsInCatalog))
         {
             account.ConfigureWindows([], AuditLadder.Ceiling, _ => default, state.Now);
@@ -90,7 +92,7 @@ internal static class CatalogAudit
         foreach (AuditSession session in state.Sessions.Values)
         {
             if (!session.IsOpen && session.OpenHolds.Count == 0) continue;
-            foreach (AuditAccount account in session.Path.Skip(session.Lineage.Count))
+            foreach (AuditAccount account in session.Above)
             {
                 if (!kept.Contains(account.Name) && missed.Add(account.Name))
                     state.Find(
@@ -114,6 +116,11 @@ internal static class CatalogAudit
 
         foreach (Agent agent in catalog.Agents)
             yield return ("agents/" + agent.Id, Windows(agent.Budget, agent.FurtherBudgets), AuditLadder.Other);
+        foreach ((string owner, ModelBudget model) in PartAudit.FamiliesOf(state, catalog))
+        {
+            IReadOnlyList<Budget> windows = Windows(model.Budget, model.FurtherBudgets);
+            yield return (PartAudit.NameOf(owner, model), windows, AuditLadder.Other);
+        }
     }
 
     private static IReadOnlyList<Budget> Windows(Budget? budget, IEnumerable<Budget> further) =>

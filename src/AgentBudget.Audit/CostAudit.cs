@@ -17,7 +17,7 @@ internal static class CostAudit
         CheckCost(state, recorded);
         CheckToolCalls(state, session, recorded);
         CheckSoftCap(state, session, charge);
-        HoldAudit.CheckHardCap(state, session, charge, before: null);
+        HoldAudit.CheckHardCap(state, session, model: "", charge, amended: null);
         TierAudit.Check(state, [.. session.Windows], recorded.TiersCrossed, charge);
 
         foreach (AuditAccount account in session.Windows) account.Charge(charge, overrun: default, state.Now);
@@ -28,7 +28,7 @@ internal static class CostAudit
         session.ToolCalls += recorded.ToolCalls;
         BreakerAudit.CountCallOf(session, recorded.Sku, recorded.ToolArgumentsDigest);
         BreakerAudit.CountCharge(session, charge.Nanos, state.Now);
-        state.CheckLeft(recorded.Left, session);
+        state.CheckLeft(recorded.Left, session, model: "");
     }
 
     private static void CheckCost(AuditState state, CostRecorded recorded)

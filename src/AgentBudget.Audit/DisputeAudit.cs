@@ -44,9 +44,10 @@ internal static class DisputeAudit
         bool isConfirmed = decided.Decision == DisputeDecision.Confirmed;
         if (!isConfirmed && decided.Decision != DisputeDecision.Dismissed)
             state.Find(AuditRule.Dispute, $"{decided.Decision} is no decision");
-        AuditAccount[] charged = isConfirmed ? [.. dispute.Shared.SelectMany(account => account.Windows)] : [];
+        AuditAccount[] shared = PartAudit.SharedOf(state, dispute);
+        AuditAccount[] charged = isConfirmed ? [.. shared.SelectMany(account => account.Windows)] : [];
         TierAudit.Check(state, charged, decided.TiersCrossed, dispute.Amount);
-        foreach (AuditAccount account in dispute.Shared.SelectMany(account => account.Windows))
+        foreach (AuditAccount account in shared.SelectMany(account => account.Windows))
         {
             account.EndDispute(dispute.Amount);
             if (isConfirmed) account.Charge(dispute.Amount, dispute.Amount, state.Now);
@@ -56,12 +57,13 @@ internal static class DisputeAudit
         }
 
         if (!isConfirmed) Credit(state, dispute);
-        state.Release([.. dispute.Shared, dispute.Agent]);
+        state.Release([.. shared, dispute.Agent]);
     }
 
     private static void Credit(AuditState state, AuditDispute dispute)
     {
-        foreach (AuditAccount account in dispute.Agent.Windows) account.Credit(dispute.Amount, dispute.At);
+        foreach (AuditAccount window in PartAudit.AgentsOf(state, dispute).SelectMany(account => account.Windows))
+            window.Credit(dispute.Amount, dispute.At);
         if (!state.Sessions.TryGetValue(dispute.Spender.Session, out AuditSession? session)) return;
         foreach (AuditSession owner in session.Lineage) owner.Own.Credit(dispute.Amount, dispute.At);
     }
@@ -97,4 +99,11 @@ internal static class DisputeAudit
 
 /// <summary>Usage in dispute.</summary>
 internal sealed record AuditDispute(
-    Spender Spender, AuditAccount Agent, AuditAccount[] Shared, AuditAmount Amount, TokenUsage? Usage, Int128 At);
+    Spender Spender,
+    AuditAccount Agent,
+    AuditAccount[] Shared,
+    AuditAmount Amount,
+    TokenUsage? Usage,
+    Int128 At,
+    string Model,
+    string PricedAs);

@@ -18,24 +18,24 @@ internal static class HoldAudit
         CheckScope(state, session, held);
         if (held.Tags is not null) TagAudit.CheckDeclared(state, held.Tags.Values);
         TagAudit.CheckRequired(state, session, held.Tags?.Values);
-        if (IsPriceRight(state, held, tokens)) CheckSoftCap(state, session, held, amount, before: null);
+        if (IsPriceRight(state, held, tokens)) CheckSoftCap(state, session, held, amount, amended: null);
         CheckTime(state, held);
         CheckCeilings(state, session, held);
-        CheckHardCap(state, session, amount, before: null);
+        CheckHardCap(state, session, held.Model, amount, amended: null);
         if (ledgerEvent.RequestHash is not null)
         {
-            TierAudit.CheckHeld(state, session, held.TiersHeld, amount);
+            TierAudit.CheckHeld(state, session.WindowsOf(held.Model), held.TiersHeld, _ => amount);
             ShareAudit.Hold(state, session);
         }
 
-        foreach (AuditAccount account in session.Windows) account.Hold(amount);
+        foreach (AuditAccount account in session.WindowsOf(held.Model)) account.Hold(amount);
         if (held.Model.Length > 0) session.Steps++;
         session.ToolCalls += held.ToolCalls;
         BreakerAudit.CountCall(session, isStep: held.Model.Length > 0, held.Tool, held.ToolArgumentsDigest);
         state.OpenHold(session, state.Sequence);
         state.Holds[state.Sequence] = new AuditHold(
             session, held, ledgerEvent.Principal, state.Prices, state.Now);
-        state.CheckLeft(held.Left, session);
+        state.CheckLeft(held.Left, session, held.Model);
     }
 
     /// <summary>A hold that is changed: granted as a new one is, for what it asks beyond itself.</summary>
@@ -59,24 +59,27 @@ internal static class HoldAudit
             state.Find(AuditRule.Expiry, $"its hold should have expired at {AuditNumbers.Show(hold.ExpireNanos)}");
         if (amended.Estimate is null) CheckKept(state, amended, hold, amount);
         else if (IsPriceRight(state, held, AuditTokens.Of(held.Estimate)))
-            CheckSoftCap(state, session, held, amount, hold.Held);
+            CheckSoftCap(state, session, held, amount, hold);
         if (amended.Estimate is not null && amended.Tokens > session.Ceilings.TokensPerRequest)
             state.Find(AuditRule.GrantCeiling, $"{amended.Tokens} tokens are above what a request may ask");
         CheckTime(state, held);
-        CheckHardCap(state, session, amount, hold.Held);
+        CheckHardCap(state, session, amended.Model, amount, hold);
         if (ledgerEvent.RequestHash is not null)
-            TierAudit.CheckHeld(state, session, amended.TiersHeld, amount - hold.Held);
-
-        foreach (AuditAccount account in session.Windows)
         {
-            account.Unhold(hold.Held);
-            account.Hold(amount);
+            TierAudit.CheckHeld(
+                state,
+                session.WindowsOf(amended.Model),
+                amended.TiersHeld,
+                window => amount - (BeforeOf(window, hold) ?? default));
         }
+
+        foreach (AuditAccount account in session.WindowsOf(hold.Model)) account.Unhold(hold.Held);
+        foreach (AuditAccount account in session.WindowsOf(amended.Model)) account.Hold(amount);
 
         hold.Grant(amount);
         hold.ExpireNanos = AuditNumbers.OptionalNanosOf(amended.ExpireTime) ?? 0;
         if (amended.Estimate is not null) hold.Reprice(amended.Model, state.Prices, state.Now);
-        state.CheckLeft(amended.Left, session);
+        state.CheckLeft(amended.Left, session, amended.Model);
     }
 
     private static ReservationHeld AsHeld(ReservationAmended amended, AuditHold hold) => new()
@@ -104,12 +107,16 @@ internal static class HoldAudit
             state.Find(AuditRule.Downgrade, "a hold that is not priced again is not downgraded");
     }
 
+    // What of an amended hold is in a window already; null for nothing: a budget on other models.
+    private static AuditAmount? BeforeOf(AuditAccount window, AuditHold? amended) =>
+        amended is null || (window.Pattern.Length > 0 && !window.CountsModel(amended.Model)) ? null : amended.Held;
+
     public static void CheckHardCap(
-        AuditState state, AuditSession session, AuditAmount amount, AuditAmount? before)
+        AuditState state, AuditSession session, string model, AuditAmount amount, AuditHold? amended)
     {
-        foreach (AuditAccount account in session.Windows)
+        foreach (AuditAccount account in session.WindowsOf(model))
         {
-            if (account.HardCap.Admits(account.Exposure, amount, before)) continue;
+            if (account.HardCap.Admits(account.Exposure, amount, BeforeOf(account, amended))) continue;
             state.Find(
                 AuditRule.GrantCap,
                 $"{account.Name} has {account.Exposure} settled and held, and {amount} more pass its hard cap of "
@@ -181,7 +188,7 @@ internal static class HoldAudit
 
     // Above a soft cap a call runs on the cheaper model, where there is one in scope; without one the use case decides.
     private static void CheckSoftCap(
-        AuditState state, AuditSession session, ReservationHeld held, AuditAmount amount, AuditAmount? before)
+        AuditState state, AuditSession session, ReservationHeld held, AuditAmount amount, AuditHold? amended)
     {
         AuditTokens tokens = AuditTokens.Of(held.Estimate);
         bool isDowngraded = held.RequestedModel.Length > 0;
@@ -196,8 +203,8 @@ internal static class HoldAudit
         }
 
         AuditAmount askedAmount = amount with { Nanos = askedCost.Value };
-        AuditAccount? above = session.Windows.FirstOrDefault(
-            account => !account.SoftCap.Admits(account.Exposure, askedAmount, before));
+        AuditAccount? above = session.WindowsOf(asked?.Model ?? "").FirstOrDefault(
+            account => !account.SoftCap.Admits(account.Exposure, askedAmount, BeforeOf(account, amended)));
         string? cheaper = asked is null ? null : CheaperOf(state, session, asked.Model, tokens, held);
         if (isDowngraded && above is null)
             state.Find(AuditRule.Downgrade, $"it is moved to {held.Model}, and no soft cap on its path is reached");
@@ -216,13 +223,14 @@ internal static class HoldAudit
         if (!session.UseCase.Downgrade.TryGetValue(model, out string? name)) return null;
         if (!session.AllowsModel(name)) return null;
         AuditPrice? price = state.Prices.Find(name, held.Region, held.ServiceTier, state.Now);
-        return price?.CostOfHold(tokens, held.ServiceTier) is null ? null : price.Model;
+        return price?.CostOfHold(tokens, held.ServiceTier, state.Now) is null ? null : price.Model;
     }
 
     // Tokens at the model's rates and items at theirs; null where something has no price.
     private static Int128? CostOf(AuditState state, AuditPrice? price, AuditTokens tokens, ReservationHeld held)
     {
-        Int128? cost = tokens.AreCounts && tokens.Total > 0 ? price?.CostOfHold(tokens, held.ServiceTier) : 0;
+        bool hasTokens = tokens.AreCounts && tokens.Total > 0;
+        Int128? cost = hasTokens ? price?.CostOfHold(tokens, held.ServiceTier, state.Now) : 0;
         foreach (CountedItem item in held.Estimate?.Items ?? [])
         {
             Int128? unit = state.Prices.UnitOf(item.Sku);

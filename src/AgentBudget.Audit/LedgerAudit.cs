@@ -43,6 +43,8 @@ public sealed class LedgerAudit(string tenant)
         _state.BeginEvent();
         CheckOrder(ledgerEvent);
         _state.Forget();
+        // A catalog finds no account that nobody refers to by then.
+        if (ledgerEvent.CatalogApplied is not null) _state.ForgetAccounts();
         if (ledgerEvent.RequestId.Length > 0) _state.IsFormer = ledgerEvent.RequestHash is null;
         RunAudit.CheckDue(_state, ledgerEvent);
         BreakerAudit.CheckDue(_state, ledgerEvent);
@@ -72,7 +74,8 @@ public sealed class LedgerAudit(string tenant)
             _state.Holds.Values.Count(hold => hold.IsHeld), _counts.Granted, _counts.Refused, _counts.Sessions,
             open.Count);
         IEnumerable<AuditAccount> accounts =
-            _state.Accounts.Values.OrderBy(account => account.Name, StringComparer.Ordinal)
+            _state.Accounts.Values.Where(account => !account.IsIdle)
+            .OrderBy(account => account.Name, StringComparer.Ordinal)
             .Concat(open.Select(session => session.Own).OrderBy(account => account.Name, StringComparer.Ordinal));
         return new AuditReport(
             tenant, _state.Catalog.Currency, _events, groups, _firstTime, _lastTime, headHash, totals,
@@ -371,7 +374,8 @@ public sealed class LedgerAudit(string tenant)
                     AuditRule.SessionTime, $"{session.Spender.Session} should have ended at {AuditNumbers.Show(due)}");
         }
 
-        foreach (AuditAccount account in _state.Accounts.Values.SelectMany(account => account.Windows))
+        IEnumerable<AuditAccount> accounts = _state.Accounts.Values.Where(account => !account.IsIdle);
+        foreach (AuditAccount account in accounts.SelectMany(account => account.Windows))
         {
             if (account.PeriodEnd < _state.Now)
                 _state.Find(

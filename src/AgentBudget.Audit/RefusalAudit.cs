@@ -16,7 +16,7 @@ internal static class RefusalAudit
         if (FaultOf(state, session, refused) is { } fault) state.Find(AuditRule.Refusal, $"{refused.Reason}: {fault}");
         session.Refused++;
         BreakerAudit.CountRefusals(session, 1);
-        state.CheckLeft(refused.Left, session);
+        state.CheckLeft(refused.Left, session, model: "");
     }
 
     /// <summary>Refusals that are told together. A breaker may trip by them, or by the event after them.</summary>
@@ -61,6 +61,8 @@ internal static class RefusalAudit
             Reason.UseCaseBudget => FaultOfBudget(session.UseCaseAccount, refused),
             Reason.BusinessUnitBudget => FaultOfBudget(session.BusinessUnitAccount, refused),
             Reason.TenantBudget => FaultOfBudget(session.TenantAccount, refused),
+            Reason.UserBudget => FaultOfPart(session.UserAccounts, refused),
+            Reason.ModelBudget => FaultOfPart(session.Families, refused),
             Reason.SessionSuspended => FaultOfSuspension(session, refused.Grain),
             Reason.Rate => null,
         };
@@ -102,6 +104,11 @@ internal static class RefusalAudit
             return $"the limit is {limit} with {settled} settled and {held} held, and it says {Said(refused)}";
         return refused.Requested > limit - settled - held ? null : $"it would fit: {Said(refused)}";
     }
+
+    private static string? FaultOfPart(IEnumerable<AuditAccount> parts, ReservationRefused refused) =>
+        parts.FirstOrDefault(part => part.Name == refused.Grain) is { } part
+            ? FaultOfBudget(part, refused)
+            : $"{refused.Grain} is not on its path";
 
     private static string? FaultOfBudget(AuditAccount any, ReservationRefused refused)
     {

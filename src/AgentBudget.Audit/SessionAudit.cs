@@ -42,6 +42,7 @@ internal static class SessionAudit
         }
 
         RunAudit.Count(session);
+        PartAudit.Open(state, session);
         state.Add(session);
     }
 

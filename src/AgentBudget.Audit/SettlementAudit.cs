@@ -31,10 +31,11 @@ internal static class SettlementAudit
         var overrun = new AuditAmount(settled.OverrunNanos, settled.OverrunTokens);
         AuditAmount disputed = settled.Disputed ? overrun : default;
         AuditAccount[] shared = [session.UseCaseAccount, session.BusinessUnitAccount, session.TenantAccount];
-        TierAudit.CheckPath(state, session.Windows, settled.TiersCrossed);
+        TierAudit.CheckPath(
+            state, session.Windows.Concat(session.Families.SelectMany(family => family.Windows)), settled.TiersCrossed);
         foreach (AuditAccount account in session.Path)
         {
-            AuditAmount here = shared.Contains(account) ? disputed : default;
+            AuditAmount here = shared.Contains(account.Of ?? account) ? disputed : default;
             TierAudit.CheckTold(state, account.Windows, settled.TiersCrossed, raised - here);
             foreach (AuditAccount window in account.Windows)
             {
@@ -45,13 +46,13 @@ internal static class SettlementAudit
             }
         }
 
-        if (settled.Disputed)
+        foreach (AuditAccount family in session.Families)
         {
-            state.Disputes[state.Sequence] = new AuditDispute(
-                session.Spender, session.AgentAccount, shared, overrun, settled.Usage, state.Now);
-            AuditState.Retain([.. shared, session.AgentAccount]);
+            bool isShared = shared.Contains(family.Of);
+            SettleOnModels(state, family, settled, hold, isShared ? disputed : default);
         }
 
+        if (settled.Disputed) Dispute(state, session, settled, shared);
         if (settled.Suspended.Length > 0)
         {
             session.State = Session.Types.State.Suspended;
@@ -61,7 +62,7 @@ internal static class SettlementAudit
         BreakerAudit.CountCharge(session, raised.Nanos, state.Now);
 
         foreach (TierCrossing crossing in settled.TiersCrossed)
-            session.Windows.FirstOrDefault(
+            session.Windows.Concat(session.Families.SelectMany(family => family.Windows)).FirstOrDefault(
                 account => account.Name == crossing.Grain
                     && account.Window == crossing.Window)?.Tell(crossing.AtPercent);
         hold.Held -= unheld;
@@ -79,7 +80,41 @@ internal static class SettlementAudit
             session.SettledHolds.Add(settled.Reservation);
         }
 
-        state.CheckLeft(settled.Left, session);
+        state.CheckLeft(settled.Left, session, settled.Model);
+    }
+
+    private static void Dispute(
+        AuditState state, AuditSession session, ReservationSettled settled, AuditAccount[] shared)
+    {
+        var dispute = new AuditDispute(
+            session.Spender, session.AgentAccount, shared,
+            new AuditAmount(settled.OverrunNanos, settled.OverrunTokens), settled.Usage, state.Now, settled.Model,
+            settled.PricedAs);
+        state.Disputes[state.Sequence] = dispute;
+        AuditState.Retain([.. PartAudit.SharedOf(state, dispute), session.AgentAccount]);
+    }
+
+    // What was held on the models of the hold returns there, what ran is charged where it counts.
+    private static void SettleOnModels(
+        AuditState state, AuditAccount family, ReservationSettled settled, AuditHold hold, AuditAmount disputed)
+    {
+        bool isHeldHere = hold.IsHeld && family.CountsModel(hold.Model);
+        AuditAmount unheld = isHeldHere ? new AuditAmount(settled.UnheldNanos, settled.UnheldTokens) : default;
+        AuditAmount charge = PartAudit.ShareOf(family, settled);
+        AuditAmount taken = PartAudit.ShareOf(family, settled.ExpiryCharge);
+        AuditAmount raised = (charge - taken).AboveZero();
+        AuditAmount lowered = (taken - charge).AboveZero();
+        AuditAmount inDispute = raised == default ? default : disputed;
+        AuditAmount settledHere = raised - inDispute;
+        if (raised != default) TierAudit.CheckTold(state, family.Windows, settled.TiersCrossed, settledHere);
+        foreach (AuditAccount window in family.Windows)
+        {
+            if (lowered != default) window.Lower(lowered);
+            if (raised == default && unheld == default) continue;
+            window.Unhold(unheld);
+            window.Charge(settledHere, (settledHere - unheld).AboveZero(), state.Now);
+            window.StartDispute(inDispute);
+        }
     }
 
     public static void Release(AuditState state, AuditSession session, ReservationReleased released)
@@ -216,7 +251,8 @@ internal static class SettlementAudit
             return null;
         }
 
-        Int128? cost = !tokens.AreCounts ? null : tokens.Total > 0 ? price?.CostOfCharge(tokens, tier) : 0;
+        Int128? cost = tokens.Total > 0 ? price?.CostOfCharge(tokens, tier, hold.AtNanos) : 0;
+        if (!tokens.AreCounts) cost = null;
         if (cost is null) state.Find(AuditRule.SettleCost, $"{price?.Model} has no price for its usage");
         return cost;
     }

@@ -41,12 +41,15 @@ internal static class TierAudit
 
     /// <summary>Tiers that exposure reaches with a further amount, and settled spend has not, are told.</summary>
     public static void CheckHeld(
-        AuditState state, AuditSession session, IReadOnlyList<TierCrossing> told, AuditAmount further)
+        AuditState state,
+        IEnumerable<AuditAccount> windows,
+        IReadOnlyList<TierCrossing> told,
+        Func<AuditAccount, AuditAmount> furtherOf)
     {
         if (!state.IsEventClean) return;
-        IEnumerable<(string, string, int)> should = session.Windows.SelectMany(window => window.Steps
+        IEnumerable<(string, string, int)> should = windows.SelectMany(window => window.Steps
             .Where(step => step.IsNotified && step.Percent > window.ToldPercent
-                && window.Reaches(window.Exposure + further, step.Percent)
+                && window.Reaches(window.Exposure + furtherOf(window), step.Percent)
                 && !window.Reaches(window.Exposure, step.Percent))
             .Select(step => (window.Name, window.Window, step.Percent)));
         IEnumerable<(string, string, int)> are = told.Select(notice => (notice.Grain, notice.Window, notice.AtPercent));

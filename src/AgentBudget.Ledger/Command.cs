@@ -153,7 +153,9 @@ public sealed record ResetBudgetCommand(ResetBudgetRequest Request, string Actor
 /// <param name="Spender">Whose it is.</param>
 /// <param name="SettledNanos">What it settled, without adjustments.</param>
 /// <param name="SettledTokens">Tokens likewise.</param>
-public sealed record AdjustedReservation(long Number, Spender Spender, long SettledNanos, long SettledTokens);
+/// <param name="Model">The model that ran, by its last settlement.</param>
+public sealed record AdjustedReservation(
+    long Number, Spender Spender, long SettledNanos, long SettledTokens, string Model = "");
 
 /// <summary>Credits or debits spend. Answers a SpendAdjusted event.</summary>
 /// <param name="Request">The request.</param>

@@ -33,6 +33,41 @@ public static class Names
     private const string CredentialPrefix = "credentials/c";
     private const string SessionPrefix = "sessions/s";
 
+    /// <summary>What stands between an account and the models that a part of its budget is on.</summary>
+    public const string ModelsInfix = "/models/";
+
+    /// <summary>What stands between an account and the user that a part of its budget is of.</summary>
+    public const string UsersInfix = "/users/";
+
+    /// <summary>The name of an account's budget on models: <c>useCases/promo/models/claude-opus-*</c>.</summary>
+    public static string Models(string account, string models) => account + ModelsInfix + models;
+
+    /// <summary>The name of a user's budget with an account: <c>useCases/promo/users/kim@acme.test</c>.</summary>
+    public static string User(string account, string user) => account + UsersInfix + user;
+
+    /// <summary>
+    /// The account that a budget on models or of a user is a part of; false for the name of a whole one. Ids have no
+    /// slash, so the second one ends them.
+    /// </summary>
+    public static bool TryParsePart(string name, out string account, out string infix, out string part)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        (account, infix, part) = (name, "", "");
+        int first = name.IndexOf('/', StringComparison.Ordinal);
+        int second = first < 0 ? -1 : name.IndexOf('/', first + 1);
+        if (second < 0) return false;
+        foreach (string known in (string[])[ModelsInfix, UsersInfix])
+        {
+            bool isPart = string.CompareOrdinal(name, second, known, 0, known.Length) == 0
+                && name.Length > second + known.Length;
+            if (!isPart) continue;
+            (account, infix, part) = (name[..second], known, name[(second + known.Length)..]);
+            return true;
+        }
+
+        return false;
+    }
+
     /// <summary>The name of the session with this number: <c>sessions/s17</c>.</summary>
     public static string Session(long number) =>
         string.Create(CultureInfo.InvariantCulture, $"{SessionPrefix}{number}");

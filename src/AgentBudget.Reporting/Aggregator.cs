@@ -34,6 +34,7 @@ public sealed class Aggregator : IDisposable
     {
         _store = store;
         _tenants = store.ReadTenants();
+        foreach (TenantSums sums in _tenants.Values) AddTags(sums);
     }
 
     /// <summary>The names that group_by may hold.</summary>
@@ -185,8 +186,15 @@ public sealed class Aggregator : IDisposable
     {
         if (_tenants.TryGetValue(tenant, out var sums)) return sums;
         sums = new TenantSums(tenant);
+        AddTags(sums);
         _tenants.Add(tenant, sums);
         return sums;
+    }
+
+    private void AddTags(TenantSums sums)
+    {
+        sums.Tags.Reader = _store.ReadTags;
+        sums.Tags.HasAny = _store.HasTags(sums.Tenant);
     }
 
     private void FoldCore(TenantSums sums, IReadOnlyList<LedgerEvent> events)
@@ -228,6 +236,7 @@ public sealed class Aggregator : IDisposable
         foreach (var sums in _tenants.Values)
         {
             sums.IsChanged = false;
+            sums.Tags.Written();
             sums.ClearPending();
         }
         _pendingEvents = 0;

@@ -14,8 +14,13 @@ internal sealed class Chargeback
         sum(cost), sum(overrun), sum(calls), sum(refused), count(DISTINCT session),
         sum(input), sum(output), sum(cache_read), sum(cache_write_5m), sum(cache_write_1h),
         sum(reasoning), sum(input_audio), sum(output_audio), sum(input_image), sum(quantity),
-        sum(cache_read_audio), sum(cache_write_audio), sum(output_image)
+        sum(cache_read_audio), sum(cache_write_audio), sum(output_image),
+        sum(cost_high), sum(overrun_high), sum(quantity_high)
         """;
+
+    private const int CostLow = 0;
+    private const int CostHigh = 18;
+    private const int KeysFirst = 21;
 
     private const string From = "FROM spend WHERE tenant = $tenant AND quarter >= $start AND quarter < $end";
 
@@ -25,8 +30,17 @@ internal sealed class Chargeback
     public Chargeback(GetChargebackRequest request)
     {
         _request = request;
-        _groupings = ReportTerms.Groupings(request.GroupBy, Columns);
+        _groupings = ReportTerms.Groupings(
+            request.GroupBy.Where(grouping => !IsTag(grouping)), Columns);
+        _groupings = [.. _groupings, .. request.GroupBy.Where(IsTag).Distinct(StringComparer.Ordinal)];
     }
+
+    /// <summary>What the name of a tag follows in a grouping by it.</summary>
+    public const string TagPrefix = "tag:";
+
+    /// <summary>Whether a grouping is by a tag.</summary>
+    public static bool IsTag(string grouping) =>
+        grouping.Length > TagPrefix.Length && grouping.StartsWith(TagPrefix, StringComparison.Ordinal);
 
     /// <summary>SQL expression by grouping.</summary>
     public static IReadOnlyDictionary<string, string> Columns { get; } =
@@ -39,6 +53,7 @@ internal sealed class Chargeback
             ["tool"] = "tool",
             ["sku"] = "sku",
             ["session"] = "session",
+            ["user"] = "user",
             ["hour"] = "utc_hour(quarter)",
             ["day"] = "local_day(quarter)",
             ["month"] = "local_month(quarter)",
@@ -68,28 +83,42 @@ internal sealed class Chargeback
         command.CommandText = Sql(groupings);
 #pragma warning restore CA2100
         Bind(command, sums.Tenant);
+        for (int i = 0; i < groupings.Length; i++)
+        {
+            if (IsTag(groupings[i]))
+                command.Parameters.AddWithValue(
+                    string.Create(CultureInfo.InvariantCulture, $"$tag{i}"), groupings[i][TagPrefix.Length..]);
+        }
+
         using var reader = command.ExecuteReader();
-        var rows = new List<ChargebackRow>();
+        var rows = new List<(Int128 Cost, ChargebackRow Row)>();
         while (reader.Read())
         {
             if (rows.Count == Aggregator.RowsMax) throw ReportTerms.TooManyRows();
-            rows.Add(ReadRow(reader, sums.Currency, groupings));
+            rows.Add((reader.Wide(CostLow, CostHigh), ReadRow(reader, sums.Currency, groupings)));
         }
-        return rows;
+
+        // By cost and then, as they come, by keys: a sum in two columns is not ordered by either.
+        return [.. rows.OrderByDescending(row => row.Cost).Select(row => row.Row)];
     }
 
     private string Sql(string[] groupings)
     {
         var sql = new StringBuilder("SELECT ").Append(Sums);
-        foreach (string grouping in groupings)
+        for (int i = 0; i < groupings.Length; i++)
         {
-            sql.Append(", ").Append(Columns[grouping]).Append(" AS by_").Append(grouping);
+            string column = IsTag(groupings[i])
+                ? string.Create(CultureInfo.InvariantCulture, $"tag(tags, $tag{i})")
+                : Columns[groupings[i]];
+            sql.Append(CultureInfo.InvariantCulture, $", {column} AS by_{i}");
         }
+
         sql.Append(' ').Append(From);
         foreach (var (column, _) in Filters()) sql.Append(" AND ").Append(column).Append(" = $").Append(column);
         if (groupings.Length == 0) return sql.ToString();
-        string keys = string.Join(", ", groupings.Select(grouping => $"by_{grouping}"));
-        sql.Append(" GROUP BY ").Append(keys).Append(" ORDER BY sum(cost) DESC, ").Append(keys);
+        IEnumerable<string> columns = groupings.Select((_, i) => FormattableString.Invariant($"by_{i}"));
+        string keys = string.Join(", ", columns);
+        sql.Append(" GROUP BY ").Append(keys).Append(" ORDER BY ").Append(keys);
         return sql.Append(CultureInfo.InvariantCulture, $" LIMIT {Aggregator.RowsMax + 1}").ToString();
     }
 
@@ -118,12 +147,12 @@ internal sealed class Chargeback
     {
         var row = new ChargebackRow
         {
-            Cost = ReportTerms.ToMoney(reader.Number(0), currency),
-            Overrun = ReportTerms.ToMoney(reader.Number(1), currency),
+            Cost = ReportTerms.ToMoney(reader.Wide(CostLow, CostHigh), currency),
+            Overrun = ReportTerms.ToMoney(reader.Wide(1, CostHigh + 1), currency),
             Calls = reader.Number(2),
             Refused = reader.Number(3),
             Sessions = reader.Number(4),
-            Quantity = reader.Number(14) / PartsPerUnit,
+            Quantity = (double)reader.Wide(14, CostHigh + 2) / PartsPerUnit,
             Tokens = new TokenUsage
             {
                 InputTokens = reader.Number(5),
@@ -140,7 +169,7 @@ internal sealed class Chargeback
                 OutputImageTokens = reader.Number(17),
             },
         };
-        for (int i = 0; i < groupings.Length; i++) row.Keys.Add(groupings[i], reader.GetString(18 + i));
+        for (int i = 0; i < groupings.Length; i++) row.Keys.Add(groupings[i], reader.GetString(KeysFirst + i));
         return row;
     }
 
@@ -148,6 +177,7 @@ internal sealed class Chargeback
     {
         // Rows come in the order of quarters, so the last answer is nearly always the next one too.
         var zone = TimeZoneInfo.FindSystemTimeZoneById(timeZone);
+        connection.CreateFunction<string, string, string>("tag", TagText.ValueOf);
         connection.CreateFunction("utc_hour", Cached(
             quarter => TimeOf(quarter).ToString("yyyy-MM-dd'T'HH':00:00Z'", CultureInfo.InvariantCulture)));
         connection.CreateFunction("local_day", Cached(

@@ -11,7 +11,7 @@ namespace AgentBudget.Reporting;
 internal sealed class ReportStore : IDisposable
 {
     // Raise it with every change of the tables or of what is counted; a file of another format is made anew.
-    private const long Format = 4;
+    private const long Format = 5;
 
     private const string Settings = """
         PRAGMA locking_mode = EXCLUSIVE;
@@ -33,8 +33,12 @@ internal sealed class ReportStore : IDisposable
           cache_write_5m INTEGER NOT NULL, cache_write_1h INTEGER NOT NULL, reasoning INTEGER NOT NULL,
           input_audio INTEGER NOT NULL, output_audio INTEGER NOT NULL, input_image INTEGER NOT NULL,
           quantity INTEGER NOT NULL, cache_read_audio INTEGER NOT NULL, cache_write_audio INTEGER NOT NULL,
-          output_image INTEGER NOT NULL,
-          PRIMARY KEY (tenant, quarter, session, model, tool, sku, agent, use_case, business_unit)
+          output_image INTEGER NOT NULL, cost_high INTEGER NOT NULL, overrun_high INTEGER NOT NULL,
+          quantity_high INTEGER NOT NULL, user TEXT NOT NULL, tags TEXT NOT NULL,
+          PRIMARY KEY (tenant, quarter, session, model, tool, sku, agent, use_case, business_unit, tags, user)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE tags (
+          tenant TEXT NOT NULL, owner TEXT NOT NULL, tags TEXT NOT NULL, PRIMARY KEY (tenant, owner)
         ) STRICT, WITHOUT ROWID;
         """;
 
@@ -42,7 +46,7 @@ internal sealed class ReportStore : IDisposable
         INSERT INTO spend VALUES ($tenant, $quarter, $session, $model, $tool, $sku, $agent, $use_case, $business_unit,
           $cost, $overrun, $calls, $refused, $input, $output, $cache_read, $cache_write_5m, $cache_write_1h,
           $reasoning, $input_audio, $output_audio, $input_image, $quantity, $cache_read_audio, $cache_write_audio,
-          $output_image)
+          $output_image, $cost_high, $overrun_high, $quantity_high, $user, $tags)
         ON CONFLICT DO UPDATE SET cost = cost + excluded.cost, overrun = overrun + excluded.overrun,
           calls = calls + excluded.calls, refused = refused + excluded.refused,
           input = input + excluded.input, output = output + excluded.output,
@@ -52,7 +56,9 @@ internal sealed class ReportStore : IDisposable
           input_image = input_image + excluded.input_image, quantity = quantity + excluded.quantity,
           cache_read_audio = cache_read_audio + excluded.cache_read_audio,
           cache_write_audio = cache_write_audio + excluded.cache_write_audio,
-          output_image = output_image + excluded.output_image
+          output_image = output_image + excluded.output_image,
+          cost_high = cost_high + excluded.cost_high, overrun_high = overrun_high + excluded.overrun_high,
+          quantity_high = quantity_high + excluded.quantity_high
         """;
 
     private const string SetTenant = """
@@ -63,8 +69,16 @@ internal sealed class ReportStore : IDisposable
 
     private const string SelectTenants = "SELECT name, position, currency, time_zone FROM tenant";
     private const string SelectPosition = "SELECT position FROM tenant WHERE name = $tenant";
+    private const string SelectTags = "SELECT tags FROM tags WHERE tenant = $tenant AND owner = $owner";
+    private const string SelectAnyTags = "SELECT 1 FROM tags WHERE tenant = $tenant LIMIT 1";
+    private const string SetTags = """
+        INSERT INTO tags VALUES ($tenant, $owner, $tags) ON CONFLICT DO UPDATE SET tags = excluded.tags
+        """;
+
+    private const string DeleteTags = "DELETE FROM tags WHERE tenant = $tenant AND owner = $owner AND $tags = ''";
     private const string DeleteTenant =
-        "DELETE FROM spend WHERE tenant = $tenant; DELETE FROM tenant WHERE name = $tenant;" + RunTables.DeleteTenant;
+        "DELETE FROM spend WHERE tenant = $tenant; DELETE FROM tenant WHERE name = $tenant;"
+        + "DELETE FROM tags WHERE tenant = $tenant;" + RunTables.DeleteTenant;
 
     private static readonly string[] SpendParameters =
     [
@@ -72,7 +86,8 @@ internal sealed class ReportStore : IDisposable
         "$business_unit",
         "$cost", "$overrun", "$calls", "$refused", "$input", "$output", "$cache_read", "$cache_write_5m",
         "$cache_write_1h", "$reasoning", "$input_audio", "$output_audio", "$input_image", "$quantity",
-        "$cache_read_audio", "$cache_write_audio", "$output_image",
+        "$cache_read_audio", "$cache_write_audio", "$output_image", "$cost_high", "$overrun_high", "$quantity_high",
+        "$user", "$tags",
     ];
 
     private readonly SqliteConnection _connection;
@@ -153,6 +168,8 @@ internal sealed class ReportStore : IDisposable
             if (!sums.IsChanged) continue;
             foreach (var (key, spend) in sums.Pending) Add(addSpend, sums.Tenant, key, spend);
             runs.Write(sums);
+            foreach ((string owner, string tags) in sums.Tags.Pending)
+                WriteTags(transaction, sums.Tenant, owner, tags);
             setTenant.Parameters.Clear();
             setTenant.Parameters.AddWithValue("$tenant", sums.Tenant);
             setTenant.Parameters.AddWithValue("$position", sums.Position);
@@ -161,6 +178,32 @@ internal sealed class ReportStore : IDisposable
             setTenant.ExecuteNonQuery();
         }
         transaction.Commit();
+    }
+
+    /// <summary>The tags of a session, hold or dispute as written; null for none.</summary>
+    public string? ReadTags(string tenant, string owner)
+    {
+        using var command = Command(SelectTags);
+        command.Parameters.AddWithValue("$tenant", tenant);
+        command.Parameters.AddWithValue("$owner", owner);
+        return command.ExecuteScalar() as string;
+    }
+
+    /// <summary>Whether tags of anything are written.</summary>
+    public bool HasTags(string tenant)
+    {
+        using var command = Command(SelectAnyTags);
+        command.Parameters.AddWithValue("$tenant", tenant);
+        return command.ExecuteScalar() is not null;
+    }
+
+    private void WriteTags(SqliteTransaction transaction, string tenant, string owner, string tags)
+    {
+        using var command = Command(tags.Length > 0 ? SetTags : DeleteTags, transaction);
+        command.Parameters.AddWithValue("$tenant", tenant);
+        command.Parameters.AddWithValue("$owner", owner);
+        command.Parameters.AddWithValue("$tags", tags);
+        command.ExecuteNonQuery();
     }
 
     public void Delete(string tenant)
@@ -192,12 +235,17 @@ internal sealed class ReportStore : IDisposable
         parameters[8].Value = key.BusinessUnit;
         ReadOnlySpan<long> values =
         [
-            sums.CostNanos, sums.OverrunNanos, sums.Calls, sums.Refused, sums.InputTokens, sums.OutputTokens,
+            WideColumn.Low(sums.CostNanos), WideColumn.Low(sums.OverrunNanos), sums.Calls, sums.Refused,
+            sums.InputTokens, sums.OutputTokens,
             sums.CacheReadTokens, sums.CacheWrite5mTokens, sums.CacheWrite1hTokens, sums.ReasoningTokens,
             sums.InputAudioTokens, sums.OutputAudioTokens, sums.InputImageTokens,
-            sums.QuantityMillionths, sums.CacheReadAudioTokens, sums.CacheWriteAudioTokens, sums.OutputImageTokens,
+            WideColumn.Low(sums.QuantityMillionths), sums.CacheReadAudioTokens, sums.CacheWriteAudioTokens,
+            sums.OutputImageTokens, WideColumn.High(sums.CostNanos), WideColumn.High(sums.OverrunNanos),
+            WideColumn.High(sums.QuantityMillionths),
         ];
         for (int i = 0; i < values.Length; i++) parameters[9 + i].Value = values[i];
+        parameters[9 + values.Length].Value = key.User;
+        parameters[10 + values.Length].Value = key.Tags;
         command.ExecuteNonQuery();
     }
 

@@ -21,12 +21,18 @@ internal static class ReportTerms
         return (first, isWhole ? last : last + 1);
     }
 
-    public static Money ToMoney(long nanos, string currency) => new()
+    /// <summary>Throws <see cref="ReportException"/> where its units leave 64 bits.</summary>
+    public static Money ToMoney(Int128 nanos, string currency)
     {
-        CurrencyCode = currency,
-        Units = nanos / NanosPerUnit,
-        Nanos = (int)(nanos % NanosPerUnit),
-    };
+        (Int128 units, Int128 rest) = Int128.DivRem(nanos, NanosPerUnit);
+        return units <= long.MaxValue && units >= long.MinValue
+            ? new Money { CurrencyCode = currency, Units = (long)units, Nanos = (int)rest }
+            : throw Overflow();
+    }
+
+    /// <summary>A sum in two columns: the low one, then the high one.</summary>
+    public static Int128 Wide(this SqliteDataReader reader, int low, int high) =>
+        WideColumn.Of(reader.Number(high), reader.Number(low));
 
     /// <summary>
     /// The groupings asked for, each once. Throws <see cref="ReportException"/> for one that is none.
@@ -52,7 +58,7 @@ internal static class ReportTerms
         exception.Message.Contains(OverflowMessage, StringComparison.Ordinal);
 
     public static ReportException Overflow(Exception? inner = null) => new(
-        ReportFault.AmountOverflow, "a sum of the report is beyond 9.2 billion currency units", inner);
+        ReportFault.AmountOverflow, "a sum of the report is beyond 64 bits: narrow its period or its filter", inner);
 
     public static ReportException TooManyRows() => new(
         ReportFault.TooManyRows, $"the report has more than {Aggregator.RowsMax} rows");

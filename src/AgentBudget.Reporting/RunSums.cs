@@ -4,7 +4,7 @@ namespace AgentBudget.Reporting;
 internal struct RunSums
 {
     /// <summary>Settled by the run's root and everything below it, before its end and after.</summary>
-    public long CostNanos;
+    public Int128 CostNanos;
 
     /// <summary>How it ended; null where that was not folded, or was written before.</summary>
     public RunEnd? End;

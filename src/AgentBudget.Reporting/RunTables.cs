@@ -8,7 +8,8 @@ internal static class RunTables
     /// <summary>A run has a row from its first spend on; what is said of its end is NULL until then.</summary>
     public const string Tables = """
         CREATE TABLE run (
-          tenant TEXT NOT NULL, run TEXT NOT NULL, cost INTEGER NOT NULL, ended INTEGER, succeeded INTEGER,
+          tenant TEXT NOT NULL, run TEXT NOT NULL, cost INTEGER NOT NULL, cost_high INTEGER NOT NULL,
+          ended INTEGER, succeeded INTEGER,
           agent TEXT, use_case TEXT, business_unit TEXT,
           PRIMARY KEY (tenant, run)
         ) STRICT, WITHOUT ROWID;

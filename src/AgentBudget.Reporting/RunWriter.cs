@@ -6,8 +6,8 @@ namespace AgentBudget.Reporting;
 internal sealed class RunWriter : IDisposable
 {
     private const string AddRun = """
-        INSERT INTO run (tenant, run, cost) VALUES ($tenant, $run, $cost)
-        ON CONFLICT DO UPDATE SET cost = cost + excluded.cost
+        INSERT INTO run (tenant, run, cost, cost_high) VALUES ($tenant, $run, $cost, $cost_high)
+        ON CONFLICT DO UPDATE SET cost = cost + excluded.cost, cost_high = cost_high + excluded.cost_high
         """;
 
     private const string EndRun = """
@@ -28,7 +28,7 @@ internal sealed class RunWriter : IDisposable
 
     public RunWriter(SqliteConnection connection, SqliteTransaction transaction)
     {
-        _addRun = Command(AddRun, "$tenant", "$run", "$cost");
+        _addRun = Command(AddRun, "$tenant", "$run", "$cost", "$cost_high");
         _endRun = Command(EndRun, "$tenant", "$run", "$ended", "$succeeded", "$agent", "$use_case", "$business_unit");
         _addMetric = Command(AddMetric, "$tenant", "$run", "$metric", "$delta");
         _deleteBaselines = Command(DeleteBaselines, "$tenant");
@@ -51,7 +51,8 @@ internal sealed class RunWriter : IDisposable
     {
         foreach ((string run, RunSums pending) in sums.PendingRuns)
         {
-            Execute(_addRun, sums.Tenant, run, pending.CostNanos);
+            Execute(
+                _addRun, sums.Tenant, run, WideColumn.Low(pending.CostNanos), WideColumn.High(pending.CostNanos));
             if (pending.End is not { } end) continue;
             Execute(
                 _endRun, sums.Tenant, run, end.Quarter, end.IsSuccess ? 1L : 0L, end.Agent, end.UseCase,

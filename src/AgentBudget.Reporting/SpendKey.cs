@@ -9,7 +9,9 @@ internal readonly record struct SpendKey(
     string Session,
     string Model,
     string Tool,
-    string Sku)
+    string Sku,
+    string User = "",
+    string Tags = "")
 {
     /// <summary>
     /// Seconds of one bucket. A quarter of an hour, because every time zone's offset is a multiple of it: local days

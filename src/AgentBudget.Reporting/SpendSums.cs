@@ -2,11 +2,13 @@ using AgentBudget.Protocol.V1;
 
 namespace AgentBudget.Reporting;
 
-/// <summary>What is summed: money in nanos, tokens by bucket, calls. All additions are checked.</summary>
+/// <summary>
+/// What is summed: money in nanos and quantities in 128 bits, tokens by bucket, calls. All additions are checked.
+/// </summary>
 internal struct SpendSums
 {
-    public long CostNanos;
-    public long OverrunNanos;
+    public Int128 CostNanos;
+    public Int128 OverrunNanos;
     public long Calls;
     public long Refused;
     public long InputTokens;
@@ -23,10 +25,10 @@ internal struct SpendSums
     public long OutputImageTokens;
 
     /// <summary>Of a SKU, in millionths of its unit.</summary>
-    public long QuantityMillionths;
+    public Int128 QuantityMillionths;
 
     /// <summary>Adds what was charged for one SKU. Throws <see cref="OverflowException"/>.</summary>
-    public void Add(long costNanos, long quantityMillionths)
+    public void Add(Int128 costNanos, Int128 quantityMillionths)
     {
         checked
         {
@@ -43,8 +45,8 @@ internal struct SpendSums
     {
         checked
         {
-            CostNanos += sign * (settled.CostNanos - itemsNanos);
-            OverrunNanos += sign * settled.OverrunNanos;
+            CostNanos += sign * (settled.CostNanos - (Int128)itemsNanos);
+            OverrunNanos += sign * (Int128)settled.OverrunNanos;
             if (settled.Usage is not { } usage) return;
             InputTokens += sign * usage.InputTokens;
             OutputTokens += sign * usage.OutputTokens;

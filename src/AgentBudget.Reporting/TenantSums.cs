@@ -35,8 +35,11 @@ internal sealed class TenantSums(string tenant)
     /// <summary>By the run's root.</summary>
     public Dictionary<string, RunSums> PendingRuns { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>The tags of sessions and calls.</summary>
+    public TagMemory Tags { get; } = new(tenant);
+
     /// <summary>Sums that wait to be written.</summary>
-    public int PendingCount => Pending.Count + PendingRuns.Count;
+    public int PendingCount => Pending.Count + PendingRuns.Count + Tags.Pending.Count;
 
     public static TenantSums Restore(
         string tenant, long position, string currency, string timeZone, Baselines baselines) =>
@@ -51,7 +54,10 @@ internal sealed class TenantSums(string tenant)
                 ReservationHeld held = ledgerEvent.ReservationHeld;
                 string item = held.Model.Length == 0 ? held.Estimate.Items[0].Sku : "";
                 string tool = held.Tool.Length == 0 && held.ToolCalls > 0 ? item : held.Tool;
-                checked { SumsOf(ledgerEvent, held.Model, tool, item).Calls++; }
+                string session = ledgerEvent.Spender.Session;
+                string tags = TagText.Of(Tags.OfSession(session), held.Tags?.Values);
+                Tags.SetEvent(ledgerEvent.Sequence, session, tags);
+                checked { SumsOf(ledgerEvent, held.Model, tool, item, tags).Calls++; }
                 break;
             case LedgerEvent.FactOneofCase.ReservationRefused:
                 ReservationRefused refused = ledgerEvent.ReservationRefused;
@@ -69,14 +75,17 @@ internal sealed class TenantSums(string tenant)
                 ReservationSettled settled = ledgerEvent.ReservationSettled;
                 Fold(ledgerEvent, settled, sign: 1);
                 if (settled.ExpiryCharge is not null) Fold(ledgerEvent, settled.ExpiryCharge, sign: -1);
+                FoldTags(ledgerEvent, settled);
                 break;
             case LedgerEvent.FactOneofCase.DisputeDecided:
                 if (ledgerEvent.DisputeDecided.Decision == DisputeDecision.Confirmed)
                     Fold(ledgerEvent, ledgerEvent.DisputeDecided);
+                Tags.Drop(ledgerEvent.DisputeDecided.Dispute);
                 break;
             case LedgerEvent.FactOneofCase.CostRecorded:
                 CostRecorded cost = ledgerEvent.CostRecorded;
-                ref SpendSums sums = ref SumsOf(ledgerEvent, "", cost.ToolCalls > 0 ? cost.Sku : "", cost.Sku);
+                string ofCost = TagText.Of(Tags.OfSession(ledgerEvent.Spender.Session), cost.Tags?.Values);
+                ref SpendSums sums = ref SumsOf(ledgerEvent, "", cost.ToolCalls > 0 ? cost.Sku : "", cost.Sku, ofCost);
                 sums.Add(cost.CostNanos, cost.QuantityMillionths);
                 checked
                 {
@@ -86,13 +95,10 @@ internal sealed class TenantSums(string tenant)
 
                 break;
             case LedgerEvent.FactOneofCase.SpendAdjusted:
-                foreach (AdjustmentLine line in ledgerEvent.SpendAdjusted.Lines)
-                {
-                    SumsOf(ledgerEvent.Time.Seconds, line.Spender, "", "", "").Add(line.Nanos, 0);
-                    if (line.Spender.Session.Length == 0) continue;
-                    checked { RunOf(line.Spender).CostNanos += line.Nanos; }
-                }
-
+                foreach (AdjustmentLine line in ledgerEvent.SpendAdjusted.Lines) Fold(ledgerEvent, line);
+                break;
+            case LedgerEvent.FactOneofCase.SessionOpened:
+                Tags.SetSession(ledgerEvent.Spender.Session, ledgerEvent.SessionOpened.Tags);
                 break;
             case LedgerEvent.FactOneofCase.SessionEnded:
                 if (ledgerEvent.Spender.Run.Length == 0) RunOf(ledgerEvent.Spender).End = EndOf(ledgerEvent);
@@ -116,6 +122,7 @@ internal sealed class TenantSums(string tenant)
         Position = toPosition;
         Baselines = baselines;
         IsChanged = false;
+        Tags.Clear();
     }
 
     /// <summary>Forgets what waits to be written, because it is, or is to be folded again.</summary>
@@ -130,16 +137,17 @@ internal sealed class TenantSums(string tenant)
     // the sign -1.
     private void Fold(LedgerEvent ledgerEvent, ReservationSettled settled, int sign)
     {
+        string tags = Tags.OfEvent(settled.Reservation, ledgerEvent.Spender.Session);
         if (settled.Disputed)
         {
             // What was held is spend; the rest is, once it is confirmed, and then with all its tokens.
             long believedNanos = settled.CostNanos - settled.OverrunNanos;
             checked { RunOf(ledgerEvent.Spender).CostNanos += believedNanos; }
-            SumsOf(ledgerEvent, settled.Model, settled.Tool).Add(believedNanos, quantityMillionths: 0);
+            SumsOf(ledgerEvent, settled.Model, settled.Tool, "", tags).Add(believedNanos, quantityMillionths: 0);
             return;
         }
 
-        checked { RunOf(ledgerEvent.Spender).CostNanos += sign * settled.CostNanos; }
+        checked { RunOf(ledgerEvent.Spender).CostNanos += sign * (Int128)settled.CostNanos; }
         long itemsNanos = 0;
         foreach (ItemCost item in settled.ItemCosts?.Items ?? [])
         {
@@ -147,13 +155,21 @@ internal sealed class TenantSums(string tenant)
             checked
             {
                 itemsNanos += item.CostNanos;
-                SumsOf(ledgerEvent, settled.Model, tool, item.Sku)
-                    .Add(sign * item.CostNanos, sign * item.Count * PartsPerUnit);
+                SumsOf(ledgerEvent, settled.Model, tool, item.Sku, tags)
+                    .Add(sign * (Int128)item.CostNanos, sign * (Int128)item.Count * PartsPerUnit);
             }
         }
 
         bool isOfItemsAlone = settled.Model.Length == 0 && itemsNanos == settled.CostNanos && settled.OverrunNanos == 0;
-        if (!isOfItemsAlone) SumsOf(ledgerEvent, settled.Model, settled.Tool).Add(settled, itemsNanos, sign);
+        if (!isOfItemsAlone) SumsOf(ledgerEvent, settled.Model, settled.Tool, "", tags).Add(settled, itemsNanos, sign);
+    }
+
+    private void Fold(LedgerEvent ledgerEvent, AdjustmentLine line)
+    {
+        string tags = Tags.OfSession(line.Spender.Session);
+        SumsOf(ledgerEvent.Time.Seconds, line.Spender, line.Model, "", "", tags).Add(line.Nanos, 0);
+        if (line.Spender.Session.Length == 0) return;
+        checked { RunOf(line.Spender).CostNanos += line.Nanos; }
     }
 
     private void Fold(LedgerEvent ledgerEvent, DisputeDecided decided)
@@ -165,7 +181,18 @@ internal sealed class TenantSums(string tenant)
             OverrunNanos = decided.CostNanos,
             Usage = decided.Usage,
         };
-        SumsOf(ledgerEvent, decided.Model, decided.Tool).Add(settled, itemsNanos: 0, sign: 1);
+        string tags = Tags.OfEvent(decided.Dispute, ledgerEvent.Spender.Session);
+        SumsOf(ledgerEvent, decided.Model, decided.Tool, "", tags).Add(settled, itemsNanos: 0, sign: 1);
+    }
+
+    // A dispute is decided by its own number, when its hold is long settled.
+    private void FoldTags(LedgerEvent ledgerEvent, ReservationSettled settled)
+    {
+        if (!Tags.HasAny) return;
+        string session = ledgerEvent.Spender.Session;
+        if (settled.Disputed)
+            Tags.SetEvent(ledgerEvent.Sequence, session, Tags.OfEvent(settled.Reservation, session));
+        if (settled.Final && ledgerEvent.RequestId.Length > 0) Tags.Drop(settled.Reservation);
     }
 
     private RunEnd EndOf(LedgerEvent ledgerEvent)
@@ -184,14 +211,19 @@ internal sealed class TenantSums(string tenant)
     private ref RunSums RunOf(Spender spender) => ref CollectionsMarshal.GetValueRefOrAddDefault(
         PendingRuns, spender.Run.Length > 0 ? spender.Run : spender.Session, out _);
 
-    private ref SpendSums SumsOf(LedgerEvent ledgerEvent, string model, string tool, string sku = "") =>
-        ref SumsOf(ledgerEvent.Time.Seconds, ledgerEvent.Spender, model, tool, sku);
+    private ref SpendSums SumsOf(LedgerEvent ledgerEvent, string model, string tool, string sku) => ref SumsOf(
+        ledgerEvent, model, tool, sku, Tags.OfSession(ledgerEvent.Spender.Session));
 
-    private ref SpendSums SumsOf(long seconds, Spender spender, string model, string tool, string sku)
+    private ref SpendSums SumsOf(LedgerEvent ledgerEvent, string model, string tool, string sku, string tags) =>
+        ref SumsOf(ledgerEvent.Time.Seconds, ledgerEvent.Spender, model, tool, sku, tags);
+
+    private ref SpendSums SumsOf(
+        long seconds, Spender spender, string model, string tool, string sku, string tags)
     {
         var key = new SpendKey(
             seconds / SpendKey.QuarterSeconds,
-            spender.BusinessUnit, spender.UseCase, spender.Agent, spender.Session, model, tool, sku);
+            spender.BusinessUnit, spender.UseCase, spender.Agent, spender.Session, model, tool, sku, spender.OnBehalfOf,
+            tags);
         return ref CollectionsMarshal.GetValueRefOrAddDefault(Pending, key, out _);
     }
 }

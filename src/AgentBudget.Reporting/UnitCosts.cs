@@ -10,14 +10,14 @@ internal sealed class UnitCosts
 {
     private const long MillionthsPerUnit = 1_000_000;
 
-    private const string Runs = "SELECT sum(cost), count(*), sum(succeeded)";
+    private const string Runs = "SELECT sum(cost), count(*), sum(succeeded), sum(cost_high)";
     private const string FromRuns = " FROM run";
-    private const string Metrics = "SELECT sum(delta), count(*), metric";
+    private const string Metrics = "SELECT sum(delta), count(*), metric, 0";
     private const string FromMetrics = " FROM run JOIN run_metric USING (tenant, run)";
     private const string Where = " WHERE tenant = $tenant AND ended >= $start AND ended < $end";
 
     // What both queries select before their keys.
-    private const int NumbersCount = 3;
+    private const int NumbersCount = 4;
 
     private readonly GetUnitCostsRequest _request;
     private readonly string[] _groupings;
@@ -56,8 +56,8 @@ internal sealed class UnitCosts
     private List<UnitCostRow> Read(SqliteConnection connection, TenantSums sums, string[] groupings)
     {
         var rows = new List<UnitCostRow>();
-        var byKeys = new Dictionary<string, (UnitCostRow Row, long CostNanos)>(StringComparer.Ordinal);
-        using (SqliteCommand command = Command(connection, sums.Tenant, Runs, FromRuns, groupings, "sum(cost) DESC"))
+        var byKeys = new Dictionary<string, (UnitCostRow Row, Int128 CostNanos)>(StringComparer.Ordinal);
+        using (SqliteCommand command = Command(connection, sums.Tenant, Runs, FromRuns, groupings, order: null))
         using (SqliteDataReader reader = command.ExecuteReader())
         {
             while (reader.Read())
@@ -65,7 +65,7 @@ internal sealed class UnitCosts
                 if (rows.Count == Aggregator.RowsMax) throw ReportTerms.TooManyRows();
                 UnitCostRow row = ReadRow(reader, sums.Currency, groupings);
                 rows.Add(row);
-                byKeys.Add(KeysOf(reader, groupings), (row, reader.Number(0)));
+                byKeys.Add(KeysOf(reader, groupings), (row, reader.Wide(0, 3)));
             }
         }
 
@@ -75,16 +75,17 @@ internal sealed class UnitCosts
             for (int count = 0; reader.Read(); count++)
             {
                 if (count == Aggregator.RowsMax) throw ReportTerms.TooManyRows();
-                (UnitCostRow row, long costNanos) = byKeys[KeysOf(reader, groupings)];
+                (UnitCostRow row, Int128 costNanos) = byKeys[KeysOf(reader, groupings)];
                 row.Outcomes.Add(ReadOutcome(reader, costNanos, sums.Currency));
             }
         }
 
-        return rows;
+        // By cost and then, as they came, by keys: a sum in two columns is not ordered by either.
+        return [.. byKeys.Values.OrderByDescending(row => row.CostNanos).Select(row => row.Row)];
     }
 
     private SqliteCommand Command(
-        SqliteConnection connection, string tenant, string select, string from, string[] groupings, string order)
+        SqliteConnection connection, string tenant, string select, string from, string[] groupings, string? order)
     {
         string[] columns = [.. groupings.Select(grouping => Columns[grouping])];
         var sql = new StringBuilder(select);
@@ -93,7 +94,8 @@ internal sealed class UnitCosts
         foreach (var (column, _) in Filters()) sql.Append(" AND ").Append(column).Append(" = $").Append(column);
         IEnumerable<string> groups = from == FromMetrics ? columns.Append("metric") : columns;
         if (groups.Any()) sql.Append(" GROUP BY ").AppendJoin(", ", groups);
-        sql.Append(" ORDER BY ").AppendJoin(", ", columns.Prepend(order));
+        string[] orders = order is null ? columns : [order, .. columns];
+        if (orders.Length > 0) sql.Append(" ORDER BY ").AppendJoin(", ", orders);
         sql.Append(CultureInfo.InvariantCulture, $" LIMIT {Aggregator.RowsMax + 1}");
 
         SqliteCommand command = connection.CreateCommand();
@@ -119,7 +121,7 @@ internal sealed class UnitCosts
 
     private static UnitCostRow ReadRow(SqliteDataReader reader, string currency, string[] groupings)
     {
-        long costNanos = reader.Number(0);
+        Int128 costNanos = reader.Wide(0, 3);
         long successes = reader.Number(2);
         var row = new UnitCostRow
         {
@@ -132,7 +134,7 @@ internal sealed class UnitCosts
         return row;
     }
 
-    private static OutcomeCost ReadOutcome(SqliteDataReader reader, long costNanos, string currency)
+    private static OutcomeCost ReadOutcome(SqliteDataReader reader, Int128 costNanos, string currency)
     {
         long deltaMillionths = reader.Number(0);
         return new OutcomeCost
@@ -149,11 +151,11 @@ internal sealed class UnitCosts
         string.Join('\n', groupings.Select((_, i) => reader.GetString(NumbersCount + i)));
 
     /// <summary>nanos × scale ÷ units, rounded half to even; null where there is nothing to divide by.</summary>
-    private static Money? PerUnit(long nanos, long scale, long units, string currency)
+    private static Money? PerUnit(Int128 nanos, long scale, long units, string currency)
     {
         if (units <= 0) return null;
-        (Int128 whole, Int128 rest) = Int128.DivRem((Int128)nanos * scale, units);
+        (Int128 whole, Int128 rest) = Int128.DivRem(checked(nanos * scale), units);
         if (rest * 2 > units || (rest * 2 == units && Int128.IsOddInteger(whole))) whole++;
-        return whole <= long.MaxValue ? ReportTerms.ToMoney((long)whole, currency) : throw ReportTerms.Overflow();
+        return ReportTerms.ToMoney(whole, currency);
     }
 }

@@ -331,7 +331,7 @@ internal sealed class AuditedLedger
             Apply = true,
             Reason = "wrong price",
         },
-        new Ledger.Prices.RatedPeriod([new Ledger.Prices.RatedSpend(spender, 0, nanos)], 1, 0, LastRerating: 0),
+        new Ledger.Prices.RatedPeriod([new Ledger.Prices.RatedSpend(spender, "", 0, nanos)], 1, 0, LastRerating: 0),
         "admin")));
 
     private static LedgerEvent Done(Answer answer)

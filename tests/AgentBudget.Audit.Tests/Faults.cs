@@ -12,7 +12,7 @@ internal static partial class Faults
     [
         .. OfOrder(), .. OfCatalogs(), .. OfBudgets(), .. OfSessions(), .. OfRuns(), .. OfSuspensions(),
         .. OfHolds(), .. OfAmendments(), .. OfCosts(), .. OfWindows(), .. OfRefusals(), .. OfSettlements(),
-        .. OfIdentity(), .. OfAdjustments(),
+        .. OfIdentity(), .. OfAdjustments(), .. OfParts(),
     ]);
 
     private static void OneSession(AuditedLedger ledger) => ledger.Open();

@@ -20,7 +20,7 @@ internal sealed partial class RandomLedger
     {
         if (committed is { DuplicateOf: 0, Event.ReservationSettled: { Disputed: true } })
             _disputes.Add(committed.Event.Sequence);
-        if (_disputes.Count == 0 || _bindings.Next(8) > 0) return;
+        if (_disputes.Count == 0 || _bindings.Next(2) > 0) return;
         long dispute = Any([.. _disputes]);
         Send(new DecideDisputeCommand(
             new DecideDisputeRequest

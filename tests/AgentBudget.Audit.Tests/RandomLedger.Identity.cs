@@ -81,7 +81,8 @@ internal sealed partial class RandomLedger
     // What a session is opened with, if not with the operator's key.
     private SessionOrigin? Origin(OpenSessionRequest request)
     {
-        if (_bindings.Next(3) == 0) (request.Unattended, request.OnBehalfOf) = (false, "user:kim");
+        string user = Users[_bindings.Next(Users.Length)];
+        if (_bindings.Next(3) > 0) (request.Unattended, request.OnBehalfOf) = (false, user);
         if (_credentials.Count == 0 || _bindings.Next(2) == 0) return null;
         long end = _bindings.Next(2) == 0 ? 0 : Ledger.Now + (_bindings.Next(1, 3600) * LogTime.NanosPerSecond);
         return new SessionOrigin(

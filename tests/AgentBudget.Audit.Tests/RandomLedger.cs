@@ -17,7 +17,7 @@ internal sealed partial class RandomLedger(int seed)
     private static readonly string[] Models = [Haiku, Sonnet, "sonnet-latest", "flash", "unknown"];
     private static readonly string[] Tools = ["", "", "crm.read", "search.web", "billing.pay"];
     private static readonly string[] Extended =
-        ["useCases/promo", "useCases/plan", "agents/writer", "businessUnits/marketing", "tenants/acme"];
+        ["useCases/promo", "useCases/plan", "agents/writer", "businessUnits/marketing", "tenants/acme", .. Parts];
 
     private static readonly Period[] Periods =
         [
@@ -223,6 +223,8 @@ internal sealed partial class RandomLedger(int seed)
             ServiceTier = (ServiceTier)_random.Next(0, 5),
             Region = Any(["", "eu"]),
         };
+        // Now and then somebody says what no call can have used.
+        if (_bindings.Next(60) == 0) request.Usage.InputTokens = 900_000_000;
         Follow(Send(new CommitCommand(session, number, request, reading)));
     }
 
@@ -373,6 +375,8 @@ internal sealed partial class RandomLedger(int seed)
         catalog.Tags["customer"].Required = random.Next(6) == 0;
         if (random.Next(2) == 0) catalog.Tags["customer"].Values.Add(["k1", "k2"]);
         VaryPrices(catalog, random);
+        VaryParts(catalog, random);
+        VaryHours(catalog, random);
     }
 
     private static Breakers BreakersOf(Random random)

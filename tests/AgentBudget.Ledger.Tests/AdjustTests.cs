@@ -324,9 +324,67 @@ public sealed class AdjustTests
             catalog.Prices[1].Rates.Input *= 2;
         });
 
-        RatedSpend difference = Assert.Single(Rate(fixture, version: 2).Differences);
+        IReadOnlyList<RatedSpend> differences = Rate(fixture, version: 2).Differences;
 
-        Assert.Equal((3 * Dollar, 8 * Dollar), (difference.SettledNanos, difference.ReratedNanos));
+        // Costs of no model, and the model's.
+        Assert.Equal(["", LedgerFixture.Haiku], differences.Select(difference => difference.Model));
+        Assert.Equal(
+            [(2 * Dollar, 6 * Dollar), (1 * Dollar, 2 * Dollar)],
+            differences.Select(difference => (difference.SettledNanos, difference.ReratedNanos)));
+    }
+
+    [Theory]
+    [InlineData(Period.Month)]
+    [InlineData(Period.None)]
+    [InlineData(Period.Week)]
+    public void What_a_reset_took_away_does_not_count_again_when_the_period_changes(Period period)
+    {
+        LedgerFixture fixture = Spent(8, catalog => catalog.UseCases[0].Budget.Period = Period.Day);
+        Reset(fixture, UseCase);
+        long session = fixture.Open();
+        fixture.Commit(session, fixture.Hold(session, Asks(1)), 1_000_000, 0);
+        fixture.Restart();
+        fixture.Advance(2 * LedgerFixture.Day);
+
+        fixture.Change(catalog => catalog.UseCases[0].Budget.Period = period);
+
+        Assert.Equal(1, Settled(fixture, UseCase));
+        session = fixture.Open();
+        fixture.Commit(session, fixture.Hold(session, Asks(2)), 2_000_000, 0);
+        fixture.Change(catalog => catalog.UseCases[0].Budget.Period = Period.Quarter);
+        Assert.Equal(3, Settled(fixture, UseCase));
+    }
+
+    [Fact]
+    public void A_rolling_window_after_a_reset_counts_only_what_came_after_it()
+    {
+        LedgerFixture fixture = Spent(8, catalog => catalog.UseCases[0].Budget.Period = Period.Day);
+        Reset(fixture, UseCase);
+        long session = fixture.Open();
+        fixture.Commit(session, fixture.Hold(session, Asks(1)), 1_000_000, 0);
+
+        fixture.Change(catalog =>
+        {
+            catalog.UseCases[0].Budget.Period = Period.Rolling;
+            catalog.UseCases[0].Budget.Rolling = new Duration { Seconds = 7 * 24 * 3600 };
+        });
+
+        Assert.Equal(1, Settled(fixture, UseCase));
+        fixture.Advance(8 * LedgerFixture.Day);
+        Assert.Equal(0, Settled(fixture, UseCase));
+    }
+
+    [Fact]
+    public void A_reset_of_one_window_takes_nothing_from_another()
+    {
+        LedgerFixture fixture = Spent(8, catalog => catalog.UseCases[0].Budget.Period = Period.Day);
+        Reset(fixture, UseCase);
+
+        fixture.Change(catalog => catalog.UseCases[0].FurtherBudgets.Add(
+            new Protocol.V1.Budget { Limit = Catalogs.Dollars(100), Period = Period.Month }));
+
+        Assert.Equal(0, Settled(fixture, UseCase));
+        Assert.Equal(8, Dollars(fixture.Balance(UseCase).Windows.Single().Settled));
     }
 
     private static LedgerFixture Spent(long dollars, Action<Catalog>? change = null)

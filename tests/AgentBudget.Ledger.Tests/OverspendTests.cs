@@ -80,6 +80,24 @@ public sealed class OverspendTests
         Assert.Equal(8, Dollars(fixture.Balance(Agent).Limit));
     }
 
+    [Theory]
+    [InlineData(0, 10)]
+    [InlineData(2, 8)]
+    public void A_limit_that_was_lowered_under_what_was_spent_is_owed_as_far_as_it_was_spent(long spent, long limit)
+    {
+        LedgerFixture fixture = TenADay();
+        Overspend(fixture, spent);
+        fixture.Extend(Agent, limit: 0);
+        fixture.Extend(Agent, amount: 1);
+        fixture.Change(catalog => catalog.Agents[0].Budget.Limit = Catalogs.Dollars(1));
+        fixture.Change(catalog => catalog.Agents[0].Budget.Limit = Catalogs.Dollars(10));
+        fixture.Extend(Agent, limit: 0);
+
+        fixture.Advance(LedgerFixture.Day);
+
+        Assert.Equal(limit, Dollars(fixture.Balance(Agent).Limit));
+    }
+
     [Fact]
     public void Tokens_above_their_limit_are_taken_too()
     {

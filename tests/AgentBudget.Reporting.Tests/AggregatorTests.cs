@@ -96,8 +96,10 @@ public sealed class AggregatorTests : IDisposable
         using var aggregator = Aggregator.Open(_file.Path);
         aggregator.Fold(Ledgers.Tenant, [Ledgers.Catalog(1, time, "UTC"), Ledgers.Settled(2, time, 5)]);
         aggregator.GetChargeback(Ledgers.Tenant, new());
-        Assert.Throws<OverflowException>(() => aggregator.Fold(
-            Ledgers.Tenant, [Ledgers.Settled(3, time, long.MaxValue), Ledgers.Settled(4, time, long.MaxValue)]));
+        LedgerEvent[] tooMany = [Ledgers.Settled(3, time, 1), Ledgers.Settled(4, time, 1)];
+        foreach (LedgerEvent settled in tooMany)
+            settled.ReservationSettled.Usage = new TokenUsage { InputTokens = long.MaxValue };
+        Assert.Throws<OverflowException>(() => aggregator.Fold(Ledgers.Tenant, tooMany));
         Assert.Equal(2, aggregator.Position(Ledgers.Tenant));
         Assert.Equal(5, aggregator.GetChargeback(Ledgers.Tenant, new()).Total.Cost.Nanos);
     }

@@ -62,6 +62,7 @@ internal static class Ledgers
                 Agent = $"agents/a{session % 7}",
                 UseCase = $"useCases/u{session % 5}",
                 BusinessUnit = $"businessUnits/b{session % 3}",
+                OnBehalfOf = session % 4 == 0 ? "" : $"user{session % 4}",
             },
         };
         string model = $"model-{random.Next(0, 3)}";

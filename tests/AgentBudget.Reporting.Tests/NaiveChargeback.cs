@@ -118,6 +118,7 @@ internal static class NaiveChargeback
             "use_case" => ledgerEvent.Spender.UseCase,
             "agent" => ledgerEvent.Spender.Agent,
             "session" => ledgerEvent.Spender.Session,
+            "user" => ledgerEvent.Spender.OnBehalfOf,
             "model" => part.Model,
             "tool" => part.Tool,
             "sku" => part.Sku,

@@ -36,11 +36,17 @@ internal sealed class OwnScope
         && Owns(new SessionPath(spender.Agent, spender.UseCase, spender.BusinessUnit, spender.OnBehalfOf));
 
     /// <summary>
-    /// Whether a grain is its own: itself, what its credential names, and the use cases of a business unit that it
-    /// names.
+    /// Whether a grain is its own: itself, what its credential names, the use cases of a business unit that it names,
+    /// and parts of these, but of users only its own where it speaks for one.
     /// </summary>
     internal bool Owns(string grain, Catalog catalog)
     {
+        if (Names.TryParsePart(grain, out string whole, out string infix, out string part))
+        {
+            bool isOthers = infix == Names.UsersInfix && User.Length > 0 && User != part;
+            return !isOthers && Owns(whole, catalog);
+        }
+
         if (grain == Agent || _holder.Credential.Grains.Contains(grain))
             return true;
         UseCase? useCase = catalog.UseCases.FirstOrDefault(candidate => Names.UseCasePrefix + candidate.Id == grain);

@@ -70,7 +70,8 @@ internal static class DenialSentence
         Reason.RequestCeiling
             => $"{refused.Grain} may ask for {refused.Limit} tokens at once; this call asks for {refused.Requested}",
         Reason.StepCeiling or Reason.SessionCeiling or Reason.RunCeiling or Reason.AgentBudget or Reason.UseCaseBudget
-            or Reason.BusinessUnitBudget or Reason.TenantBudget => Numbers(refused, currency),
+            or Reason.BusinessUnitBudget or Reason.TenantBudget or Reason.UserBudget or Reason.ModelBudget =>
+            Numbers(refused, currency),
         Reason.Rate => $"{refused.Grain} asks too often: slow down",
     };
 

@@ -53,11 +53,12 @@ internal sealed class AdjustSpend(ApiContext context)
         Spender? spender = null;
         long nanos = 0;
         long tokens = 0;
+        string model = "";
         if (number <= await context.Host.DurableSequenceAsync(tenant, cancellationToken))
             await WholeLedger.ReadAsync(context, tenant, number, Accept, cancellationToken);
         bool isNamed = spender is not null && (isFormer || spender.Session == Names.Session(session));
         return isNamed
-            ? new AdjustedReservation(number, spender!, nanos, tokens)
+            ? new AdjustedReservation(number, spender!, nanos, tokens, model)
             : throw ApiErrors.ReservationNotFound();
 
         void Accept(LedgerEvent ledgerEvent)
@@ -66,6 +67,7 @@ internal sealed class AdjustSpend(ApiContext context)
                 spender = ledgerEvent.Spender;
             if (ledgerEvent.ReservationSettled is not { } settled || settled.Reservation != number)
                 return;
+            model = settled.Model;
             nanos += settled.CostNanos - (settled.ExpiryCharge?.CostNanos ?? 0);
             tokens += settled.Tokens - (settled.ExpiryCharge?.Tokens ?? 0);
         }

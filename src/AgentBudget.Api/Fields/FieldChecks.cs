@@ -8,6 +8,7 @@ namespace AgentBudget.Api;
 /// <summary>Checks of single fields, each adding a fault that says what would be right.</summary>
 internal static class FieldChecks
 {
+    private const int UserCharsMax = 256;
     private const int NanosPerSecond = 1_000_000_000;
     private const string CountDescription = "must be 0 to 1,000,000,000,000";
 
@@ -81,16 +82,22 @@ internal static class FieldChecks
         Model(ref faults, model, isRequired: false, "filter.model");
     }
 
-    /// <summary>Any grain that carries a budget, or a session.</summary>
+    /// <summary>Any grain that carries a budget, a part of one, or a session.</summary>
     internal static void Grain(ref FieldFaults faults, string field, string name)
     {
-        if (!FieldRules.IsName(name, Names.TenantPrefix)
-            && !FieldRules.IsName(name, Names.BusinessUnitPrefix)
-            && !FieldRules.IsName(name, Names.UseCasePrefix)
-            && !FieldRules.IsName(name, Names.AgentPrefix)
-            && !Names.TryParseSession(name, out _))
+        bool isPart = Names.TryParsePart(name, out string account, out string infix, out string part);
+        bool isPartName = !isPart
+            || (infix == Names.ModelsInfix ? FieldRules.IsWord(part) : FieldRules.IsText(part, UserCharsMax));
+        bool isAccount = FieldRules.IsName(account, Names.TenantPrefix)
+            || FieldRules.IsName(account, Names.BusinessUnitPrefix)
+            || FieldRules.IsName(account, Names.UseCasePrefix)
+            || FieldRules.IsName(account, Names.AgentPrefix);
+        if ((!isAccount || !isPartName) && !Names.TryParseSession(name, out _))
         {
-            faults.Add(field, "must be the name of a grain such as useCases/trade-promo");
+            faults.Add(
+                field,
+                "must be the name of a grain such as useCases/trade-promo, useCases/trade-promo/models/claude-opus-* "
+                + "or useCases/trade-promo/users/kim@acme.test");
         }
     }
 

@@ -18,13 +18,18 @@ internal sealed class SpendReports(ApiContext context, Aggregator aggregator, IG
     /// </summary>
     private static readonly TimeSpan CatchUpMax = TimeSpan.FromSeconds(20);
 
+    private const string TagPrefix = "tag:";
+
+    /// <summary>More groupings make one row a charge.</summary>
+    private const int TagGroupingsMax = 8;
+
     private static readonly TimeSpan CatchUpRetry = TimeSpan.FromSeconds(5);
 
     internal async ValueTask<GetChargebackResponse> ChargebackAsync(GetChargebackRequest request, ApiCall call)
     {
         FieldFaults faults = default;
         Check(request.Period, request.Filter, ref faults);
-        CheckGroupings(request.GroupBy, Aggregator.Groupings, ref faults);
+        CheckGroupings(request.GroupBy, Aggregator.Groupings, takesTags: true, ref faults);
         faults.ThrowIfAny();
 
         (string tenant, request.Filter) = await NarrowAsync(request.Filter, call);
@@ -43,7 +48,7 @@ internal sealed class SpendReports(ApiContext context, Aggregator aggregator, IG
     {
         FieldFaults faults = default;
         Check(request.Period, request.Filter, ref faults);
-        CheckGroupings(request.GroupBy, Aggregator.UnitCostGroupings, ref faults);
+        CheckGroupings(request.GroupBy, Aggregator.UnitCostGroupings, takesTags: false, ref faults);
         CheckIsEmpty("filter.model", request.Filter?.Model, ref faults);
         CheckIsEmpty("filter.tool", request.Filter?.Tool, ref faults);
         CheckIsEmpty("filter.sku", request.Filter?.Sku, ref faults);
@@ -134,22 +139,29 @@ internal sealed class SpendReports(ApiContext context, Aggregator aggregator, IG
     }
 
     private static void CheckGroupings(
-        RepeatedField<string> groupBy, IReadOnlySet<string> groupings, ref FieldFaults faults)
+        RepeatedField<string> groupBy, IReadOnlySet<string> groupings, bool takesTags, ref FieldFaults faults)
     {
-        if (groupBy.Count > groupings.Count)
+        if (groupBy.Count > groupings.Count + TagGroupingsMax)
         {
-            faults.Add("group_by", $"must be at most {groupings.Count}");
+            faults.Add("group_by", $"must be at most {groupings.Count + TagGroupingsMax}");
             return;
         }
 
         for (int index = 0; index < groupBy.Count; index++)
         {
-            if (!groupings.Contains(groupBy[index]))
-                faults.Add($"group_by[{index}]", "must be one of " + string.Join(", ", groupings.Order()));
+            if (!groupings.Contains(groupBy[index]) && !(takesTags && IsTag(groupBy[index])))
+            {
+                string tags = takesTags ? ", or tag:NAME of a business tag" : "";
+                faults.Add($"group_by[{index}]", $"must be one of {string.Join(", ", groupings.Order())}{tags}");
+            }
             else if (groupBy.IndexOf(groupBy[index]) < index)
                 faults.Add($"group_by[{index}]", "is there twice");
         }
     }
+
+    private static bool IsTag(string grouping) =>
+        grouping.StartsWith(TagPrefix, StringComparison.Ordinal)
+        && FieldRules.IsWord(grouping.AsSpan(TagPrefix.Length), FieldRules.IdCharsMax);
 
     private static void CheckIsEmpty(string field, string? value, ref FieldFaults faults)
     {

@@ -25,16 +25,19 @@ internal sealed class EventView
     internal LedgerEvent Of(LedgerEvent ledgerEvent)
     {
         bool readsFact = MayCall(MethodOf(ledgerEvent.FactCase));
-        bool readsUser =
-            ledgerEvent.Spender is null or { OnBehalfOf.Length: 0 } || MayCall("SessionService/GetSession");
+        bool readsUsers = MayCall("SessionService/GetSession");
+        bool readsUser = readsUsers || ledgerEvent.Spender is null or { OnBehalfOf.Length: 0 };
+        bool hasUserGrain = !readsUsers && UserGrains.AreIn(ledgerEvent);
         bool hasHash = ledgerEvent.CredentialCreated is { SecretSha256.IsEmpty: false };
-        if (readsFact && readsUser && !hasHash)
+        if (readsFact && readsUser && !hasHash && !hasUserGrain)
             return ledgerEvent;
         LedgerEvent view = ledgerEvent.Clone();
         if (hasHash)
             view.CredentialCreated.SecretSha256 = ByteString.Empty;
         if (!readsUser)
             view.Spender.OnBehalfOf = "";
+        if (hasUserGrain)
+            UserGrains.Hide(view);
         if (!readsFact)
             Empty(view);
         return view;

@@ -90,7 +90,7 @@ internal static class Adjust
         };
         foreach (RatedSpend rated in command.Rating.Differences)
         {
-            if (PathLine(ledger, rated.Spender) is not { } line) continue;
+            if (PathLine(ledger, rated.Spender, rated.Model) is not { } line) continue;
             line.Nanos = rated.DifferenceNanos;
             line.SettledNanos = rated.SettledNanos;
             adjusted.Lines.Add(line);
@@ -180,17 +180,24 @@ internal static class Adjust
         adjusted.SettledTokens = reservation.SettledTokens + before.Tokens;
         bool isSession = Names.TryParseSession(reservation.Spender.Session, out long number);
         return isSession && ledger.FindInMemory(number) is { } session
-            ? LineOf(session)
-            : PathLine(ledger, reservation.Spender);
+            ? LineOf(session, reservation.Model)
+            : PathLine(ledger, reservation.Spender, reservation.Model);
     }
 
-    private static AdjustmentLine? PathLine(TenantLedger ledger, Spender spender)
+    private static AdjustmentLine? PathLine(TenantLedger ledger, Spender spender, string model)
     {
-        var line = new AdjustmentLine { Spender = WithoutUser(spender) };
+        var line = new AdjustmentLine { Spender = WithoutUser(spender), Model = model };
+        List<string> parts = [];
         foreach (string name in (string[])[spender.Agent, spender.UseCase, spender.BusinessUnit, ledger.Tenant.Name])
         {
-            if (ledger.Accounts.ContainsKey(name)) line.Grains.Add(name);
+            if (!ledger.Accounts.TryGetValue(name, out Account? account)) continue;
+            line.Grains.Add(name);
+            string user = Names.User(name, spender.OnBehalfOf);
+            if (spender.OnBehalfOf.Length > 0 && ledger.Accounts.ContainsKey(user)) parts.Add(user);
+            parts.AddRange(account.Families.Where(family => family.Counts(model)).Select(family => family.Name));
         }
+
+        line.Grains.Add(parts);
 
         // Without its use case and business unit in memory there is nothing that it could be booked on.
         return ledger.Accounts.ContainsKey(spender.UseCase) ? line : null;
@@ -199,33 +206,34 @@ internal static class Adjust
     private static AdjustmentLine? LineOf(TenantLedger ledger, string name)
     {
         if (Names.TryParseSession(name, out long number))
-            return ledger.FindSession(number) is { } session ? LineOf(session) : null;
+            return ledger.FindSession(number) is { } session ? LineOf(session, model: "") : null;
         if (!ledger.Accounts.TryGetValue(name, out Account? account) || !account.IsInCatalog) return null;
         var spender = new Spender();
-        List<string> grains = [account.Name];
-        switch (account)
+        // A part moves what it is a part of.
+        List<string> grains = ReferenceEquals(account.Of, account) ? [account.Name] : [account.Name, account.Of.Name];
+        switch (account.Of)
         {
             case AgentAccount:
-                spender.Agent = account.Name;
+                spender.Agent = account.Of.Name;
                 break;
             case UseCaseAccount useCase:
-                spender.UseCase = account.Name;
+                spender.UseCase = account.Of.Name;
                 spender.BusinessUnit = Names.BusinessUnitPrefix + useCase.Model.BusinessUnit;
                 grains.Add(spender.BusinessUnit);
                 break;
             case BusinessUnitAccount:
-                spender.BusinessUnit = account.Name;
+                spender.BusinessUnit = account.Of.Name;
                 break;
         }
 
-        if (account is not TenantAccount) grains.Add(ledger.Tenant.Name);
+        if (account.Of is not TenantAccount) grains.Add(ledger.Tenant.Name);
         return new AdjustmentLine { Spender = spender, Grains = { grains } };
     }
 
-    private static AdjustmentLine LineOf(SessionAccount session)
+    private static AdjustmentLine LineOf(SessionAccount session, string model)
     {
-        var line = new AdjustmentLine { Spender = WithoutUser(session.Spender) };
-        foreach (Account account in session.Path) line.Grains.Add(account.Name);
+        var line = new AdjustmentLine { Spender = WithoutUser(session.Spender), Model = model };
+        foreach (Account account in session.PathOf(model)) line.Grains.Add(account.Name);
         return line;
     }
 

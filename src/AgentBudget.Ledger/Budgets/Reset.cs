@@ -40,7 +40,7 @@ internal static class Reset
     public static void Apply(TenantLedger ledger, BudgetReset reset)
     {
         Window window = ledger.WindowOf(reset.Grain, reset.Window);
-        window.StartOver(ledger.LogTimeNanos);
+        window.StartOver(ledger.AccountOf(reset.Grain).History, ledger.LogTimeNanos);
         ledger.SetBudgetDeadlines(window);
     }
 }

@@ -90,6 +90,36 @@ internal sealed class SpendHistory
         }
     }
 
+    /// <summary>The same without what an earlier copy of it has.</summary>
+    public IEnumerable<CountedSpend> SinceWithout(SpendHistory before, long startNanos, long nowNanos)
+    {
+        // Both tell slices of the same time by the same last instant, but one may have it in several.
+        Dictionary<long, CountedSpend> without = [];
+        foreach (CountedSpend slice in before.Since(startNanos, nowNanos))
+        {
+            CountedSpend sum = without.GetValueOrDefault(slice.LastNanos);
+            without[slice.LastNanos] = new CountedSpend(
+                slice.LastNanos, sum.Settled.Plus(slice.Settled), sum.Overrun.Plus(slice.Overrun));
+        }
+
+        foreach (CountedSpend slice in Since(startNanos, nowNanos))
+        {
+            CountedSpend taken = without.GetValueOrDefault(slice.LastNanos);
+            Spend settled = slice.Settled.Above(taken.Settled);
+            Spend overrun = slice.Overrun.Above(taken.Overrun);
+            without[slice.LastNanos] = new CountedSpend(
+                slice.LastNanos, taken.Settled.Above(slice.Settled), taken.Overrun.Above(slice.Overrun));
+            yield return new CountedSpend(slice.LastNanos, settled, overrun);
+        }
+    }
+
+    public SpendHistory Copy()
+    {
+        var copy = new SpendHistory();
+        for (int level = 0; level < Levels.Length; level++) copy._slices[level].AddRange(_slices[level]);
+        return copy;
+    }
+
     public SpendHistoryState ToState(string account)
     {
         var state = new SpendHistoryState { Grain = account };

@@ -63,6 +63,12 @@ internal sealed partial class Window
         NotifiedPercent = state.NotifiedPercent;
     }
 
+    public void RestoreStartedOver(SpendHistoryState state)
+    {
+        StartedOver = new SpendHistory();
+        StartedOver.Restore(state);
+    }
+
     /// <summary>
     /// Puts a restored hold back without asking the caps: a limit may have been lowered below it since.
     /// </summary>

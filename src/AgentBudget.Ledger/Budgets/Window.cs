@@ -217,9 +217,15 @@ internal sealed partial class Window
         MoveLimits();
     }
 
-    /// <summary>Its period is new: counts what of the account's spend belongs to it, and nothing is carried.</summary>
-    public void Recount(IEnumerable<CountedSpend> counted, long startNanos)
+    /// <summary>
+    /// Its period is new: counts what of the account's spend belongs to it, but not what a reset by hand took away, and
+    /// nothing is carried.
+    /// </summary>
+    public void Recount(SpendHistory history, long startNanos, long nowNanos)
     {
+        IEnumerable<CountedSpend> counted = StartedOver is null
+            ? history.Since(startNanos, nowNanos)
+            : history.SinceWithout(StartedOver, startNanos, nowNanos);
         StartNanos = startNanos;
         CarriedNanos = CarriedTokens = 0;
         SettledNanos = SettledTokens = OverrunNanos = OverrunTokens = 0;
@@ -254,11 +260,9 @@ internal sealed partial class Window
     /// was settled above it.
     /// </summary>
     public Spend Carry() => new(
-        OverspendOf(HasCatalogLimitNanos, (Int128)_catalogLimitNanos + CarriedNanos + ExtensionNanos - SettledNanos)
-        + CarryOf(PlainLimitNanos, SettledNanos, CarryMaxNanos),
-        OverspendOf(
-            HasCatalogLimitTokens, (Int128)_catalogLimitTokens + CarriedTokens + ExtensionTokens - SettledTokens)
-        + CarryOf(PlainLimitTokens, SettledTokens, CarryMaxTokens));
+        CarryOf(HasCatalogLimitNanos, _catalogLimitNanos, CarriedNanos, ExtensionNanos, SettledNanos, CarryMaxNanos),
+        CarryOf(
+            HasCatalogLimitTokens, _catalogLimitTokens, CarriedTokens, ExtensionTokens, SettledTokens, CarryMaxTokens));
 
     /// <summary>Sets plain limits, such as a session's ceilings.</summary>
     public void SetLimits(long limitNanos, long limitTokens)
@@ -340,9 +344,16 @@ internal sealed partial class Window
         MoveLimits();
     }
 
+    /// <summary>
+    /// What the account had settled when this was last started over by hand; null where it never was. None of it counts
+    /// here again, whatever the period becomes.
+    /// </summary>
+    public SpendHistory? StartedOver { get; private set; }
+
     /// <summary>Starts this period over: nothing is settled in it, holds stay.</summary>
-    public void StartOver(long nowNanos)
+    public void StartOver(SpendHistory? history, long nowNanos)
     {
+        StartedOver = history?.Copy();
         StartNanos = nowNanos;
         SettledNanos = SettledTokens = OverrunNanos = OverrunTokens = 0;
         NotifiedPercent = 0;
@@ -384,10 +395,16 @@ internal sealed partial class Window
 
     private long CarryMin(bool hasLimit) => _carriesOverspend && hasLimit ? -(Unlimited - 1) : 0;
 
-    private long OverspendOf(bool hasLimit, Int128 left) => (long)Int128.Clamp(left, CarryMin(hasLimit), 0);
-
-    private static long CarryOf(long limit, Int128 settled, long max) =>
-        max == 0 ? 0 : (long)Int128.Clamp(limit - settled, 0, max);
+    // A debt is what was spent above the limit, with what is left of the debt before: a limit that was lowered under
+    // what it is makes none of what nobody spent.
+    private long CarryOf(bool hasLimit, long limit, long carried, long extension, Int128 settled, long max)
+    {
+        if (!hasLimit) return 0;
+        Int128 debt = Int128.Min(
+            settled - limit - carried - extension, settled + Int128.Max(0, -(Int128)carried));
+        if (_carriesOverspend && debt > 0) return (long)Int128.Max(-debt, CarryMin(hasLimit));
+        return max == 0 ? 0 : (long)Int128.Clamp(Moved(limit, carried) - settled, 0, max);
+    }
 
     // A window that begins to roll counts what is settled as of now: never too short.
     private void ConfigureRolling(long lengthNanos, long nowNanos)

@@ -61,10 +61,16 @@ internal static class ApplyCatalog
                 end.StartTime is null ? null : LogTime.FromTimestamp(end.StartTime)));
         PriceBook book = applied.PriceVersion == ledger.Catalog.Book.Version
             ? ledger.Catalog.Book
-            : new PriceBook(applied.PriceVersion, catalog.Prices, catalog.Skus, catalog.Tools);
+            : new PriceBook(applied.PriceVersion, catalog);
         ledger.SetCatalog(new CatalogModel(applied, book));
-        foreach (Account account in ledger.Accounts.Values) account.IsInCatalog = false;
-        Configure(ledger, catalog, bounds);
+        foreach (Account account in ledger.Accounts.Values)
+        {
+            account.IsInCatalog = false;
+            (account.Families, account.UserLimits) = ([], UserLimits.None);
+        }
+
+        List<ModelAccount> newFamilies = Configure(ledger, catalog, bounds);
+        ledger.ConfigureUsers((account, window) => bounds.GetValueOrDefault((account, window)));
         foreach (Account account in ledger.Accounts.Values.Where(account => !account.IsInCatalog).ToArray())
         {
             ledger.RemoveBudgetDeadlines(account);
@@ -77,21 +83,27 @@ internal static class ApplyCatalog
         // In the order of their opening, so that each finds the ceilings of the one above it as they are now.
         foreach (SessionAccount session in ledger.SessionsAndArchived.OrderBy(session => session.Number))
             session.NarrowCeilings();
+        foreach (ModelAccount family in newFamilies) ledger.Adopt(family);
     }
 
     private static bool HasSamePrices(Catalog next, PriceBook present) =>
         SameMessage.Are(next.Prices, present.Prices) && SameMessage.Are(next.Skus, present.Skus)
-        && SameMessage.Are(next.Tools, present.Tools);
+        && SameMessage.Are(next.Tools, present.Tools)
+        && SameMessage.Are(next.RegionalMultipliers, present.Regions);
 
-    private static void Configure(
+    // Answers the budgets on models that are new.
+    private static List<ModelAccount> Configure(
         TenantLedger ledger, Catalog catalog, Dictionary<(string, string), PeriodBounds> bounds)
     {
+        List<ModelAccount> newFamilies = [];
         Set(ledger.Tenant, catalog.Budget, catalog.FurtherBudgets, TierLadder.Default);
+        SetParts(ledger.Tenant, catalog.ModelBudgets, catalog.UserBudgets);
         foreach (BusinessUnit unit in catalog.BusinessUnits)
         {
             string name = Names.BusinessUnitPrefix + unit.Id;
             Account account = ledger.GetOrAdd(name, static name => new BusinessUnitAccount(name));
             Set(account, unit.Budget, unit.FurtherBudgets, TierLadder.Default);
+            SetParts(account, unit.ModelBudgets, unit.UserBudgets);
         }
 
         foreach (UseCase useCase in catalog.UseCases)
@@ -100,6 +112,7 @@ internal static class ApplyCatalog
             var account = (UseCaseAccount)ledger.GetOrAdd(name, static name => new UseCaseAccount(name));
             account.Configure(useCase);
             Set(account, useCase.Budget, useCase.FurtherBudgets, TierLadder.UseCaseDefault);
+            SetParts(account, useCase.ModelBudgets, useCase.UserBudgets);
         }
 
         foreach (Agent agent in catalog.Agents)
@@ -108,6 +121,27 @@ internal static class ApplyCatalog
             var account = (AgentAccount)ledger.GetOrAdd(name, static name => new AgentAccount(name));
             account.Configure(agent);
             Set(account, agent.Budget, agent.FurtherBudgets, TierLadder.Default);
+            SetParts(account, agent.ModelBudgets, agent.UserBudgets);
+        }
+
+        return newFamilies;
+
+        void SetParts(Account account, IReadOnlyList<ModelBudget> models, UserBudgets? users)
+        {
+            if (users is not null) account.UserLimits = new UserLimits(users);
+            if (models.Count == 0) return;
+            var families = new ModelAccount[models.Count];
+            for (int place = 0; place < families.Length; place++)
+            {
+                string name = Names.Models(account.Name, models[place].Models);
+                bool isNew = !ledger.Accounts.ContainsKey(name);
+                families[place] =
+                    (ModelAccount)ledger.GetOrAdd(name, _ => new ModelAccount(name, account, models[place].Models));
+                if (isNew) newFamilies.Add(families[place]);
+                Set(families[place], models[place].Budget, models[place].FurtherBudgets, TierLadder.Default);
+            }
+
+            account.Families = families;
         }
 
         void Set(
@@ -146,13 +180,38 @@ internal static class ApplyCatalog
     {
         Catalog catalog = applied.Catalog;
         TimeZoneInfo zone = TimeZoneInfo.FindSystemTimeZoneById(catalog.TimeZone);
+        Dictionary<string, UserLimits> limits = new(StringComparer.Ordinal);
         Add(ledger.Tenant.Name, catalog.Budget, catalog.FurtherBudgets);
+        AddParts(ledger.Tenant.Name, catalog.ModelBudgets, catalog.UserBudgets);
         foreach (BusinessUnit unit in catalog.BusinessUnits)
+        {
             Add(Names.BusinessUnitPrefix + unit.Id, unit.Budget, unit.FurtherBudgets);
+            AddParts(Names.BusinessUnitPrefix + unit.Id, unit.ModelBudgets, unit.UserBudgets);
+        }
+
         foreach (UseCase useCase in catalog.UseCases)
+        {
             Add(Names.UseCasePrefix + useCase.Id, useCase.Budget, useCase.FurtherBudgets);
+            AddParts(Names.UseCasePrefix + useCase.Id, useCase.ModelBudgets, useCase.UserBudgets);
+        }
+
         foreach (Agent agent in catalog.Agents)
+        {
             Add(Names.AgentPrefix + agent.Id, agent.Budget, agent.FurtherBudgets);
+            AddParts(Names.AgentPrefix + agent.Id, agent.ModelBudgets, agent.UserBudgets);
+        }
+
+        foreach ((string name, string owner, string user) in KnownUsers(ledger, limits))
+        {
+            foreach (Protocol.V1.Budget window in limits[owner].Of(user)) AddWindow(name, window);
+        }
+
+        void AddParts(string account, IEnumerable<ModelBudget> models, UserBudgets? users)
+        {
+            foreach (ModelBudget model in models)
+                Add(Names.Models(account, model.Models), model.Budget, model.FurtherBudgets);
+            if (users is not null) limits[account] = new UserLimits(users);
+        }
 
         void Add(string name, Protocol.V1.Budget? rule, IEnumerable<Protocol.V1.Budget> further)
         {
@@ -181,6 +240,31 @@ internal static class ApplyCatalog
         }
     }
 
+    // Users that have a budget with an account that limits them, or a session that will have: by name.
+    private static SortedSet<(string Name, string Account, string User)> KnownUsers(
+        TenantLedger ledger, Dictionary<string, UserLimits> limits)
+    {
+        var users = new SortedSet<(string Name, string Account, string User)>();
+        if (limits.Count == 0) return users;
+        foreach (UserAccount user in ledger.Accounts.Values.OfType<UserAccount>())
+        {
+            if (limits.ContainsKey(user.Of.Name)) users.Add((user.Name, user.Of.Name, user.User));
+        }
+
+        foreach (SessionAccount session in ledger.SessionsAndArchived)
+        {
+            string user = session.Spender.OnBehalfOf;
+            if (user.Length == 0) continue;
+            Account[] owners = [session.Agent, session.UseCase, session.BusinessUnit, ledger.Tenant];
+            foreach (Account owner in owners)
+            {
+                if (limits.ContainsKey(owner.Name)) users.Add((Names.User(owner.Name, user), owner.Name, user));
+            }
+        }
+
+        return users;
+    }
+
     private static List<Fault> FindInUse(TenantLedger ledger, Catalog next)
     {
         HashSet<string> kept = new(StringComparer.Ordinal);
@@ -195,7 +279,8 @@ internal static class ApplyCatalog
             if (!session.IsOpen && session.OpenHolds == 0) continue;
             foreach (Account account in session.Path[1..])
             {
-                if (account is SessionAccount || kept.Contains(account.Name)) continue;
+                bool isWhole = account is not SessionAccount and not UserAccount;
+                if (!isWhole || kept.Contains(account.Name)) continue;
                 if (!users.TryGetValue(account.Name, out List<SessionAccount>? sessions))
                     users[account.Name] = sessions = [];
                 sessions.Add(session);

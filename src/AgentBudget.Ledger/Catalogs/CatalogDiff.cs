@@ -39,6 +39,8 @@ internal static class CatalogDiff
         items.AddRange(catalog.Agents.Select(agent => (Names.AgentPrefix + agent.Id, (IMessage)agent)));
         items.AddRange(catalog.Tools.Select(tool => ($"tools/{tool.Id}", (IMessage)tool)));
         items.AddRange(catalog.Prices.Select(price => (PriceItem(price), (IMessage)price)));
+        items.AddRange(catalog.RegionalMultipliers.Select(
+            rule => ($"regionalMultipliers/{rule.Region}/{rule.Models}/{rule.Provider}", (IMessage)rule)));
         items.AddRange(catalog.Skus.Select(sku => ($"skus/{sku.Id}", (IMessage)sku)));
         return items;
     }
@@ -62,5 +64,7 @@ internal static class CatalogDiff
         FurtherBudgets = { catalog.FurtherBudgets },
         RefuseUnpricedItems = catalog.RefuseUnpricedItems,
         RequireProvenUsers = catalog.RequireProvenUsers,
+        ModelBudgets = { catalog.ModelBudgets },
+        UserBudgets = catalog.UserBudgets,
     };
 }

@@ -9,7 +9,7 @@ internal sealed class CatalogModel
 {
     /// <summary>Before the first catalog.</summary>
     public static readonly CatalogModel None =
-        new(new CatalogApplied { Catalog = new Catalog() }, new PriceBook(0, [], [], []));
+        new(new CatalogApplied { Catalog = new Catalog() }, new PriceBook(0, new Catalog()));
 
     private readonly string[] _requiredTags;
     private TimeZoneInfo? _zone;

@@ -11,6 +11,13 @@ public sealed partial class CatalogRules
     /// <summary>Windows of one account: every spend asks all of them.</summary>
     public const int WindowsMax = 4;
 
+    /// <summary>Budgets on models of one account: more than a provider has families.</summary>
+    public const int ModelBudgetsMax = 100;
+
+    /// <summary>Users of one account that are limited by name.</summary>
+    public const int NamedUsersMax = 10_000;
+
+    private const int UserCharsMax = 256;
     private const int MinuteMax = (24 * 60) - 1;
     private const int LeapYear = 2028; // A year may begin on a 29th of February.
 
@@ -36,6 +43,42 @@ public sealed partial class CatalogRules
             CheckBudget($"{path}[{index}]", window);
             if (!names.Add(WindowName.Of(window)))
                 Fault($"{path}[{index}].period", $"there is another window of {WindowName.Of(window)}");
+        }
+    }
+
+    private void CheckParts(string prefix, RepeatedField<ModelBudget> models, UserBudgets? users)
+    {
+        if (models.Count > ModelBudgetsMax)
+            Fault($"{prefix}modelBudgets", $"has {models.Count} items; at most {ModelBudgetsMax} are allowed");
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        for (int index = 0; index < models.Count; index++)
+        {
+            string path = $"{prefix}modelBudgets[{index}]";
+            string pattern = models[index].Models;
+            CheckName($"{path}.models", pattern);
+            int star = pattern.IndexOf('*', StringComparison.Ordinal);
+            if (star >= 0 && star != pattern.Length - 1)
+                Fault($"{path}.models", $"'{pattern}': a star stands for the rest of a name, as in gpt-*");
+            if (!seen.Add(pattern)) Fault($"{path}.models", $"'{pattern}' is there twice");
+            if (models[index].Budget is null) Fault($"{path}.budget", "is missing");
+            CheckBudgets($"{path}.", models[index].Budget, models[index].FurtherBudgets);
+        }
+
+        if (users is null) return;
+        CheckBudgets($"{prefix}userBudgets.", users.Budget, users.FurtherBudgets);
+        if (users.Budget is null && users.Users.Count == 0)
+            Fault($"{prefix}userBudgets", "needs a budget of each user, or users by name");
+        if (users.Users.Count > NamedUsersMax)
+            Fault($"{prefix}userBudgets.users", $"has {users.Users.Count} items; at most {NamedUsersMax} are allowed");
+        seen.Clear();
+        for (int index = 0; index < users.Users.Count; index++)
+        {
+            UserBudget named = users.Users[index];
+            string path = $"{prefix}userBudgets.users[{index}]";
+            if (named.User.Length is 0 or > UserCharsMax)
+                Fault($"{path}.user", $"must be 1 to {UserCharsMax} characters");
+            if (!seen.Add(named.User)) Fault($"{path}.user", $"'{named.User}' is there twice");
+            CheckBudgets($"{path}.", named.Budget, named.FurtherBudgets);
         }
     }
 

@@ -29,6 +29,9 @@ public sealed partial class CatalogRules
     /// <summary>The most open holds that a catalog may allow one session: its closing record names them all.</summary>
     internal const long OpenHoldsMax = 10_000;
 
+    /// <summary>Entries of a price book: the largest public price maps have some thousands.</summary>
+    public const int PricesMax = 20_000;
+
     /// <summary>Thresholds of one price: more than any provider's list has.</summary>
     public const int ContextsMax = 16;
 
@@ -70,6 +73,7 @@ public sealed partial class CatalogRules
         if (!TimeZoneInfo.TryFindSystemTimeZoneById(_catalog.TimeZone, out _))
             Fault("timeZone", $"'{_catalog.TimeZone}' is not a known IANA time zone such as Europe/Berlin");
         CheckBudgets("", _catalog.Budget, _catalog.FurtherBudgets);
+        CheckParts("", _catalog.ModelBudgets, _catalog.UserBudgets);
         foreach (string tag in _catalog.Tags.Keys) CheckName($"tags.{tag}", tag);
     }
 
@@ -79,6 +83,7 @@ public sealed partial class CatalogRules
         {
             BusinessUnit unit = _catalog.BusinessUnits[index];
             CheckBudgets($"businessUnits[{index}].", unit.Budget, unit.FurtherBudgets);
+            CheckParts($"businessUnits[{index}].", unit.ModelBudgets, unit.UserBudgets);
         }
     }
 
@@ -91,6 +96,7 @@ public sealed partial class CatalogRules
             if (!units.Contains(useCase.BusinessUnit))
                 Fault($"{path}.businessUnit", $"'{useCase.BusinessUnit}' is not among the business units");
             CheckBudgets($"{path}.", useCase.Budget, useCase.FurtherBudgets);
+            CheckParts($"{path}.", useCase.ModelBudgets, useCase.UserBudgets);
             foreach ((string model, string cheaper) in useCase.Downgrade)
             {
                 string place = $"{path}.downgrade.{model}";
@@ -138,6 +144,7 @@ public sealed partial class CatalogRules
             for (int item = 0; item < agent.Tools.Count; item++)
                 CheckToolPattern($"{path}.tools[{item}]", agent.Tools[item]);
             CheckBudgets($"{path}.", agent.Budget, agent.FurtherBudgets);
+            CheckParts($"{path}.", agent.ModelBudgets, agent.UserBudgets);
             CheckCeilings($"{path}.ceilings", agent);
             CheckBreakers($"{path}.breakers", agent.Breakers);
             CheckDelegates($"{path}.delegates", agent.Delegates, agents, useCases);
@@ -198,7 +205,7 @@ public sealed partial class CatalogRules
 
     private HashSet<string> CheckPrices()
     {
-        CheckItems("prices", _catalog.Prices.Count);
+        CheckItems("prices", _catalog.Prices.Count, PricesMax);
         var models = new HashSet<string>(_catalog.Prices.Select(price => price.Model), StringComparer.Ordinal);
         var seen = new HashSet<(string, string, ServiceTier, long)>();
         var ownerOfAlias = new Dictionary<string, string>(StringComparer.Ordinal);
@@ -228,8 +235,10 @@ public sealed partial class CatalogRules
             if (price.HasMaxOutputTokens) CheckCount($"{path}.maxOutputTokens", price.MaxOutputTokens);
             if (price.HasContextTokens) CheckCount($"{path}.contextTokens", price.ContextTokens);
             CheckMultipliers(path, price);
+            if (price.Hours is not null) CheckHours($"{path}.hours", price.Hours);
         }
 
+        CheckRegions();
         return models;
     }
 
@@ -332,9 +341,9 @@ public sealed partial class CatalogRules
         return seen;
     }
 
-    private void CheckItems(string list, int count)
+    private void CheckItems(string list, int count, int max = ItemsMax)
     {
-        if (count > ItemsMax) Fault(list, $"has {count} items; at most {ItemsMax} are allowed");
+        if (count > max) Fault(list, $"has {count} items; at most {max} are allowed");
     }
 
     private void CheckId(string path, string id)

@@ -40,7 +40,7 @@ internal static class DecideDispute
         };
         if (isConfirmed)
         {
-            foreach (Account account in ledger.SharedOf(dispute.Spender))
+            foreach (Account account in ledger.SharedOf(dispute))
                 account.AddCrossings(dispute.Disputed, decided.TiersCrossed);
         }
 
@@ -56,7 +56,7 @@ internal static class DecideDispute
         Spend disputed = dispute.Disputed;
         Invariant.Holds(disputed == new Spend(decided.CostNanos, decided.Tokens));
         bool isConfirmed = decided.Decision == DisputeDecision.Confirmed;
-        foreach (Account account in ledger.SharedOf(dispute.Spender))
+        foreach (Account account in ledger.SharedOf(dispute))
         {
             foreach (Window window in account.Windows) window.EndDispute(disputed);
             if (isConfirmed) account.Settle(unheld: default, disputed, disputed, ledger);
@@ -70,9 +70,10 @@ internal static class DecideDispute
     // A session that is forgotten has its closing record and nothing more to spend.
     private static void Credit(TenantLedger ledger, Dispute dispute)
     {
-        ledger.AccountOf(dispute.Spender.Agent).Credit(dispute.Disputed, dispute.TimeNanos, ledger);
+        foreach (Account account in ledger.AgentsOf(dispute))
+            account.Credit(dispute.Disputed, dispute.TimeNanos, ledger);
         bool isKnown = Names.TryParseSession(dispute.Spender.Session, out long number);
-        if (!isKnown || !ledger.Sessions.TryGetValue(number, out SessionAccount? session)) return;
+        if (!isKnown || ledger.FindInMemory(number) is not { } session) return;
         for (SessionAccount? owner = session; owner is not null; owner = owner.Parent)
             owner.Credit(dispute.Disputed, dispute.TimeNanos, ledger);
     }

@@ -1,5 +1,6 @@
 using AgentBudget.Ledger.Budgets;
 using AgentBudget.Ledger.Prices;
+using AgentBudget.Ledger.Tenants;
 using AgentBudget.Protocol.Snapshot.V1;
 using AgentBudget.Protocol.V1;
 
@@ -24,6 +25,7 @@ internal sealed class Dispute
         Disputed = new Spend(settled.OverrunNanos, settled.OverrunTokens);
         TimeNanos = timeNanos;
         Model = settled.Model;
+        PricedAs = settled.PricedAs;
         Tool = settled.Tool;
         Usage = settled.Usage;
     }
@@ -35,6 +37,7 @@ internal sealed class Dispute
         Disputed = new Spend(state.CostNanos, state.Tokens);
         TimeNanos = state.TimeNanos;
         Model = state.Model;
+        PricedAs = state.PricedAs;
         Tool = state.Tool;
         Usage = state.Usage;
     }
@@ -51,6 +54,9 @@ internal sealed class Dispute
 
     public string Model { get; }
 
+    /// <summary>The model whose price was used, if it is another.</summary>
+    public string PricedAs { get; }
+
     public string Tool { get; }
 
     /// <summary>All that was reported.</summary>
@@ -64,9 +70,13 @@ internal sealed class Dispute
         Tokens = Disputed.Tokens,
         TimeNanos = TimeNanos,
         Model = Model,
+        PricedAs = PricedAs,
         Tool = Tool,
         Usage = Usage,
     };
+
+    /// <summary>Whether it counts on a budget on models.</summary>
+    public bool Concerns(ModelAccount family) => family.Counts(Model) || family.Counts(PricedAs);
 
     public Protocol.V1.Dispute ToMessage(string currency) => new()
     {
@@ -80,6 +90,6 @@ internal sealed class Dispute
         Tool = Tool,
         Usage = Usage,
         Disputed = new Amount { Tokens = Disputed.Tokens, Cost = MoneyMath.ToMoney(Disputed.CostNanos, currency) },
-        Time = Tenants.LogTime.ToTimestamp(TimeNanos),
+        Time = LogTime.ToTimestamp(TimeNanos),
     };
 }

@@ -12,19 +12,32 @@ internal sealed class PriceBook
     private readonly FrozenDictionary<string, PriceEntry[]> _entriesByName;
     private readonly FrozenDictionary<string, SkuPrice> _skus;
 
+    /// <summary>The book of a catalog.</summary>
+    public PriceBook(long version, Catalog catalog)
+        : this(version, catalog.Prices, catalog.Skus, catalog.Tools, catalog.RegionalMultipliers)
+    {
+    }
+
     public PriceBook(
-        long version, IReadOnlyList<Price> prices, IReadOnlyList<Sku> skus, IReadOnlyList<Tool> tools)
+        long version,
+        IReadOnlyList<Price> prices,
+        IReadOnlyList<Sku> skus,
+        IReadOnlyList<Tool> tools,
+        IReadOnlyList<RegionalMultiplier> regions)
     {
         Version = version;
         Prices = prices;
         Skus = skus;
         Tools = tools;
+        Regions = regions;
         var byName = new Dictionary<string, List<PriceEntry>>(StringComparer.Ordinal);
         foreach (Price price in prices)
         {
             if (!byName.TryGetValue(price.Model, out List<PriceEntry>? entries)) byName[price.Model] = entries = [];
             entries.Add(new PriceEntry(price));
         }
+
+        foreach (List<PriceEntry> entries in byName.Values) AddRegions(entries);
 
         // An alias names the model, whichever of its prices declares it.
         foreach (Price price in prices)
@@ -52,6 +65,8 @@ internal sealed class PriceBook
     public IReadOnlyList<Sku> Skus { get; }
 
     public IReadOnlyList<Tool> Tools { get; }
+
+    public IReadOnlyList<RegionalMultiplier> Regions { get; }
 
     /// <summary>
     /// The price in force for a model or alias at a time; null if it is unknown then. The call's region wins over every
@@ -138,6 +153,22 @@ internal sealed class PriceBook
         }
 
         return costs;
+    }
+
+    // Prices of no region, as a region pays them that has none of its own for the model.
+    private void AddRegions(List<PriceEntry> entries)
+    {
+        if (Regions.Count == 0) return;
+        PriceEntry[] general = [.. entries.Where(entry => entry.Region.Length == 0)];
+        HashSet<string> own = [.. entries.Select(entry => entry.Region)];
+        foreach (PriceEntry entry in general)
+        {
+            HashSet<string> found = [.. own];
+            foreach (RegionalMultiplier rule in Regions)
+            {
+                if (entry.IsOf(rule) && found.Add(rule.Region)) entries.Add(entry.In(rule));
+            }
+        }
     }
 
     private bool TryPrice(CountedItem item, out long nanos)

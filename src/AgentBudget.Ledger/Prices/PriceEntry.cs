@@ -8,14 +8,22 @@ internal sealed class PriceEntry
 {
     private const long WholePpm = 1_000_000;
 
-    // By service tier; null where nothing is said of a tier that is dearer than the ordinary list.
-    private readonly RateCard?[] _cards;
-    private readonly (long AboveTokens, RateCard?[] Cards)[] _longer;
+    // By service tier null where nothing is said of a tier that is dearer than the ordinary list.
+    private readonly Cards _cards;
+    private readonly Cards[] _spans = [];
+    private readonly PriceClock? _clock;
+    private readonly Price _price;
 
     public PriceEntry(Price price)
+        : this(price, price.Region, WholePpm)
     {
+    }
+
+    private PriceEntry(Price price, string region, long regionPpm)
+    {
+        _price = price;
         Model = price.Model;
-        Region = price.Region;
+        Region = region;
         Tier = price.ServiceTier == ServiceTier.Unspecified ? ServiceTier.Standard : price.ServiceTier;
         EffectiveFromNanos = LogTime.FromTimestamp(price.EffectiveFrom);
         MaxOutputTokens = price.HasMaxOutputTokens ? price.MaxOutputTokens : null;
@@ -23,18 +31,49 @@ internal sealed class PriceEntry
             ? price.ContextTokens + price.MaxOutputTokens
             : null;
         PaysOutput = price.Rates is { HasOutput: true, Output: > 0 };
-        long?[] multipliersPpm = MultipliersPpm(price);
-        _cards = new RateCard?[multipliersPpm.Length];
-        LongContext[] contexts = price.LongContext is null ? [] : [price.LongContext, .. price.LongerContexts];
-        _longer = [.. contexts.Select(context => (context.AboveTokens, new RateCard?[multipliersPpm.Length]))];
-        for (int tier = 0; tier < multipliersPpm.Length; tier++)
-        {
-            if (multipliersPpm[tier] is not { } multiplierPpm) continue;
-            _cards[tier] = new RateCard(price.Rates, fallback: null, multiplierPpm);
-            for (int place = 0; place < contexts.Length; place++)
-                _longer[place].Cards[tier] = new RateCard(contexts[place].Rates, _cards[tier], multiplierPpm);
-        }
+        long?[] tiersPpm = MultipliersPpm(price);
+        _cards = new Cards(price, span: null, tiersPpm, regionPpm);
+        if (price.Hours is not { } hours) return;
+        _clock = new PriceClock(hours);
+        _spans = [.. hours.Spans.Select(span => new Cards(price, span, tiersPpm, regionPpm))];
+        PaysOutput |= hours.Spans.Any(span => span.Rates is { HasOutput: true, Output: > 0 });
     }
+
+    // The rates of one time: by service tier, and above each threshold.
+    private sealed class Cards
+    {
+        public Cards(Price price, PriceSpan? span, long?[] tiersPpm, long regionPpm)
+        {
+            ByTier = new RateCard?[tiersPpm.Length];
+            LongContext[] contexts = price.LongContext is null ? [] : [price.LongContext, .. price.LongerContexts];
+            Longer = [.. contexts.Select(context => (context.AboveTokens, new RateCard?[tiersPpm.Length]))];
+            long hoursPpm = span is { HasMultiplierPpm: true } ? span.MultiplierPpm : WholePpm;
+            for (int tier = 0; tier < tiersPpm.Length; tier++)
+            {
+                if (tiersPpm[tier] is not { } tierPpm) continue;
+                ReadOnlySpan<long> paid = [tierPpm, regionPpm, hoursPpm];
+                RateCard card = new(price.Rates, fallback: null, paid);
+                if (span?.Rates is not null) card = new RateCard(span.Rates, card, paid);
+                ByTier[tier] = card;
+                for (int place = 0; place < contexts.Length; place++)
+                    Longer[place].ByTier[tier] = new RateCard(contexts[place].Rates, card, paid);
+            }
+        }
+
+        public RateCard?[] ByTier { get; }
+
+        public (long AboveTokens, RateCard?[] ByTier)[] Longer { get; }
+    }
+
+    /// <summary>Whether a regional multiplier is for it.</summary>
+    public bool IsOf(RegionalMultiplier rule) =>
+        (rule.Provider.Length == 0 || rule.Provider == _price.Provider)
+        && (rule.Models.EndsWith('*')
+            ? Model.StartsWith(rule.Models[..^1], StringComparison.Ordinal)
+            : Model == rule.Models);
+
+    /// <summary>The same as a region pays it.</summary>
+    public PriceEntry In(RegionalMultiplier rule) => new(_price, rule.Region, rule.MultiplierPpm);
 
     public string Model { get; }
 
@@ -55,13 +94,15 @@ internal sealed class PriceEntry
     public long EffectiveFromNanos { get; }
 
     /// <summary>
-    /// The rates that a whole request of these tokens is billed by; the ordinary ones for a tier without a price, which
-    /// holds ask <see cref="MissingRate"/> about first.
+    /// The rates that a whole request of these tokens is billed by at a time; the ordinary ones for a tier without a
+    /// price, which holds ask <see cref="MissingRate"/> about first.
     /// </summary>
-    public RateCard CardFor(in Tokens tokens, ServiceTier tier)
+    public RateCard CardFor(in Tokens tokens, ServiceTier tier, long atNanos)
     {
-        RateCard?[] cards = _cards;
-        foreach ((long aboveTokens, RateCard?[] longer) in _longer)
+        int span = _clock?.SpanAt(atNanos) ?? -1;
+        Cards now = span < 0 ? _cards : _spans[span];
+        RateCard?[] cards = now.ByTier;
+        foreach ((long aboveTokens, RateCard?[] longer) in now.Longer)
         {
             if (tokens.Prompt > aboveTokens) cards = longer;
         }
@@ -70,8 +111,8 @@ internal sealed class PriceEntry
     }
 
     /// <summary>What is needed and has no rate: a bucket or the service tier; null if everything is there.</summary>
-    public string? MissingRate(in Tokens tokens, ServiceTier tier) =>
-        _cards[(int)tier] is null ? "priority" : CardFor(tokens, tier).MissingRate(tokens);
+    public string? MissingRate(in Tokens tokens, ServiceTier tier, long atNanos) =>
+        _cards.ByTier[(int)tier] is null ? "priority" : CardFor(tokens, tier, atNanos).MissingRate(tokens);
 
     // An entry of one service tier is found for that tier only, so its rates stand as they are.
     private long?[] MultipliersPpm(Price price)

@@ -38,9 +38,20 @@ internal sealed class RateCard
 
     /// <param name="rates">The rates.</param>
     /// <param name="fallback">Where <paramref name="rates"/> is silent, if anywhere.</param>
-    /// <param name="multiplierPpm">Millionths of the rates that are paid; the product rounds half to even.</param>
-    public RateCard(Rates? rates, RateCard? fallback, long multiplierPpm)
+    /// <param name="multipliersPpm">
+    /// Millionths of the rates that are paid, at most three; their product rounds half to even.
+    /// </param>
+    public RateCard(Rates? rates, RateCard? fallback, params ReadOnlySpan<long> multipliersPpm)
     {
+        UInt128 multiplier = 1;
+        UInt128 divisor = 1;
+        foreach (long ppm in multipliersPpm)
+        {
+            if (ppm == TokensPerRate) continue;
+            multiplier *= (ulong)ppm;
+            divisor *= TokensPerRate;
+        }
+
         _input = Pick(rates is { HasInput: true } ? rates.Input : null, fallback?._input);
         _output = Pick(rates is { HasOutput: true } ? rates.Output : null, fallback?._output);
         _cacheRead = Pick(rates is { HasCacheRead: true } ? rates.CacheRead : null, fallback?._cacheRead);
@@ -71,7 +82,7 @@ internal sealed class RateCard
 
         long Pick(long? own, long? other) => own is null
             ? other ?? Absent
-            : RoundHalfToEven((UInt128)(ulong)own.Value * (ulong)multiplierPpm, TokensPerRate);
+            : checked((long)RoundHalfToEven128((ulong)own.Value * multiplier, divisor));
     }
 
     /// <summary>The first bucket with tokens but without a rate; null if every needed rate is there.</summary>
@@ -151,10 +162,7 @@ internal sealed class RateCard
         return (long)(isUp ? whole + 1 : whole);
     }
 
-    private static long RoundHalfToEven(UInt128 product, ulong divisor) =>
-        checked((long)RoundHalfToEven128(product, divisor));
-
-    private static UInt128 RoundHalfToEven128(UInt128 product, ulong divisor)
+    private static UInt128 RoundHalfToEven128(UInt128 product, UInt128 divisor)
     {
         (UInt128 whole, UInt128 rest) = UInt128.DivRem(product, divisor);
         UInt128 twice = rest * 2;

@@ -4,10 +4,11 @@ using AgentBudget.Protocol.V1;
 namespace AgentBudget.Ledger.Prices;
 
 /// <summary>What one spender's charges of a period differ by.</summary>
-/// <param name="Spender">Agent, use case and business unit.</param>
+/// <param name="Spender">Agent, use case and business unit; the user where budgets of users would move.</param>
+/// <param name="Model">The model that ran; empty for what is of none.</param>
 /// <param name="SettledNanos">As they were charged, former re-ratings included.</param>
 /// <param name="ReratedNanos">At the version asked for.</param>
-public sealed record RatedSpend(Spender Spender, long SettledNanos, long ReratedNanos)
+public sealed record RatedSpend(Spender Spender, string Model, long SettledNanos, long ReratedNanos)
 {
     /// <summary>Rerated less settled.</summary>
     public long DifferenceNanos => ReratedNanos - SettledNanos;
@@ -32,7 +33,10 @@ public sealed class SpendRating(long startNanos, long endNanos, long priceVersio
     private readonly Dictionary<long, PriceBook> _books = [];
     private readonly List<(long Sequence, long StartNanos, long EndNanos, long Version)> _former = [];
     private readonly Dictionary<long, HeldCall> _held = [];
-    private readonly SortedDictionary<(string UseCase, string Agent), RatedSpend> _rated = [];
+    private readonly SortedDictionary<(string UseCase, string Agent, string Model, string User), RatedSpend> _rated =
+        [];
+
+    private bool _limitsUsers;
     private long _charges;
     private long _unrated;
 
@@ -49,6 +53,11 @@ public sealed class SpendRating(long startNanos, long endNanos, long priceVersio
         _unrated,
         _former.Count == 0 ? 0 : _former[^1].Sequence);
 
+    private static bool LimitsUsers(Catalog catalog) => catalog.UserBudgets is not null
+        || catalog.BusinessUnits.Any(unit => unit.UserBudgets is not null)
+        || catalog.UseCases.Any(useCase => useCase.UserBudgets is not null)
+        || catalog.Agents.Any(agent => agent.UserBudgets is not null);
+
     // How a call was held, which its charge does not repeat.
     private readonly record struct HeldCall(string Model, ServiceTier Tier, string Region, long AtNanos);
 
@@ -56,11 +65,12 @@ public sealed class SpendRating(long startNanos, long endNanos, long priceVersio
     public void Learn(LedgerEvent ledgerEvent)
     {
         ArgumentNullException.ThrowIfNull(ledgerEvent);
+        if (ledgerEvent.CatalogApplied is { Catalog: { } now }) _limitsUsers = LimitsUsers(now);
         if (ledgerEvent.CatalogApplied is { } applied && applied.PriceVersion != LastVersion)
         {
             LastVersion = applied.PriceVersion;
             Catalog catalog = applied.Catalog;
-            _books[LastVersion] = new PriceBook(LastVersion, catalog.Prices, catalog.Skus, catalog.Tools);
+            _books[LastVersion] = new PriceBook(LastVersion, catalog);
         }
 
         if (ledgerEvent.SpendAdjusted?.Rerating is { } rerating)
@@ -141,7 +151,9 @@ public sealed class SpendRating(long startNanos, long endNanos, long priceVersio
         long? asked = price(_books[priceVersion]);
         if (asked is null) _unrated++;
         Spender spender = ledgerEvent.Spender;
-        (string, string) key = (spender.UseCase, spender.Agent);
+        string model = ledgerEvent.ReservationSettled?.Model ?? "";
+        string user = _limitsUsers ? spender.OnBehalfOf : "";
+        (string, string, string, string) key = (spender.UseCase, spender.Agent, model, user);
         if (!_rated.TryGetValue(key, out RatedSpend? sum))
         {
             var who = new Spender
@@ -149,8 +161,9 @@ public sealed class SpendRating(long startNanos, long endNanos, long priceVersio
                 Agent = spender.Agent,
                 UseCase = spender.UseCase,
                 BusinessUnit = spender.BusinessUnit,
+                OnBehalfOf = user,
             };
-            sum = new RatedSpend(who, SettledNanos: 0, ReratedNanos: 0);
+            sum = new RatedSpend(who, model, SettledNanos: 0, ReratedNanos: 0);
         }
 
         _rated[key] = sum with
@@ -188,8 +201,8 @@ public sealed class SpendRating(long startNanos, long endNanos, long priceVersio
             if (tokens.Total == 0) return true;
             PriceEntry? entry = book.Find(model, region, tier, held.AtNanos)
                 ?? book.Find(pricedAs, region, tier, held.AtNanos);
-            if (entry is null || !entry.CardFor(tokens, tier).TryPrice(tokens, Rounding.HalfToEven, out long more))
-                return false;
+            RateCard? card = entry?.CardFor(tokens, tier, held.AtNanos);
+            if (card is null || !card.TryPrice(tokens, Rounding.HalfToEven, out long more)) return false;
             if (more > long.MaxValue - nanos) return false;
             nanos += more;
             return true;

@@ -45,7 +45,8 @@ internal static class Amend
                 reservation.ServiceTier,
                 reservation.Region,
                 Tags: null,
-                reservation.Held);
+                reservation.Held,
+                reservation.Model);
             if (!WholeEstimate.TryMake(ledger, call, ref estimate)) return WholeEstimate.Incomplete(call.Model);
             call = call with { Tokens = Tokens.From(estimate) };
             Verdict verdict = Decide.Ask(ledger, session, call, out offer, out refusal);
@@ -58,15 +59,25 @@ internal static class Amend
         LedgerEvent amended = asked.NewEvent(session.Spender);
         amended.ReservationAmended = Amended(ledger, request, reservation, estimate, offer);
         ledger.Emit(amended, session);
-        amended.ReservationAmended.Left = session.Left(default);
+        amended.ReservationAmended.Left = session.Left(default, amended.ReservationAmended.Model);
         return new Answer(Outcome.Done, amended);
     }
 
     public static void Apply(TenantLedger ledger, ReservationAmended amended, SessionAccount session)
     {
         Spend before = ledger.ReservationOf(amended.Reservation).Held;
+        string modelBefore = ledger.ReservationOf(amended.Reservation).Model;
         var after = new Spend(amended.CostNanos, amended.Tokens);
         foreach (Account account in session.Path) account.Rehold(before, after);
+        foreach (ModelAccount family in session.Families)
+        {
+            bool isHeld = family.Counts(modelBefore);
+            bool becomesHeld = family.Counts(amended.Model);
+            if (isHeld && becomesHeld) family.Rehold(before, after);
+            else if (isHeld) family.Unhold(before);
+            else if (becomesHeld) family.Hold(after);
+        }
+
         ledger.AmendReservation(amended);
     }
 
@@ -92,7 +103,12 @@ internal static class Amend
         };
         var further = new Spend(
             spend.CostNanos - reservation.HeldNanos, spend.Tokens - reservation.HeldTokens);
-        foreach (Account account in reservation.Session.Path) account.AddHeldNotices(further, amended.TiersHeld);
+        foreach (Account account in reservation.Session.PathOf(amended.Model))
+        {
+            Spend here = account.Counts(reservation.Model) ? further : spend;
+            account.AddHeldNotices(here, amended.TiersHeld);
+        }
+
         if (offer.IsDowngraded)
             amended.RequestedModel = request.Model.Length > 0 ? request.Model : reservation.Model;
         return amended;

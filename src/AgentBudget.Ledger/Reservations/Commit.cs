@@ -45,7 +45,7 @@ internal static class Commit
         price.WriteTo(settled.ReservationSettled);
         AddCrossings(session, settled.ReservationSettled);
         ledger.Emit(settled, session);
-        settled.ReservationSettled.Left = session.Left(default);
+        settled.ReservationSettled.Left = session.Left(default, settled.ReservationSettled.Model);
         return new Answer(Outcome.Done, settled);
     }
 
@@ -96,6 +96,15 @@ internal static class Commit
             : charge;
         foreach (Account account in session.Path)
             account.AddCrossings(IsShared(account) ? shared : charge, settled.TiersCrossed);
+        foreach (ModelAccount family in session.Families)
+        {
+            Spend ofFamily = ChargeShare.Of(family, settled);
+            if (settled.ExpiryCharge is { } taken) ofFamily = ofFamily.Above(ChargeShare.Of(family, taken));
+            if (ofFamily == default) continue;
+            if (settled.Disputed && IsShared(family))
+                ofFamily = ofFamily.Without(new Spend(settled.OverrunNanos, settled.OverrunTokens));
+            family.AddCrossings(ofFamily, settled.TiersCrossed);
+        }
     }
 
     // Within its hold it takes nobody's room, whatever it says.
@@ -106,7 +115,7 @@ internal static class Commit
         if (session.State == Session.Types.State.Open) settled.Suspended = session.Name;
     }
 
-    private static bool IsShared(Account account) => account is not SessionAccount and not AgentAccount;
+    private static bool IsShared(Account account) => account.Of is not SessionAccount and not AgentAccount;
 
     public static void Apply(TenantLedger ledger, LedgerEvent ledgerEvent, SessionAccount session)
     {
@@ -124,6 +133,7 @@ internal static class Commit
             else account.Settle(unheld, raised, overrun, ledger);
         }
 
+        if (session.Families.Length > 0) SettleOnModels(ledger, settled, unheld, session);
         if (settled.Disputed) ledger.Add(new Disputes.Dispute(ledgerEvent, ledger.LogTimeNanos));
         if (settled.Suspended.Length > 0)
         {
@@ -155,6 +165,27 @@ internal static class Commit
             ledger.LogTimeNanos,
             forgetBeforeNanos: long.MinValue);
         if (isHeld) ledger.RemoveReservation(settled.Reservation);
+    }
+
+    // What was held on the model of the hold returns there; what ran is charged where it counts, and is overrun as far
+    // as it was not held there.
+    private static void SettleOnModels(
+        TenantLedger ledger, ReservationSettled settled, in Spend unheld, SessionAccount session)
+    {
+        string heldModel = ledger.HeldModelOf(settled.Reservation);
+        var overrun = new Spend(settled.OverrunNanos, settled.OverrunTokens);
+        foreach (ModelAccount family in session.Families)
+        {
+            Spend unheldHere = family.Counts(heldModel) ? unheld : default;
+            Spend charge = ChargeShare.Of(family, settled);
+            Spend taken = settled.ExpiryCharge is null ? default : ChargeShare.Of(family, settled.ExpiryCharge);
+            Spend raised = charge.Above(taken);
+            if (taken.Above(charge) is var lowered && lowered != default) family.Lower(lowered);
+            if (raised == default && unheldHere == default) continue;
+            bool isDisputed = settled.Disputed && IsShared(family) && raised != default;
+            if (isDisputed) family.SettleDisputed(unheldHere, raised, overrun, ledger);
+            else family.Settle(unheldHere, raised, raised.Above(unheldHere), ledger);
+        }
     }
 
     // What a charge adds: all of it, or what is above the charge of the estimate that it takes back.

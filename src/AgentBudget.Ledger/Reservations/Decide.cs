@@ -16,6 +16,7 @@ namespace AgentBudget.Ledger.Reservations;
 /// <param name="Region">Where it is served; empty where that is not said.</param>
 /// <param name="Tags">Its tags; null for a change of a hold, whose tags were taken.</param>
 /// <param name="AmendedFrom">What the hold that it changes holds; null for a new one.</param>
+/// <param name="AmendedModel">The model of that hold.</param>
 internal readonly record struct Call(
     string Model,
     Tokens Tokens,
@@ -24,7 +25,8 @@ internal readonly record struct Call(
     ServiceTier ServiceTier,
     string Region,
     MapField<string, string>? Tags,
-    Spend? AmendedFrom);
+    Spend? AmendedFrom,
+    string AmendedModel = "");
 
 /// <summary>What a call is granted: the model to call, and the amount to hold.</summary>
 internal readonly record struct Offer(string Model, Spend Spend, long ToolCalls, bool IsDowngraded);
@@ -58,7 +60,7 @@ internal static class Decide
         refusal = CheckCall(ledger, session, call, price);
         if (refusal.IsRefused) return Verdict.Refused;
 
-        if (!TryQuote(book, price, call, out Spend asked)) return Verdict.Overflow;
+        if (!TryQuote(ledger, price, call, out Spend asked)) return Verdict.Overflow;
 
         long toolCalls = Math.Max(call.Tool.Length > 0 ? 1 : 0, book.ToolCallsOf(call.Items));
         refusal = session.CheckRequest(asked);
@@ -70,14 +72,13 @@ internal static class Decide
 
         if (refusal.IsRefused) return Verdict.Refused;
 
-        bool isAboveSoftCap = IsAboveSoftCap(session, Beyond(asked, call));
+        bool isAboveSoftCap = IsAboveSoftCap(session, price?.Model ?? "", asked, call);
         Offer? cheaper = isAboveSoftCap ? CheaperOffer(ledger, session, call, price) : null;
         offer = cheaper ?? new Offer(price?.Model ?? "", asked, toolCalls, IsDowngraded: false);
         offer = offer with { ToolCalls = toolCalls };
         bool refusesAtSoftCap = isAboveSoftCap && cheaper is null && session.UseCase.RefusesWithoutCheaperModel;
 
-        Spend beyond = Beyond(offer.Spend, call);
-        refusal = CheckPath(session, beyond, refusesAtSoftCap);
+        refusal = CheckPath(session, offer, call, refusesAtSoftCap);
         if (refusal.IsRefused)
         {
             string? fitting = isAboveSoftCap ? null : FittingModel(ledger, session, call, price);
@@ -118,7 +119,7 @@ internal static class Decide
         if (refusal.IsRefused) return refusal;
 
         // Items alone need no model; tokens do.
-        string? unknown = price is not null ? price.MissingRate(call.Tokens, call.ServiceTier)
+        string? unknown = price is not null ? price.MissingRate(call.Tokens, call.ServiceTier, ledger.Now)
             : model.Length > 0 ? model
             : call.Tokens.Total > 0 ? "model"
             : null;
@@ -130,15 +131,25 @@ internal static class Decide
             : default;
     }
 
-    private static Spend Beyond(in Spend spend, in Call call) =>
-        call.AmendedFrom is { } before ? spend.Beyond(before) : spend;
+    /// <summary>Answers the refusal of the first account on the path of a cost that is of no model; or none.</summary>
+    public static Refusal CheckPath(SessionAccount session, in Spend spend, bool refusesAtSoftCap) =>
+        CheckPath(session, new Offer("", spend, ToolCalls: 0, IsDowngraded: false), default, refusesAtSoftCap);
 
-    public static Refusal CheckPath(SessionAccount session, in Spend spend, bool refusesAtSoftCap)
+    /// <summary>Whether a cost that is of no model passes a soft cap on its path.</summary>
+    public static bool IsAboveSoftCap(SessionAccount session, in Spend spend) =>
+        IsAboveSoftCap(session, "", spend, default);
+
+    // What a call asks an account for: what is beyond the hold that it changes, where that is held there.
+    private static Spend AskedOf(Account account, in Spend spend, in Call call) =>
+        call.AmendedFrom is { } before && account.Counts(call.AmendedModel) ? spend.Beyond(before) : spend;
+
+    private static Refusal CheckPath(SessionAccount session, in Offer offer, in Call call, bool refusesAtSoftCap)
     {
         // Sessions come first on the path; one that refuses for the run waits for what the others above it say.
         Refusal ofRun = default;
-        foreach (Account account in session.Path)
+        foreach (Account account in session.PathOf(offer.Model))
         {
+            Spend spend = AskedOf(account, offer.Spend, call);
             Refusal refusal = account.Check(spend, refusesAtSoftCap);
             if (!refusal.IsRefused) continue;
             if (account is SessionAccount owner) refusal = owner.NameCeiling(refusal, spend);
@@ -150,11 +161,11 @@ internal static class Decide
         return ofRun;
     }
 
-    public static bool IsAboveSoftCap(SessionAccount session, in Spend spend)
+    private static bool IsAboveSoftCap(SessionAccount session, string model, in Spend spend, in Call call)
     {
-        foreach (Account account in session.Path)
+        foreach (Account account in session.PathOf(model))
         {
-            if (!account.IsWithinSoftCap(spend)) return true;
+            if (!account.IsWithinSoftCap(AskedOf(account, spend, call))) return true;
         }
 
         return false;
@@ -167,24 +178,25 @@ internal static class Decide
         if (session.CheckModel(name).IsRefused) return null;
         PriceBook book = ledger.Catalog.Book;
         if (book.Find(name, call.Region, call.ServiceTier, ledger.Now) is not { } cheaper) return null;
-        return cheaper.MissingRate(call.Tokens, call.ServiceTier) is null
-            && TryQuote(book, cheaper, call, out Spend spend)
+        return cheaper.MissingRate(call.Tokens, call.ServiceTier, ledger.Now) is null
+            && TryQuote(ledger, cheaper, call, out Spend spend)
             ? new Offer(cheaper.Model, spend, ToolCalls: 0, IsDowngraded: true)
             : null;
     }
 
     private static string? FittingModel(TenantLedger ledger, SessionAccount session, in Call call, PriceEntry? price) =>
         CheaperOffer(ledger, session, call, price) is { } offer
-        && !CheckPath(session, Beyond(offer.Spend, call), refusesAtSoftCap: false).IsRefused
+        && !CheckPath(session, offer, call, refusesAtSoftCap: false).IsRefused
             ? offer.Model
             : null;
 
-    private static bool TryQuote(PriceBook book, PriceEntry? price, in Call call, out Spend spend)
+    private static bool TryQuote(TenantLedger ledger, PriceEntry? price, in Call call, out Spend spend)
     {
         long nanos = 0;
         bool fits = price is null
-            || price.CardFor(call.Tokens, call.ServiceTier).TryPrice(call.Tokens, Rounding.Up, out nanos);
-        fits = fits && book.TryPrice(call.Items, ref nanos);
+            || price.CardFor(call.Tokens, call.ServiceTier, ledger.Now)
+                .TryPrice(call.Tokens, Rounding.Up, out nanos);
+        fits = fits && ledger.Catalog.Book.TryPrice(call.Items, ref nanos);
         spend = new Spend(nanos, call.Tokens.Total);
         return fits;
     }

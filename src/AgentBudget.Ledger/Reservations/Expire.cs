@@ -25,7 +25,7 @@ internal static class Expire
             };
             Commit.AddCrossings(session, settled.ReservationSettled);
             ledger.Emit(settled, session);
-            settled.ReservationSettled.Left = session.Left(default);
+            settled.ReservationSettled.Left = session.Left(default, settled.ReservationSettled.Model);
             return;
         }
 

@@ -61,7 +61,7 @@ internal static class RecordCost
         LedgerEvent ledgerEvent = asked.NewEvent(session.Spender);
         ledgerEvent.CostRecorded = recorded;
         ledger.Emit(ledgerEvent, session);
-        recorded.Left = session.Left(default);
+        recorded.Left = session.Left(default, model: "");
         return new Answer(Outcome.Done, ledgerEvent);
     }
 

@@ -28,7 +28,7 @@ internal static class Refuse
             Subject = refusal.Subject ?? "",
             Window = refusal.Window ?? "",
             SuggestedModel = refusal.SuggestedModel ?? "",
-            Left = session.Left(default),
+            Left = session.Left(default, model: ""),
         };
         return refused;
     }

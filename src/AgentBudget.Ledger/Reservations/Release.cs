@@ -43,7 +43,7 @@ internal static class Release
     public static void GiveBack(TenantLedger ledger, long number)
     {
         ref readonly Reservation reservation = ref ledger.ReservationOf(number);
-        foreach (Account account in reservation.Session.Path) account.Unhold(reservation.Held);
+        foreach (Account account in reservation.Session.PathOf(reservation.Model)) account.Unhold(reservation.Held);
         reservation.Session.Retire(reservation, ledger.LogTimeNanos);
         ledger.RemoveReservation(number);
     }

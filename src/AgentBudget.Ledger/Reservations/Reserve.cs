@@ -47,12 +47,12 @@ internal static class Reserve
         LedgerEvent held = Held(ledger, session, request, estimate, asked, offer);
         if (request.DryRun)
         {
-            held.ReservationHeld.Left = session.Left(offer.Spend);
+            held.ReservationHeld.Left = session.Left(offer.Spend, offer.Model);
             return new Answer(Outcome.Done, held);
         }
 
         ledger.Emit(held, session);
-        held.ReservationHeld.Left = session.Left(default);
+        held.ReservationHeld.Left = session.Left(default, offer.Model);
         return new Answer(Outcome.Done, held);
     }
 
@@ -60,7 +60,7 @@ internal static class Reserve
     {
         ReservationHeld held = ledgerEvent.ReservationHeld;
         var spend = new Spend(held.CostNanos, held.Tokens);
-        foreach (Account account in session.Path) account.Hold(spend);
+        foreach (Account account in session.PathOf(held.Model)) account.Hold(spend);
         session.CountStep(isStep: held.Model.Length > 0, held.ToolCalls);
         session.CountCall(isStep: held.Model.Length > 0, held.Tool, held.ToolArgumentsDigest);
         ledger.AddReservation(ledgerEvent, session, ledger.BookOf(held.PriceVersion));
@@ -91,7 +91,7 @@ internal static class Reserve
             ToolArgumentsDigest = request.ToolArgumentsDigest,
         };
         if (offer.IsDowngraded) held.RequestedModel = request.Model;
-        foreach (Account account in session.Path) account.AddHeldNotices(offer.Spend, held.TiersHeld);
+        foreach (Account account in session.PathOf(offer.Model)) account.AddHeldNotices(offer.Spend, held.TiersHeld);
         if (request.Tags.Count > 0) held.Tags = new Tags { Values = { request.Tags } };
         LedgerEvent ledgerEvent = asked.NewEvent(session.Spender);
         ledgerEvent.ReservationHeld = held;

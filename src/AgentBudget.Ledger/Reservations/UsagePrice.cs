@@ -142,7 +142,8 @@ internal struct UsagePrice
         if (entry is null && tokens.Total > 0) return false;
         outcome = Outcome.AmountOverflow;
         long nanos = 0;
-        bool fits = entry is null || entry.CardFor(tokens, _tier).TryPrice(tokens, Rounding.HalfToEven, out nanos);
+        bool fits = entry is null
+            || entry.CardFor(tokens, _tier, reservation.HeldAtNanos).TryPrice(tokens, Rounding.HalfToEven, out nanos);
         if (!fits || nanos > long.MaxValue - sumNanos) return false;
         sumNanos += nanos;
         _bound.Add(entry, tokens);

@@ -1,4 +1,5 @@
 using AgentBudget.Ledger.Agents;
+using AgentBudget.Ledger.Budgets;
 using AgentBudget.Ledger.BusinessUnits;
 using AgentBudget.Ledger.Requests;
 using AgentBudget.Ledger.Tenants;
@@ -14,6 +15,9 @@ namespace AgentBudget.Ledger.Sessions;
 /// </summary>
 internal static class Open
 {
+    // A path has as many accounts that can limit a user: agent, use case, business unit, tenant.
+    private const int UserBudgetsAtOnceMax = 4;
+
     public static Answer Handle(TenantLedger ledger, OpenSessionCommand command)
     {
         OpenSessionRequest request = command.Request;
@@ -70,6 +74,15 @@ internal static class Open
         LedgerEvent opened = asked.NewEvent(command.Actor);
         (opened.Spender, opened.SessionOpened) = Opened(ledger, request, agent, useCase, parent, command.Origin);
         SetOrigin(opened.SessionOpened, command.Origin, parent, proof);
+        AddUserWindows(ledger, opened);
+        if (ledger.KnownUserBudgets > TenantLedger.UserBudgetsMax - UserBudgetsAtOnceMax
+            && opened.SessionOpened.UserWindows.Count > 0)
+        {
+            string description =
+                $"the tenant remembers {TenantLedger.UserBudgetsMax} budgets of users, and this user has none yet";
+            return new Answer(Outcome.BoundReached, Faults: [new Fault("on_behalf_of", description)]);
+        }
+
         opened.SessionOpened.Confirmation = Bound(command.Confirmation, parent?.Opened.Confirmation);
         if (left is not null) opened.SessionOpened.Delegation.SubagentsLeft = left.Value;
         ledger.Emit(opened);
@@ -82,10 +95,35 @@ internal static class Open
         Invariant.Holds(spender.Session == Names.Session(ledgerEvent.Sequence));
         SessionAccount session =
             NewSession(ledger, ledgerEvent.Sequence, spender, ledgerEvent.SessionOpened, ledger.LogTimeNanos);
+        Dictionary<(string, string), long> ends = ledgerEvent.SessionOpened.UserWindows.ToDictionary(
+            window => (window.Grain, window.Window),
+            window => LogTime.FromOptionalTimestamp(window.EndTime));
+        session.LeadOver(ledger.UsersOf(
+            spender,
+            (grain, window) => new PeriodBounds(ends.GetValueOrDefault((grain, window)), StartNanos: null)));
         session.CountAsSubagent();
         session.Agent.CountOpened(ledger.LogTimeNanos);
         ledger.AddSession(session);
         ledger.SetDeadline(session.Deadline, session.ExpireNanos);
+    }
+
+    // Windows of the user that are not there yet. One for every window, so that replay knows where its period ends.
+    private static void AddUserWindows(TenantLedger ledger, LedgerEvent opened)
+    {
+        foreach ((string name, IReadOnlyList<Protocol.V1.Budget> windows) in ledger.UserWindowsOf(opened.Spender))
+        {
+            if (ledger.Accounts.ContainsKey(name)) continue;
+            foreach (Protocol.V1.Budget window in windows)
+            {
+                long endNanos = PeriodCalendar.EndAfter(window, ledger.Catalog.Zone, ledger.Now);
+                opened.SessionOpened.UserWindows.Add(new UserWindow
+                {
+                    Grain = name,
+                    Window = WindowName.Of(window),
+                    EndTime = LogTime.ToOptionalTimestamp(endNanos),
+                });
+            }
+        }
     }
 
     /// <summary>The account of a session, with the accounts that its path names; all of them are known.</summary>

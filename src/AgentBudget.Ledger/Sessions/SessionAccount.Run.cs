@@ -104,13 +104,4 @@ internal sealed partial class SessionAccount
             Requested = spend.Tokens,
         };
     }
-
-    private static Account[] PathOf(SessionAccount session, params ReadOnlySpan<Account> others)
-    {
-        var path = new Account[session.Depth + 1 + others.Length];
-        int place = 0;
-        for (SessionAccount? above = session; above is not null; above = above.Parent) path[place++] = above;
-        others.CopyTo(path.AsSpan(place));
-        return path;
-    }
 }

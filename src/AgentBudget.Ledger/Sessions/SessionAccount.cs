@@ -28,7 +28,7 @@ internal sealed partial class SessionAccount : Account
     /// <summary>After its end, calls in flight can still commit their holds for this long (30 s).</summary>
     internal const long GraceNanos = 30 * LogTime.NanosPerSecond;
 
-    private readonly Account[] _path;
+    private readonly TenantAccount _tenant;
     private HoldTerms? _lastTerms;
     private SortedDictionary<long, ReservationSettled>? _expiryCharges;
 
@@ -59,6 +59,7 @@ internal sealed partial class SessionAccount : Account
         Agent = agent;
         UseCase = useCase;
         BusinessUnit = businessUnit;
+        _tenant = tenant;
         _path = PathOf(this, agent, useCase, businessUnit, tenant);
         // Of one instant, what was opened last comes first: subagents are over before what they were opened by.
         Deadline = new Deadline(DeadlineKind.Session, this, -number, Name);
@@ -123,12 +124,6 @@ internal sealed partial class SessionAccount : Account
 
     /// <summary>Where the table of holds has the newest of them.</summary>
     public int LastHeld { get; set; } = ReservationTable.None;
-
-    /// <summary>
-    /// Every account that a spend of this session is charged to: session, the sessions above it up to the root of the
-    /// run, agent, use case, business unit, tenant.
-    /// </summary>
-    public ReadOnlySpan<Account> Path => _path;
 
     /// <summary>Neither ended, expired nor revoked; it may be suspended.</summary>
     public bool IsOpen => State is Session.Types.State.Open or Session.Types.State.Suspended;
@@ -222,10 +217,12 @@ internal sealed partial class SessionAccount : Account
         };
 
     /// <summary>
-    /// Takes the present ceilings of agent and parent into account: a session never has more than they have.
+    /// Takes the present ceilings of agent and parent into account: a session never has more than they have. And the
+    /// budgets on models that are on its path now.
     /// </summary>
     public void NarrowCeilings()
     {
+        SetFamilies();
         Ceilings = SessionCeilings.From(Opened.Ceilings).NarrowedTo(Agent.Ceilings);
         if (Parent is not null) Ceilings = Ceilings.NarrowedToParent(Parent.Ceilings);
         Window.SetLimits(Ceilings.BudgetNanos, Ceilings.Tokens);
@@ -332,30 +329,6 @@ internal sealed partial class SessionAccount : Account
     {
         _expiryCharges = null;
         foreach (ReservationSettled charge in charges) (_expiryCharges ??= []).Add(charge.Reservation, charge);
-    }
-
-    /// <summary>
-    /// What is left on the tightest account of the path after a further spend; null if none has a limit.
-    /// </summary>
-    public Left? Left(in Spend spend)
-    {
-        Account? tightest = null;
-        long nanos = Budgets.Window.Unlimited;
-        long tokens = Budgets.Window.Unlimited;
-        foreach (Account account in _path)
-        {
-            long grainNanos = account.AvailableNanos;
-            long grainTokens = account.AvailableTokens;
-            bool isTighter = grainNanos != nanos ? grainNanos < nanos : grainTokens < tokens;
-            if (!isTighter) continue;
-            (tightest, nanos, tokens) = (account, grainNanos, grainTokens);
-        }
-
-        if (tightest is null) return null;
-        var left = new Left { Grain = tightest.Name };
-        if (nanos != Budgets.Window.Unlimited) left.Nanos = Math.Max(0, nanos - spend.CostNanos);
-        if (tokens != Budgets.Window.Unlimited) left.Tokens = Math.Max(0, tokens - spend.Tokens);
-        return left;
     }
 
     private Refusal Counted(ReservationRefused.Types.Unit unit, long limit, long count, long requested = 1) =>

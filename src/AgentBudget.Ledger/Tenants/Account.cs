@@ -29,6 +29,18 @@ internal abstract class Account(string name, Reason budgetReason)
     /// <summary>Sessions that are not yet forgotten, and open disputes, that have it on their path.</summary>
     public int Sessions { get; set; }
 
+    /// <summary>Its budgets on models, in the catalog's order.</summary>
+    public ModelAccount[] Families { get; set; } = [];
+
+    /// <summary>What its users are limited to.</summary>
+    public UserLimits UserLimits { get; set; } = UserLimits.None;
+
+    /// <summary>The account that it is a part of; itself for a whole one.</summary>
+    public virtual Account Of => this;
+
+    /// <summary>Whether a call on a model counts here.</summary>
+    public virtual bool Counts(string model) => true;
+
     /// <summary>Left before the tightest hard cap, never negative; unlimited without a limit.</summary>
     public long AvailableNanos
     {
@@ -104,7 +116,7 @@ internal abstract class Account(string name, Reason budgetReason)
             PeriodBounds bounds = rule is null ? default : boundsOf(WindowName.Of(rule));
             next[place]!.Configure(rule, place, defaultLadder, bounds.EndNanos, nowNanos);
             if (bounds.StartNanos is { } start && History is not null)
-                next[place]!.Recount(History.Since(start, nowNanos), start);
+                next[place]!.Recount(History, start, nowNanos);
         }
 
         _windows = next!;
@@ -177,7 +189,8 @@ internal abstract class Account(string name, Reason budgetReason)
     /// </summary>
     public void SettleDisputed(in Spend unheld, in Spend charge, in Spend disputed, TenantLedger ledger)
     {
-        Settle(unheld, charge.Without(disputed), overrun: default, ledger);
+        Spend settled = charge.Without(disputed);
+        Settle(unheld, settled, settled.Above(unheld), ledger);
         foreach (Window window in _windows) window.StartDispute(disputed);
     }
 

@@ -84,6 +84,7 @@ public sealed class LedgerSnapshot
                 Prices = { book.Prices },
                 Skus = { book.Skus },
                 Tools = { book.Tools },
+                RegionalMultipliers = { book.Regions },
             });
         }
 

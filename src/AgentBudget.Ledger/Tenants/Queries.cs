@@ -24,12 +24,20 @@ internal static class Queries
         {
             if (ledger.FindSession(query.Session) is not { } session) return new Answer(Outcome.SessionNotFound);
             foreach (Account account in session.Path) response.Grains.Add(ToMessage(account, ledger.Catalog.Currency));
+            foreach (ModelAccount family in session.Families)
+                response.Grains.Add(ToMessage(family, ledger.Catalog.Currency));
             return new Answer(Outcome.Done, View: response);
         }
 
         Account? asked = Find(ledger, query.Account);
         if (asked is null) return new Answer(Outcome.GrainNotFound);
         response.Grains.Add(ToMessage(asked, ledger.Catalog.Currency));
+        if (asked is not SessionAccount)
+        {
+            foreach (ModelAccount family in asked.Families)
+                response.Grains.Add(ToMessage(family, ledger.Catalog.Currency));
+        }
+
         return new Answer(Outcome.Done, View: response);
     }
 

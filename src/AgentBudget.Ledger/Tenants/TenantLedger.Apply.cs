@@ -34,6 +34,8 @@ public sealed partial class TenantLedger
             Forget(session);
         }
 
+        // A catalog leads the paths of sessions anew: of those that are still known.
+        if (ledgerEvent.FactCase == LedgerEvent.FactOneofCase.CatalogApplied) Forget();
         Operation operation = ApplyFact(ledgerEvent, session);
         Remember(operation, ledgerEvent, session);
         Forget();
@@ -202,6 +204,7 @@ public sealed partial class TenantLedger
             _retention.Remove(due);
             if (due.Owner is CredentialRecord credential) Credentials.Remove(credential);
             else if (due.Owner is RevokedToken token) Credentials.Remove(token);
+            else if (due.Owner is UserAccount user) Forget(user);
             else Forget((SessionAccount)due.Owner);
         }
     }
@@ -243,8 +246,16 @@ public sealed partial class TenantLedger
 
     internal void DropIfUnused(Account account)
     {
-        if (account.IsInCatalog || account.Sessions > 0 || account is AgentAccount { Standing: not Standing.Active })
+        if (account is UserAccount user)
+        {
+            DropIfUnused(user);
             return;
+        }
+
+        // A budget on models is on nobody's path once the catalog does not name it.
+        bool isKept = account is not ModelAccount
+            && (account.Sessions > 0 || account is AgentAccount { Standing: not Standing.Active });
+        if (account.IsInCatalog || isKept) return;
         RemoveBudgetDeadlines(account);
         _accounts.Remove(account.Name);
     }
@@ -279,14 +290,14 @@ public sealed partial class TenantLedger
     {
         _disputes.Add(dispute.Number, dispute);
         AccountOf(dispute.Spender.Agent).Sessions++;
-        foreach (Account account in SharedOf(dispute.Spender)) account.Sessions++;
+        foreach (Account account in SharedOf(dispute)) Enter(account);
     }
 
     /// <summary>It was decided.</summary>
     internal void Remove(Dispute dispute)
     {
         _disputes.Remove(dispute.Number);
-        foreach (Account account in SharedOf(dispute.Spender).Append(AccountOf(dispute.Spender.Agent)))
+        foreach (Account account in SharedOf(dispute).Append(AccountOf(dispute.Spender.Agent)))
         {
             account.Sessions--;
             DropIfUnused(account);
@@ -371,7 +382,7 @@ public sealed partial class TenantLedger
     internal void AddSession(SessionAccount session)
     {
         _sessions.Add(session.Number, session);
-        foreach (Account account in session.Path[1..]) account.Sessions++;
+        foreach (Account account in session.Path[1..]) Enter(account);
         if (!session.IsOpen) return;
         OpenSessions++;
         session.Agent.OpenSessions++;
@@ -381,7 +392,7 @@ public sealed partial class TenantLedger
     private void Archive(SessionAccount session)
     {
         _archived.Add(session.Number, session);
-        foreach (Account account in session.Path[1..]) account.Sessions++;
+        foreach (Account account in session.Path[1..]) Enter(account);
     }
 
     internal void EndSession(SessionAccount session)

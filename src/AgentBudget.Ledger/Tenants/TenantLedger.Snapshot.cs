@@ -49,6 +49,23 @@ public sealed partial class TenantLedger
         {
             foreach (Window window in account.Windows) state.Grains.Add(window.ToState());
             if (account.History is { IsEmpty: false } history) state.Histories.Add(history.ToState(account.Name));
+            foreach (Window window in account.Windows)
+            {
+                if (window.StartedOver is not { IsEmpty: false } before) continue;
+                SpendHistoryState startedOver = before.ToState(account.Name);
+                (startedOver.Window, startedOver.StartedOver) = (window.Name, true);
+                state.Histories.Add(startedOver);
+            }
+
+            if (account is UserAccount { Sessions: 0 } user)
+            {
+                state.Users.Add(new UserState
+                {
+                    Grain = user.Name,
+                    ForgetNanos = user.RetentionDeadline.TimeNanos,
+                });
+            }
+
             if (account is not AgentAccount agent) continue;
             long opened = agent.OpenedAt(LogTimeNanos);
             long suspended = agent.SuspendedAt(LogTimeNanos);
@@ -104,12 +121,13 @@ public sealed partial class TenantLedger
         foreach ((SessionAccount session, Total spend) in _reservations.SumBySession())
         {
             foreach (Account account in session.Path) held[account] = held.GetValueOrDefault(account) + spend;
+            if (session.Families.Length > 0) AddHeldOnModels(session, held);
         }
 
         var disputed = new Dictionary<Account, Total>(ReferenceEqualityComparer.Instance);
         foreach (Dispute dispute in _disputes.Values)
         {
-            foreach (Account account in SharedOf(dispute.Spender))
+            foreach (Account account in SharedOf(dispute))
                 disputed[account] = disputed.GetValueOrDefault(account) + Total.Of(dispute.Disputed);
         }
 
@@ -133,6 +151,15 @@ public sealed partial class TenantLedger
                 Invariant.Holds(window.SettledNanos <= window.LifetimeNanos);
                 Invariant.Holds(window.OverrunNanos <= window.SettledNanos);
             }
+        }
+    }
+
+    private void AddHeldOnModels(SessionAccount session, Dictionary<Account, Total> held)
+    {
+        foreach (Reservation reservation in _reservations.Of(session))
+        {
+            foreach (ModelAccount family in session.Families.Where(family => family.Counts(reservation.Model)))
+                held[family] = held.GetValueOrDefault(family) + Total.Of(reservation.Held);
         }
     }
 
@@ -171,7 +198,9 @@ public sealed partial class TenantLedger
         Requests.Restore(state.RequestLogs, state.Requests);
         var books =
             state.PriceBooks.ToDictionary(
-                book => book.Version, book => new PriceBook(book.Version, book.Prices, book.Skus, book.Tools));
+                book => book.Version,
+                book => new PriceBook(
+                    book.Version, book.Prices, book.Skus, book.Tools, book.RegionalMultipliers));
         if (state.Catalog is not null)
         {
             Catalog = new CatalogModel(state.Catalog, books[state.Catalog.PriceVersion]);
@@ -187,7 +216,13 @@ public sealed partial class TenantLedger
             SetBudgetDeadlines(window);
         }
 
-        foreach (SpendHistoryState history in state.Histories) AccountOf(history.Grain).History!.Restore(history);
+        foreach (SpendHistoryState history in state.Histories)
+        {
+            Account account = AccountOf(history.Grain);
+            if (!history.StartedOver) account.History!.Restore(history);
+            else account.FindWindow(history.Window)!.RestoreStartedOver(history);
+        }
+
         // A state of a former release does not say when what it counts was settled: as of now is never too short.
         foreach (Account account in _accounts.Values)
         {
@@ -214,6 +249,8 @@ public sealed partial class TenantLedger
 
         foreach (DisputeState dispute in state.Disputes) Add(new Dispute(dispute));
         foreach (SessionState session in state.Sessions) Restore(session, books);
+        foreach (UserState user in state.Users)
+            _retention.Set(((UserAccount)AccountOf(user.Grain)).RetentionDeadline, user.ForgetNanos);
         foreach (ReservationState reservation in state.Reservations)
             Restore(reservation, books[reservation.PriceVersion]);
     }
@@ -221,6 +258,7 @@ public sealed partial class TenantLedger
     private void Restore(SessionState state, IReadOnlyDictionary<long, PriceBook> books)
     {
         SessionAccount session = Open.NewSession(this, state.Number, state.Spender, state.Opened, state.OpenNanos);
+        session.LeadOver(UsersOf(state.Spender, static (_, _) => default));
         session.Restore(state, books);
         if (state.Archived) Archive(session);
         else AddSession(session);
@@ -243,7 +281,7 @@ public sealed partial class TenantLedger
             inUse.Reservations++;
         }
 
-        foreach (Account account in session!.Path) account.RestoreHold(reservation.Held);
+        foreach (Account account in session!.PathOf(reservation.Model)) account.RestoreHold(reservation.Held);
     }
 
     private static AgentState.Types.Standing StandingOf(Standing standing) => standing switch
@@ -260,8 +298,18 @@ public sealed partial class TenantLedger
         AgentState.Types.Standing.Decommissioned => Standing.Decommissioned,
     };
 
-    private static Account NewAccount(string name)
+    private Account NewAccount(string name)
     {
+        if (Names.TryParsePart(name, out string owner, out string infix, out string part))
+        {
+            Invariant.Holds(infix == Names.UsersInfix);
+            var user = new UserAccount(name, AccountOf(owner), part);
+            user.IsInCatalog = user.Of.UserLimits.Of(part).Count > 0;
+            if (user.IsInCatalog) Configure(user, static (_, _) => default);
+            KnownUserBudgets++;
+            return user;
+        }
+
         if (name.StartsWith(Names.BusinessUnitPrefix, StringComparison.Ordinal)) return new BusinessUnitAccount(name);
         if (name.StartsWith(Names.UseCasePrefix, StringComparison.Ordinal)) return new UseCaseAccount(name);
         Invariant.Holds(name.StartsWith(Names.AgentPrefix, StringComparison.Ordinal));

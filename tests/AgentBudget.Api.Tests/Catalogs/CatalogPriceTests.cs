@@ -63,6 +63,91 @@ public sealed class CatalogPriceTests
     public void Items_without_a_price_are_flagged_or_refused(string key, bool refuses) =>
         Assert.Equal(refuses, ReadAll($"tenant: acme\ncurrency: USD\n{key}").RefuseUnpricedItems);
 
+    [Fact]
+    public void Hours_of_the_week_are_read_with_their_zone_days_and_times()
+    {
+        Price price = Read("""
+            rates: { input: 1, output: 2 }, hours: { zone: Asia/Shanghai, spans: [
+            { days: [monday, friday], from: "09:00", to: "18:30", multiplier: 2 }, { from: "22:00", to: "24:00",
+            rates: { input: 0 } }] }
+            """.ReplaceLineEndings(" "));
+
+        Assert.Equal("Asia/Shanghai", price.Hours.TimeZone);
+        Assert.Equal([1, 5], price.Hours.Spans[0].Weekdays);
+        Assert.Equal((540, 1110), (price.Hours.Spans[0].FromMinute, price.Hours.Spans[0].ToMinute));
+        Assert.Equal(2_000_000, price.Hours.Spans[0].MultiplierPpm);
+        Assert.Empty(price.Hours.Spans[1].Weekdays);
+        Assert.Equal((1320, 1440), (price.Hours.Spans[1].FromMinute, price.Hours.Spans[1].ToMinute));
+        Assert.True(price.Hours.Spans[1].Rates is { HasInput: true, Input: 0, HasOutput: false });
+    }
+
+    [Theory]
+    [InlineData("""spans: [{ from: "9", multiplier: 2 }]""", "prices[0].hours.spans[0].from")]
+    [InlineData("""zone: Mars, spans: [{ multiplier: 2 }]""", "prices[0].hours.zone")]
+    [InlineData("""zone: UTC, spans: [{ days: [moonday], multiplier: 2 }]""", "prices[0].hours.spans[0].days[0]")]
+    [InlineData("""zone: UTC, spans: [{ multiplier: 2 }, { multiplier: 3 }]""", "prices[0].hours.spans[1]")]
+    [InlineData("""zone: UTC, spans: [{ from: "10:00" }]""", "prices[0].hours.spans[0]")]
+    [InlineData("""zone: UTC, spans: []""", "prices[0].hours.spans")]
+    public void Hours_that_are_none_are_named_with_their_line_and_place(string hours, string place)
+    {
+        CatalogReading reading = CatalogReader.Read(
+            $"{{ tenant: acme, currency: USD,\n"
+            + $"prices: [{{ model: m, rates: {{ input: 1 }}, hours: {{ {hours} }} }}] }}",
+            CatalogFormat.Yaml);
+
+        Assert.Contains(reading.Faults, fault => fault.Path == place && fault.Line == 2);
+    }
+
+    [Fact]
+    public void Regional_multipliers_are_read_for_all_models_or_a_family()
+    {
+        CatalogReading reading = CatalogReader.Read(
+            """
+            tenant: acme
+            currency: USD
+            regionalMultipliers:
+              - { region: eu, multiplier: 1.1 }
+              - { region: us, models: "gpt-*", provider: openai, multiplier: 0.5 }
+            """,
+            CatalogFormat.Yaml);
+
+        Assert.Empty(reading.Faults);
+        Assert.Equal(
+            [("eu", "*", "", 1_100_000L), ("us", "gpt-*", "openai", 500_000L)],
+            reading.Catalog.RegionalMultipliers.Select(
+                rule => (rule.Region, rule.Models, rule.Provider, rule.MultiplierPpm)));
+    }
+
+    [Fact]
+    public void Budgets_on_models_and_of_users_are_read_on_every_account_and_a_family_of_nothing_is_a_notice()
+    {
+        string parts = """
+            modelBudgets: [{ models: "m*", budget: { limit: 1, period: day } }, { models: "no-*",
+            budgets: [{ limit: 1 }, { tokens: 5, period: hour }] }], userBudgets: { budget: { limit: 2 },
+            users: [{ user: "kim@acme.test", budget: { limit: 3 } }, { user: lee }] }
+            """.ReplaceLineEndings(" ");
+        CatalogReading reading = CatalogReader.Read(
+            $"""
+            tenant: acme
+            currency: USD
+            businessUnits: [{"{"} id: b, {parts} {"}"}]
+            useCases: [{"{"} id: u, businessUnit: b, {parts} {"}"}]
+            agents: [{"{"} id: a, businessUnit: b, {parts} {"}"}]
+            prices: [{"{"} model: m1, rates: {"{"} input: 1 {"}"} {"}"}]
+            """,
+            CatalogFormat.Yaml);
+
+        Assert.Empty(reading.Faults);
+        Catalog catalog = reading.Catalog;
+        Assert.All(
+            [catalog.BusinessUnits[0].ModelBudgets, catalog.UseCases[0].ModelBudgets, catalog.Agents[0].ModelBudgets],
+            budgets => Assert.Equal(["m*", "no-*"], budgets.Select(budget => budget.Models)));
+        Assert.Equal(Period.Hour, catalog.Agents[0].ModelBudgets[1].FurtherBudgets.Single().Period);
+        Assert.Equal(3, catalog.UseCases[0].UserBudgets.Users[0].Budget.Limit.Units);
+        Assert.Null(catalog.UseCases[0].UserBudgets.Users[1].Budget);
+        Assert.Contains(reading.Notices, notice => notice.Contains("no model with a price", StringComparison.Ordinal));
+    }
+
     private static Price Read(string keys) =>
         Assert.Single(ReadAll($$"""
             tenant: acme

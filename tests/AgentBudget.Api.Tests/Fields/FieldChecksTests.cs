@@ -19,6 +19,21 @@ public sealed class FieldChecksTests
         Assert.Equal(isRight, IsRight((ref FieldFaults faults) => FieldChecks.RequestId(ref faults, requestId)));
     }
 
+    [Theory]
+    [InlineData("useCases/promo", true)]
+    [InlineData("useCases/promo/models/claude-opus-*", true)]
+    [InlineData("tenants/acme/users/user:kim@acme.test", true)]
+    [InlineData("agents/a/users/Käthe Müller", true)]
+    [InlineData("sessions/s17", true)]
+    [InlineData("useCases/promo/models/", false)]
+    [InlineData("useCases/promo/users/", false)]
+    [InlineData("useCases/promo/models/two words", false)]
+    [InlineData("useCases/promo/users/a\u202e", false)]
+    [InlineData("useCases/promo/other/x", false)]
+    [InlineData("sessions/s17/users/kim", false)]
+    public void A_grain_is_an_account_a_part_of_one_or_a_session(string name, bool isRight) =>
+        Assert.Equal(isRight, IsRight((ref FieldFaults faults) => FieldChecks.Grain(ref faults, "grain", name)));
+
     [Fact]
     public void A_request_id_has_at_most_128_characters()
     {

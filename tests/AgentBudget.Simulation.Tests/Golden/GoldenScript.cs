@@ -1,4 +1,5 @@
 using AgentBudget.Ledger;
+using AgentBudget.Ledger.Prices;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Simulation.Tests.Properties;
 using Google.Protobuf;
@@ -17,6 +18,7 @@ internal static class GoldenScript
         var run = new AuditedRun(useCaseNanos: 1000, tenantNanos: 5000, Widen);
         long session = run.Newest(0);
         Spend(run, session);
+        Correct(run);
         Administer(run, session);
         Delegate(run, session);
         Break(run);
@@ -39,6 +41,15 @@ internal static class GoldenScript
         Agent careful = catalog.Agents[0].Clone();
         careful.Id = "careful";
         careful.Breakers = new Breakers { Refusals = new CountBreaker { Times = 1 } };
+        catalog.UseCases[0].ModelBudgets.Add(new ModelBudget
+        {
+            Models = "*",
+            Budget = new Budget { Limit = AuditedRun.Nanos(900_000), Period = Period.Day },
+        });
+        catalog.UserBudgets = new UserBudgets
+        {
+            Budget = new Budget { Limit = AuditedRun.Nanos(900_000), Period = Period.Day },
+        };
         catalog.Agents.Add(careful);
         catalog.Skus.Add(new Sku { Id = "sandbox.minute", Unit = "minute", Cost = AuditedRun.Nanos(7) });
     }
@@ -93,8 +104,10 @@ internal static class GoldenScript
             Role = Role.Agent,
         };
         Answer created = run.Send(new CreateCredentialCommand(create, ByteString.CopyFrom(new byte[32]), Caller));
+        var used = new CredentialUse { Credential = created.Event!.Sequence, LastUseTime = run.In(0) };
+        run.Send(new RecordCredentialUsesCommand(run.NextId(), new CredentialsUsed { Uses = { used } }));
         var revoke = new RevokeCredentialRequest { RequestId = run.NextId(), Reason = "rotated" };
-        run.Send(new RevokeCredentialCommand(created.Event!.Sequence, revoke, Caller));
+        run.Send(new RevokeCredentialCommand(created.Event.Sequence, revoke, Caller));
         var ended = new AccessTokenRevoked
         {
             TokenId = "t1",
@@ -112,6 +125,51 @@ internal static class GoldenScript
         run.Send(new DecommissionAgentCommand(
             new DecommissionAgentRequest { RequestId = run.NextId(), Agent = "agents/leaving", Reason = "old" },
             Caller));
+    }
+
+    // Usage in dispute, both ways; sessions that end together; spend that is rated again.
+    private static void Correct(AuditedRun run)
+    {
+        foreach (DisputeDecision decision in (DisputeDecision[])[DisputeDecision.Confirmed, DisputeDecision.Dismissed])
+        {
+            var open = new OpenSessionRequest
+            {
+                RequestId = run.NextId(),
+                Agent = "agents/leaving",
+                UseCase = "useCases/u",
+                OnBehalfOf = "user:kim",
+            };
+            long session = run.Send(new OpenSessionCommand(open, Caller)).Event!.Sequence;
+            long held = run.Reserve(session, 10, ttlSeconds: 60, OnExpiry.Refund);
+            run.Commit(session, held, 2000, isFinal: true);
+            LedgerEvent lie = run.Journal.Last(recorded => recorded.ReservationSettled is { Disputed: true });
+            run.Send(new DecideDisputeCommand(
+                new DecideDisputeRequest
+                {
+                    RequestId = run.NextId(),
+                    Dispute = Names.Dispute(lie.Sequence),
+                    Decision = decision,
+                    Reason = "asked",
+                },
+                Caller));
+            if (decision == DisputeDecision.Dismissed) continue;
+            var rerate = new RerateSpendRequest
+            {
+                RequestId = run.NextId(),
+                StartTime = new Timestamp { Seconds = 1 },
+                EndTime = run.In(0),
+                PriceVersion = 1,
+                Apply = true,
+                Reason = "wrong price",
+            };
+            var rated = new RatedSpend(lie.Spender, lie.ReservationSettled.Model, 2000, 1999);
+            run.Send(new RerateSpendCommand(rerate, new RatedPeriod([rated], 1, 0, LastRerating: 0), Caller));
+        }
+
+        run.Open(parent: 0);
+        for (int i = 0; i < 30; i++) run.Reserve(run.Newest(0), 9999, ttlSeconds: 60, OnExpiry.Refund);
+        run.Send(new RevokeSessionsCommand(
+            new RevokeSessionsRequest { RequestId = run.NextId(), OnBehalfOf = "user:kim", Reason = "left" }, Caller));
     }
 
     private static void Delegate(AuditedRun run, long session)

@@ -118,7 +118,7 @@ internal sealed class AuditedRun
         {
             Answer answer = _ledger.Handle(new BalanceQuery(0, naive.Account), _now, _turn);
             if (answer.Outcome != Outcome.Done) return $"{naive.Account} has no balance: {answer.Outcome}";
-            GrainBalance said = ((GetBalanceResponse)answer.View!).Grains.Single();
+            GrainBalance said = ((GetBalanceResponse)answer.View!).Grains[0];
             if (Balances.Difference(said, naive) is { } difference) return difference;
         }
 

@@ -9,7 +9,7 @@ namespace AgentBudget.Simulation.Clients;
 /// <summary>
 /// Catalogs of a few accounts with small budgets, so that a run of some hundred commands comes to every limit.
 /// </summary>
-internal static class Catalogs
+internal static partial class Catalogs
 {
     /// <summary>A token in or out costs one nano.</summary>
     public const string Unit = "unit";
@@ -136,6 +136,7 @@ internal static class Catalogs
         AddAgents(catalog, random, units);
         AddPrices(catalog, random);
         AddCosts(catalog, random);
+        AddParts(catalog, random);
         catalog.Budget = BudgetOf(random, 30_000, catalog.FurtherBudgets);
         return catalog;
     }

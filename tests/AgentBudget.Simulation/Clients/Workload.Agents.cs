@@ -100,7 +100,7 @@ internal static partial class Workload
     private static SessionOrigin? OriginOf(TenantModel tenant, OpenSessionRequest request)
     {
         SimRandom random = tenant.Random;
-        if (random.Below(4) == 0) (request.Unattended, request.OnBehalfOf) = (false, User);
+        if (random.Coin()) (request.Unattended, request.OnBehalfOf) = (false, random.Any(Catalogs.Users));
         if (tenant.Credentials.Count == 0 || random.Coin()) return null;
         List<long> credentials = [random.Any(tenant.Credentials)];
         if (random.Below(4) == 0) credentials.Add(random.Any(tenant.Credentials));

@@ -16,7 +16,7 @@ internal static partial class Workload
         var request = new AdjustSpendRequest
         {
             RequestId = tenant.NextId(),
-            Grain = Catalogs.AnyAccount(tenant),
+            Grain = random.Below(3) == 0 ? Catalogs.AnyPart(tenant) : Catalogs.AnyAccount(tenant),
             Reason = "typo",
         };
         bool isCredit = random.Below(3) > 0;
@@ -29,7 +29,7 @@ internal static partial class Workload
         new ResetBudgetRequest
         {
             RequestId = tenant.NextId(),
-            Grain = Catalogs.AnyAccount(tenant),
+            Grain = tenant.Random.Coin() ? Catalogs.AnyAccount(tenant) : Catalogs.AnyPart(tenant),
             Window = Catalogs.AnyWindow(tenant),
             Reason = "again",
         },
@@ -53,7 +53,7 @@ internal static partial class Workload
             UseCase = $"useCases/{Catalogs.AnyUseCase(tenant)}",
         };
         long settled = random.Spread(0, 500);
-        var rated = new RatedSpend(spender, settled, random.Spread(0, 500));
+        var rated = new RatedSpend(spender, Model: "", settled, random.Spread(0, 500));
         return new RerateSpendCommand(request, new RatedPeriod([rated], 1, 0, LastRerating: 0), Caller);
     }
 

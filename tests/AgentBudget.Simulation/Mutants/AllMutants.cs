@@ -46,5 +46,7 @@ internal static class AllMutants
         ("share counted globally", static () => new ShareCountedGlobally()),
         ("dispute counted twice", static () => new DisputeCountedTwice()),
         ("dismissal makes room twice", static () => new DismissalTwice()),
+        ("family window skipped", static () => new FamilyWindowSkipped()),
+        ("user's first window untold", static () => new UserWindowUntold()),
     ];
 }

@@ -7,6 +7,7 @@ namespace AgentBudget.Api.Catalogs.Documents;
 internal enum CatalogNotice
 {
     Notify,
+    FamilyOfNothing,
 }
 
 /// <summary>The notices of one document: a sentence for each kind, with the lines that it speaks of.</summary>
@@ -37,6 +38,8 @@ internal sealed class CatalogNotices
     {
         CatalogNotice.Notify
             => "notify addresses are kept and nothing is sent to them yet: tiers show in the ledger and its stream",
+        CatalogNotice.FamilyOfNothing
+            => "budgets on models that no model with a price is of count nothing until there is one",
     };
 
     private static string LinesOf(List<int> lines)

@@ -14,7 +14,7 @@ public static partial class CatalogReader
     {
         private BusinessUnit ReadBusinessUnit(DocumentCursor item)
         {
-            DocumentMap map = item.Map("id", "owner", "finance", "budget", "budgets");
+            DocumentMap map = item.Map("id", "owner", "finance", "budget", "budgets", "modelBudgets", "userBudgets");
             BusinessUnit unit = new()
             {
                 Id = map.Require("id")?.Id() ?? "",
@@ -22,6 +22,8 @@ public static partial class CatalogReader
                 Finance = ReadContact(map.Find("finance")),
             };
             unit.Budget = ReadBudgets(map, unit.FurtherBudgets);
+            ReadModelBudgets(map.Find("modelBudgets"), unit.ModelBudgets);
+            unit.UserBudgets = ReadUserBudgets(map.Find("userBudgets"));
             return unit;
         }
 
@@ -45,7 +47,8 @@ public static partial class CatalogReader
         private UseCase ReadUseCase(DocumentCursor item)
         {
             DocumentMap map = item.Map(
-                "id", "businessUnit", "class", "budget", "budgets", "downgrade", "withoutCheaperModel", "outcomes");
+                "id", "businessUnit", "class", "budget", "budgets", "modelBudgets", "userBudgets", "downgrade",
+                "withoutCheaperModel", "outcomes");
             UseCase useCase = new()
             {
                 Id = map.Require("id")?.Id() ?? "",
@@ -54,6 +57,8 @@ public static partial class CatalogReader
                 AllowWithoutCheaperModel = ReadWithoutCheaperModel(map.Find("withoutCheaperModel")),
             };
             useCase.Budget = ReadBudgets(map, useCase.FurtherBudgets);
+            ReadModelBudgets(map.Find("modelBudgets"), useCase.ModelBudgets);
+            useCase.UserBudgets = ReadUserBudgets(map.Find("userBudgets"));
             ReadDowngrade(map.Find("downgrade"), useCase);
             ReadOutcomes(map.Find("outcomes"), useCase);
             return useCase;
@@ -102,14 +107,16 @@ public static partial class CatalogReader
         private Agent ReadAgent(DocumentCursor item)
         {
             DocumentMap map = item.Map(
-                "id", "businessUnit", "useCases", "tools", "models", "budget", "budgets", "ceilings", "breakers",
-                "delegates", "bounds");
+                "id", "businessUnit", "useCases", "tools", "models", "budget", "budgets", "modelBudgets",
+                "userBudgets", "ceilings", "breakers", "delegates", "bounds");
             Agent agent = new()
             {
                 Id = map.Require("id")?.Id() ?? "",
                 BusinessUnit = map.Require("businessUnit")?.Id() ?? "",
             };
             agent.Budget = ReadBudgets(map, agent.FurtherBudgets);
+            ReadModelBudgets(map.Find("modelBudgets"), agent.ModelBudgets);
+            agent.UserBudgets = ReadUserBudgets(map.Find("userBudgets"));
             foreach (DocumentCursor value in Items(map.Find("useCases"), ScopeItemsMax))
                 agent.UseCases.Add(value.Id() ?? "");
             foreach (DocumentCursor value in Items(map.Find("tools"), ScopeItemsMax))

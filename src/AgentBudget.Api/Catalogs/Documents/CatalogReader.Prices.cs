@@ -1,3 +1,4 @@
+using System.Globalization;
 using AgentBudget.Ledger.Catalogs;
 using AgentBudget.Protocol.V1;
 using Google.Protobuf.WellKnownTypes;
@@ -6,6 +7,9 @@ namespace AgentBudget.Api.Catalogs.Documents;
 
 public static partial class CatalogReader
 {
+    private const int HourSpansMax = 16;
+    private const int MinutesPerDay = 24 * MinutesPerHour;
+
     private sealed partial class Walk
     {
         private static readonly string[] RateKeys =
@@ -18,7 +22,7 @@ public static partial class CatalogReader
         {
             DocumentMap map = item.Map(
                 "model", "aliases", "provider", "region", "serviceTier", "effectiveFrom", "rates", "longContext",
-                "batch", "priority", "flex", "maxOutputTokens", "contextTokens");
+                "batch", "priority", "flex", "maxOutputTokens", "contextTokens", "hours");
             Price price = new()
             {
                 Model = map.Require("model")?.Word() ?? "",
@@ -44,7 +48,62 @@ public static partial class CatalogReader
                 price.PriorityMultiplierPpm = priorityPpm;
             if (ReadMultiplier(map.Find("flex")) is { } flexPpm)
                 price.FlexMultiplierPpm = flexPpm;
+            price.Hours = ReadHours(map.Find("hours"));
             return price;
+        }
+
+        private static PriceHours? ReadHours(DocumentCursor? cursor)
+        {
+            if (cursor?.Map("zone", "spans") is not { } map)
+                return null;
+            PriceHours hours = new() { TimeZone = map.Require("zone")?.Text(FieldRules.IdCharsMax) ?? "UTC" };
+            foreach (DocumentCursor item in Items(map.Require("spans"), HourSpansMax))
+            {
+                DocumentMap keys = item.Map("days", "from", "to", "multiplier", "rates");
+                PriceSpan span = new()
+                {
+                    FromMinute = keys.Find("from") is { } from ? ReadMinute(from) : 0,
+                    ToMinute = keys.Find("to") is { } to ? ReadMinute(to) : MinutesPerDay,
+                    Rates = keys.Find("rates") is { } rates ? ReadRates(rates) : null,
+                };
+                if (span.ToMinute == 0)
+                    span.ToMinute = MinutesPerDay;
+                foreach (DocumentCursor day in Items(keys.Find("days"), Weekdays.Length))
+                    span.Weekdays.Add(Math.Max(1, ReadWeekday(day)?.Weekday ?? 1));
+                if (keys.Find("multiplier")?.MultiplierPpm() is { } ppm)
+                    span.MultiplierPpm = ppm;
+                hours.Spans.Add(span);
+            }
+
+            return hours;
+        }
+
+        // "24:00" is the end of the day.
+        private static int ReadMinute(DocumentCursor cursor)
+        {
+            string? text = cursor.Text(FieldRules.IdCharsMax);
+            if (text is null or "24:00")
+                return MinutesPerDay;
+            if (TimeOnly.TryParseExact(
+                text, "HH:mm", CultureInfo.InvariantCulture, DateTimeStyles.None, out TimeOnly time))
+            {
+                return (time.Hour * MinutesPerHour) + time.Minute;
+            }
+
+            cursor.Fault("must be a time of day such as \"09:00\".");
+            return 0;
+        }
+
+        private static RegionalMultiplier ReadRegion(DocumentCursor item)
+        {
+            DocumentMap map = item.Map("region", "models", "provider", "multiplier");
+            return new RegionalMultiplier
+            {
+                Region = map.Require("region")?.Text(FieldRules.IdCharsMax) ?? "",
+                Models = map.Find("models")?.Word() ?? "*",
+                Provider = map.Find("provider")?.Word() ?? "",
+                MultiplierPpm = map.Require("multiplier")?.MultiplierPpm() ?? 0,
+            };
         }
 
         private static LongContext ReadLongContext(DocumentCursor cursor)

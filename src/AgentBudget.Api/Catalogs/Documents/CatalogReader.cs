@@ -21,7 +21,7 @@ public static partial class CatalogReader
     private const int UseCasesMax = 2_000;
     private const int AgentsMax = 5_000;
     private const int ToolsMax = 2_000;
-    private const int PricesMax = 2_000;
+    private const int PricesMax = CatalogRules.PricesMax;
     private const int SkusMax = 1_000;
     private const int TagsMax = FieldRules.MapEntriesMax;
     private const int TagValuesMax = 256;
@@ -77,12 +77,15 @@ public static partial class CatalogReader
         internal Catalog ReadCatalog(DocumentCursor root)
         {
             DocumentMap map = root.Map(
-                "tenant", "currency", "timeZone", "budget", "budgets", "tags", "businessUnits", "useCases", "agents",
-                "tools", "prices", "skus", "unpricedItems", "requireProvenUsers");
+                "tenant", "currency", "timeZone", "budget", "budgets", "modelBudgets", "userBudgets", "tags",
+                "businessUnits", "useCases", "agents", "tools", "prices", "regionalMultipliers", "skus",
+                "unpricedItems", "requireProvenUsers");
             Catalog catalog = new() { Tenant = map.Require("tenant")?.Id() ?? "" };
             catalog.Currency = _currency = ReadCurrency(map.Require("currency"));
             catalog.TimeZone = ReadTimeZone(map.Find("timeZone"));
             catalog.Budget = ReadBudgets(map, catalog.FurtherBudgets);
+            ReadModelBudgets(map.Find("modelBudgets"), catalog.ModelBudgets);
+            catalog.UserBudgets = ReadUserBudgets(map.Find("userBudgets"));
             catalog.RefuseUnpricedItems = ReadUnpricedItems(map.Find("unpricedItems"));
             catalog.RequireProvenUsers = map.Find("requireProvenUsers")?.Flag() ?? false;
             ReadTags(map.Find("tags"), catalog);
@@ -96,8 +99,11 @@ public static partial class CatalogReader
                 catalog.Tools.Add(ReadTool(item));
             foreach (DocumentCursor item in Items(map.Find("prices"), PricesMax))
                 catalog.Prices.Add(ReadPrice(item));
+            foreach (DocumentCursor item in Items(map.Find("regionalMultipliers"), CatalogRules.RegionsMax))
+                catalog.RegionalMultipliers.Add(ReadRegion(item));
             foreach (DocumentCursor item in Items(map.Find("skus"), SkusMax))
                 catalog.Skus.Add(ReadSku(item));
+            NoticeFamiliesOfNothing(catalog);
             return catalog;
         }
 

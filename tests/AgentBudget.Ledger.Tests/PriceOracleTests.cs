@@ -1,0 +1,301 @@
+using System.Globalization;
+using System.Numerics;
+using AgentBudget.Ledger.Catalogs;
+using AgentBudget.Ledger.Prices;
+using AgentBudget.Ledger.Tenants;
+using AgentBudget.Protocol.V1;
+using Google.Protobuf.WellKnownTypes;
+
+namespace AgentBudget.Ledger.Tests;
+
+/// <summary>
+/// A price book with every combination of fields, priced against an oracle that is written in whole numbers without
+/// bounds, from the words of the catalog's proto alone.
+/// </summary>
+public sealed class PriceOracleTests
+{
+    // Change it to price other usage; a failure names it.
+    private const int Seed = 20261129;
+    private const int Usages = 10_000;
+    private const int Buckets = 12;
+
+    private static readonly int[] Contexts = [0, 1, 2, CatalogRules.ContextsMax];
+    private static readonly string[] Zones = ["UTC", "Asia/Kathmandu", "America/New_York", "Australia/Lord_Howe"];
+    private static readonly string[] Regions = ["", "eu", "own", "nowhere"];
+
+    [Fact]
+    public void Every_combination_of_price_fields_is_taken_and_priced_as_the_oracle_does()
+    {
+        var random = new Random(Seed);
+        Catalog catalog = Make(random);
+        Assert.Empty(CatalogRules.Check(catalog));
+        var book = new PriceBook(1, Catalog.Parser.ParseFrom(Google.Protobuf.MessageExtensions.ToByteArray(catalog)));
+        string[] models = [.. catalog.Prices.Select(price => price.Model).Distinct()];
+        int priced = 0;
+        int refused = 0;
+        for (int usage = 0; usage < Usages; usage++)
+        {
+            string model = models[usage % models.Length];
+            long[] counts = Counts(random);
+            var tier = (ServiceTier)random.Next(1, 5);
+            string region = Regions[random.Next(Regions.Length)];
+            long at = LogTime.FromTimestamp(LedgerFixture.Start.AddMinutes(random.Next(0, 2_000_000)).ToTimestamp());
+            string told = FormattableString.Invariant(
+                $"seed {Seed}, usage {usage}: {model} {tier} '{region}' {at}: {string.Join(' ', counts)}");
+
+            (BigInteger? hold, BigInteger? charge) = Oracle(catalog, model, region, tier, at, counts);
+            PriceEntry entry = book.Find(model, region, tier, at)!;
+            Tokens tokens = TokensOf(counts);
+
+            bool isMissing = entry.MissingRate(tokens, tier, at) is not null;
+            Assert.True(isMissing == hold is null, told);
+            RateCard card = entry.CardFor(tokens, tier, at);
+            if (hold is not null)
+            {
+                Assert.True(card.TryPrice(tokens, Rounding.Up, out long held) == hold <= long.MaxValue, told);
+                if (hold <= long.MaxValue) Assert.True(held == hold, told);
+            }
+
+            Assert.True(charge is not null, told);
+            Assert.True(card.TryPrice(tokens, Rounding.HalfToEven, out long settled) == charge <= long.MaxValue, told);
+            if (charge <= long.MaxValue) Assert.True(settled == charge, told);
+            if (isMissing) refused++;
+            else priced++;
+        }
+
+        Assert.InRange(priced, Usages / 5, Usages);
+        Assert.InRange(refused, Usages / 10, Usages);
+    }
+
+    private static (BigInteger? Hold, BigInteger? Charge) Oracle(
+        Catalog catalog, string model, string region, ServiceTier tier, long at, long[] counts)
+    {
+        DateTimeOffset time = DateTimeOffset.UnixEpoch.AddTicks(at / 100);
+        Price[] inForce =
+        [
+            .. catalog.Prices.Where(price => price.Model == model && price.EffectiveFrom.ToDateTimeOffset() <= time),
+        ];
+        bool hasRegion = catalog.Prices.Any(price => price.Model == model && price.Region == region && region != "");
+        BigInteger regionPpm = 1_000_000;
+        if (region != "" && !hasRegion)
+        {
+            regionPpm = catalog.RegionalMultipliers.FirstOrDefault(rule => rule.Region == region
+                && (rule.Models == "*" || rule.Models == model || (rule.Models.EndsWith('*')
+                    && model.StartsWith(rule.Models.TrimEnd('*'), StringComparison.Ordinal))))?.MultiplierPpm
+                ?? 1_000_000;
+        }
+
+        Price price = inForce
+            .Where(one => one.Region == (hasRegion ? region : ""))
+            .Where(one => one.ServiceTier == tier || IsStandard(one))
+            .OrderBy(one => IsStandard(one) ? 1 : 0)
+            .ThenByDescending(one => one.EffectiveFrom.ToDateTimeOffset())
+            .First();
+        BigInteger tierPpm = 1_000_000;
+        bool isPriceless = false;
+        if (IsStandard(price))
+        {
+            if (tier == ServiceTier.Batch && price.HasBatchMultiplierPpm) tierPpm = price.BatchMultiplierPpm;
+            if (tier == ServiceTier.Flex && price.HasFlexMultiplierPpm) tierPpm = price.FlexMultiplierPpm;
+            if (tier == ServiceTier.Priority && price.HasPriorityMultiplierPpm) tierPpm = price.PriorityMultiplierPpm;
+            isPriceless = tier == ServiceTier.Priority && !price.HasPriorityMultiplierPpm;
+        }
+
+        PriceSpan? span = SpanAt(price, time);
+        BigInteger hoursPpm = span is { HasMultiplierPpm: true } ? span.MultiplierPpm : 1_000_000;
+        // A prompt is all that is not output: 1 output, 5 reasoning, 7 audio and 11 images out.
+        BigInteger prompt = counts.Where((_, bucket) => bucket is not (1 or 5 or 7 or 11)).Aggregate(
+            BigInteger.Zero, (sum, count) => sum + count);
+        Rates? longer = price.LongerContexts.Prepend(price.LongContext)
+            .LastOrDefault(context => context is not null && prompt > context.AboveTokens)?.Rates;
+
+        BigInteger?[] rates = new BigInteger?[Buckets];
+        for (int bucket = 0; bucket < Buckets; bucket++)
+        {
+            BigInteger? raw = Raw(bucket) ?? (bucket switch
+            {
+                5 or 11 => Raw(1),
+                9 => Raw(2),
+                10 => Raw(3),
+                _ => null,
+            });
+            rates[bucket] = raw is null
+                ? null
+                : HalfToEven(raw.Value * tierPpm * regionPpm * hoursPpm, BigInteger.Pow(10, 18));
+        }
+
+        BigInteger highest = rates.Max() ?? 0;
+        BigInteger hold = 0;
+        BigInteger charge = 0;
+        bool isMissing = isPriceless;
+        for (int bucket = 0; bucket < Buckets; bucket++)
+        {
+            if (counts[bucket] == 0) continue;
+            isMissing |= rates[bucket] is null;
+            BigInteger product = (rates[bucket] ?? highest) * counts[bucket];
+            hold += (product + 999_999) / 1_000_000;
+            charge += HalfToEven(product, 1_000_000);
+        }
+
+        return (isMissing ? null : hold, charge);
+
+        BigInteger? Raw(int bucket) =>
+            RateOf(longer, bucket) ?? RateOf(span?.Rates, bucket) ?? RateOf(price.Rates, bucket);
+    }
+
+    private static bool IsStandard(Price price) =>
+        price.ServiceTier is ServiceTier.Unspecified or ServiceTier.Standard;
+
+    private static BigInteger HalfToEven(BigInteger parts, BigInteger of)
+    {
+        BigInteger whole = BigInteger.DivRem(parts, of, out BigInteger rest);
+        int half = (rest * 2).CompareTo(of);
+        return half > 0 || (half == 0 && !whole.IsEven) ? whole + 1 : whole;
+    }
+
+    private static PriceSpan? SpanAt(Price price, DateTimeOffset time)
+    {
+        if (price.Hours is null) return null;
+        DateTimeOffset local =
+            TimeZoneInfo.ConvertTime(time, TimeZoneInfo.FindSystemTimeZoneById(price.Hours.TimeZone));
+        int minute = (local.Hour * 60) + local.Minute;
+        string today = local.ToString("dddd", CultureInfo.InvariantCulture);
+        string yesterday = local.AddDays(-1).ToString("dddd", CultureInfo.InvariantCulture);
+        return price.Hours.Spans.FirstOrDefault(span => span.FromMinute < span.ToMinute
+            ? IsOn(span, today) && minute >= span.FromMinute && minute < span.ToMinute
+            : (IsOn(span, today) && minute >= span.FromMinute) || (IsOn(span, yesterday) && minute < span.ToMinute));
+
+        static bool IsOn(PriceSpan span, string day)
+        {
+            string[] days =
+                ["", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+            return span.Weekdays.Count == 0 || span.Weekdays.Any(number => days[number] == day);
+        }
+    }
+
+    // Fields by their place in the message, which is that of the bucket.
+    private static BigInteger? RateOf(Rates? rates, int bucket)
+    {
+        if (rates is null) return null;
+        var field = Rates.Descriptor.FindFieldByNumber(bucket + 1);
+        return field.Accessor.HasValue(rates) ? new BigInteger((long)field.Accessor.GetValue(rates)) : null;
+    }
+
+    private static Tokens TokensOf(long[] counts) => new(
+        counts[0], counts[1], counts[2], counts[3], counts[4], counts[5], counts[6], counts[7], counts[8], counts[9],
+        counts[10], counts[11]);
+
+    private static long[] Counts(Random random)
+    {
+        var counts = new long[Buckets];
+        int used = random.Next(1, 5);
+        for (int bucket = 0; bucket < used; bucket++)
+        {
+            counts[random.Next(Buckets)] = random.Next(40) == 0
+                ? random.NextInt64(Tokens.PerBucketMax)
+                : random.NextInt64(1, 1L << random.Next(1, 22));
+        }
+
+        return counts;
+    }
+
+    private static Catalog Make(Random random)
+    {
+        Catalog catalog = Catalogs.Acme();
+        foreach (int contexts in Contexts)
+        {
+            for (int flags = 0; flags < 1 << 8; flags++)
+            {
+                string model = FormattableString.Invariant($"m{contexts}-{flags}");
+                Price price = PriceOf(random, model, contexts, flags);
+                catalog.Prices.Add(price);
+                if ((flags & 32) != 0) catalog.Prices.Add(Other(random, price, one => one.Region = "own"));
+                if ((flags & 64) != 0)
+                    catalog.Prices.Add(Other(random, price, one => one.ServiceTier = (ServiceTier)random.Next(2, 5)));
+                if ((flags & 128) != 0)
+                {
+                    DateTime later = LedgerFixture.Start.AddDays(random.Next(1, 1000));
+                    catalog.Prices.Add(Other(random, price, one => one.EffectiveFrom = later.ToTimestamp()));
+                }
+            }
+        }
+
+        catalog.RegionalMultipliers.Add(
+            new RegionalMultiplier { Region = "eu", Models = "m1-7", MultiplierPpm = 0 });
+        catalog.RegionalMultipliers.Add(
+            new RegionalMultiplier { Region = "eu", Models = "m1-*", MultiplierPpm = 1_100_000 });
+        catalog.RegionalMultipliers.Add(
+            new RegionalMultiplier { Region = "eu", Models = "*", MultiplierPpm = 333_333 });
+        catalog.RegionalMultipliers.Add(
+            new RegionalMultiplier { Region = "own", Models = "*", MultiplierPpm = 10_000_000 });
+        return catalog;
+    }
+
+    private static Price Other(Random random, Price price, Action<Price> change)
+    {
+        Price other = price.Clone();
+        other.Rates = RatesOf(random);
+        change(other);
+        if (IsStandard(other)) return other;
+        other.ClearBatchMultiplierPpm();
+        other.ClearPriorityMultiplierPpm();
+        other.ClearFlexMultiplierPpm();
+        return other;
+    }
+
+    private static Price PriceOf(Random random, string model, int contexts, int flags)
+    {
+        var price = new Price
+        {
+            Model = model,
+            EffectiveFrom = new Timestamp { Seconds = 1_700_000_000 },
+            Rates = RatesOf(random),
+        };
+        for (int context = 1; context <= contexts; context++)
+        {
+            var longer = new LongContext { AboveTokens = context * random.Next(1, 2) * 30_000L };
+            if (random.Next(6) > 0) longer.Rates = RatesOf(random);
+            if (context == 1) price.LongContext = longer;
+            else price.LongerContexts.Add(longer);
+        }
+
+        if ((flags & 1) != 0) price.BatchMultiplierPpm = random.Next(0, 10_000_001);
+        if ((flags & 2) != 0) price.PriorityMultiplierPpm = random.Next(0, 10_000_001);
+        if ((flags & 4) != 0) price.FlexMultiplierPpm = random.Next(0, 10_000_001);
+        if ((flags & 24) == 0) return price;
+        price.Hours = new PriceHours { TimeZone = Zones[random.Next(Zones.Length)] };
+        PriceSpan[] spans =
+        [
+            new() { Weekdays = { 1, 3 }, FromMinute = 0, ToMinute = 1440 },
+            new() { Weekdays = { 4, 5, 6 }, FromMinute = 22 * 60, ToMinute = 6 * 60 },
+            new() { Weekdays = { 7 }, FromMinute = 6 * 60, ToMinute = 18 * 60 },
+        ];
+        foreach (PriceSpan span in spans)
+        {
+            if ((flags & 8) != 0) span.MultiplierPpm = random.Next(0, 10_000_001);
+            if ((flags & 16) != 0) span.Rates = RatesOf(random);
+            price.Hours.Spans.Add(span);
+        }
+
+        return price;
+    }
+
+    // At least one rate; of the others any, zeros and the highest among them.
+    private static Rates RatesOf(Random random)
+    {
+        var rates = new Rates { Input = random.Next(1, 1_000_000) };
+        for (int bucket = 0; bucket < Buckets; bucket++)
+        {
+            if (bucket > 0 && random.Next(4) == 0) continue;
+            long rate = random.Next(12) switch
+            {
+                0 => 0,
+                1 => random.Next(20) == 0 ? CatalogRules.RateMax : 1,
+                _ => random.NextInt64(1L << random.Next(1, 40)),
+            };
+            Rates.Descriptor.FindFieldByNumber(bucket + 1).Accessor.SetValue(rates, rate);
+        }
+
+        return rates;
+    }
+}
