@@ -17,10 +17,8 @@ internal static class StoreChecks
                EXISTS (SELECT FROM pg_roles WHERE rolname = '{PostgresSchema.SiloRole}'), current_user::text
         """;
 
-    private const string Rights = $"""
-        SELECT pg_has_role(current_user, '{PostgresSchema.SiloRole}', 'USAGE'),
-               to_regclass('{PostgresSchema.Name}.store') IS NOT NULL
-        """;
+    // Only where the role exists, and before anything is asked that a stranger may not ask.
+    private const string Rights = $"SELECT pg_has_role(current_user, '{PostgresSchema.SiloRole}', 'USAGE')";
 
     private const string Store = """
         SELECT id, schema_version,
@@ -77,21 +75,12 @@ internal static class StoreChecks
                 throw Refused($"the role {PostgresSchema.SiloRole} does not exist; make it with --migrate");
         }
 
-        await using (NpgsqlCommand command = new(Rights, connection))
-        await using (NpgsqlDataReader reader = await command.ExecuteReaderAsync(cancellationToken))
-        {
-            await reader.ReadAsync(cancellationToken);
-            if (!reader.GetBoolean(0))
-            {
-                throw Refused(
-                    $"the role {user} is no member of {PostgresSchema.SiloRole}; GRANT {PostgresSchema.SiloRole} TO "
-                    + $"\"{user}\"");
-            }
-
-            return reader.GetBoolean(1)
-                ? user
-                : throw Refused("it has no tables of AgentBudget; make them with --migrate");
-        }
+        await using NpgsqlCommand rights = new(Rights, connection);
+        return await rights.ExecuteScalarAsync(cancellationToken) is true
+            ? user
+            : throw Refused(
+                $"the role {user} is no member of {PostgresSchema.SiloRole}; GRANT {PostgresSchema.SiloRole} TO "
+                + $"\"{user}\"");
     }
 
     private static async Task CheckClockAsync(

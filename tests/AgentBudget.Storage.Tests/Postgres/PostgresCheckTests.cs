@@ -121,7 +121,7 @@ public sealed class PostgresCheckTests(PostgresServers servers) : IAsyncLifetime
     public async Task What_cannot_be_reached_is_refused_with_a_sentence()
     {
         await AssertRefusedAsync("database \"elsewhere\" does not exist", "elsewhere");
-        var refusal = await Assert.ThrowsAsync<StoreException>(() => OpenAsync(Server.Connection(_database, port: 1)));
+        var refusal = await Assert.ThrowsAsync<StoreException>(() => ConnectAsync(Server.Connection(_database, port: 1)));
         Assert.Contains("nobody answers at its address", refusal.Message, StringComparison.Ordinal);
     }
 
@@ -134,13 +134,13 @@ public sealed class PostgresCheckTests(PostgresServers servers) : IAsyncLifetime
         Assert.StartsWith(sentence, PostgresSchema.FaultOf(connection), StringComparison.Ordinal);
 
     [Theory]
-    [InlineData(60, "this machine's clock is 60 s ahead of the database's")]
-    [InlineData(-60, "this machine's clock is 60 s behind the database's")]
+    [InlineData(60, "s ahead of the database's")]
+    [InlineData(-60, "s behind the database's")]
     public async Task A_clock_that_is_off_by_a_minute_is_refused(int seconds, string sentence)
     {
         FakeTimeProvider time = new(TimeProvider.System.GetUtcNow().AddSeconds(seconds));
-        var refusal = await Assert.ThrowsAsync<StoreException>(() => OpenAsync(Server.Connection(_database), time));
-        Assert.Contains(sentence[..^20], refusal.Message, StringComparison.Ordinal);
+        var refusal = await Assert.ThrowsAsync<StoreException>(() => ConnectAsync(Server.Connection(_database), time));
+        Assert.Contains(sentence, refusal.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -153,7 +153,8 @@ public sealed class PostgresCheckTests(PostgresServers servers) : IAsyncLifetime
         Assert.True(await one.TryWriteAsync("signing", 0, "first"u8.ToArray(), default));
         Assert.False(await other.TryWriteAsync("signing", 0, "late"u8.ToArray(), default));
         SealedSecret? read = await other.ReadAsync("signing", default);
-        Assert.Equal((1, "first"u8.ToArray()), (read!.Version, read.Bytes.ToArray()));
+        Assert.Equal(1, read!.Version);
+        Assert.Equal("first"u8.ToArray(), read.Bytes.ToArray());
         Assert.True(await other.TryWriteAsync("signing", 1, "second"u8.ToArray(), default));
         Assert.False(await one.TryWriteAsync("signing", 1, "late"u8.ToArray(), default));
         Assert.Equal("second"u8.ToArray(), (await one.ReadAsync("signing", default))!.Bytes.ToArray());
@@ -169,9 +170,9 @@ public sealed class PostgresCheckTests(PostgresServers servers) : IAsyncLifetime
     }
 
     private Task<PostgresStore> OpenAsync(string? database = null) =>
-        OpenAsync(Server.Connection(database ?? _database));
+        ConnectAsync(Server.Connection(database ?? _database));
 
-    private static Task<PostgresStore> OpenAsync(string connection, TimeProvider? time = null) =>
+    private static Task<PostgresStore> ConnectAsync(string connection, TimeProvider? time = null) =>
         PostgresStore.OpenAsync(
             new PostgresStoreOptions { Connection = connection },
             time ?? TimeProvider.System,
@@ -182,7 +183,7 @@ public sealed class PostgresCheckTests(PostgresServers servers) : IAsyncLifetime
     {
         NpgsqlConnection.ClearAllPools();
         var refusal = await Assert.ThrowsAsync<StoreException>(
-            () => OpenAsync(Server.Connection(database ?? _database, user)));
+            () => ConnectAsync(Server.Connection(database ?? _database, user)));
         Assert.Contains(sentence, refusal.Message, StringComparison.Ordinal);
     }
 }
