@@ -1,7 +1,9 @@
 using AgentBudget.Grains.Abstractions;
+using AgentBudget.Grains.Abstractions.Peers;
 using AgentBudget.Grains.Entities;
 using AgentBudget.Grains.Feeds;
 using AgentBudget.Grains.Lanes;
+using AgentBudget.Grains.Peers;
 using AgentBudget.Grains.Placement;
 using AgentBudget.Grains.Tenants;
 using AgentBudget.Reporting;
@@ -24,6 +26,12 @@ public static class GrainsHosting
 
     /// <summary>A tenant or entity that nobody asked for as long leaves memory.</summary>
     private static readonly TimeSpan IdleTime = TimeSpan.FromMinutes(10);
+
+    /// <summary>
+    /// After all silos of a cluster were killed, the first that starts waits as long for those that the table still
+    /// calls active.
+    /// </summary>
+    private static readonly TimeSpan JoinTime = TimeSpan.FromSeconds(15);
 
     /// <summary>
     /// Adds the tenants. An <see cref="ILedgerStore"/>, the <see cref="Aggregator"/> of reports, a
@@ -50,6 +58,8 @@ public static class GrainsHosting
             .AddSingleton<LedgerPages>()
             .AddSingleton<SiloTenants>()
             .AddSingleton<ITenantHost, EntityHost>()
+            .AddSingleton<SiloNewsClient>()
+            .AddSingleton<ISiloPeers, SiloPeers>()
             .AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(
                 services => services.GetRequiredService<SiloTenants>())
             .AddHostedService<TenantScan>();
@@ -62,6 +72,7 @@ public static class GrainsHosting
         });
         // Ledgers go by the clock that the silo is told; timers and timeouts of the runtime by the real one.
         silo.Services.AddKeyedSingleton(KeyedService.AnyKey, TimeProvider.System);
+        silo.AddGrainService<SiloNews>();
         silo.AddPlacementDirector<TenantPlacement, TenantPlacementDirector>();
         silo.AddMemoryStreams(LedgerHint.StreamProvider, streams =>
         {
@@ -85,6 +96,7 @@ public static class GrainsHosting
             membership.ProbeTimeout = TimeSpan.FromSeconds(1);
             membership.MaxProbeTimeout = TimeSpan.FromSeconds(3);
             membership.NumMissedProbesLimit = 3;
+            membership.MaxJoinAttemptTime = JoinTime;
         });
         return silo;
     }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Data.Common;
 using System.Security.Cryptography;
 using AgentBudget.Storage.Journal;
 using AgentBudget.Storage.Postgres.Appends;
@@ -57,6 +58,9 @@ public sealed class PostgresStore : ILedgerStore, ISharedSecrets
     /// <inheritdoc/>
     public Guid StoreId { get; }
 
+    /// <summary>Connections for Orleans' membership and reminders, whose tables are beside the ledgers'.</summary>
+    public DbDataSource Membership => _connections.Membership;
+
     /// <summary>
     /// Opens the store once it is what a ledger can be trusted to. Throws <see cref="StoreException"/> with one
     /// sentence: the database cannot be reached, its tables are of another release, its settings would lose what was
@@ -83,9 +87,6 @@ public sealed class PostgresStore : ILedgerStore, ISharedSecrets
             throw;
         }
     }
-
-    /// <summary>A connection string for others who work on the tables of a store, such as Orleans.</summary>
-    public static string ConnectionForOthers(string connection) => PostgresConnections.ForOthers(connection);
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<StoredTenant>> ListTenantsAsync(CancellationToken cancellationToken) =>

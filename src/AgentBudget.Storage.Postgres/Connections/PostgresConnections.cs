@@ -15,6 +15,7 @@ internal sealed class PostgresConnections : IAsyncDisposable
     public const int AppendsMax = 32;
 
     private const int OthersMax = 32;
+    private const int MembershipMax = 8;
     private const int ConnectSeconds = 10;
     private const int CommandSeconds = 30;
     private const int PreparedMax = 64; // More than there are statements.
@@ -34,6 +35,7 @@ internal sealed class PostgresConnections : IAsyncDisposable
         // answered as if it had been replicated.
         Appends = Make(connection, "agentbudget append", AppendsMax, commandSeconds: 0);
         Others = Make(connection, "agentbudget", OthersMax, CommandSeconds);
+        Membership = Make(connection, "agentbudget membership", MembershipMax, CommandSeconds);
     }
 
     /// <summary>For appends.</summary>
@@ -42,26 +44,19 @@ internal sealed class PostgresConnections : IAsyncDisposable
     /// <summary>For everything else.</summary>
     public NpgsqlDataSource Others { get; }
 
+    /// <summary>For Orleans' own tables: what waits for the others must not keep a silo from saying that it lives.
+    /// </summary>
+    public NpgsqlDataSource Membership { get; }
+
     /// <summary>Connects nowhere yet. Throws <see cref="StoreException"/> for a text that is no connection string.
     /// </summary>
     public static PostgresConnections Of(string connection) => new(connection);
-
-    /// <summary>A connection string for others who work on the same tables, such as Orleans.</summary>
-    public static string ForOthers(string connection)
-    {
-        NpgsqlConnectionStringBuilder settings = PostgresSchema.Read(connection);
-        settings.SearchPath = PostgresSchema.Name;
-        settings.ApplicationName = "agentbudget membership";
-        settings.Timeout = ConnectSeconds;
-        settings.CommandTimeout = CommandSeconds;
-        settings.MaxPoolSize = OthersMax;
-        return settings.ToString();
-    }
 
     public async ValueTask DisposeAsync()
     {
         await Appends.DisposeAsync();
         await Others.DisposeAsync();
+        await Membership.DisposeAsync();
     }
 
     /// <summary>Why a database cannot be reached or used, as a sentence.</summary>
