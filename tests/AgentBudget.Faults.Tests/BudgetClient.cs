@@ -9,52 +9,57 @@ internal sealed class BudgetClient : IDisposable
 {
     private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(20);
 
-    private readonly GrpcChannel _channel;
-    private readonly BudgetService.BudgetServiceClient _budgets;
-    private readonly CatalogService.CatalogServiceClient _catalogs;
-    private readonly ReportService.ReportServiceClient _reports;
-    private readonly SessionService.SessionServiceClient _sessions;
-    private readonly SpendService.SpendServiceClient _spend;
+    private readonly GrpcChannel[] _channels;
     private readonly Metadata _headers;
+    private uint _calls;
 
-    public BudgetClient(SiloProcess silo)
+    public BudgetClient(SiloProcess silo) : this(silo.AdminKey, silo.GrpcAddress)
     {
-        _channel = GrpcChannel.ForAddress(silo.GrpcAddress, new GrpcChannelOptions
+    }
+
+    /// <summary>Calls go to one silo after the other.</summary>
+    public BudgetClient(string key, params Uri[] silos)
+    {
+        _channels = [.. silos.Select(silo => GrpcChannel.ForAddress(silo, new GrpcChannelOptions
         {
             HttpHandler = new SocketsHttpHandler { UseProxy = false, EnableMultipleHttp2Connections = true },
             DisposeHttpClient = true,
-        });
-        _budgets = new(_channel);
-        _catalogs = new(_channel);
-        _reports = new(_channel);
-        _sessions = new(_channel);
-        _spend = new(_channel);
-        _headers = new() { { "authorization", $"Bearer {silo.AdminKey}" } };
+        }))];
+        _headers = new() { { "authorization", $"Bearer {key}" } };
     }
 
-    public void Dispose() => _channel.Dispose();
+    private GrpcChannel Channel => _channels[Interlocked.Increment(ref _calls) % _channels.Length];
+
+    private BudgetService.BudgetServiceClient Budgets => new(Channel);
+
+    private SpendService.SpendServiceClient Spend => new(Channel);
+
+    public void Dispose()
+    {
+        foreach (GrpcChannel channel in _channels) channel.Dispose();
+    }
 
     public async Task<ReserveTokensResponse> ReserveAsync(ReserveTokensRequest request) =>
-        await _budgets.ReserveTokensAsync(request, Options());
+        await Budgets.ReserveTokensAsync(request, Options());
 
     public async Task<CommitTokensResponse> CommitAsync(CommitTokensRequest request) =>
-        await _budgets.CommitTokensAsync(request, Options());
+        await Budgets.CommitTokensAsync(request, Options());
 
     public async Task<ReleaseTokensResponse> ReleaseAsync(ReleaseTokensRequest request) =>
-        await _budgets.ReleaseTokensAsync(request, Options());
+        await Budgets.ReleaseTokensAsync(request, Options());
 
     public async Task<GetBalanceResponse> GetBalanceAsync(GetBalanceRequest request) =>
-        await _budgets.GetBalanceAsync(request, Options());
+        await Budgets.GetBalanceAsync(request, Options());
 
     public async Task<ApplyCatalogResponse> ApplyCatalogAsync(string document) =>
-        await _catalogs.ApplyCatalogAsync(
+        await new CatalogService.CatalogServiceClient(Channel).ApplyCatalogAsync(
             new ApplyCatalogRequest { RequestId = "catalog", Document = document }, Options());
 
     public async Task<OpenSessionResponse> OpenSessionAsync(OpenSessionRequest request) =>
-        await _sessions.OpenSessionAsync(request, Options());
+        await new SessionService.SessionServiceClient(Channel).OpenSessionAsync(request, Options());
 
     public async Task<GetChargebackResponse> GetChargebackAsync(GetChargebackRequest request) =>
-        await _reports.GetChargebackAsync(request, Options());
+        await new ReportService.ReportServiceClient(Channel).GetChargebackAsync(request, Options());
 
     /// <summary>The whole ledger, page by page.</summary>
     public async Task<List<LedgerEvent>> ListEntriesAsync()
@@ -63,7 +68,7 @@ internal sealed class BudgetClient : IDisposable
         var request = new ListEntriesRequest { PageSize = 1000 };
         do
         {
-            var page = await _spend.ListEntriesAsync(request, Options());
+            var page = await Spend.ListEntriesAsync(request, Options());
             entries.AddRange(page.Entries);
             request.PageToken = page.NextPageToken;
         }

@@ -156,7 +156,8 @@ internal sealed class Load : IDisposable
     private static Intent Choose(Random random, int client, int number, List<string> open)
     {
         int chance = random.Next(0, 100);
-        long input = random.Next(1, 5_000), output = random.Next(1, 5_000);
+        // None is a hundred times another: usage that far beyond its hold is disputed, and suspends its session.
+        long input = random.Next(100, 5_000), output = random.Next(100, 5_000);
         string id = string.Create(CultureInfo.InvariantCulture, $"c{client}-{number}");
         bool isReserve = open.Count == 0 || (chance < 50 && open.Count < OpenPerClientMax);
         if (isReserve) return new Intent(nameof(ReserveTokensRequest), id, client, "", input, output);

@@ -14,6 +14,12 @@ public interface ISiloPeers
     /// <see cref="CredentialsAsync"/>.
     /// </summary>
     Task SigningKeysAsync();
+
+    /// <summary>
+    /// Tells every other silo that there is a tenant. Completes when they know; one that could not be told finds it in
+    /// the store within a minute, so nothing is thrown.
+    /// </summary>
+    Task TenantAsync(string tenant);
 }
 
 /// <summary>What another silo's change means on this one.</summary>

@@ -14,4 +14,8 @@ internal interface ISiloNews : IGrainService
     /// <summary>Completes when the silo has looked which keys sign.</summary>
     [AlwaysInterleave, Alias("SigningKeys")]
     Task SigningKeys();
+
+    /// <summary>There is a tenant.</summary>
+    [AlwaysInterleave, Alias("Tenant")]
+    Task Tenant(string tenant);
 }

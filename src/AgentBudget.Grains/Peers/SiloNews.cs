@@ -1,4 +1,5 @@
 using AgentBudget.Grains.Abstractions.Peers;
+using AgentBudget.Grains.Tenants;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Orleans.Runtime.Services;
@@ -16,6 +17,13 @@ internal sealed class SiloNews(
 
     /// <inheritdoc/>
     public Task SigningKeys() => services.GetService<ISiloListener>()?.SigningKeysAsync() ?? Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public Task Tenant(string tenant)
+    {
+        services.GetRequiredService<SiloTenants>().AddTenant(tenant);
+        return Task.CompletedTask;
+    }
 }
 
 /// <summary>Reaches the service of one silo.</summary>

@@ -27,6 +27,10 @@ internal sealed class SiloPeers(
     /// <inheritdoc/>
     public Task SigningKeysAsync() => TellAsync(silo => silo.SigningKeys());
 
+    /// <inheritdoc/>
+    public Task TenantAsync(string tenant) => TellAsync(silo => silo.Tenant(tenant))
+        .ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+
     private async Task TellAsync(Func<ISiloNews, Task> tell)
     {
         Dictionary<SiloAddress, SiloStatus> active =

@@ -1,0 +1,89 @@
+using System.Diagnostics;
+using AgentBudget.Cluster.Tests.Support;
+using AgentBudget.Faults.Tests;
+
+namespace AgentBudget.Cluster.Tests;
+
+/// <summary>
+/// The tenant's owner is killed, paused and stopped under load that comes in at all silos. How often grows with
+/// AGENTBUDGET_CLUSTER_KILLS and AGENTBUDGET_CLUSTER_PAUSES, which eng/faults/cluster.sh sets.
+/// </summary>
+public sealed class OwnerFaultTests(ITestOutputHelper output)
+{
+    private const int Clients = 12;
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(180);
+
+    [Fact]
+    public async Task Every_acknowledged_call_outlives_the_death_the_pause_and_the_stop_of_its_owner()
+    {
+        int kills = Seed.Number("AGENTBUDGET_CLUSTER_KILLS", otherwise: 3, max: 1_000);
+        int pauses = Seed.Number("AGENTBUDGET_CLUSTER_PAUSES", otherwise: 1, max: 1_000);
+        string told = $"seed {Seed.Value}, {kills} kills, {pauses} pauses";
+        output.WriteLine(told);
+        Random random = new(Seed.Value);
+        await using SiloCluster cluster = await SiloCluster.StartAsync();
+        using BudgetClient client = cluster.Client();
+        using Diary diary = new(cluster.Folder);
+        using Load load = new(client, diary, Seed.Value);
+        await load.SetUpAsync(Clients);
+        load.Start();
+        for (int kill = 1; kill <= kills; kill++)
+        {
+            await load.AnsweredAsync(random.Next(1, 500), Patience);
+            await KillOwnerAsync(cluster, load, kill);
+        }
+
+        for (int pause = 1; pause <= pauses; pause++)
+        {
+            await load.AnsweredAsync(random.Next(1, 500), Patience);
+            await PauseOwnerAsync(cluster, load, pause);
+        }
+
+        await StopOwnerAsync(cluster, load);
+        await load.AnsweredAsync(100, Patience);
+        await load.StopAsync(Patience);
+        await new Verdict(client, load, diary, told).ReachAsync();
+        await cluster.AuditAsync();
+        foreach (ClusterSilo silo in cluster.Silos) Assert.Equal(0, await silo.StopAsync());
+    }
+
+    private async Task KillOwnerAsync(SiloCluster cluster, Load load, int kill)
+    {
+        ClusterSilo owner = await cluster.OwnerAsync();
+        Stopwatch time = Stopwatch.StartNew();
+        await owner.KillAsync();
+        await cluster.OwnedByAnotherThanAsync(owner);
+        TimeSpan owned = time.Elapsed;
+        await load.AnsweredAsync(Clients, Patience);
+        output.WriteLine(
+            $"kill {kill}: owned again after {owned.TotalSeconds:F1} s, served after {time.Elapsed.TotalSeconds:F1} s");
+        await owner.StartAsync();
+    }
+
+    // Long enough that the others find it dead; it then writes nothing more, and ends itself or is told.
+    private async Task PauseOwnerAsync(SiloCluster cluster, Load load, int pause)
+    {
+        ClusterSilo owner = await cluster.OwnerAsync();
+        Stopwatch time = Stopwatch.StartNew();
+        await owner.PauseAsync();
+        await cluster.OwnedByAnotherThanAsync(owner);
+        output.WriteLine($"pause {pause}: owned again after {time.Elapsed.TotalSeconds:F1} s");
+        await load.AnsweredAsync(Clients, Patience);
+        await owner.ContinueAsync();
+        await load.AnsweredAsync(100, Patience);
+        if (!owner.HasEnded) await owner.KillAsync();
+        await owner.StartAsync();
+    }
+
+    private async Task StopOwnerAsync(SiloCluster cluster, Load load)
+    {
+        ClusterSilo owner = await cluster.OwnerAsync();
+        Stopwatch time = Stopwatch.StartNew();
+        Task<int> stopped = owner.StopAsync();
+        await cluster.OwnedByAnotherThanAsync(owner);
+        output.WriteLine($"stop: owned again after {time.Elapsed.TotalSeconds:F1} s");
+        Assert.Equal(0, await stopped);
+        await load.AnsweredAsync(Clients, Patience);
+        await owner.StartAsync();
+    }
+}
