@@ -7,6 +7,8 @@ namespace AgentBudget.Faults.Tests;
 /// <summary>The public API of one silo, with the operator's key.</summary>
 internal sealed class BudgetClient : IDisposable
 {
+    private const int AttemptsMax = 100;
+    private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(20);
 
     private readonly GrpcChannel[] _channels;
@@ -24,6 +26,7 @@ internal sealed class BudgetClient : IDisposable
         {
             HttpHandler = new SocketsHttpHandler { UseProxy = false, EnableMultipleHttp2Connections = true },
             DisposeHttpClient = true,
+            MaxReconnectBackoff = CallTimeout / 20,
         }))];
         _headers = new() { { "authorization", $"Bearer {key}" } };
     }
@@ -39,17 +42,17 @@ internal sealed class BudgetClient : IDisposable
         foreach (GrpcChannel channel in _channels) channel.Dispose();
     }
 
-    public async Task<ReserveTokensResponse> ReserveAsync(ReserveTokensRequest request) =>
-        await Budgets.ReserveTokensAsync(request, Options());
+    public Task<ReserveTokensResponse> ReserveAsync(ReserveTokensRequest request) =>
+        AskAsync(async () => await Budgets.ReserveTokensAsync(request, Options()));
 
-    public async Task<CommitTokensResponse> CommitAsync(CommitTokensRequest request) =>
-        await Budgets.CommitTokensAsync(request, Options());
+    public Task<CommitTokensResponse> CommitAsync(CommitTokensRequest request) =>
+        AskAsync(async () => await Budgets.CommitTokensAsync(request, Options()));
 
-    public async Task<ReleaseTokensResponse> ReleaseAsync(ReleaseTokensRequest request) =>
-        await Budgets.ReleaseTokensAsync(request, Options());
+    public Task<ReleaseTokensResponse> ReleaseAsync(ReleaseTokensRequest request) =>
+        AskAsync(async () => await Budgets.ReleaseTokensAsync(request, Options()));
 
-    public async Task<GetBalanceResponse> GetBalanceAsync(GetBalanceRequest request) =>
-        await Budgets.GetBalanceAsync(request, Options());
+    public Task<GetBalanceResponse> GetBalanceAsync(GetBalanceRequest request) =>
+        AskAsync(async () => await Budgets.GetBalanceAsync(request, Options()));
 
     public async Task<ApplyCatalogResponse> ApplyCatalogAsync(string document) =>
         await new CatalogService.CatalogServiceClient(Channel).ApplyCatalogAsync(
@@ -58,8 +61,8 @@ internal sealed class BudgetClient : IDisposable
     public async Task<OpenSessionResponse> OpenSessionAsync(OpenSessionRequest request) =>
         await new SessionService.SessionServiceClient(Channel).OpenSessionAsync(request, Options());
 
-    public async Task<GetChargebackResponse> GetChargebackAsync(GetChargebackRequest request) =>
-        await new ReportService.ReportServiceClient(Channel).GetChargebackAsync(request, Options());
+    public Task<GetChargebackResponse> GetChargebackAsync(GetChargebackRequest request) => AskAsync(
+        async () => await new ReportService.ReportServiceClient(Channel).GetChargebackAsync(request, Options()));
 
     /// <summary>The whole ledger, page by page.</summary>
     public async Task<List<LedgerEvent>> ListEntriesAsync()
@@ -68,12 +71,36 @@ internal sealed class BudgetClient : IDisposable
         var request = new ListEntriesRequest { PageSize = 1000 };
         do
         {
-            var page = await Spend.ListEntriesAsync(request, Options());
+            var page = await AskAsync(async () => await Spend.ListEntriesAsync(request, Options()));
             entries.AddRange(page.Entries);
             request.PageToken = page.NextPageToken;
         }
         while (request.PageToken.Length > 0);
         return entries;
+    }
+
+    /// <summary>
+    /// Whether nobody knows what became of a call, so that it is repeated. A connection that a silo closes while it
+    /// stops is told by the library as a defect of the call.
+    /// </summary>
+    internal static bool IsOutcomeOpen(RpcException exception) =>
+        exception.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded
+        || exception is { StatusCode: StatusCode.Internal, Status.DebugException: HttpRequestException };
+
+    // Of several silos one may be away, or have come back just now: another is asked.
+    private async Task<TResponse> AskAsync<TResponse>(Func<Task<TResponse>> ask)
+    {
+        for (int attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await ask();
+            }
+            catch (RpcException open) when (IsOutcomeOpen(open) && _channels.Length > 1 && attempt < AttemptsMax)
+            {
+                await Task.Delay(RetryPause);
+            }
+        }
     }
 
     private CallOptions Options() => new(_headers, TimeProvider.System.GetUtcNow().UtcDateTime + CallTimeout);

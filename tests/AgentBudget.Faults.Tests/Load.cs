@@ -134,10 +134,6 @@ internal sealed class Load : IDisposable
     private static Result ResultOf(Intent intent, ReleaseTokensResponse answer) =>
         new(intent.RequestId, intent.Reservation, Accounts.Nanos(answer.Released.Cost), 0);
 
-    // The answer is open: the call is repeated. Anything else is an answer, and none of this load expects.
-    private static bool IsOutcomeOpen(RpcException exception) =>
-        exception.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded;
-
     private async Task RunAsync(int client)
     {
         var random = new Random(HashCode.Combine(client) ^ _seed);
@@ -176,7 +172,7 @@ internal sealed class Load : IDisposable
             {
                 return await AskAsync(intent);
             }
-            catch (RpcException exception) when (IsOutcomeOpen(exception))
+            catch (RpcException exception) when (BudgetClient.IsOutcomeOpen(exception))
             {
                 RefusalOf(exception.GetRpcStatus()?.GetDetail<ErrorInfo>()?.Reason ?? exception.Message).TrySetResult();
                 await Task.Delay(RetryPause);

@@ -13,6 +13,9 @@ namespace AgentBudget.Silo.Options;
 internal sealed record ClusterModel(
     string Postgres, string KeyPath, IPEndPoint Address, bool IsDistributedDirectory, SiloTlsModel? Tls)
 {
+    /// <summary>Without the connection, which may hold a password.</summary>
+    public override string ToString() => $"{KeyPath} {Address} {IsDistributedDirectory} {Tls}";
+
     /// <summary>What follows from options that have been checked each by itself. Throws
     /// <see cref="OptionsException"/> for those that do not fit to the store or to each other.</summary>
     public static ClusterModel? From(SiloClusterOptions options, string store)
