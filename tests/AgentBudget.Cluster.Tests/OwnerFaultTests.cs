@@ -6,11 +6,15 @@ namespace AgentBudget.Cluster.Tests;
 
 /// <summary>
 /// The tenant's owner is killed, paused and stopped under load that comes in at all silos. How often grows with
-/// AGENTBUDGET_CLUSTER_KILLS and AGENTBUDGET_CLUSTER_PAUSES, which eng/faults/cluster.sh sets.
+/// AGENTBUDGET_CLUSTER_KILLS, _PAUSES and _STOPS, which eng/faults/cluster.sh sets.
 /// </summary>
 public sealed class OwnerFaultTests(ITestOutputHelper output)
 {
     private const int Clients = 12;
+
+    /// <summary>Three probes, each of which waits longer than the one before.</summary>
+    private static readonly TimeSpan DetectionTime = TimeSpan.FromSeconds(9);
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(180);
 
     [Fact]
@@ -18,7 +22,8 @@ public sealed class OwnerFaultTests(ITestOutputHelper output)
     {
         int kills = Seed.Number("AGENTBUDGET_CLUSTER_KILLS", otherwise: 3, max: 1_000);
         int pauses = Seed.Number("AGENTBUDGET_CLUSTER_PAUSES", otherwise: 1, max: 1_000);
-        string told = $"seed {Seed.Value}, {kills} kills, {pauses} pauses";
+        int stops = Seed.Number("AGENTBUDGET_CLUSTER_STOPS", otherwise: 1, max: 1_000);
+        string told = $"seed {Seed.Value}, {kills} kills, {pauses} pauses, {stops} stops";
         output.WriteLine(told);
         Random random = new(Seed.Value);
         await using SiloCluster cluster = await SiloCluster.StartAsync();
@@ -38,11 +43,17 @@ public sealed class OwnerFaultTests(ITestOutputHelper output)
         for (int pause = 1; pause <= pauses; pause++)
         {
             await load.AnsweredAsync(random.Next(1, 500), Patience);
-            down.Add(await PauseOwnerAsync(cluster, load, pause));
+            if (pause % 3 == 1) down.Add(await PauseUntilTakenOverAsync(cluster, load, pause));
+            else await PauseAsync(cluster, load, pause, pause % 3 == 2 ? DetectionTime / 2 : DetectionTime);
             await RestartAsync(down);
         }
 
-        await StopOwnerAsync(cluster, load);
+        for (int stop = 1; stop <= stops; stop++)
+        {
+            await RestartAsync(down);
+            down.Add(await StopOwnerAsync(cluster, load, stop));
+        }
+
         await load.AnsweredAsync(100, Patience);
         await load.StopAsync(Patience);
         await new Verdict(client, load, diary, told).ReachAsync();
@@ -65,7 +76,7 @@ public sealed class OwnerFaultTests(ITestOutputHelper output)
     }
 
     // Long enough that the others find it dead; it then writes nothing more, and ends itself or is told.
-    private async Task<ClusterSilo> PauseOwnerAsync(SiloCluster cluster, Load load, int pause)
+    private async Task<ClusterSilo> PauseUntilTakenOverAsync(SiloCluster cluster, Load load, int pause)
     {
         ClusterSilo owner = await cluster.OwnerAsync();
         Stopwatch time = Stopwatch.StartNew();
@@ -79,20 +90,38 @@ public sealed class OwnerFaultTests(ITestOutputHelper output)
         return owner;
     }
 
+    // Whether the others find it dead is chance; if they do, it ends itself.
+    private async Task PauseAsync(SiloCluster cluster, Load load, int pause, TimeSpan length)
+    {
+        ClusterSilo owner = await cluster.OwnerAsync();
+        await owner.PauseAsync();
+        await Task.Delay(length);
+        await owner.ContinueAsync();
+        await load.AnsweredAsync(100, Patience);
+        bool isTaken = await cluster.OwnerAsync() != owner;
+        output.WriteLine($"pause {pause}: of {length.TotalSeconds:F1} s, {(isTaken ? "taken over" : "kept")}");
+        if (!isTaken) return;
+        if (!owner.HasEnded) await owner.KillAsync();
+        await owner.StartAsync();
+    }
+
     private static async Task RestartAsync(List<ClusterSilo> down)
     {
         await Task.WhenAll(down.Select(silo => silo.StartAsync()));
         down.Clear();
     }
 
-    private async Task StopOwnerAsync(SiloCluster cluster, Load load)
+    private async Task<ClusterSilo> StopOwnerAsync(SiloCluster cluster, Load load, int stop)
     {
         ClusterSilo owner = await cluster.OwnerAsync();
         Stopwatch time = Stopwatch.StartNew();
         Task<int> stopped = owner.StopAsync();
         await cluster.OwnedByAnotherThanAsync(owner);
-        output.WriteLine($"stop: owned again after {time.Elapsed.TotalSeconds:F1} s");
+        TimeSpan owned = time.Elapsed;
         Assert.Equal(0, await stopped);
+        output.WriteLine(
+            $"stop {stop}: owned again after {owned.TotalSeconds:F1} s, ended after {time.Elapsed.TotalSeconds:F1} s");
         await load.AnsweredAsync(Clients, Patience);
+        return owner;
     }
 }
