@@ -43,9 +43,17 @@ public sealed partial class SharedKeyRing : IAsyncDisposable
     public Func<Task> TellOthersAsync { get; set; } = static () => Task.CompletedTask;
 
     /// <summary>Reads the keys, or makes the first one, and goes on looking for changes.</summary>
+    /// <param name="keys">Where they are.</param>
+    /// <param name="firstPath">
+    /// The file of a key that signed before there was a cluster, which becomes its first one; one that is missing is
+    /// made, and not written there.
+    /// </param>
+    /// <param name="time">The clock of looking.</param>
+    /// <param name="logger">Logs.</param>
+    /// <param name="cancellationToken">Gives up waiting for the store.</param>
     /// <exception cref="InvalidDataException">They were sealed with another key.</exception>
     public static async Task<SharedKeyRing> OpenAsync(
-        SharedKeys keys, TimeProvider time, ILogger logger, CancellationToken cancellationToken)
+        SharedKeys keys, string firstPath, TimeProvider time, ILogger logger, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(keys);
         while (true)
@@ -57,7 +65,13 @@ public sealed partial class SharedKeyRing : IAsyncDisposable
                 return ring;
             }
 
-            Document first = new(SigningKey.NewPem(), Next: null, []);
+            string pem = File.Exists(firstPath) ? File.ReadAllText(firstPath) : SigningKey.NewPem();
+            using (SigningKey.Read(pem, firstPath))
+            {
+                // It is one.
+            }
+
+            Document first = new(pem, Next: null, []);
             await keys.TryWriteAsync(Name, version: 0, Write(first), cancellationToken);
         }
     }

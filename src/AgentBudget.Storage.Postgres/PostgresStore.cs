@@ -16,7 +16,7 @@ namespace AgentBudget.Storage.Postgres;
 /// Ledgers in PostgreSQL, shared by any number of processes. A group is durable when its statement is answered: the
 /// statement commits by itself, with the fence in it.
 /// </summary>
-public sealed class PostgresStore : ILedgerStore, ISharedSecrets
+public sealed class PostgresStore : ILedgerStore, ISharedSecrets, IJournalImport
 {
     private const int ProbeBytes = 256 * 1024; // More than the groups that wait usually need.
 
@@ -33,6 +33,7 @@ public sealed class PostgresStore : ILedgerStore, ISharedSecrets
     private readonly JournalTable _journal;
     private readonly SnapshotTable _snapshots;
     private readonly SecretTable _secrets;
+    private readonly ImportTable _import;
     private readonly int _probe = RandomNumberGenerator.GetInt32(int.MaxValue); // A row of this process's own.
     private readonly Lock _gate = new();
     private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -52,6 +53,7 @@ public sealed class PostgresStore : ILedgerStore, ISharedSecrets
         _journal = new JournalTable(connections.Others, _tenants);
         _snapshots = new SnapshotTable(connections.Others, _tenants);
         _secrets = new SecretTable(connections.Others);
+        _import = new ImportTable(connections.Others, _tenants.Owner);
         _appender = new GroupAppender(connections.Appends, _tenants.Owner, time, logger);
     }
 
@@ -150,6 +152,14 @@ public sealed class PostgresStore : ILedgerStore, ISharedSecrets
     public ValueTask<bool> TryWriteAsync(
         string name, long version, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken) =>
         RunOnceAsync(_secrets.TryWriteAsync(name, version, bytes, cancellationToken));
+
+    /// <inheritdoc/>
+    public ValueTask<bool> ImportAsync(
+        string tenant, IReadOnlyList<StoredGroup> groups, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(groups);
+        return RunOnceAsync(_import.ImportAsync(tenant, groups, cancellationToken));
+    }
 
     /// <summary>Finishes what was begun and closes the connections.</summary>
     public async ValueTask DisposeAsync()

@@ -56,10 +56,14 @@ public sealed class OwnerFaultTests(ITestOutputHelper output)
 
         await load.AnsweredAsync(100, Patience);
         await load.StopAsync(Patience);
+        Stopwatch time = Stopwatch.StartNew();
         await new Verdict(client, load, diary, told).ReachAsync();
+        output.WriteLine($"verdict after {time.Elapsed.TotalSeconds:F1} s");
         await cluster.AuditAsync();
+        output.WriteLine($"audited after {time.Elapsed.TotalSeconds:F1} s");
         int[] codes = await Task.WhenAll(cluster.Silos.Where(silo => !silo.HasEnded).Select(silo => silo.StopAsync()));
         Assert.All(codes, code => Assert.Equal(0, code));
+        output.WriteLine($"ended after {time.Elapsed.TotalSeconds:F1} s");
     }
 
     private async Task<ClusterSilo> KillOwnerAsync(SiloCluster cluster, Load load, int kill)

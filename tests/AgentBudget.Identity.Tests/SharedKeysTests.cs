@@ -84,6 +84,14 @@ public sealed class SharedKeysTests : IDisposable
     }
 
     [Fact]
+    public async Task A_key_that_signed_before_there_was_a_cluster_signs_on()
+    {
+        using SigningKey before = SigningKey.LoadOrCreate(_folder.File("signing.key"));
+        await using SharedKeyRing ring = await OpenAsync();
+        Assert.Equal(before.KeyId, ring.Ring.Current.KeyId);
+    }
+
+    [Fact]
     public async Task Every_ring_has_the_keys_of_the_store()
     {
         await using SharedKeyRing one = await OpenAsync();
@@ -154,5 +162,5 @@ public sealed class SharedKeysTests : IDisposable
     }
 
     private Task<SharedKeyRing> OpenAsync() => SharedKeyRing.OpenAsync(
-        new SharedKeys(_store, _key), TimeProvider.System, NullLogger.Instance, CancellationToken.None);
+        new SharedKeys(_store, _key), _folder.File("signing.key"), TimeProvider.System, NullLogger.Instance, CancellationToken.None);
 }

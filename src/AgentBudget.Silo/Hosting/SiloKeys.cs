@@ -54,7 +54,8 @@ internal sealed class SiloKeys : IAsyncDisposable
                 SharedKeys keys = new(secrets, ClusterKey.Load(cluster.KeyPath));
                 await keys.CheckAsync(CancellationToken.None);
                 await BringAsync(keys, folder, model);
-                shared = await SharedKeyRing.OpenAsync(keys, time, logger, CancellationToken.None);
+                shared = await SharedKeyRing.OpenAsync(
+                    keys, folder.SigningKeyFile, time, logger, CancellationToken.None);
             }
 
             return new SiloKeys(

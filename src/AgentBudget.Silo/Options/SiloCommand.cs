@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using AgentBudget.Silo.Copy;
 using AgentBudget.Silo.Migrate;
 using AgentBudget.Storage.Postgres.Schema;
 using Microsoft.Extensions.Configuration;
@@ -30,6 +31,20 @@ internal sealed class SiloCommand
             + "in with a role that may create schemas and roles; silos log in with another.",
     };
 
+    private readonly Option<string> _import = new("--import")
+    {
+        Description = "Copy every ledger of a stopped silo's data folder into the database of --postgres, byte for "
+            + "byte, audit the copies, and end.",
+        HelpName = "DIR",
+    };
+
+    private readonly Option<string> _export = new("--export")
+    {
+        Description = "Copy every ledger of the database of --postgres into a data folder, and otherwise as --import. "
+            + "No silo may run on either.",
+        HelpName = "DIR",
+    };
+
     private readonly List<(SiloSetting Setting, Option Option)> _settings =
         [.. SiloSetting.All.Select(setting => (setting, OptionOf(setting)))];
 
@@ -52,8 +67,10 @@ internal sealed class SiloCommand
         foreach ((_, Option option) in _settings) _root.Add(option);
         _root.Add(_verify);
         _root.Add(_migrate);
+        _root.Add(_import);
+        _root.Add(_export);
         if (_root.Options.OfType<HelpOption>().Single().Action is HelpAction help) help.MaxWidth = HelpColumns;
-        _root.SetAction((parsed, _) => parsed.GetValue(_migrate) ? Migrate(DatabaseOf(parsed)) : run(ModelOf(parsed)));
+        _root.SetAction((parsed, _) => OnceOf(parsed) ?? run(ModelOf(parsed)));
     }
 
     /// <summary>Makes the tables in a database; answers the exit code.</summary>
@@ -113,11 +130,22 @@ internal sealed class SiloCommand
         IsVerify = parsed.GetValue(_verify),
     };
 
+    // What a person does once with a database; null for a silo.
+    private Task<int>? OnceOf(ParseResult parsed)
+    {
+        if (parsed.GetValue(_migrate)) return Migrate(DatabaseOf(parsed));
+        if (parsed.GetValue(_import) is { } from)
+            return CopyProcess.ImportAsync(from, DatabaseOf(parsed), Output, Console.Error);
+        return parsed.GetValue(_export) is { } to
+            ? CopyProcess.ExportAsync(to, DatabaseOf(parsed), Output, Console.Error)
+            : null;
+    }
+
     // Whoever makes the tables needs nothing else that a silo needs.
     private string DatabaseOf(ParseResult parsed)
     {
         string database = ConfigurationOf(parsed)["cluster:postgres"]
-            ?? throw new OptionsException("cluster:postgres must name the database in which tables are to be made.");
+            ?? throw new OptionsException("cluster:postgres must name the database.");
         return PostgresSchema.FaultOf(database) is { } fault
             ? throw new OptionsException($"cluster:postgres {fault}")
             : database;
