@@ -7,8 +7,8 @@ namespace AgentBudget.Faults.Tests;
 /// <summary>The public API of one silo, with the operator's key.</summary>
 internal sealed class BudgetClient : IDisposable
 {
-    private const int AttemptsMax = 100;
-    private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(100);
+    private const int AttemptsMax = 1_000;
+    private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(20);
 
     private readonly GrpcChannel[] _channels;
