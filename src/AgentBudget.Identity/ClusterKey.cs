@@ -4,8 +4,8 @@ using System.Text;
 namespace AgentBudget.Identity;
 
 /// <summary>
-/// The key of a cluster, which its operator gives to each silo and the store never sees: what silos share is sealed with
-/// it (AES-256-GCM, under a key of the store's own by HKDF, RFC 5869). Safe for any thread.
+/// The key of a cluster, which its operator gives to each silo and the store never sees: what silos share is sealed
+/// with it (AES-256-GCM, under a key of the store's own by HKDF, RFC 5869). Safe for any thread.
 /// </summary>
 public sealed class ClusterKey : IDisposable
 {

@@ -80,7 +80,8 @@ public sealed class KeyRing : IDisposable
     /// <summary>A ring of one key that cannot be rotated.</summary>
     internal static KeyRing Of(SigningKey key) => new(key, [], keyPath: "", retiredPath: "");
 
-    /// <summary>As <see cref="Rotate"/>, on every silo of a cluster: when it completes, the next call sees it.</summary>
+    /// <summary>As <see cref="Rotate"/>, on every silo of a cluster: when it completes, the next call sees it.
+    /// </summary>
     /// <inheritdoc cref="Rotate"/>
     public async ValueTask<KeyRotation?> RotateAsync(string requestId, DateTimeOffset now, TimeSpan overlap) =>
         _shared is null ? Rotate(requestId, now, overlap) : await _shared.RotateAsync(requestId, now, overlap);

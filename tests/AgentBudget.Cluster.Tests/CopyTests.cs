@@ -5,7 +5,9 @@ using AgentBudget.Storage.Tests.Postgres;
 
 namespace AgentBudget.Cluster.Tests;
 
-/// <summary>A silo by itself becomes a cluster, and a cluster a silo by itself, with everything that was signed.</summary>
+/// <summary>
+/// A silo by itself becomes a cluster, and a cluster a silo by itself, with everything that was signed.
+/// </summary>
 public sealed class CopyTests
 {
     private const string Catalog = """

@@ -162,5 +162,9 @@ public sealed class SharedKeysTests : IDisposable
     }
 
     private Task<SharedKeyRing> OpenAsync() => SharedKeyRing.OpenAsync(
-        new SharedKeys(_store, _key), _folder.File("signing.key"), TimeProvider.System, NullLogger.Instance, CancellationToken.None);
+        new SharedKeys(_store, _key),
+        _folder.File("signing.key"),
+        TimeProvider.System,
+        NullLogger.Instance,
+        CancellationToken.None);
 }

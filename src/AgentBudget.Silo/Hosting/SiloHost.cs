@@ -185,8 +185,7 @@ internal sealed partial class SiloHost : IAsyncDisposable
         WebApplication app = builder.Build();
         _ends.Push(app.DisposeAsync);
         _tenants = app.Services.GetRequiredService<ITenantHost>();
-        if (keys.SharedRing is { } shared)
-            shared.TellOthersAsync = app.Services.GetRequiredService<ISiloPeers>().SigningKeysAsync;
+        keys.TellOthersBy(app.Services.GetRequiredService<ISiloPeers>());
         app.UseApi(model.Origins, MapRoutes);
         Served = [.. ((IEndpointRouteBuilder)app).DataSources.SelectMany(source => source.Endpoints)];
         _ends.Push(() => StopServerAsync(app));

@@ -1,3 +1,4 @@
+using AgentBudget.Grains.Abstractions.Peers;
 using AgentBudget.Identity;
 using AgentBudget.Silo.Options;
 using AgentBudget.Storage;
@@ -72,6 +73,12 @@ internal sealed class SiloKeys : IAsyncDisposable
         {
             throw new OptionsException(fault.Message);
         }
+    }
+
+    /// <summary>From now on every change of the keys is told to the other silos, where they share them.</summary>
+    internal void TellOthersBy(ISiloPeers peers)
+    {
+        if (SharedRing is not null) SharedRing.TellOthersAsync = peers.SigningKeysAsync;
     }
 
     /// <inheritdoc/>

@@ -11,7 +11,8 @@ internal sealed class SecretTable(NpgsqlDataSource source)
     private const string Insert =
         "INSERT INTO secret (name, version, bytes) VALUES ($1, 1, $2) ON CONFLICT DO NOTHING";
 
-    private const string Update = "UPDATE secret SET version = version + 1, bytes = $2 WHERE name = $1 AND version = $3";
+    private const string Update =
+        "UPDATE secret SET version = version + 1, bytes = $2 WHERE name = $1 AND version = $3";
 
     public async ValueTask<SealedSecret?> ReadAsync(string name, CancellationToken cancellationToken)
     {

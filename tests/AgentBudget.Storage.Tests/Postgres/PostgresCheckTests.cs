@@ -121,7 +121,8 @@ public sealed class PostgresCheckTests(PostgresServers servers) : IAsyncLifetime
     public async Task What_cannot_be_reached_is_refused_with_a_sentence()
     {
         await AssertRefusedAsync("database \"elsewhere\" does not exist", "elsewhere");
-        var refusal = await Assert.ThrowsAsync<StoreException>(() => ConnectAsync(Server.Connection(_database, port: 1)));
+        var refusal = await Assert.ThrowsAsync<StoreException>(
+            () => ConnectAsync(Server.Connection(_database, port: 1)));
         Assert.Contains("nobody answers at its address", refusal.Message, StringComparison.Ordinal);
     }
 
