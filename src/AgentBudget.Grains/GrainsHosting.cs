@@ -28,10 +28,13 @@ public static class GrainsHosting
     private static readonly TimeSpan IdleTime = TimeSpan.FromMinutes(10);
 
     /// <summary>
-    /// After all silos of a cluster were killed, the first that starts waits as long for those that the table still
-    /// calls active.
+    /// How often a silo writes that it lives. One that missed three is not waited for by a silo that starts, so after
+    /// all silos of a cluster were killed the first one to start waits as long.
     /// </summary>
-    private static readonly TimeSpan JoinTime = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan AliveInterval = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long a silo tries to join: well above what it waits for those that are dead.</summary>
+    private static readonly TimeSpan JoinTime = TimeSpan.FromSeconds(60);
 
     /// <summary>
     /// Adds the tenants. An <see cref="ILedgerStore"/>, the <see cref="Aggregator"/> of reports, a
@@ -97,6 +100,7 @@ public static class GrainsHosting
             membership.MaxProbeTimeout = TimeSpan.FromSeconds(3);
             membership.NumMissedProbesLimit = 3;
             membership.MaxJoinAttemptTime = JoinTime;
+            membership.IAmAliveTablePublishTimeout = AliveInterval;
         });
         return silo;
     }

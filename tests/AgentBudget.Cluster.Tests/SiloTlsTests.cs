@@ -1,3 +1,4 @@
+using System.Globalization;
 using AgentBudget.Cluster.Tests.Support;
 using AgentBudget.Faults.Tests;
 using AgentBudget.Storage.Tests.Postgres;
@@ -7,6 +8,8 @@ namespace AgentBudget.Cluster.Tests;
 /// <summary>Silos show each other certificates of their authority, and talk to nobody else.</summary>
 public sealed class SiloTlsTests
 {
+    private const int Active = 3; // As Orleans numbers the states of silos.
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
 
     [Fact]
@@ -14,7 +17,8 @@ public sealed class SiloTlsTests
     {
         string folder = Directory.CreateTempSubdirectory("agentbudget-silo-tls-").FullName;
         await using PostgresServer server = await PostgresServer.StartAsync();
-        string connection = server.Connection(await server.CreateStoreAsync());
+        string database = await server.CreateStoreAsync();
+        string connection = server.Connection(database);
         using SiloCertificates ours = new(Path.Combine(folder, "ours"));
         using SiloCertificates theirs = new(Path.Combine(folder, "theirs"));
         string key = Path.Combine(folder, "cluster.key");
@@ -35,9 +39,15 @@ public sealed class SiloTlsTests
         await using ClusterSilo stranger = new(
             Path.Combine(folder, "3"), connection, key, theirs.Make("stranger", ours.CaFile));
         stranger.Launch();
-        await Task.WhenAny(stranger.ExitCodeAsync(), load.AnsweredAsync(500, Patience));
-        Assert.DoesNotContain("AgentBudget serves", stranger.Output);
-        await load.AnsweredAsync(100, Patience);
+        int port = int.Parse(stranger.Address.Split(':')[^1], CultureInfo.InvariantCulture);
+        using CancellationTokenSource patience = new(Patience);
+        while (await server.SqlAsync(database, $"SELECT status FROM membership WHERE port = {port}") is null)
+            await Task.Delay(TimeSpan.FromMilliseconds(50), patience.Token);
+        await load.AnsweredAsync(200, Patience);
+        Assert.NotEqual(
+            Active, await server.SqlAsync(database, $"SELECT status FROM membership WHERE port = {port}"));
+        Assert.Equal(
+            2L, await server.SqlAsync(database, $"SELECT count(*) FROM membership WHERE status = {Active}"));
         await load.StopAsync(Patience);
         Directory.Delete(folder, recursive: true);
     }
