@@ -3,6 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 using AgentBudget.Api.Access;
 using AgentBudget.Api.Errors;
 using AgentBudget.Grains.Abstractions;
+using AgentBudget.Grains.Abstractions.Peers;
 using AgentBudget.Identity;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
@@ -16,7 +17,8 @@ internal sealed class ApiContext(
     SessionTokens tokens,
     DpopProofs proofs,
     CredentialFeed credentials,
-    ReservationIds reservations)
+    ReservationIds reservations,
+    ISiloPeers peers)
 {
     // A tenant's currency never changes, so what was read once stays true. As many entries as tenants.
     private readonly ConcurrentDictionary<string, string> _currencies = new(StringComparer.Ordinal);
@@ -79,14 +81,25 @@ internal sealed class ApiContext(
     }
 
     /// <summary>
-    /// Hands over a command that changes who may call, and completes once the next call sees the change.
+    /// Hands over a command that changes who may call, and completes once the next call sees the change, on whichever
+    /// silo of the cluster it comes in.
     /// </summary>
     internal async ValueTask<Answer> SubmitIdentityAsync(string tenant, Command command)
     {
         Answer answer = await SubmitAsync(tenant, command);
         credentials.Directory.NotePresent(tenant);
-        if (answer.Event is { } ledgerEvent)
-            await credentials.WaitForAsync(tenant, ledgerEvent.Sequence);
+        if (answer.Event is not { } ledgerEvent)
+            return answer;
+        await credentials.CatchUpAsync(tenant, ledgerEvent.Sequence);
+        try
+        {
+            await peers.CredentialsAsync(tenant, ledgerEvent.Sequence);
+        }
+        catch (TenantException fault)
+        {
+            throw ErrorMap.Of(fault);
+        }
+
         return answer;
     }
 

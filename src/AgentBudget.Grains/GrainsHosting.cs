@@ -1,7 +1,9 @@
 using AgentBudget.Grains.Abstractions;
+using AgentBudget.Grains.Abstractions.Peers;
 using AgentBudget.Grains.Entities;
 using AgentBudget.Grains.Feeds;
 using AgentBudget.Grains.Lanes;
+using AgentBudget.Grains.Peers;
 using AgentBudget.Grains.Placement;
 using AgentBudget.Grains.Tenants;
 using AgentBudget.Reporting;
@@ -24,6 +26,15 @@ public static class GrainsHosting
 
     /// <summary>A tenant or entity that nobody asked for as long leaves memory.</summary>
     private static readonly TimeSpan IdleTime = TimeSpan.FromMinutes(10);
+
+    /// <summary>
+    /// How often a silo writes that it lives. One that missed three is not waited for by a silo that starts, so after
+    /// all silos of a cluster were killed the first one to start waits as long.
+    /// </summary>
+    private static readonly TimeSpan AliveInterval = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long a silo tries to join: well above what it waits for those that are dead.</summary>
+    private static readonly TimeSpan JoinTime = TimeSpan.FromSeconds(60);
 
     /// <summary>
     /// Adds the tenants. An <see cref="ILedgerStore"/>, the <see cref="Aggregator"/> of reports, a
@@ -50,6 +61,8 @@ public static class GrainsHosting
             .AddSingleton<LedgerPages>()
             .AddSingleton<SiloTenants>()
             .AddSingleton<ITenantHost, EntityHost>()
+            .AddSingleton<SiloNewsClient>()
+            .AddSingleton<ISiloPeers, SiloPeers>()
             .AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(
                 services => services.GetRequiredService<SiloTenants>())
             .AddHostedService<TenantScan>();
@@ -62,6 +75,7 @@ public static class GrainsHosting
         });
         // Ledgers go by the clock that the silo is told; timers and timeouts of the runtime by the real one.
         silo.Services.AddKeyedSingleton(KeyedService.AnyKey, TimeProvider.System);
+        silo.AddGrainService<SiloNews>();
         silo.AddPlacementDirector<TenantPlacement, TenantPlacementDirector>();
         silo.AddMemoryStreams(LedgerHint.StreamProvider, streams =>
         {
@@ -85,6 +99,8 @@ public static class GrainsHosting
             membership.ProbeTimeout = TimeSpan.FromSeconds(1);
             membership.MaxProbeTimeout = TimeSpan.FromSeconds(3);
             membership.NumMissedProbesLimit = 3;
+            membership.MaxJoinAttemptTime = JoinTime;
+            membership.IAmAliveTablePublishTimeout = AliveInterval;
         });
         return silo;
     }

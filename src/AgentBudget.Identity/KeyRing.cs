@@ -26,10 +26,21 @@ public sealed class KeyRing : IDisposable
     private readonly List<SigningKey> _keys = [];
     private readonly string _keyPath;
     private readonly string _retiredPath;
+    private readonly SharedKeyRing? _shared;
     private List<RetiredKey> _retired;
     private SigningKey _current;
+    private SigningKey? _next; // Signs soon at another silo, or does already.
+    private long _adopted;
     private int _version;
     private long _nextRetireSeconds = long.MaxValue;
+
+    /// <summary>The keys of a cluster, as its store has them.</summary>
+    internal KeyRing(SharedKeyRing shared, SharedKeyRing.Document document, long version)
+        : this(SigningKey.Read(document.Current, SharedKeyRing.Place), document.Retired, keyPath: "", retiredPath: "")
+    {
+        _shared = shared;
+        Adopt(document, version);
+    }
 
     private KeyRing(SigningKey current, List<RetiredKey> retired, string keyPath, string retiredPath)
     {
@@ -68,6 +79,18 @@ public sealed class KeyRing : IDisposable
 
     /// <summary>A ring of one key that cannot be rotated.</summary>
     internal static KeyRing Of(SigningKey key) => new(key, [], keyPath: "", retiredPath: "");
+
+    /// <summary>As <see cref="Rotate"/>, on every silo of a cluster: when it completes, the next call sees it.
+    /// </summary>
+    /// <inheritdoc cref="Rotate"/>
+    public async ValueTask<KeyRotation?> RotateAsync(string requestId, DateTimeOffset now, TimeSpan overlap) =>
+        _shared is null ? Rotate(requestId, now, overlap) : await _shared.RotateAsync(requestId, now, overlap);
+
+    /// <summary>As <see cref="End"/>, on every silo of a cluster: when it completes, the next call sees it.</summary>
+    /// <inheritdoc cref="End"/>
+    public async ValueTask<KeyRotation?> EndAsync(
+        string requestId, string keyId, DateTimeOffset now, TimeSpan overlap) =>
+        _shared is null ? End(requestId, keyId, now, overlap) : await _shared.EndAsync(requestId, keyId, now, overlap);
 
     /// <summary>
     /// Makes another key sign. The same request again answers what it did. Null when too many keys are retired already.
@@ -137,9 +160,7 @@ public sealed class KeyRing : IDisposable
         }
     }
 
-    private KeyRotation? AnswerTo(string requestId) =>
-        _retired.Find(key => key.Rotation.RequestId == requestId)?.Rotation
-        ?? _retired.Find(key => key.EndedBy?.RequestId == requestId)?.EndedBy;
+    private KeyRotation? AnswerTo(string requestId) => RetiredKey.AnswerTo(_retired, requestId);
 
     private void Write(List<RetiredKey> retired) =>
         SecretFile.Replace(_retiredPath, JsonSerializer.Serialize(retired));
@@ -152,7 +173,8 @@ public sealed class KeyRing : IDisposable
             IEnumerable<Dictionary<string, string>> keys = _retired
                 .Where(key => key.RetireSeconds > now.ToUnixTimeSeconds())
                 .Select(key => key.PublicJwk)
-                .Prepend(_current.PublicJwk);
+                .Prepend(_current.PublicJwk)
+                .Concat(_next is null ? [] : [_next.PublicJwk]);
             return JsonSerializer.Serialize(new Dictionary<string, object> { ["keys"] = keys });
         }
     }
@@ -178,6 +200,7 @@ public sealed class KeyRing : IDisposable
                 .Where(key => key.RetireSeconds > nowSeconds)
                 .Select(key => key.PublicJwk)
                 .Prepend(_current.PublicJwk)
+                .Concat(_next is null ? [] : [_next.PublicJwk])
                 .Select(jwk => PublicKey.Read(JsonSerializer.Serialize(jwk)));
             return [.. keys.OfType<PublicKey>()];
         }
@@ -188,6 +211,35 @@ public sealed class KeyRing : IDisposable
     {
         foreach (SigningKey key in _keys)
             key.Dispose();
+    }
+
+    /// <summary>Takes the keys as the cluster's store has them, unless they are older than those that are here.
+    /// </summary>
+    internal void Adopt(SharedKeyRing.Document document, long version)
+    {
+        lock (_gate)
+        {
+            if (version <= _adopted) return;
+            _adopted = version;
+            _retired = document.Retired;
+            _next = document.Next is null ? null : KeyOf(document.Next);
+            Volatile.Write(ref _current, KeyOf(document.Current));
+            SetNextRetire();
+            Interlocked.Increment(ref _version);
+        }
+    }
+
+    private SigningKey KeyOf(string pem)
+    {
+        SigningKey read = SigningKey.Read(pem, SharedKeyRing.Place);
+        if (_keys.Find(key => key.KeyId == read.KeyId) is { } known)
+        {
+            read.Dispose();
+            return known;
+        }
+
+        _keys.Add(read);
+        return read;
     }
 
     private void DropRetired(long nowSeconds)
@@ -206,14 +258,4 @@ public sealed class KeyRing : IDisposable
             .Select(key => key.RetireSeconds)
             .DefaultIfEmpty(long.MaxValue)
             .Min());
-
-    /// <param name="Rotation">What retired it.</param>
-    /// <param name="PublicJwk">Its public part.</param>
-    /// <param name="EndedBy">What ended it sooner; null for nothing.</param>
-    private sealed record RetiredKey(
-        KeyRotation Rotation, Dictionary<string, string> PublicJwk, KeyRotation? EndedBy = null)
-    {
-        [System.Text.Json.Serialization.JsonIgnore]
-        public long RetireSeconds => EndedBy?.RetireSeconds ?? Rotation.RetireSeconds;
-    }
 }

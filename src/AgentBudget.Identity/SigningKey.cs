@@ -44,7 +44,13 @@ public sealed class SigningKey : IDisposable
     public static SigningKey LoadOrCreate(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        string pem = SecretFile.ReadOrCreate(path, NewPem, out _);
+        return Read(SecretFile.ReadOrCreate(path, NewPem, out _), path);
+    }
+
+    /// <summary>Reads the key from a text.</summary>
+    /// <exception cref="InvalidDataException">It is no such key; the place where it was read is named.</exception>
+    internal static SigningKey Read(string pem, string place)
+    {
         ECDsa ecdsa = ECDsa.Create();
         try
         {
@@ -58,7 +64,7 @@ public sealed class SigningKey : IDisposable
         {
             ecdsa.Dispose();
             throw new InvalidDataException(
-                $"{path} holds no signing key: it is a private key on P-256 as PKCS #8 in PEM. Restore it, or remove "
+                $"{place} holds no signing key: it is a private key on P-256 as PKCS #8 in PEM. Restore it, or remove "
                 + "it to have a new key made; what the old one signed is then not taken any more.",
                 fault);
         }
@@ -90,7 +96,8 @@ public sealed class SigningKey : IDisposable
         return Base64Url.EncodeToString(SHA256.HashData(Encoding.ASCII.GetBytes(canonical)));
     }
 
-    private static string NewPem()
+    /// <summary>A fresh key as text.</summary>
+    internal static string NewPem()
     {
         using ECDsa ecdsa = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         return ecdsa.ExportPkcs8PrivateKeyPem();

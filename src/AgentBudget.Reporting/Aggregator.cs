@@ -95,6 +95,20 @@ public sealed class Aggregator : IDisposable
     }
 
     /// <summary>
+    /// Folds the events that follow a position, as <see cref="Fold"/> does, unless somebody else folded them
+    /// meanwhile: false then, and nothing is counted twice.
+    /// </summary>
+    public bool TryFold(string tenant, long position, IReadOnlyList<LedgerEvent> events)
+    {
+        lock (_lock)
+        {
+            if (Position(tenant) != position) return false;
+            Fold(tenant, events);
+            return true;
+        }
+    }
+
+    /// <summary>
     /// Forgets what was folded of a tenant, durably: for a ledger that is shorter than <see cref="Position"/>, because
     /// its store was restored to an earlier time. Fold it again from 1.
     /// </summary>

@@ -10,7 +10,7 @@ namespace AgentBudget.Storage.Sqlite;
 /// The embedded store: one SQLite file in a folder of its own, held by one process. A group is durable when its append
 /// is answered: log synced, completeness marker synced.
 /// </summary>
-public sealed class SqliteStore : ILedgerStore
+public sealed class SqliteStore : ILedgerStore, IJournalImport
 {
     private const int ProbeBytes = 256 * 1024; // More than the groups that wait usually need.
 
@@ -169,6 +169,14 @@ public sealed class SqliteStore : ILedgerStore
         }
     }
 
+    /// <inheritdoc/>
+    public async ValueTask<bool> ImportAsync(
+        string tenant, IReadOnlyList<StoredGroup> groups, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(groups);
+        return await RunAsync(() => _thread.RunWriteIf(() => Import(tenant, groups)), cancellationToken);
+    }
+
     /// <summary>Finishes what is queued, closes the file and gives the folder free.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -178,6 +186,12 @@ public sealed class SqliteStore : ILedgerStore
         _engine.Dispose();
         _marker.Dispose();
         _folder.Dispose();
+    }
+
+    private bool Import(string tenant, IReadOnlyList<StoredGroup> groups)
+    {
+        long number = _tenants.RaiseAbove(tenant, groups.Max(group => group.Epoch));
+        return groups.All(group => _journal.Import(number, group));
     }
 
     private static CompletenessMarker OpenMarker(StoreFolder folder, JournalTable journal)

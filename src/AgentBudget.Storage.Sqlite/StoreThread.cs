@@ -102,13 +102,19 @@ internal sealed partial class StoreThread : IDisposable
     public void Dispose() => _work.Dispose();
 
     /// <summary>Runs a write in a transaction of its own. Store's thread only.</summary>
-    public T RunWrite<T>(Func<T> write)
+    public T RunWrite<T>(Func<T> write) => RunWrite(write, static _ => true);
+
+    /// <summary>The same, and undoes it all when it answers false.</summary>
+    public bool RunWriteIf(Func<bool> write) => RunWrite(write, static isWhole => isWhole);
+
+    private T RunWrite<T>(Func<T> write, Func<T, bool> isKept)
     {
         try
         {
             _engine.Begin();
             T result = write();
-            _engine.Commit();
+            if (isKept(result)) _engine.Commit();
+            else _engine.Rollback();
             return result;
         }
         catch (SqliteFaultException exception)

@@ -7,54 +7,62 @@ namespace AgentBudget.Faults.Tests;
 /// <summary>The public API of one silo, with the operator's key.</summary>
 internal sealed class BudgetClient : IDisposable
 {
+    private const int AttemptsMax = 1_000;
+    private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(20);
 
-    private readonly GrpcChannel _channel;
-    private readonly BudgetService.BudgetServiceClient _budgets;
-    private readonly CatalogService.CatalogServiceClient _catalogs;
-    private readonly ReportService.ReportServiceClient _reports;
-    private readonly SessionService.SessionServiceClient _sessions;
-    private readonly SpendService.SpendServiceClient _spend;
+    private readonly GrpcChannel[] _channels;
     private readonly Metadata _headers;
+    private uint _calls;
 
-    public BudgetClient(SiloProcess silo)
+    public BudgetClient(SiloProcess silo) : this(silo.AdminKey, silo.GrpcAddress)
     {
-        _channel = GrpcChannel.ForAddress(silo.GrpcAddress, new GrpcChannelOptions
+    }
+
+    /// <summary>Calls go to one silo after the other.</summary>
+    public BudgetClient(string key, params Uri[] silos)
+    {
+        _channels = [.. silos.Select(silo => GrpcChannel.ForAddress(silo, new GrpcChannelOptions
         {
             HttpHandler = new SocketsHttpHandler { UseProxy = false, EnableMultipleHttp2Connections = true },
             DisposeHttpClient = true,
-        });
-        _budgets = new(_channel);
-        _catalogs = new(_channel);
-        _reports = new(_channel);
-        _sessions = new(_channel);
-        _spend = new(_channel);
-        _headers = new() { { "authorization", $"Bearer {silo.AdminKey}" } };
+            MaxReconnectBackoff = CallTimeout / 20,
+        }))];
+        _headers = new() { { "authorization", $"Bearer {key}" } };
     }
 
-    public void Dispose() => _channel.Dispose();
+    private GrpcChannel Channel => _channels[Interlocked.Increment(ref _calls) % _channels.Length];
 
-    public async Task<ReserveTokensResponse> ReserveAsync(ReserveTokensRequest request) =>
-        await _budgets.ReserveTokensAsync(request, Options());
+    private BudgetService.BudgetServiceClient Budgets => new(Channel);
 
-    public async Task<CommitTokensResponse> CommitAsync(CommitTokensRequest request) =>
-        await _budgets.CommitTokensAsync(request, Options());
+    private SpendService.SpendServiceClient Spend => new(Channel);
 
-    public async Task<ReleaseTokensResponse> ReleaseAsync(ReleaseTokensRequest request) =>
-        await _budgets.ReleaseTokensAsync(request, Options());
+    public void Dispose()
+    {
+        foreach (GrpcChannel channel in _channels) channel.Dispose();
+    }
 
-    public async Task<GetBalanceResponse> GetBalanceAsync(GetBalanceRequest request) =>
-        await _budgets.GetBalanceAsync(request, Options());
+    public Task<ReserveTokensResponse> ReserveAsync(ReserveTokensRequest request) =>
+        AskAsync(async () => await Budgets.ReserveTokensAsync(request, Options()));
+
+    public Task<CommitTokensResponse> CommitAsync(CommitTokensRequest request) =>
+        AskAsync(async () => await Budgets.CommitTokensAsync(request, Options()));
+
+    public Task<ReleaseTokensResponse> ReleaseAsync(ReleaseTokensRequest request) =>
+        AskAsync(async () => await Budgets.ReleaseTokensAsync(request, Options()));
+
+    public Task<GetBalanceResponse> GetBalanceAsync(GetBalanceRequest request) =>
+        AskAsync(async () => await Budgets.GetBalanceAsync(request, Options()));
 
     public async Task<ApplyCatalogResponse> ApplyCatalogAsync(string document) =>
-        await _catalogs.ApplyCatalogAsync(
+        await new CatalogService.CatalogServiceClient(Channel).ApplyCatalogAsync(
             new ApplyCatalogRequest { RequestId = "catalog", Document = document }, Options());
 
     public async Task<OpenSessionResponse> OpenSessionAsync(OpenSessionRequest request) =>
-        await _sessions.OpenSessionAsync(request, Options());
+        await new SessionService.SessionServiceClient(Channel).OpenSessionAsync(request, Options());
 
-    public async Task<GetChargebackResponse> GetChargebackAsync(GetChargebackRequest request) =>
-        await _reports.GetChargebackAsync(request, Options());
+    public Task<GetChargebackResponse> GetChargebackAsync(GetChargebackRequest request) => AskAsync(
+        async () => await new ReportService.ReportServiceClient(Channel).GetChargebackAsync(request, Options()));
 
     /// <summary>The whole ledger, page by page.</summary>
     public async Task<List<LedgerEvent>> ListEntriesAsync()
@@ -63,12 +71,36 @@ internal sealed class BudgetClient : IDisposable
         var request = new ListEntriesRequest { PageSize = 1000 };
         do
         {
-            var page = await _spend.ListEntriesAsync(request, Options());
+            var page = await AskAsync(async () => await Spend.ListEntriesAsync(request, Options()));
             entries.AddRange(page.Entries);
             request.PageToken = page.NextPageToken;
         }
         while (request.PageToken.Length > 0);
         return entries;
+    }
+
+    /// <summary>
+    /// Whether nobody knows what became of a call, so that it is repeated. A connection that a silo closes while it
+    /// stops is told by the library as a defect of the call.
+    /// </summary>
+    internal static bool IsOutcomeOpen(RpcException exception) =>
+        exception.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded
+        || exception is { StatusCode: StatusCode.Internal, Status.DebugException: HttpRequestException };
+
+    // Of several silos one may be away, or have come back just now: another is asked.
+    private async Task<TResponse> AskAsync<TResponse>(Func<Task<TResponse>> ask)
+    {
+        for (int attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await ask();
+            }
+            catch (RpcException open) when (IsOutcomeOpen(open) && _channels.Length > 1 && attempt < AttemptsMax)
+            {
+                await Task.Delay(RetryPause);
+            }
+        }
     }
 
     private CallOptions Options() => new(_headers, TimeProvider.System.GetUtcNow().UtcDateTime + CallTimeout);

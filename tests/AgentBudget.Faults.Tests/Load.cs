@@ -134,10 +134,6 @@ internal sealed class Load : IDisposable
     private static Result ResultOf(Intent intent, ReleaseTokensResponse answer) =>
         new(intent.RequestId, intent.Reservation, Accounts.Nanos(answer.Released.Cost), 0);
 
-    // The answer is open: the call is repeated. Anything else is an answer, and none of this load expects.
-    private static bool IsOutcomeOpen(RpcException exception) =>
-        exception.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded;
-
     private async Task RunAsync(int client)
     {
         var random = new Random(HashCode.Combine(client) ^ _seed);
@@ -156,7 +152,8 @@ internal sealed class Load : IDisposable
     private static Intent Choose(Random random, int client, int number, List<string> open)
     {
         int chance = random.Next(0, 100);
-        long input = random.Next(1, 5_000), output = random.Next(1, 5_000);
+        // None is a hundred times another: usage that far beyond its hold is disputed, and suspends its session.
+        long input = random.Next(100, 5_000), output = random.Next(100, 5_000);
         string id = string.Create(CultureInfo.InvariantCulture, $"c{client}-{number}");
         bool isReserve = open.Count == 0 || (chance < 50 && open.Count < OpenPerClientMax);
         if (isReserve) return new Intent(nameof(ReserveTokensRequest), id, client, "", input, output);
@@ -175,7 +172,7 @@ internal sealed class Load : IDisposable
             {
                 return await AskAsync(intent);
             }
-            catch (RpcException exception) when (IsOutcomeOpen(exception))
+            catch (RpcException exception) when (BudgetClient.IsOutcomeOpen(exception))
             {
                 RefusalOf(exception.GetRpcStatus()?.GetDetail<ErrorInfo>()?.Reason ?? exception.Message).TrySetResult();
                 await Task.Delay(RetryPause);

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.Json.Nodes;
 using AgentBudget.Silo.Options;
 
@@ -56,8 +57,12 @@ public sealed class OptionsTests
     [InlineData("--http", "127.0.0.1", "http must be HOST:PORT")]
     [InlineData("--grpc", "127.0.0.1:70000", "grpc must be HOST:PORT")]
     [InlineData("--grpc", "127.0.0.1:7070", "need a port each")]
-    [InlineData("--store", "postgres", "not part of this release")]
-    [InlineData("--store", "redis", "must be sqlite")]
+    [InlineData("--store", "postgres", "cluster:postgres must name the database")]
+    [InlineData("--store", "redis", "must be sqlite or postgres")]
+    [InlineData("--postgres", "nonsense", "cluster:postgres must be Host=")]
+    [InlineData("--postgres", "Host=127.0.0.1;Database=b", "store must be postgres")]
+    [InlineData("--silo-address", "0.0.0.0", "cluster:address must be HOST:PORT")]
+    [InlineData("--directory", "none", "cluster:directory must be distributed or local")]
     [InlineData("--catalog", "missing.yaml", "does not exist")]
     [InlineData("--config", "missing.json", "does not exist")]
     [InlineData("--issuer", "https://budget.example.com/path", "identity:issuer must be a URL without a path")]
@@ -65,7 +70,7 @@ public sealed class OptionsTests
     [InlineData("--origins", "budget.example.com", "origins must be schemes, hosts and ports")]
     [InlineData("--otlp", "127.0.0.1:4317", "telemetry:otlp must be a URL")]
     [InlineData("--data", "", "must be a path")]
-    [InlineData("--postgres", "x", "--postgres")]
+    [InlineData("--azure", "x", "--azure")]
     [InlineData("--demo", "maybe", "maybe")]
     [InlineData("--checkpoints", "data/ledger/kept", "apart from the store")]
     [InlineData("--checkpoint-key", "data/ledger/key", "apart from the store")]
@@ -141,7 +146,14 @@ public sealed class OptionsTests
             ["tls:clientCa"] = other,
             ["origins"] = "https://a.test, *",
             ["catalog"] = other,
-            ["store"] = "sqlite",
+            ["store"] = "postgres",
+            ["cluster:postgres"] = "Host=127.0.0.1;Database=budget",
+            ["cluster:key"] = other,
+            ["cluster:address"] = "192.0.2.1:4",
+            ["cluster:certificate"] = other,
+            ["cluster:certificateKey"] = file,
+            ["cluster:ca"] = other,
+            ["cluster:directory"] = "local",
             ["demo"] = "true",
             ["identity:issuer"] = "https://b.test/",
             ["identity:trustedIssuers"] = other,
@@ -163,6 +175,11 @@ public sealed class OptionsTests
         Assert.Equal(
             (other, "https://b.test", "http://127.0.0.1:4317/x", "https://a.test *"),
             (onLine.CatalogPath, onLine.Issuer, onLine.Otlp!.ToString(), string.Join(' ', onLine.Origins)));
+        Assert.Equal(
+            new ClusterModel(
+                "Host=127.0.0.1;Database=budget", other, new IPEndPoint(IPAddress.Parse("192.0.2.1"), 4),
+                IsDistributedDirectory: false, new SiloTlsModel(other, file, other)),
+            onLine.Cluster);
 
         SiloModel inEnvironment = (await RunInAsync(
             values.ToDictionary(value => VariableOf(value.Key), value => value.Value))).Model!;
@@ -173,6 +190,40 @@ public sealed class OptionsTests
         Assert.Equal(TextOf(onLine), TextOf(inEnvironment));
         Assert.Equal(TextOf(onLine), TextOf(inFile));
     }
+
+    [Theory]
+    [InlineData("cluster:key", null, "cluster:key must name the file with the cluster's key")]
+    [InlineData("cluster:address", null, "cluster:address must say where the other silos reach this one")]
+    [InlineData("cluster:address", "0.0.0.0:7072", "and 0.0.0.0:7072 is no such place")]
+    [InlineData("cluster:address", "127.0.0.1:0", "and 127.0.0.1:0 is no such place")]
+    [InlineData("cluster:address", "192.0.2.1:7072", "name cluster:certificate, cluster:certificateKey and cluster:ca")]
+    [InlineData("cluster:certificate", "FILE", "cluster:certificate, cluster:certificateKey and cluster:ca go together")]
+    [InlineData("cluster:ca", "FILE", "cluster:certificate, cluster:certificateKey and cluster:ca go together")]
+    [InlineData("identity:issuer", null, "identity:issuer must be the same URL for every silo")]
+    public async Task A_cluster_that_is_not_whole_is_refused_with_a_sentence(string key, string? value, string sentence)
+    {
+        string file = Path.GetTempFileName();
+        Dictionary<string, string> values = new()
+        {
+            ["store"] = "postgres",
+            ["cluster:postgres"] = "Host=127.0.0.1;Database=budget",
+            ["cluster:key"] = file,
+            ["cluster:address"] = "127.0.0.1:7072",
+            ["identity:issuer"] = "https://b.test",
+        };
+        Assert.NotNull((await RunInAsync(VariablesOf(values))).Model);
+        if (value is null) values.Remove(key);
+        else values[key] = value == "FILE" ? file : value;
+
+        (int code, _, string errors) = await RunInAsync(VariablesOf(values));
+
+        File.Delete(file);
+        Assert.Equal(64, code);
+        Assert.Contains(sentence, errors, StringComparison.Ordinal);
+    }
+
+    private static Dictionary<string, string> VariablesOf(Dictionary<string, string> values) =>
+        values.ToDictionary(value => VariableOf(value.Key), value => value.Value);
 
     [Fact]
     public async Task The_help_names_every_option_and_fits_a_terminal()

@@ -205,6 +205,12 @@ public sealed class SqliteStoreTests : StoreConformanceTests
     }
 
     [Fact]
+    public Task A_journal_of_another_store_is_kept_as_it_is() => Imports.AssertKeptAsync((SqliteStore)Store);
+
+    [Fact]
+    public Task What_does_not_follow_is_not_imported() => Imports.AssertWholeOrNotAtAllAsync((SqliteStore)Store);
+
+    [Fact]
     public async Task Appends_to_a_closed_store_are_unknown_and_calls_throw()
     {
         long epoch = await Store.AcquireAsync();

@@ -94,6 +94,16 @@ public sealed partial class CredentialFeed : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// As <see cref="WaitForAsync"/>, and also for what is being loaded now: it may have been read before the event.
+    /// </summary>
+    internal async Task CatchUpAsync(string tenant, long sequence)
+    {
+        if (_loads.TryGetValue(tenant, out Lazy<Task<bool>>? load))
+            await ((Task)load.Value).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await WaitForAsync(tenant, sequence);
+    }
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {

@@ -28,7 +28,7 @@ internal sealed class RotateSigningKey(ApiContext context, KeyRing keys, TimePro
 
         Caller caller = CallerScope.CallerOf(call);
         TimeSpan overlap = request.Overlap?.ToTimeSpan() ?? OverlapDefault;
-        KeyRotation rotation = Rotate(request, overlap);
+        KeyRotation rotation = await RotateAsync(request, overlap);
         SigningKeyRotated rotated = new()
         {
             KeyId = rotation.KeyId,
@@ -50,18 +50,19 @@ internal sealed class RotateSigningKey(ApiContext context, KeyRing keys, TimePro
         };
     }
 
-    private KeyRotation Rotate(RotateSigningKeyRequest request, TimeSpan overlap)
+    private async ValueTask<KeyRotation> RotateAsync(RotateSigningKeyRequest request, TimeSpan overlap)
     {
         DateTimeOffset now = time.GetUtcNow();
         if (request.EndKeyId.Length > 0 && request.EndKeyId != keys.Current.KeyId)
         {
-            if (keys.End(request.RequestId, request.EndKeyId, now, overlap) is { } end)
+            if (await keys.EndAsync(request.RequestId, request.EndKeyId, now, overlap) is { } end)
                 return end;
             FieldFaults faults = default;
             faults.Add("end_key_id", "must be a key whose tokens are taken: /oauth2/jwks has them");
             throw faults.ToException();
         }
 
-        return keys.Rotate(request.RequestId, now, overlap) ?? throw ErrorMap.Of(Ledger.Outcome.BoundReached);
+        return await keys.RotateAsync(request.RequestId, now, overlap)
+            ?? throw ErrorMap.Of(Ledger.Outcome.BoundReached);
     }
 }

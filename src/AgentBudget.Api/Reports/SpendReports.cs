@@ -11,7 +11,7 @@ namespace AgentBudget.Api.Reports;
 /// <summary>
 /// GetChargeback and GetUnitCosts: each waits until the sums hold everything that was durable when the request came.
 /// </summary>
-internal sealed class SpendReports(ApiContext context, Aggregator aggregator, IGrainFactory grains, TimeProvider time)
+internal sealed class SpendReports(ApiContext context, Aggregator aggregator, TimeProvider time)
 {
     /// <summary>
     /// Folding keeps up with the ledger by far; a report that has to wait longer is better asked again.
@@ -22,6 +22,7 @@ internal sealed class SpendReports(ApiContext context, Aggregator aggregator, IG
 
     /// <summary>More groupings make one row a charge.</summary>
     private const int TagGroupingsMax = 8;
+    private const int EventsPerPageMax = 4096; // One group.
 
     private static readonly TimeSpan CatchUpRetry = TimeSpan.FromSeconds(5);
 
@@ -90,7 +91,7 @@ internal sealed class SpendReports(ApiContext context, Aggregator aggregator, IG
         {
             throw ErrorMap.Of(fault);
         }
-        catch (Exception fault) when (fault is TimeoutException or OrleansException)
+        catch (TimeoutException)
         {
             throw ApiErrors.Make(
                 StatusCode.Unavailable,
@@ -100,11 +101,15 @@ internal sealed class SpendReports(ApiContext context, Aggregator aggregator, IG
         }
     }
 
+    // Here, wherever the tenant and its aggregator's grain are: this silo's sums are what is asked.
     private async Task FoldAsync(string tenant, long sequence, CancellationToken cancellationToken)
     {
-        IAggregatorGrain folding = grains.GetGrain<IAggregatorGrain>(tenant);
-        while (await folding.FoldTo(sequence) < sequence)
-            cancellationToken.ThrowIfCancellationRequested();
+        while (aggregator.Position(tenant) is long position && position < sequence)
+        {
+            IReadOnlyList<LedgerEvent> events =
+                await context.Host.ReadAsync(tenant, position + 1, EventsPerPageMax, cancellationToken);
+            if (events.Count > 0) aggregator.TryFold(tenant, position, events);
+        }
     }
 
     private static RpcException ErrorOf(ReportException fault)

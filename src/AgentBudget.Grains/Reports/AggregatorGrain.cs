@@ -47,10 +47,10 @@ internal sealed partial class AggregatorGrain(
     {
         for (int page = 0; page < PagesPerTurnMax && aggregator.Position(Tenant) < sequence; page++)
         {
-            EventPage events = await pages.ReadAsync(
-                Tenant, aggregator.Position(Tenant) + 1, sequence, CancellationToken.None);
+            long position = aggregator.Position(Tenant);
+            EventPage events = await pages.ReadAsync(Tenant, position + 1, sequence, CancellationToken.None);
             if (events.Events.Length == 0) break;
-            aggregator.Fold(Tenant, events.Events);
+            aggregator.TryFold(Tenant, position, events.Events);
         }
 
         return aggregator.Position(Tenant);

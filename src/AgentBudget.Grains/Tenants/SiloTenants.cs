@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using AgentBudget.Grains.Abstractions;
 using AgentBudget.Grains.Abstractions.Entities;
+using AgentBudget.Grains.Abstractions.Peers;
 using AgentBudget.Grains.Feeds;
 using AgentBudget.Grains.Lanes;
 using AgentBudget.Ledger;
@@ -35,6 +36,7 @@ internal sealed partial class SiloTenants : ITenantHost, ILifecycleParticipant<I
     private readonly LaneOptions _options;
     private readonly HintSender _hints;
     private readonly LogClock _clock;
+    private readonly ISiloPeers _peers;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private string[] _tenants = [];
@@ -45,6 +47,7 @@ internal sealed partial class SiloTenants : ITenantHost, ILifecycleParticipant<I
         LaneOptions options,
         HintSender hints,
         LogClock clock,
+        ISiloPeers peers,
         [FromKeyedServices(TimeProviderNames.Grains)] TimeProvider time,
         ILogger<SiloTenants> logger)
     {
@@ -54,6 +57,7 @@ internal sealed partial class SiloTenants : ITenantHost, ILifecycleParticipant<I
         _options = options;
         _hints = hints;
         _clock = clock;
+        _peers = peers;
         _time = time;
         _logger = logger;
     }
@@ -83,8 +87,17 @@ internal sealed partial class SiloTenants : ITenantHost, ILifecycleParticipant<I
     }
 
     /// <inheritdoc/>
-    public async ValueTask<long> DurableSequenceAsync(string tenant, CancellationToken cancellationToken) =>
-        (await _store.ReadHeadAsync(tenant, cancellationToken)).LastEvent;
+    public async ValueTask<long> DurableSequenceAsync(string tenant, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await _store.ReadHeadAsync(tenant, cancellationToken)).LastEvent;
+        }
+        catch (StoreException exception)
+        {
+            throw new TenantException(TenantFault.NotReady, "the ledger cannot be read now", exception);
+        }
+    }
 
     /// <inheritdoc/>
     public async ValueTask<IReadOnlyList<LedgerEvent>> ReadAsync(
@@ -165,10 +178,6 @@ internal sealed partial class SiloTenants : ITenantHost, ILifecycleParticipant<I
         {
             return false;
         }
-        catch (StoreException exception)
-        {
-            throw new TenantException(TenantFault.NotReady, "the ledger cannot be read now", exception);
-        }
     }
 
     private static async ValueTask<bool> IsThereAsync(
@@ -221,7 +230,12 @@ internal sealed partial class SiloTenants : ITenantHost, ILifecycleParticipant<I
         async Task<Reply[]> CarryAsync(Command[] commands)
         {
             TurnReplies replies = await grain.Turn(new TurnBatch(commands));
-            if (Array.Exists(replies.Replies, reply => reply.Answer.Event?.Sequence == 1)) AddTenant(tenant);
+            if (Array.Exists(replies.Replies, reply => reply.Answer.Event?.Sequence == 1))
+            {
+                AddTenant(tenant);
+                await _peers.TenantAsync(tenant); // The next call may come to another silo.
+            }
+
             return replies.Replies;
         }
     }
@@ -254,7 +268,7 @@ internal sealed partial class SiloTenants : ITenantHost, ILifecycleParticipant<I
         }
     }
 
-    private void AddTenant(string tenant)
+    internal void AddTenant(string tenant)
     {
         lock (_gate)
         {

@@ -141,7 +141,8 @@ internal sealed partial class CheckpointKeeper(
         {
             await KeepAsync(cancellationToken);
         }
-        catch (Exception fault) when (fault is StoreException or IOException or UnauthorizedAccessException)
+        catch (Exception fault) when (fault is StoreException or TenantException or IOException
+            or UnauthorizedAccessException)
         {
             Log.NotKept(logger, path, fault);
         }

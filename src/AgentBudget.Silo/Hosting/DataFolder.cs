@@ -1,3 +1,5 @@
+using AgentBudget.Silo.Options;
+
 namespace AgentBudget.Silo.Hosting;
 
 /// <summary>The folder of one silo, for its owner only.</summary>
@@ -35,6 +37,29 @@ internal sealed record DataFolder(string Path)
 
     /// <summary>The aggregator's file; rebuilt from the ledger when it is missing.</summary>
     public string ReportsFile => System.IO.Path.Combine(Path, "reports.db");
+
+    /// <summary>The id of the shared store whose keys are here.</summary>
+    public string StoreIdFile => System.IO.Path.Combine(Path, "store.id");
+
+    /// <summary>
+    /// Remembers whose keys and checkpoints are here. Throws <see cref="OptionsException"/> for another store.
+    /// </summary>
+    public void CheckStore(Guid store)
+    {
+        if (!File.Exists(StoreIdFile))
+        {
+            File.WriteAllText(StoreIdFile, $"{store}\n");
+            return;
+        }
+
+        string known = File.ReadAllText(StoreIdFile).Trim();
+        if (known != store.ToString())
+        {
+            throw new OptionsException(
+                $"{Path} belongs to the store {known}, and the database is the store {store}: name another data "
+                + "folder, or the database that this one belongs to.");
+        }
+    }
 
     /// <summary>Takes the folder, or makes it with mode 0700.</summary>
     public static DataFolder Take(string path)

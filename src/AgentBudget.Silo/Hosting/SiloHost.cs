@@ -7,6 +7,7 @@ using AgentBudget.Api.Edge;
 using AgentBudget.Api.OAuth;
 using AgentBudget.Grains;
 using AgentBudget.Grains.Abstractions;
+using AgentBudget.Grains.Abstractions.Peers;
 using AgentBudget.Grains.Lanes;
 using AgentBudget.Identity;
 using AgentBudget.Protocol.V1;
@@ -17,6 +18,8 @@ using AgentBudget.Silo.Checkpoints;
 using AgentBudget.Silo.Options;
 using AgentBudget.Silo.Telemetry;
 using AgentBudget.Storage;
+using AgentBudget.Storage.Postgres;
+using AgentBudget.Storage.Secrets;
 using AgentBudget.Storage.Sqlite;
 using Grpc.Core;
 using Microsoft.AspNetCore.Builder;
@@ -120,20 +123,20 @@ internal sealed partial class SiloHost : IAsyncDisposable
         ILoggerFactory loggers,
         Action<StoreException> onStoreFailed)
     {
-        (FileKey adminKey, FileKey metricsKey, KeyRing keys, CheckpointKey checkpointKey, ReservationIds reservations) =
-            LoadKeys(model);
+        ILedgerStore store = await OpenStoreAsync(model, time, loggers, onStoreFailed);
+        _ends.Push(store.DisposeAsync);
+        SiloKeys keys = await SiloKeys.LoadAsync(
+            model, Folder, store as ISharedSecrets, time, loggers.CreateLogger<SiloKeys>());
+        _ends.Push(keys.DisposeAsync);
         // What is minted goes by log time, so what is read does too.
         LogClock clock = new(time, loggers.CreateLogger<LogClock>());
         _ends.Push(() => Ended(clock.Dispose));
         clock.CatchUpByItself();
-        SessionTokens tokens = new(keys, clock.AsTimeProvider());
+        SessionTokens tokens = new(keys.Ring, clock.AsTimeProvider());
         TrustedIssuers issuers = new(model.TrustedIssuers, time);
         _ends.Push(() => Ended(issuers.Dispose));
-        SqliteStore store = SqliteStore.Open(
-            new SqliteStoreOptions { Folder = Folder.LedgerFolder, OnFailed = onStoreFailed }, loggers);
-        _ends.Push(store.DisposeAsync);
         CheckpointKeeper checkpoints = new(
-            model.CheckpointsPath, checkpointKey, store, time, loggers.CreateLogger<CheckpointKeeper>());
+            model.CheckpointsPath, keys.Checkpoint, store, time, loggers.CreateLogger<CheckpointKeeper>());
         _ends.Push(checkpoints.DisposeAsync);
         Aggregator aggregator = Aggregator.Open(Folder.ReportsFile);
         _ends.Push(() => Ended(aggregator.Dispose));
@@ -152,30 +155,32 @@ internal sealed partial class SiloHost : IAsyncDisposable
             .Configure<HostOptions>(options => options.ShutdownTimeout = DrainGrace)
             .AddSingleton(time)
             .AddSingleton(clock)
-            .AddSingleton<ILedgerStore>(store)
+            .AddSingleton(store)
             .AddSingleton(aggregator)
             .AddSingleton(new CredentialDirectory(time))
             .AddSingleton<CredentialFeed>()
             .AddSingleton<CredentialUses>()
-            .AddSingleton(keys)
-            .AddSingleton(checkpointKey)
+            .AddSingleton(keys.Ring)
+            .AddSingleton(keys.Checkpoint)
             .AddSingleton(tokens)
             .AddSingleton(proofs)
-            .AddSingleton(reservations)
+            .AddSingleton(keys.Reservations)
             .AddSingleton(assertions)
             .AddSingleton(issuers)
             .AddSingleton(issuer)
             .AddSingleton(_readiness)
+            .AddSingleton<ISiloListener>(provider => new SiloListener(
+                provider.GetRequiredService<CredentialFeed>(), keys.SharedRing))
             .AddSingleton(provider => new Authenticators(
-                adminKey,
-                metricsKey,
+                keys.Admin,
+                keys.Metrics,
                 tokens,
-                new AccessTokens(keys, time, issuer.Name),
+                new AccessTokens(keys.Ring, time, issuer.Name),
                 proofs,
                 provider.GetRequiredService<CredentialFeed>(),
                 new FailedAttempts(time)))
             .AddApi();
-        builder.UseOrleans(silo => EmbeddedCluster.Configure(silo)
+        builder.UseOrleans(silo => ClusterOf(silo, model, store)
             .AddTenants(new ActivationOptions(), new LaneOptions())
             .AddDashboard(dashboard => dashboard.HideTrace = true));
         builder.Services.AddPageKeys();
@@ -186,6 +191,7 @@ internal sealed partial class SiloHost : IAsyncDisposable
         WebApplication app = builder.Build();
         _ends.Push(app.DisposeAsync);
         _tenants = app.Services.GetRequiredService<ITenantHost>();
+        keys.TellOthersBy(app.Services.GetRequiredService<ISiloPeers>());
         app.UseApi(model.Origins, MapRoutes);
         Served = [.. ((IEndpointRouteBuilder)app).DataSources.SelectMany(source => source.Endpoints)];
         _ends.Push(() => StopServerAsync(app));
@@ -232,26 +238,21 @@ internal sealed partial class SiloHost : IAsyncDisposable
         await services.GetRequiredService<CredentialFeed>().DisposeAsync();
     }
 
-    private (FileKey Admin, FileKey Metrics, KeyRing Ring, CheckpointKey Checkpoint, ReservationIds Ids) LoadKeys(
-        SiloModel model)
-    {
-        try
-        {
-            FileKey adminKey = FileKey.LoadOrCreate(Folder.AdminKeyFile, FileKey.AdminPrefix, out _);
-            FileKey metricsKey = FileKey.LoadOrCreate(Folder.MetricsKeyFile, FileKey.MetricsPrefix, out _);
-            KeyRing keys = KeyRing.LoadOrCreate(Folder.SigningKeyFile, Folder.RetiredKeysFile);
-            _ends.Push(() => Ended(keys.Dispose));
-            CheckpointKey checkpointKey = CheckpointKey.LoadOrCreate(model.CheckpointKeyPath);
-            _ends.Push(() => Ended(checkpointKey.Dispose));
-            var reservations = ReservationIds.LoadOrCreate(Folder.ReservationKeyFile);
-            _ends.Push(() => Ended(reservations.Dispose));
-            return (adminKey, metricsKey, keys, checkpointKey, reservations);
-        }
-        catch (InvalidDataException fault)
-        {
-            throw new OptionsException(fault.Message);
-        }
-    }
+    private async Task<ILedgerStore> OpenStoreAsync(
+        SiloModel model, TimeProvider time, ILoggerFactory loggers, Action<StoreException> onStoreFailed) =>
+        model.Cluster is { } cluster
+            ? await PostgresStore.OpenAsync(
+                new PostgresStoreOptions { Connection = cluster.Postgres, OwnerAddress = $"{cluster.Address}" },
+                time,
+                loggers,
+                CancellationToken.None)
+            : SqliteStore.Open(
+                new SqliteStoreOptions { Folder = Folder.LedgerFolder, OnFailed = onStoreFailed }, loggers);
+
+    private ISiloBuilder ClusterOf(ISiloBuilder silo, SiloModel model, ILedgerStore store) =>
+        model.Cluster is { } cluster && store is PostgresStore shared
+            ? SharedCluster.Configure(silo, cluster, shared, end => _ends.Push(() => Ended(end)))
+            : EmbeddedCluster.Configure(silo);
 
     private (DpopProofs Proofs, ClientAssertions Assertions) LoadProofs(TimeProvider time, Issuer issuer)
     {

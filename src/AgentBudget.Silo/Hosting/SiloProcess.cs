@@ -78,6 +78,8 @@ internal static partial class SiloProcess
         if (silo.Tls is { } tls)
             output.WriteLine($"  tls        both at https://{tls}");
         output.WriteLine($"  data       {silo.Folder.Path}");
+        if (model.Cluster is { } cluster)
+            output.WriteLine($"  cluster    on PostgreSQL; the other silos reach this one at {cluster.Address}");
         output.WriteLine($"  admin key  {silo.Folder.AdminKeyFile}");
         output.WriteLine(
             $"  tenants    {(silo.Tenants.Count == 0 ? "none yet: apply a catalog" : ListOf(silo.Tenants))}");

@@ -6,6 +6,8 @@ namespace AgentBudget.Silo.Options;
 /// <summary>What a silo serves, where and from what: the keys at the top of a file.</summary>
 internal sealed class ServeOptions
 {
+    public const string SqliteStore = "sqlite";
+    public const string PostgresStore = "postgres";
     public const string HttpDefault = "127.0.0.1:7070";
 
     /// <summary>The folder of ledger, reports and keys.</summary>
@@ -32,8 +34,8 @@ internal sealed class ServeOptions
     public string? Catalog { get; init; }
 
     /// <summary>Where ledgers are kept.</summary>
-    [AllowedValues("sqlite", ErrorMessage = "store must be sqlite: another one is not part of this release.")]
-    public string Store { get; init; } = "sqlite";
+    [AllowedValues(SqliteStore, PostgresStore, ErrorMessage = "store must be sqlite or postgres.")]
+    public string Store { get; init; } = SqliteStore;
 
     /// <summary>Whether sample traffic is driven through the public API.</summary>
     [Flag("demo")]

@@ -1,5 +1,9 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using AgentBudget.Silo.Copy;
+using AgentBudget.Silo.Migrate;
+using AgentBudget.Storage.Postgres.Schema;
+using Microsoft.Extensions.Configuration;
 
 namespace AgentBudget.Silo.Options;
 
@@ -19,6 +23,26 @@ internal sealed class SiloCommand
     {
         Description = "Verify the ledgers in the data folder against their signed checkpoints, say what is found, and "
             + "end; change nothing. Ends with 0 when they are clean and 65 when not. No silo may run on the folder.",
+    };
+
+    private readonly Option<bool> _migrate = new("--migrate")
+    {
+        Description = "Make the tables in the database of --postgres, or bring them up to this release, and end. Log "
+            + "in with a role that may create schemas and roles; silos log in with another.",
+    };
+
+    private readonly Option<string> _import = new("--import")
+    {
+        Description = "Copy every ledger of a stopped silo's data folder into the database of --postgres, byte for "
+            + "byte, audit the copies, and end.",
+        HelpName = "DIR",
+    };
+
+    private readonly Option<string> _export = new("--export")
+    {
+        Description = "Copy every ledger of the database of --postgres into a data folder, and otherwise as --import. "
+            + "No silo may run on either.",
+        HelpName = "DIR",
     };
 
     private readonly List<(SiloSetting Setting, Option Option)> _settings =
@@ -42,9 +66,16 @@ internal sealed class SiloCommand
         };
         foreach ((_, Option option) in _settings) _root.Add(option);
         _root.Add(_verify);
+        _root.Add(_migrate);
+        _root.Add(_import);
+        _root.Add(_export);
         if (_root.Options.OfType<HelpOption>().Single().Action is HelpAction help) help.MaxWidth = HelpColumns;
-        _root.SetAction((parsed, _) => run(ModelOf(parsed)));
+        _root.SetAction((parsed, _) => OnceOf(parsed) ?? run(ModelOf(parsed)));
     }
+
+    /// <summary>Makes the tables in a database; answers the exit code.</summary>
+    internal Func<string, Task<int>> Migrate { get; init; } =
+        static connection => MigrateProcess.RunAsync(connection, Console.Out, Console.Error);
 
     /// <summary>The variables that count.</summary>
     internal IReadOnlyDictionary<string, string> Environment { get; init; } = SiloConfiguration.EnvironmentOfProcess();
@@ -94,14 +125,37 @@ internal sealed class SiloCommand
     }
 
     // To verify is for a person and not for the environment or a file.
-    private SiloModel ModelOf(ParseResult parsed)
+    private SiloModel ModelOf(ParseResult parsed) => SiloModel.From(ConfigurationOf(parsed)) with
+    {
+        IsVerify = parsed.GetValue(_verify),
+    };
+
+    // What a person does once with a database; null for a silo.
+    private Task<int>? OnceOf(ParseResult parsed)
+    {
+        if (parsed.GetValue(_migrate)) return Migrate(DatabaseOf(parsed));
+        if (parsed.GetValue(_import) is { } from)
+            return CopyProcess.ImportAsync(from, DatabaseOf(parsed), Output, Console.Error);
+        return parsed.GetValue(_export) is { } to
+            ? CopyProcess.ExportAsync(to, DatabaseOf(parsed), Output, Console.Error)
+            : null;
+    }
+
+    // Whoever makes the tables needs nothing else that a silo needs.
+    private string DatabaseOf(ParseResult parsed)
+    {
+        string database = ConfigurationOf(parsed)["cluster:postgres"]
+            ?? throw new OptionsException("cluster:postgres must name the database.");
+        return PostgresSchema.FaultOf(database) is { } fault
+            ? throw new OptionsException($"cluster:postgres {fault}")
+            : database;
+    }
+
+    private IConfiguration ConfigurationOf(ParseResult parsed)
     {
         string? file = parsed.GetValue(_config)
             ?? Environment.GetValueOrDefault(SiloConfiguration.EnvironmentPrefix + "CONFIG");
-        return SiloModel.From(SiloConfiguration.Read(file, Environment, Written(parsed))) with
-        {
-            IsVerify = parsed.GetValue(_verify),
-        };
+        return SiloConfiguration.Read(file, Environment, Written(parsed));
     }
 
     private IEnumerable<KeyValuePair<string, string?>> Written(ParseResult parsed)

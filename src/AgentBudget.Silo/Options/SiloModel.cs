@@ -39,6 +39,9 @@ internal sealed record SiloModel
     /// <summary>Where and how TLS is spoken, or null.</summary>
     public required TlsModel? Tls { get; init; }
 
+    /// <summary>How the silo is one of a cluster; null for a silo by itself.</summary>
+    public ClusterModel? Cluster { get; init; }
+
     /// <summary>Origins whose pages may call from a browser.</summary>
     public required IReadOnlyList<string> Origins { get; init; }
 
@@ -61,6 +64,8 @@ internal sealed record SiloModel
             Checked(configuration.GetSection(CheckpointOptions.Section), new CheckpointOptionsValidator());
         TelemetryOptions telemetry =
             Checked(configuration.GetSection(TelemetryOptions.Section), new TelemetryOptionsValidator());
+        SiloClusterOptions cluster =
+            Checked(configuration.GetSection(SiloClusterOptions.Section), new SiloClusterOptionsValidator());
         DataFolder folder = new(Path.GetFullPath(serve.Data));
         SiloModel model = new()
         {
@@ -70,6 +75,7 @@ internal sealed record SiloModel
             CatalogPath = serve.Catalog is null ? null : Path.GetFullPath(serve.Catalog),
             IsDemo = bool.Parse(serve.Demo),
             Tls = TlsModel.From(tls),
+            Cluster = ClusterModel.From(cluster, serve.Store),
             Origins = OriginsAttribute.Parse(serve.Origins),
             Issuer = identity.Issuer?.TrimEnd('/'),
             TrustedIssuers = identity.TrustedIssuers is null ? [] : IssuersOf(identity.TrustedIssuers),
@@ -79,6 +85,13 @@ internal sealed record SiloModel
         };
         CheckPorts(model);
         CheckPlaces(model, folder);
+        if (model is { Cluster: not null, Issuer: null })
+        {
+            throw new OptionsException(
+                "identity:issuer must be the same URL for every silo of the cluster, since store is postgres: access "
+                + "tokens name it, and each silo takes those of the others.");
+        }
+
         return model;
     }
 

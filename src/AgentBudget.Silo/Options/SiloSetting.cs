@@ -25,7 +25,19 @@ internal sealed record SiloSetting(string Key, string Option, string? HelpName, 
         new("origins", "--origins", "ORIGINS", "Origins whose pages may call from a browser, separated by commas. "
             + "[default: none]"),
         new("catalog", "--catalog", "FILE", "Catalog to apply before anything is served."),
-        new("store", "--store", "STORE", "Where ledgers are kept: sqlite. [default: sqlite]"),
+        new("store", "--store", "STORE", "Where ledgers are kept: sqlite, for this silo alone; or postgres, for a "
+            + "cluster of silos. [default: sqlite]"),
+        new("cluster:postgres", "--postgres", "CONNECTION", "Database of --store postgres, such as "
+            + "Host=…;Database=…;Username=…. A password is better in the environment."),
+        new("cluster:key", "--cluster-key", "FILE", "Key that seals what the silos share in the database, of 32 bytes "
+            + "or more and the same for every silo."),
+        new("cluster:address", "--silo-address", "HOST:PORT", "Where the other silos reach this one."),
+        new("cluster:certificate", "--silo-certificate", "FILE", "Certificate in PEM that this silo shows the others; "
+            + "needed unless --silo-address is a loopback address."),
+        new("cluster:certificateKey", "--silo-certificate-key", "FILE", "Private key of that certificate in PEM."),
+        new("cluster:ca", "--silo-ca", "FILE", "Authority in PEM that the silos' certificates must lead to."),
+        new("cluster:directory", "--directory", "KIND", "Directory of grains: distributed or local. [default: "
+            + "distributed]"),
         new("demo", "--demo", null, "Drive sample traffic through the public API, a runaway agent among it, and "
             + "print it."),
         new("identity:issuer", "--issuer", "URL", "URL that access tokens name as their issuer. [default: where HTTP "

@@ -4,6 +4,7 @@ using AgentBudget.Protocol.V1;
 using AgentBudget.Silo.Hosting;
 using AgentBudget.Silo.Options;
 using AgentBudget.Storage;
+using AgentBudget.Storage.Postgres;
 using AgentBudget.Storage.Snapshots;
 using AgentBudget.Storage.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -11,8 +12,9 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace AgentBudget.Silo.Verify;
 
 /// <summary>
-/// Verifies the ledger of every tenant in a data folder, compares it with what was signed, and says what it found.
-/// Takes the store for itself, so no silo may run on it; reads only, so epochs, events and snapshots stay as they are.
+/// Verifies the ledger of every tenant in a data folder or in a shared database, compares it with what was signed, and
+/// says what it found. A folder it takes for itself, so no silo may run on it; beside a database silos may. Reads only,
+/// so epochs, events and snapshots stay as they are.
 /// </summary>
 internal static class VerifyProcess
 {
@@ -24,7 +26,7 @@ internal static class VerifyProcess
     internal static async Task<int> RunAsync(SiloModel model, TextWriter output, TextWriter errors)
     {
         string folder = new DataFolder(model.Data).LedgerFolder;
-        if (!Directory.Exists(folder))
+        if (model.Cluster is null && !Directory.Exists(folder))
             throw new OptionsException($"There is no ledger in {model.Data}: name a silo's data folder with --data.");
         ILookup<string, LedgerCheckpoint> checkpoints;
         try
@@ -39,20 +41,31 @@ internal static class VerifyProcess
 
         try
         {
-            await using SqliteStore store = SqliteStore.Open(
-                new SqliteStoreOptions { Folder = folder, OnFailed = _ => { } }, NullLoggerFactory.Instance);
+            await using ILedgerStore store = model.Cluster is { } cluster
+                ? await PostgresStore.OpenAsync(
+                    new PostgresStoreOptions { Connection = cluster.Postgres },
+                    TimeProvider.System,
+                    NullLoggerFactory.Instance,
+                    CancellationToken.None)
+                : SqliteStore.Open(
+                    new SqliteStoreOptions { Folder = folder, OnFailed = _ => { } }, NullLoggerFactory.Instance);
             return await VerifyAsync(store, checkpoints, model, output, errors);
         }
         catch (StoreException fault)
         {
             await errors.WriteLineAsync($"The ledger cannot be verified: {fault.Message}.");
-            await errors.WriteLineAsync("If a silo runs on this folder, stop it first: it has the ledger for itself.");
+            if (model.Cluster is null)
+            {
+                await errors.WriteLineAsync(
+                    "If a silo runs on this folder, stop it first: it has the ledger for itself.");
+            }
+
             return ExitCodes.Storage;
         }
     }
 
     private static async Task<int> VerifyAsync(
-        SqliteStore store,
+        ILedgerStore store,
         ILookup<string, LedgerCheckpoint> checkpoints,
         SiloModel model,
         TextWriter output,
@@ -62,7 +75,8 @@ internal static class VerifyProcess
         IReadOnlyList<StoredTenant> stored = await store.ListTenantsAsync(CancellationToken.None);
         SortedSet<string> tenants =
             new(stored.Select(tenant => tenant.Name).Concat(checkpoints.Select(of => of.Key)), StringComparer.Ordinal);
-        await output.WriteLineAsync($"Verifying every ledger in {model.Data}: {tenants.Count}.");
+        string place = model.Cluster is null ? model.Data : "the database";
+        await output.WriteLineAsync($"Verifying every ledger in {place}: {tenants.Count}.");
         int wrong = 0;
         foreach (string tenant in tenants)
         {

@@ -19,6 +19,15 @@ internal sealed class JournalTable(SqliteEngine engine, TenantTable tenants)
         ON CONFLICT DO NOTHING
         """);
 
+    private readonly SqliteStatement _import = engine.Prepare("""
+        INSERT INTO journal (tenant, seq, epoch, first_event, events, prev_hash, hash, body)
+        SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
+         WHERE EXISTS (SELECT 1 FROM journal p
+                        WHERE p.tenant = ?1 AND p.seq = ?2 - 1 AND p.hash = ?6 AND p.first_event + p.events = ?4)
+            OR (?2 = 1 AND ?4 = 1 AND ?6 = zeroblob(32))
+        ON CONFLICT DO NOTHING
+        """);
+
     private readonly SqliteStatement _head = engine.Prepare("""
         SELECT seq, epoch, first_event + events - 1, hash FROM journal WHERE tenant = ?1 ORDER BY seq DESC LIMIT 1
         """);
@@ -74,6 +83,14 @@ internal sealed class JournalTable(SqliteEngine engine, TenantTable tenants)
             .Bind(9, tenants.Owner);
         return _append.Execute() == 1 ? raw.sqlite3_last_insert_rowid(engine.Database) : 0;
     }
+
+    /// <summary>
+    /// Writes a group of another store inside a transaction, as it is; false when it does not follow.
+    /// </summary>
+    public bool Import(long tenant, StoredGroup group) =>
+        _import.Bind(1, tenant).Bind(2, group.Sequence).Bind(3, group.Epoch).Bind(4, group.FirstEvent)
+            .Bind(5, group.Events).Bind(6, group.PreviousHash).Bind(7, group.Hash).Bind(8, group.Body.Span)
+            .Execute() == 1;
 
     public JournalHead ReadHead(string tenant)
     {

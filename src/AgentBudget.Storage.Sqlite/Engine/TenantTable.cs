@@ -16,6 +16,12 @@ internal sealed class TenantTable(SqliteEngine engine)
         RETURNING id, epoch
         """);
 
+    private readonly SqliteStatement _raise = engine.Prepare("""
+        INSERT INTO tenant (name, epoch, owner) VALUES (?1, ?3 + 1, ?2)
+        ON CONFLICT (name) DO UPDATE SET epoch = max(epoch, ?3) + 1, owner = ?2
+        RETURNING id
+        """);
+
     private readonly SqliteStatement _list = engine.Prepare("""
         SELECT t.name, j.first_event + j.events - 1, coalesce(s.last_event, 0), coalesce(s.next_deadline, ?1)
           FROM tenant t
@@ -59,6 +65,21 @@ internal sealed class TenantTable(SqliteEngine engine)
         finally
         {
             _acquire.Reset();
+        }
+    }
+
+    /// <summary>Raises the tenant's epoch above one that is given, inside a transaction, and answers its number.
+    /// </summary>
+    public long RaiseAbove(string tenant, long epoch)
+    {
+        try
+        {
+            _raise.Bind(1, tenant).Bind(2, Owner).Bind(3, epoch).Step();
+            return _raise.ReadLong(0);
+        }
+        finally
+        {
+            _raise.Reset();
         }
     }
 

@@ -35,7 +35,8 @@ public sealed class VerifyLedgerTests : IAsyncLifetime
             _store, new ActivationHostOptions(), TimeProvider.System, NullLoggerFactory.Instance);
         _key = CheckpointKey.LoadOrCreate(Path.Combine(_folder, "checkpoint.key"));
         _gated = new GatedStore(_store);
-        ApiContext context = new(_host, tokens: null!, proofs: null!, credentials: null!, reservations: null!);
+        ApiContext context = new(
+            _host, tokens: null!, proofs: null!, credentials: null!, reservations: null!, new NoPeers());
         _verify = new VerifyLedger(context, _gated, _key);
     }
 

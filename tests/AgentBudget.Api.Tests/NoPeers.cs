@@ -1,0 +1,13 @@
+using AgentBudget.Grains.Abstractions.Peers;
+
+namespace AgentBudget.Api.Tests;
+
+/// <summary>A silo by itself: there is nobody to tell.</summary>
+internal sealed class NoPeers : ISiloPeers
+{
+    public Task CredentialsAsync(string tenant, long sequence) => Task.CompletedTask;
+
+    public Task SigningKeysAsync() => Task.CompletedTask;
+
+    public Task TenantAsync(string tenant) => Task.CompletedTask;
+}

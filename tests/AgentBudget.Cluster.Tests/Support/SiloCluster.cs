@@ -1,0 +1,104 @@
+using AgentBudget.Audit;
+using AgentBudget.Faults.Tests;
+using AgentBudget.Storage.Postgres;
+using AgentBudget.Storage.Tests.Postgres;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace AgentBudget.Cluster.Tests.Support;
+
+/// <summary>Three silos on loopback over a PostgreSQL server of their own.</summary>
+internal sealed class SiloCluster : IAsyncDisposable
+{
+    public const string Tenant = "acme";
+
+    private const int Size = 3;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(50);
+
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("agentbudget-cluster-");
+    private readonly PostgresServer _server;
+    private readonly string _database;
+
+    private SiloCluster(PostgresServer server, string database)
+    {
+        _server = server;
+        _database = database;
+        KeyFile = WriteKey("cluster.key");
+        Silos = [.. Enumerable.Range(1, Size).Select(number => NewSilo($"silo{number}"))];
+    }
+
+    public IReadOnlyList<ClusterSilo> Silos { get; }
+
+    public PostgresServer Server => _server;
+
+    public string KeyFile { get; }
+
+    public string Folder => _folder.FullName;
+
+    public string AdminKey => Silos[0].AdminKey;
+
+    public static async Task<SiloCluster> StartAsync()
+    {
+        PostgresServer server = await PostgresServer.StartAsync();
+        SiloCluster cluster = new(server, await server.CreateStoreAsync());
+        await Task.WhenAll(cluster.Silos.Select(silo => silo.StartAsync()));
+        return cluster;
+    }
+
+    /// <summary>A client whose calls go to one silo after the other.</summary>
+    public BudgetClient Client() => new(AdminKey, [.. Silos.Select(silo => silo.Grpc)]);
+
+    /// <summary>One more silo on the same database, not started.</summary>
+    public ClusterSilo NewSilo(string name, string? keyFile = null, string? database = null) => new(
+        Path.Combine(Folder, name), _server.Connection(database ?? _database), keyFile ?? KeyFile);
+
+    /// <summary>A file with a key of some cluster.</summary>
+    public string WriteKey(string name)
+    {
+        string path = Path.Combine(Folder, name);
+        File.WriteAllText(path, $"a key of a cluster for tests that is long enough: {name}\n");
+        return path;
+    }
+
+    /// <summary>The silo that owns the tenant, as the store says.</summary>
+    public async Task<ClusterSilo> OwnerAsync()
+    {
+        string? address = (string?)await _server.SqlAsync(
+            _database, $"SELECT owner_address FROM tenant WHERE name = '{Tenant}'");
+        return Silos.Single(silo => silo.Address == address);
+    }
+
+    /// <summary>Completes when another silo owns the tenant.</summary>
+    public async Task<ClusterSilo> OwnedByAnotherThanAsync(ClusterSilo former)
+    {
+        using CancellationTokenSource patience = new(Patience);
+        while (true)
+        {
+            ClusterSilo owner = await OwnerAsync();
+            if (owner != former) return owner;
+            await Task.Delay(PollInterval, patience.Token);
+        }
+    }
+
+    /// <summary>Audits the ledger in the store, apart from every silo: nothing may be wrong with it.</summary>
+    public async Task AuditAsync()
+    {
+        await using PostgresStore store = await PostgresStore.OpenAsync(
+            new PostgresStoreOptions { Connection = _server.Connection(_database) },
+            TimeProvider.System,
+            NullLoggerFactory.Instance,
+            CancellationToken.None);
+        AuditReport report = await LedgerVerifier.VerifyAsync(
+            store, Tenant, VerifyScope.Whole, progress: null, CancellationToken.None);
+        Assert.Empty(report.Findings);
+        Assert.True(report.Events > 0);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (ClusterSilo silo in Silos) await silo.DisposeAsync();
+        await _server.DisposeAsync();
+        _folder.Delete(recursive: true);
+    }
+}
