@@ -84,8 +84,8 @@ public sealed partial class AgentBudgetClient
     }
 
     /// <summary>
-    /// Ledger events from a sequence on, in order, without gaps and duplicates also where the stream was lost and opened
-    /// again. With <c>from_sequence</c> 0 it begins with what happens from now on. The running totals begin anew with
+    /// Ledger events from a sequence on, in order, without gaps and duplicates. A lost stream goes on where it was.
+    /// With <c>from_sequence</c> 0 it begins with what happens from now on. The running totals begin anew with
     /// each opening.
     /// </summary>
     /// <param name="request">Which events.</param>

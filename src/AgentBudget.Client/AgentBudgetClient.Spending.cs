@@ -60,7 +60,7 @@ public sealed partial class AgentBudgetClient
         return (await _pool.CallAsync(new SpendItem { Amend = sent }, id, cancellation)).Amend;
     }
 
-    /// <summary>Lets a hold stand longer and changes nothing else of it: for an answer that streams on and on.</summary>
+    /// <summary>Lets a hold stand longer and changes nothing else of it: for a long answer that streams.</summary>
     /// <param name="reservationId">The hold.</param>
     /// <param name="sessionToken">Its session's token; empty where the client's credential is one.</param>
     /// <param name="ttl">How long it stands from now on, 1 s to 24 h.</param>

@@ -38,6 +38,7 @@ public sealed partial class AgentBudgetClient : IAsyncDisposable
     private readonly UnaryCaller _unary;
     private readonly SpendPool _pool;
     private readonly bool _ownsChannel;
+    private Task? _disposing;
 
     /// <summary>Makes a client. Connects with the first call.</summary>
     /// <param name="options">How to reach the service; not to be changed afterwards.</param>
@@ -144,7 +145,12 @@ public sealed partial class AgentBudgetClient : IAsyncDisposable
     /// <summary>
     /// Takes no more calls, waits up to 5 s for what is on its way, fails the rest, and closes the connections.
     /// </summary>
-    public async ValueTask DisposeAsync()
+    public ValueTask DisposeAsync()
+    {
+        lock (_ids) return new ValueTask(_disposing ??= DisposeCoreAsync());
+    }
+
+    private async Task DisposeCoreAsync()
     {
         await _pool.DisposeAsync();
         _telemetry.Dispose();

@@ -37,7 +37,7 @@ public sealed class AgentBudgetClientOptions
     public string? Tenant { get; set; }
 
     /// <summary>
-    /// Allows cleartext HTTP to other machines, where everyone on the way reads the credential. Loopback needs no leave.
+    /// Allows cleartext HTTP to other machines, where everyone on the way reads the credential. Loopback always may.
     /// </summary>
     public bool AllowCleartext { get; set; }
 
@@ -94,7 +94,8 @@ public sealed class AgentBudgetClientOptions
         return faults;
     }
 
-    internal static bool IsHeaderText(string text) => text.Length > 0 && text.All(letter => letter is > ' ' and < '\x7f');
+    internal static bool IsHeaderText(string text) =>
+        text.Length > 0 && text.All(letter => letter is > ' ' and < '\x7f');
 
     private bool IsAddressUsable() =>
         Address is { IsAbsoluteUri: true, PathAndQuery: "/", Host.Length: > 0 }

@@ -19,8 +19,8 @@ public class AgentBudgetException : Exception
     public StatusCode StatusCode => Fault.StatusCode;
 
     /// <summary>
-    /// The reason as <c>errors.proto</c> names it, such as <c>KEY_REUSED</c>; empty where the service gave none, as when
-    /// it could not be reached.
+    /// The reason as <c>errors.proto</c> names it, such as <c>KEY_REUSED</c>; empty where the service gave none, as
+    /// when it could not be reached.
     /// </summary>
     public string Reason => Fault.Reason;
 

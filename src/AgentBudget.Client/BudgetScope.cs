@@ -42,7 +42,7 @@ public sealed partial class BudgetScope : IAsyncDisposable
     /// <summary>The hold as it is now; null for a refusal and for a dry run.</summary>
     public Reservation? Reservation { get; private set; }
 
-    /// <summary>The model to call: the one that was asked for, or the cheaper one of a downgrade; empty if refused.</summary>
+    /// <summary>The model to call: the requested one, or the cheaper one of a downgrade; empty if refused.</summary>
     public string Model => Reservation?.Model ?? "";
 
     /// <summary>Why the hold could not be settled or released; null where it was.</summary>

@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 
 namespace AgentBudget.Client;
 
-/// <summary>Pauses before retries: doubled each time up to a bound, and scattered so that callers do not march.</summary>
+/// <summary>Pauses before retries: doubled each time up to a bound, with jitter so that callers spread.</summary>
 internal sealed class Backoff(TimeSpan first, TimeSpan most)
 {
     private const int DoublingsMax = 20; // Beyond any bound that the options allow.

@@ -43,19 +43,23 @@ internal sealed record CallFault(
             return Of(status, exception.StatusCode, exception);
         // The client's own: a credential that could not be read.
         if (CausesOf(exception).OfType<AgentBudgetException>().FirstOrDefault() is { } own) return own.Fault;
-        if (CertificateFaultOf(exception) is { } certificate)
-            return Local(
-                StatusCode.Unavailable,
-                $"TLS to the service failed: {certificate} Check the address, and the authorities that are trusted.")
-                with { Cause = exception };
+        if (CertificateFaultOf(exception) is { } certificate) return TlsFault(certificate, exception);
         // The service did not speak: a connection that failed or was cut, or something between it and us.
         bool isRetryable = exception.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded
             or StatusCode.Internal or StatusCode.Cancelled or StatusCode.Unknown or StatusCode.Aborted;
         return new CallFault(
-            exception.StatusCode, Reason: "", exception.Status.Detail, isRetryable, MayHaveHadEffect: isRetryable)
+            exception.StatusCode, Reason: "", SentenceOf(exception), isRetryable, MayHaveHadEffect: isRetryable)
         {
             Cause = exception,
         };
+    }
+
+    private static CallFault TlsFault(string certificate, RpcException exception)
+    {
+        CallFault fault = Local(
+            StatusCode.Unavailable,
+            $"TLS to the service failed: {certificate} Check the address, and the authorities that are trusted.");
+        return fault with { Cause = exception };
     }
 
     private static CallFault Of(RpcStatus status, StatusCode code, Exception? cause)
@@ -82,6 +86,16 @@ internal sealed record CallFault(
     // A certificate that is wrong stays wrong, so nobody should wait for it.
     private static string? CertificateFaultOf(RpcException exception) =>
         CausesOf(exception).OfType<AuthenticationException>().FirstOrDefault()?.Message;
+
+    // The library says that a call failed, and its innermost cause why: "Connection refused".
+    private static string SentenceOf(RpcException exception)
+    {
+        string detail = exception.Status.Detail;
+        return CausesOf(exception).LastOrDefault()?.Message is { } cause
+            && !detail.Contains(cause, StringComparison.Ordinal)
+                ? $"{detail} {cause}"
+                : detail;
+    }
 
     private static IEnumerable<Exception> CausesOf(RpcException exception)
     {

@@ -4,7 +4,7 @@ using Grpc.Core;
 
 namespace AgentBudget.Client;
 
-/// <summary>Calls that travel alone: tried again with the same request id until they are answered or their time is up.</summary>
+/// <summary>Calls that travel alone: retried with one request id until they are answered or their time is up.</summary>
 internal sealed class UnaryCaller(
     AgentBudgetClientOptions options,
     CredentialSource credentials,

@@ -137,7 +137,8 @@ internal sealed partial class SpendPool : IAsyncDisposable
         await _sweeper.DisposeAsync();
         _retries.Dispose();
         foreach (SpendStream stream in _streams) await stream.DisposeAsync();
-        CallFault closed = CallFault.Local(StatusCode.Cancelled, "The client was disposed before the call was answered.");
+        CallFault closed = CallFault.Local(
+            StatusCode.Cancelled, "The client was disposed before the call was answered.");
         foreach (SpendCall call in _calls.Values) Fail(call, closed with { MayHaveHadEffect = call.WasSent });
     }
 

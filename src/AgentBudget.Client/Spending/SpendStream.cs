@@ -6,9 +6,9 @@ using Microsoft.Extensions.Logging;
 namespace AgentBudget.Client;
 
 /// <summary>
-/// One of the shared streams: takes what waits, many items a message, and opens another stream when one ends. A message
-/// leaves as soon as the one before is written, with all that came meanwhile; so nobody waits for others, and what comes
-/// in masses travels in masses.
+/// One of the shared streams: sends what waits, many items a message, and opens another stream when one ends. A message
+/// leaves as soon as the one before is written, with everything that arrived meanwhile: no item waits for a batch to
+/// fill.
 /// </summary>
 internal sealed partial class SpendStream : IAsyncDisposable
 {

@@ -5,7 +5,7 @@ using Grpc.Core;
 
 namespace AgentBudget.Client;
 
-/// <summary>What a client tells OpenTelemetry: an activity and a duration for each call, retries, messages, streams.</summary>
+/// <summary>What a client tells OpenTelemetry: an activity and a duration for each call, retries, messages.</summary>
 internal sealed class ClientTelemetry : IDisposable
 {
     private const string OperationTag = "operation";
