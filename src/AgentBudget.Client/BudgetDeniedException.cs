@@ -4,7 +4,7 @@ namespace AgentBudget.Client;
 
 /// <summary>
 /// The budget refused a call that was about to be made. Thrown by what stands in front of a call
-/// (<see cref="BudgetScope.EnsureAllowed"/>, <c>BudgetHttpHandler</c>, <c>BudgetChatClient</c>), where no
+/// (<see cref="BudgetScope.EnsureAllowed"/>, <see cref="BudgetHttpHandler"/>, <see cref="BudgetChatClient"/>), where no
 /// answer could say so.
 /// </summary>
 public sealed class BudgetDeniedException : Exception

@@ -28,7 +28,7 @@ internal sealed class CallerLoad(AgentBudgetClient client, IReadOnlyList<string>
     /// <summary>Tokens of calls that failed and may have had their effect.</summary>
     public long UnknownOf(int session) => Volatile.Read(ref _unknownBySession[session]);
 
-    /// <summary>Runs so many callers until the task that disturbs them has ended, and each to the end of its round.</summary>
+    /// <summary>Runs so many callers until the disturbance has ended, and each to the end of its round.</summary>
     public Task RunAsync(int callers, Task disturbance) => Task.WhenAll(
         Enumerable.Range(0, callers).Select(caller => Task.Run(() => RunCallerAsync(caller, disturbance))));
 

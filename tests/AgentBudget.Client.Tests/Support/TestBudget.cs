@@ -61,11 +61,11 @@ internal sealed class TestBudget : IAsyncDisposable
     }
 
     /// <summary>One more client, of the operator unless the options say otherwise.</summary>
-    public AgentBudgetClient ClientOf(Action<AgentBudgetClientOptions> change)
+    public AgentBudgetClient ClientOf(Action<AgentBudgetClientOptions> change, TimeProvider? time = null)
     {
         AgentBudgetClientOptions options = new() { Address = Silo.GrpcAddress, Credential = Silo.AdminKey };
         change(options);
-        AgentBudgetClient client = new(options);
+        AgentBudgetClient client = new(options, time: time);
         _clients.Add(client);
         return client;
     }
