@@ -51,7 +51,7 @@ public sealed class ResilienceTests(ITestOutputHelper output)
         });
         CallerLoad load = new(client, sessions);
 
-        await load.RunAsync(callers, CutAsync(proxy, load, cuts, new Random(seed)));
+        await load.RunAsync(callers, CutAsync(proxy, load, cuts, callers, new Random(seed)));
 
         await AssertOneEffectEachAsync(budget, load, sessions);
         Assert.Empty(load.Failures);
@@ -150,11 +150,12 @@ public sealed class ResilienceTests(ITestOutputHelper output)
         await AnsweredAsync(load, more: 2_000);
     }
 
-    private static async Task CutAsync(CuttingProxy proxy, CallerLoad load, int cuts, Random random)
+    private static async Task CutAsync(
+        CuttingProxy proxy, CallerLoad load, int cuts, int callers, Random random)
     {
         while (proxy.Cuts < cuts)
         {
-            await AnsweredAsync(load, more: random.Next(1, 1_000));
+            await AnsweredAsync(load, more: random.Next(1, 2 * callers));
             proxy.Cut();
         }
     }
