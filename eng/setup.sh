@@ -8,8 +8,8 @@ DOTNET_MAJOR_MIN=10
 NODE_MAJOR_MIN=20
 
 # Debian packages: strace injects store faults; python3-grpcio is the C-core gRPC client of the interop check, chromium
-# its browser.
-DEBIAN_PACKAGES=(chromium curl strace python3 python3-grpcio python3-protobuf)
+# its browser; fish and zsh load their completions of the command line.
+DEBIAN_PACKAGES=(chromium curl fish strace python3 python3-grpcio python3-protobuf zsh)
 
 fail() {
   echo "setup: $*" >&2

@@ -23,6 +23,9 @@ internal static class AgentBudgetCommand
             return ExitCodes.Usage;
         }
 
+        // In the list of a help a command is one sentence; its own help has all.
+        foreach (Command below in parsed.CommandResult.Command.Subcommands)
+            below.Description = FirstSentenceOf(below.Description);
         return await parsed.InvokeAsync(new InvocationConfiguration
         {
             EnableDefaultExceptionHandler = false,
@@ -60,6 +63,10 @@ internal static class AgentBudgetCommand
         if (root.Options.OfType<HelpOption>().Single().Action is HelpAction help) help.MaxWidth = HelpColumns();
         return root;
     }
+
+    private static string? FirstSentenceOf(string? text) =>
+        text?.IndexOf(". ", StringComparison.Ordinal) is > 0 and int end ? text[..(end + 1)]
+        : text?.Split("\n\n")[0];
 
     private static int HelpColumns() => Math.Clamp(Output.CliOutput.ColumnsOf(), HelpColumnsMin, HelpColumnsMax);
 

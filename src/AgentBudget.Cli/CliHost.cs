@@ -48,9 +48,10 @@ internal sealed class CliHost
             output.Say("Interrupted. A change that was on its way may have been made: look before you repeat it.");
             return ExitCodes.Interrupted;
         }
-        catch (IOException) when (!Console.IsInputRedirected || Console.IsOutputRedirected)
+        catch (Exception fault)
         {
-            return ExitCodes.Failed; // Who read our output has gone, such as head.
+            output.Say($"A defect of this program, please report it: {fault}");
+            return ExitCodes.Software;
         }
     }
 

@@ -135,14 +135,15 @@ internal static class LedgerCommands
                     }
                 }
 
-                Grid grid = new("tenant", new("sequence", IsNumber: true), "time", "hash", "signed");
+                Grid grid = new("tenant", new("sequence", IsNumber: true), "time", "hash");
                 grid.Add(
                     answer.Checkpoint.Tenant,
                     answer.Checkpoint.Sequence,
                     Texts.Time(answer.Checkpoint.Time),
-                    answer.Checkpoint.Hash,
-                    new GridCell(call.Get(file) is null ? answer.Signed : $"in {call.Get(file)}", Csv: answer.Signed));
+                    answer.Checkpoint.Hash);
                 call.Output.Write(answer, grid);
+                if (call.Get(file) is { } kept) call.Output.Say($"Its signed line is in {kept}.");
+                else if (call.Output.Format == OutputFormat.Table) call.Output.WriteText(answer.Signed + "\n");
                 return ExitCodes.Ok;
             });
     }

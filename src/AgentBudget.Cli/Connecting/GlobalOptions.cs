@@ -66,6 +66,7 @@ internal sealed class GlobalOptions
     public Option<OutputFormat> Output { get; } = new("--output", "-o")
     {
         Description = "How answers are written: for people, as JSON of the protocol, or as CSV.",
+        HelpName = "table|json|csv",
         DefaultValueFactory = _ => OutputFormat.Table,
         Recursive = true,
     };

@@ -66,7 +66,7 @@ internal sealed class CliOutput
     {
         if (Format == OutputFormat.Json) _out.WriteLine(JsonFormatter.Default.Format(message));
         else if (Format == OutputFormat.Csv) CsvText.Write(_out, grid, withNames: isFirst);
-        else _console.WriteLine(string.Join("  ", grid.Rows.Single().Select(cell => Texts.Safe(cell.Text))
+        else _console.WriteLine(string.Join("  ", grid.Rows.Single().Select(cell => Texts.Cell(cell.Text))
             .Where(text => text.Length > 0)));
         _out.Flush();
     }
@@ -75,7 +75,10 @@ internal sealed class CliOutput
     public void WriteText(string text) => _out.Write(text);
 
     /// <summary>Says something about the answer: it is no part of it.</summary>
-    public void Say(string sentence) => _error.WriteLine(Texts.Safe(sentence));
+    public void Say(string sentence)
+    {
+        foreach (string line in sentence.Split('\n')) _error.WriteLine(Texts.Safe(line));
+    }
 
     /// <summary>Writes an answer that no message of the protocol has.</summary>
     public void Write(Grid grid)

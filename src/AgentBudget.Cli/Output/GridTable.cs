@@ -28,7 +28,7 @@ internal static class GridTable
 
     private static int WidthOf(Grid grid, int column) => Math.Max(
         grid.Columns[column].Name.Length,
-        grid.Rows.Max(row => Texts.Safe(row[column].Text).Length));
+        grid.Rows.Max(row => Texts.Cell(row[column].Text).Length));
 
     private static void WriteTable(IAnsiConsole console, Grid grid, List<int> shown)
     {
@@ -37,7 +37,7 @@ internal static class GridTable
         foreach (GridCell[] row in grid.Rows)
         {
             WriteLine(console, shown.Select(index =>
-                (Padded(Texts.Safe(row[index].Text), grid, index), row[index].Style)));
+                (Padded(Texts.Cell(row[index].Text), grid, index), row[index].Style)));
         }
     }
 
@@ -71,7 +71,7 @@ internal static class GridTable
                 GridCell cell = grid.Rows[number][index];
                 if (cell.Text.Length == 0) continue;
                 console.Write(new Text($"{grid.Columns[index].Name}: ", StyleOf("bold")));
-                console.Write(new Text(Texts.Safe(cell.Text), StyleOf(cell.Style)));
+                console.Write(new Text(Texts.Cell(cell.Text), StyleOf(cell.Style)));
                 console.WriteLine();
             }
         }

@@ -43,21 +43,24 @@ internal static class Texts
 
     /// <summary>
     /// What others wrote, safe for a terminal: characters that move the cursor, change colours or hide are shown as
-    /// their codes, and one cell is no longer than a paragraph.
+    /// their codes.
     /// </summary>
     public static string Safe(string text)
     {
-        if (text.Length <= CellCharsMax && !text.Any(IsUnseen)) return text;
+        if (!text.Any(IsUnseen)) return text;
         StringBuilder safe = new();
         foreach (char letter in text)
         {
-            if (safe.Length >= CellCharsMax) return safe.Append('…').ToString();
             if (IsUnseen(letter)) safe.Append(CultureInfo.InvariantCulture, $"\\u{(int)letter:x4}");
             else safe.Append(letter);
         }
 
         return safe.ToString();
     }
+
+    /// <summary>A text of a cell: safe, and no longer than a paragraph.</summary>
+    public static string Cell(string text) =>
+        Safe(text.Length > CellCharsMax ? string.Concat(text.AsSpan(0, CellCharsMax), "…") : text);
 
     private static bool IsUnseen(char letter) => char.GetUnicodeCategory(letter) is UnicodeCategory.Control
         or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator
