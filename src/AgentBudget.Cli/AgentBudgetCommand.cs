@@ -16,7 +16,7 @@ internal static class AgentBudgetCommand
     public static async Task<int> RunAsync(string[] arguments, TextWriter output, TextWriter error)
     {
         ParseResult parsed = Make().Parse(arguments);
-        if (parsed.Errors.Count > 0 && !arguments[0].StartsWith("[suggest", StringComparison.Ordinal))
+        if (parsed.Errors.Count > 0 && !IsSuggestion(arguments))
         {
             foreach (ParseError fault in parsed.Errors) await error.WriteLineAsync(fault.Message);
             await error.WriteLineAsync($"Try '{PathOf(parsed.CommandResult)} --help'.");
@@ -63,6 +63,10 @@ internal static class AgentBudgetCommand
         if (root.Options.OfType<HelpOption>().Single().Action is HelpAction help) help.MaxWidth = HelpColumns();
         return root;
     }
+
+    // A line that is being completed is not finished, and so not faulty.
+    private static bool IsSuggestion(string[] arguments) =>
+        arguments is [{ } first, ..] && first.StartsWith("[suggest", StringComparison.Ordinal);
 
     private static string? FirstSentenceOf(string? text) =>
         text?.IndexOf(". ", StringComparison.Ordinal) is > 0 and int end ? text[..(end + 1)]
