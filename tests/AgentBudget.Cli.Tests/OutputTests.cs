@@ -43,7 +43,7 @@ public sealed class OutputTests : IAsyncLifetime
             ["sessions", "list"],
             ["sessions", "list", "--use-case", "leads", "--output", "csv"],
             ["sessions", "show", _root.Session.Session_],
-            ["sessions", "tree", "s3"],
+            ["sessions", "tree", "s5"],
             ["agents", "list"],
             ["report", "chargeback", "--group-by", "use_case,model"],
             ["report", "chargeback", "--group-by", "use_case", "-o", "csv"],
@@ -100,10 +100,10 @@ public sealed class OutputTests : IAsyncLifetime
             ["budgets", "reset", "agents/writer", "--reason", "has none"],
             ["agents", "suspend", "writer", "--reason", "runs away"],
             ["agents", "resume", "writer", "--reason", "mended"],
-            ["sessions", "suspend", "s3", "--reason", "look at it"],
-            ["sessions", "resume", "s3", "--reason", "it is fine"],
-            ["sessions", "end", "s3", "--outcome", "success", "--metric", "quotes=3"],
-            ["sessions", "revoke", "s3", "--reason", "too late"],
+            ["sessions", "suspend", "s5", "--reason", "look at it"],
+            ["sessions", "resume", "s5", "--reason", "it is fine"],
+            ["sessions", "end", "s5", "--outcome", "success", "--metric", "quotes=3"],
+            ["sessions", "revoke", "s5", "--reason", "too late"],
             ["agents", "decommission", "agents/writer", "--reason", "replaced"],
         ];
         foreach (string[] command in commands)

@@ -6,6 +6,8 @@ namespace AgentBudget.Cli.Commands;
 /// <summary>A ledger event in one line.</summary>
 internal static class EventText
 {
+    private const int SequenceColumns = 8; // Lines of a stream stand under one another up to 99,999,999.
+    private const int FactColumns = 20;
     private const decimal NanosPerUnit = 1_000_000_000m;
 
     public static Grid GridOf(LedgerEvent told)
@@ -14,10 +16,11 @@ internal static class EventText
             "time", new("sequence", IsNumber: true), "fact", "session", "agent", "use case", "model",
             new("amount", IsNumber: true), "detail");
         (string model, long? nanos, string detail) = PartsOf(told);
+        string fact = Texts.Name(told.FactCase);
         grid.Add(
             Texts.Time(told.Time),
-            told.Sequence,
-            new GridCell(Texts.Name(told.FactCase)),
+            new GridCell(Texts.Number(told.Sequence).PadLeft(SequenceColumns), Csv: Texts.Number(told.Sequence)),
+            new GridCell(fact.PadRight(FactColumns), Csv: fact),
             told.Spender?.Session,
             told.Spender?.Agent,
             told.Spender?.UseCase,

@@ -31,7 +31,7 @@ internal static partial class Snapshot
         return string.Join('\n', text.Split('\n').Select(line => line.TrimEnd()));
     }
 
-    private static string FindRoot()
+    public static string FindRoot()
     {
         DirectoryInfo? folder = new(AppContext.BaseDirectory);
         while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "AgentBudget.sln")))
