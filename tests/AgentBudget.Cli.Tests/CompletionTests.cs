@@ -64,7 +64,8 @@ public sealed class CompletionTests : IDisposable
 
         string script = (await run.EndAsync()).Done().Output;
 
-        Assert.Contains("Register-ArgumentCompleter -Native -CommandName agentbudget", script, StringComparison.Ordinal);
+        Assert.Contains(
+            "Register-ArgumentCompleter -Native -CommandName agentbudget", script, StringComparison.Ordinal);
     }
 
     private async Task<string> InAsync(string shell, string script)

@@ -52,10 +52,9 @@ public sealed class LoginTests(CliBudget budget) : IClassFixture<CliBudget>
         Dictionary<string, string?> variables = Variables("by-file");
         string key = Path.Combine(budget.Silo.Folder, "admin.key");
 
-        (await RunAsync(
-            variables, null, "login", "--profile", "here", "--server", budget.Server, "--credential-file", key)).Done();
-        (await RunAsync(
-            variables, null, "login", "--profile", "there", "--server", budget.Server, "--credential-file", key)).Done();
+        string[] login = ["login", "--server", budget.Server, "--credential-file", key];
+        (await RunAsync(variables, null, [.. login, "--profile", "here"])).Done();
+        (await RunAsync(variables, null, [.. login, "--profile", "there"])).Done();
         CliResult chosen = await RunAsync(variables, null, "profiles", "here");
         CliResult unknown = await RunAsync(variables, null, "profiles", "nowhere");
         CliResult used = await RunAsync(variables, null, "catalog", "export", "--profile", "there");

@@ -13,7 +13,10 @@ public sealed partial class RunTests(CliBudget budget) : IClassFixture<CliBudget
     public async Task A_command_that_ends_well_ends_its_session_with_success()
     {
         CliResult result = await budget.RunAsync(
-            [.. Run, "--tag", "environment=prod", "--on-behalf-of", "user:kim@acme.test", "--", "sh", "-c", "echo works"]);
+        [
+            .. Run, "--tag", "environment=prod", "--on-behalf-of", "user:kim@acme.test",
+            "--", "sh", "-c", "echo works",
+        ]);
 
         Session session = await SessionOfAsync(result);
         Assert.Equal((0, "works\n"), (result.ExitCode, result.Output));
@@ -153,7 +156,10 @@ public sealed partial class RunTests(CliBudget budget) : IClassFixture<CliBudget
     {
         string goOn = Path.Combine(budget.Folder, "ignored");
         using CliRun run = budget.Start(
-            [.. Run, "--", "sh", "-c", $"trap '' INT; echo begun; while [ ! -e {goOn} ]; do sleep 0.1; done; echo over"]);
+        [
+            .. Run, "--", "sh", "-c",
+            $"trap '' INT; echo begun; while [ ! -e {goOn} ]; do sleep 0.1; done; echo over",
+        ]);
         await run.SeesAsync("begun");
 
         run.Signal("INT");
