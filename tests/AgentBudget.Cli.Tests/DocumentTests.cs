@@ -29,7 +29,8 @@ public sealed class DocumentTests(CliBudget budget) : IClassFixture<CliBudget>
         string[] words =
         [
             "Logged in", "useCases/trade-promo", "my provider is http://127.0.0.1:7072/v1", "promo-writer",
-            "session opened", "use_case,model", "150.00 USD", "Its secret is in writer.key", "suspended", "active", "confirmed", "The ledger is sound",
+            "session opened", "use_case,model",
+            "150.00 USD", "Its secret is in writer.key", "suspended", "active", "confirmed", "The ledger is sound",
         ];
         Assert.All(words, word => Assert.Contains(word, output, StringComparison.Ordinal));
     }

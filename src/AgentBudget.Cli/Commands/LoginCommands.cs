@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text;
 using AgentBudget.Cli.Connecting;
 using AgentBudget.Cli.Output;
 using AgentBudget.Client;
@@ -110,25 +109,10 @@ internal static class LoginCommands
 
     private static async Task<string> AskAsync(CliCall call)
     {
-        if (Console.IsInputRedirected)
-        {
-            char[] buffer = new char[SecretCharsMax];
-            int chars = await Console.In.ReadBlockAsync(buffer, call.Cancellation);
-            return new string(buffer, 0, chars).Trim();
-        }
-
-        await Console.Error.WriteAsync("Credential (not shown): ");
-        StringBuilder typed = new();
-        while (true)
-        {
-            ConsoleKeyInfo key = Console.ReadKey(intercept: true);
-            if (key.Key == ConsoleKey.Enter) break;
-            if (key.Key != ConsoleKey.Backspace) typed.Append(key.KeyChar);
-            else if (typed.Length > 0) typed.Length--;
-        }
-
-        await Console.Error.WriteLineAsync();
-        return typed.ToString().Trim();
+        if (!Console.IsInputRedirected) return await SecretPrompt.AskAsync("Credential (not shown): ", call.Cancellation);
+        char[] buffer = new char[SecretCharsMax];
+        int chars = await Console.In.ReadBlockAsync(buffer, call.Cancellation);
+        return new string(buffer, 0, chars).Trim();
     }
 
     // Which role it has is not known: every answer but "unknown credential" shows that it is one.

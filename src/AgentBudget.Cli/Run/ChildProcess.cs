@@ -54,7 +54,7 @@ internal sealed partial class ChildProcess : IDisposable
         return null;
     }
 
-    /// <summary>Waits for it alone, not for what it left running; answers its exit code, 128 + N for signal N.</summary>
+    /// <summary>Waits for it alone, not for what it left running; answers its exit code (128 + signal).</summary>
     public async Task<int> EndAsync()
     {
         await _process.WaitForExitAsync();
