@@ -129,6 +129,7 @@ public sealed partial class AgentBudgetClient
         while (true)
         {
             CallFault? fault = null;
+            int credential = _credentials.Version;
             using (AsyncServerStreamingCall<T> call = open())
             {
                 while (true)
@@ -153,17 +154,22 @@ public sealed partial class AgentBudgetClient
                 }
             }
 
-            await WaitForReopeningAsync(backoff, fault, ++failures, lostTicks, cancellation);
+            await WaitForReopeningAsync(backoff, fault, credential, ++failures, lostTicks, cancellation);
             if (failures == 1) lostTicks = _time.GetTimestamp();
         }
     }
 
     // A stream that ended well though nothing was over was ended by a silo that stops.
     private async Task WaitForReopeningAsync(
-        Backoff backoff, CallFault? fault, int failures, long lostTicks, CancellationToken cancellation)
+        Backoff backoff,
+        CallFault? fault,
+        int credential,
+        int failures,
+        long lostTicks,
+        CancellationToken cancellation)
     {
         bool isCredentialNew = fault is { IsCredentialRefused: true } && failures == 1
-            && await _credentials.RefreshAsync(cancellation);
+            && await _credentials.RefreshAsync(credential, cancellation);
         if (fault is not null && !isCredentialNew && !fault.MayRetry(failures)) throw fault.ToException(requestId: "");
         if (fault is not null && failures > 1 && _time.GetElapsedTime(lostTicks) > _options.CallTimeout)
         {

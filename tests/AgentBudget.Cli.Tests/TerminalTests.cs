@@ -54,7 +54,8 @@ public sealed partial class TerminalTests(CliBudget budget) : IClassFixture<CliB
     {
         (_, string output) = await Shell.RunAsync(
             "python3", Terminal, "100", "not shown=>^C", "sh", "-c",
-            $"trap : INT; AGENTBUDGET_CONFIG={budget.Folder}/none dotnet {CliRun.Program} login --server {budget.Server}; "
+            $"trap : INT; export AGENTBUDGET_CONFIG={budget.Folder}/none; "
+                + $"dotnet {CliRun.Program} login --server {budget.Server}; "
                 + "stty -a | grep -ow -- '-*echo'; sleep 1");
 
         Assert.Contains("Interrupted", output, StringComparison.Ordinal);

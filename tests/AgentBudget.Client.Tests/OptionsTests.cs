@@ -99,6 +99,32 @@ public sealed class OptionsTests(SharedBudget shared)
     }
 
     [Fact]
+    public async Task A_provider_is_asked_for_another_credential_when_streams_end_with_the_old_one()
+    {
+        (string first, string name) = await GatewayAsync("gateway-3");
+        (string second, _) = await GatewayAsync("gateway-4");
+        string current = first;
+        string token = await _budget.OpenAsync();
+        await using AgentBudgetClient client = _budget.ClientOf(options =>
+        {
+            options.Credential = null;
+            options.CredentialProvider = _ => ValueTask.FromResult(Volatile.Read(ref current));
+            options.SpendStreams = 4;
+        });
+
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => client.ReserveAsync(TestBudget.Reserve(token))));
+        Volatile.Write(ref current, second);
+        await _budget.Client.CallAsync(
+            _budget.Client.Identities.RevokeCredentialAsync,
+            new RevokeCredentialRequest { Credential = name, Reason = "rotation", KeepSessions = true },
+            CancellationToken.None);
+        ReserveTokensResponse[] after = await Task.WhenAll(
+            Enumerable.Range(0, 40).Select(_ => client.ReserveAsync(TestBudget.Reserve(token))));
+
+        Assert.All(after, answer => Assert.Equal(Decision.Allow, answer.Decision));
+    }
+
+    [Fact]
     public async Task A_credential_that_is_refused_or_cannot_be_read_fails_calls_at_once()
     {
         await using AgentBudgetClient unknown = _budget.ClientOf(options => options.Credential = "abg_acme.c9.wrong");

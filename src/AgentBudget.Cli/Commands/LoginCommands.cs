@@ -109,7 +109,8 @@ internal static class LoginCommands
 
     private static async Task<string> AskAsync(CliCall call)
     {
-        if (!Console.IsInputRedirected) return await SecretPrompt.AskAsync("Credential (not shown): ", call.Cancellation);
+        if (!Console.IsInputRedirected)
+            return await SecretPrompt.AskAsync("Credential (not shown): ", call.Cancellation);
         char[] buffer = new char[SecretCharsMax];
         int chars = await Console.In.ReadBlockAsync(buffer, call.Cancellation);
         return new string(buffer, 0, chars).Trim();

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace AgentBudget.Cli.Connecting;
 
 /// <summary>
-/// While it lives, the terminal does not show what is typed. By the terminal's own attributes: the runtime puts them back
-/// after every process that it starts, so stty would not last.
+/// While it lives, the terminal does not show what is typed. It changes the terminal's own attributes: those that stty
+/// sets would not last, because the runtime puts the old ones back after every process that it starts.
 /// </summary>
 internal sealed partial class HiddenInput : IDisposable
 {

@@ -4,8 +4,8 @@ using Microsoft.Win32.SafeHandles;
 namespace AgentBudget.Cli.Connecting;
 
 /// <summary>
-/// Asks for a secret in a terminal. The terminal's echo is off before the question is put, so that what is pasted at once
-/// is not shown either, and on again afterwards, also after Ctrl+C.
+/// Asks for a secret in a terminal. The terminal's echo is off before the question is put, so that what is pasted at
+/// once is not shown either, and on again afterwards, also after Ctrl+C.
 /// </summary>
 internal static class SecretPrompt
 {

@@ -12,7 +12,9 @@ internal sealed class CredentialSource
     private readonly Func<CancellationToken, ValueTask<string>>? _provider;
     private readonly string? _file;
     private readonly string? _tenant;
-    private volatile string? _known;
+    private readonly Lock _gate = new();
+    private string? _known;
+    private int _version;
 
     public CredentialSource(AgentBudgetClientOptions options)
         : this(options.Credential, options.CredentialFile, options.CredentialProvider, options.Tenant)
@@ -37,7 +39,14 @@ internal sealed class CredentialSource
     /// <summary>The credential as gRPC takes it: asked for with every call.</summary>
     public CallCredentials OfCalls { get; }
 
-    public string? Tenant => _tenant;
+    /// <summary>Counts the credentials that there were: who was refused says with which one.</summary>
+    public int Version
+    {
+        get
+        {
+            lock (_gate) return _version;
+        }
+    }
 
     public async ValueTask AddToAsync(Metadata metadata, CancellationToken cancellation)
     {
@@ -47,18 +56,38 @@ internal sealed class CredentialSource
     }
 
     /// <summary>Looks for another credential than the one that was refused; false where there is none.</summary>
-    public async ValueTask<bool> RefreshAsync(CancellationToken cancellation)
+    /// <param name="refused">The version before the call that was refused.</param>
+    /// <param name="cancellation">Gives up.</param>
+    public async ValueTask<bool> RefreshAsync(int refused, CancellationToken cancellation)
     {
-        if (_file is null) return false;
-        string? refused = _known;
-        _known = await ReadAsync(_file, cancellation);
-        return refused is not null && _known != refused;
+        if (Version != refused) return true; // Somebody else, refused too, has found it.
+        if (_file is not null) Note(await ReadAsync(_file, cancellation));
+        else if (_provider is not null) await AskAsync(cancellation);
+        return Version != refused;
     }
 
     private async ValueTask<string> GetAsync(CancellationToken cancellation)
     {
-        if (_provider is not null) return Checked(await _provider(cancellation), "The credential provider's answer");
-        return _known ??= await ReadAsync(_file!, cancellation);
+        if (_provider is not null) return await AskAsync(cancellation);
+        lock (_gate)
+        {
+            if (_known is not null) return _known;
+        }
+
+        return Note(await ReadAsync(_file!, cancellation));
+    }
+
+    private async ValueTask<string> AskAsync(CancellationToken cancellation) =>
+        Note(Checked(await _provider!(cancellation), "The credential provider's answer"));
+
+    // The first one is no other one.
+    private string Note(string credential)
+    {
+        lock (_gate)
+        {
+            if (_known is not null && _known != credential) _version++;
+            return _known = credential;
+        }
     }
 
     private static async Task<string> ReadAsync(string file, CancellationToken cancellation)

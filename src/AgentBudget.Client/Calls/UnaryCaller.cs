@@ -59,12 +59,13 @@ internal sealed class UnaryCaller(
         where TResponse : class
     {
         TimeSpan timeout = attempts.Timeout ?? options.CallTimeout;
-        bool mayHaveHadEffect = false;
+        bool mayHaveHadEffect = false, isCredentialNew = false;
         for (int attempt = 1; ; attempt++)
         {
             TimeSpan left = timeout - time.GetElapsedTime(attempts.StartTicks);
             // A call that was given more time than usual needs it, and is not cut short.
             TimeSpan most = attempts.Timeout is null && left > AttemptMax ? AttemptMax : left;
+            int credential = credentials.Version;
             CallFault fault;
             try
             {
@@ -77,8 +78,9 @@ internal sealed class UnaryCaller(
             }
 
             mayHaveHadEffect |= fault.MayHaveHadEffect && attempts.RequestId.Length > 0;
-            bool isCredentialNew = fault.IsCredentialRefused && attempt == 1
-                && await credentials.RefreshAsync(cancellation);
+            // Once: a second one that is refused too is no better.
+            isCredentialNew = fault.IsCredentialRefused && !isCredentialNew
+                && await credentials.RefreshAsync(credential, cancellation);
             if (!isCredentialNew && !fault.MayRetry(attempt))
                 throw (fault with { MayHaveHadEffect = mayHaveHadEffect }).ToException(attempts.RequestId);
             TimeSpan pause = isCredentialNew ? TimeSpan.Zero : _backoff.Pause(attempt, fault.RetryAfter);

@@ -61,6 +61,9 @@ internal sealed partial class SpendPool : IAsyncDisposable
 
     public ClientTelemetry Telemetry { get; }
 
+    /// <summary>Which credential a stream that is opened now is opened with.</summary>
+    public int Credential => _credentials.Version;
+
     /// <summary>Calls that wait for their answers.</summary>
     public long Pending => Volatile.Read(ref _pending);
 
@@ -117,7 +120,7 @@ internal sealed partial class SpendPool : IAsyncDisposable
     internal async Task TakeBackAsync(
         SpendStream.Run run, SpendStream stream, CallFault fault, CancellationToken cancellation)
     {
-        bool isCredentialNew = fault.IsCredentialRefused && await TryRefreshAsync(cancellation);
+        bool isCredentialNew = fault.IsCredentialRefused && await TryRefreshAsync(run.Credential, cancellation);
         Telemetry.StreamEnded(fault.StatusCode);
         foreach (SpendCall call in _calls.Values)
         {
@@ -249,11 +252,11 @@ internal sealed partial class SpendPool : IAsyncDisposable
         }
     }
 
-    private async Task<bool> TryRefreshAsync(CancellationToken cancellation)
+    private async Task<bool> TryRefreshAsync(int refused, CancellationToken cancellation)
     {
         try
         {
-            return await _credentials.RefreshAsync(cancellation);
+            return await _credentials.RefreshAsync(refused, cancellation);
         }
         catch (AgentBudgetException)
         {

@@ -64,7 +64,7 @@ internal sealed partial class SpendStream : IAsyncDisposable
             int failures = 0;
             while (await _waiting.Reader.WaitToReadAsync(_stop.Token))
             {
-                Run run = new();
+                Run run = new(_pool.Credential);
                 CallFault fault = await ServeAsync(run);
                 if (_stop.IsCancellationRequested) return;
                 failures = run.HasAnswered ? 1 : failures + 1;
@@ -153,8 +153,10 @@ internal sealed partial class SpendStream : IAsyncDisposable
     }
 
     /// <summary>One opened stream, which knows the calls that it carries by itself.</summary>
-    internal sealed class Run
+    internal sealed class Run(int credential)
     {
+        public int Credential { get; } = credential;
+
         public bool HasAnswered { get; set; }
     }
 
