@@ -120,6 +120,8 @@ internal sealed partial class SpendStream : IAsyncDisposable
         {
             while (await _waiting.Reader.WaitToReadAsync(ended.Token))
             {
+                // Whoever is about to call, such as those that one message has just answered, may come along.
+                await Task.Yield();
                 SpendRequest message = NextMessage(run);
                 if (message.Items.Count == 0) continue;
                 _pool.Telemetry.MessageSent(message.Items.Count);
