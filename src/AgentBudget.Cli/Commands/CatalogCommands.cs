@@ -1,0 +1,155 @@
+using System.CommandLine;
+using AgentBudget.Cli.Output;
+using AgentBudget.Client;
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Cli.Commands;
+
+/// <summary>The catalog: who exists, what they may do and what they may spend.</summary>
+internal static class CatalogCommands
+{
+    private const string StandardInput = "-";
+
+    public static Command Make(CliHost host) => new("catalog", "Applies, compares and exports the catalog.")
+    {
+        Apply(host),
+        Diff(host),
+        Export(host),
+    };
+
+    private static Command Apply(CliHost host)
+    {
+        Argument<string> file = FileArgument();
+        Option<bool> dryRun = new("--dry-run") { Description = "Says what would change and changes nothing." };
+        return host.Handle(
+            new Command(
+                "apply",
+                "Makes the tenant as the document says: all of it, or nothing where it has a fault. Each fault is told "
+                + "with its line. Usage survives."
+                + "\n\n  agentbudget catalog apply catalog.yaml --dry-run")
+            {
+                file, dryRun,
+            },
+            async call =>
+            {
+                bool isDry = call.Get(dryRun);
+                ApplyCatalogResponse answer = await ApplyAsync(call, call.Get(file), isDry);
+                call.Output.Write(answer, ChangesOf(answer, "Nothing changes: the tenant is as the document says."));
+                foreach (string notice in answer.Notices) call.Output.Say($"Recorded and not enforced: {notice}");
+                return ExitCodes.Ok;
+            });
+    }
+
+    private static Command Diff(CliHost host)
+    {
+        Argument<string> file = FileArgument();
+        return host.Handle(
+            new Command(
+                "diff",
+                "Says what applying a document would change. Ends with 0 where nothing would, and with 1 where "
+                + "something would.")
+            {
+                file,
+            },
+            async call =>
+            {
+                ApplyCatalogResponse answer = await ApplyAsync(call, call.Get(file), isDry: true);
+                call.Output.Write(answer, ChangesOf(answer, "No differences."));
+                return answer.Changes.Count == 0 ? ExitCodes.Ok : ExitCodes.Failed;
+            });
+    }
+
+    private static Command Export(CliHost host)
+    {
+        Option<string?> file = Arguments.Filter("--file", "Where to write it. Default: standard output.", "FILE");
+        return host.Handle(
+            new Command(
+                "export",
+                "Writes the catalog as it was applied last, byte for byte; with --output json as messages.")
+            {
+                file,
+            },
+            async call =>
+            {
+                GetCatalogResponse answer =
+                    await call.CallAsync(call.Client.Catalogs.GetCatalogAsync, new GetCatalogRequest());
+                if (call.Get(file) is { } named)
+                {
+                    await OutputFile.WriteAsync(named, answer.Document, call.Cancellation);
+                    call.Output.Say($"The catalog is in {named}.");
+                }
+                else if (call.Output.Format == OutputFormat.Json)
+                {
+                    call.Output.Write(answer, new Grid("catalog"));
+                }
+                else
+                {
+                    call.Output.WriteText(answer.Document.EndsWith('\n') ? answer.Document : answer.Document + "\n");
+                }
+
+                return ExitCodes.Ok;
+            });
+    }
+
+    private static Argument<string> FileArgument() => new("file")
+    {
+        Description = "The document, in YAML or JSON; - for standard input.",
+        HelpName = "FILE",
+    };
+
+    private static async Task<ApplyCatalogResponse> ApplyAsync(CliCall call, string file, bool isDry)
+    {
+        string document;
+        try
+        {
+            document = file == StandardInput
+                ? await Console.In.ReadToEndAsync(call.Cancellation)
+                : await File.ReadAllTextAsync(file, call.Cancellation);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            throw new CliException(ExitCodes.NoInput, $"{file} cannot be read: {fault.Message}");
+        }
+
+        try
+        {
+            return await call.CallAsync(
+                call.Client.Catalogs.ApplyCatalogAsync,
+                new ApplyCatalogRequest
+                {
+                    Document = document,
+                    DryRun = isDry,
+                    Format = file.EndsWith(".json", StringComparison.OrdinalIgnoreCase)
+                        ? CatalogFormat.Json
+                        : CatalogFormat.Yaml,
+                });
+        }
+        catch (AgentBudgetException fault) when (fault.FieldFaults.Count > 0)
+        {
+            string name = file == StandardInput ? "standard input" : file;
+            throw new CliException(
+                ExitCodes.Data,
+                string.Join('\n', fault.FieldFaults.Select(found => $"{name}: {found.Field}: {found.Description}"))
+                + "\nNothing was changed.",
+                fault);
+        }
+    }
+
+    private static Grid ChangesOf(ApplyCatalogResponse answer, string empty)
+    {
+        Grid grid = new("change", "item") { Empty = empty };
+        foreach (CatalogChange change in answer.Changes)
+        {
+            string style = change.Kind switch
+            {
+                CatalogChange.Types.Kind.Added => "green",
+                CatalogChange.Types.Kind.Changed => "yellow",
+                CatalogChange.Types.Kind.Removed => "red",
+                CatalogChange.Types.Kind.Unspecified => "",
+            };
+            grid.Add(new GridCell(Texts.Name(change.Kind), style), change.Item);
+        }
+
+        return grid;
+    }
+}

@@ -1,0 +1,3 @@
+using AgentBudget.Cli;
+
+return await AgentBudgetCommand.RunAsync(args, Console.Out, Console.Error);
