@@ -1,0 +1,152 @@
+using System.Buffers;
+using System.Text.Json;
+
+namespace AgentBudget.Gateway.Calls;
+
+/// <summary>
+/// The JSON object that a call is. It is read strictly, because what it costs is read from it: no member twice, none
+/// that differs from one that we read only in its case. What the gateway does not change is sent on byte for byte.
+/// </summary>
+internal sealed class CallBody : IDisposable
+{
+    /// <summary>As Anthropic takes them.</summary>
+    public const int BytesMax = 32 * 1024 * 1024;
+
+    private const int DepthMax = 128;
+
+    private static readonly JsonDocumentOptions Strict =
+        new() { MaxDepth = DepthMax, AllowDuplicateProperties = false };
+
+    private readonly ReadOnlyMemory<byte> _bytes;
+    private readonly JsonDocument _document;
+    private readonly Dictionary<string, byte[]?> _changes = new(StringComparer.Ordinal);
+
+    private CallBody(ReadOnlyMemory<byte> bytes, JsonDocument document)
+    {
+        _bytes = bytes;
+        _document = document;
+    }
+
+    public JsonElement Root => _document.RootElement;
+
+    public int Length => _bytes.Length;
+
+    /// <summary>Reads a body.</summary>
+    /// <param name="bytes">What came.</param>
+    /// <param name="members">The members that decide about cost, which no other may resemble.</param>
+    public static CallBody Parse(ReadOnlyMemory<byte> bytes, IReadOnlySet<string> members)
+    {
+        JsonDocument document;
+        try
+        {
+            document = JsonDocument.Parse(bytes, Strict);
+        }
+        catch (JsonException fault)
+        {
+            throw new CallRefusedException(
+                RefusalKind.Invalid, $"The body is not JSON that can be read without doubt: {fault.Message}");
+        }
+
+        try
+        {
+            if (document.RootElement.ValueKind != JsonValueKind.Object)
+                throw new CallRefusedException(RefusalKind.Invalid, "The body must be a JSON object.");
+            foreach (JsonProperty member in document.RootElement.EnumerateObject())
+            {
+                string name = member.Name;
+                if (members.Contains(name)) continue;
+                if (members.FirstOrDefault(known => known.Equals(name, StringComparison.OrdinalIgnoreCase)) is { } meant)
+                    throw new CallRefusedException(
+                        RefusalKind.Invalid, $"The member {name} is not {meant}; some servers take it for that.");
+            }
+
+            return new CallBody(bytes, document);
+        }
+        catch
+        {
+            document.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>A member, or null where it is absent or null.</summary>
+    public JsonElement? Find(string name) => Find(Root, name);
+
+    /// <summary>A member of an object within, likewise; null too where the parent is no object.</summary>
+    public static JsonElement? Find(JsonElement? parent, string name) =>
+        parent is { ValueKind: JsonValueKind.Object } known && known.TryGetProperty(name, out JsonElement value)
+            && value.ValueKind != JsonValueKind.Null
+            ? value
+            : null;
+
+    /// <summary>A text, or null where it is absent.</summary>
+    public string? Text(string name) => Find(name) switch
+    {
+        null => null,
+        { ValueKind: JsonValueKind.String } text => text.GetString(),
+        _ => throw new CallRefusedException(RefusalKind.Invalid, $"{name} must be a string."),
+    };
+
+    /// <summary>A flag; false where it is absent.</summary>
+    public bool Flag(string name) => Find(name)?.ValueKind switch
+    {
+        null or JsonValueKind.False => false,
+        JsonValueKind.True => true,
+        _ => throw new CallRefusedException(RefusalKind.Invalid, $"{name} must be true or false."),
+    };
+
+    /// <summary>A whole number from 1 to a bound, or null where it is absent.</summary>
+    public long? Count(string name, long most) => Find(name) is not { } value
+        ? null
+        : value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out long count) && count >= 1 && count <= most
+            ? count
+            : throw new CallRefusedException(
+                RefusalKind.Invalid, $"{name} must be a whole number from 1 to {most}.");
+
+    /// <summary>Changes a member, or takes it out.</summary>
+    /// <param name="name">The member.</param>
+    /// <param name="json">Its new value as JSON; null takes it out.</param>
+    public void Set(string name, byte[]? json) => _changes[name] = json;
+
+    /// <summary>What is sent: the bytes that came, but for the members that were changed.</summary>
+    public ReadOnlyMemory<byte> ToBytes()
+    {
+        if (_changes.Count == 0) return _bytes;
+        ArrayBufferWriter<byte> written = new(_bytes.Length + 256);
+        Dictionary<string, byte[]?> rest = new(_changes, StringComparer.Ordinal);
+        written.Write("{"u8);
+        bool isFirst = true;
+        Utf8JsonReader reader = new(_bytes.Span, new JsonReaderOptions { MaxDepth = DepthMax });
+        reader.Read();
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            int start = checked((int)reader.TokenStartIndex);
+            string name = reader.GetString()!;
+            reader.Read();
+            int valueStart = checked((int)reader.TokenStartIndex);
+            reader.Skip();
+            int end = checked((int)reader.BytesConsumed);
+            bool isChanged = rest.Remove(name, out byte[]? change);
+            if (isChanged && change is null) continue;
+            if (!isFirst) written.Write(","u8);
+            isFirst = false;
+            written.Write(_bytes.Span[start..(isChanged ? valueStart : end)]);
+            if (isChanged) written.Write(change);
+        }
+
+        foreach ((string name, byte[]? json) in rest)
+        {
+            if (json is null) continue;
+            if (!isFirst) written.Write(","u8);
+            isFirst = false;
+            written.Write(JsonSerializer.SerializeToUtf8Bytes(name));
+            written.Write(":"u8);
+            written.Write(json);
+        }
+
+        written.Write("}"u8);
+        return written.WrittenMemory;
+    }
+
+    public void Dispose() => _document.Dispose();
+}

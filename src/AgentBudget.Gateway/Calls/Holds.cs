@@ -1,0 +1,94 @@
+using System.Collections.Concurrent;
+using AgentBudget.Client;
+using AgentBudget.Gateway.Dialects;
+using AgentBudget.Gateway.Options;
+using AgentBudget.Gateway.Sessions;
+using AgentBudget.Protocol.V1;
+using Google.Protobuf.WellKnownTypes;
+
+namespace AgentBudget.Gateway.Calls;
+
+/// <summary>A hold that was taken for a call.</summary>
+/// <param name="Scope">Settles or releases it.</param>
+/// <param name="OutputMost">The most output tokens that the call can make.</param>
+/// <param name="InjectedMaximum">The maximum that the gateway sets because nobody else does; null for none.</param>
+internal sealed record Hold(BudgetScope Scope, long OutputMost, long? InjectedMaximum)
+{
+    public bool IsDowngraded => Scope.Answer.Decision == Decision.AllowDowngraded;
+}
+
+/// <summary>Takes the hold of a call: the most that it can cost.</summary>
+internal sealed class Holds(
+    AgentBudgetClient client, GatewayOptions options, InputMargin margin, TimeProvider time)
+{
+    /// <summary>
+    /// How long a hold stands. When its gateway dies, the hold is charged then: its call was probably made.
+    /// </summary>
+    public static readonly TimeSpan Ttl = TimeSpan.FromMinutes(10);
+
+    private const int ModelsMax = 10_000;
+    private static readonly TimeSpan MaximumKnown = TimeSpan.FromMinutes(1);
+
+    // Models for which the catalog has no greatest output, and since when that is known.
+    private readonly ConcurrentDictionary<string, long> _withoutMaximum = new(StringComparer.Ordinal);
+
+    public async Task<Hold> TakeAsync(
+        CallShape shape, SessionUse spender, CallerContext context, CancellationToken cancellation)
+    {
+        if (shape.MaxOutputTokens is null && (shape.Answers > 1 || shape.FurtherOutputTokens > 0))
+            throw new CallRefusedException(
+                RefusalKind.Invalid, "Several answers, or a prediction, need a maximum of tokens: send it.");
+        long? injected = shape.MaxOutputTokens is null && IsWithoutMaximum(shape.Model) ? options.MaxOutputTokens : null;
+        BudgetScope scope;
+        try
+        {
+            scope = await client.BeginScopeAsync(Request(shape, spender, context, injected), cancellation);
+        }
+        catch (AgentBudgetException fault) when (injected is null && shape.MaxOutputTokens is null
+            && fault.FieldFaults.Any(field => field.Field.Contains("max_output_tokens", StringComparison.Ordinal)))
+        {
+            if (_withoutMaximum.Count < ModelsMax) _withoutMaximum[shape.Model] = time.GetTimestamp();
+            injected = options.MaxOutputTokens;
+            scope = await client.BeginScopeAsync(Request(shape, spender, context, injected), cancellation);
+        }
+
+        if (!scope.IsAllowed) throw Denials.Of(scope.Denial ?? new Denial());
+        return new Hold(scope, OutputMostOf(shape, injected) ?? long.MaxValue, injected);
+    }
+
+    private bool IsWithoutMaximum(string model) =>
+        _withoutMaximum.TryGetValue(model, out long since) && time.GetElapsedTime(since) < MaximumKnown;
+
+    private static long? OutputMostOf(CallShape shape, long? injected) =>
+        (shape.MaxOutputTokens ?? injected) is { } most ? (most * shape.Answers) + shape.FurtherOutputTokens : null;
+
+    private ReserveTokensRequest Request(
+        CallShape shape, SessionUse spender, CallerContext context, long? injected)
+    {
+        long input = margin.MostOf(shape.Model, shape.Input, options.WindowTokens);
+        if (shape.ReadsMore) input = Math.Max(input, options.WindowTokens);
+        TokenEstimate estimate = new();
+        if (shape.Input.WritesCacheForAnHour) estimate.CacheWrite1HTokens = input;
+        else if (shape.Input.WritesCache) estimate.CacheWrite5MTokens = input;
+        else estimate.InputTokens = input;
+        if (OutputMostOf(shape, injected) is { } output)
+        {
+            estimate.MaxOutputTokens = output;
+            if (shape.MayBeAudio) estimate.OutputAudioTokens = output;
+        }
+
+        estimate.Items.AddRange(shape.Items);
+        ReserveTokensRequest request = new()
+        {
+            SessionToken = spender.Token,
+            Model = shape.Model,
+            Estimate = estimate,
+            OnExpiry = OnExpiry.Charge,
+            Ttl = Duration.FromTimeSpan(Ttl),
+            ServiceTier = shape.ServiceTier,
+            Region = shape.Region,
+        };
+        foreach ((string name, string value) in context.Tags) request.Tags[name] = value;
+        return request;
+    }
+}

@@ -1,0 +1,73 @@
+using System.Text.Json;
+using AgentBudget.Gateway.Dialects;
+using AgentBudget.Gateway.Sessions;
+using AgentBudget.Gateway.Upstreams;
+using Microsoft.AspNetCore.Http;
+
+namespace AgentBudget.Gateway.Calls;
+
+/// <summary>
+/// The path of a model call: read, hold, forward, pass the answer on, settle. Whatever happens after the hold, it is
+/// settled or released.
+/// </summary>
+internal sealed class ModelCallPath(GatewayServices services, Dialect dialect)
+{
+    public Task HandleAsync(HttpContext http) => CallEdge.RunAsync(services, dialect, http, CallAsync);
+
+    private async Task CallAsync(HttpContext http, CallTrace trace)
+    {
+        var key = CallerKey.Of(http.Request);
+        var context = CallerContext.Of(http.Request);
+        using BodyReader.Held held = await services.Bodies.ReadAsync(http.Request, http.RequestAborted);
+        using CallBody body = CallBody.Parse(held.Bytes, dialect.Members);
+        CallShape shape = dialect.Read(body);
+        UpstreamRoute asked = services.Upstreams.Find(shape.Model, dialect.Speaks) ?? throw NoUpstream(shape.Model);
+        using SessionUse spender = await services.Sessions.TakeAsync(key, context, http.RequestAborted);
+        Hold hold;
+        try
+        {
+            hold = await services.Holds.TakeAsync(shape, spender, context, http.RequestAborted);
+        }
+        catch (CallRefusedException refusal) when (refusal.Reason is "SESSION_CLOSED" or "SESSION_EXPIRED")
+        {
+            services.Sessions.Forget(spender.Session);
+            throw;
+        }
+
+        await using (hold.Scope)
+        {
+            UpstreamRoute route = RouteOf(shape, hold, asked);
+            trace.Upstream = route.Upstream.Name;
+            if (hold.InjectedMaximum is { } maximum)
+                body.Set(dialect.MaximumMember, JsonSerializer.SerializeToUtf8Bytes(maximum));
+            if (route.ModelId != shape.Model) body.Set("model", JsonSerializer.SerializeToUtf8Bytes(route.ModelId));
+            dialect.Prepare(body, shape, hold.IsDowngraded);
+            AddHeaders(http.Response, hold, shape, spender);
+            using HttpRequestMessage request = ForwardedCall.Make(
+                http.Request, dialect, dialect.UpstreamPath, route, body.ToBytes());
+            await new UpstreamExchange(services, dialect, shape, spender, hold, trace).RunAsync(http, route, request);
+        }
+    }
+
+    private UpstreamRoute RouteOf(CallShape shape, Hold hold, UpstreamRoute asked)
+    {
+        UpstreamRoute? granted = services.Upstreams.Find(hold.Scope.Model, dialect.Speaks);
+        if (!hold.IsDowngraded) return granted ?? asked;
+        return granted ?? throw new CallRefusedException(
+            RefusalKind.Money,
+            $"The budget allows {hold.Scope.Model} instead of {shape.Model}, and no upstream serves that here.");
+    }
+
+    private static CallRefusedException NoUpstream(string model) => new(
+        RefusalKind.NotFound, $"No upstream serves {model} in this dialect. GET /v1/models says which are served.");
+
+    private static void AddHeaders(HttpResponse response, Hold hold, CallShape shape, SessionUse spender)
+    {
+        IHeaderDictionary headers = response.Headers;
+        headers["x-agentbudget-reservation"] = hold.Scope.Reservation!.ReservationId;
+        headers["x-agentbudget-model"] = HeaderText.Of(hold.Scope.Model);
+        if (hold.IsDowngraded) headers["x-agentbudget-downgraded-from"] = HeaderText.Of(shape.Model);
+        if (spender.Session.Length > 0) headers["x-agentbudget-session"] = HeaderText.Of(spender.Session);
+        if (Denials.LeftOf(hold.Scope.Answer.Balance) is { Length: > 0 } left) headers["x-agentbudget-left"] = left;
+    }
+}

@@ -1,0 +1,204 @@
+using System.Buffers;
+using System.Net;
+using AgentBudget.Client;
+using AgentBudget.Gateway.Dialects;
+using AgentBudget.Gateway.Sessions;
+using AgentBudget.Gateway.Upstreams;
+using AgentBudget.Protocol.V1;
+using Grpc.Core;
+using Microsoft.AspNetCore.Http;
+
+namespace AgentBudget.Gateway.Calls;
+
+/// <summary>One call at its upstream, from its sending to its settlement.</summary>
+internal sealed partial class UpstreamExchange(
+    GatewayServices services, Dialect dialect, CallShape shape, SessionUse spender, Hold hold, CallTrace trace)
+{
+    private const int AnswerBytesMax = 64 * 1024 * 1024;
+    private const int ErrorBytesMax = 1024 * 1024;
+    private const int ReadBytes = 16 * 1024;
+
+    private readonly AnswerReader _reader = dialect.MakeReader(shape);
+    private bool _isSettled;
+
+    /// <summary>Sends the call and passes its answer on.</summary>
+    /// <exception cref="CallRefusedException">There is no answer; the hold is settled or released by its scope.</exception>
+    public async Task RunAsync(HttpContext http, UpstreamRoute route, HttpRequestMessage request)
+    {
+        using SessionWatch.Lease? lease =
+            shape.IsStream ? services.Watch.Watch(spender.Token, spender.Session) : null;
+        using CancellationTokenSource whole = new(services.Model.Options.CallMax, services.Time);
+        // A call that does not stream is billed whole whether somebody waits for it or not, so it is let finish.
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(
+            whole.Token,
+            lease?.Over ?? CancellationToken.None,
+            shape.IsStream ? http.RequestAborted : CancellationToken.None);
+        using CancellationTokenSource answered = new();
+        Task extending = ExtendAsync(answered.Token);
+        try
+        {
+            using HttpResponseMessage response = await SendAsync(http, route, request, stop, lease);
+            if (ForwardedCall.IsRefusal(response)) await PassRefusalAsync(http, response, stop.Token);
+            else if (shape.IsStream && response.Content.Headers.ContentType?.MediaType == "text/event-stream")
+                await PassStreamAsync(http, response, stop, lease);
+            else await PassWholeAsync(http, response, stop);
+        }
+        finally
+        {
+            await answered.CancelAsync();
+            await extending;
+        }
+    }
+
+    private async Task<HttpResponseMessage> SendAsync(
+        HttpContext http,
+        UpstreamRoute route,
+        HttpRequestMessage request,
+        CancellationTokenSource stop,
+        SessionWatch.Lease? lease)
+    {
+        http.RequestAborted.ThrowIfCancellationRequested(); // Nothing was sent: the scope releases.
+        if (lease is { Over.IsCancellationRequested: true }) throw lease.Refusal();
+        try
+        {
+            stop.CancelAfter(services.Model.Options.UpstreamIdle);
+            return await route.Upstream.SendAsync(request, stop.Token);
+        }
+        catch (HttpRequestException fault) when (fault.HttpRequestError is HttpRequestError.ConnectionError
+            or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError)
+        {
+            throw Failed($"The upstream {route.Upstream.Name} cannot be reached: {fault.Message}");
+        }
+        catch (Exception fault) when (fault is HttpRequestException or IOException or OperationCanceledException)
+        {
+            // It was sent and may have been worked on.
+            await SettleAsync(http.Response);
+            if (lease is { Over.IsCancellationRequested: true }) throw lease.Refusal();
+            http.RequestAborted.ThrowIfCancellationRequested();
+            throw Failed($"The upstream {route.Upstream.Name} did not answer.");
+        }
+    }
+
+    // The upstream did no work: what it says goes to the caller, and the hold back.
+    private async Task PassRefusalAsync(HttpContext http, HttpResponseMessage response, CancellationToken stop)
+    {
+        await hold.Scope.DisposeAsync();
+        _isSettled = true;
+        services.Telemetry.Settled(dialect.Name, trace.Upstream, "released");
+        if ((int)response.StatusCode is < 400)
+            throw Failed($"The upstream {trace.Upstream} answered {(int)response.StatusCode}, which is not followed.");
+        byte[] body;
+        try
+        {
+            body = await ReadUpToAsync(response, ErrorBytesMax, stop);
+        }
+        catch (Exception fault) when (fault is HttpRequestException or IOException or OperationCanceledException)
+        {
+            throw Failed($"The upstream {trace.Upstream} refused the call and broke off.");
+        }
+
+        // A key of ours that is refused is no fault of the caller's, who would look for it in his own.
+        if (response.StatusCode is HttpStatusCode.Unauthorized)
+            throw Failed($"The upstream {trace.Upstream} refuses the gateway's key.");
+        ForwardedCall.CopyHeaders(response, http.Response);
+        http.Response.StatusCode = (int)response.StatusCode;
+        http.Response.ContentLength = body.Length;
+        await http.Response.Body.WriteAsync(body, http.RequestAborted);
+    }
+
+    private async Task PassWholeAsync(HttpContext http, HttpResponseMessage response, CancellationTokenSource stop)
+    {
+        byte[] body = [];
+        try
+        {
+            body = await ReadUpToAsync(response, AnswerBytesMax, stop.Token);
+        }
+        catch (Exception fault) when (fault is HttpRequestException or IOException or OperationCanceledException)
+        {
+            await SettleAsync(http.Response);
+            http.RequestAborted.ThrowIfCancellationRequested();
+            throw Failed($"The upstream {trace.Upstream} broke its answer off.");
+        }
+
+        services.Telemetry.FirstByte(
+            dialect.Name, trace.Upstream, services.Time.GetElapsedTime(trace.StartTicks));
+        _reader.TakeAnswer(body);
+        await SettleAsync(http.Response);
+        ForwardedCall.CopyHeaders(response, http.Response);
+        http.Response.StatusCode = (int)response.StatusCode;
+        http.Response.ContentLength = body.Length;
+        await http.Response.Body.WriteAsync(body, http.RequestAborted);
+    }
+
+    private static async Task<byte[]> ReadUpToAsync(HttpResponseMessage response, int most, CancellationToken stop)
+    {
+        await using Stream from = await response.Content.ReadAsStreamAsync(stop);
+        ArrayBufferWriter<byte> read = new(ReadBytes);
+        while (true)
+        {
+            int bytes = await from.ReadAsync(read.GetMemory(ReadBytes), stop);
+            if (bytes == 0) return read.WrittenSpan.ToArray();
+            read.Advance(bytes);
+            if (read.WrittenCount > most) throw new IOException($"The answer is larger than {most} bytes.");
+        }
+    }
+
+    // Once, whatever ended the call. What fails here is tried again by the scope when it ends, and logged.
+    private async Task SettleAsync(HttpResponse? response)
+    {
+        if (_isSettled) return;
+        _isSettled = true;
+        long usual = services.Margin.UsualOf(shape.Model, shape.Input);
+        try
+        {
+            hold.Scope.Use(_reader.ToCommit(usual, hold.OutputMost));
+            CommitTokensResponse settled;
+            try
+            {
+                settled = await hold.Scope.CommitAsync(CancellationToken.None);
+            }
+            catch (AgentBudgetException fault) when (fault.StatusCode == StatusCode.InvalidArgument)
+            {
+                _reader.IsBelieved = false; // A report that cannot be true.
+                hold.Scope.Use(_reader.ToCommit(usual, hold.OutputMost));
+                settled = await hold.Scope.CommitAsync(CancellationToken.None);
+            }
+
+            if (response is { HasStarted: false } && Denials.LeftOf(settled.Balance) is { Length: > 0 } left)
+                response.Headers["x-agentbudget-left"] = left;
+            services.Telemetry.Tokens(dialect.Name, trace.Upstream, settled.Settled?.Tokens ?? 0);
+        }
+        catch (AgentBudgetException)
+        {
+            return;
+        }
+
+        if (_reader is { IsReported: true, ReportedInput: { } counted })
+            services.Margin.Learn(shape.Model, shape.Input, counted);
+        services.Telemetry.Settled(dialect.Name, trace.Upstream, _reader.IsReported ? "reported" : "estimated");
+    }
+
+    // A hold stands as long as its call runs.
+    private async Task ExtendAsync(CancellationToken answered)
+    {
+        using PeriodicTimer timer = new(Holds.Ttl / 3, services.Time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(answered))
+            {
+                await services.Client.ExtendHoldAsync(
+                    hold.Scope.Reservation!.ReservationId, spender.Token, Holds.Ttl, answered);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The call has ended.
+        }
+        catch (AgentBudgetException)
+        {
+            // It is charged when its time runs out, and settled anew when the call ends.
+        }
+    }
+
+    private static CallRefusedException Failed(string message) => new(RefusalKind.Upstream, message);
+}

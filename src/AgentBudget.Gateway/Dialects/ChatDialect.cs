@@ -1,0 +1,100 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using AgentBudget.Gateway.Calls;
+using AgentBudget.Gateway.Options;
+using AgentBudget.Protocol.V1;
+
+namespace AgentBudget.Gateway.Dialects;
+
+/// <summary>OpenAI's Chat Completions.</summary>
+internal sealed class ChatDialect : Dialect
+{
+    private const int AnswersMax = 128; // As OpenAI takes them.
+    private const string SearchSku = "web_search";
+
+    public static ChatDialect Instance { get; } = new();
+
+    public override string Name => "openai.chat";
+
+    public override IReadOnlySet<string> Members { get; } = new HashSet<string>(StringComparer.Ordinal)
+    {
+        "model", "stream", "stream_options", "max_tokens", "max_completion_tokens", "n", "prediction", "service_tier",
+        "modalities", "web_search_options",
+    };
+
+    public override ErrorShape Errors => OpenAiErrors.Instance;
+
+    public override string MaximumMember => "max_completion_tokens";
+
+    public override string UpstreamPath => "chat/completions";
+
+    public override bool Speaks(UpstreamKind kind) =>
+        kind is UpstreamKind.Demo or UpstreamKind.OpenAi or UpstreamKind.OpenAiCompatible;
+
+    public override CallShape Read(CallBody body)
+    {
+        bool isStream = body.Flag("stream");
+        long? maximum = body.Count("max_completion_tokens", OutputTokensMax);
+        long? older = body.Count("max_tokens", OutputTokensMax);
+        var input = InputSize.Of(body.Root);
+        bool hasSearch = body.Find("web_search_options") is not null;
+        CountedItem[] searches = hasSearch ? [new CountedItem { Sku = SearchSku, Count = 1 }] : [];
+        return new CallShape
+        {
+            Model = ModelOf(body),
+            IsStream = isStream,
+            // A server may look at either, so the larger counts.
+            MaxOutputTokens = maximum is null || older is null ? maximum ?? older : Math.Max(maximum.Value, older.Value),
+            Answers = body.Count("n", AnswersMax) ?? 1,
+            // Predicted tokens that are not taken are billed as output beside the answer.
+            FurtherOutputTokens = body.Find("prediction") is { } prediction ? InputSize.Of(prediction).TextBytes : 0,
+            MayBeAudio = body.Find("modalities") is { ValueKind: JsonValueKind.Array } modalities
+                && modalities.EnumerateArray().Any(one => one.ValueKind == JsonValueKind.String
+                    && one.ValueEquals("audio")),
+            Input = input,
+            ReadsMore = hasSearch,
+            ServiceTier = TierOf(body.Text("service_tier")),
+            Items = searches,
+            UnreportedItems = searches,
+            WantsUsage = !isStream || WantsUsage(body),
+        };
+    }
+
+    public override void Prepare(CallBody body, CallShape shape, bool isDowngraded)
+    {
+        if (isDowngraded) body.Set("reasoning_effort", null);
+        if (!shape.IsStream || shape.WantsUsage) return;
+        // Without it a stream ends and nobody knows what it used.
+        JsonObject options = body.Find("stream_options") is { } given ? JsonObject.Create(given)! : [];
+        options["include_usage"] = true;
+        body.Set("stream_options", JsonSerializer.SerializeToUtf8Bytes(options));
+    }
+
+    public override void Authorize(HttpRequestMessage request, string? key)
+    {
+        if (key is not null) request.Headers.TryAddWithoutValidation("Authorization", $"Bearer {key}");
+    }
+
+    public override AnswerReader MakeReader(CallShape shape) => new ChatReader(shape);
+
+    internal static string ModelOf(CallBody body) => body.Text("model") is { Length: > 0 and <= 128 } model
+        ? model
+        : throw new CallRefusedException(RefusalKind.Invalid, "model must be 1 to 128 characters.");
+
+    internal static ServiceTier TierOf(string? tier) => tier switch
+    {
+        null or "auto" or "default" or "scale" or "standard" or "standard_only" => ServiceTier.Unspecified,
+        "flex" => ServiceTier.Standard, // It may be served by the ordinary list, which is dearer.
+        "priority" or "fast" or "ultrafast" => ServiceTier.Priority,
+        _ => throw new CallRefusedException(
+            RefusalKind.Invalid, $"service_tier {tier} is not one whose price is known."),
+    };
+
+    private static bool WantsUsage(CallBody body)
+    {
+        if (body.Find("stream_options") is not { } options) return false;
+        if (options.ValueKind != JsonValueKind.Object)
+            throw new CallRefusedException(RefusalKind.Invalid, "stream_options must be an object.");
+        return CallBody.Find(options, "include_usage")?.ValueKind == JsonValueKind.True;
+    }
+}

@@ -1,0 +1,113 @@
+using System.Diagnostics.Metrics;
+using System.Net;
+using AgentBudget.Client;
+using AgentBudget.Gateway.Calls;
+using AgentBudget.Gateway.Options;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace AgentBudget.Gateway;
+
+/// <summary>
+/// A gateway: model calls come in at one address, pass the budget, and go to their upstreams. Disposed, it takes no more
+/// calls, waits for those in flight, and ends the sessions that it opened.
+/// </summary>
+public sealed class GatewayHost : IAsyncDisposable
+{
+    private const int ConnectionsMax = 20_000;
+    private static readonly TimeSpan DrainGrace = TimeSpan.FromSeconds(25);
+
+    private readonly WebApplication _app;
+    private readonly GatewayServices _services;
+    private ListenOptions? _listen;
+
+    private GatewayHost(GatewayModel model, AgentBudgetClient client, TimeProvider time, ILoggerFactory loggers)
+    {
+        _services = new GatewayServices(model, client, time, loggers);
+        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Configure(kestrel, model));
+        builder.Services.AddRoutingCore()
+            .AddSingleton(loggers)
+            .AddSingleton<IHostLifetime, NoLifetime>()
+            .Configure<HostOptions>(options => options.ShutdownTimeout = DrainGrace);
+        _app = builder.Build();
+        GatewayRoutes.Map(_app, _services);
+    }
+
+    /// <summary>Where it listens, with the real port.</summary>
+    public IPEndPoint Address => _listen!.IPEndPoint!;
+
+    /// <summary>What it measures.</summary>
+    public Meter Meter => _services.Telemetry.Meter;
+
+    /// <summary>Body bytes that calls hold now; for tests of what is given back.</summary>
+    internal long HeldBytes => _services.Bodies.HeldBytes;
+
+    internal int OpenSessions => _services.Sessions.Count;
+
+    /// <summary>Starts a gateway and answers it serving.</summary>
+    /// <param name="model">How it runs.</param>
+    /// <param name="client">How it reaches the budget; stays the caller's.</param>
+    /// <param name="time">Every clock.</param>
+    /// <param name="loggers">Logs; stays the caller's.</param>
+    /// <exception cref="GatewayOptionsException">It cannot listen where it should.</exception>
+    public static async Task<GatewayHost> StartAsync(
+        GatewayModel model, AgentBudgetClient client, TimeProvider time, ILoggerFactory loggers)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(client);
+        GatewayHost host = new(model, client, time, loggers);
+        try
+        {
+            await host._app.StartAsync();
+            return host;
+        }
+        catch (Exception fault) when (fault is System.Net.Sockets.SocketException
+            || fault is IOException { InnerException: AddressInUseException })
+        {
+            await host.DisposeAsync();
+            throw new GatewayOptionsException($"gateway:listen cannot be {model.Listen}: {fault.Message}");
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        try
+        {
+            await _app.StopAsync();
+        }
+        catch (OperationCanceledException)
+        {
+            // What was not done after the grace was cut, and settled.
+        }
+
+        await _app.DisposeAsync();
+        await _services.DisposeAsync();
+    }
+
+    private void Configure(KestrelServerOptions kestrel, GatewayModel model)
+    {
+        kestrel.AddServerHeader = false;
+        kestrel.Limits.MaxRequestBodySize = CallBody.BytesMax;
+        kestrel.Limits.MaxConcurrentConnections = ConnectionsMax;
+        kestrel.Listen(model.Listen, listen =>
+        {
+            listen.Protocols = HttpProtocols.Http1;
+            _listen = listen;
+        });
+    }
+
+    // Signals are its owner's.
+    private sealed class NoLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}

@@ -1,0 +1,57 @@
+using AgentBudget.Client;
+using AgentBudget.Gateway.Calls;
+using AgentBudget.Gateway.Dialects;
+using AgentBudget.Gateway.Options;
+using AgentBudget.Gateway.Sessions;
+using AgentBudget.Gateway.Upstreams;
+using Microsoft.Extensions.Logging;
+
+namespace AgentBudget.Gateway;
+
+/// <summary>What all calls of a gateway share.</summary>
+internal sealed class GatewayServices : IAsyncDisposable
+{
+    public GatewayServices(
+        GatewayModel model, AgentBudgetClient client, TimeProvider time, ILoggerFactory loggers)
+    {
+        Model = model;
+        Client = client;
+        Time = time;
+        Logger = loggers.CreateLogger("AgentBudget.Gateway");
+        Upstreams = new UpstreamSet(model, time);
+        Sessions = new SessionBook(client, model.Options.SessionIdle, time, Logger);
+        Watch = new SessionWatch(client, Logger);
+        Telemetry = new GatewayTelemetry();
+        Holds = new Holds(client, model.Options, Margin, time);
+    }
+
+    public GatewayModel Model { get; }
+
+    public AgentBudgetClient Client { get; }
+
+    public TimeProvider Time { get; }
+
+    public ILogger Logger { get; }
+
+    public UpstreamSet Upstreams { get; }
+
+    public SessionBook Sessions { get; }
+
+    public SessionWatch Watch { get; }
+
+    public GatewayTelemetry Telemetry { get; }
+
+    public BodyReader Bodies { get; } = new();
+
+    public InputMargin Margin { get; } = new();
+
+    public Holds Holds { get; }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Watch.DisposeAsync();
+        await Sessions.DisposeAsync();
+        Upstreams.Dispose();
+        Telemetry.Dispose();
+    }
+}

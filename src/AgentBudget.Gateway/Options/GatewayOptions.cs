@@ -1,0 +1,76 @@
+namespace AgentBudget.Gateway.Options;
+
+/// <summary>What the user writes under <c>gateway</c>. Checked as a whole by <see cref="GatewayModel.From"/>.</summary>
+public sealed class GatewayOptions
+{
+    /// <summary>Where the gateway listens, HOST:PORT with an IP address or localhost.</summary>
+    public string? Listen { get; init; }
+
+    /// <summary>The tenant whose sessions spend here. Needed where the service has several.</summary>
+    public string? Tenant { get; init; }
+
+    /// <summary>
+    /// Where model calls go, in the order in which their models are compared. Without one, the built-in demo model
+    /// answers every model.
+    /// </summary>
+    public IReadOnlyList<UpstreamOptions> Upstreams { get; init; } = [];
+
+    /// <summary>
+    /// The most output tokens of a call that names no maximum, of a model for which the catalog names none either. The
+    /// gateway writes it into the call. 1 to 1,000,000.
+    /// </summary>
+    public long MaxOutputTokens { get; init; } = 4096;
+
+    /// <summary>
+    /// What is held for input that the gateway cannot see, such as a file that the provider keeps. 1 to 100,000,000.
+    /// </summary>
+    public long WindowTokens { get; init; } = 200_000;
+
+    /// <summary>After how long without a call the session of a credential ends. 1 s to 24 h.</summary>
+    public TimeSpan SessionIdle { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>How long an upstream may be silent within a call. 1 s to 1 h.</summary>
+    public TimeSpan UpstreamIdle { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>How long a call may take in all. 1 s to 24 h.</summary>
+    public TimeSpan CallMax { get; init; } = TimeSpan.FromHours(1);
+
+    /// <summary>
+    /// The status of a refusal of money by how the caller's user agent begins, for clients that retry 429 whatever its
+    /// headers say. 400 to 429.
+    /// </summary>
+    public IReadOnlyDictionary<string, int> RefusalStatus { get; init; } = new Dictionary<string, int>();
+}
+
+/// <summary>One place that model calls go to.</summary>
+public sealed class UpstreamOptions
+{
+    /// <summary>Its name, for metrics and messages.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>What it speaks: demo, openai, openai-compatible, anthropic.</summary>
+    public string? Kind { get; init; }
+
+    /// <summary>
+    /// Its base address, as SDKs take it: <c>https://api.openai.com/v1</c>, <c>https://api.anthropic.com</c>. None for
+    /// the demo model.
+    /// </summary>
+    public string? BaseUrl { get; init; }
+
+    /// <summary>The variable that holds its key. Give this or <see cref="KeyFile"/>.</summary>
+    public string? KeyEnv { get; init; }
+
+    /// <summary>The file that holds its key and nothing else.</summary>
+    public string? KeyFile { get; init; }
+
+    /// <summary>
+    /// The models that it serves: the catalog's id, or the beginning of one and a star, to the upstream's own id. A
+    /// star on the right is the id as it is.
+    /// </summary>
+    public IReadOnlyDictionary<string, string> Models { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>
+    /// Allows an address that is loopback, private, link-local or otherwise not public, and cleartext to it.
+    /// </summary>
+    public bool AllowPrivate { get; init; }
+}

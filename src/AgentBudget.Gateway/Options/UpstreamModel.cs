@@ -1,0 +1,162 @@
+namespace AgentBudget.Gateway.Options;
+
+/// <summary>What an upstream speaks.</summary>
+internal enum UpstreamKind
+{
+    Demo,
+    OpenAi,
+    OpenAiCompatible,
+    Anthropic,
+}
+
+/// <summary>One upstream, checked, with its key.</summary>
+internal sealed record UpstreamModel
+{
+    private const int KeyBytesMax = 16 * 1024;
+
+    private static readonly Dictionary<string, UpstreamKind> Kinds = new(StringComparer.OrdinalIgnoreCase)
+    {
+        ["demo"] = UpstreamKind.Demo,
+        ["openai"] = UpstreamKind.OpenAi,
+        ["openai-compatible"] = UpstreamKind.OpenAiCompatible,
+        ["anthropic"] = UpstreamKind.Anthropic,
+    };
+
+    /// <summary>The built-in model, for every model.</summary>
+    public static UpstreamModel Demo { get; } = new()
+    {
+        Name = "demo",
+        Kind = UpstreamKind.Demo,
+        BaseAddress = new Uri("http://demo.invalid/"),
+        Models = [new ModelRule("*", "*")],
+        AllowPrivate = false,
+    };
+
+    public required string Name { get; init; }
+
+    public required UpstreamKind Kind { get; init; }
+
+    /// <summary>Ends with a slash.</summary>
+    public required Uri BaseAddress { get; init; }
+
+    /// <summary>Null for the demo model, and for a compatible server without one.</summary>
+    public string? Key { get; init; }
+
+    public required IReadOnlyList<ModelRule> Models { get; init; }
+
+    public required bool AllowPrivate { get; init; }
+
+    public static UpstreamModel From(UpstreamOptions options, int index, Func<string, string?> environment)
+    {
+        string at = $"gateway:upstreams:{index}";
+        string name = options.Name is { Length: > 0 and <= 64 } given && given.All(IsNameLetter)
+            ? given
+            : throw new GatewayOptionsException($"{at}:name must be 1 to 64 letters, digits, dashes or dots.");
+        if (!Kinds.TryGetValue(options.Kind ?? "", out UpstreamKind kind))
+            throw new GatewayOptionsException(
+                $"{at}:kind must be one of {string.Join(", ", Kinds.Keys)}, not {options.Kind}.");
+        if (options.Models.Count is 0 or > GatewayModel.ModelsMax)
+            throw new GatewayOptionsException(
+                $"{at}:models must name 1 to {GatewayModel.ModelsMax} models, such as \"claude-*\": \"*\".");
+        return new UpstreamModel
+        {
+            Name = name,
+            Kind = kind,
+            BaseAddress = kind == UpstreamKind.Demo ? NoAddress(options, at) : AddressOf(options, at),
+            Key = KeyOf(options, kind, at, environment),
+            Models = [.. options.Models
+                .Select(model => new ModelRule(Checked(model.Key, at), Checked(model.Value, at)))
+                .OrderByDescending(rule => rule.Precision)],
+            AllowPrivate = options.AllowPrivate,
+        };
+    }
+
+    private static bool IsNameLetter(char letter) => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '.' or '_';
+
+    private static string Checked(string pattern, string at)
+    {
+        int star = pattern.IndexOf('*', StringComparison.Ordinal);
+        return pattern.Length is > 0 and <= 128 && (star < 0 || star == pattern.Length - 1)
+            ? pattern
+            : throw new GatewayOptionsException(
+                $"{at}:models has {pattern}: a model is 1 to 128 characters, with a star at its end or none.");
+    }
+
+    private static Uri NoAddress(UpstreamOptions options, string at) =>
+        options.BaseUrl is null && options.KeyEnv is null && options.KeyFile is null
+            ? Demo.BaseAddress
+            : throw new GatewayOptionsException($"{at} is the demo model, which has no baseUrl and no key.");
+
+    private static Uri AddressOf(UpstreamOptions options, string at)
+    {
+        if (!Uri.TryCreate(options.BaseUrl, UriKind.Absolute, out Uri? address)
+            || address.Scheme is not ("https" or "http")
+            || address.UserInfo.Length > 0 || address.Query.Length > 0 || address.Fragment.Length > 0)
+        {
+            throw new GatewayOptionsException(
+                $"{at}:baseUrl must be https:// with a host, and no user, query or fragment.");
+        }
+
+        if (address.Scheme == "http" && !options.AllowPrivate)
+            throw new GatewayOptionsException(
+                $"{at}:baseUrl is cleartext: use https://, or set {at}:allowPrivate for a server of your own network.");
+        return new Uri(address.AbsoluteUri.TrimEnd('/') + "/");
+    }
+
+    private static string? KeyOf(
+        UpstreamOptions options, UpstreamKind kind, string at, Func<string, string?> environment)
+    {
+        if (kind == UpstreamKind.Demo) return null;
+        if (options.KeyEnv is not null && options.KeyFile is not null)
+            throw new GatewayOptionsException($"{at} has keyEnv and keyFile: give one.");
+        if (options is { KeyEnv: null, KeyFile: null })
+        {
+            return kind == UpstreamKind.OpenAiCompatible
+                ? null
+                : throw new GatewayOptionsException(
+                    $"{at} has no key: name its variable with keyEnv or its file with keyFile.");
+        }
+
+        string origin = options.KeyEnv is { } variable ? $"the variable {variable}" : options.KeyFile!;
+        string key = (options.KeyEnv is { } name ? environment(name) ?? "" : ReadFile(options.KeyFile!, at)).Trim();
+        return key.Length > 0 && key.All(letter => letter is > ' ' and < '\x7f')
+            ? key
+            : throw new GatewayOptionsException(
+                $"{at}: {origin} holds no key, which is visible characters without spaces.");
+    }
+
+    private static string ReadFile(string path, string at)
+    {
+        try
+        {
+            FileInfo file = new(path);
+            if (file is { Exists: true, Length: > KeyBytesMax })
+                throw new GatewayOptionsException($"{at}:keyFile {path} is too long to be a key.");
+            return File.ReadAllText(path);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            throw new GatewayOptionsException($"{at}:keyFile {path} cannot be read: {fault.Message}");
+        }
+    }
+}
+
+/// <summary>Models of the catalog, and what the upstream calls them.</summary>
+/// <param name="Pattern">An id, or the beginning of one and a star.</param>
+/// <param name="Target">The upstream's id; a star at its end stands for what the pattern's star does.</param>
+internal sealed record ModelRule(string Pattern, string Target)
+{
+    /// <summary>Exact ids come before patterns, and long patterns before short ones.</summary>
+    public int Precision => IsPattern ? Pattern.Length : int.MaxValue;
+
+    private bool IsPattern => Pattern.EndsWith('*');
+
+    /// <summary>What the upstream calls a model; null where this is not about it.</summary>
+    public string? UpstreamIdOf(string model)
+    {
+        if (!IsPattern) return model == Pattern ? (Target == "*" ? model : Target) : null;
+        if (!model.StartsWith(Pattern[..^1], StringComparison.Ordinal)) return null;
+        if (Target == "*") return model;
+        return Target.EndsWith('*') ? Target[..^1] + model[(Pattern.Length - 1)..] : Target;
+    }
+}

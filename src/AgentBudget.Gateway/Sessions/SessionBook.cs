@@ -1,0 +1,239 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using System.Text;
+using AgentBudget.Client;
+using AgentBudget.Gateway.Calls;
+using AgentBudget.Protocol.V1;
+using Microsoft.Extensions.Logging;
+
+namespace AgentBudget.Gateway.Sessions;
+
+/// <summary>The session that a call spends in, for as long as the call takes.</summary>
+internal sealed class SessionUse(string token, string? session, Action onEnd) : IDisposable
+{
+    private Action? _onEnd = onEnd;
+
+    public string Token { get; } = token;
+
+    /// <summary>The session's name as the token says it.</summary>
+    public string Session { get; } = session ?? "";
+
+    public void Dispose() => Interlocked.Exchange(ref _onEnd, null)?.Invoke();
+}
+
+/// <summary>
+/// The sessions that the gateway opened for callers that show a credential: one for each credential, use case, user,
+/// conversation and set of tags. A session that nobody used for a while ends.
+/// </summary>
+internal sealed partial class SessionBook : IAsyncDisposable
+{
+    /// <summary>Sessions that the gateway keeps open at once.</summary>
+    public const int SessionsMax = 10_000;
+
+    private readonly AgentBudgetClient _client;
+    private readonly TimeSpan _idle;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly ConcurrentDictionary<string, Entry> _entries = new(StringComparer.Ordinal);
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly Task _sweeping;
+
+    public SessionBook(AgentBudgetClient client, TimeSpan idle, TimeProvider time, ILogger logger)
+    {
+        _client = client;
+        _idle = idle;
+        _time = time;
+        _logger = logger;
+        _sweeping = SweepAsync();
+    }
+
+    /// <summary>Sessions that are kept now.</summary>
+    public int Count => _entries.Count;
+
+    /// <summary>The session of a call.</summary>
+    public async Task<SessionUse> TakeAsync(CallerKey key, CallerContext context, CancellationToken cancellation)
+    {
+        if (key.Session is { } named)
+        {
+            if (context.Session.Length > 0 && context.Session != named)
+                throw new CallRefusedException(
+                    RefusalKind.Unauthenticated,
+                    $"{CallerContext.SessionHeader} names another session than the token. Leave it out.");
+            return new SessionUse(key.Text, named, static () => { });
+        }
+
+        if (context.UseCase.Length == 0)
+            throw new CallRefusedException(
+                RefusalKind.Invalid,
+                $"A credential needs to say what for: send {CallerContext.UseCaseHeader}, or /u/USE-CASE before /v1 in "
+                + "the base URL; or send a session's token.");
+        string id = IdOf(key, context);
+        while (true)
+        {
+            Entry entry = _entries.GetOrAdd(id, _ => new Entry(_client.For(key.Text)));
+            if (!entry.TryUse()) continue; // It was just ended; the next one is new.
+            try
+            {
+                if (_entries.Count > SessionsMax && entry.IsNew)
+                    throw new CallRefusedException(
+                        RefusalKind.Busy, $"The gateway keeps {SessionsMax} sessions, which is the most. Try again.");
+                BudgetSession session = await entry.OpenAsync(Request(context)).WaitAsync(cancellation);
+                if (context.Session.Length > 0 && context.Session != session.Name)
+                    throw new CallRefusedException(
+                        RefusalKind.Unauthenticated,
+                        $"{CallerContext.SessionHeader} names another session than this conversation's.");
+                return new SessionUse(session.Token, session.Name, () => entry.EndUse(_time.GetTimestamp()));
+            }
+            catch
+            {
+                entry.EndUse(_time.GetTimestamp());
+                if (entry.HasFailed) Remove(id, entry);
+                throw;
+            }
+        }
+    }
+
+    /// <summary>
+    /// Says that a session is over, so that the conversation's next call opens another. Not for one that was revoked: it
+    /// stays refused until it would have ended.
+    /// </summary>
+    public void Forget(string session)
+    {
+        foreach ((string id, Entry entry) in _entries)
+        {
+            if (entry.Name == session) Remove(id, entry);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stopping.CancelAsync();
+        await _sweeping;
+        Task[] ends = [.. _entries.Values.Select(entry => entry.EndAsync())];
+        _entries.Clear();
+        await Task.WhenAll(ends);
+        _stopping.Dispose();
+    }
+
+    private static string IdOf(CallerKey key, CallerContext context)
+    {
+        string text = string.Join('\n', [
+            key.Text, context.UseCase, context.User, context.Conversation,
+            .. context.Tags.Select(tag => $"{tag.Key}={tag.Value}"),
+        ]);
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
+    }
+
+    private static OpenSessionRequest Request(CallerContext context)
+    {
+        OpenSessionRequest request = new()
+        {
+            UseCase = context.UseCase,
+            OnBehalfOf = context.User,
+            Unattended = context.User.Length == 0,
+            Task = "gateway",
+        };
+        foreach ((string name, string value) in context.Tags) request.Tags[name] = value;
+        return request;
+    }
+
+    private void Remove(string id, Entry entry)
+    {
+        if (_entries.TryRemove(new KeyValuePair<string, Entry>(id, entry))) _ = entry.EndAsync();
+    }
+
+    private async Task SweepAsync()
+    {
+        using PeriodicTimer timer = new(_idle / 4, _time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_stopping.Token))
+            {
+                foreach ((string id, Entry entry) in _entries)
+                {
+                    if (!entry.TryRetire(_time, _idle)) continue;
+                    Remove(id, entry);
+                    Log.Ended(_logger, entry.Name);
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The gateway stops.
+        }
+    }
+
+    private sealed class Entry(AgentBudgetClient client)
+    {
+        private readonly Lock _lock = new();
+        private Task<BudgetSession>? _opening;
+        private int _users;
+        private long _lastUse;
+        private bool _isRetired;
+
+        public bool IsNew => Volatile.Read(ref _opening) is null;
+
+        public bool HasFailed => _opening is { IsCompleted: true, IsCompletedSuccessfully: false };
+
+        public string Name => _opening is { IsCompletedSuccessfully: true } open ? open.Result.Name : "";
+
+        public bool TryUse()
+        {
+            lock (_lock)
+            {
+                if (_isRetired) return false;
+                _users++;
+                return true;
+            }
+        }
+
+        public void EndUse(long now)
+        {
+            lock (_lock)
+            {
+                _users--;
+                _lastUse = now;
+            }
+        }
+
+        // Not cancelled with a call: others wait for the same session.
+        public Task<BudgetSession> OpenAsync(OpenSessionRequest request)
+        {
+            lock (_lock)
+            {
+                if (_isRetired) throw new CallRefusedException(RefusalKind.Busy, "The session ends. Try again.");
+                return _opening ??= client.StartSessionAsync(request, CancellationToken.None);
+            }
+        }
+
+        public bool TryRetire(TimeProvider time, TimeSpan idle)
+        {
+            lock (_lock)
+            {
+                if (_users > 0 || time.GetElapsedTime(_lastUse) < idle) return false;
+                return _isRetired = true;
+            }
+        }
+
+        public async Task EndAsync()
+        {
+            lock (_lock) _isRetired = true;
+            try
+            {
+                if (_opening is not null) await (await _opening).DisposeAsync();
+            }
+            catch (AgentBudgetException)
+            {
+                // It was never opened; whoever asked for it was told.
+            }
+
+            await client.DisposeAsync();
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Debug, "{Session} was idle and ends")]
+        public static partial void Ended(ILogger logger, string session);
+    }
+}

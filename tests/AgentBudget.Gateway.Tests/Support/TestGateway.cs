@@ -1,0 +1,194 @@
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json.Nodes;
+using AgentBudget.Client;
+using AgentBudget.Faults.Tests;
+using AgentBudget.Gateway.Options;
+using AgentBudget.Protocol.V1;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace AgentBudget.Gateway.Tests.Support;
+
+/// <summary>A silo as a process, a gateway before it, and a fake upstream behind.</summary>
+internal sealed class TestGateway : IAsyncDisposable
+{
+    public const string UpstreamKey = "sk-upstream-secret";
+
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
+
+    /// <summary>A million tokens of <c>m</c> cost one unit, of <c>dear</c> ten.</summary>
+    public const string Catalog = """
+        tenant: acme
+        currency: USD
+        tags: { team: { required: false }, project: { required: false } }
+        businessUnits:
+          - { id: marketing, budget: { limit: 100000, period: none } }
+        useCases:
+          - { id: promo, businessUnit: marketing, budget: { limit: 100000, period: none } }
+          - id: tight
+            businessUnit: marketing
+            budget:
+              limit: 1.00
+              period: day
+              tiers: [{ at: 100, action: downgrade }, { at: 110, action: refuse }]
+            downgrade: { dear: m }
+        agents:
+          - id: writer
+            businessUnit: marketing
+            useCases: [promo, tight]
+            models: [m, dear, bounded]
+            tools: ["search.*"]
+            ceilings: { openHolds: 10000, sessionTtl: 2h, sessionLifetime: 8h }
+        prices:
+          - { model: m, effectiveFrom: 2026-01-01, rates: { input: 1.00, output: 1.00, cacheRead: 0.10, cacheWrite5m: 1.25, cacheWrite1h: 2.00 } }
+          - { model: dear, effectiveFrom: 2026-01-01, rates: { input: 10.00, output: 10.00 } }
+          - { model: bounded, effectiveFrom: 2026-01-01, rates: { input: 1.00, output: 1.00 }, maxOutputTokens: 5000 }
+          - { model: secret, effectiveFrom: 2026-01-01, rates: { input: 1.00, output: 1.00 } }
+        """;
+
+    public SiloProcess Silo { get; } = new();
+
+    public FakeUpstream Upstream { get; private set; } = null!;
+
+    public AgentBudgetClient Client { get; private set; } = null!;
+
+    public GatewayHost Host { get; private set; } = null!;
+
+    public HttpClient Http { get; } = new() { Timeout = Patience };
+
+    public Uri Address => new($"http://{Host.Address}/");
+
+    public static async Task<TestGateway> StartAsync(Func<FakeUpstream, GatewayOptions>? options = null)
+    {
+        TestGateway gateway = new();
+        await gateway.Silo.StartAsync();
+        gateway.Client = new AgentBudgetClient(new AgentBudgetClientOptions
+        {
+            Address = gateway.Silo.GrpcAddress,
+            Credential = gateway.Silo.AdminKey,
+        });
+        await gateway.Client.CallAsync(
+            gateway.Client.Catalogs.ApplyCatalogAsync,
+            new ApplyCatalogRequest { Document = Catalog },
+            CancellationToken.None);
+        gateway.Upstream = await FakeUpstream.StartAsync();
+        gateway.Host = await gateway.HostAsync((options ?? OptionsOf)(gateway.Upstream));
+        return gateway;
+    }
+
+    /// <summary>Both dialects to the fake upstream, every model by its own name.</summary>
+    public static GatewayOptions OptionsOf(FakeUpstream upstream) => new()
+    {
+        Listen = "127.0.0.1:0",
+        Upstreams =
+        [
+            new UpstreamOptions
+            {
+                Name = "fake-openai",
+                Kind = "openai",
+                BaseUrl = upstream.Address + "/v1",
+                KeyEnv = "KEY",
+                Models = new Dictionary<string, string> { ["*"] = "*" },
+                AllowPrivate = true,
+            },
+            new UpstreamOptions
+            {
+                Name = "fake-anthropic",
+                Kind = "anthropic",
+                BaseUrl = upstream.Address,
+                KeyEnv = "KEY",
+                Models = new Dictionary<string, string> { ["*"] = "*" },
+                AllowPrivate = true,
+            },
+        ],
+    };
+
+    /// <summary>One more gateway before the same silo.</summary>
+    public Task<GatewayHost> HostAsync(GatewayOptions options) => GatewayHost.StartAsync(
+        GatewayModel.From(options, name => name == "KEY" ? UpstreamKey : null),
+        Client,
+        TimeProvider.System,
+        NullLoggerFactory.Instance);
+
+    public async Task<string> OpenAsync(string useCase = "promo", Ceilings? ceilings = null)
+    {
+        OpenSessionRequest request = new()
+        {
+            Agent = "agents/writer",
+            UseCase = $"useCases/{useCase}",
+            Unattended = true,
+            Ceilings = ceilings,
+        };
+        return (await Client.OpenSessionAsync(request)).SessionToken;
+    }
+
+    public async Task<string> CredentialAsync()
+    {
+        CreateCredentialResponse created = await Client.CallAsync(
+            Client.Identities.CreateCredentialAsync,
+            new CreateCredentialRequest { Principal = "agents/writer", Role = Role.Agent },
+            CancellationToken.None);
+        return created.Secret;
+    }
+
+    /// <summary>Posts a body with a key.</summary>
+    public Task<HttpResponseMessage> PostAsync(
+        string path,
+        string key,
+        string body,
+        Action<HttpRequestMessage>? change = null,
+        HttpCompletionOption completion = HttpCompletionOption.ResponseContentRead,
+        CancellationToken cancellation = default)
+    {
+        HttpRequestMessage request = new(HttpMethod.Post, new Uri(Address, path))
+        {
+            Content = new StringContent(body, Encoding.UTF8, "application/json"),
+        };
+        if (key.Length > 0) request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key);
+        change?.Invoke(request);
+        return Http.SendAsync(request, completion, cancellation);
+    }
+
+    public Task<HttpResponseMessage> ChatAsync(string key, string body, Action<HttpRequestMessage>? change = null) =>
+        PostAsync("v1/chat/completions", key, body, change);
+
+    public Task<HttpResponseMessage> MessagesAsync(
+        string key, string body, Action<HttpRequestMessage>? change = null) =>
+        PostAsync("v1/messages", key, body, change);
+
+    /// <summary>Tokens that are held and settled on the session.</summary>
+    public async Task<(long Held, long Settled)> TokensAsync(string token)
+    {
+        GetBalanceResponse balance = await Client.GetBalanceAsync(new GetBalanceRequest { SessionToken = token });
+        return (balance.Grains[0].HeldTokens, balance.Grains[0].SettledTokens);
+    }
+
+    /// <summary>Waits until nothing is held on the session, and answers what is settled.</summary>
+    public async Task<long> SettledAsync(string token)
+    {
+        long start = System.Diagnostics.Stopwatch.GetTimestamp();
+        while (true)
+        {
+            (long held, long settled) = await TokensAsync(token);
+            if (held == 0) return settled;
+            if (System.Diagnostics.Stopwatch.GetElapsedTime(start) > Patience)
+                throw new TimeoutException($"{held} tokens are still held");
+            await Task.Delay(20);
+        }
+    }
+
+    public static async Task<JsonNode> JsonAsync(HttpResponseMessage response) =>
+        JsonNode.Parse(await response.Content.ReadAsStringAsync())!;
+
+    public static string HeaderOf(HttpResponseMessage response, string name) =>
+        response.Headers.TryGetValues(name, out IEnumerable<string>? values) ? string.Join(",", values) : "";
+
+    public async ValueTask DisposeAsync()
+    {
+        Http.Dispose();
+        await Host.DisposeAsync();
+        await Upstream.DisposeAsync();
+        await Client.DisposeAsync();
+        await Silo.DisposeAsync();
+    }
+}
