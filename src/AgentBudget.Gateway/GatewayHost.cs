@@ -14,8 +14,8 @@ using Microsoft.Extensions.Logging;
 namespace AgentBudget.Gateway;
 
 /// <summary>
-/// A gateway: model calls come in at one address, pass the budget, and go to their upstreams. Disposed, it takes no more
-/// calls, waits for those in flight, and ends the sessions that it opened.
+/// A gateway: model calls come in at one address, pass the budget, and go to their upstreams. Disposed, it takes
+/// no more calls, waits for those in flight, and ends the sessions that it opened.
 /// </summary>
 public sealed class GatewayHost : IAsyncDisposable
 {

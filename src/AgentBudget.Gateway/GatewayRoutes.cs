@@ -13,7 +13,9 @@ using Microsoft.AspNetCore.Routing;
 
 namespace AgentBudget.Gateway;
 
-/// <summary>What the gateway serves. Everything else is refused by name: what it cannot count it does not forward.</summary>
+/// <summary>
+/// What the gateway serves. Everything else is refused by name: what it cannot count it does not forward.
+/// </summary>
 internal static class GatewayRoutes
 {
     // A base URL may say the use case of its calls.

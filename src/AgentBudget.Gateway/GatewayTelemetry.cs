@@ -37,7 +37,8 @@ internal sealed class GatewayTelemetry : IDisposable
         _refusals.Add(1, new("gen_ai.operation.name", operation), new("reason", reason));
 
     public void Settled(string operation, string upstream, string how) =>
-        _settled.Add(1, new("gen_ai.operation.name", operation), new("gen_ai.provider.name", upstream), new("how", how));
+        _settled.Add(
+            1, new("gen_ai.operation.name", operation), new("gen_ai.provider.name", upstream), new("how", how));
 
     public void FirstByte(string operation, string upstream, TimeSpan time) => _firstBytes.Record(
         time.TotalSeconds, new("gen_ai.operation.name", operation), new("gen_ai.provider.name", upstream));

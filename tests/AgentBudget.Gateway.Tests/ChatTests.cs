@@ -7,7 +7,8 @@ namespace AgentBudget.Gateway.Tests;
 [Collection(SharedGatewayCollection.Name)]
 public sealed class ChatTests(SharedGateway shared)
 {
-    private const string Call = """{"model":"m","max_completion_tokens":50,"messages":[{"role":"user","content":"Hi"}]}""";
+    private const string Call =
+        """{"model":"m","max_completion_tokens":50,"messages":[{"role":"user","content":"Hi"}]}""";
 
     private const string StreamCall =
         """{"model":"m","stream":true,"max_tokens":50,"messages":[{"role":"user","content":"Hi"}],"x":1.50}""";

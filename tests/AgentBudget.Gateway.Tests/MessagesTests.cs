@@ -29,7 +29,7 @@ public sealed class MessagesTests(SharedGateway shared)
     {
         string token = await _gateway.OpenAsync();
         _gateway.Upstream.Answer = FakeUpstream.Json(
-            """{"type":"message","content":[],"usage":{"input_tokens":7,"cache_read_input_tokens":3,"output_tokens":5}}""");
+            """{"type":"message","usage":{"input_tokens":7,"cache_read_input_tokens":3,"output_tokens":5}}""");
         _gateway.Upstream.Calls.Clear();
 
         using HttpResponseMessage response = await _gateway.PostAsync("v1/messages?beta=true", "", Call, request =>

@@ -68,7 +68,8 @@ public sealed class RefusalTests : IDisposable
     public async Task A_body_that_is_too_large_is_refused_before_it_is_read()
     {
         string token = await _gateway.OpenAsync();
-        string body = """{"model":"m","max_tokens":5,"messages":[],"x":""" + $"\"{new string('x', 33 * 1024 * 1024)}\"}}";
+        string filler = new('x', 33 * 1024 * 1024);
+        string body = """{"model":"m","max_tokens":5,"messages":[],"x":""" + $"\"{filler}\"}}";
 
         // Its sender may be cut off while it still writes; then it has no status either.
         try
@@ -211,7 +212,10 @@ public sealed class RefusalTests : IDisposable
         Assert.Equal("", TestGateway.HeaderOf(response, "retry-after"));
         Assert.Equal("USE_CASE_BUDGET", TestGateway.HeaderOf(response, "x-agentbudget-reason"));
         Assert.NotEqual("", TestGateway.HeaderOf(response, "x-agentbudget-reset"));
-        Assert.Contains("USD on useCases/tight", TestGateway.HeaderOf(response, "x-agentbudget-left"), StringComparison.Ordinal);
+        Assert.Contains(
+            "USD on useCases/tight",
+            TestGateway.HeaderOf(response, "x-agentbudget-left"),
+            StringComparison.Ordinal);
         if (type == "usage_limit_reached") Assert.True((long)error["resets_at"]! > 1_700_000_000);
         Assert.Empty(_gateway.Upstream.Calls);
         Assert.Equal((0, 0), await _gateway.TokensAsync(token));

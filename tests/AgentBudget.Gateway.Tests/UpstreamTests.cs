@@ -80,7 +80,8 @@ public sealed class UpstreamTests(SharedGateway shared)
     {
         string token = await _gateway.OpenAsync();
         _gateway.Upstream.Answer = FakeUpstream.Events(
-            "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"later\"}}\n\n");
+            "event: error\n"
+            + "data: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"later\"}}\n\n");
 
         using HttpResponseMessage response = await _gateway.MessagesAsync(token, StreamCall);
 
@@ -91,7 +92,7 @@ public sealed class UpstreamTests(SharedGateway shared)
 
     [Theory]
     [InlineData("""{"content":[{"type":"text","text":"some words of an answer"}]}""", 6)]
-    [InlineData("""{"content":[{"type":"text","text":"some words of an answer"}],"usage":{"input_tokens":-5,"output_tokens":1}}""", 6)]
+    [InlineData("""{"content":[{"text":"some words of an answer"}],"usage":{"input_tokens":-5,"output_tokens":1}}""", 6)]
     [InlineData("not json, 20 bytes..", 5)]
     public async Task An_answer_without_a_report_is_estimated_and_never_free(string answer, int output)
     {

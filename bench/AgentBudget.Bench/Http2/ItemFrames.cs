@@ -8,7 +8,9 @@ namespace AgentBudget.Bench.Http2;
 /// </summary>
 internal static class ItemFrames
 {
-    /// <summary>What an item adds to its message at most: two tags with their lengths, and the number with its tag.</summary>
+    /// <summary>
+    /// What an item adds to its message at most: two tags with their lengths, and the number with its tag.
+    /// </summary>
     public const int OverheadBytesMax = 22;
 
     private const int LengthType = 2;

@@ -4,7 +4,9 @@ using Microsoft.AspNetCore.Http;
 
 namespace AgentBudget.Gateway.Calls;
 
-/// <summary>Reads bodies whole, because what a call may cost is read from all of it, and bounds what they take.</summary>
+/// <summary>
+/// Reads bodies whole, because what a call may cost is read from all of it, and bounds what they take.
+/// </summary>
 internal sealed class BodyReader
 {
     private const long AllBytesMax = 512L * 1024 * 1024; // Of all calls together.

@@ -55,7 +55,9 @@ internal sealed class CallBody : IDisposable
             {
                 string name = member.Name;
                 if (members.Contains(name)) continue;
-                if (members.FirstOrDefault(known => known.Equals(name, StringComparison.OrdinalIgnoreCase)) is { } meant)
+                string? meant = members.FirstOrDefault(
+                    known => known.Equals(name, StringComparison.OrdinalIgnoreCase));
+                if (meant is not null)
                     throw new CallRefusedException(
                         RefusalKind.Invalid, $"The member {name} is not {meant}; some servers take it for that.");
             }

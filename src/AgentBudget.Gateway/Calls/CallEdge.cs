@@ -89,7 +89,8 @@ internal static partial class CallEdge
 
     private static partial class Log
     {
-        [LoggerMessage(3, LogLevel.Warning, "{Request} was not forwarded, because the budget cannot be asked: {Detail}")]
+        [LoggerMessage(
+            3, LogLevel.Warning, "{Request} was not forwarded, because the budget cannot be asked: {Detail}")]
         public static partial void Unavailable(ILogger logger, string request, string detail);
     }
 }

@@ -39,7 +39,9 @@ internal sealed class CallRefusedException(RefusalKind kind, string message) : E
     /// <summary>When the budget that refused starts again; null where it does not by itself.</summary>
     public DateTimeOffset? ResetTime { get; init; }
 
-    /// <summary>What refused, as the ledger names it: USE_CASE_BUDGET, SESSION_REVOKED; empty for other refusals.</summary>
+    /// <summary>
+    /// What refused, as the ledger names it: USE_CASE_BUDGET, SESSION_REVOKED; empty for other refusals.
+    /// </summary>
     public string Reason { get; init; } = "";
 
     /// <summary>What is left where it was refused, in words; empty where nothing is known.</summary>

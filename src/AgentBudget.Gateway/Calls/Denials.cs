@@ -51,7 +51,8 @@ internal static class Denials
 
     private static string LeftOf(Denial denial)
     {
-        if (denial.Limit is not { } limit || denial.Settled is not { } settled || denial.Held is not { } held) return "";
+        if (denial.Limit is not { } limit || denial.Settled is not { } settled || denial.Held is not { } held)
+            return "";
         decimal left = ValueOf(limit) - ValueOf(settled) - ValueOf(held);
         return $"{Math.Max(left, 0)} {limit.CurrencyCode} on {denial.Grain}";
     }

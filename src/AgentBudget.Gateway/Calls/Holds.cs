@@ -38,7 +38,9 @@ internal sealed class Holds(
         if (shape.MaxOutputTokens is null && (shape.Answers > 1 || shape.FurtherOutputTokens > 0))
             throw new CallRefusedException(
                 RefusalKind.Invalid, "Several answers, or a prediction, need a maximum of tokens: send it.");
-        long? injected = shape.MaxOutputTokens is null && IsWithoutMaximum(shape.Model) ? options.MaxOutputTokens : null;
+        long? injected = shape.MaxOutputTokens is null && IsWithoutMaximum(shape.Model)
+            ? options.MaxOutputTokens
+            : null;
         BudgetScope scope;
         try
         {

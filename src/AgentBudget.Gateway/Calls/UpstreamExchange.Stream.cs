@@ -7,8 +7,8 @@ using Microsoft.AspNetCore.Http;
 namespace AgentBudget.Gateway.Calls;
 
 /// <content>
-/// Answers that stream. Nothing is answered before the upstream's first event is there. An event leaves as soon as it is
-/// whole. A stream that does not come to its proper end is aborted, so that it looks complete to nobody.
+/// Answers that stream. Nothing is answered before the upstream's first event is there. An event leaves as soon as
+/// it is whole. A stream that does not come to its proper end is aborted, so that it looks complete to nobody.
 /// </content>
 internal sealed partial class UpstreamExchange
 {

@@ -22,7 +22,8 @@ internal sealed partial class UpstreamExchange(
     private bool _isSettled;
 
     /// <summary>Sends the call and passes its answer on.</summary>
-    /// <exception cref="CallRefusedException">There is no answer; the hold is settled or released by its scope.</exception>
+    /// <exception cref="CallRefusedException">There is no answer; the hold is settled or released by its
+    /// scope.</exception>
     public async Task RunAsync(HttpContext http, UpstreamRoute route, HttpRequestMessage request)
     {
         using SessionWatch.Lease? lease =

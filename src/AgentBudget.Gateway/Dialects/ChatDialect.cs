@@ -44,7 +44,9 @@ internal sealed class ChatDialect : Dialect
             Model = ModelOf(body),
             IsStream = isStream,
             // A server may look at either, so the larger counts.
-            MaxOutputTokens = maximum is null || older is null ? maximum ?? older : Math.Max(maximum.Value, older.Value),
+            MaxOutputTokens = maximum is null || older is null
+                ? maximum ?? older
+                : Math.Max(maximum.Value, older.Value),
             Answers = body.Count("n", AnswersMax) ?? 1,
             // Predicted tokens that are not taken are billed as output beside the answer.
             FurtherOutputTokens = body.Find("prediction") is { } prediction ? InputSize.Of(prediction).TextBytes : 0,

@@ -73,7 +73,9 @@ internal sealed record CallerContext
         foreach (string pair in text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
         {
             int equals = pair.IndexOf('=', StringComparison.Ordinal);
-            if (equals <= 0 || tags.Count >= TagsMax || !tags.TryAdd(pair[..equals].Trim(), pair[(equals + 1)..].Trim()))
+            if (equals <= 0
+                || tags.Count >= TagsMax
+                || !tags.TryAdd(pair[..equals].Trim(), pair[(equals + 1)..].Trim()))
                 throw new CallRefusedException(
                     RefusalKind.Invalid,
                     $"{TagsHeader} must be at most {TagsMax} pairs NAME=VALUE with commas between, each name once.");

@@ -20,7 +20,9 @@ internal sealed record CallerKey(string Text, string? Session)
 
     private static readonly string[] KeyHeaders = ["x-api-key", "api-key", "x-goog-api-key"];
 
-    /// <summary>Reads the key of a request. Two that differ are refused: one of them is not whom we would charge.</summary>
+    /// <summary>
+    /// Reads the key of a request. Two that differ are refused: one of them is not whom we would charge.
+    /// </summary>
     public static CallerKey Of(HttpRequest request)
     {
         string? found = null;

@@ -94,8 +94,8 @@ internal sealed partial class SessionBook : IAsyncDisposable
     }
 
     /// <summary>
-    /// Says that a session is over, so that the conversation's next call opens another. Not for one that was revoked: it
-    /// stays refused until it would have ended.
+    /// Says that a session is over, so that the conversation's next call opens another. Not for one that was
+    /// revoked: it stays refused until it would have ended.
     /// </summary>
     public void Forget(string session)
     {

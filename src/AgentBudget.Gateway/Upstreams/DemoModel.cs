@@ -7,7 +7,8 @@ using System.Text.Json.Nodes;
 namespace AgentBudget.Gateway.Upstreams;
 
 /// <summary>
-/// A model that needs no network and no key. It speaks Chat Completions and Messages, streams, and bills what it counts:
+/// A model that needs no network and no key. It speaks Chat Completions and Messages, streams, and bills what it
+/// counts:
 /// a token for every four bytes of its input, and one for each word that it says. It says what its call asks for and no
 /// more: at most the maximum, or <see cref="WordsByDefault"/> words.
 /// </summary>

@@ -143,17 +143,8 @@ internal sealed partial class SiloHost : IAsyncDisposable
         Issuer issuer = new(() => model.Issuer ?? (Tls is null ? $"http://{Http}" : $"https://{Tls}"));
         (DpopProofs proofs, ClientAssertions assertions) = LoadProofs(time, issuer);
 
-        // Empty: the other builders read an appsettings.json of the folder that the silo is started in, and watch that
-        // folder; where the ledger lies below it, each write of the ledger then costs an event.
-        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.Configuration.AddEnvironmentVariables(); // For OpenTelemetry's own, OTEL_…
-        _endpoints = SiloEndpoints.Add(builder, model, end => _ends.Push(() => Ended(end)));
-        builder.Services.AddSingleton<ILoggerFactory>(new EdgeLoggers(loggers, () => _isDisposed))
-            .AddSingleton<IHostLifetime, SignalsElsewhere>()
-            .AddRouting()
-            .AddContractPages()
-            .Configure<HostOptions>(options => options.ShutdownTimeout = DrainGrace)
-            .AddSingleton(time)
+        WebApplicationBuilder builder = NewBuilder(model, store, loggers);
+        builder.Services.AddSingleton(time)
             .AddSingleton(clock)
             .AddSingleton(store)
             .AddSingleton(aggregator)
@@ -180,11 +171,6 @@ internal sealed partial class SiloHost : IAsyncDisposable
                 provider.GetRequiredService<CredentialFeed>(),
                 new FailedAttempts(time)))
             .AddApi();
-        builder.UseOrleans(silo => ClusterOf(silo, model, store)
-            .AddTenants(new ActivationOptions(), new LaneOptions())
-            .AddDashboard(dashboard => dashboard.HideTrace = true));
-        builder.Services.AddPageKeys();
-        builder.Services.AddSiloTelemetry(model, OwnMeters);
         builder.Services.AddSingleton<IHostedService>(provider => new StartOfTenants(
             () => StartTenantsAsync(provider, checkpoints, catalog),
             () => EndWorkAsync(provider)));
@@ -197,6 +183,26 @@ internal sealed partial class SiloHost : IAsyncDisposable
         _ends.Push(() => StopServerAsync(app));
         await ListenAsync(app, model);
         _readiness.IsReady = true;
+    }
+
+    // Empty: the other builders read an appsettings.json of the folder that the silo is started in, and watch that
+    // folder; where the ledger lies below it, each write of the ledger then costs an event.
+    private WebApplicationBuilder NewBuilder(SiloModel model, ILedgerStore store, ILoggerFactory loggers)
+    {
+        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Configuration.AddEnvironmentVariables(); // For OpenTelemetry's own, OTEL_…
+        _endpoints = SiloEndpoints.Add(builder, model, end => _ends.Push(() => Ended(end)));
+        builder.Services.AddSingleton<ILoggerFactory>(new EdgeLoggers(loggers, () => _isDisposed))
+            .AddSingleton<IHostLifetime, SignalsElsewhere>()
+            .AddRouting()
+            .AddContractPages()
+            .AddPageKeys()
+            .Configure<HostOptions>(options => options.ShutdownTimeout = DrainGrace)
+            .AddSiloTelemetry(model, OwnMeters);
+        builder.UseOrleans(silo => ClusterOf(silo, model, store)
+            .AddTenants(new ActivationOptions(), new LaneOptions())
+            .AddDashboard(dashboard => dashboard.HideTrace = true));
+        return builder;
     }
 
     private void MapRoutes(IEndpointRouteBuilder routes)

@@ -40,7 +40,8 @@ internal sealed class TestGateway : IAsyncDisposable
             tools: ["search.*"]
             ceilings: { openHolds: 10000, sessionTtl: 2h, sessionLifetime: 8h }
         prices:
-          - { model: m, effectiveFrom: 2026-01-01, rates: { input: 1.00, output: 1.00, cacheRead: 0.10, cacheWrite5m: 1.25, cacheWrite1h: 2.00 } }
+          - { model: m, effectiveFrom: 2026-01-01,
+              rates: { input: 1.00, output: 1.00, cacheRead: 0.10, cacheWrite5m: 1.25, cacheWrite1h: 2.00 } }
           - { model: dear, effectiveFrom: 2026-01-01, rates: { input: 10.00, output: 10.00 } }
           - { model: bounded, effectiveFrom: 2026-01-01, rates: { input: 1.00, output: 1.00 }, maxOutputTokens: 5000 }
           - { model: secret, effectiveFrom: 2026-01-01, rates: { input: 1.00, output: 1.00 } }
