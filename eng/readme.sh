@@ -43,7 +43,7 @@ free_port() {
 }
 
 as_printed() {
-  block "$1" | sed -e "s/7070/$http_port/g" -e "s/7071/$grpc_port/g" -e "s#data/\([a-z]*\).key#$work/data/\1.key#g"
+  block "$1" | sed -e "s/7070/$http_port/g" -e "s/7071/$grpc_port/g" -e "s/7072/$gateway_port/g" -e "s#data/\([a-z]*\).key#$work/data/\1.key#g"
 }
 
 # Passes when the output has every one of the expected words.
@@ -65,10 +65,11 @@ expect() {
 
 http_port=$(free_port)
 grpc_port=$(free_port)
+gateway_port=$(free_port)
 
 set -m # The silo gets a process group of its own, so that stopping it stops what dotnet run started.
 AGENTBUDGET_HTTP=127.0.0.1:$http_port AGENTBUDGET_GRPC=127.0.0.1:$grpc_port AGENTBUDGET_DATA=$work/data \
-  bash -c "$(block Run)" >"$work/silo.log" 2>&1 &
+  bash -c "$(as_printed Run)" >"$work/silo.log" 2>&1 &
 silo_pid=$!
 set +m
 
@@ -87,12 +88,18 @@ expect "run" "$work/none"
 # One shell, as a reader has it: the second block uses what the first defines.
 bash -uc "$(as_printed 'Reserve, commit and look, with curl')
 echo '-- credential'
-$(as_printed 'A credential for each caller')" >"$work/both.out" 2>&1 || echo "exit code $?" >>"$work/both.out"
-sed '/^-- credential$/,$d' "$work/both.out" >"$work/curl.out"
-sed '1,/^-- credential$/d' "$work/both.out" >"$work/credential.out"
+$(as_printed 'A credential for each caller')
+echo '-- gateway'
+$(as_printed 'A model call through the gateway')" >"$work/all.out" 2>&1 || echo "exit code $?" >>"$work/all.out"
+sed '/^-- credential$/,$d' "$work/all.out" >"$work/curl.out"
+sed -e '1,/^-- credential$/d' -e '/^-- gateway$/,$d' "$work/all.out" >"$work/credential.out"
+sed '1,/^-- gateway$/d' "$work/all.out" >"$work/gateway.out"
 expect "curl" "$work/curl.out" DECISION_ALLOW reservationId sessions/ agents/promo-writer useCases/trade-promo \
   businessUnits/marketing tenants/acme settled STATE_ENDED
 expect "credential" "$work/credential.out" sessionToken STATE_OPEN agents/promo-writer credentials/ revokeTime
+
+expect "gateway" "$work/gateway.out" '200 OK' x-agentbudget-reservation x-agentbudget-left x-agentbudget-session \
+  '"object":"chat.completion"' '"usage"'
 
 bash -uc "$(as_printed 'Watch it')" >"$work/metrics.out" 2>&1 || echo "exit code $?" >>"$work/metrics.out"
 expect "metrics" "$work/metrics.out" 'agentbudget_decisions_total{decision="allow",reason=""}' agentbudget_append_seconds_count

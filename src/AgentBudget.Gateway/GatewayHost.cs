@@ -26,9 +26,10 @@ public sealed class GatewayHost : IAsyncDisposable
     private readonly GatewayServices _services;
     private ListenOptions? _listen;
 
-    private GatewayHost(GatewayModel model, AgentBudgetClient client, TimeProvider time, ILoggerFactory loggers)
+    private GatewayHost(
+        GatewayModel model, AgentBudgetClient client, TimeProvider time, ILoggerFactory loggers, object? meterScope)
     {
-        _services = new GatewayServices(model, client, time, loggers);
+        _services = new GatewayServices(model, client, time, loggers, meterScope);
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Configure(kestrel, model));
         builder.Services.AddRoutingCore()
@@ -55,13 +56,18 @@ public sealed class GatewayHost : IAsyncDisposable
     /// <param name="client">How it reaches the budget; stays the caller's.</param>
     /// <param name="time">Every clock.</param>
     /// <param name="loggers">Logs; stays the caller's.</param>
+    /// <param name="meterScope">The scope of its meter, by which its owner tells it from others'.</param>
     /// <exception cref="GatewayOptionsException">It cannot listen where it should.</exception>
     public static async Task<GatewayHost> StartAsync(
-        GatewayModel model, AgentBudgetClient client, TimeProvider time, ILoggerFactory loggers)
+        GatewayModel model,
+        AgentBudgetClient client,
+        TimeProvider time,
+        ILoggerFactory loggers,
+        object? meterScope = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(client);
-        GatewayHost host = new(model, client, time, loggers);
+        GatewayHost host = new(model, client, time, loggers, meterScope);
         try
         {
             await host._app.StartAsync();

@@ -12,7 +12,7 @@ namespace AgentBudget.Gateway;
 internal sealed class GatewayServices : IAsyncDisposable
 {
     public GatewayServices(
-        GatewayModel model, AgentBudgetClient client, TimeProvider time, ILoggerFactory loggers)
+        GatewayModel model, AgentBudgetClient client, TimeProvider time, ILoggerFactory loggers, object? meterScope)
     {
         Model = model;
         Client = client;
@@ -21,7 +21,7 @@ internal sealed class GatewayServices : IAsyncDisposable
         Upstreams = new UpstreamSet(model, time);
         Sessions = new SessionBook(client, model.Options.SessionIdle, time, Logger);
         Watch = new SessionWatch(client, Logger);
-        Telemetry = new GatewayTelemetry();
+        Telemetry = new GatewayTelemetry(meterScope);
         Holds = new Holds(client, model.Options, Margin, time);
     }
 

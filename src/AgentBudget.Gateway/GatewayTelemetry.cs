@@ -17,8 +17,10 @@ internal sealed class GatewayTelemetry : IDisposable
     private readonly Counter<long> _refusals;
     private readonly Counter<long> _settled;
 
-    public GatewayTelemetry()
+    /// <param name="scope">The scope of the meter, by which its owner tells it from others'.</param>
+    public GatewayTelemetry(object? scope)
     {
+        Meter = new Meter(new MeterOptions(MeterName) { Scope = scope });
         _durations = Meter.CreateHistogram<double>(
             "gen_ai.server.request.duration", "s", "From a call's first byte to its answer's last.");
         _firstBytes = Meter.CreateHistogram<double>(
@@ -31,7 +33,7 @@ internal sealed class GatewayTelemetry : IDisposable
             "agentbudget.gateway.calls", "{call}", "Calls that were forwarded, by how they were settled.");
     }
 
-    public Meter Meter { get; } = new(MeterName);
+    public Meter Meter { get; }
 
     public void Refused(string operation, string reason) =>
         _refusals.Add(1, new("gen_ai.operation.name", operation), new("reason", reason));

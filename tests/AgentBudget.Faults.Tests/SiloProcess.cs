@@ -21,6 +21,9 @@ internal sealed class SiloProcess : IAsyncDisposable
     private readonly string _grpc = FreeAddress();
     private Process? _process;
 
+    /// <summary>What it is started with beside its folder and ports.</summary>
+    public string[] Arguments { get; init; } = [];
+
     public string Folder => _folder.FullName;
 
     public Uri GrpcAddress => new("http://" + _grpc);
@@ -64,7 +67,7 @@ internal sealed class SiloProcess : IAsyncDisposable
             RedirectStandardError = true,
             WorkingDirectory = Folder,
         };
-        foreach (string argument in (string[])[program, "--data", Folder, "--http", _http, "--grpc", _grpc])
+        foreach (string argument in (string[])[program, "--data", Folder, "--http", _http, "--grpc", _grpc, .. Arguments])
             start.ArgumentList.Add(argument);
         _process?.Dispose();
         _process = Process.Start(start) ?? throw new InvalidOperationException("dotnet did not start");

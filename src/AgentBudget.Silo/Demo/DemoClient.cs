@@ -25,10 +25,7 @@ internal sealed class DemoClient : IDisposable
 
     internal DemoClient(IPEndPoint grpc, string adminKey, TimeProvider time)
     {
-        // A silo that listens everywhere listens at loopback too.
-        bool isAny = grpc.Address.Equals(IPAddress.Any) || grpc.Address.Equals(IPAddress.IPv6Any);
-        IPEndPoint reachable = isAny ? new IPEndPoint(IPAddress.Loopback, grpc.Port) : grpc;
-        _channel = GrpcChannel.ForAddress($"http://{reachable}", new GrpcChannelOptions
+        _channel = GrpcChannel.ForAddress($"http://{grpc}", new GrpcChannelOptions
         {
             // The silo is in this process: a proxy of the environment is not on the way to it.
             HttpHandler = new SocketsHttpHandler { UseProxy = false },

@@ -66,6 +66,14 @@ internal sealed partial class SiloHost : IAsyncDisposable
 
     internal IPEndPoint Grpc => _endpoints!.Grpc;
 
+    /// <summary>Where gRPC is served to this process: a silo that listens everywhere listens at loopback too.</summary>
+    internal IPEndPoint GrpcHere => Grpc.Address.Equals(IPAddress.Any) || Grpc.Address.Equals(IPAddress.IPv6Any)
+        ? new IPEndPoint(IPAddress.Loopback, Grpc.Port)
+        : Grpc;
+
+    /// <summary>The scope of meters that this silo's metrics have.</summary>
+    internal IMeterFactory? MeterScope { get; private set; }
+
     /// <summary>Where TLS is served; null where it is not.</summary>
     internal IPEndPoint? Tls => _endpoints!.Tls;
 
@@ -177,6 +185,7 @@ internal sealed partial class SiloHost : IAsyncDisposable
         WebApplication app = builder.Build();
         _ends.Push(app.DisposeAsync);
         _tenants = app.Services.GetRequiredService<ITenantHost>();
+        MeterScope = app.Services.GetRequiredService<IMeterFactory>();
         keys.TellOthersBy(app.Services.GetRequiredService<ISiloPeers>());
         app.UseApi(model.Origins, MapRoutes);
         Served = [.. ((IEndpointRouteBuilder)app).DataSources.SelectMany(source => source.Endpoints)];

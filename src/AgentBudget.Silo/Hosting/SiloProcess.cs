@@ -19,7 +19,10 @@ internal static partial class SiloProcess
                 model, TimeProvider.System, loggers, fault => ExitAtOnce(loggers, fault));
             await using (silo)
             {
-                WriteStart(output, silo, model);
+                await using HostedGateway? gateway = model.Gateway is null
+                    ? null
+                    : await HostedGateway.StartAsync(silo, model.Gateway, loggers);
+                WriteStart(output, silo, model, gateway);
                 await RunUntilAsync(silo, model, output, signals.Stopping);
                 await output.WriteLineAsync("AgentBudget is draining.");
             }
@@ -45,7 +48,7 @@ internal static partial class SiloProcess
         if (model.IsDemo)
         {
             string adminKey = (await File.ReadAllTextAsync(silo.Folder.AdminKeyFile, stopping)).Trim();
-            using DemoClient client = new(silo.Grpc, adminKey, TimeProvider.System);
+            using DemoClient client = new(silo.GrpcHere, adminKey, TimeProvider.System);
             await new DemoTraffic(client, new DemoTable(output, TimeProvider.System), TimeProvider.System)
                 .RunAsync(stopping);
         }
@@ -72,11 +75,14 @@ internal static partial class SiloProcess
         })
         .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace));
 
-    private static void WriteStart(TextWriter output, SiloHost silo, SiloModel model)
+    private static void WriteStart(
+        TextWriter output, SiloHost silo, SiloModel model, HostedGateway? gateway)
     {
         output.WriteLine($"AgentBudget serves JSON at http://{silo.Http} and gRPC at {silo.Grpc}.");
         if (silo.Tls is { } tls)
             output.WriteLine($"  tls        both at https://{tls}");
+        if (gateway is not null)
+            output.WriteLine($"  gateway    model calls of SDKs at http://{gateway.Host.Address}");
         output.WriteLine($"  data       {silo.Folder.Path}");
         if (model.Cluster is { } cluster)
             output.WriteLine($"  cluster    on PostgreSQL; the other silos reach this one at {cluster.Address}");

@@ -76,7 +76,8 @@ internal static class SiloConfiguration
 
     private static string? FaultOf(string key, string? value)
     {
-        if (IsKey(key)) return null;
+        // The gateway's own section has lists and names of models in it, and is checked where it is bound.
+        if (IsKey(key) || IsUnder(key, SiloModel.GatewaySection)) return null;
         string[] within = [.. SiloSetting.All.Select(setting => setting.Key).Where(known => IsUnder(known, key))];
         if (within.Length > 0)
             return value is null ? null : $"{key} holds keys of its own: {string.Join(", ", within)}.";

@@ -1,4 +1,5 @@
 using System.Net;
+using AgentBudget.Gateway.Options;
 using AgentBudget.Identity;
 using AgentBudget.Silo.Hosting;
 using Microsoft.Extensions.Configuration;
@@ -9,6 +10,9 @@ namespace AgentBudget.Silo.Options;
 /// <summary>How the silo runs: every option checked, every default filled in.</summary>
 internal sealed record SiloModel
 {
+    /// <summary>The gateway's section of the configuration.</summary>
+    internal const string GatewaySection = "gateway";
+
     /// <summary>The folder of ledger, reports and keys.</summary>
     public required string Data { get; init; }
 
@@ -42,11 +46,16 @@ internal sealed record SiloModel
     /// <summary>How the silo is one of a cluster; null for a silo by itself.</summary>
     public ClusterModel? Cluster { get; init; }
 
+    /// <summary>The gateway that the silo hosts, or null.</summary>
+    public GatewayModel? Gateway { get; init; }
+
     /// <summary>Origins whose pages may call from a browser.</summary>
     public required IReadOnlyList<string> Origins { get; init; }
 
     /// <summary>Whether somebody beyond this machine can connect, in cleartext.</summary>
-    public bool IsExposed => !IPAddress.IsLoopback(Http.Address) || !IPAddress.IsLoopback(Grpc.Address);
+    public bool IsExposed => !IPAddress.IsLoopback(Http.Address)
+        || !IPAddress.IsLoopback(Grpc.Address)
+        || (Gateway is not null && !IPAddress.IsLoopback(Gateway.Listen.Address));
 
     /// <summary>A collector that gets metrics, traces and logs; null for what OpenTelemetry's own variables say.
     /// </summary>
@@ -76,6 +85,7 @@ internal sealed record SiloModel
             IsDemo = bool.Parse(serve.Demo),
             Tls = TlsModel.From(tls),
             Cluster = ClusterModel.From(cluster, serve.Store),
+            Gateway = GatewayOf(configuration.GetSection(GatewaySection)),
             Origins = OriginsAttribute.Parse(serve.Origins),
             Issuer = identity.Issuer?.TrimEnd('/'),
             TrustedIssuers = identity.TrustedIssuers is null ? [] : IssuersOf(identity.TrustedIssuers),
@@ -103,6 +113,24 @@ internal sealed record SiloModel
         // The first fault is enough of a sentence; the others are told once it is mended.
         ValidateOptionsResult result = validator.Validate(name: null, options);
         return result.Failed ? throw new OptionsException(result.Failures.First()) : options;
+    }
+
+    private static GatewayModel? GatewayOf(IConfigurationSection section)
+    {
+        if (!section.Exists()) return null;
+        try
+        {
+            GatewayOptions options = section.Get<GatewayOptions>(binder => binder.ErrorOnUnknownConfiguration = true)!;
+            return GatewayModel.From(options, Environment.GetEnvironmentVariable);
+        }
+        catch (GatewayOptionsException fault)
+        {
+            throw new OptionsException(fault.Message);
+        }
+        catch (InvalidOperationException fault)
+        {
+            throw new OptionsException($"{GatewaySection}: {fault.GetBaseException().Message}");
+        }
     }
 
     private static void CheckPorts(SiloModel model)

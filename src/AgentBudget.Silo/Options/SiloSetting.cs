@@ -38,6 +38,9 @@ internal sealed record SiloSetting(string Key, string Option, string? HelpName, 
         new("cluster:ca", "--silo-ca", "FILE", "Authority in PEM that the silos' certificates must lead to."),
         new("cluster:directory", "--directory", "KIND", "Directory of grains: distributed or local. [default: "
             + "distributed]"),
+        new("gateway:listen", "--gateway", "HOST:PORT", "Where model calls of unchanged SDKs are served and pass the "
+            + "budget. Where they go from there is gateway:upstreams in the file; without any, a built-in demo model "
+            + "answers. [default: nowhere]"),
         new("demo", "--demo", null, "Drive sample traffic through the public API, a runaway agent among it, and "
             + "print it."),
         new("identity:issuer", "--issuer", "URL", "URL that access tokens name as their issuer. [default: where HTTP "

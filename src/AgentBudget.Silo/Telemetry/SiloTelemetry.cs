@@ -81,7 +81,7 @@ internal static class SiloTelemetry
 
     private static bool IsAnothers(Meter meter, IReadOnlyCollection<Meter> own, IMeterFactory factory) =>
         meter.Name.StartsWith(OwnMeters, StringComparison.Ordinal)
-            ? !own.Contains(meter)
+            ? !own.Contains(meter) && !ReferenceEquals(meter.Scope, factory)
             : meter.Scope is not null && !ReferenceEquals(meter.Scope, factory);
 
     private static void AddCollector(OpenTelemetryBuilder telemetry, Uri? collector)
