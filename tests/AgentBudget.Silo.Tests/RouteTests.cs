@@ -42,6 +42,25 @@ public sealed class RouteTests
     }
 
     [Fact]
+    public async Task A_balance_is_read_by_the_name_of_an_account_and_of_a_part_of_one()
+    {
+        string catalog = Identity.Catalog.Replace(
+            "{ id: promo, businessUnit: marketing,",
+            """{ id: promo, businessUnit: marketing, modelBudgets: [{ models: "m*", budget: { limit: 1, period: none } }],""",
+            StringComparison.Ordinal);
+        await using TestSilo silo = await TestSilo.StartAsync(catalog);
+        foreach (string grain in (string[])["useCases/promo", "useCases/promo/models/m*"])
+        {
+            (HttpStatusCode status, string text) = await GetAsync(silo, $"/v1/balances/{grain}", silo.AdminKey);
+
+            Assert.True(status == HttpStatusCode.OK, $"{grain}: {text}");
+            Assert.Equal(grain, (string)JsonNode.Parse(text)!["grains"]![0]!["grain"]!);
+        }
+
+        Assert.Equal(HttpStatusCode.BadRequest, (await GetAsync(silo, "/v1/balances/promo", silo.AdminKey)).Status);
+    }
+
+    [Fact]
     public async Task The_dashboard_of_the_grains_is_shown_to_operators_alone()
     {
         await using TestSilo silo = await TestSilo.StartAsync(Identity.Catalog);
