@@ -58,6 +58,7 @@ public sealed class OptionsTests
     [InlineData("--grpc", "127.0.0.1:70000", "grpc must be HOST:PORT")]
     [InlineData("--grpc", "127.0.0.1:7070", "need a port each")]
     [InlineData("--store", "postgres", "cluster:postgres must name the database")]
+    [InlineData("--gateway", "nowhere", "gateway:listen must be HOST:PORT")]
     [InlineData("--store", "redis", "must be sqlite or postgres")]
     [InlineData("--postgres", "nonsense", "cluster:postgres must be Host=")]
     [InlineData("--postgres", "Host=127.0.0.1;Database=b", "store must be postgres")]
@@ -154,6 +155,7 @@ public sealed class OptionsTests
             ["cluster:certificateKey"] = file,
             ["cluster:ca"] = other,
             ["cluster:directory"] = "local",
+            ["gateway:listen"] = "127.0.0.1:5",
             ["demo"] = "true",
             ["identity:issuer"] = "https://b.test/",
             ["identity:trustedIssuers"] = other,
@@ -180,6 +182,7 @@ public sealed class OptionsTests
                 "Host=127.0.0.1;Database=budget", other, new IPEndPoint(IPAddress.Parse("192.0.2.1"), 4),
                 IsDistributedDirectory: false, new SiloTlsModel(other, file, other)),
             onLine.Cluster);
+        Assert.Equal(5, onLine.Gateway!.Listen.Port);
 
         SiloModel inEnvironment = (await RunInAsync(
             values.ToDictionary(value => VariableOf(value.Key), value => value.Value))).Model!;
