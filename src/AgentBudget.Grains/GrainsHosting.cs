@@ -22,8 +22,8 @@ namespace AgentBudget.Grains;
 public static class GrainsHosting
 {
     /// <summary>
-    /// How often a silo looks for hints that arrived: what live watchers wait for at most. It is most of what an idle silo
-    /// does: fifty looks a second were 6 percent of a core.
+    /// How often a silo looks for hints that arrived: what live watchers wait for at most. It is most of what an idle
+    /// silo does: fifty looks a second were 6 percent of a core.
     /// </summary>
     private static readonly TimeSpan HintPollInterval = TimeSpan.FromMilliseconds(50);
 

@@ -67,8 +67,8 @@ internal sealed class SiloProcess : IAsyncDisposable
             RedirectStandardError = true,
             WorkingDirectory = Folder,
         };
-        foreach (string argument in (string[])[program, "--data", Folder, "--http", _http, "--grpc", _grpc, .. Arguments])
-            start.ArgumentList.Add(argument);
+        string[] arguments = [program, "--data", Folder, "--http", _http, "--grpc", _grpc, .. Arguments];
+        foreach (string argument in arguments) start.ArgumentList.Add(argument);
         _process?.Dispose();
         _process = Process.Start(start) ?? throw new InvalidOperationException("dotnet did not start");
         _process.OutputDataReceived += (_, line) => Append(line.Data);

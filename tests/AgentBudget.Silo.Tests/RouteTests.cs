@@ -44,9 +44,10 @@ public sealed class RouteTests
     [Fact]
     public async Task A_balance_is_read_by_the_name_of_an_account_and_of_a_part_of_one()
     {
+        const string promo = "{ id: promo, businessUnit: marketing,";
         string catalog = Identity.Catalog.Replace(
-            "{ id: promo, businessUnit: marketing,",
-            """{ id: promo, businessUnit: marketing, modelBudgets: [{ models: "m*", budget: { limit: 1, period: none } }],""",
+            promo,
+            promo + """ modelBudgets: [{ models: "m*", budget: { limit: 1, period: none } }],""",
             StringComparison.Ordinal);
         await using TestSilo silo = await TestSilo.StartAsync(catalog);
         foreach (string grain in (string[])["useCases/promo", "useCases/promo/models/m*"])

@@ -11,6 +11,9 @@ public sealed class RunningCluster : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
-        if (_cluster is not null) await _cluster.DisposeAsync();
+        if (_cluster is null) return;
+        string ended = string.Join('\n', _cluster.Silos.Where(silo => silo.HasEnded).Select(silo => silo.Output));
+        await _cluster.DisposeAsync();
+        if (ended.Length > 0) throw new InvalidOperationException($"A silo ended by itself:\n{ended}");
     }
 }
