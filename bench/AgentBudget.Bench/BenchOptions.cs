@@ -23,6 +23,7 @@ internal sealed record BenchOptions
           --ledger             counts what the ledger's hot path allocates instead, in this process, beside its events
           --no-build           starts the silo as it was last built
           --silo-log           shows what the started silo prints
+          --memory             opens --sessions sessions and prints what they weigh in the silo's memory
           --decommission       measures the calls of an agent's siblings before, while and after it is decommissioned
 
         Without the following it starts a silo of its own, on free loopback ports, with its data in a temporary folder.
@@ -61,6 +62,8 @@ internal sealed record BenchOptions
 
     public bool ShowsSiloLog { get; private init; }
 
+    public bool IsMemory { get; private init; }
+
     public bool IsDecommission { get; private init; }
 
     public string? Grpc { get; private init; }
@@ -95,6 +98,7 @@ internal sealed record BenchOptions
                 "--ledger" => options with { IsOfLedger = true },
                 "--no-build" => options with { SkipsBuild = true },
                 "--silo-log" => options with { ShowsSiloLog = true },
+                "--memory" => options with { IsMemory = true },
                 "--decommission" => options with { IsDecommission = true },
                 "--grpc" => options with { Grpc = Value() },
                 "--http" => options with { Http = Value() },

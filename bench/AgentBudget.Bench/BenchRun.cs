@@ -74,28 +74,37 @@ internal sealed class BenchRun : IDisposable
         return new BenchResult(_options, rounds, [.. connections, .. streams], await HalfLoadAsync(rounds, time));
     }
 
+    // Sessions are opened for the work that is wanted only.
     private async Task OpenSessionsAsync(CancellationToken cancellationToken)
     {
         using var setUp = new SetUp(_silo, $"bench-{_nextId:x}");
-        var hot = await setUp.OpenAsync("bench-hot", _options.Sessions, cancellationToken);
+        await AddAsync("one hot use case", isHot: true, () => setUp.OpenAsync(
+            "bench-hot", _options.Sessions, cancellationToken));
+        await AddAsync($"{_options.Tenants} tenants", isHot: false, () => OpenInManyAsync(setUp, cancellationToken));
+        if (_scenarios.Count == 0) throw new InvalidOperationException($"no work has '{_options.Only}' in its name");
+    }
+
+    private async Task AddAsync(string shape, bool isHot, Func<Task<BudgetSession[]>> openAsync)
+    {
+        (string Name, CallSequence Sequence)[] wanted =
+        [
+            .. new[] { ($"reserve, {shape}", CallSequence.Reserve), ($"reserve+commit, {shape}", CallSequence.ReserveCommit) }
+                .Where(work => work.Item1.Contains(_options.Only, StringComparison.Ordinal)),
+        ];
+        if (wanted.Length == 0) return;
+        var shares = Share(await openAsync());
+        foreach (var (name, sequence) in wanted) _scenarios.Add(new Scenario(name, sequence, isHot, shares));
+    }
+
+    private async Task<BudgetSession[]> OpenInManyAsync(SetUp setUp, CancellationToken cancellationToken)
+    {
         var many = new List<BudgetSession>();
         for (int i = 0; i < _options.Tenants; i++)
         {
             int count = (_options.Sessions / _options.Tenants) + (i < _options.Sessions % _options.Tenants ? 1 : 0);
             many.AddRange(await setUp.OpenAsync($"bench-{i}", count, cancellationToken));
         }
-        (string Name, BudgetSession[] Sessions)[] shapes =
-            [("one hot use case", hot), ($"{_options.Tenants} tenants", [.. many])];
-        foreach (var (name, sessions) in shapes)
-        {
-            var shares = Share(sessions);
-            bool isHot = sessions == hot;
-            _scenarios.Add(new Scenario($"reserve, {name}", CallSequence.Reserve, isHot, shares));
-            _scenarios.Add(new Scenario($"reserve+commit, {name}", CallSequence.ReserveCommit, isHot, shares));
-        }
-        if (_scenarios.RemoveAll(scenario => !scenario.Name.Contains(_options.Only, StringComparison.Ordinal)) > 0
-            && _scenarios.Count == 0)
-            throw new FormatException($"no work has '{_options.Only}' in its name");
+        return [.. many];
     }
 
     private BudgetSession[][] Share(BudgetSession[] sessions) =>

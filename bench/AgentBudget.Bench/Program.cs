@@ -31,6 +31,7 @@ Console.CancelKeyPress += (_, pressed) =>
 };
 try
 {
+    if (options.IsMemory) return await MeasureMemoryAsync(options, cancellation.Token);
     return options.IsDecommission
         ? await MeasureDecommissionAsync(options, cancellation.Token)
         : await MeasureAsync(options, cancellation.Token);
@@ -51,6 +52,15 @@ static async Task<int> MeasureAsync(BenchOptions options, CancellationToken canc
     if (options.JsonFile is not null)
         await File.WriteAllTextAsync(options.JsonFile, result.ToJson(), cancellationToken);
     return result.BadCalls == 0 ? 0 : ExitNotMeasured;
+}
+
+static async Task<int> MeasureMemoryAsync(BenchOptions options, CancellationToken cancellationToken)
+{
+    using var silo = await Silo.StartAsync(options, cancellationToken);
+    var run = new MemoryRun(options, silo, FirstRequestId());
+    await run.RunAsync(cancellationToken);
+    Console.Write(run.ToTable());
+    return 0;
 }
 
 static async Task<int> MeasureDecommissionAsync(BenchOptions options, CancellationToken cancellationToken)

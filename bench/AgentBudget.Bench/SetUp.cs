@@ -96,7 +96,7 @@ internal sealed class SetUp : IDisposable
               openHolds: 10000
               sessionTtl: 12h
               sessionLifetime: 24h
-            bounds: { openHolds: 1000000 }
+            bounds: { openHolds: 1000000, openSessions: 1000000, sessionsPerMinute: 1000000 }
         """;
 
     private JsonObject OpenRequest(string agent, int number) => new()

@@ -59,7 +59,9 @@ internal sealed class Silo : IDisposable
         if (!options.ShowsSiloLog) Discard(process);
         try
         {
-            await WaitUntilReadyAsync(process, http, cancellationToken);
+            var ready = await WaitUntilReadyAsync(process, http, cancellationToken);
+            Console.Error.WriteLine(
+                string.Create(CultureInfo.InvariantCulture, $"ready {ready.TotalSeconds:F1} s after its start"));
             string key = (await File.ReadAllTextAsync(Path.Combine(folder, "admin.key"), cancellationToken)).Trim();
             return new Silo(http, grpc, key, process.Id, process, folder);
         }
@@ -92,7 +94,7 @@ internal sealed class Silo : IDisposable
         process.BeginErrorReadLine();
     }
 
-    private static async Task WaitUntilReadyAsync(Process process, string http, CancellationToken cancellationToken)
+    private static async Task<TimeSpan> WaitUntilReadyAsync(Process process, string http, CancellationToken cancellationToken)
     {
         using var client = new HttpClient();
         var ready = new Uri($"http://{http}/readyz");
@@ -104,7 +106,7 @@ internal sealed class Silo : IDisposable
             try
             {
                 using var response = await client.GetAsync(ready, cancellationToken);
-                if (response.IsSuccessStatusCode) return;
+                if (response.IsSuccessStatusCode) return waited.Elapsed;
             }
             catch (HttpRequestException)
             {
