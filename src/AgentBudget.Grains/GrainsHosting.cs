@@ -31,6 +31,12 @@ public static class GrainsHosting
     private static readonly TimeSpan IdleTime = TimeSpan.FromMinutes(10);
 
     /// <summary>
+    /// Places of grains that a silo remembers, for which the runtime makes room at once. Most calls go to the grain of
+    /// a tenant; a place that was forgotten is asked for again.
+    /// </summary>
+    private const int PlacesMax = 20_000;
+
+    /// <summary>
     /// How often a silo writes that it lives. One that missed three is not waited for by a silo that starts, so after
     /// all silos of a cluster were killed the first one to start waits as long.
     /// </summary>
@@ -92,6 +98,7 @@ public static class GrainsHosting
             collection.CollectionAge = IdleTime;
             collection.ActivationTimeout = TimeSpan.FromSeconds(60);
         });
+        silo.Configure<GrainDirectoryOptions>(directory => directory.CacheSize = PlacesMax);
         silo.Configure<SiloMessagingOptions>(messaging =>
         {
             messaging.ResponseTimeout = TimeSpan.FromSeconds(10);

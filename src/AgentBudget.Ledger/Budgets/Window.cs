@@ -21,13 +21,13 @@ internal sealed partial class Window
     private Rollover? _rollover;
     private RollingSpend? _rolling;
     private bool _carriesOverspend;
+    private int _place;
 
-    public Window(string account)
-    {
-        PeriodEndDeadline = new Deadline(DeadlineKind.PeriodEnd, this, number: 0, account);
-        ExtensionDeadline = new Deadline(DeadlineKind.ExtensionEnd, this, number: 0, account);
-        Account = account;
-    }
+    // Made when something ends for the first time: most windows are of sessions, where nothing does.
+    private Deadline? _periodEnd;
+    private Deadline? _extensionEnd;
+
+    public Window(string account) => Account = account;
 
     public string Account { get; }
 
@@ -49,10 +49,6 @@ internal sealed partial class Window
 
     /// <summary>When the period ends, or the oldest of a rolling one leaves; 0 for never.</summary>
     public long PeriodEndNanos { get; private set; }
-
-    public Deadline PeriodEndDeadline { get; }
-
-    public Deadline ExtensionDeadline { get; }
 
     /// <summary>Change of the limits beside the catalog.</summary>
     public long ExtensionNanos { get; private set; }
@@ -192,6 +188,30 @@ internal sealed partial class Window
         }
     }
 
+    /// <summary>Queues the ends of its period and of its extension as they are now.</summary>
+    public void SetDeadlines(DeadlineQueue deadlines)
+    {
+        _periodEnd = Set(deadlines, _periodEnd, DeadlineKind.PeriodEnd, PeriodEndNanos);
+        _extensionEnd = Set(deadlines, _extensionEnd, DeadlineKind.ExtensionEnd, ExtensionEndNanos);
+    }
+
+    /// <summary>Takes both ends out of the queue.</summary>
+    public void RemoveDeadlines(DeadlineQueue deadlines)
+    {
+        if (_periodEnd is not null) deadlines.Remove(_periodEnd);
+        if (_extensionEnd is not null) deadlines.Remove(_extensionEnd);
+    }
+
+    private Deadline? Set(DeadlineQueue deadlines, Deadline? deadline, DeadlineKind kind, long timeNanos)
+    {
+        if (deadline is not null) deadlines.Remove(deadline);
+        if (timeNanos == 0) return deadline;
+        deadline ??= new Deadline(kind, this, _place, Account);
+        deadline.Number = _place;
+        deadlines.Set(deadline, timeNanos);
+        return deadline;
+    }
+
     /// <summary>Sets what the catalog says. Usage stays.</summary>
     /// <param name="rule">The catalog's window; null for an account without one.</param>
     /// <param name="place">Its place among the account's windows; orders deadlines of one instant.</param>
@@ -203,7 +223,7 @@ internal sealed partial class Window
     {
         Rule = rule ?? NoRule;
         Name = rule is null ? "" : WindowName.Of(rule);
-        PeriodEndDeadline.Number = ExtensionDeadline.Number = place;
+        _place = place;
         ConfigureRolling(rule?.Rolling is null ? 0 : LogTime.FromDuration(rule.Rolling), nowNanos);
         PeriodEndNanos = _rolling?.NextLeaveNanos ?? periodEndNanos;
         _rollover = rule?.Rollover;

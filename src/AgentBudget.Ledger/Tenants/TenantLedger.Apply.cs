@@ -451,19 +451,11 @@ public sealed partial class TenantLedger
         else _deadlines.Set(deadline, timeNanos);
     }
 
-    internal void SetBudgetDeadlines(Window window)
-    {
-        SetDeadline(window.PeriodEndDeadline, window.PeriodEndNanos);
-        SetDeadline(window.ExtensionDeadline, window.ExtensionEndNanos);
-    }
+    internal void SetBudgetDeadlines(Window window) => window.SetDeadlines(_deadlines);
 
     internal void RemoveBudgetDeadlines(Account account)
     {
-        foreach (Window window in account.Windows)
-        {
-            _deadlines.Remove(window.PeriodEndDeadline);
-            _deadlines.Remove(window.ExtensionDeadline);
-        }
+        foreach (Window window in account.Windows) window.RemoveDeadlines(_deadlines);
     }
 
     internal void SetCatalog(CatalogModel catalog)
