@@ -86,11 +86,9 @@ internal sealed class BenchRun : IDisposable
 
     private async Task AddAsync(string shape, bool isHot, Func<Task<BudgetSession[]>> openAsync)
     {
-        (string Name, CallSequence Sequence)[] wanted =
-        [
-            .. new[] { ($"reserve, {shape}", CallSequence.Reserve), ($"reserve+commit, {shape}", CallSequence.ReserveCommit) }
-                .Where(work => work.Item1.Contains(_options.Only, StringComparison.Ordinal)),
-        ];
+        (string Name, CallSequence Sequence)[] all =
+            [($"reserve, {shape}", CallSequence.Reserve), ($"reserve+commit, {shape}", CallSequence.ReserveCommit)];
+        var wanted = all.Where(work => work.Name.Contains(_options.Only, StringComparison.Ordinal)).ToArray();
         if (wanted.Length == 0) return;
         var shares = Share(await openAsync());
         foreach (var (name, sequence) in wanted) _scenarios.Add(new Scenario(name, sequence, isHot, shares));

@@ -94,7 +94,8 @@ internal sealed class Silo : IDisposable
         process.BeginErrorReadLine();
     }
 
-    private static async Task<TimeSpan> WaitUntilReadyAsync(Process process, string http, CancellationToken cancellationToken)
+    private static async Task<TimeSpan> WaitUntilReadyAsync(
+        Process process, string http, CancellationToken cancellationToken)
     {
         using var client = new HttpClient();
         var ready = new Uri($"http://{http}/readyz");

@@ -23,8 +23,8 @@ internal static class SiloTelemetry
     private const string OwnMeters = "AgentBudget.";
 
     /// <summary>
-    /// Series of an instrument of the platform's. The library makes room for all of them at once, 2,000 where nothing is
-    /// said, for each of some 250 instruments: 45 MB.
+    /// Series of an instrument of the platform's. The library makes room for all of them at once, for 2,000 where
+    /// nothing is said.
     /// </summary>
     private const int PlatformSeriesMax = 100;
 
