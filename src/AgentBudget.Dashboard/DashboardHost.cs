@@ -110,6 +110,14 @@ public sealed class DashboardHost : IAsyncDisposable
             .AddScoped<Viewer>()
             .AddScoped<LedgerReads>()
             .AddPageKeys()
+            .AddAntiforgery(options =>
+            {
+                options.Cookie.Name = "agentbudget-dashboard-forms";
+                options.Cookie.Path = Path;
+                options.Cookie.HttpOnly = true;
+                options.Cookie.SameSite = SameSiteMode.Strict;
+                options.SuppressXFrameOptionsHeader = true; // The guard sets it.
+            })
             .AddRazorComponents()
             .AddInteractiveServerComponents(options =>
             {

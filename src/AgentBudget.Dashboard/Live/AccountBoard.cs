@@ -92,7 +92,7 @@ internal sealed class AccountBoard(LedgerReads reads)
             yield return spender.Agent;
             yield return spender.UseCase;
             yield return spender.BusinessUnit;
-            if (All.Count > 0) yield return All[0].Place.Grain; // The tenant, or the first of an owner's.
+            if (All.Count > 0 && Names.KindOf(All[0].Place.Grain) == "tenant") yield return All[0].Place.Grain;
         }
 
         string? named = told.FactCase switch

@@ -2,12 +2,13 @@ using System.Collections.Concurrent;
 using AgentBudget.Client;
 using AgentBudget.Dashboard.SigningIn;
 using AgentBudget.Protocol.V1;
+using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 
 namespace AgentBudget.Dashboard.Reading;
 
 /// <summary>What pages read, as whoever looks.</summary>
-internal sealed class LedgerReads(Viewer viewer)
+internal sealed class LedgerReads(Viewer viewer, TimeProvider time)
 {
     /// <summary>Sessions that a page shows at most.</summary>
     internal const int SessionsMax = 1_000;
@@ -96,21 +97,28 @@ internal sealed class LedgerReads(Viewer viewer)
         return page.Sessions;
     }
 
-    /// <summary>Where the ledger ends now; 0 where whoever looks is not told.</summary>
+    /// <summary>
+    /// Where the ledger ends now, or near there for an owner of several use cases; 0 where whoever looks is not told.
+    /// </summary>
     internal async Task<long> EndAsync(CancellationToken cancellation)
     {
         try
         {
-            GetChargebackRequest nothing = new()
+            GetChargebackRequest little = new()
             {
-                Period = new ReportPeriod { StartTime = new(), EndTime = new() },
+                Period = new ReportPeriod { StartTime = Timestamp.FromDateTimeOffset(time.GetUtcNow()) },
             };
-            return (await CallAsync(viewer.Client.Reports.GetChargebackAsync, nothing, cancellation)).Sequence;
+            return (await CallAsync(viewer.Client.Reports.GetChargebackAsync, little, cancellation)).Sequence;
         }
-        catch (AgentBudgetException fault) when (fault.StatusCode is StatusCode.InvalidArgument
-            or StatusCode.PermissionDenied)
+        catch (AgentBudgetException fault) when (fault.StatusCode == StatusCode.PermissionDenied)
         {
             return 0;
+        }
+        catch (AgentBudgetException fault) when (fault.StatusCode == StatusCode.InvalidArgument)
+        {
+            // It would have to name one of them. A session is named after the event that opened it.
+            IReadOnlyList<Session> newest = await SessionsAsync(new ListSessionsRequest(), cancellation);
+            return newest.Count > 0 ? Text.Names.NumberOf(newest[0].Session_) : 0;
         }
     }
 }

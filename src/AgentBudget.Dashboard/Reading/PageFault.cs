@@ -18,9 +18,19 @@ public sealed record PageFault(string Title, string Advice, bool IsSignedOut = f
         StatusCode.NotFound when fault.Reason == "TENANT_NOT_FOUND" => new(
             "No catalog yet",
             "This silo knows no tenant. Apply a catalog: agentbudget catalog apply silo-config/demo-catalog.yaml"),
-        StatusCode.NotFound => new("Not here", fault.Message),
+        StatusCode.NotFound => new("Not here", SentenceOf(fault)),
         StatusCode.Unavailable or StatusCode.DeadlineExceeded => new(
             "The silo does not answer", "It may be starting. Try again in a moment."),
-        _ => new("That did not work", fault.Message),
+        _ => new("That did not work", SentenceOf(fault)),
     };
+
+    // Without the status, which is for programs.
+    private static string SentenceOf(AgentBudgetException fault)
+    {
+        string message = fault.Message;
+        int end = message.IndexOf(": ", StringComparison.Ordinal);
+        return end > 0 && message.StartsWith(fault.StatusCode.ToString(), StringComparison.Ordinal)
+            ? message[(end + 2)..]
+            : message;
+    }
 }

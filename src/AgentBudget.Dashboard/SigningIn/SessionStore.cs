@@ -64,8 +64,8 @@ internal sealed partial class SessionStore : IAsyncDisposable
     /// <summary>Who a cookie's token signs in, or null.</summary>
     internal SignedIn? Find(string cookie)
     {
-        byte[] token = new byte[TokenBytes];
-        if (!Base64Url.TryDecodeFromChars(cookie, token, out int written) || written != TokenBytes) return null;
+        if (!Base64Url.IsValid(cookie, out int length) || length != TokenBytes) return null;
+        byte[] token = Base64Url.DecodeFromChars(cookie);
         string id = IdOf(token);
         List<SignedIn> ended = [];
         try

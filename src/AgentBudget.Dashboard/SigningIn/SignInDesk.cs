@@ -64,6 +64,6 @@ internal sealed class SignInDesk(SessionStore sessions)
         StatusCode.InvalidArgument => "There are several tenants here: name the one to look at.",
         StatusCode.Unavailable or StatusCode.DeadlineExceeded =>
             "The silo does not answer now. Try again in a moment.",
-        _ => refusal.Message,
+        _ => Reading.PageFault.Of(refusal).Advice,
     };
 }

@@ -49,6 +49,12 @@ internal static class Amounts
     internal static string Day(Google.Protobuf.WellKnownTypes.Timestamp? time) =>
         time is null ? "" : time.ToDateTime().ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture);
 
+    /// <summary>The time of a moment of today, the day of another.</summary>
+    internal static string Recent(Google.Protobuf.WellKnownTypes.Timestamp? time, DateTimeOffset now) =>
+        time is null ? ""
+        : time.ToDateTime().Date == now.UtcDateTime.Date ? Clock(time)
+        : time.ToDateTime().ToString("MM-dd HH:mm", CultureInfo.InvariantCulture);
+
     internal static string Exact(Google.Protobuf.WellKnownTypes.Timestamp? time) => time is null
         ? ""
         : time.ToDateTime().ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
