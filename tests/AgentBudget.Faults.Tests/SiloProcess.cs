@@ -28,6 +28,8 @@ internal sealed class SiloProcess : IAsyncDisposable
 
     public Uri GrpcAddress => new("http://" + _grpc);
 
+    public Uri HttpAddress => new("http://" + _http);
+
     public string AdminKey => File.ReadAllText(Path.Combine(Folder, "admin.key")).Trim();
 
     public int ProcessId => _process!.Id;

@@ -64,6 +64,24 @@ public sealed class AccessReportTests
     }
 
     [Fact]
+    public void A_review_tells_of_an_agent_that_a_breaker_suspended()
+    {
+        var ledger = new AuditedLedger();
+        ledger.Open();
+        AccessReview review = new(ledger.Journal[0].Time, ledger.Last.Time);
+        ledger.Journal.ForEach(review.Accept);
+        review.Accept(new LedgerEvent
+        {
+            Sequence = ledger.Last.Sequence + 1,
+            Time = ledger.Last.Time,
+            Spender = new Spender { Session = "sessions/s1", Agent = AuditedLedger.Writer },
+            BreakerTripped = new BreakerTripped { Suspended = AuditedLedger.Writer, Agent = AuditedLedger.Writer },
+        });
+
+        Assert.Equal("suspended", Assert.Single(review.Finish().Agents).Standing);
+    }
+
+    [Fact]
     public void A_review_tells_sessions_that_were_left_to_expire_and_agents_that_stopped()
     {
         var ledger = new AuditedLedger();

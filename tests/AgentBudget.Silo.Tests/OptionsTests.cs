@@ -16,6 +16,8 @@ public sealed class OptionsTests
         Assert.Equal("127.0.0.1:7070", model.Http.ToString());
         Assert.Equal("127.0.0.1:7071", model.Grpc.ToString());
         Assert.False(model.IsDemo);
+        Assert.True(model.HasDashboard);
+        Assert.False(model.IsDashboardOpen);
         Assert.False(model.IsExposed);
         Assert.Null(model.CatalogPath);
     }
@@ -73,6 +75,7 @@ public sealed class OptionsTests
     [InlineData("--data", "", "must be a path")]
     [InlineData("--azure", "x", "--azure")]
     [InlineData("--demo", "maybe", "maybe")]
+    [InlineData("--dashboard", "maybe", "dashboard must be loopback, on or off")]
     [InlineData("--checkpoints", "data/ledger/kept", "apart from the store")]
     [InlineData("--checkpoint-key", "data/ledger/key", "apart from the store")]
     [InlineData("--checkpoint", "", "must be a path")]

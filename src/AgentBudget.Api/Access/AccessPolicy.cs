@@ -107,6 +107,8 @@ public static class AccessPolicy
         ["GET /readyz"] = new(Roles.None, IsOpen: true),
         ["GET /openapi/v1.json"] = new(Roles.None, IsOpen: true),
         ["GET /docs/*"] = new(Roles.None, IsOpen: true),
+        // Its pages sign in by themselves, and call as whoever signed in.
+        ["GET /dashboard/*"] = new(Roles.None, IsOpen: true),
         // It shows tenants' names and grains' state.
         ["GET /ops/orleans/*"] = new(Roles.Operator),
         ["GET /metrics"] = new(Roles.Operator | Roles.Metrics),

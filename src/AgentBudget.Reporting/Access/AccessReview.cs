@@ -44,6 +44,9 @@ public sealed class AccessReview(Timestamp since, Timestamp now)
             case LedgerEvent.FactOneofCase.AgentSuspended:
                 Of(ledgerEvent.AgentSuspended.Agent).Standing = "suspended";
                 break;
+            case LedgerEvent.FactOneofCase.BreakerTripped when IsAgent(ledgerEvent.BreakerTripped.Suspended):
+                Of(ledgerEvent.BreakerTripped.Suspended).Standing = "suspended";
+                break;
             case LedgerEvent.FactOneofCase.AgentResumed:
                 Of(ledgerEvent.AgentResumed.Agent).Standing = "active";
                 break;
@@ -134,6 +137,9 @@ public sealed class AccessReview(Timestamp since, Timestamp now)
         pattern.EndsWith(NamespaceSuffix, StringComparison.Ordinal)
         ? tool.StartsWith(pattern.AsSpan(0, pattern.Length - 1), StringComparison.Ordinal)
         : tool == pattern;
+
+    // A breaker suspends a session as a rule, and the agent where too many of its sessions were.
+    private static bool IsAgent(string suspended) => suspended.StartsWith(AgentPrefix, StringComparison.Ordinal);
 
     private void AcceptUse(LedgerEvent ledgerEvent, Spender spender, bool isRecent)
     {

@@ -32,6 +32,9 @@ internal sealed record DataFolder(string Path)
     /// <summary>The newest checkpoint of each ledger, where no other file is named.</summary>
     public string CheckpointsFile => System.IO.Path.Combine(Path, "ledger.checkpoints");
 
+    /// <summary>Who is signed in to the dashboard, sealed.</summary>
+    public string DashboardSessionsFile => System.IO.Path.Combine(Path, "dashboard.sessions");
+
     /// <summary>The store's own folder: the store accepts nothing else in it.</summary>
     public string LedgerFolder => System.IO.Path.Combine(Path, "ledger");
 

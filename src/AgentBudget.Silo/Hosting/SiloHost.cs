@@ -5,6 +5,7 @@ using AgentBudget.Api.Access;
 using AgentBudget.Api.Catalogs;
 using AgentBudget.Api.Edge;
 using AgentBudget.Api.OAuth;
+using AgentBudget.Dashboard.Hosting;
 using AgentBudget.Grains;
 using AgentBudget.Grains.Abstractions;
 using AgentBudget.Grains.Abstractions.Peers;
@@ -66,10 +67,14 @@ internal sealed partial class SiloHost : IAsyncDisposable
 
     internal IPEndPoint Grpc => _endpoints!.Grpc;
 
-    /// <summary>Where gRPC is served to this process: a silo that listens everywhere listens at loopback too.</summary>
-    internal IPEndPoint GrpcHere => Grpc.Address.Equals(IPAddress.Any) || Grpc.Address.Equals(IPAddress.IPv6Any)
-        ? new IPEndPoint(IPAddress.Loopback, Grpc.Port)
-        : Grpc;
+    /// <summary>Where gRPC is served to this process.</summary>
+    internal IPEndPoint GrpcHere => Here(Grpc);
+
+    /// <summary>Where HTTP/1.1 is served to this machine.</summary>
+    internal IPEndPoint HttpHere => Here(Http);
+
+    /// <summary>Whether the data folder was made with this start.</summary>
+    internal bool IsFirstStart { get; private set; }
 
     /// <summary>The scope of meters that this silo's metrics have.</summary>
     internal IMeterFactory? MeterScope { get; private set; }
@@ -78,6 +83,9 @@ internal sealed partial class SiloHost : IAsyncDisposable
     internal IPEndPoint? Tls => _endpoints!.Tls;
 
     internal IReadOnlyList<string> Tenants => _tenants!.Tenants;
+
+    /// <summary>The page for people; null where it is not served.</summary>
+    internal HostedDashboard? Dashboard { get; private set; }
 
     /// <summary>Everything that is served.</summary>
     internal IReadOnlyList<Endpoint> Served { get; private set; } = [];
@@ -133,6 +141,7 @@ internal sealed partial class SiloHost : IAsyncDisposable
     {
         ILedgerStore store = await OpenStoreAsync(model, time, loggers, onStoreFailed);
         _ends.Push(store.DisposeAsync);
+        IsFirstStart = !File.Exists(Folder.AdminKeyFile);
         SiloKeys keys = await SiloKeys.LoadAsync(
             model, Folder, store as ISharedSecrets, time, loggers.CreateLogger<SiloKeys>());
         _ends.Push(keys.DisposeAsync);
@@ -184,6 +193,12 @@ internal sealed partial class SiloHost : IAsyncDisposable
             () => EndWorkAsync(provider)));
         WebApplication app = builder.Build();
         _ends.Push(app.DisposeAsync);
+        if (model.HasDashboard)
+        {
+            Dashboard = new HostedDashboard(this, model, time, loggers, app.Lifetime.ApplicationStopping);
+            _ends.Push(Dashboard.DisposeAsync);
+        }
+
         _tenants = app.Services.GetRequiredService<ITenantHost>();
         MeterScope = app.Services.GetRequiredService<IMeterFactory>();
         keys.TellOthersBy(app.Services.GetRequiredService<ISiloPeers>());
@@ -219,6 +234,7 @@ internal sealed partial class SiloHost : IAsyncDisposable
         HealthRoutes.Map(routes, _readiness);
         routes.MapContractPages();
         routes.MapRoute("GET", "/metrics", routes.MetricsAnswer());
+        Dashboard?.Map(routes);
         ((IEndpointConventionBuilder)routes.MapOrleansDashboard("/ops/orleans")).Add(Routes.Hold);
     }
 
@@ -329,6 +345,12 @@ internal sealed partial class SiloHost : IAsyncDisposable
             // What was not done after the grace was cut.
         }
     }
+
+    // A silo that listens everywhere listens at loopback too.
+    private static IPEndPoint Here(IPEndPoint place) =>
+        place.Address.Equals(IPAddress.Any) || place.Address.Equals(IPAddress.IPv6Any)
+            ? new IPEndPoint(IPAddress.Loopback, place.Port)
+            : place;
 
     private static ValueTask Ended(Action end)
     {

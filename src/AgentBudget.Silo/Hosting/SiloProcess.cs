@@ -1,3 +1,4 @@
+using AgentBudget.Dashboard.SigningIn;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Silo.Demo;
 using AgentBudget.Silo.Options;
@@ -83,6 +84,8 @@ internal static partial class SiloProcess
             output.WriteLine($"  tls        both at https://{tls}");
         if (gateway is not null)
             output.WriteLine($"  gateway    model calls of SDKs at http://{gateway.Host.Address}");
+        if (silo.Dashboard is { } dashboard)
+            WriteDashboard(output, silo, model, dashboard);
         output.WriteLine($"  data       {silo.Folder.Path}");
         if (model.Cluster is { } cluster)
             output.WriteLine($"  cluster    on PostgreSQL; the other silos reach this one at {cluster.Address}");
@@ -99,6 +102,17 @@ internal static partial class SiloProcess
         }
 
         output.Flush();
+    }
+
+    // A link that signs in is printed where it is wanted: at the first start, and for the demo.
+    private static void WriteDashboard(TextWriter output, SiloHost silo, SiloModel model, HostedDashboard dashboard)
+    {
+        output.WriteLine($"  dashboard  {dashboard.Address}");
+        if (model.IsDemo || silo.IsFirstStart)
+        {
+            int minutes = (int)SignInLinks.Life.TotalMinutes;
+            output.WriteLine($"  sign in    {dashboard.NewSignInLink()}  (once, within {minutes} minutes)");
+        }
     }
 
     private static void WriteApplied(TextWriter output, ApplyCatalogResponse applied)

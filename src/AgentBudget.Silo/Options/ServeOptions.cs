@@ -8,6 +8,9 @@ internal sealed class ServeOptions
 {
     public const string SqliteStore = "sqlite";
     public const string PostgresStore = "postgres";
+    public const string DashboardOnLoopback = "loopback";
+    public const string DashboardOn = "on";
+    public const string DashboardOff = "off";
     public const string HttpDefault = "127.0.0.1:7070";
 
     /// <summary>The folder of ledger, reports and keys.</summary>
@@ -36,6 +39,11 @@ internal sealed class ServeOptions
     /// <summary>Where ledgers are kept.</summary>
     [AllowedValues(SqliteStore, PostgresStore, ErrorMessage = "store must be sqlite or postgres.")]
     public string Store { get; init; } = SqliteStore;
+
+    /// <summary>Where the dashboard is served.</summary>
+    [AllowedValues(
+        DashboardOnLoopback, DashboardOn, DashboardOff, ErrorMessage = "dashboard must be loopback, on or off.")]
+    public string Dashboard { get; init; } = DashboardOnLoopback;
 
     /// <summary>Whether sample traffic is driven through the public API.</summary>
     [Flag("demo")]

@@ -25,6 +25,12 @@ internal sealed record SiloModel
 
     public required bool IsDemo { get; init; }
 
+    /// <summary>Whether the dashboard is served.</summary>
+    public bool HasDashboard { get; init; } = true;
+
+    /// <summary>Whether it is served to other machines too.</summary>
+    public bool IsDashboardOpen { get; init; }
+
     /// <summary>The URL that tokens name as their issuer; null for where HTTP is served.</summary>
     public string? Issuer { get; init; }
 
@@ -83,6 +89,8 @@ internal sealed record SiloModel
             Grpc = EndPointAttribute.Parse(serve.Grpc)!,
             CatalogPath = serve.Catalog is null ? null : Path.GetFullPath(serve.Catalog),
             IsDemo = bool.Parse(serve.Demo),
+            HasDashboard = serve.Dashboard != ServeOptions.DashboardOff,
+            IsDashboardOpen = serve.Dashboard == ServeOptions.DashboardOn,
             Tls = TlsModel.From(tls),
             Cluster = ClusterModel.From(cluster, serve.Store),
             Gateway = GatewayOf(configuration.GetSection(GatewaySection)),

@@ -4,16 +4,16 @@ using Microsoft.AspNetCore.DataProtection.Repositories;
 using Microsoft.AspNetCore.DataProtection.XmlEncryption;
 using Microsoft.Extensions.DependencyInjection;
 
-namespace AgentBudget.Silo.Hosting;
+namespace AgentBudget.Dashboard.Hosting;
 
 /// <summary>
 /// The keys that ASP.NET Core protects the state of pages with. They live as long as the process and are written
-/// nowhere: by default they would lie unencrypted in the home folder of whoever starts the silo.
+/// nowhere: by default they would lie unencrypted in the home folder of whoever starts the process.
 /// </summary>
-internal static class PageKeys
+public static class PageKeys
 {
     /// <summary>Keeps the keys in memory.</summary>
-    internal static IServiceCollection AddPageKeys(this IServiceCollection services) =>
+    public static IServiceCollection AddPageKeys(this IServiceCollection services) =>
         services.Configure<KeyManagementOptions>(keys =>
         {
             keys.XmlRepository = new Memory();

@@ -1,0 +1,32 @@
+using AgentBudget.Client;
+using Microsoft.AspNetCore.Components.Authorization;
+
+namespace AgentBudget.Dashboard.SigningIn;
+
+/// <summary>Who looks at a page.</summary>
+internal sealed class Viewer(AuthenticationStateProvider state, SessionStore sessions)
+{
+    private SignedIn? _signedIn;
+
+    /// <summary>What the credential is for.</summary>
+    internal ViewerRole Role => Known.Role;
+
+    /// <summary>Calls as whoever looks.</summary>
+    internal AgentBudgetClient Client => Known.Client;
+
+    /// <summary>Fires when whoever looks is signed out.</summary>
+    internal CancellationToken Ended => Known.Ended;
+
+    internal string Id => Known.Id;
+
+    private SignedIn Known => _signedIn ?? throw new InvalidOperationException("A page is shown before its viewer.");
+
+    /// <summary>Finds out who looks. False where nobody is signed in any more.</summary>
+    internal async Task<bool> FindAsync()
+    {
+        if (_signedIn is not null) return !_signedIn.Ended.IsCancellationRequested;
+        AuthenticationState known = await state.GetAuthenticationStateAsync();
+        if (known.User.FindFirst(SessionCookie.IdClaim)?.Value is { } id) _signedIn = sessions.FindLive(id);
+        return _signedIn is not null;
+    }
+}
