@@ -43,6 +43,8 @@ internal sealed class GatewayServices : IAsyncDisposable
 
     public BodyReader Bodies { get; } = new();
 
+    public Drains Drains { get; } = new();
+
     public InputMargin Margin { get; } = new();
 
     public Holds Holds { get; }

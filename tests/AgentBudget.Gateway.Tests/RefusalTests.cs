@@ -223,7 +223,8 @@ public sealed class RefusalTests : IDisposable
 
     [Theory]
     [InlineData("")]
-    [InlineData("v1/responses")]
+    [InlineData("v1/responses/resp_1/cancel")]
+    [InlineData("v1beta/models/m:batchGenerateContent")]
     [InlineData("v1/messages/batches")]
     [InlineData("v1/batches")]
     public async Task A_route_whose_cost_is_not_counted_is_refused(string path)

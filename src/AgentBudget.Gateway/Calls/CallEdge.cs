@@ -32,7 +32,9 @@ internal static partial class CallEdge
         }
         catch (CallRefusedException refusal)
         {
-            services.Telemetry.Refused(operation, refusal.Reason.Length > 0 ? refusal.Reason : refusal.Kind.ToString());
+            if (refusal.UpstreamAnswer is null)
+                services.Telemetry.Refused(
+                    operation, refusal.Reason.Length > 0 ? refusal.Reason : refusal.Kind.ToString());
             await AnswerAsync(services, errors, http, trace, refusal);
         }
         catch (AgentBudgetException fault)
@@ -71,7 +73,8 @@ internal static partial class CallEdge
             refusal,
             trace.RequestId,
             http.Request.Headers.UserAgent.ToString(),
-            services.Model.Options.RefusalStatus);
+            services.Model.Options.RefusalStatus,
+            services.Time.GetUtcNow());
         http.Response.StatusCode = answer.Status;
         http.Response.ContentType = "application/json";
         http.Response.ContentLength = answer.Body.Length;

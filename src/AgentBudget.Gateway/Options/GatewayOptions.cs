@@ -16,6 +16,12 @@ public sealed class GatewayOptions
     public IReadOnlyList<UpstreamOptions> Upstreams { get; init; } = [];
 
     /// <summary>
+    /// What is called instead of a model whose upstream cannot be reached, is overloaded or fails before it answers
+    /// anything.
+    /// </summary>
+    public IReadOnlyList<FallbackOptions> Fallbacks { get; init; } = [];
+
+    /// <summary>
     /// The most output tokens of a call that names no maximum, of a model for which the catalog names none either. The
     /// gateway writes it into the call. 1 to 1,000,000.
     /// </summary>
@@ -42,18 +48,28 @@ public sealed class GatewayOptions
     public IReadOnlyDictionary<string, int> RefusalStatus { get; init; } = new Dictionary<string, int>();
 }
 
+/// <summary>What is called instead of a model.</summary>
+public sealed class FallbackOptions
+{
+    /// <summary>The catalog's id of the model, or the beginning of one and a star.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>The models that are called instead, one after the other, 1 to 5.</summary>
+    public IReadOnlyList<string> To { get; init; } = [];
+}
+
 /// <summary>One place that model calls go to.</summary>
 public sealed class UpstreamOptions
 {
     /// <summary>Its name, for metrics and messages.</summary>
     public string? Name { get; init; }
 
-    /// <summary>What it speaks: demo, openai, openai-compatible, anthropic.</summary>
+    /// <summary>What it speaks: demo, openai, openai-compatible, anthropic, gemini.</summary>
     public string? Kind { get; init; }
 
     /// <summary>
-    /// Its base address, as SDKs take it: <c>https://api.openai.com/v1</c>, <c>https://api.anthropic.com</c>. None for
-    /// the demo model.
+    /// Its base address, as SDKs take it: <c>https://api.openai.com/v1</c>, <c>https://api.anthropic.com</c>,
+    /// <c>https://generativelanguage.googleapis.com</c>. None for the demo model.
     /// </summary>
     public string? BaseUrl { get; init; }
 

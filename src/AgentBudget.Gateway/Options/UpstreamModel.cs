@@ -7,6 +7,7 @@ internal enum UpstreamKind
     OpenAi,
     OpenAiCompatible,
     Anthropic,
+    Gemini,
 }
 
 /// <summary>One upstream, checked, with its key.</summary>
@@ -20,6 +21,7 @@ internal sealed record UpstreamModel
         ["openai"] = UpstreamKind.OpenAi,
         ["openai-compatible"] = UpstreamKind.OpenAiCompatible,
         ["anthropic"] = UpstreamKind.Anthropic,
+        ["gemini"] = UpstreamKind.Gemini,
     };
 
     /// <summary>The built-in model, for every model.</summary>
@@ -46,6 +48,9 @@ internal sealed record UpstreamModel
 
     public required bool AllowPrivate { get; init; }
 
+    /// <summary>It works on and bills a stream whole when nobody reads it any more.</summary>
+    public bool BillsAbandoned => Kind is UpstreamKind.Gemini;
+
     public static UpstreamModel From(UpstreamOptions options, int index, Func<string, string?> environment)
     {
         string at = $"gateway:upstreams:{index}";
@@ -65,7 +70,8 @@ internal sealed record UpstreamModel
             BaseAddress = kind == UpstreamKind.Demo ? NoAddress(options, at) : AddressOf(options, at),
             Key = KeyOf(options, kind, at, environment),
             Models = [.. options.Models
-                .Select(model => new ModelRule(Checked(model.Key, at), Checked(model.Value, at)))
+                .Select(model => new ModelRule(
+                    CheckModel(model.Key, $"{at}:models"), CheckModel(model.Value, $"{at}:models")))
                 .OrderByDescending(rule => rule.Precision)],
             AllowPrivate = options.AllowPrivate,
         };
@@ -73,13 +79,14 @@ internal sealed record UpstreamModel
 
     private static bool IsNameLetter(char letter) => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '.' or '_';
 
-    private static string Checked(string pattern, string at)
+    /// <summary>Checks the id of a model, or the beginning of one and a star.</summary>
+    public static string CheckModel(string pattern, string at)
     {
         int star = pattern.IndexOf('*', StringComparison.Ordinal);
         return pattern.Length is > 0 and <= 128 && (star < 0 || star == pattern.Length - 1)
             ? pattern
             : throw new GatewayOptionsException(
-                $"{at}:models has {pattern}: a model is 1 to 128 characters, with a star at its end or none.");
+                $"{at} has {pattern}: a model is 1 to 128 characters, with a star at its end or none.");
     }
 
     private static Uri NoAddress(UpstreamOptions options, string at) =>

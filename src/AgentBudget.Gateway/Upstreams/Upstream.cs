@@ -1,4 +1,5 @@
 using AgentBudget.Gateway.Options;
+using AgentBudget.Gateway.Upstreams.Demo;
 
 namespace AgentBudget.Gateway.Upstreams;
 
@@ -21,10 +22,26 @@ internal sealed class Upstream : IDisposable
     public string Name => Model.Name;
 
     /// <summary>Sends a call and answers when the headers are there.</summary>
-    public Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellation) =>
-        _invoker.SendAsync(request, cancellation);
+    public Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellation)
+    {
+        Authorize(request);
+        return _invoker.SendAsync(request, cancellation);
+    }
 
     public void Dispose() => _invoker.Dispose();
+
+    private void Authorize(HttpRequestMessage request)
+    {
+        if (Model.Key is not { } key) return;
+        (string header, string value) = Model.Kind switch
+        {
+            UpstreamKind.Anthropic => ("x-api-key", key),
+            UpstreamKind.Gemini => ("x-goog-api-key", key),
+            UpstreamKind.Demo or UpstreamKind.OpenAi or UpstreamKind.OpenAiCompatible =>
+                ("Authorization", $"Bearer {key}"),
+        };
+        request.Headers.TryAddWithoutValidation(header, value);
+    }
 }
 
 /// <summary>Which upstream serves a model, and under which name.</summary>

@@ -20,6 +20,7 @@ internal sealed class TestGateway : IAsyncDisposable
     public const string Catalog = """
         tenant: acme
         currency: USD
+        skus: [{ id: web_search, unit: search, cost: 0.01 }]
         tags: { team: { required: false }, project: { required: false } }
         businessUnits:
           - { id: marketing, budget: { limit: 100000, period: none } }
@@ -77,7 +78,7 @@ internal sealed class TestGateway : IAsyncDisposable
         return gateway;
     }
 
-    /// <summary>Both dialects to the fake upstream, every model by its own name.</summary>
+    /// <summary>All dialects to the fake upstream, every model by its own name.</summary>
     public static GatewayOptions OptionsOf(FakeUpstream upstream) => new()
     {
         Listen = "127.0.0.1:0",
@@ -96,6 +97,15 @@ internal sealed class TestGateway : IAsyncDisposable
             {
                 Name = "fake-anthropic",
                 Kind = "anthropic",
+                BaseUrl = upstream.Address,
+                KeyEnv = "KEY",
+                Models = new Dictionary<string, string> { ["*"] = "*" },
+                AllowPrivate = true,
+            },
+            new UpstreamOptions
+            {
+                Name = "fake-gemini",
+                Kind = "gemini",
                 BaseUrl = upstream.Address,
                 KeyEnv = "KEY",
                 Models = new Dictionary<string, string> { ["*"] = "*" },
@@ -160,9 +170,13 @@ internal sealed class TestGateway : IAsyncDisposable
     /// <summary>Tokens that are held and settled on the session.</summary>
     public async Task<(long Held, long Settled)> TokensAsync(string token)
     {
-        GetBalanceResponse balance = await Client.GetBalanceAsync(new GetBalanceRequest { SessionToken = token });
-        return (balance.Grains[0].HeldTokens, balance.Grains[0].SettledTokens);
+        GrainBalance balance = await BalanceAsync(token);
+        return (balance.HeldTokens, balance.SettledTokens);
     }
+
+    /// <summary>The session's own balance.</summary>
+    public async Task<GrainBalance> BalanceAsync(string token) =>
+        (await Client.GetBalanceAsync(new GetBalanceRequest { SessionToken = token })).Grains[0];
 
     /// <summary>Waits until nothing is held on the session, and answers what is settled.</summary>
     public async Task<long> SettledAsync(string token)
@@ -176,6 +190,28 @@ internal sealed class TestGateway : IAsyncDisposable
                 throw new TimeoutException($"{held} tokens are still held");
             await Task.Delay(20);
         }
+    }
+
+    /// <summary>Reads a body up to the abort in which it has to end.</summary>
+    public static async Task<string> ReadToAbortAsync(
+        HttpResponseMessage response, int atBytes = 0, Action? onBytes = null)
+    {
+        await using Stream body = await response.Content.ReadAsStreamAsync();
+        using MemoryStream read = new();
+        byte[] buffer = new byte[4096];
+        using CancellationTokenSource patience = new(TestGateway.Patience);
+        await Assert.ThrowsAnyAsync<IOException>(async () =>
+        {
+            int bytes;
+            while ((bytes = await body.ReadAsync(buffer, patience.Token)) > 0)
+            {
+                read.Write(buffer, 0, bytes);
+                if (read.Length < atBytes) continue;
+                onBytes?.Invoke();
+                onBytes = null;
+            }
+        });
+        return Encoding.UTF8.GetString(read.ToArray());
     }
 
     public static async Task<JsonNode> JsonAsync(HttpResponseMessage response) =>
