@@ -72,14 +72,22 @@ internal sealed class DemoModel(TimeProvider time) : HttpMessageHandler
 
     private static async Task WriteAsync(PipeWriter writer, IEnumerable<DemoEvent> events)
     {
-        foreach ((string name, JsonObject? data) in events)
+        Exception? fault = null;
+        try
         {
-            string head = name.Length > 0 ? $"event: {name}\n" : "";
-            string text = $"{head}data: {data?.ToJsonString() ?? "[DONE]"}\n\n";
-            FlushResult flushed = await writer.WriteAsync(Encoding.UTF8.GetBytes(text));
-            if (flushed.IsCompleted) break; // Nobody reads any more.
+            foreach ((string name, JsonObject? data) in events)
+            {
+                string head = name.Length > 0 ? $"event: {name}\n" : "";
+                string text = $"{head}data: {data?.ToJsonString() ?? "[DONE]"}\n\n";
+                FlushResult flushed = await writer.WriteAsync(Encoding.UTF8.GetBytes(text));
+                if (flushed.IsCompleted) break; // Nobody reads any more.
+            }
+        }
+        catch (Exception thrown)
+        {
+            fault = thrown; // The reader's, who would wait for ever.
         }
 
-        await writer.CompleteAsync();
+        await writer.CompleteAsync(fault);
     }
 }

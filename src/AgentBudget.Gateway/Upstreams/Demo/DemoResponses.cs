@@ -43,14 +43,12 @@ internal static class DemoResponses
 
     private static IEnumerable<(string Type, JsonObject Members)> TextSteps(DemoAnswer answer)
     {
-        JsonObject added = At(answer), done = At(answer), part = At(answer);
-        added["content_index"] = done["content_index"] = part["content_index"] = 0;
+        JsonObject added = PartAt(answer), done = PartAt(answer), part = PartAt(answer);
         added["part"] = Text("");
         yield return ("response.content_part.added", added);
         foreach (string piece in answer.Pieces)
         {
-            JsonObject delta = At(answer);
-            delta["content_index"] = 0;
+            JsonObject delta = PartAt(answer);
             delta["delta"] = piece;
             delta["logprobs"] = new JsonArray();
             yield return ("response.output_text.delta", delta);
@@ -61,6 +59,13 @@ internal static class DemoResponses
         yield return ("response.output_text.done", done);
         part["part"] = Text(answer.Text);
         yield return ("response.content_part.done", part);
+    }
+
+    private static JsonObject PartAt(DemoAnswer answer)
+    {
+        JsonObject at = At(answer);
+        at["content_index"] = 0;
+        return at;
     }
 
     private static JsonObject At(DemoAnswer answer) => new() { ["item_id"] = ItemId(answer), ["output_index"] = 0 };
