@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using AgentBudget.Gateway.Calls;
 using AgentBudget.Gateway.Dialects;
+using AgentBudget.Gateway.Mcp;
 using AgentBudget.Gateway.Sessions;
 using AgentBudget.Protocol.V1;
 using Google.Protobuf;
@@ -22,7 +23,7 @@ internal static class GatewayRoutes
     private const string Served =
         "/v1/chat/completions, /v1/responses, /v1/embeddings, /v1/messages, "
         + "/v1/messages/count_tokens, /v1/responses/input_tokens, /v1beta/models/MODEL:generateContent, "
-        + ":streamGenerateContent and :countTokens, /v1/models and /v1/budget";
+        + ":streamGenerateContent and :countTokens, /v1/models, /v1/budget and /mcp";
 
     public static void Map(WebApplication app, GatewayServices services)
     {
@@ -43,6 +44,7 @@ internal static class GatewayRoutes
             foreach (string version in (string[])["v1", "v1beta"]) MapGemini(app, services, $"{prefix}/{version}");
         }
 
+        MapMcp(app, services);
         app.MapMethods("/api/hello", ["GET", "HEAD"], static _ => Task.CompletedTask); // Claude Code looks for it.
         app.MapFallback(http => Run(services, http, "unknown", static (_, http, _) => throw new CallRefusedException(
             RefusalKind.NotFound,
@@ -60,6 +62,23 @@ internal static class GatewayRoutes
         app.MapPost(model + GeminiDialect.StreamMethod, generate.HandleAsync);
         app.MapPost(model + GeminiDialect.CountMethod, count.HandleAsync);
         app.MapGet($"{root}/models", http => Run(services, http, "models", ModelList.AnswerAsync));
+    }
+
+    private static void MapMcp(WebApplication app, GatewayServices services)
+    {
+        string[] methods = ["POST", "GET", "DELETE"];
+        BudgetServer own = new(services);
+        foreach (string prefix in Prefixes)
+        {
+            app.MapPost($"{prefix}/mcp", own.HandleAsync);
+            foreach (McpServer server in services.McpServers)
+            {
+                McpProxy proxy = new(services, server);
+                app.MapMethods($"{prefix}/mcp/{server.Name}", methods, proxy.HandleAsync);
+            }
+        }
+
+        app.MapGet("/.well-known/oauth-protected-resource/{**path}", McpChallenge.DescribeAsync);
     }
 
     public static bool IsAnthropic(HttpRequest request) => request.Headers.ContainsKey("anthropic-version")

@@ -171,7 +171,8 @@ public sealed class RefusalTests : IDisposable
     }
 
     [Theory]
-    [InlineData("m\",\"speed\":\"fast", 404, "not_found_error")]
+    [InlineData("m\",\"speed\":\"fast", 400, "invalid_request_error")]
+    [InlineData("dear\",\"cache_control\":{\"type\":\"ephemeral\"},\"x\":\"", 400, "invalid_request_error")]
     [InlineData("unknown", 403, "permission_error")]
     [InlineData("secret", 403, "permission_error")]
     public async Task A_call_without_a_price_or_out_of_scope_is_refused(string model, int status, string type)

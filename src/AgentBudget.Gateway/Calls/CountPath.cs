@@ -18,10 +18,12 @@ internal sealed class CountPath(GatewayServices services, Dialect dialect)
         using CallBody body = CallBody.Parse(held.Bytes, dialect.Members);
         string model = dialect.ModelOf(body, http.Request);
         UpstreamRoute route = services.Upstreams.Find(model, dialect.Speaks) ?? throw ModelCallPath.NoUpstream(model);
-        string path = dialect.CountPathOf(http.Request, route.ModelId)
-            ?? throw new CallRefusedException(RefusalKind.NotFound, $"{dialect.Name} has no counting.");
+        string path = route.Upstream.Wire.CountPathOf(dialect, http.Request, route.ModelId)
+            ?? throw new CallRefusedException(
+                RefusalKind.NotFound, $"{model} is served by an upstream that does not count.");
         trace.Upstream = route.Upstream.Name;
         if (route.ModelId != model) dialect.SetModel(body, route.ModelId);
+        route.Upstream.Wire.Prepare(dialect, body, http.Request);
         using HttpRequestMessage request = ForwardedCall.Make(http.Request, path, route, body.ToBytes());
         try
         {

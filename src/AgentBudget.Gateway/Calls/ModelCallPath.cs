@@ -69,8 +69,10 @@ internal sealed class ModelCallPath(GatewayServices services, Dialect dialect)
         if (hold.InjectedMaximum is { } maximum) dialect.SetMaximum(body, maximum);
         if (route.ModelId != shape.Model) dialect.SetModel(body, route.ModelId);
         dialect.Prepare(body, shape, hold.IsDowngraded || hold.IsFallback);
+        UpstreamWire wire = route.Upstream.Wire;
+        wire.Prepare(dialect, body, http.Request);
         using HttpRequestMessage request = ForwardedCall.Make(
-            http.Request, dialect.PathOf(shape, route.ModelId), route, body.ToBytes());
+            http.Request, wire.PathOf(dialect, shape, route.ModelId), route, body.ToBytes());
         await new UpstreamExchange(services, dialect, shape, spender, hold, trace).RunAsync(http, route, request);
     }
 

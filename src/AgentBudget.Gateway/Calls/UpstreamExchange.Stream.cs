@@ -14,9 +14,6 @@ internal sealed partial class UpstreamExchange
     /// <summary>How long the end of a stream waits for its settlement.</summary>
     private static readonly TimeSpan SettlementWait = TimeSpan.FromSeconds(1);
 
-    /// <summary>Between the error event of a cut stream and its abort: so that the event is read.</summary>
-    private static readonly TimeSpan AbortDelay = TimeSpan.FromMilliseconds(100);
-
     private bool _isWhole;
     private bool _isDraining;
 
@@ -192,20 +189,9 @@ internal sealed partial class UpstreamExchange
         return settling;
     }
 
-    private async Task AbortAsync(HttpContext http, CallRefusedException cut)
+    private Task AbortAsync(HttpContext http, CallRefusedException cut)
     {
         services.Telemetry.Refused(dialect.Name, cut.Reason.Length > 0 ? cut.Reason : "StreamCut");
-        try
-        {
-            await http.Response.Body.WriteAsync(dialect.Errors.StreamEvent(cut, trace.RequestId), http.RequestAborted);
-            await http.Response.Body.FlushAsync(http.RequestAborted);
-            await Task.Delay(AbortDelay, services.Time, http.RequestAborted);
-        }
-        catch (OperationCanceledException)
-        {
-            // The caller left by itself.
-        }
-
-        http.Abort();
+        return CutStream.EndAsync(http, dialect.Errors.StreamEvent(cut, trace.RequestId), services.Time);
     }
 }

@@ -25,7 +25,8 @@ internal sealed class ChatDialect : Dialect
     public override ErrorShape Errors => OpenAiErrors.Instance;
 
     public override bool Speaks(UpstreamKind kind) =>
-        kind is UpstreamKind.Demo or UpstreamKind.OpenAi or UpstreamKind.OpenAiCompatible;
+        kind is UpstreamKind.Demo or UpstreamKind.OpenAi or UpstreamKind.OpenAiCompatible
+        or UpstreamKind.Azure;
 
     public override string PathOf(CallShape shape, string modelId) => "chat/completions";
 

@@ -42,7 +42,8 @@ internal sealed class GeminiDialect : Dialect
 
     public override ErrorShape Errors => GeminiErrors.Instance;
 
-    public override bool Speaks(UpstreamKind kind) => kind is UpstreamKind.Demo or UpstreamKind.Gemini;
+    public override bool Speaks(UpstreamKind kind) => kind is UpstreamKind.Demo or UpstreamKind.Gemini
+        or UpstreamKind.Vertex;
 
     public override string ModelOf(CallBody body, HttpRequest request)
     {

@@ -31,7 +31,8 @@ internal sealed class MessagesDialect : Dialect
 
     public override ErrorShape Errors => AnthropicErrors.Instance;
 
-    public override bool Speaks(UpstreamKind kind) => kind is UpstreamKind.Demo or UpstreamKind.Anthropic;
+    public override bool Speaks(UpstreamKind kind) => kind is UpstreamKind.Demo or UpstreamKind.Anthropic
+        or UpstreamKind.Azure or UpstreamKind.Vertex or UpstreamKind.Bedrock;
 
     public override string PathOf(CallShape shape, string modelId) => "v1/messages";
 

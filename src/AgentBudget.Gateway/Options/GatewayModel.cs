@@ -18,11 +18,19 @@ public sealed class GatewayModel
     /// <summary>Models that are called instead of one.</summary>
     public const int FallbackStepsMax = 5;
 
+    /// <summary>Servers of tools that a gateway may have.</summary>
+    public const int McpServersMax = 100;
+
     private const long OutputTokensMax = 1_000_000;
     private const long WindowTokensMax = 100_000_000;
 
-    private GatewayModel(GatewayOptions options, IPEndPoint listen, IReadOnlyList<UpstreamModel> upstreams)
+    private GatewayModel(
+        GatewayOptions options,
+        IPEndPoint listen,
+        IReadOnlyList<UpstreamModel> upstreams,
+        IReadOnlyList<McpModel> mcp)
     {
+        Mcp = mcp;
         Options = options;
         Listen = listen;
         Upstreams = upstreams;
@@ -37,6 +45,8 @@ public sealed class GatewayModel
     internal GatewayOptions Options { get; }
 
     internal IReadOnlyList<UpstreamModel> Upstreams { get; }
+
+    internal IReadOnlyList<McpModel> Mcp { get; }
 
     /// <summary>Checks what was written and reads the keys.</summary>
     /// <param name="options">What was written.</param>
@@ -68,7 +78,12 @@ public sealed class GatewayModel
             : [.. options.Upstreams.Select((upstream, index) => UpstreamModel.From(upstream, index, environment))];
         if (upstreams.GroupBy(upstream => upstream.Name).FirstOrDefault(same => same.Count() > 1) is { } twice)
             throw new GatewayOptionsException($"Two upstreams have the name {twice.Key}: give each its own.");
-        return new GatewayModel(options, listen, upstreams);
+        if (options.Mcp.Count > McpServersMax)
+            throw new GatewayOptionsException($"gateway:mcp has more than {McpServersMax} entries.");
+        McpModel[] mcp = [.. options.Mcp.Select((server, index) => McpModel.From(server, index, environment))];
+        if (mcp.GroupBy(server => server.Name).FirstOrDefault(same => same.Count() > 1) is { } same)
+            throw new GatewayOptionsException($"Two servers of tools have the name {same.Key}: give each its own.");
+        return new GatewayModel(options, listen, upstreams, mcp);
     }
 
     /// <summary>What is called instead of a model, one after the other.</summary>

@@ -21,6 +21,9 @@ public sealed class GatewayOptions
     /// </summary>
     public IReadOnlyList<FallbackOptions> Fallbacks { get; init; } = [];
 
+    /// <summary>Servers of tools that the gateway stands before.</summary>
+    public IReadOnlyList<McpOptions> Mcp { get; init; } = [];
+
     /// <summary>
     /// The most output tokens of a call that names no maximum, of a model for which the catalog names none either. The
     /// gateway writes it into the call. 1 to 1,000,000.
@@ -48,6 +51,27 @@ public sealed class GatewayOptions
     public IReadOnlyDictionary<string, int> RefusalStatus { get; init; } = new Dictionary<string, int>();
 }
 
+/// <summary>One server of tools.</summary>
+public sealed class McpOptions
+{
+    /// <summary>Its name, below which its tools are named: <c>crm</c> for <c>crm.read</c>.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>Its address, as clients take it: <c>https://tools.example.com/mcp</c>.</summary>
+    public string? Url { get; init; }
+
+    /// <summary>The variable that holds its bearer token. Give this, <see cref="KeyFile"/> or neither.</summary>
+    public string? KeyEnv { get; init; }
+
+    /// <summary>The file that holds its bearer token and nothing else.</summary>
+    public string? KeyFile { get; init; }
+
+    /// <summary>
+    /// Allows an address that is loopback, private, link-local or otherwise not public, and cleartext to it.
+    /// </summary>
+    public bool AllowPrivate { get; init; }
+}
+
 /// <summary>What is called instead of a model.</summary>
 public sealed class FallbackOptions
 {
@@ -64,7 +88,7 @@ public sealed class UpstreamOptions
     /// <summary>Its name, for metrics and messages.</summary>
     public string? Name { get; init; }
 
-    /// <summary>What it speaks: demo, openai, openai-compatible, anthropic, gemini.</summary>
+    /// <summary>What it speaks: demo, openai, openai-compatible, anthropic, gemini, azure, vertex, bedrock.</summary>
     public string? Kind { get; init; }
 
     /// <summary>
@@ -73,7 +97,22 @@ public sealed class UpstreamOptions
     /// </summary>
     public string? BaseUrl { get; init; }
 
-    /// <summary>The variable that holds its key. Give this or <see cref="KeyFile"/>.</summary>
+    /// <summary>Vertex' location (us-east5, global), or the region of AWS (us-east-1). For these kinds only.</summary>
+    public string? Region { get; init; }
+
+    /// <summary>Google's project. For Vertex only.</summary>
+    public string? Project { get; init; }
+
+    /// <summary>
+    /// Azure's version of the API, for the paths that name a deployment. Without it, the paths of <c>/openai/v1</c>.
+    /// </summary>
+    public string? ApiVersion { get; init; }
+
+    /// <summary>
+    /// The variable that holds its key. For Bedrock, that is a key of its own, or <c>ID:SECRET</c>, or
+    /// <c>ID:SECRET:TOKEN</c>; for Vertex, a token or the JSON of a service account's key. Give this or
+    /// <see cref="KeyFile"/>.
+    /// </summary>
     public string? KeyEnv { get; init; }
 
     /// <summary>The file that holds its key and nothing else.</summary>

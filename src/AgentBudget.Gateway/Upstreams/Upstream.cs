@@ -15,33 +15,33 @@ internal sealed class Upstream : IDisposable
             ? new DemoModel(time)
             : GuardedConnection.MakeHandler(model.AllowPrivate);
         _invoker = new HttpMessageInvoker(handler, disposeHandler: true);
+        Wire = UpstreamWire.Of(model, _invoker, time);
     }
 
     public UpstreamModel Model { get; }
 
     public string Name => Model.Name;
 
+    /// <summary>How it takes calls.</summary>
+    public UpstreamWire Wire { get; }
+
     /// <summary>Sends a call and answers when the headers are there.</summary>
-    public Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellation)
+    public async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellation)
     {
-        Authorize(request);
-        return _invoker.SendAsync(request, cancellation);
+        await Wire.AuthorizeAsync(request, cancellation);
+        HttpResponseMessage response = await _invoker.SendAsync(request, cancellation);
+        try
+        {
+            return await Wire.ReadAsync(response, cancellation);
+        }
+        catch
+        {
+            response.Dispose();
+            throw;
+        }
     }
 
     public void Dispose() => _invoker.Dispose();
-
-    private void Authorize(HttpRequestMessage request)
-    {
-        if (Model.Key is not { } key) return;
-        (string header, string value) = Model.Kind switch
-        {
-            UpstreamKind.Anthropic => ("x-api-key", key),
-            UpstreamKind.Gemini => ("x-goog-api-key", key),
-            UpstreamKind.Demo or UpstreamKind.OpenAi or UpstreamKind.OpenAiCompatible =>
-                ("Authorization", $"Bearer {key}"),
-        };
-        request.Headers.TryAddWithoutValidation(header, value);
-    }
 }
 
 /// <summary>Which upstream serves a model, and under which name.</summary>

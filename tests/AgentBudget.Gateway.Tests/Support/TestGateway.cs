@@ -20,6 +20,7 @@ internal sealed class TestGateway : IAsyncDisposable
     public const string Catalog = """
         tenant: acme
         currency: USD
+        tools: [{ id: search.web, cost: { perCall: 0.01 } }]
         skus: [{ id: web_search, unit: search, cost: 0.01 }]
         tags: { team: { required: false }, project: { required: false } }
         businessUnits:
@@ -37,14 +38,19 @@ internal sealed class TestGateway : IAsyncDisposable
           - id: writer
             businessUnit: marketing
             useCases: [promo, tight]
-            models: [m, dear, bounded]
-            tools: ["search.*"]
+            models: [m, dear, bounded, tiers]
+            tools: ["search.*", crm.read]
             ceilings: { openHolds: 10000, sessionTtl: 2h, sessionLifetime: 8h }
         prices:
           - { model: m, effectiveFrom: 2026-01-01,
               rates: { input: 1.00, output: 1.00, cacheRead: 0.10, cacheWrite5m: 1.25, cacheWrite1h: 2.00 } }
           - { model: dear, effectiveFrom: 2026-01-01, rates: { input: 10.00, output: 10.00 } }
           - { model: bounded, effectiveFrom: 2026-01-01, rates: { input: 1.00, output: 1.00 }, maxOutputTokens: 5000 }
+          - model: tiers
+            effectiveFrom: 2026-01-01
+            rates: { input: 1.00, output: 1.00 }
+            longContext: { above: 1000, rates: { input: 2.00, output: 2.00 } }
+            priority: { multiplier: 3 }
           - { model: secret, effectiveFrom: 2026-01-01, rates: { input: 1.00, output: 1.00 } }
         """;
 
@@ -115,8 +121,8 @@ internal sealed class TestGateway : IAsyncDisposable
     };
 
     /// <summary>One more gateway before the same silo.</summary>
-    public Task<GatewayHost> HostAsync(GatewayOptions options) => GatewayHost.StartAsync(
-        GatewayModel.From(options, name => name == "KEY" ? UpstreamKey : null),
+    public Task<GatewayHost> HostAsync(GatewayOptions options, string key = UpstreamKey) => GatewayHost.StartAsync(
+        GatewayModel.From(options, name => name == "KEY" ? key : null),
         Client,
         TimeProvider.System,
         NullLoggerFactory.Instance);
