@@ -23,7 +23,7 @@ internal sealed class GatewayServices : IAsyncDisposable
         Sessions = new SessionBook(client, model.Options.SessionIdle, time, Logger);
         Watch = new SessionWatch(client, Logger);
         Telemetry = new GatewayTelemetry(meterScope);
-        McpServers = [.. model.Mcp.Select(server => new McpServer(server))];
+        McpServers = [.. model.Mcp.Select(server => new McpServer(server, model.Options.SessionIdle, time))];
         Tools = new ToolMeter(client, time);
         Holds = new Holds(client, model.Options, Margin, time);
     }

@@ -106,6 +106,28 @@ public sealed class GeminiTests(SharedGateway shared)
     }
 
     [Fact]
+    public async Task A_failure_after_content_that_nobody_got_is_charged()
+    {
+        string token = await _gateway.OpenAsync();
+        TaskCompletionSource isThere = new(), goOn = new();
+        _gateway.Upstream.Answer = async (http, call) =>
+        {
+            isThere.SetResult();
+            await goOn.Task;
+            await FakeUpstream.Events(Piece, "data: {\"error\":{\"code\":500}}\n\n")(http, call);
+        };
+        using CancellationTokenSource leave = new();
+        Task<HttpResponseMessage> asking = _gateway.PostAsync(Stream, token, Call, cancellation: leave.Token);
+        await isThere.Task.WaitAsync(TestGateway.Patience);
+        await leave.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => asking);
+
+        goOn.SetResult();
+
+        Assert.Equal(7 + 3, await _gateway.SettledAsync(token));
+    }
+
+    [Fact]
     public async Task A_refusal_of_money_is_the_end_for_its_clients()
     {
         string token = await _gateway.OpenAsync("tight");

@@ -154,6 +154,9 @@ public sealed class McpTests(SharedGateway shared)
 
     [Theory]
     [InlineData("[" + Call + "]", null, null, null, -32600)]
+    [InlineData(
+        """{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"web","Name":"read"}}""",
+        null, null, null, -32600)]
     [InlineData(Call, "tools/list", null, null, -32020)]
     [InlineData(Call, "tools/call", "read", null, -32020)]
     [InlineData(Call, null, null, "2026-07-28", -32020)]
@@ -222,6 +225,55 @@ public sealed class McpTests(SharedGateway shared)
         Assert.Equal($"http://{host.Address}/mcp/search", (string?)told["resource"]);
     }
 
+    // A server in a few lines of shell: it answers each request, and says before what it has of its environment.
+    [Fact]
+    public async Task A_program_is_a_server_for_one_session_and_gets_no_key()
+    {
+        const string program = """
+            while read -r line; do
+              id=$(printf '%s' "$line" | sed -n 's/.*"id":\([^,}]*\).*/\1/p')
+              [ -z "$id" ] && continue
+              printf '{"jsonrpc":"2.0","method":"notifications/message","params":{"data":"%s"}}\n' "$SHOWN$HIDDEN"
+              printf '{"jsonrpc":"2.0","id":%s,"result":{"tools":[],"content":[],"pid":%s}}\n' "$id" "$$"
+            done
+            """;
+        Environment.SetEnvironmentVariable("SHOWN", "shown");
+        Environment.SetEnvironmentVariable("HIDDEN", "hidden");
+        string token = await _gateway.OpenAsync();
+        await using GatewayHost host = await _gateway.HostAsync(new GatewayOptions
+        {
+            Listen = "127.0.0.1:0",
+            Mcp = [new McpOptions { Name = "crm", Command = ["/bin/sh", "-c", program], PassEnv = ["SHOWN"] }],
+        });
+        const string begin = """{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}""";
+
+        using HttpResponseMessage begun = await PostAsync(host, "mcp/crm", token, begin);
+        using HttpResponseMessage other = await PostAsync(host, "mcp/crm", token, begin);
+        string session = TestGateway.HeaderOf(begun, "Mcp-Session-Id");
+        using HttpResponseMessage called = await PostAsync(
+            host,
+            "mcp/crm",
+            token,
+            Call.Replace("web", "read", StringComparison.Ordinal),
+            request => request.Headers.Add("Mcp-Session-Id", session));
+        int program1 = await ProgramOfAsync(begun), program2 = await ProgramOfAsync(other);
+
+        Assert.NotEqual(program1, program2);
+        Assert.Equal(program1, await ProgramOfAsync(called));
+        string text = await called.Content.ReadAsStringAsync();
+        Assert.Contains("\"data\":\"shown\"", text, StringComparison.Ordinal);
+        using HttpResponseMessage ended = await PostAsync(
+            host, "mcp/crm", token, List, request =>
+            {
+                request.Method = HttpMethod.Delete;
+                request.Headers.Add("Mcp-Session-Id", session);
+            });
+        Assert.Equal(HttpStatusCode.OK, ended.StatusCode);
+        using HttpResponseMessage late = await PostAsync(
+            host, "mcp/crm", token, List, request => request.Headers.Add("Mcp-Session-Id", session));
+        Assert.Equal(HttpStatusCode.NotFound, late.StatusCode);
+    }
+
     [Fact]
     public async Task A_page_of_another_origin_is_refused()
     {
@@ -251,6 +303,13 @@ public sealed class McpTests(SharedGateway shared)
         Assert.Equal("budget_left", (string?)listed["result"]!["tools"]![0]!["name"]);
         Assert.Equal("10000", (string?)left["result"]!["structuredContent"]!["grains"]![0]!["availableTokens"]);
         Assert.Equal(-32602, (int)unknown["error"]!["code"]!);
+    }
+
+    private static async Task<int> ProgramOfAsync(HttpResponseMessage response)
+    {
+        string text = await response.Content.ReadAsStringAsync();
+        string last = text.Split("data: ")[^1];
+        return (int)JsonNode.Parse(last)!["result"]!["pid"]!;
     }
 
     private async Task<JsonNode> OwnAsync(string token, string body)

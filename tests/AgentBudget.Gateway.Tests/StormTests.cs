@@ -70,7 +70,8 @@ public sealed class StormTests(ITestOutputHelper output) : IAsyncLifetime
         output.WriteLine(
             $"{Stopwatch.GetElapsedTime(start).TotalSeconds:0.0} s, {_billed} tokens billed, peak working set "
             + $"{Process.GetCurrentProcess().PeakWorkingSet64 / 1_048_576} MiB");
-        foreach ((string ending, int count) in _endings.OrderBy(ending => ending.Key)) output.WriteLine($"{count,5} {ending}");
+        foreach ((string ending, int count) in _endings.OrderBy(one => one.Key))
+            output.WriteLine($"{count,5} {ending}");
         Assert.Equal(Volatile.Read(ref _billed), settled);
         Assert.Equal(0, _gateway.Host.HeldBytes);
     }

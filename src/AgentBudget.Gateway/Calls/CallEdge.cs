@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Security.Cryptography;
 using AgentBudget.Client;
 using AgentBudget.Gateway.Dialects;
@@ -26,6 +27,7 @@ internal static partial class CallEdge
     {
         CallTrace trace = new(
             $"req_{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(IdBytes))}", services.Time.GetTimestamp());
+        using Activity? span = GatewayTelemetry.Begin(operation);
         try
         {
             await call(http, trace);
@@ -56,6 +58,7 @@ internal static partial class CallEdge
                 fault.Message));
         }
 
+        GatewayTelemetry.End(span, trace, http.Response.StatusCode);
         services.Telemetry.Ended(
             operation, trace.Upstream, http.Response.StatusCode, services.Time.GetElapsedTime(trace.StartTicks));
     }

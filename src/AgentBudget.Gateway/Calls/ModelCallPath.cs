@@ -21,6 +21,7 @@ internal sealed class ModelCallPath(GatewayServices services, Dialect dialect)
         using BodyReader.Held held = await services.Bodies.ReadAsync(http.Request, http.RequestAborted);
         using CallBody body = CallBody.Parse(held.Bytes, dialect.Members);
         CallShape shape = dialect.Read(body, http.Request);
+        trace.Model = shape.Model;
         UpstreamRoute asked = services.Upstreams.Find(shape.Model, dialect.Speaks) ?? throw NoUpstream(shape.Model);
         using SessionUse spender = await services.Sessions.TakeAsync(key, context, http.RequestAborted);
         Hold hold;

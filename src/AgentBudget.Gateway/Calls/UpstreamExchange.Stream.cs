@@ -16,6 +16,7 @@ internal sealed partial class UpstreamExchange
 
     private bool _isWhole;
     private bool _isDraining;
+    private bool _hasWorked; // An event came that is no failure, passed on or not.
 
     private async Task PassStreamAsync(CallEnd end, HttpResponseMessage response)
     {
@@ -72,7 +73,8 @@ internal sealed partial class UpstreamExchange
                     isEvent = false;
                     EventFate fate = FateOf(splitter, out bool hasData);
                     if (fate == EventFate.End && !_isSettled) settling = await SettleSoonAsync(to);
-                    if (fate == EventFate.Fail && !to.HasStarted) throw FirstFailure(splitter);
+                    if (fate == EventFate.Fail && !_hasWorked) throw FirstFailure(splitter);
+                    _hasWorked |= hasData;
                     _isWhole |= fate == EventFate.End;
                     bool isPassed = fate != EventFate.Hide && (hasData || to.HasStarted);
                     if (isPassed) await WriteAsync(end, response, splitter.Event);

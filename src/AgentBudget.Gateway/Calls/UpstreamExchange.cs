@@ -145,6 +145,7 @@ internal sealed partial class UpstreamExchange(
     {
         if (_isSettled) return;
         _isSettled = true;
+        (trace.AnsweredModel, trace.InputTokens) = (_reader.AnsweredModel, _reader.ReportedInput);
         long usual = services.Margin.UsualOf(shape.Model, shape.Input);
         try
         {
@@ -170,7 +171,9 @@ internal sealed partial class UpstreamExchange(
             return;
         }
 
-        if (_reader is { IsReported: true, ReportedInput: { } counted })
+        // Another model counts in its own way.
+        bool isOwnModel = hold is { IsDowngraded: false, IsFallback: false };
+        if (isOwnModel && _reader is { IsReported: true, ReportedInput: { } counted })
             services.Margin.Learn(shape.Model, shape.Input, counted);
         services.Telemetry.Settled(dialect.Name, trace.Upstream, _reader.IsReported ? "reported" : "estimated");
     }

@@ -42,6 +42,7 @@ internal sealed record McpMessage(JsonNode? Id, string Method, string? Tool, Rea
             if (tool is null or { Length: 0 or > NameMax })
                 throw new CallRefusedException(
                     RefusalKind.Invalid, $"params.name must be 1 to {NameMax} characters.");
+            CheckNames(given!.Value);
             if (CallBody.Find(given, "arguments") is { } told)
                 arguments = System.Text.Encoding.UTF8.GetBytes(told.GetRawText());
         }
@@ -58,6 +59,20 @@ internal sealed record McpMessage(JsonNode? Id, string Method, string? Tool, Rea
     public bool IsAnsweredBy(JsonNode? message) => Id is not null && message is JsonObject answer
         && (answer.ContainsKey("result") || answer.ContainsKey("error"))
         && JsonNode.DeepEquals(answer["id"], Id);
+
+    // Some servers read names whatever their case is.
+    private static void CheckNames(JsonElement given)
+    {
+        foreach (JsonProperty member in given.EnumerateObject())
+        {
+            foreach (string name in (string[])["name", "arguments"])
+            {
+                if (member.Name != name && member.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
+                    throw new CallRefusedException(
+                        RefusalKind.Invalid, $"params.{member.Name} is not {name}; some servers take it for that.");
+            }
+        }
+    }
 
     private static void CheckHeader(HttpRequest request, string header, string? value, bool isNeeded)
     {

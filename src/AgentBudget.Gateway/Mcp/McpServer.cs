@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Http;
 namespace AgentBudget.Gateway.Mcp;
 
 /// <summary>One server of tools with its connections.</summary>
-internal sealed class McpServer(McpModel model) : IDisposable
+internal sealed class McpServer(McpModel model, TimeSpan idle, TimeProvider time) : IDisposable
 {
     private static readonly HashSet<string> RequestHeaders = new(StringComparer.OrdinalIgnoreCase)
     {
@@ -14,8 +14,11 @@ internal sealed class McpServer(McpModel model) : IDisposable
         "tracestate",
     };
 
-    private readonly HttpMessageInvoker _invoker =
-        new(GuardedConnection.MakeHandler(model.AllowPrivate), disposeHandler: true);
+    private readonly HttpMessageInvoker _invoker = new(
+        model.Command.Count > 0
+            ? new StdioServer(model, idle, time)
+            : GuardedConnection.MakeHandler(model.AllowPrivate),
+        disposeHandler: true);
 
     public string Name => model.Name;
 

@@ -60,6 +60,15 @@ public sealed class McpOptions
     /// <summary>Its address, as clients take it: <c>https://tools.example.com/mcp</c>.</summary>
     public string? Url { get; init; }
 
+    /// <summary>
+    /// The program and its words, for a server that speaks on its standard streams: <c>["npx", "some-server"]</c>. One
+    /// runs for each session. Give this or <see cref="Url"/>.
+    /// </summary>
+    public IReadOnlyList<string> Command { get; init; } = [];
+
+    /// <summary>Variables of the gateway that the program gets beside PATH, HOME, LANG and TMPDIR.</summary>
+    public IReadOnlyList<string> PassEnv { get; init; } = [];
+
     /// <summary>The variable that holds its bearer token. Give this, <see cref="KeyFile"/> or neither.</summary>
     public string? KeyEnv { get; init; }
 
