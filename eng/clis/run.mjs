@@ -1,6 +1,8 @@
 // Runs command line agents on sessions of a silo, and looks at how they end.
 //
-//   node run.mjs --http URL --gateway URL --key FILE --folder FOLDER      ends with "N passed, N failed"
+//   node run.mjs --http URL --gateway URL --key FILE --folder FOLDER [--only NAME,NAME]
+//
+// Ends with "N passed, N failed".
 import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,6 +14,7 @@ const PATIENCE_MS = 120_000;
 const { values: options } = parseArgs({
   options: {
     http: { type: 'string' }, gateway: { type: 'string' }, key: { type: 'string' }, folder: { type: 'string' },
+    only: { type: 'string' },
   },
 });
 const silo = new Silo(options.http, options.key);
@@ -68,6 +71,22 @@ const clis = {
       DISABLE_AUTOUPDATER: '1',
     }),
   },
+  gemini: {
+    loop: 'demo:loop run_shell_command {"command":"true"}',
+    cap: 60_000_000, // Below what it takes it to find out by itself that it runs in a circle.
+    run: (token, prompt) => run('gemini', ['-m', 'demo', '--yolo', '-p', prompt], {
+      GOOGLE_GEMINI_BASE_URL: options.gateway,
+      GEMINI_API_KEY: token,
+      GEMINI_CLI_TRUST_WORKSPACE: 'true',
+    }, (home) => {
+      mkdirSync(join(home, '.gemini'));
+      writeFileSync(join(home, '.gemini', 'settings.json'), JSON.stringify({
+        security: { auth: { selectedType: 'gemini-api-key' } },
+        privacy: { usageStatisticsEnabled: false },
+        general: { disableAutoUpdate: true },
+      }));
+    }),
+  },
   codex: {
     loop: 'demo:loop exec_command {"cmd":"true"}',
     cap: 300_000_000,
@@ -92,7 +111,9 @@ const clis = {
   },
 };
 
+const only = options.only?.split(',');
 for (const [name, cli] of Object.entries(clis)) {
+  if (only && !only.includes(name)) continue;
   await check(`${name}: one task`, async () => {
     const token = await silo.open();
     const { code, said } = await cli.run(token, 'Say something.');
@@ -104,7 +125,7 @@ for (const [name, cli] of Object.entries(clis)) {
     const token = await silo.open(cli.cap);
     const start = performance.now();
     const { code, said } = await cli.run(token, cli.loop);
-    holds(code !== 0, `it ended well: ${said}`);
+    holds(code !== 0, `it ended well after ${await silo.settled(token)} tokens: ${said}`);
     holds(/sessions\/\S+ has .* left of/.test(said), said);
     const settled = await silo.settled(token);
     holds(settled > 0 && settled <= cli.cap / 1000, `${settled} tokens were settled`);
