@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Claude Code, Codex and Gemini CLI, unchanged, before the gateway of a silo of its own, with the demo model behind it and
-# no other network: each does one task, and each is stopped by the cap of its session with what the budget says. Not a part
-# of ./test, because they weigh 900 MB. Ends with a line "N passed, N failed".
+# Claude Code, Codex, Gemini CLI and Copilot CLI, unchanged, before the gateway of a silo of its own, with the demo model
+# behind it and no other network: each does one task, and each is stopped by the cap of its session with what the budget
+# says. Not a part of ./test, because they weigh 1.1 GB. Ends with a line "N passed, N failed".
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

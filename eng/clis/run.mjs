@@ -87,6 +87,16 @@ const clis = {
       }));
     }),
   },
+  copilot: {
+    loop: 'demo:loop bash {"command":"true","description":"nothing"}',
+    cap: 300_000_000,
+    run: (token, prompt) => run('copilot', ['-p', prompt, '--allow-all-tools'], {
+      COPILOT_PROVIDER_BASE_URL: `${options.gateway}/v1`,
+      COPILOT_PROVIDER_TYPE: 'openai',
+      COPILOT_PROVIDER_API_KEY: token,
+      COPILOT_MODEL: 'demo',
+    }),
+  },
   codex: {
     loop: 'demo:loop exec_command {"cmd":"true"}',
     cap: 300_000_000,
