@@ -2,9 +2,8 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using AgentBudget.Gateway.Calls;
 using AgentBudget.Gateway.Dialects;
-using AgentBudget.Gateway.Options;
+using AgentBudget.Gateway.Mcp;
 using AgentBudget.Gateway.Sessions;
-using AgentBudget.Gateway.Upstreams;
 using AgentBudget.Protocol.V1;
 using Google.Protobuf;
 using Microsoft.AspNetCore.Builder;
@@ -21,24 +20,72 @@ internal static class GatewayRoutes
     // A base URL may say the use case of its calls.
     private static readonly string[] Prefixes = ["", $"/u/{{{CallerContext.UseCaseRoute}}}"];
 
+    private const string Served =
+        "/v1/chat/completions, /v1/responses, /v1/embeddings, /v1/messages, "
+        + "/v1/messages/count_tokens, /v1/responses/input_tokens, /v1beta/models/MODEL:generateContent, "
+        + ":streamGenerateContent and :countTokens, /v1/models, /v1/budget and /mcp";
+
     public static void Map(WebApplication app, GatewayServices services)
     {
         ModelCallPath chat = new(services, ChatDialect.Instance), messages = new(services, MessagesDialect.Instance);
+        ModelCallPath responses = new(services, ResponsesDialect.Instance);
+        ModelCallPath embeddings = new(services, EmbeddingsDialect.Instance);
+        CountPath countMessages = new(services, MessagesDialect.Instance);
+        CountPath countResponses = new(services, ResponsesDialect.Instance);
         foreach (string prefix in Prefixes)
         {
             app.MapPost($"{prefix}/v1/chat/completions", chat.HandleAsync);
+            app.MapPost($"{prefix}/v1/responses", responses.HandleAsync);
+            app.MapPost($"{prefix}/v1/responses/input_tokens", countResponses.HandleAsync);
+            app.MapPost($"{prefix}/v1/embeddings", embeddings.HandleAsync);
             app.MapPost($"{prefix}/v1/messages", messages.HandleAsync);
-            app.MapPost($"{prefix}/v1/messages/count_tokens", http => Run(services, http, "count_tokens", CountAsync));
-            app.MapGet($"{prefix}/v1/models", http => Run(services, http, "models", ModelsAsync));
+            app.MapPost($"{prefix}/v1/messages/count_tokens", countMessages.HandleAsync);
             app.MapGet($"{prefix}/v1/budget", http => Run(services, http, "budget", BudgetAsync));
+            foreach (string version in (string[])["v1", "v1beta"]) MapGemini(app, services, $"{prefix}/{version}");
         }
 
+        MapMcp(app, services);
         app.MapMethods("/api/hello", ["GET", "HEAD"], static _ => Task.CompletedTask); // Claude Code looks for it.
         app.MapFallback(http => Run(services, http, "unknown", static (_, http, _) => throw new CallRefusedException(
             RefusalKind.NotFound,
             $"{http.Request.Method} {http.Request.Path} is not served here: what it costs is not counted. Served are "
-            + "/v1/chat/completions, /v1/messages, /v1/messages/count_tokens, /v1/models and /v1/budget.")));
+            + $"{Served}.")));
     }
+
+    // Gemini's methods are part of the model's segment.
+    private static void MapGemini(WebApplication app, GatewayServices services, string root)
+    {
+        ModelCallPath generate = new(services, GeminiDialect.Instance);
+        CountPath count = new(services, GeminiDialect.Instance);
+        string model = $"{root}/models/{{{GeminiDialect.ModelRoute}}}";
+        app.MapPost(model + GeminiDialect.GenerateMethod, generate.HandleAsync);
+        app.MapPost(model + GeminiDialect.StreamMethod, generate.HandleAsync);
+        app.MapPost(model + GeminiDialect.CountMethod, count.HandleAsync);
+        app.MapGet($"{root}/models", http => Run(services, http, "models", ModelList.AnswerAsync));
+    }
+
+    private static void MapMcp(WebApplication app, GatewayServices services)
+    {
+        string[] methods = ["POST", "GET", "DELETE"];
+        BudgetServer own = new(services);
+        foreach (string prefix in Prefixes)
+        {
+            app.MapPost($"{prefix}/mcp", own.HandleAsync);
+            foreach (McpServer server in services.McpServers)
+            {
+                McpProxy proxy = new(services, server);
+                app.MapMethods($"{prefix}/mcp/{server.Name}", methods, proxy.HandleAsync);
+            }
+        }
+
+        app.MapGet("/.well-known/oauth-protected-resource/{**path}", McpChallenge.DescribeAsync);
+    }
+
+    public static bool IsAnthropic(HttpRequest request) => request.Headers.ContainsKey("anthropic-version")
+        || request.Path.Value!.Contains("/messages", StringComparison.Ordinal);
+
+    public static bool IsGemini(HttpRequest request) => request.Headers.ContainsKey("x-goog-api-key")
+        || request.Path.Value!.Contains("/v1beta/", StringComparison.Ordinal);
 
     private static Task Run(
         GatewayServices services,
@@ -47,74 +94,14 @@ internal static class GatewayRoutes
         Func<GatewayServices, HttpContext, CallTrace, Task> call) =>
         CallEdge.RunAsync(services, ErrorsOf(http.Request), operation, http, (_, trace) => call(services, http, trace));
 
-    private static ErrorShape ErrorsOf(HttpRequest request) => IsAnthropic(request)
-        ? AnthropicErrors.Instance
+    private static ErrorShape ErrorsOf(HttpRequest request) => IsAnthropic(request) ? AnthropicErrors.Instance
+        : IsGemini(request) ? GeminiErrors.Instance
         : OpenAiErrors.Instance;
-
-    private static bool IsAnthropic(HttpRequest request) => request.Headers.ContainsKey("anthropic-version")
-        || request.Path.Value!.Contains("/messages", StringComparison.Ordinal);
-
-    // Counting needs a session that lives, and no budget.
-    private static async Task CountAsync(GatewayServices services, HttpContext http, CallTrace trace)
-    {
-        using SessionUse spender = await LiveAsync(services, http);
-        using BodyReader.Held held = await services.Bodies.ReadAsync(http.Request, http.RequestAborted);
-        Dialect dialect = MessagesDialect.Instance;
-        using CallBody body = CallBody.Parse(held.Bytes, dialect.Members);
-        string model = ChatDialect.ModelOf(body);
-        UpstreamRoute route = services.Upstreams.Find(model, dialect.Speaks) ?? throw new CallRefusedException(
-            RefusalKind.NotFound, $"No upstream serves {model} in this dialect.");
-        trace.Upstream = route.Upstream.Name;
-        if (route.ModelId != model) body.Set("model", JsonSerializer.SerializeToUtf8Bytes(route.ModelId));
-        using HttpRequestMessage request = ForwardedCall.Make(
-            http.Request, dialect, "v1/messages/count_tokens", route, body.ToBytes());
-        try
-        {
-            using HttpResponseMessage response = await route.Upstream.SendAsync(request, http.RequestAborted);
-            ForwardedCall.CopyHeaders(response, http.Response);
-            http.Response.StatusCode = (int)response.StatusCode;
-            await response.Content.CopyToAsync(http.Response.Body, http.RequestAborted);
-        }
-        catch (HttpRequestException fault)
-        {
-            throw new CallRefusedException(
-                RefusalKind.Upstream, $"The upstream {route.Upstream.Name} cannot be reached: {fault.Message}");
-        }
-    }
-
-    private static async Task ModelsAsync(GatewayServices services, HttpContext http, CallTrace trace)
-    {
-        using SessionUse spender = await LiveAsync(services, http);
-        GetSessionResponse answer = await services.Client.GetSessionAsync(
-            new GetSessionRequest { SessionToken = spender.Token }, http.RequestAborted);
-        bool isAnthropic = IsAnthropic(http.Request);
-        Func<UpstreamKind, bool> speaks =
-            isAnthropic ? MessagesDialect.Instance.Speaks : ChatDialect.Instance.Speaks;
-        JsonArray models = [];
-        foreach (string id in answer.Session.Models.Where(id => services.Upstreams.Find(id, speaks) is not null))
-        {
-            models.Add(isAnthropic
-                ? new JsonObject { ["type"] = "model", ["id"] = id, ["display_name"] = id, ["created_at"] = Epoch }
-                : new JsonObject { ["id"] = id, ["object"] = "model", ["created"] = 0, ["owned_by"] = "agentbudget" });
-        }
-
-        await WriteAsync(http, isAnthropic
-            ? new JsonObject
-            {
-                ["data"] = models,
-                ["has_more"] = false,
-                ["first_id"] = models.Count > 0 ? (string)models[0]!["id"]! : null,
-                ["last_id"] = models.Count > 0 ? (string)models[^1]!["id"]! : null,
-            }
-            : new JsonObject { ["object"] = "list", ["data"] = models });
-    }
-
-    private const string Epoch = "1970-01-01T00:00:00Z";
 
     // What is left, as the contract's GetBalance answers it.
     private static async Task BudgetAsync(GatewayServices services, HttpContext http, CallTrace trace)
     {
-        using SessionUse spender = await LiveAsync(services, http);
+        using SessionUse spender = await services.Sessions.TakeLiveAsync(http);
         GetBalanceResponse balance = await services.Client.GetBalanceAsync(
             new GetBalanceRequest { SessionToken = spender.Token }, http.RequestAborted);
         JsonObject json = JsonNode.Parse(JsonFormatter.Default.Format(balance))!.AsObject();
@@ -122,27 +109,7 @@ internal static class GatewayRoutes
         await WriteAsync(http, json);
     }
 
-    private static async Task<SessionUse> LiveAsync(GatewayServices services, HttpContext http)
-    {
-        SessionUse spender = await services.Sessions.TakeAsync(
-            CallerKey.Of(http.Request), CallerContext.Of(http.Request), http.RequestAborted);
-        try
-        {
-            GetSessionResponse answer = await services.Client.GetSessionAsync(
-                new GetSessionRequest { SessionToken = spender.Token }, http.RequestAborted);
-            Session.Types.State state = answer.Session.State;
-            if (state is Session.Types.State.Open or Session.Types.State.Suspended) return spender;
-            throw new CallRefusedException(
-                RefusalKind.Unauthenticated, $"{answer.Session.Session_} is {state.ToString().ToLowerInvariant()}.");
-        }
-        catch
-        {
-            spender.Dispose();
-            throw;
-        }
-    }
-
-    private static Task WriteAsync(HttpContext http, JsonObject json)
+    public static Task WriteAsync(HttpContext http, JsonObject json)
     {
         byte[] body = JsonSerializer.SerializeToUtf8Bytes(json);
         http.Response.ContentType = "application/json";

@@ -1,6 +1,7 @@
 using AgentBudget.Client;
 using AgentBudget.Gateway.Calls;
 using AgentBudget.Gateway.Dialects;
+using AgentBudget.Gateway.Mcp;
 using AgentBudget.Gateway.Options;
 using AgentBudget.Gateway.Sessions;
 using AgentBudget.Gateway.Upstreams;
@@ -22,6 +23,8 @@ internal sealed class GatewayServices : IAsyncDisposable
         Sessions = new SessionBook(client, model.Options.SessionIdle, time, Logger);
         Watch = new SessionWatch(client, Logger);
         Telemetry = new GatewayTelemetry(meterScope);
+        McpServers = [.. model.Mcp.Select(server => new McpServer(server, model.Options.SessionIdle, time))];
+        Tools = new ToolMeter(client, time);
         Holds = new Holds(client, model.Options, Margin, time);
     }
 
@@ -43,15 +46,24 @@ internal sealed class GatewayServices : IAsyncDisposable
 
     public BodyReader Bodies { get; } = new();
 
+    public Drains Drains { get; } = new();
+
     public InputMargin Margin { get; } = new();
 
     public Holds Holds { get; }
+
+    public IReadOnlyList<McpServer> McpServers { get; }
+
+    public McpSessionIds McpSessions { get; } = new();
+
+    public ToolMeter Tools { get; }
 
     public async ValueTask DisposeAsync()
     {
         await Watch.DisposeAsync();
         await Sessions.DisposeAsync();
         Upstreams.Dispose();
+        foreach (McpServer server in McpServers) server.Dispose();
         Telemetry.Dispose();
     }
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using AgentBudget.Gateway.Calls;
 
 namespace AgentBudget.Gateway;
 
@@ -9,7 +10,10 @@ namespace AgentBudget.Gateway;
 /// </summary>
 internal sealed class GatewayTelemetry : IDisposable
 {
-    public const string MeterName = "AgentBudget.Gateway";
+    /// <summary>The name of its meter and of its traces.</summary>
+    public const string Name = "AgentBudget.Gateway";
+
+    private static readonly ActivitySource Activities = new(Name);
 
     private readonly Histogram<double> _durations;
     private readonly Histogram<double> _firstBytes;
@@ -20,7 +24,7 @@ internal sealed class GatewayTelemetry : IDisposable
     /// <param name="scope">The scope of the meter, by which its owner tells it from others'.</param>
     public GatewayTelemetry(object? scope)
     {
-        Meter = new Meter(new MeterOptions(MeterName) { Scope = scope });
+        Meter = new Meter(new MeterOptions(Name) { Scope = scope });
         _durations = Meter.CreateHistogram<double>(
             "gen_ai.server.request.duration", "s", "From a call's first byte to its answer's last.");
         _firstBytes = Meter.CreateHistogram<double>(
@@ -34,6 +38,22 @@ internal sealed class GatewayTelemetry : IDisposable
     }
 
     public Meter Meter { get; }
+
+    /// <summary>Begins the trace of a call; null where nobody listens.</summary>
+    public static Activity? Begin(string operation) =>
+        Activities.StartActivity(operation, ActivityKind.Server)?.SetTag("gen_ai.operation.name", operation);
+
+    /// <summary>Ends it with what is known of the call.</summary>
+    public static void End(Activity? span, CallTrace trace, int status)
+    {
+        if (span is null) return;
+        span.SetTag("http.response.status_code", status);
+        if (trace.Upstream.Length > 0) span.SetTag("gen_ai.provider.name", trace.Upstream);
+        if (trace.Model.Length > 0) span.SetTag("gen_ai.request.model", trace.Model);
+        if (trace.AnsweredModel.Length > 0) span.SetTag("gen_ai.response.model", trace.AnsweredModel);
+        if (trace.InputTokens is { } input) span.SetTag("gen_ai.usage.input_tokens", input);
+        if (status >= 400) span.SetStatus(ActivityStatusCode.Error);
+    }
 
     public void Refused(string operation, string reason) =>
         _refusals.Add(1, new("gen_ai.operation.name", operation), new("reason", reason));

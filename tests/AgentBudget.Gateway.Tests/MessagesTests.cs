@@ -71,7 +71,7 @@ public sealed class MessagesTests(SharedGateway shared)
         using HttpResponseMessage response = await _gateway.PostAsync(
             "v1/messages", token, StreamCall, completion: HttpCompletionOption.ResponseHeadersRead);
 
-        string text = await ReadToAbortAsync(response, Start.Length + (2 * Piece.Length), isRead.SetResult);
+        string text = await TestGateway.ReadToAbortAsync(response, Start.Length + (2 * Piece.Length), isRead.SetResult);
         Assert.StartsWith(Start + Piece + Piece, text, StringComparison.Ordinal);
         Assert.Contains("event: error", text, StringComparison.Ordinal);
         // The input as it was told, and a token for each four of the 24 bytes that came.
@@ -87,7 +87,7 @@ public sealed class MessagesTests(SharedGateway shared)
         using HttpResponseMessage response = await _gateway.PostAsync(
             "v1/messages", token, StreamCall, completion: HttpCompletionOption.ResponseHeadersRead);
 
-        Assert.Contains("event: error", await ReadToAbortAsync(response), StringComparison.Ordinal);
+        Assert.Contains("event: error", await TestGateway.ReadToAbortAsync(response), StringComparison.Ordinal);
         Assert.Equal(7 + 3, await _gateway.SettledAsync(token));
     }
 
@@ -116,7 +116,7 @@ public sealed class MessagesTests(SharedGateway shared)
                 CancellationToken.None);
         }
 
-        string text = await ReadToAbortAsync(response);
+        string text = await TestGateway.ReadToAbortAsync(response);
         await left.Task.WaitAsync(TestGateway.Patience); // The upstream works no longer.
         Assert.Contains("event: error", text, StringComparison.Ordinal);
         Assert.Contains(how == "suspend" ? "billing_error" : "authentication_error", text, StringComparison.Ordinal);
@@ -209,26 +209,5 @@ public sealed class MessagesTests(SharedGateway shared)
 
         Assert.Equal((HttpStatusCode.InternalServerError, 0), (two.StatusCode, await _gateway.SettledAsync(token)));
         Assert.InRange(held / plain, ttl == "1h" ? 1.9m : 1.2m, ttl == "1h" ? 2.1m : 1.3m);
-    }
-
-    private static async Task<string> ReadToAbortAsync(
-        HttpResponseMessage response, int atBytes = 0, Action? onBytes = null)
-    {
-        await using Stream body = await response.Content.ReadAsStreamAsync();
-        using MemoryStream read = new();
-        byte[] buffer = new byte[4096];
-        using CancellationTokenSource patience = new(TestGateway.Patience);
-        await Assert.ThrowsAnyAsync<IOException>(async () =>
-        {
-            int bytes;
-            while ((bytes = await body.ReadAsync(buffer, patience.Token)) > 0)
-            {
-                read.Write(buffer, 0, bytes);
-                if (read.Length < atBytes) continue;
-                onBytes?.Invoke();
-                onBytes = null;
-            }
-        });
-        return System.Text.Encoding.UTF8.GetString(read.ToArray());
     }
 }

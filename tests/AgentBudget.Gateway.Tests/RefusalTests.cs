@@ -14,6 +14,9 @@ public sealed class RefusalTests : IDisposable
     private const string Call = """{"model":"m","max_tokens":50,"messages":[]}""";
     private const string Chat = "v1/chat/completions";
     private const string Messages = "v1/messages";
+    private const string Responses = "v1/responses";
+    private const string Embeddings = "v1/embeddings";
+    private const string Gemini = "v1beta/models/m:generateContent";
 
     private readonly TestGateway _gateway;
 
@@ -60,6 +63,36 @@ public sealed class RefusalTests : IDisposable
             Assert.Contains(sentence, (string?)json["error"]!["message"], StringComparison.Ordinal);
         }
 
+        Assert.Empty(_gateway.Upstream.Calls);
+        Assert.Equal((0, 0), await _gateway.TokensAsync(token));
+    }
+
+    [Theory]
+    [InlineData(Responses, """{"model":"m","max_output_tokens":0}""", "max_output_tokens")]
+    [InlineData(Responses, """{"model":"m","max_output_tokens":99999999999999}""", "max_output_tokens")]
+    [InlineData(Responses, """{"model":"m","max_tool_calls":0,"tools":[{"type":"web_search"}]}""", "max_tool_calls")]
+    [InlineData(Responses, """{"model":"m","Max_Output_Tokens":5}""", "Max_Output_Tokens")]
+    [InlineData(Responses, """{"input":"Hi"}""", "model")]
+    [InlineData(Embeddings, """{"model":"m","input":"Hi","input":"Ho"}""", "input")]
+    [InlineData(Embeddings, """{"model":"m","INPUT":"Hi"}""", "INPUT")]
+    [InlineData(Embeddings, "[]", "object")]
+    [InlineData(Gemini, """{"generationConfig":{"maxOutputTokens":0}}""", "maxOutputTokens")]
+    [InlineData(Gemini, """{"generationConfig":{"candidateCount":1000}}""", "candidateCount")]
+    [InlineData(Gemini, """{"generationConfig":{"maxOutputTokens":5,"max_output_tokens":9}}""", "max_output_tokens")]
+    [InlineData(Gemini, """{"generationConfig":7}""", "generationConfig")]
+    [InlineData(Gemini, "not json", "JSON")]
+    public async Task A_body_that_is_in_doubt_is_refused_in_every_dialect(string path, string body, string sentence)
+    {
+        string token = await _gateway.OpenAsync();
+
+        using HttpResponseMessage response = await _gateway.PostAsync(path, token, body);
+
+        JsonNode error = (await TestGateway.JsonAsync(response))["error"]!;
+        Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+        Assert.Equal(
+            path == Gemini ? "INVALID_ARGUMENT" : "invalid_request_error",
+            (string?)error[path == Gemini ? "status" : "type"]);
+        Assert.Contains(sentence, (string?)error["message"], StringComparison.Ordinal);
         Assert.Empty(_gateway.Upstream.Calls);
         Assert.Equal((0, 0), await _gateway.TokensAsync(token));
     }
@@ -171,7 +204,8 @@ public sealed class RefusalTests : IDisposable
     }
 
     [Theory]
-    [InlineData("m\",\"speed\":\"fast", 404, "not_found_error")]
+    [InlineData("m\",\"speed\":\"fast", 400, "invalid_request_error")]
+    [InlineData("dear\",\"cache_control\":{\"type\":\"ephemeral\"},\"x\":\"", 400, "invalid_request_error")]
     [InlineData("unknown", 403, "permission_error")]
     [InlineData("secret", 403, "permission_error")]
     public async Task A_call_without_a_price_or_out_of_scope_is_refused(string model, int status, string type)
@@ -223,7 +257,8 @@ public sealed class RefusalTests : IDisposable
 
     [Theory]
     [InlineData("")]
-    [InlineData("v1/responses")]
+    [InlineData("v1/responses/resp_1/cancel")]
+    [InlineData("v1beta/models/m:batchGenerateContent")]
     [InlineData("v1/messages/batches")]
     [InlineData("v1/batches")]
     public async Task A_route_whose_cost_is_not_counted_is_refused(string path)

@@ -104,7 +104,7 @@ public sealed class SessionTests(SharedGateway shared)
         JsonNode anthropic = await GetAsync("v1/models", token, "anthropic-version");
         JsonNode budget = await GetAsync("v1/budget", token);
 
-        string[] ids = ["m", "dear", "bounded"];
+        string[] ids = ["m", "dear", "bounded", "tiers"];
         Assert.Equal(ids.Order(), openAi["data"]!.AsArray().Select(model => (string)model!["id"]!).Order());
         Assert.Equal("list", (string?)openAi["object"]);
         Assert.Equal(ids.Order(), anthropic["data"]!.AsArray().Select(model => (string)model!["id"]!).Order());

@@ -85,7 +85,7 @@ public sealed class UpstreamTests(SharedGateway shared)
 
         using HttpResponseMessage response = await _gateway.MessagesAsync(token, StreamCall);
 
-        Assert.Equal(HttpStatusCode.BadGateway, response.StatusCode);
+        Assert.Equal(529, (int)response.StatusCode); // As this kind of error has where nothing streams.
         Assert.Contains("later", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         Assert.Equal(0, await _gateway.SettledAsync(token));
     }

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 
 namespace AgentBudget.Gateway.Calls;
 
@@ -104,6 +105,14 @@ internal sealed class CallBody : IDisposable
             ? count
             : throw new CallRefusedException(
                 RefusalKind.Invalid, $"{name} must be a whole number from 1 to {most}.");
+
+    /// <summary>An object as it is to be sent: changed, or as it came, or empty where it is absent.</summary>
+    public JsonObject ObjectOf(string name) => _changes.TryGetValue(name, out byte[]? changed)
+        ? (changed is null ? [] : JsonNode.Parse(changed)!.AsObject())
+        : Find(name) is { ValueKind: JsonValueKind.Object } given ? JsonObject.Create(given)! : [];
+
+    /// <summary>Takes all changes back, so that the call can be changed for another upstream.</summary>
+    public void Reset() => _changes.Clear();
 
     /// <summary>Changes a member, or takes it out.</summary>
     /// <param name="name">The member.</param>

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Security.Cryptography;
 using AgentBudget.Client;
 using AgentBudget.Gateway.Dialects;
@@ -26,13 +27,16 @@ internal static partial class CallEdge
     {
         CallTrace trace = new(
             $"req_{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(IdBytes))}", services.Time.GetTimestamp());
+        using Activity? span = GatewayTelemetry.Begin(operation);
         try
         {
             await call(http, trace);
         }
         catch (CallRefusedException refusal)
         {
-            services.Telemetry.Refused(operation, refusal.Reason.Length > 0 ? refusal.Reason : refusal.Kind.ToString());
+            if (refusal.UpstreamAnswer is null)
+                services.Telemetry.Refused(
+                    operation, refusal.Reason.Length > 0 ? refusal.Reason : refusal.Kind.ToString());
             await AnswerAsync(services, errors, http, trace, refusal);
         }
         catch (AgentBudgetException fault)
@@ -54,6 +58,7 @@ internal static partial class CallEdge
                 fault.Message));
         }
 
+        GatewayTelemetry.End(span, trace, http.Response.StatusCode);
         services.Telemetry.Ended(
             operation, trace.Upstream, http.Response.StatusCode, services.Time.GetElapsedTime(trace.StartTicks));
     }
@@ -71,7 +76,8 @@ internal static partial class CallEdge
             refusal,
             trace.RequestId,
             http.Request.Headers.UserAgent.ToString(),
-            services.Model.Options.RefusalStatus);
+            services.Model.Options.RefusalStatus,
+            services.Time.GetUtcNow());
         http.Response.StatusCode = answer.Status;
         http.Response.ContentType = "application/json";
         http.Response.ContentLength = answer.Body.Length;

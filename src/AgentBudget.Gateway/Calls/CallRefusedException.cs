@@ -31,6 +31,12 @@ internal enum RefusalKind
     Unavailable,
 }
 
+/// <summary>What an upstream answered instead of working on a call, to be passed on as it came.</summary>
+/// <param name="Status">Its status.</param>
+/// <param name="Body">Its body.</param>
+/// <param name="Headers">What the caller may see of its headers.</param>
+internal sealed record UpstreamAnswer(int Status, byte[] Body, IReadOnlyList<KeyValuePair<string, string>> Headers);
+
 /// <summary>A call that is not made.</summary>
 internal sealed class CallRefusedException(RefusalKind kind, string message) : Exception(message)
 {
@@ -46,4 +52,10 @@ internal sealed class CallRefusedException(RefusalKind kind, string message) : E
 
     /// <summary>What is left where it was refused, in words; empty where nothing is known.</summary>
     public string Left { get; init; } = "";
+
+    /// <summary>The upstream's own words for it; null for a refusal of the gateway's.</summary>
+    public UpstreamAnswer? UpstreamAnswer { get; init; }
+
+    /// <summary>The upstream did no work, for a reason that another one may not have.</summary>
+    public bool MayFallBack { get; init; }
 }

@@ -9,4 +9,13 @@ internal sealed class CallTrace(string requestId, long startTicks)
 
     /// <summary>Where it went; empty before it goes anywhere.</summary>
     public string Upstream { get; set; } = "";
+
+    /// <summary>The model asked for; empty for what is no model call.</summary>
+    public string Model { get; set; } = "";
+
+    /// <summary>The model that answered, as it says.</summary>
+    public string AnsweredModel { get; set; } = "";
+
+    /// <summary>Input tokens that the provider counted; null where it did not.</summary>
+    public long? InputTokens { get; set; }
 }

@@ -66,8 +66,8 @@ internal static class Denials
         Reason.SessionClosed or Reason.SessionExpired or Reason.SessionRevoked or Reason.AgentDecommissioned =>
             RefusalKind.Unauthenticated,
         Reason.ToolOutOfScope or Reason.ModelOutOfScope => RefusalKind.Forbidden,
-        Reason.UnknownPrice => RefusalKind.NotFound,
-        Reason.MissingTag => RefusalKind.Invalid,
+        // Clients hide the message of a model that is not found, and this one says what the catalog lacks.
+        Reason.UnknownPrice or Reason.MissingTag => RefusalKind.Invalid,
         _ => RefusalKind.Money,
     };
 

@@ -1,5 +1,4 @@
 using System.Net;
-using AgentBudget.Gateway.Dialects;
 using AgentBudget.Gateway.Upstreams;
 using Microsoft.AspNetCore.Http;
 
@@ -23,9 +22,11 @@ internal static class ForwardedCall
 
     /// <summary>The request as it is sent.</summary>
     public static HttpRequestMessage Make(
-        HttpRequest from, Dialect dialect, string path, UpstreamRoute route, ReadOnlyMemory<byte> body)
+        HttpRequest from, string path, UpstreamRoute route, ReadOnlyMemory<byte> body)
     {
-        string query = from.Query.ContainsKey("beta") ? "?beta=true" : "";
+        string query = from.Query.ContainsKey("beta") && !path.Contains('?', StringComparison.Ordinal)
+            ? "?beta=true"
+            : "";
         HttpRequestMessage request = new(HttpMethod.Post, new Uri(route.Upstream.Model.BaseAddress, path + query))
         {
             Content = new ReadOnlyMemoryContent(body),
@@ -38,23 +39,30 @@ internal static class ForwardedCall
             if (RequestHeaders.Contains(name)) request.Headers.TryAddWithoutValidation(name, (string?[])values!);
         }
 
-        dialect.Authorize(request, route.Upstream.Model.Key);
         return request;
     }
 
     /// <summary>Whether a status says that no work was done, and nothing is billed.</summary>
     public static bool IsRefusal(HttpResponseMessage response) => !response.IsSuccessStatusCode;
 
-    /// <summary>Copies what the caller may see of an answer's headers.</summary>
-    public static void CopyHeaders(HttpResponseMessage from, HttpResponse to)
+    /// <summary>What the caller may see of an answer's headers.</summary>
+    public static IReadOnlyList<KeyValuePair<string, string>> HeadersOf(HttpResponseMessage from)
     {
+        List<KeyValuePair<string, string>> headers = [];
         foreach ((string name, IEnumerable<string> values) in from.Headers)
         {
             bool isSeen = ResponseHeaders.Contains(name)
                 || Array.Exists(ResponsePrefixes, name.ToLowerInvariant().StartsWith);
-            if (isSeen) to.Headers[name] = values.ToArray();
+            if (isSeen) headers.Add(new(name, string.Join(", ", values)));
         }
 
-        if (from.Content.Headers.ContentType is { } type) to.ContentType = type.ToString();
+        if (from.Content.Headers.ContentType is { } type) headers.Add(new("Content-Type", type.ToString()));
+        return headers;
+    }
+
+    /// <summary>Copies what the caller may see of an answer's headers.</summary>
+    public static void CopyHeaders(HttpResponseMessage from, HttpResponse to)
+    {
+        foreach ((string name, string value) in HeadersOf(from)) to.Headers[name] = value;
     }
 }

@@ -12,7 +12,9 @@ namespace AgentBudget.Gateway.Calls;
 /// <param name="Scope">Settles or releases it.</param>
 /// <param name="OutputMost">The most output tokens that the call can make.</param>
 /// <param name="InjectedMaximum">The maximum that the gateway sets because nobody else does; null for none.</param>
-internal sealed record Hold(BudgetScope Scope, long OutputMost, long? InjectedMaximum)
+/// <param name="IsFallback">Another model runs, because the upstream of the first one failed.</param>
+internal sealed record Hold(
+    BudgetScope Scope, long OutputMost, long? InjectedMaximum, bool IsFallback = false)
 {
     public bool IsDowngraded => Scope.Answer.Decision == Decision.AllowDowngraded;
 }
@@ -58,6 +60,23 @@ internal sealed class Holds(
         return new Hold(scope, OutputMostOf(shape, injected) ?? long.MaxValue, injected);
     }
 
+    /// <summary>Changes a hold to another model's price, before that is called.</summary>
+    /// <returns>The hold as it is then; null where the budget does not allow it, and the old one stands.</returns>
+    public async Task<Hold?> AmendAsync(Hold hold, CallShape shape, string model, CancellationToken cancellation)
+    {
+        long? injected = shape.MaxOutputTokens is null ? options.MaxOutputTokens : null;
+        AmendReservationRequest change = new()
+        {
+            Model = model,
+            Estimate = EstimateOf(shape with { Model = model }, injected),
+            Ttl = Duration.FromTimeSpan(Ttl),
+        };
+        AmendReservationResponse answer = await hold.Scope.AmendAsync(change, cancellation);
+        return answer.Decision == Decision.Allow
+            ? new Hold(hold.Scope, OutputMostOf(shape, injected) ?? long.MaxValue, injected, IsFallback: true)
+            : null;
+    }
+
     private bool IsWithoutMaximum(string model) =>
         _withoutMaximum.TryGetValue(model, out long since) && time.GetElapsedTime(since) < MaximumKnown;
 
@@ -66,6 +85,22 @@ internal sealed class Holds(
 
     private ReserveTokensRequest Request(
         CallShape shape, SessionUse spender, CallerContext context, long? injected)
+    {
+        ReserveTokensRequest request = new()
+        {
+            SessionToken = spender.Token,
+            Model = shape.Model,
+            Estimate = EstimateOf(shape, injected),
+            OnExpiry = OnExpiry.Charge,
+            Ttl = Duration.FromTimeSpan(Ttl),
+            ServiceTier = shape.ServiceTier,
+            Region = shape.Region,
+        };
+        foreach ((string name, string value) in context.Tags) request.Tags[name] = value;
+        return request;
+    }
+
+    private TokenEstimate EstimateOf(CallShape shape, long? injected)
     {
         long input = margin.MostOf(shape.Model, shape.Input, options.WindowTokens);
         if (shape.ReadsMore) input = Math.Max(input, options.WindowTokens);
@@ -80,17 +115,6 @@ internal sealed class Holds(
         }
 
         estimate.Items.AddRange(shape.Items);
-        ReserveTokensRequest request = new()
-        {
-            SessionToken = spender.Token,
-            Model = shape.Model,
-            Estimate = estimate,
-            OnExpiry = OnExpiry.Charge,
-            Ttl = Duration.FromTimeSpan(Ttl),
-            ServiceTier = shape.ServiceTier,
-            Region = shape.Region,
-        };
-        foreach ((string name, string value) in context.Tags) request.Tags[name] = value;
-        return request;
+        return estimate;
     }
 }

@@ -1,4 +1,4 @@
-using System.Text.Json;
+using AgentBudget.Client;
 using AgentBudget.Gateway.Dialects;
 using AgentBudget.Gateway.Sessions;
 using AgentBudget.Gateway.Upstreams;
@@ -20,7 +20,8 @@ internal sealed class ModelCallPath(GatewayServices services, Dialect dialect)
         var context = CallerContext.Of(http.Request);
         using BodyReader.Held held = await services.Bodies.ReadAsync(http.Request, http.RequestAborted);
         using CallBody body = CallBody.Parse(held.Bytes, dialect.Members);
-        CallShape shape = dialect.Read(body);
+        CallShape shape = dialect.Read(body, http.Request);
+        trace.Model = shape.Model;
         UpstreamRoute asked = services.Upstreams.Find(shape.Model, dialect.Speaks) ?? throw NoUpstream(shape.Model);
         using SessionUse spender = await services.Sessions.TakeAsync(key, context, http.RequestAborted);
         Hold hold;
@@ -37,16 +38,70 @@ internal sealed class ModelCallPath(GatewayServices services, Dialect dialect)
         await using (hold.Scope)
         {
             UpstreamRoute route = RouteOf(shape, hold, asked);
-            trace.Upstream = route.Upstream.Name;
-            if (hold.InjectedMaximum is { } maximum)
-                body.Set(dialect.MaximumMember, JsonSerializer.SerializeToUtf8Bytes(maximum));
-            if (route.ModelId != shape.Model) body.Set("model", JsonSerializer.SerializeToUtf8Bytes(route.ModelId));
-            dialect.Prepare(body, shape, hold.IsDowngraded);
             AddHeaders(http.Response, hold, shape, spender);
-            using HttpRequestMessage request = ForwardedCall.Make(
-                http.Request, dialect, dialect.UpstreamPath, route, body.ToBytes());
-            await new UpstreamExchange(services, dialect, shape, spender, hold, trace).RunAsync(http, route, request);
+            using IEnumerator<string> fallbacks = services.Model.FallbacksOf(hold.Scope.Model).GetEnumerator();
+            while (true)
+            {
+                try
+                {
+                    await ForwardAsync(http, trace, body, shape, spender, hold, route);
+                    return;
+                }
+                catch (CallRefusedException refusal) when (refusal.MayFallBack)
+                {
+                    if (await FallBackAsync(http, shape, hold, fallbacks) is not { } next) throw;
+                    (hold, route) = next;
+                }
+            }
         }
+    }
+
+    private async Task ForwardAsync(
+        HttpContext http,
+        CallTrace trace,
+        CallBody body,
+        CallShape shape,
+        SessionUse spender,
+        Hold hold,
+        UpstreamRoute route)
+    {
+        trace.Upstream = route.Upstream.Name;
+        body.Reset();
+        if (hold.InjectedMaximum is { } maximum) dialect.SetMaximum(body, maximum);
+        if (route.ModelId != shape.Model) dialect.SetModel(body, route.ModelId);
+        dialect.Prepare(body, shape, hold.IsDowngraded || hold.IsFallback);
+        UpstreamWire wire = route.Upstream.Wire;
+        wire.Prepare(dialect, body, http.Request);
+        using HttpRequestMessage request = ForwardedCall.Make(
+            http.Request, wire.PathOf(dialect, shape, route.ModelId), route, body.ToBytes());
+        await new UpstreamExchange(services, dialect, shape, spender, hold, trace).RunAsync(http, route, request);
+    }
+
+    // The next model that an upstream here has and that the budget allows; the hold is changed before it is called.
+    private async Task<(Hold Hold, UpstreamRoute Route)?> FallBackAsync(
+        HttpContext http, CallShape shape, Hold hold, IEnumerator<string> models)
+    {
+        while (models.MoveNext())
+        {
+            if (services.Upstreams.Find(models.Current, dialect.Speaks) is not { } route) continue;
+            string before = hold.Scope.Model;
+            Hold? changed;
+            try
+            {
+                changed = await services.Holds.AmendAsync(hold, shape, models.Current, http.RequestAborted);
+            }
+            catch (AgentBudgetException)
+            {
+                return null; // Nobody can say whether it is allowed.
+            }
+
+            if (changed is null) continue;
+            http.Response.Headers["x-agentbudget-model"] = HeaderText.Of(changed.Scope.Model);
+            http.Response.Headers["x-agentbudget-fallback-from"] = HeaderText.Of(before);
+            return (changed, route);
+        }
+
+        return null;
     }
 
     private UpstreamRoute RouteOf(CallShape shape, Hold hold, UpstreamRoute asked)
@@ -58,7 +113,7 @@ internal sealed class ModelCallPath(GatewayServices services, Dialect dialect)
             $"The budget allows {hold.Scope.Model} instead of {shape.Model}, and no upstream serves that here.");
     }
 
-    private static CallRefusedException NoUpstream(string model) => new(
+    internal static CallRefusedException NoUpstream(string model) => new(
         RefusalKind.NotFound, $"No upstream serves {model} in this dialect. GET /v1/models says which are served.");
 
     private static void AddHeaders(HttpResponse response, Hold hold, CallShape shape, SessionUse spender)

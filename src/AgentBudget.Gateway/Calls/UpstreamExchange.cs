@@ -22,72 +22,70 @@ internal sealed partial class UpstreamExchange(
     private bool _isSettled;
 
     /// <summary>Sends the call and passes its answer on.</summary>
-    /// <exception cref="CallRefusedException">There is no answer; the hold is settled or released by its
-    /// scope.</exception>
+    /// <exception cref="CallRefusedException">
+    /// There is no answer; the hold is settled or released by its scope. Where the upstream did no work, another may be
+    /// asked.
+    /// </exception>
     public async Task RunAsync(HttpContext http, UpstreamRoute route, HttpRequestMessage request)
     {
         using SessionWatch.Lease? lease =
             shape.IsStream ? services.Watch.Watch(spender.Token, spender.Session) : null;
         using CancellationTokenSource whole = new(services.Model.Options.CallMax, services.Time);
         // A call that does not stream is billed whole whether somebody waits for it or not, so it is let finish.
+        using var gone = CancellationTokenSource.CreateLinkedTokenSource(
+            lease?.Over ?? CancellationToken.None, shape.IsStream ? http.RequestAborted : CancellationToken.None);
+        bool mayDrain = shape.IsStream && route.Upstream.Model.BillsAbandoned;
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(
-            whole.Token,
-            lease?.Over ?? CancellationToken.None,
-            shape.IsStream ? http.RequestAborted : CancellationToken.None);
+            whole.Token, mayDrain ? CancellationToken.None : gone.Token);
         using CancellationTokenSource answered = new();
         Task extending = ExtendAsync(answered.Token);
+        CallEnd end = new(http, lease, stop, mayDrain, gone.Token);
         try
         {
-            using HttpResponseMessage response = await SendAsync(http, route, request, stop, lease);
-            if (ForwardedCall.IsRefusal(response)) await PassRefusalAsync(http, response, stop.Token);
-            else if (shape.IsStream && response.Content.Headers.ContentType?.MediaType == "text/event-stream")
-                await PassStreamAsync(http, response, stop, lease);
+            using HttpResponseMessage response = await SendAsync(end, route, request);
+            if (ForwardedCall.IsRefusal(response)) throw await RefusalOfAsync(response, stop.Token);
+            if (shape.IsStream && response.Content.Headers.ContentType?.MediaType == "text/event-stream")
+                await PassStreamAsync(end, response);
             else await PassWholeAsync(http, response, stop);
         }
         finally
         {
+            if (_isDraining) services.Drains.End();
             await answered.CancelAsync();
             await extending;
         }
     }
 
-    private async Task<HttpResponseMessage> SendAsync(
-        HttpContext http,
-        UpstreamRoute route,
-        HttpRequestMessage request,
-        CancellationTokenSource stop,
-        SessionWatch.Lease? lease)
+    private async Task<HttpResponseMessage> SendAsync(CallEnd end, UpstreamRoute route, HttpRequestMessage request)
     {
+        HttpContext http = end.Http;
         http.RequestAborted.ThrowIfCancellationRequested(); // Nothing was sent: the scope releases.
-        if (lease is { Over.IsCancellationRequested: true }) throw lease.Refusal();
+        if (end.IsOver) throw end.Lease!.Refusal();
         try
         {
-            stop.CancelAfter(services.Model.Options.UpstreamIdle);
-            return await route.Upstream.SendAsync(request, stop.Token);
+            end.Stop.CancelAfter(services.Model.Options.UpstreamIdle);
+            return await UntilGoneAsync(end, route.Upstream.SendAsync(request, end.Stop.Token));
         }
         catch (HttpRequestException fault) when (fault.HttpRequestError is HttpRequestError.ConnectionError
             or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError)
         {
-            throw Failed($"The upstream {route.Upstream.Name} cannot be reached: {fault.Message}");
+            throw Untouched($"The upstream {route.Upstream.Name} cannot be reached: {fault.Message}");
         }
         catch (Exception fault) when (fault is HttpRequestException or IOException or OperationCanceledException)
         {
             // It was sent and may have been worked on.
             await SettleAsync(http.Response);
-            if (lease is { Over.IsCancellationRequested: true }) throw lease.Refusal();
+            if (end.IsOver) throw end.Lease!.Refusal();
             http.RequestAborted.ThrowIfCancellationRequested();
             throw Failed($"The upstream {route.Upstream.Name} did not answer.");
         }
     }
 
-    // The upstream did no work: what it says goes to the caller, and the hold back.
-    private async Task PassRefusalAsync(HttpContext http, HttpResponseMessage response, CancellationToken stop)
+    // The upstream did no work: what it says goes to the caller, or to another upstream, and the hold back.
+    private async Task<CallRefusedException> RefusalOfAsync(HttpResponseMessage response, CancellationToken stop)
     {
-        await hold.Scope.DisposeAsync();
-        _isSettled = true;
-        services.Telemetry.Settled(dialect.Name, trace.Upstream, "released");
-        if ((int)response.StatusCode is < 400)
-            throw Failed($"The upstream {trace.Upstream} answered {(int)response.StatusCode}, which is not followed.");
+        int status = (int)response.StatusCode;
+        if (status < 400) return Untouched($"The upstream {trace.Upstream} answered {status}, which is not followed.");
         byte[] body;
         try
         {
@@ -95,16 +93,14 @@ internal sealed partial class UpstreamExchange(
         }
         catch (Exception fault) when (fault is HttpRequestException or IOException or OperationCanceledException)
         {
-            throw Failed($"The upstream {trace.Upstream} refused the call and broke off.");
+            return Untouched($"The upstream {trace.Upstream} refused the call and broke off.");
         }
 
         // A key of ours that is refused is no fault of the caller's, who would look for it in his own.
         if (response.StatusCode is HttpStatusCode.Unauthorized)
-            throw Failed($"The upstream {trace.Upstream} refuses the gateway's key.");
-        ForwardedCall.CopyHeaders(response, http.Response);
-        http.Response.StatusCode = (int)response.StatusCode;
-        http.Response.ContentLength = body.Length;
-        await http.Response.Body.WriteAsync(body, http.RequestAborted);
+            return Untouched($"The upstream {trace.Upstream} refuses the gateway's key.");
+        return Untouched($"The upstream {trace.Upstream} answered {status}.", new UpstreamAnswer(
+            status, body, ForwardedCall.HeadersOf(response)));
     }
 
     private async Task PassWholeAsync(HttpContext http, HttpResponseMessage response, CancellationTokenSource stop)
@@ -149,6 +145,7 @@ internal sealed partial class UpstreamExchange(
     {
         if (_isSettled) return;
         _isSettled = true;
+        (trace.AnsweredModel, trace.InputTokens) = (_reader.AnsweredModel, _reader.ReportedInput);
         long usual = services.Margin.UsualOf(shape.Model, shape.Input);
         try
         {
@@ -174,7 +171,9 @@ internal sealed partial class UpstreamExchange(
             return;
         }
 
-        if (_reader is { IsReported: true, ReportedInput: { } counted })
+        // Another model counts in its own way.
+        bool isOwnModel = hold is { IsDowngraded: false, IsFallback: false };
+        if (isOwnModel && _reader is { IsReported: true, ReportedInput: { } counted })
             services.Margin.Learn(shape.Model, shape.Input, counted);
         services.Telemetry.Settled(dialect.Name, trace.Upstream, _reader.IsReported ? "reported" : "estimated");
     }
@@ -199,6 +198,18 @@ internal sealed partial class UpstreamExchange(
         {
             // It is charged when its time runs out, and settled anew when the call ends.
         }
+    }
+
+    // A settled call is not given to another upstream, and a hold that nothing was used of is released by its scope.
+    private CallRefusedException Untouched(string message, UpstreamAnswer? answer = null)
+    {
+        services.Telemetry.Settled(dialect.Name, trace.Upstream, "released");
+        return new CallRefusedException(RefusalKind.Upstream, message)
+        {
+            UpstreamAnswer = answer,
+            // What the call itself is refused for, another upstream would refuse too.
+            MayFallBack = answer is null or { Status: 408 or 409 or 429 or >= 500 },
+        };
     }
 
     private static CallRefusedException Failed(string message) => new(RefusalKind.Upstream, message);

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using AgentBudget.Gateway.Calls;
 using AgentBudget.Protocol.V1;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
@@ -32,6 +33,12 @@ internal abstract class AnswerReader
 
     /// <summary>The provider counted everything.</summary>
     public abstract bool IsReported { get; }
+
+    /// <summary>Whether a stream that closes now came to its proper end, where no event says so.</summary>
+    public virtual bool IsWhole => false;
+
+    /// <summary>The status of the failure that was read; null before one, and for one that tells none.</summary>
+    public int? FailedStatus { get; private set; }
 
     /// <summary>Input tokens that the provider counted, of all buckets; null where it did not.</summary>
     public abstract long? ReportedInput { get; }
@@ -98,6 +105,50 @@ internal abstract class AnswerReader
         _contentBytes += bytes;
         _contentEvents++;
     }
+
+    /// <summary>Notes content that is no text.</summary>
+    protected void NoteRaw(JsonElement content)
+    {
+        _contentBytes += System.Runtime.InteropServices.JsonMarshal.GetRawUtf8Value(content).Length;
+        _contentEvents++;
+    }
+
+    /// <summary>Notes that the answer failed.</summary>
+    /// <param name="name">What it says of the kind of failure: a status, or a name that providers use.</param>
+    protected EventFate Failed(string? name)
+    {
+        FailedStatus ??= StatusOf(name);
+        return EventFate.Fail;
+    }
+
+    protected static string? TextOf(JsonElement parent, string name) =>
+        CallBody.Find(parent, name) is { ValueKind: JsonValueKind.String } text ? text.GetString() : null;
+
+    /// <summary>The price list that served, as OpenAI names it.</summary>
+    protected static ServiceTier ServedTier(string served) => served switch
+    {
+        "default" or "standard" => ServiceTier.Standard,
+        "flex" => ServiceTier.Flex,
+        "priority" or "fast" or "ultrafast" => ServiceTier.Priority,
+        _ => ServiceTier.Unspecified,
+    };
+
+    private static int? StatusOf(string? name) => name switch
+    {
+        null => null,
+        "invalid_request_error" or "invalid_prompt" or "context_length_exceeded" => 400,
+        "authentication_error" or "invalid_api_key" => null, // The gateway's key, not the caller's.
+        "permission_error" => 403,
+        "not_found_error" or "model_not_found" => 404,
+        "request_too_large" => 413,
+        "rate_limit_error" or "rate_limit_exceeded" or "requests" or "tokens" or "insufficient_quota"
+            or "RESOURCE_EXHAUSTED" => 429,
+        "api_error" or "server_error" => 500,
+        "UNAVAILABLE" or "slow_down" => 503,
+        "timeout_error" => 504,
+        "overloaded_error" => 529,
+        _ => int.TryParse(name, out int status) && status is >= 400 and <= 599 and not 401 ? status : null,
+    };
 
     /// <summary>A report as the contract takes it; null for one that is too large to be one.</summary>
     protected static Struct? ReportOf(JsonElement usage)

@@ -18,7 +18,8 @@ internal sealed class AnthropicErrors : ErrorShape
         .. "\n\n"u8,
     ];
 
-    protected override byte[] Body(CallRefusedException refusal, int status, string requestId, string userAgent) =>
+    protected override byte[] Body(
+        CallRefusedException refusal, int status, string requestId, string userAgent, DateTimeOffset now) =>
         JsonSerializer.SerializeToUtf8Bytes(Json(refusal, requestId));
 
     private static JsonObject Json(CallRefusedException refusal, string requestId) => new()

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using AgentBudget.Gateway.Calls;
 using AgentBudget.Gateway.Options;
 using AgentBudget.Protocol.V1;
+using Microsoft.AspNetCore.Http;
 
 namespace AgentBudget.Gateway.Dialects;
 
@@ -10,7 +11,6 @@ namespace AgentBudget.Gateway.Dialects;
 internal sealed class ChatDialect : Dialect
 {
     private const int AnswersMax = 128; // As OpenAI takes them.
-    private const string SearchSku = "web_search";
 
     public static ChatDialect Instance { get; } = new();
 
@@ -24,14 +24,16 @@ internal sealed class ChatDialect : Dialect
 
     public override ErrorShape Errors => OpenAiErrors.Instance;
 
-    public override string MaximumMember => "max_completion_tokens";
-
-    public override string UpstreamPath => "chat/completions";
-
     public override bool Speaks(UpstreamKind kind) =>
-        kind is UpstreamKind.Demo or UpstreamKind.OpenAi or UpstreamKind.OpenAiCompatible;
+        kind is UpstreamKind.Demo or UpstreamKind.OpenAi or UpstreamKind.OpenAiCompatible
+        or UpstreamKind.Azure;
 
-    public override CallShape Read(CallBody body)
+    public override string PathOf(CallShape shape, string modelId) => "chat/completions";
+
+    public override void SetMaximum(CallBody body, long tokens) =>
+        body.Set("max_completion_tokens", JsonSerializer.SerializeToUtf8Bytes(tokens));
+
+    public override CallShape Read(CallBody body, HttpRequest request)
     {
         bool isStream = body.Flag("stream");
         long? maximum = body.Count("max_completion_tokens", OutputTokensMax);
@@ -41,7 +43,7 @@ internal sealed class ChatDialect : Dialect
         CountedItem[] searches = hasSearch ? [new CountedItem { Sku = SearchSku, Count = 1 }] : [];
         return new CallShape
         {
-            Model = ModelOf(body),
+            Model = ModelOf(body, request),
             IsStream = isStream,
             // A server may look at either, so the larger counts.
             MaxOutputTokens = maximum is null || older is null
@@ -67,30 +69,12 @@ internal sealed class ChatDialect : Dialect
         if (isDowngraded) body.Set("reasoning_effort", null);
         if (!shape.IsStream || shape.WantsUsage) return;
         // Without it a stream ends and nobody knows what it used.
-        JsonObject options = body.Find("stream_options") is { } given ? JsonObject.Create(given)! : [];
+        JsonObject options = body.ObjectOf("stream_options");
         options["include_usage"] = true;
         body.Set("stream_options", JsonSerializer.SerializeToUtf8Bytes(options));
     }
 
-    public override void Authorize(HttpRequestMessage request, string? key)
-    {
-        if (key is not null) request.Headers.TryAddWithoutValidation("Authorization", $"Bearer {key}");
-    }
-
     public override AnswerReader MakeReader(CallShape shape) => new ChatReader(shape);
-
-    internal static string ModelOf(CallBody body) => body.Text("model") is { Length: > 0 and <= 128 } model
-        ? model
-        : throw new CallRefusedException(RefusalKind.Invalid, "model must be 1 to 128 characters.");
-
-    internal static ServiceTier TierOf(string? tier) => tier switch
-    {
-        null or "auto" or "default" or "scale" or "standard" or "standard_only" => ServiceTier.Unspecified,
-        "flex" => ServiceTier.Standard, // It may be served by the ordinary list, which is dearer.
-        "priority" or "fast" or "ultrafast" => ServiceTier.Priority,
-        _ => throw new CallRefusedException(
-            RefusalKind.Invalid, $"service_tier {tier} is not one whose price is known."),
-    };
 
     private static bool WantsUsage(CallBody body)
     {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using AgentBudget.Gateway.Calls;
 using AgentBudget.Protocol.V1;
 using Google.Protobuf.WellKnownTypes;
 
@@ -39,7 +40,12 @@ internal sealed class ChatReader(CallShape shape) : AnswerReader
     protected override EventFate TakeEvent(JsonElement document)
     {
         if (document.TryGetProperty("error", out JsonElement error) && error.ValueKind != JsonValueKind.Null)
-            return EventFate.Fail;
+        {
+            return Failed(CallBody.Find(error, "code") is { ValueKind: JsonValueKind.Number } status
+                ? status.GetRawText()
+                : TextOf(error, "code") ?? TextOf(error, "type"));
+        }
+
         Take(document, "delta");
         bool hasNoChoice = document.TryGetProperty("choices", out JsonElement choices)
             && choices.ValueKind == JsonValueKind.Array && choices.GetArrayLength() == 0;
@@ -57,7 +63,7 @@ internal sealed class ChatReader(CallShape shape) : AnswerReader
         if (document.TryGetProperty("model", out JsonElement model) && model.ValueKind == JsonValueKind.String)
             AnsweredModel = model.GetString()!;
         if (document.TryGetProperty("service_tier", out JsonElement tier) && tier.ValueKind == JsonValueKind.String)
-            _tier = TierOf(tier.GetString()!);
+            _tier = ServedTier(tier.GetString()!);
         if (!document.TryGetProperty("choices", out JsonElement choices) || choices.ValueKind != JsonValueKind.Array)
             return;
         foreach (JsonElement choice in choices.EnumerateArray())
@@ -87,12 +93,4 @@ internal sealed class ChatReader(CallShape shape) : AnswerReader
             }
         }
     }
-
-    private static ServiceTier TierOf(string served) => served switch
-    {
-        "default" or "standard" => ServiceTier.Standard,
-        "flex" => ServiceTier.Flex,
-        "priority" or "fast" or "ultrafast" => ServiceTier.Priority,
-        _ => ServiceTier.Unspecified,
-    };
 }

@@ -14,6 +14,8 @@ internal abstract class ErrorShape
     /// <summary>How Codex names itself: it takes 403 for a reason to send again.</summary>
     private const string CodexAgent = "codex_";
 
+    protected static readonly IReadOnlyDictionary<string, int> NoStatuses = new Dictionary<string, int>();
+
     // These send a 429 again whatever its headers say.
     private static readonly string[] RetryingAgents = ["ai-sdk/", "ai/"];
 
@@ -25,9 +27,15 @@ internal abstract class ErrorShape
     /// <param name="requestId">Its id.</param>
     /// <param name="userAgent">Who calls.</param>
     /// <param name="statuses">Statuses of refusals of money by the beginning of the user agent.</param>
+    /// <param name="now">The time.</param>
     public ErrorAnswer Answer(
-        CallRefusedException refusal, string requestId, string userAgent, IReadOnlyDictionary<string, int> statuses)
+        CallRefusedException refusal,
+        string requestId,
+        string userAgent,
+        IReadOnlyDictionary<string, int> statuses,
+        DateTimeOffset now)
     {
+        if (refusal.UpstreamAnswer is { } told) return new ErrorAnswer(told.Status, told.Body, told.Headers);
         int status = StatusOf(refusal.Kind, userAgent, statuses);
         List<KeyValuePair<string, string>> headers = [];
         if (refusal.Kind is RefusalKind.Busy or RefusalKind.Unavailable) headers.Add(new("retry-after", "1"));
@@ -36,22 +44,26 @@ internal abstract class ErrorShape
         if (refusal.ResetTime is { } reset) headers.Add(new("x-agentbudget-reset", reset.ToString("O")));
         if (refusal.Left.Length > 0) headers.Add(new("x-agentbudget-left", refusal.Left));
         AddHeaders(refusal, userAgent, headers);
-        return new ErrorAnswer(status, Body(refusal, status, requestId, userAgent), headers);
+        return new ErrorAnswer(status, Body(refusal, status, requestId, userAgent, now), headers);
     }
 
     /// <summary>The event that ends a stream which is cut, in full.</summary>
     public abstract byte[] StreamEvent(CallRefusedException refusal, string requestId);
 
+    /// <summary>The event of a stream that failed at once, as the body of an answer.</summary>
+    public virtual byte[] BodyOfEvent(byte[] data) => data;
+
     protected static bool IsCodex(string userAgent) => userAgent.StartsWith(CodexAgent, StringComparison.Ordinal);
 
-    protected abstract byte[] Body(CallRefusedException refusal, int status, string requestId, string userAgent);
+    protected abstract byte[] Body(
+        CallRefusedException refusal, int status, string requestId, string userAgent, DateTimeOffset now);
 
     protected virtual void AddHeaders(
         CallRefusedException refusal, string userAgent, List<KeyValuePair<string, string>> headers)
     {
     }
 
-    private static int StatusOf(RefusalKind kind, string userAgent, IReadOnlyDictionary<string, int> statuses) =>
+    protected static int StatusOf(RefusalKind kind, string userAgent, IReadOnlyDictionary<string, int> statuses) =>
         kind switch
         {
             RefusalKind.Invalid => 400,

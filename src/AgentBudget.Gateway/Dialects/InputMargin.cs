@@ -29,7 +29,7 @@ internal sealed class InputMargin
         double rate = _rates.TryGetValue(model, out Rates? known) ? known.Most : StartMost;
         long text = OverheadTokens + (long)Math.Ceiling(size.TextBytes * rate);
         long media = Math.Min((long)(size.MediaBytes * StartMost), windowTokens);
-        long seen = text + media + (size.Images * InputSize.ImageTokens);
+        long seen = text + size.Tokens + media + (size.Images * InputSize.ImageTokens);
         return size.IsPartlyElsewhere ? Math.Max(seen, windowTokens) : seen;
     }
 
@@ -37,13 +37,15 @@ internal sealed class InputMargin
     public long UsualOf(string model, InputSize size)
     {
         double rate = _rates.TryGetValue(model, out Rates? known) ? known.Usual : StartUsual;
-        return 1 + (long)((size.TextBytes + size.MediaBytes) * rate) + (size.Images * InputSize.ImageTokens / 2);
+        return 1 + (long)((size.TextBytes + size.MediaBytes) * rate) + size.Tokens
+            + (size.Images * InputSize.ImageTokens / 2);
     }
 
     /// <summary>Learns from one call of text alone.</summary>
     public void Learn(string model, InputSize size, long tokens)
     {
-        if (size.TextBytes < BytesMin || size.MediaBytes > 0 || size.Images > 0 || size.IsPartlyElsewhere) return;
+        bool isText = size is { Tokens: 0, MediaBytes: 0, Images: 0, IsPartlyElsewhere: false };
+        if (!isText || size.TextBytes < BytesMin) return;
         if (_rates.Count >= ModelsMax && !_rates.ContainsKey(model)) return;
         double seen = (double)tokens / size.TextBytes;
         _rates.AddOrUpdate(

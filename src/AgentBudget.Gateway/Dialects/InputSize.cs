@@ -14,8 +14,12 @@ internal sealed class InputSize
     private static readonly HashSet<string> ImageTypes =
         new(["image", "image_url", "input_image"], StringComparer.Ordinal);
 
-    private static readonly HashSet<string> KeptByProvider =
-        new(["file_id", "file_ids", "vector_store_ids", "file_url"], StringComparer.Ordinal);
+    private static readonly HashSet<string> KeptByProvider = new(
+        ["file_id", "file_ids", "vector_store_ids", "file_url", "fileUri", "file_uri"], StringComparer.Ordinal);
+
+    // Parts of a conversation of which only the provider knows how long they are.
+    private static readonly HashSet<string> PartsElsewhere =
+        new(["item_reference", "compaction"], StringComparer.Ordinal);
 
     /// <summary>Bytes of the text as JSON, media left out.</summary>
     public long TextBytes { get; private set; }
@@ -24,6 +28,9 @@ internal sealed class InputSize
     public long MediaBytes { get; private set; }
 
     public long Images { get; private set; }
+
+    /// <summary>Tokens that came as such.</summary>
+    public long Tokens { get; private set; }
 
     /// <summary>Part of the input is not in the body: a file that the provider keeps, a page that it fetches.</summary>
     public bool IsPartlyElsewhere { get; private set; }
@@ -38,6 +45,21 @@ internal sealed class InputSize
     {
         InputSize size = new();
         size.Add(body, depth: 0);
+        return size;
+    }
+
+    /// <summary>The size of what is embedded: texts, or tokens that the caller made of them.</summary>
+    public static InputSize OfEmbeddings(JsonElement body)
+    {
+        var size = Of(body);
+        if (!body.TryGetProperty("input", out JsonElement input) || input.ValueKind != JsonValueKind.Array) return size;
+        foreach (JsonElement one in input.EnumerateArray())
+        {
+            if (one.ValueKind == JsonValueKind.Number) size.Tokens++;
+            else if (one.ValueKind == JsonValueKind.Array) size.Tokens += one.GetArrayLength();
+        }
+
+        if (size.Tokens > 0) size.TextBytes = 0;
         return size;
     }
 
@@ -60,11 +82,20 @@ internal sealed class InputSize
 
     private void AddObject(JsonElement element, int depth)
     {
-        if (element.TryGetProperty("type", out JsonElement type) && type.ValueKind == JsonValueKind.String
-            && ImageTypes.Contains(type.GetString()!))
+        if (element.TryGetProperty("type", out JsonElement type) && type.ValueKind == JsonValueKind.String)
+        {
+            if (PartsElsewhere.Contains(type.GetString()!)) IsPartlyElsewhere = true;
+            if (ImageTypes.Contains(type.GetString()!))
+            {
+                Images++;
+                NoteCache(element);
+                return;
+            }
+        }
+
+        if (IsGeminiImage(element))
         {
             Images++;
-            NoteCache(element);
             return;
         }
 
@@ -83,6 +114,14 @@ internal sealed class InputSize
             }
         }
     }
+
+    // {"mimeType":"image/png","data":"…"}
+    private static bool IsGeminiImage(JsonElement element) =>
+        (element.TryGetProperty("mimeType", out JsonElement kind)
+            || element.TryGetProperty("mime_type", out kind))
+        && kind.ValueKind == JsonValueKind.String
+        && kind.GetString()!.StartsWith("image/", StringComparison.Ordinal)
+        && element.TryGetProperty("data", out JsonElement data) && data.ValueKind == JsonValueKind.String;
 
     private void NoteCache(JsonElement owner)
     {

@@ -2,15 +2,13 @@ using System.Text.Json;
 using AgentBudget.Gateway.Calls;
 using AgentBudget.Gateway.Options;
 using AgentBudget.Protocol.V1;
+using Microsoft.AspNetCore.Http;
 
 namespace AgentBudget.Gateway.Dialects;
 
 /// <summary>Anthropic's Messages.</summary>
 internal sealed class MessagesDialect : Dialect
 {
-    private const int UsesMax = 1_000;
-    private const int UsesByDefault = 10; // Of a tool that the call bounds by nothing.
-
     // What they make a call cost is told by nothing in it, or in another call.
     private static readonly (string Member, string Why)[] Unbounded =
     [
@@ -33,33 +31,31 @@ internal sealed class MessagesDialect : Dialect
 
     public override ErrorShape Errors => AnthropicErrors.Instance;
 
-    public override string MaximumMember => "max_tokens";
+    public override bool Speaks(UpstreamKind kind) => kind is UpstreamKind.Demo or UpstreamKind.Anthropic
+        or UpstreamKind.Azure or UpstreamKind.Vertex or UpstreamKind.Bedrock;
 
-    public override string UpstreamPath => "v1/messages";
+    public override string PathOf(CallShape shape, string modelId) => "v1/messages";
 
-    public override bool Speaks(UpstreamKind kind) => kind is UpstreamKind.Demo or UpstreamKind.Anthropic;
+    public override string CountPathOf(HttpRequest request, string modelId) => "v1/messages/count_tokens";
 
-    public override CallShape Read(CallBody body)
+    public override void SetMaximum(CallBody body, long tokens) =>
+        body.Set("max_tokens", JsonSerializer.SerializeToUtf8Bytes(tokens));
+
+    public override CallShape Read(CallBody body, HttpRequest request)
     {
-        foreach ((string member, string why) in Unbounded)
-        {
-            if (body.Find(member) is not null)
-                throw new CallRefusedException(
-                    RefusalKind.Invalid, $"{member} is not taken by this gateway: {why}. Leave it out.");
-        }
-
-        List<CountedItem> items = ServerToolsOf(body);
+        Refuse(body, Unbounded);
+        List<CountedItem> items = ServerToolsOf(body, out bool hasServerTools);
         return new CallShape
         {
-            Model = ChatDialect.ModelOf(body),
+            Model = ModelOf(body, request),
             IsStream = body.Flag("stream"),
             MaxOutputTokens = body.Count("max_tokens", OutputTokensMax),
             Input = InputSize.Of(body.Root),
             // The loop of a server's tool reads its input again with each result.
-            ReadsMore = items.Count > 0 || Array.Exists(ReadMore, member => body.Find(member) is not null),
+            ReadsMore = hasServerTools || Array.Exists(ReadMore, member => body.Find(member) is not null),
             ServiceTier = body.Text("speed") == "fast"
                 ? ServiceTier.Priority
-                : ChatDialect.TierOf(body.Text("service_tier")),
+                : TierOf(body.Text("service_tier")),
             Region = body.Text("inference_geo") ?? "",
             Items = items,
         };
@@ -78,29 +74,26 @@ internal sealed class MessagesDialect : Dialect
         if (CallBody.Find(body.Find("output_config"), "effort") is not null) body.Set("output_config", null);
     }
 
-    public override void Authorize(HttpRequestMessage request, string? key)
-    {
-        if (key is not null) request.Headers.TryAddWithoutValidation("x-api-key", key);
-    }
-
     public override AnswerReader MakeReader(CallShape shape) => new MessagesReader();
 
-    private static List<CountedItem> ServerToolsOf(CallBody body)
+    // Pages that are fetched cost their tokens and nothing beside.
+    private static List<CountedItem> ServerToolsOf(CallBody body, out bool hasAny)
     {
         List<CountedItem> items = [];
+        hasAny = false;
         if (body.Find("tools") is not { ValueKind: JsonValueKind.Array } tools) return items;
         foreach (JsonElement tool in tools.EnumerateArray())
         {
             // Tools that the provider runs have a dated type: web_search_20250305.
             if (CallBody.Find(tool, "type") is not { ValueKind: JsonValueKind.String } type) continue;
-            string sku = type.GetString()! is var name && name.StartsWith("web_search_", StringComparison.Ordinal)
-                ? "web_search"
-                : name.StartsWith("web_fetch_", StringComparison.Ordinal) ? "web_fetch"
+            string name = type.GetString()!;
+            string sku = name.StartsWith("web_search_", StringComparison.Ordinal) ? SearchSku
                 : name.StartsWith("code_execution_", StringComparison.Ordinal) ? "code_execution"
                 : "";
+            hasAny |= sku.Length > 0 || name.StartsWith("web_fetch_", StringComparison.Ordinal);
             if (sku.Length == 0 || items.Exists(item => item.Sku == sku)) continue;
             long uses = CallBody.Find(tool, "max_uses") is { ValueKind: JsonValueKind.Number } most
-                && most.TryGetInt64(out long count) && count is >= 1 and <= UsesMax ? count : UsesByDefault;
+                && most.TryGetInt64(out long count) && count is >= 1 and <= ToolUsesMax ? count : ToolUsesByDefault;
             items.Add(new CountedItem { Sku = sku, Count = uses });
         }
 

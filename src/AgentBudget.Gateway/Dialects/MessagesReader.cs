@@ -1,4 +1,5 @@
 using System.Text.Json;
+using AgentBudget.Gateway.Calls;
 using AgentBudget.Protocol.V1;
 using Google.Protobuf.WellKnownTypes;
 
@@ -43,13 +44,10 @@ internal sealed class MessagesReader : AnswerReader
 
     protected override EventFate TakeEvent(JsonElement document)
     {
-        string type = document.TryGetProperty("type", out JsonElement name) && name.ValueKind == JsonValueKind.String
-            ? name.GetString()!
-            : "";
-        switch (type)
+        switch (TextOf(document, "type"))
         {
             case "error":
-                return EventFate.Fail;
+                return Failed(CallBody.Find(document, "error") is { } error ? TextOf(error, "type") : null);
             case "message_stop":
                 return EventFate.End;
             case "message_start":

@@ -5,7 +5,7 @@ using AgentBudget.Gateway.Calls;
 namespace AgentBudget.Gateway.Dialects;
 
 /// <summary>Errors of OpenAI's API: <c>{"error":{"message","type","param","code"}}</c>.</summary>
-internal sealed class OpenAiErrors : ErrorShape
+internal class OpenAiErrors : ErrorShape
 {
     public static OpenAiErrors Instance { get; } = new();
 
@@ -14,7 +14,8 @@ internal sealed class OpenAiErrors : ErrorShape
     public override byte[] StreamEvent(CallRefusedException refusal, string requestId) =>
         [.. "data: "u8, .. JsonSerializer.SerializeToUtf8Bytes(Json(refusal, userAgent: "")), .. "\n\n"u8];
 
-    protected override byte[] Body(CallRefusedException refusal, int status, string requestId, string userAgent) =>
+    protected override byte[] Body(
+        CallRefusedException refusal, int status, string requestId, string userAgent, DateTimeOffset now) =>
         JsonSerializer.SerializeToUtf8Bytes(Json(refusal, userAgent));
 
     // Codex shows this sentence and not the message of a refusal of its kind.
@@ -44,7 +45,7 @@ internal sealed class OpenAiErrors : ErrorShape
         return new JsonObject { ["error"] = error };
     }
 
-    private static (string Type, string? Code) NamesOf(RefusalKind kind) => kind switch
+    protected static (string Type, string? Code) NamesOf(RefusalKind kind) => kind switch
     {
         RefusalKind.Invalid => ("invalid_request_error", null),
         RefusalKind.TooLarge => ("invalid_request_error", "request_too_large"),

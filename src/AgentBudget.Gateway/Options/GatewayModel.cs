@@ -12,11 +12,25 @@ public sealed class GatewayModel
     /// <summary>Models that an upstream may name.</summary>
     public const int ModelsMax = 1_000;
 
+    /// <summary>Models that may have fallbacks.</summary>
+    public const int FallbacksMax = 1_000;
+
+    /// <summary>Models that are called instead of one.</summary>
+    public const int FallbackStepsMax = 5;
+
+    /// <summary>Servers of tools that a gateway may have.</summary>
+    public const int McpServersMax = 100;
+
     private const long OutputTokensMax = 1_000_000;
     private const long WindowTokensMax = 100_000_000;
 
-    private GatewayModel(GatewayOptions options, IPEndPoint listen, IReadOnlyList<UpstreamModel> upstreams)
+    private GatewayModel(
+        GatewayOptions options,
+        IPEndPoint listen,
+        IReadOnlyList<UpstreamModel> upstreams,
+        IReadOnlyList<McpModel> mcp)
     {
+        Mcp = mcp;
         Options = options;
         Listen = listen;
         Upstreams = upstreams;
@@ -31,6 +45,8 @@ public sealed class GatewayModel
     internal GatewayOptions Options { get; }
 
     internal IReadOnlyList<UpstreamModel> Upstreams { get; }
+
+    internal IReadOnlyList<McpModel> Mcp { get; }
 
     /// <summary>Checks what was written and reads the keys.</summary>
     /// <param name="options">What was written.</param>
@@ -54,6 +70,7 @@ public sealed class GatewayModel
                     $"gateway:refusalStatus:{agent} must be a status from 400 to 429 for a user agent's beginning.");
         }
 
+        CheckFallbacks(options.Fallbacks);
         if (options.Upstreams.Count > UpstreamsMax)
             throw new GatewayOptionsException($"gateway:upstreams has more than {UpstreamsMax} entries.");
         UpstreamModel[] upstreams = options.Upstreams.Count == 0
@@ -61,7 +78,34 @@ public sealed class GatewayModel
             : [.. options.Upstreams.Select((upstream, index) => UpstreamModel.From(upstream, index, environment))];
         if (upstreams.GroupBy(upstream => upstream.Name).FirstOrDefault(same => same.Count() > 1) is { } twice)
             throw new GatewayOptionsException($"Two upstreams have the name {twice.Key}: give each its own.");
-        return new GatewayModel(options, listen, upstreams);
+        if (options.Mcp.Count > McpServersMax)
+            throw new GatewayOptionsException($"gateway:mcp has more than {McpServersMax} entries.");
+        McpModel[] mcp = [.. options.Mcp.Select((server, index) => McpModel.From(server, index, environment))];
+        if (mcp.GroupBy(server => server.Name).FirstOrDefault(same => same.Count() > 1) is { } same)
+            throw new GatewayOptionsException($"Two servers of tools have the name {same.Key}: give each its own.");
+        return new GatewayModel(options, listen, upstreams, mcp);
+    }
+
+    /// <summary>What is called instead of a model, one after the other.</summary>
+    internal IEnumerable<string> FallbacksOf(string model) =>
+        Options.Fallbacks.FirstOrDefault(rule => new ModelRule(rule.Model!, "*").UpstreamIdOf(model) is not null)?.To
+            .Where(other => other != model) ?? [];
+
+    private static void CheckFallbacks(IReadOnlyList<FallbackOptions> fallbacks)
+    {
+        if (fallbacks.Count > FallbacksMax)
+            throw new GatewayOptionsException($"gateway:fallbacks has more than {FallbacksMax} entries.");
+        for (int index = 0; index < fallbacks.Count; index++)
+        {
+            string at = $"gateway:fallbacks:{index}";
+            UpstreamModel.CheckModel(fallbacks[index].Model ?? "", $"{at}:model");
+            if (fallbacks[index].To.Count is 0 or > FallbackStepsMax
+                || fallbacks[index].To.Any(model => model.Length is 0 or > 128 || model.Contains('*')))
+            {
+                throw new GatewayOptionsException(
+                    $"{at}:to must name 1 to {FallbackStepsMax} models of the catalog, without a star.");
+            }
+        }
     }
 
     private static void CheckRange(string key, long value, long least, long most)

@@ -16,6 +16,15 @@ public sealed class GatewayOptions
     public IReadOnlyList<UpstreamOptions> Upstreams { get; init; } = [];
 
     /// <summary>
+    /// What is called instead of a model whose upstream cannot be reached, is overloaded or fails before it answers
+    /// anything.
+    /// </summary>
+    public IReadOnlyList<FallbackOptions> Fallbacks { get; init; } = [];
+
+    /// <summary>Servers of tools that the gateway stands before.</summary>
+    public IReadOnlyList<McpOptions> Mcp { get; init; } = [];
+
+    /// <summary>
     /// The most output tokens of a call that names no maximum, of a model for which the catalog names none either. The
     /// gateway writes it into the call. 1 to 1,000,000.
     /// </summary>
@@ -42,22 +51,77 @@ public sealed class GatewayOptions
     public IReadOnlyDictionary<string, int> RefusalStatus { get; init; } = new Dictionary<string, int>();
 }
 
+/// <summary>One server of tools.</summary>
+public sealed class McpOptions
+{
+    /// <summary>Its name, below which its tools are named: <c>crm</c> for <c>crm.read</c>.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>Its address, as clients take it: <c>https://tools.example.com/mcp</c>.</summary>
+    public string? Url { get; init; }
+
+    /// <summary>
+    /// The program and its words, for a server that speaks on its standard streams: <c>["npx", "some-server"]</c>. One
+    /// runs for each session. Give this or <see cref="Url"/>.
+    /// </summary>
+    public IReadOnlyList<string> Command { get; init; } = [];
+
+    /// <summary>Variables of the gateway that the program gets beside PATH, HOME, LANG and TMPDIR.</summary>
+    public IReadOnlyList<string> PassEnv { get; init; } = [];
+
+    /// <summary>The variable that holds its bearer token. Give this, <see cref="KeyFile"/> or neither.</summary>
+    public string? KeyEnv { get; init; }
+
+    /// <summary>The file that holds its bearer token and nothing else.</summary>
+    public string? KeyFile { get; init; }
+
+    /// <summary>
+    /// Allows an address that is loopback, private, link-local or otherwise not public, and cleartext to it.
+    /// </summary>
+    public bool AllowPrivate { get; init; }
+}
+
+/// <summary>What is called instead of a model.</summary>
+public sealed class FallbackOptions
+{
+    /// <summary>The catalog's id of the model, or the beginning of one and a star.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>The models that are called instead, one after the other, 1 to 5.</summary>
+    public IReadOnlyList<string> To { get; init; } = [];
+}
+
 /// <summary>One place that model calls go to.</summary>
 public sealed class UpstreamOptions
 {
     /// <summary>Its name, for metrics and messages.</summary>
     public string? Name { get; init; }
 
-    /// <summary>What it speaks: demo, openai, openai-compatible, anthropic.</summary>
+    /// <summary>What it speaks: demo, openai, openai-compatible, anthropic, gemini, azure, vertex, bedrock.</summary>
     public string? Kind { get; init; }
 
     /// <summary>
-    /// Its base address, as SDKs take it: <c>https://api.openai.com/v1</c>, <c>https://api.anthropic.com</c>. None for
-    /// the demo model.
+    /// Its base address, as SDKs take it: <c>https://api.openai.com/v1</c>, <c>https://api.anthropic.com</c>,
+    /// <c>https://generativelanguage.googleapis.com</c>. None for the demo model.
     /// </summary>
     public string? BaseUrl { get; init; }
 
-    /// <summary>The variable that holds its key. Give this or <see cref="KeyFile"/>.</summary>
+    /// <summary>Vertex' location (us-east5, global), or the region of AWS (us-east-1). For these kinds only.</summary>
+    public string? Region { get; init; }
+
+    /// <summary>Google's project. For Vertex only.</summary>
+    public string? Project { get; init; }
+
+    /// <summary>
+    /// Azure's version of the API, for the paths that name a deployment. Without it, the paths of <c>/openai/v1</c>.
+    /// </summary>
+    public string? ApiVersion { get; init; }
+
+    /// <summary>
+    /// The variable that holds its key. For Bedrock, that is a key of its own, or <c>ID:SECRET</c>, or
+    /// <c>ID:SECRET:TOKEN</c>; for Vertex, a token or the JSON of a service account's key. Give this or
+    /// <see cref="KeyFile"/>.
+    /// </summary>
     public string? KeyEnv { get; init; }
 
     /// <summary>The file that holds its key and nothing else.</summary>

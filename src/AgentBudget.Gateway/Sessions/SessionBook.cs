@@ -4,6 +4,7 @@ using System.Text;
 using AgentBudget.Client;
 using AgentBudget.Gateway.Calls;
 using AgentBudget.Protocol.V1;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
 namespace AgentBudget.Gateway.Sessions;
@@ -90,6 +91,27 @@ internal sealed partial class SessionBook : IAsyncDisposable
                 if (entry.HasFailed) Remove(id, entry);
                 throw;
             }
+        }
+    }
+
+    /// <summary>The session of a call that costs nothing, which must live all the same.</summary>
+    public async Task<SessionUse> TakeLiveAsync(HttpContext http)
+    {
+        SessionUse spender = await TakeAsync(
+            CallerKey.Of(http.Request), CallerContext.Of(http.Request), http.RequestAborted);
+        try
+        {
+            GetSessionResponse answer = await _client.GetSessionAsync(
+                new GetSessionRequest { SessionToken = spender.Token }, http.RequestAborted);
+            Session.Types.State state = answer.Session.State;
+            if (state is Session.Types.State.Open or Session.Types.State.Suspended) return spender;
+            throw new CallRefusedException(
+                RefusalKind.Unauthenticated, $"{answer.Session.Session_} is {state.ToString().ToLowerInvariant()}.");
+        }
+        catch
+        {
+            spender.Dispose();
+            throw;
         }
     }
 

@@ -1,4 +1,5 @@
 using AgentBudget.Gateway.Options;
+using AgentBudget.Gateway.Upstreams.Demo;
 
 namespace AgentBudget.Gateway.Upstreams;
 
@@ -14,15 +15,31 @@ internal sealed class Upstream : IDisposable
             ? new DemoModel(time)
             : GuardedConnection.MakeHandler(model.AllowPrivate);
         _invoker = new HttpMessageInvoker(handler, disposeHandler: true);
+        Wire = UpstreamWire.Of(model, _invoker, time);
     }
 
     public UpstreamModel Model { get; }
 
     public string Name => Model.Name;
 
+    /// <summary>How it takes calls.</summary>
+    public UpstreamWire Wire { get; }
+
     /// <summary>Sends a call and answers when the headers are there.</summary>
-    public Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellation) =>
-        _invoker.SendAsync(request, cancellation);
+    public async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellation)
+    {
+        await Wire.AuthorizeAsync(request, cancellation);
+        HttpResponseMessage response = await _invoker.SendAsync(request, cancellation);
+        try
+        {
+            return await Wire.ReadAsync(response, cancellation);
+        }
+        catch
+        {
+            response.Dispose();
+            throw;
+        }
+    }
 
     public void Dispose() => _invoker.Dispose();
 }

@@ -100,7 +100,7 @@ internal static class SiloTelemetry
         telemetry.Services.AddLogging(
             logs => logs.AddFilter<OpenTelemetryLoggerProvider>(category: null, LogLevel.Warning));
         telemetry.WithTracing(traces => traces
-            .AddSource("Microsoft.Orleans.Application", "Microsoft.Orleans.Runtime")
+            .AddSource("Microsoft.Orleans.Application", "Microsoft.Orleans.Runtime", "AgentBudget.Gateway")
             .AddAspNetCoreInstrumentation(calls => calls.Filter =
                 static http => !Untraced.Contains(http.Request.Path.Value, StringComparer.Ordinal)));
         if (collector is null) telemetry.UseOtlpExporter();

@@ -3,14 +3,17 @@ using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Logging;
 
 namespace AgentBudget.Gateway.Tests.Support;
 
 /// <summary>A call that arrived at a fake upstream.</summary>
 internal sealed record UpstreamCall(
-    string Path, string Query, IReadOnlyDictionary<string, string> Headers, string Text, JsonNode Body)
+    string Path, string Query, IReadOnlyDictionary<string, string> Headers, string Text, string RawPath)
 {
+    public JsonNode Body => JsonNode.Parse(Text)!;
+
     public string Header(string name) => Headers.GetValueOrDefault(name, "");
 }
 
@@ -63,6 +66,20 @@ internal sealed class FakeUpstream : IAsyncDisposable
         }
     };
 
+    /// <summary>Answers frames of AWS's event streams.</summary>
+    public static Func<HttpContext, UpstreamCall, Task> Frames(byte[][] frames) => async (http, _) =>
+    {
+        http.Response.ContentType = "application/vnd.amazon.eventstream";
+        foreach (byte[] frame in frames)
+        {
+            // In two pieces, because nothing says that a frame arrives whole.
+            await http.Response.Body.WriteAsync(frame.AsMemory(0, 5));
+            await http.Response.Body.FlushAsync();
+            await http.Response.Body.WriteAsync(frame.AsMemory(5));
+            await http.Response.Body.FlushAsync();
+        }
+    };
+
     /// <summary>Answers a stream of events and, when told, tears the connection down in its middle.</summary>
     public static Func<HttpContext, UpstreamCall, Task> BrokenEvents(Task when, params string[] events) =>
         async (http, call) =>
@@ -95,7 +112,11 @@ internal sealed class FakeUpstream : IAsyncDisposable
             http.Request.Headers.Select(header => KeyValuePair.Create(header.Key, header.Value.ToString())),
             StringComparer.OrdinalIgnoreCase);
         UpstreamCall call = new(
-            http.Request.Path, http.Request.QueryString.Value ?? "", headers, text, JsonNode.Parse(text)!);
+            http.Request.Path,
+            http.Request.QueryString.Value ?? "",
+            headers,
+            text,
+            http.Features.Get<IHttpRequestFeature>()!.RawTarget);
         Calls.Enqueue(call);
         await Answer(http, call);
     }

@@ -20,6 +20,8 @@ internal sealed class TestGateway : IAsyncDisposable
     public const string Catalog = """
         tenant: acme
         currency: USD
+        tools: [{ id: search.web, cost: { perCall: 0.01 } }]
+        skus: [{ id: web_search, unit: search, cost: 0.01 }]
         tags: { team: { required: false }, project: { required: false } }
         businessUnits:
           - { id: marketing, budget: { limit: 100000, period: none } }
@@ -36,14 +38,19 @@ internal sealed class TestGateway : IAsyncDisposable
           - id: writer
             businessUnit: marketing
             useCases: [promo, tight]
-            models: [m, dear, bounded]
-            tools: ["search.*"]
+            models: [m, dear, bounded, tiers]
+            tools: ["search.*", crm.read]
             ceilings: { openHolds: 10000, sessionTtl: 2h, sessionLifetime: 8h }
         prices:
           - { model: m, effectiveFrom: 2026-01-01,
               rates: { input: 1.00, output: 1.00, cacheRead: 0.10, cacheWrite5m: 1.25, cacheWrite1h: 2.00 } }
           - { model: dear, effectiveFrom: 2026-01-01, rates: { input: 10.00, output: 10.00 } }
           - { model: bounded, effectiveFrom: 2026-01-01, rates: { input: 1.00, output: 1.00 }, maxOutputTokens: 5000 }
+          - model: tiers
+            effectiveFrom: 2026-01-01
+            rates: { input: 1.00, output: 1.00 }
+            longContext: { above: 1000, rates: { input: 2.00, output: 2.00 } }
+            priority: { multiplier: 3 }
           - { model: secret, effectiveFrom: 2026-01-01, rates: { input: 1.00, output: 1.00 } }
         """;
 
@@ -77,7 +84,7 @@ internal sealed class TestGateway : IAsyncDisposable
         return gateway;
     }
 
-    /// <summary>Both dialects to the fake upstream, every model by its own name.</summary>
+    /// <summary>All dialects to the fake upstream, every model by its own name.</summary>
     public static GatewayOptions OptionsOf(FakeUpstream upstream) => new()
     {
         Listen = "127.0.0.1:0",
@@ -101,12 +108,21 @@ internal sealed class TestGateway : IAsyncDisposable
                 Models = new Dictionary<string, string> { ["*"] = "*" },
                 AllowPrivate = true,
             },
+            new UpstreamOptions
+            {
+                Name = "fake-gemini",
+                Kind = "gemini",
+                BaseUrl = upstream.Address,
+                KeyEnv = "KEY",
+                Models = new Dictionary<string, string> { ["*"] = "*" },
+                AllowPrivate = true,
+            },
         ],
     };
 
     /// <summary>One more gateway before the same silo.</summary>
-    public Task<GatewayHost> HostAsync(GatewayOptions options) => GatewayHost.StartAsync(
-        GatewayModel.From(options, name => name == "KEY" ? UpstreamKey : null),
+    public Task<GatewayHost> HostAsync(GatewayOptions options, string key = UpstreamKey) => GatewayHost.StartAsync(
+        GatewayModel.From(options, name => name == "KEY" ? key : null),
         Client,
         TimeProvider.System,
         NullLoggerFactory.Instance);
@@ -160,9 +176,13 @@ internal sealed class TestGateway : IAsyncDisposable
     /// <summary>Tokens that are held and settled on the session.</summary>
     public async Task<(long Held, long Settled)> TokensAsync(string token)
     {
-        GetBalanceResponse balance = await Client.GetBalanceAsync(new GetBalanceRequest { SessionToken = token });
-        return (balance.Grains[0].HeldTokens, balance.Grains[0].SettledTokens);
+        GrainBalance balance = await BalanceAsync(token);
+        return (balance.HeldTokens, balance.SettledTokens);
     }
+
+    /// <summary>The session's own balance.</summary>
+    public async Task<GrainBalance> BalanceAsync(string token) =>
+        (await Client.GetBalanceAsync(new GetBalanceRequest { SessionToken = token })).Grains[0];
 
     /// <summary>Waits until nothing is held on the session, and answers what is settled.</summary>
     public async Task<long> SettledAsync(string token)
@@ -176,6 +196,28 @@ internal sealed class TestGateway : IAsyncDisposable
                 throw new TimeoutException($"{held} tokens are still held");
             await Task.Delay(20);
         }
+    }
+
+    /// <summary>Reads a body up to the abort in which it has to end.</summary>
+    public static async Task<string> ReadToAbortAsync(
+        HttpResponseMessage response, int atBytes = 0, Action? onBytes = null)
+    {
+        await using Stream body = await response.Content.ReadAsStreamAsync();
+        using MemoryStream read = new();
+        byte[] buffer = new byte[4096];
+        using CancellationTokenSource patience = new(TestGateway.Patience);
+        await Assert.ThrowsAnyAsync<IOException>(async () =>
+        {
+            int bytes;
+            while ((bytes = await body.ReadAsync(buffer, patience.Token)) > 0)
+            {
+                read.Write(buffer, 0, bytes);
+                if (read.Length < atBytes) continue;
+                onBytes?.Invoke();
+                onBytes = null;
+            }
+        });
+        return Encoding.UTF8.GetString(read.ToArray());
     }
 
     public static async Task<JsonNode> JsonAsync(HttpResponseMessage response) =>

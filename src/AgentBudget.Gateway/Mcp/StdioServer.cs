@@ -1,0 +1,127 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text.Json.Nodes;
+using AgentBudget.Gateway.Options;
+
+namespace AgentBudget.Gateway.Mcp;
+
+/// <summary>
+/// Runs a program that speaks the protocol on its standard streams, and looks to the proxy like a server of streamable
+/// HTTP: one process for each session, started by its initialize and ended by its DELETE, by idleness or with the
+/// gateway.
+/// </summary>
+internal sealed class StdioServer : HttpMessageHandler
+{
+    /// <summary>Processes that run at once.</summary>
+    public const int ProcessesMax = 100;
+
+    private readonly McpModel _model;
+    private readonly TimeSpan _idle;
+    private readonly TimeProvider _time;
+    private readonly ConcurrentDictionary<string, StdioSession> _sessions = new(StringComparer.Ordinal);
+    private readonly ITimer _sweep;
+    private int _count;
+
+    public StdioServer(McpModel model, TimeSpan idle, TimeProvider time)
+    {
+        _model = model;
+        _idle = idle;
+        _time = time;
+        _sweep = time.CreateTimer(_ => Sweep(), state: null, idle / 4, idle / 4);
+    }
+
+    protected override async Task<HttpResponseMessage> SendAsync(
+        HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        string? id = request.Headers.TryGetValues(McpProxy.SessionHeader, out IEnumerable<string>? ids)
+            ? ids.First()
+            : null;
+        StdioSession? session = id is null ? null : _sessions.GetValueOrDefault(id);
+        if (id is not null && session is null) return new HttpResponseMessage(HttpStatusCode.NotFound);
+        if (request.Method == HttpMethod.Delete)
+        {
+            if (session is not null) End(session);
+            return new HttpResponseMessage(HttpStatusCode.OK);
+        }
+
+        if (request.Method == HttpMethod.Get)
+            return session is null ? new(HttpStatusCode.BadRequest) : Events(session.Listen());
+        byte[] body = await request.Content!.ReadAsByteArrayAsync(cancellationToken);
+        JsonNode message = JsonNode.Parse(body)!;
+        if (session is null)
+        {
+            if ((string?)message["method"] != "initialize") return new(HttpStatusCode.BadRequest);
+            session = Start();
+        }
+
+        // A line is a message, so it has no line end within.
+        string line = message.ToJsonString();
+        bool isRequest = message["method"] is not null && message["id"] is not null;
+        HttpResponseMessage response = isRequest
+            ? Events(session.Ask(message["id"]!.ToJsonString()))
+            : new HttpResponseMessage(HttpStatusCode.Accepted);
+        await session.WriteAsync(line, cancellationToken);
+        response.Headers.TryAddWithoutValidation(McpProxy.SessionHeader, session.Id);
+        return response;
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            _sweep.Dispose();
+            foreach (StdioSession session in _sessions.Values) End(session);
+        }
+
+        base.Dispose(disposing);
+    }
+
+    private static HttpResponseMessage Events(Stream events) => new(HttpStatusCode.OK)
+    {
+        Content = new StreamContent(events)
+        {
+            Headers = { ContentType = new MediaTypeHeaderValue("text/event-stream") },
+        },
+    };
+
+    private StdioSession Start()
+    {
+        if (Interlocked.Increment(ref _count) > ProcessesMax)
+        {
+            Interlocked.Decrement(ref _count);
+            throw new HttpRequestException(
+                HttpRequestError.ConnectionError, $"{ProcessesMax} programs of {_model.Name} run, which is the most.");
+        }
+
+        StdioSession session;
+        try
+        {
+            session = new StdioSession(_model, _time);
+        }
+        catch (Exception fault) when (fault is System.ComponentModel.Win32Exception or InvalidOperationException)
+        {
+            Interlocked.Decrement(ref _count);
+            throw new HttpRequestException(HttpRequestError.ConnectionError, fault.Message, fault);
+        }
+
+        _sessions[session.Id] = session;
+        session.Ended = () => End(session);
+        return session;
+    }
+
+    private void End(StdioSession session)
+    {
+        if (!_sessions.TryRemove(session.Id, out _)) return;
+        Interlocked.Decrement(ref _count);
+        session.Dispose();
+    }
+
+    private void Sweep()
+    {
+        foreach (StdioSession session in _sessions.Values)
+        {
+            if (session.IsIdle(_idle)) End(session);
+        }
+    }
+}
