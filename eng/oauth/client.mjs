@@ -89,8 +89,9 @@ async function run(http, keyFile, folder) {
   const grant = async (clientOf, auth, kind, parameters, options = {}) =>
     oauth.processGenericTokenEndpointResponse(as, clientOf, await oauth.genericTokenEndpointRequest(
       as, clientOf, auth, kind, parameters, { ...insecure, ...options }));
-  const introspect = async (token) => oauth.processIntrospectionResponse(
-    as, client, await oauth.introspectionRequest(as, client, basic, token, insecure));
+  const introspectAs = async (asking, secret, token) => oauth.processIntrospectionResponse(
+    as, asking, await oauth.introspectionRequest(as, asking, secret, token, insecure));
+  const introspect = (token) => introspectAs(client, basic, token);
   const userToken = (claims = {}) => {
     const now = Math.floor(Date.now() / 1000);
     return sign(usersKey, 'users-1', {
@@ -164,11 +165,16 @@ async function run(http, keyFile, folder) {
   await check('token exchange by the next agent nests the one before', async () => {
     const first = await exchange(await userToken());
     const otherClient = { client_id: other.credential.keyId };
-    const second = await grant(otherClient, oauth.ClientSecretBasic(other.secret), EXCHANGE, {
-      subject_token: first.access_token, subject_token_type: ACCESS_TOKEN,
+    const otherSecret = oauth.ClientSecretBasic(other.secret);
+    const next = (asking, secret, token) => grant(asking, secret, EXCHANGE, {
+      subject_token: token.access_token, subject_token_type: ACCESS_TOKEN,
     });
+    const second = await next(otherClient, otherSecret, first);
     equal(
-      (await introspect(second.access_token)).act, { sub: 'agents/reader', act: { sub: 'agents/writer' } });
+      (await introspectAs(otherClient, otherSecret, second.access_token)).act,
+      { sub: 'agents/reader', act: { sub: 'agents/writer' } });
+    equal((await introspect(second.access_token)).active, false);
+    await refused('invalid_request', () => next(client, basic, second));
   });
   await check('a subject token that is forged, for another, or past is refused', async () => {
     const past = Math.floor(Date.now() / 1000) - 60;
@@ -215,9 +221,9 @@ async function run(http, keyFile, folder) {
   });
   await check('revocation ends a token at once, and says nothing of others', async () => {
     const token = (await grant(client, basic, 'client_credentials', {})).access_token;
-    const foreign = (await grant(
-      { client_id: other.credential.keyId }, oauth.ClientSecretBasic(other.secret), 'client_credentials', {},
-    )).access_token;
+    const otherClient = { client_id: other.credential.keyId };
+    const otherSecret = oauth.ClientSecretBasic(other.secret);
+    const foreign = (await grant(otherClient, otherSecret, 'client_credentials', {})).access_token;
     const revoke = async (one) => oauth.processRevocationResponse(
       await oauth.revocationRequest(as, client, basic, one, insecure));
     await revoke(token);
@@ -225,7 +231,7 @@ async function run(http, keyFile, folder) {
     await revoke('not a token');
     equal((await introspect(token)).active, false);
     equal((await open(token, { unattended: true })).status, 401);
-    equal((await introspect(foreign)).active, true);
+    equal((await introspectAs(otherClient, otherSecret, foreign)).active, true);
   });
   await check('revocation and introspection of a session\'s token', async () => {
     const opened = await open(agent.secret, { unattended: true });

@@ -253,10 +253,17 @@ internal sealed class AuditAgent(Agent agent)
     /// <summary>How many of its sessions may be suspended within an hour, and what is then; null for any.</summary>
     public (Int128 Times, BreakerMode Mode)? SuspendedSessions { get; } = SuspendedSessionsOf(agent.Breakers);
 
+    /// <summary>The same of each of its users.</summary>
+    public (Int128 Times, BreakerMode Mode)? SuspendedSessionsOfUser { get; } =
+        RuleOf(agent.Breakers?.SuspendedSessionsOfUser);
+
+    private static (Int128 Times, BreakerMode Mode)? RuleOf(CountBreaker? given) => given is null
+        ? null
+        : (given.Times, given.Mode == BreakerMode.Observe ? given.Mode : BreakerMode.Enforce);
+
     private static (Int128 Times, BreakerMode Mode)? SuspendedSessionsOf(Breakers? breakers)
     {
-        if (breakers?.SuspendedSessions is { } given)
-            return (given.Times, given.Mode == BreakerMode.Observe ? given.Mode : BreakerMode.Enforce);
+        if (breakers?.SuspendedSessions is { } given) return RuleOf(given);
         BreakerMode?[] modes =
         [
             breakers?.SameToolCall?.Mode, breakers?.BurnRate?.Mode, breakers?.StepsWithoutOutcome?.Mode,

@@ -50,7 +50,7 @@ internal static class BreakerAudit
         state.TripDue = null;
         if (due.Breaker == Breaker.SuspendedSessions)
         {
-            TripAgent(state, session, tripped, due);
+            TripAgent(state, tripped, due);
             return;
         }
 
@@ -68,39 +68,55 @@ internal static class BreakerAudit
         if (due.Mode != BreakerMode.Enforce) return;
         suspended.State = State.Suspended;
         suspended.SuspendedBy = session;
-        CountSuspended(state, suspended.Spender.Agent);
+        CountSuspended(state, suspended.Spender);
     }
 
     /// <summary>A session was suspended by a breaker, or for usage in dispute.</summary>
-    public static void CountSuspended(AuditState state, string agent)
+    public static void CountSuspended(AuditState state, Spender spender)
     {
-        (Int128 hour, long sessions, bool isTold) = state.SuspendedInHour.GetValueOrDefault(agent);
-        Int128 now = state.Now / AuditNumbers.Hour;
-        state.SuspendedInHour[agent] = hour == now ? (now, sessions + 1, isTold) : (now, 1, false);
+        foreach (string whom in WhomOf(spender))
+        {
+            (Int128 hour, long sessions, bool isTold) = state.SuspendedInHour.GetValueOrDefault(whom);
+            Int128 now = state.Now / AuditNumbers.Hour;
+            state.SuspendedInHour[whom] = hour == now ? (now, sessions + 1, isTold) : (now, 1, false);
+        }
     }
 
-    private static void TripAgent(AuditState state, AuditSession session, BreakerTripped tripped, AuditTrip due)
+    /// <summary>An agent for one of its users.</summary>
+    public static string UserOf(string agent, string user) => $"{agent}/users/{user}";
+
+    // Whose sessions are counted: a user's of an agent, and the agent's.
+    private static string[] WhomOf(Spender spender) => spender.OnBehalfOf.Length == 0
+        ? [spender.Agent]
+        : [UserOf(spender.Agent, spender.OnBehalfOf), spender.Agent];
+
+    private static void TripAgent(AuditState state, BreakerTripped tripped, AuditTrip due)
     {
-        string agent = session.Spender.Agent;
-        string should = due.Mode == BreakerMode.Enforce ? agent : "";
+        string should = due.Mode == BreakerMode.Enforce ? due.Whom : "";
         bool isRight = tripped.Mode == due.Mode && tripped.Count == due.Count && tripped.Limit == due.Limit
-            && tripped.Suspended == should && tripped.Agent == agent;
-        if (!isRight) state.Find(AuditRule.Breaker, $"the breaker of {agent} says {tripped}, and it is {due}");
-        (Int128 hour, long sessions, _) = state.SuspendedInHour[agent];
-        state.SuspendedInHour[agent] = (hour, sessions, true);
-        if (should.Length > 0) state.Suspended.Add(agent);
+            && tripped.Suspended == should && tripped.Agent == due.Whom;
+        if (!isRight) state.Find(AuditRule.Breaker, $"the breaker of {due.Whom} says {tripped}, and it is {due}");
+        (Int128 hour, long sessions, _) = state.SuspendedInHour[due.Whom];
+        state.SuspendedInHour[due.Whom] = (hour, sessions, true);
+        if (should.Length > 0) state.Suspended.Add(should);
     }
 
     private static AuditTrip? DueOfAgent(AuditState state, AuditSession owner)
     {
         string agent = owner.Spender.Agent;
-        if (state.IsFormer || owner.Agent.SuspendedSessions is not { } rule) return null;
-        if (state.Suspended.Contains(agent) || state.Decommissioned.Contains(agent)) return null;
-        (Int128 hour, long sessions, bool isTold) = state.SuspendedInHour.GetValueOrDefault(agent);
-        bool isDue = hour == state.Now / AuditNumbers.Hour && sessions > rule.Times && !isTold;
-        return isDue
-            ? new AuditTrip(owner, Breaker.SuspendedSessions, sessions, rule.Times, rule.Mode, SuspendsRun: false)
-            : null;
+        if (state.IsFormer || state.Suspended.Contains(agent) || state.Decommissioned.Contains(agent)) return null;
+        foreach (string whom in WhomOf(owner.Spender))
+        {
+            (Int128 Times, BreakerMode Mode)? given =
+                whom == agent ? owner.Agent.SuspendedSessions : owner.Agent.SuspendedSessionsOfUser;
+            if (given is not { } rule || state.Suspended.Contains(whom)) continue;
+            (Int128 hour, long sessions, bool isTold) = state.SuspendedInHour.GetValueOrDefault(whom);
+            if (hour != state.Now / AuditNumbers.Hour || sessions <= rule.Times || isTold) continue;
+            return new AuditTrip(
+                owner, Breaker.SuspendedSessions, sessions, rule.Times, rule.Mode, SuspendsRun: false, whom);
+        }
+
+        return null;
     }
 
     /// <summary>
@@ -206,7 +222,13 @@ internal static class BreakerAudit
 
 /// <summary>A breaker that must be told next.</summary>
 internal sealed record AuditTrip(
-    AuditSession Session, Breaker Breaker, Int128 Count, Int128 Limit, BreakerMode Mode, bool SuspendsRun);
+    AuditSession Session,
+    Breaker Breaker,
+    Int128 Count,
+    Int128 Limit,
+    BreakerMode Mode,
+    bool SuspendsRun,
+    string Whom = "");
 
 /// <summary>What breakers see of one session.</summary>
 internal sealed class AuditWatch

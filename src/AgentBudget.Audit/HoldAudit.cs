@@ -128,7 +128,7 @@ internal static class HoldAudit
     /// <summary>The session may spend, and so may its agent.</summary>
     public static void CheckSession(AuditState state, AuditSession session)
     {
-        IdentityAudit.CheckActive(state, session.Spender.Agent, isSuspendedRight: false);
+        IdentityAudit.CheckActive(state, session.Spender);
         if (!session.IsOpen)
             state.Find(AuditRule.SessionOver, $"{session.Spender.Session} is {session.State} and holds more");
         else if (session.Lineage.Any(owner => owner.State == Session.Types.State.Suspended))

@@ -79,7 +79,7 @@ internal static class IdentityAudit
 
     public static void Resume(AuditState state, AgentResumed resumed)
     {
-        CheckActive(state, resumed.Agent);
+        CheckActive(state, resumed.Agent.Split("/users/", 2)[0]);
         if (!state.Suspended.Remove(resumed.Agent))
             state.Find(AuditRule.AgentStanding, $"{resumed.Agent} is not suspended");
         state.SuspendedInHour.Remove(resumed.Agent);
@@ -175,12 +175,22 @@ internal static class IdentityAudit
     }
 
     /// <summary>A session acts or begins: its agent must be active.</summary>
-    public static void CheckActive(AuditState state, string agent, bool isSuspendedRight = true)
+    public static void CheckActive(AuditState state, string agent)
     {
         if (state.Decommissioned.Contains(agent)) state.Find(AuditRule.AgentStanding, $"{agent} is decommissioned");
-        else if (!isSuspendedRight && state.Suspended.Contains(agent))
-            state.Find(AuditRule.AgentStanding, $"{agent} is suspended");
     }
+
+    /// <summary>The same, and it must not be suspended, nor for the user whom the session works for.</summary>
+    public static void CheckActive(AuditState state, Spender spender)
+    {
+        CheckActive(state, spender.Agent);
+        if (IsSuspended(state, spender))
+            state.Find(AuditRule.AgentStanding, $"{spender.Agent} is suspended, or for '{spender.OnBehalfOf}'");
+    }
+
+    /// <summary>Whether an agent is suspended, or for the user whom a session of it works for.</summary>
+    public static bool IsSuspended(AuditState state, Spender spender) => state.Suspended.Contains(spender.Agent)
+        || state.Suspended.Contains(BreakerAudit.UserOf(spender.Agent, spender.OnBehalfOf));
 
     // What ends takes the open sessions along that came from it: all of them, and no other.
     private static void TakeAlong(

@@ -40,7 +40,7 @@ internal static class RefusalAudit
             Reason.SessionExpired => session.State == State.Expired ? null : $"the session is {session.State}",
             Reason.SessionRevoked => session.State == State.Revoked ? null : $"the session is {session.State}",
             Reason.AgentSuspended =>
-                state.Suspended.Contains(session.Spender.Agent) ? null : "the agent is not suspended",
+                IdentityAudit.IsSuspended(state, session.Spender) ? null : "the agent is not suspended",
             Reason.AgentDecommissioned =>
                 session.AgentAccount.IsInCatalog && !state.Decommissioned.Contains(session.Spender.Agent)
                     ? "the agent is in the catalog"

@@ -24,7 +24,7 @@ internal static class SessionAudit
             state.GetOrAddAccount(spender.BusinessUnit), state.Tenant,
         ];
         CheckPath(state, spender, above, agent, useCase);
-        IdentityAudit.CheckActive(state, spender.Agent, isSuspendedRight: false);
+        IdentityAudit.CheckActive(state, spender);
         agent ??= new AuditAgent(new Agent());
         AuditSession? parent = RunAudit.ParentOf(state, spender, opened);
         CheckScope(state, opened, agent);

@@ -56,7 +56,7 @@ internal static class SettlementAudit
         if (settled.Suspended.Length > 0)
         {
             session.State = Session.Types.State.Suspended;
-            BreakerAudit.CountSuspended(state, session.Spender.Agent);
+            BreakerAudit.CountSuspended(state, session.Spender);
         }
 
         BreakerAudit.CountCharge(session, raised.Nanos, state.Now);

@@ -68,6 +68,12 @@ public static class Names
         return false;
     }
 
+    /// <summary>The account of a name, and the user whose part of it is meant; empty for the whole.</summary>
+    public static (string Account, string User) WholeAndUser(string name) =>
+        TryParsePart(name, out string account, out string infix, out string part) && infix == UsersInfix
+            ? (account, part)
+            : (name, "");
+
     /// <summary>The name of the session with this number: <c>sessions/s17</c>.</summary>
     public static string Session(long number) =>
         string.Create(CultureInfo.InvariantCulture, $"{SessionPrefix}{number}");

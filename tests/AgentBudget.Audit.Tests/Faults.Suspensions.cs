@@ -67,6 +67,25 @@ internal static partial class Faults
             OneTripOfTools,
             Last(e => e.BreakerTripped.Tool = "search.web"),
             Watched),
+        ["a user's breaker that stops another user"] = new(
+            AuditRule.Breaker,
+            TwoTripsOfUser,
+            Last(e => e.BreakerTripped.Suspended = $"{AuditedLedger.Writer}/users/user:lee@acme.test"),
+            WatchesUsers),
+        ["a user's breaker that stops everybody"] = new(
+            AuditRule.Breaker,
+            TwoTripsOfUser,
+            Last(e => e.BreakerTripped.Agent = e.BreakerTripped.Suspended = AuditedLedger.Writer),
+            WatchesUsers),
+        ["a hold for a user whom the agent is suspended for"] = new(
+            AuditRule.AgentStanding,
+            ledger =>
+            {
+                ledger.Hold(ledger.Open());
+                TwoTripsOfUser(ledger);
+            },
+            Again(Is.Held),
+            WatchesUsers),
         ["refusals told together that were none"] = new(
             AuditRule.Refusal, Repeated, Last(e => e.RefusalsCoalesced.Count = 0)),
         ["refusals told too late"] = new(
@@ -102,6 +121,8 @@ internal static partial class Faults
         Twice(() => ledger.Reserve(session, request => request.Estimate.CacheReadTokens = 1));
     }
 
+    private static void TwoTripsOfUser(AuditedLedger ledger) => Twice(() => OneTrip(ledger));
+
     private static void OneTripOfTools(AuditedLedger ledger)
     {
         long session = ledger.Open();
@@ -121,5 +142,13 @@ internal static partial class Faults
         {
             Refusals = new CountBreaker { Times = 1 },
             SameToolCall = new CountBreaker { Times = 2 },
+        };
+
+    private static void WatchesUsers(Catalog catalog) =>
+        catalog.Agents[0].Breakers = new Breakers
+        {
+            Refusals = new CountBreaker { Times = 1 },
+            SuspendedSessions = new CountBreaker { Times = 100 },
+            SuspendedSessionsOfUser = new CountBreaker { Times = 1 },
         };
 }

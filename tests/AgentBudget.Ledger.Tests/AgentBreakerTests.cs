@@ -100,6 +100,81 @@ public sealed class AgentBreakerTests
         Assert.Equal(Outcome.AgentNotActive, fixture.TryOpen().Outcome);
     }
 
+    [Fact]
+    public void A_user_whose_sessions_are_suspended_stops_its_agent_for_itself_alone()
+    {
+        LedgerFixture fixture = OfUsers(BreakerMode.Enforce);
+        long before = fixture.Open(Kim);
+        for (int session = 0; session < 3; session++) Loop(fixture, fixture.Open(Kim));
+
+        BreakerTripped told = fixture.Journal.Last(e => e.BreakerTripped is not null).BreakerTripped;
+        Assert.Equal(
+            (Breaker.SuspendedSessions, BreakerMode.Enforce, 3L, 2L, $"{Agent}/users/kim", $"{Agent}/users/kim"),
+            (told.Breaker, told.Mode, told.Count, told.Limit, told.Suspended, told.Agent));
+        Assert.Equal(Outcome.AgentNotActive, fixture.TryOpen(Kim).Outcome);
+        Assert.Equal(Reason.AgentSuspended, fixture.RefusalOf(before));
+        fixture.Restart();
+        Assert.Equal(Outcome.AgentNotActive, fixture.TryOpen(Kim).Outcome);
+        Assert.Equal(Reason.AgentSuspended, fixture.RefusalOf(before));
+        fixture.Hold(fixture.Open(request => request.OnBehalfOf = "lee"));
+        fixture.Hold(fixture.Open(request => (request.OnBehalfOf, request.Unattended) = ("", true)));
+        fixture.Advance(2 * 3600 * LedgerFixture.Second);
+        Assert.Equal(Outcome.AgentNotActive, fixture.TryOpen(Kim).Outcome);
+    }
+
+    [Fact]
+    public void It_goes_on_for_the_user_when_both_are_resumed_and_counts_from_zero()
+    {
+        LedgerFixture fixture = OfUsers(BreakerMode.Enforce);
+        for (int session = 0; session < 3; session++) Loop(fixture, fixture.Open(Kim));
+
+        Resume(fixture);
+        Assert.Equal(Outcome.AgentNotActive, fixture.TryOpen(Kim).Outcome);
+        Resume(fixture, $"{Agent}/users/kim");
+
+        for (int session = 0; session < 2; session++) Loop(fixture, fixture.Open(Kim));
+        fixture.Hold(fixture.Open(Kim));
+        Loop(fixture, fixture.Open(Kim));
+        Assert.Equal(Outcome.AgentNotActive, fixture.TryOpen(Kim).Outcome);
+    }
+
+    [Fact]
+    public void A_subagent_works_for_no_user_that_its_agent_is_suspended_for()
+    {
+        LedgerFixture fixture = OfUsers(BreakerMode.Enforce);
+        long parent = fixture.Open(request => (request.Agent, request.OnBehalfOf) = ("agents/other", "kim"));
+        for (int session = 0; session < 3; session++) Loop(fixture, fixture.Open(Kim));
+
+        Assert.Equal(
+            Outcome.AgentNotActive, fixture.TryOpenBelow(parent, request => request.Agent = Agent).Outcome);
+        fixture.OpenBelow(parent);
+    }
+
+    [Fact]
+    public void Where_it_observes_a_user_is_told_and_goes_on()
+    {
+        LedgerFixture fixture = OfUsers(BreakerMode.Observe);
+        for (int session = 0; session < 4; session++) Loop(fixture, fixture.Open(Kim));
+
+        fixture.Hold(fixture.Open(Kim));
+        BreakerTripped told = Assert.Single(
+            fixture.Journal, e => e.BreakerTripped is { Breaker: Breaker.SuspendedSessions }).BreakerTripped;
+        Assert.Equal((BreakerMode.Observe, "", $"{Agent}/users/kim"), (told.Mode, told.Suspended, told.Agent));
+    }
+
+    private static void Kim(OpenSessionRequest request) => request.OnBehalfOf = "kim";
+
+    private static LedgerFixture OfUsers(BreakerMode mode) => new(catalog =>
+    {
+        catalog.Agents[0].Breakers = new Breakers
+        {
+            Refusals = new CountBreaker { Times = 2 },
+            SuspendedSessions = new CountBreaker { Times = 100 },
+            SuspendedSessionsOfUser = new CountBreaker { Times = 2, Mode = mode },
+        };
+        catalog.Agents.Add(new Agent(catalog.Agents[0]) { Id = "other", Delegates = new() { Agents = { "writer" } } });
+    });
+
     private static LedgerFixture Fixture(Action<Breakers>? change = null) => new(catalog =>
     {
         catalog.Agents[0].Breakers = new Breakers { Refusals = new CountBreaker { Times = 2 } };
@@ -112,6 +187,6 @@ public sealed class AgentBreakerTests
         for (int call = 0; call < 3; call++) fixture.Reserve(session, request => request.Tool = "billing.pay");
     }
 
-    private static void Resume(LedgerFixture fixture) => fixture.Send(new ResumeAgentCommand(
-        new ResumeAgentRequest { RequestId = fixture.NextRequestId(), Agent = Agent, Reason = "mended" }, "admin"));
+    private static void Resume(LedgerFixture fixture, string whom = Agent) => fixture.Send(new ResumeAgentCommand(
+        new ResumeAgentRequest { RequestId = fixture.NextRequestId(), Agent = whom, Reason = "mended" }, "admin"));
 }

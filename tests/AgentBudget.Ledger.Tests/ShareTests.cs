@@ -72,6 +72,38 @@ public sealed class ShareTests
     }
 
     [Fact]
+    public void An_agent_that_names_users_without_end_leaves_room_for_the_users_of_others()
+    {
+        AgentBounds bounds = new() { OpenSessions = 100_000, SessionsPerMinute = 100_000 };
+        LedgerFixture fixture = new(
+            catalog =>
+            {
+                catalog.Agents[0].Bounds = bounds;
+                catalog.Agents.Add(new Agent(catalog.Agents[0]) { Id = "other" });
+                UserBudgets users = new() { Budget = new Protocol.V1.Budget { Tokens = 1_000, Period = Period.Day } };
+                (catalog.UserBudgets, catalog.BusinessUnits[0].UserBudgets) = (users, users);
+                (catalog.UseCases[0].UserBudgets, catalog.Agents[0].UserBudgets) = (users, users);
+            },
+            comparesEachTurn: false);
+        int opened = 0;
+        Answer last;
+        do
+        {
+            last = fixture.TryOpen(request => request.OnBehalfOf = $"user:{opened++}");
+        }
+        while (last.Outcome == Outcome.Done && opened < TenantLedger.UserBudgetsMax);
+
+        Assert.Equal(Outcome.BoundReached, last.Outcome);
+        Assert.Equal("on_behalf_of", Assert.Single(last.Faults!).Field);
+        Assert.InRange(opened, TenantLedger.UserBudgetsOfOneMax / 4, TenantLedger.UserBudgetsOfOneMax);
+        fixture.Compare();
+        fixture.Restart();
+        Assert.Equal(Outcome.BoundReached, fixture.TryOpen(request => request.OnBehalfOf = "user:late").Outcome);
+        fixture.Open(request => request.OnBehalfOf = "user:1");
+        fixture.Open(request => (request.Agent, request.OnBehalfOf) = ("agents/other", "user:anew"));
+    }
+
+    [Fact]
     public void A_repeated_request_is_answered_at_the_bound_too()
     {
         LedgerFixture fixture = Fixture(new AgentBounds { OpenHolds = 1, OpenSessions = 1 });

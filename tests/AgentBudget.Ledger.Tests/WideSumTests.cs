@@ -10,9 +10,15 @@ public sealed class WideSumTests
     private const long Rent = 92_000_000;
 
     [Fact]
-    public void Ten_years_of_spend_in_a_currency_of_small_units_are_counted_and_the_next_spend_is_granted()
+    public void Ten_years_of_spend_in_rupiah_are_counted_and_the_next_spend_is_granted()
     {
-        var fixture = new LedgerFixture(Unlimited, comparesEachTurn: false);
+        var fixture = new LedgerFixture(
+            catalog =>
+            {
+                Unlimited(catalog);
+                catalog.Currency = catalog.Skus[^1].Cost.CurrencyCode = "IDR";
+            },
+            comparesEachTurn: false);
         for (int month = 0; month < 120; month++)
         {
             long session = fixture.Open();
@@ -26,6 +32,7 @@ public sealed class WideSumTests
         fixture.Compare();
         fixture.Restart();
         Money settled = fixture.Balance("tenants/acme").Settled;
+        Assert.Equal("IDR", settled.CurrencyCode);
         Assert.Equal(spent, ((Int128)settled.Units * MoneyMath.NanosPerUnit) + settled.Nanos);
         long next = fixture.Open();
         fixture.Commit(next, fixture.Hold(next), 1, 1);

@@ -41,6 +41,9 @@ internal sealed class TestSilo : IAsyncDisposable
     /// <summary>Every line that was logged, at any level.</summary>
     public string LogText => string.Join('\n', _log.Lines(LogLevel.Trace));
 
+    /// <summary>How many lines were logged at a level or above it.</summary>
+    public int Lines(LogLevel atLeast) => _log.Lines(atLeast).Count;
+
     public string DataFolder => Path.Combine(_folder.FullName, "data");
 
     /// <summary>Its clocks; only before it is started.</summary>

@@ -1,4 +1,5 @@
 using AgentBudget.Api.Access;
+using AgentBudget.Identity;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 
@@ -17,7 +18,9 @@ internal sealed class ChangeAgent(ApiContext context)
 
     internal async ValueTask<ResumeAgentResponse> ResumeAsync(ResumeAgentRequest request, ApiCall call)
     {
-        Check(request.RequestId, request.Agent, request.Reason);
+        (string agent, string user) = Names.WholeAndUser(request.Agent);
+        bool isOfUser = UserNames.TryNormalize(user, out string normalized) && normalized == user;
+        Check(request.RequestId, isOfUser ? agent : request.Agent, request.Reason);
         string actor = CallerScope.CallerOf(call).Principal;
         await context.SubmitAsync(context.Callers.TenantOf(call), new ResumeAgentCommand(request, actor));
         return new ResumeAgentResponse { Agent = request.Agent, Standing = AgentStanding.Active };

@@ -55,7 +55,7 @@ internal static class ErrorMap
             Outcome.AgentNotActive => ApiErrors.Make(
                 StatusCode.FailedPrecondition,
                 ErrorReason.AgentNotActive,
-                "The agent is suspended or decommissioned; nothing was changed."),
+                "The agent is suspended, for this user or for all, or decommissioned; nothing was changed."),
             Outcome.ReservationTerminal => ApiErrors.Make(
                 StatusCode.FailedPrecondition,
                 ErrorReason.ReservationTerminal,

@@ -41,7 +41,7 @@ internal sealed class OAuthRoutes
     {
         OAuthClients clients = new(by.Credentials, assertions, by.Attempts, issuer.Name);
         _token = new TokenEndpoint(
-            clients, by.AccessTokens, by.Credentials.Directory, issuers, by.Proofs, time);
+            clients, by.AccessTokens, by.Credentials.Directory, issuers, by.Proofs, context, time);
         _status = new TokenStatus(clients, by.AccessTokens, by.Sessions, context);
         _keys = keys;
         _issuer = issuer.Name;

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using AgentBudget.Api.Access;
 using AgentBudget.Identity;
+using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using Microsoft.AspNetCore.Http;
 
@@ -16,6 +17,7 @@ internal sealed class TokenEndpoint(
     CredentialDirectory directory,
     TrustedIssuers issuers,
     DpopProofs proofs,
+    ApiContext context,
     TimeProvider time)
 {
     internal const string ExchangeGrant = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -114,12 +116,13 @@ internal sealed class TokenEndpoint(
         if (type is not (AccessTokenType or IdTokenType or JwtType))
             throw OAuthError.InvalidRequest("The subject_token_type is not one that is taken.");
         string subjectToken = form.Require("subject_token");
-        AccessToken? own = ReadOwn(client, subjectToken);
+        AccessToken? own = await ReadOwnAsync(client, subjectToken);
         ForeignSubject subject = own is not null
             ? new ForeignSubject(own.Subject, own.Actor, own.ExpiresAtSeconds)
             : await issuers.ReadAsync(client, subjectToken)
                 ?? throw OAuthError.InvalidRequest(
-                    "The subject token is not from a trusted issuer, not for us, or past.");
+                    "The subject token is not from a trusted issuer, not for us, or past, or its agent does not "
+                    + "delegate to this one (delegates in the catalog).");
         return token with
         {
             Subject = subject.User,
@@ -131,17 +134,29 @@ internal sealed class TokenEndpoint(
         };
     }
 
-    // A token of ours that another agent was given for a user: the chain of actors grows.
-    private AccessToken? ReadOwn(LiveCredential client, string subjectToken)
+    // A token of ours that another agent was given for a user: the chain of actors grows, as far as agents delegate.
+    private async ValueTask<AccessToken?> ReadOwnAsync(LiveCredential client, string subjectToken)
     {
         if (!tokens.TryRead(subjectToken, out AccessToken? own) || own.Actor.Length == 0)
             return null;
+        LiveCredential? holder = null;
         bool isUsable = own.Binding is null // It speaks for its own holder alone.
-            && directory.FindHolder(own, out LiveCredential? holder) == CredentialLookup.Live
-            && holder!.Tenant == client.Tenant;
+            && directory.FindHolder(own, out holder) == CredentialLookup.Live
+            && holder!.Tenant == client.Tenant
+            && await DelegatesAsync(client.Tenant, holder.Holder, client.Holder);
         if (isUsable && own.Sources.Count >= SourcesMax)
             throw OAuthError.InvalidRequest("Too many have acted for the user already.");
         return isUsable ? own : null;
+    }
+
+    // As a session of the one could be the parent of one of the other.
+    private async ValueTask<bool> DelegatesAsync(string tenant, string from, string to)
+    {
+        if (from == to)
+            return true;
+        Catalog catalog = await context.CatalogOfAsync(tenant);
+        Agent? agent = catalog.Agents.FirstOrDefault(agent => Names.AgentPrefix + agent.Id == from);
+        return agent?.Delegates?.Agents.Any(id => Names.AgentPrefix + id == to) == true;
     }
 
     private static string ActorOf(LiveCredential client, string before)

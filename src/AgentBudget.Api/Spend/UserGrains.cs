@@ -26,7 +26,7 @@ internal static class UserGrains
         {
             if (field.IsMap || field.MessageTypeIs(Catalog.Descriptor))
                 continue;
-            if (field.FieldType == FieldType.String && field.Name is "grain" or "grains")
+            if (field.FieldType == FieldType.String && field.Name is "grain" or "grains" or "agent" or "suspended")
                 isFound |= VisitNames(message, field, hides);
             else if (field.FieldType == FieldType.Message)
                 isFound |= VisitMessages(field.Accessor.GetValue(message), hides);

@@ -5,7 +5,7 @@ using AgentBudget.Protocol.V1;
 namespace AgentBudget.Ledger.Agents;
 
 /// <summary>An agent: who spends, with which tools and models, within which ceilings per session.</summary>
-internal sealed class AgentAccount(string name) : Account(name, Reason.AgentBudget)
+internal sealed partial class AgentAccount(string name) : Account(name, Reason.AgentBudget)
 {
     /// <summary>A session without renewal lives at most this long where the catalog says nothing (1 h).</summary>
     internal const long SessionTtlDefaultNanos = 3600 * LogTime.NanosPerSecond;
@@ -27,15 +27,11 @@ internal sealed class AgentAccount(string name) : Account(name, Reason.AgentBudg
     /// <summary>Sessions that an agent may open within a minute where the catalog is silent: 100 a second.</summary>
     internal const long SessionsPerMinuteDefault = 6000;
 
-    private const long HourNanos = 3600 * LogTime.NanosPerSecond;
     private const long MinuteNanos = 60 * LogTime.NanosPerSecond;
 
     private Agent _model = new();
     private long _minute;
     private long _openedInMinute;
-    private long _hour;
-    private long _suspendedInHour;
-    private bool _areSuspensionsTold;
 
     public Scope Tools { get; private set; } = new([]);
 
@@ -57,50 +53,22 @@ internal sealed class AgentAccount(string name) : Account(name, Reason.AgentBudg
     /// <summary>Where it stands. Kept as long as the ledger: an agent's end is not undone by a catalog.</summary>
     public Standing Standing { get; set; }
 
-    /// <summary>Answers why this agent may do nothing at all, or none.</summary>
-    public Reason CheckStanding() => Standing switch
+    /// <summary>Answers why this agent may do nothing at all for a user, or none.</summary>
+    public Reason CheckStanding(string user) => Standing switch
     {
-        Standing.Active => Reason.Unspecified,
+        Standing.Active => IsSuspendedFor(user) ? Reason.AgentSuspended : Reason.Unspecified,
         Standing.Suspended => Reason.AgentSuspended,
         Standing.Decommissioned => Reason.AgentDecommissioned,
     };
-
-    /// <summary>What watches the agent itself.</summary>
-    public BreakerRule SuspendedSessions { get; private set; } = BreakerRule.None;
-
-    /// <summary>A session of it was suspended by a breaker, or for usage in dispute.</summary>
-    public void CountSuspended(long nowNanos)
-    {
-        long hour = nowNanos / HourNanos;
-        if (hour != _hour) (_hour, _suspendedInHour, _areSuspensionsTold) = (hour, 0, false);
-        _suspendedInHour++;
-    }
-
-    /// <summary>Sessions of it that were suspended within the hour of a time.</summary>
-    public long SuspendedAt(long nowNanos) => nowNanos / HourNanos == _hour ? _suspendedInHour : 0;
-
-    /// <summary>Whether its breaker was told of them.</summary>
-    public bool AreSuspensionsTold(long nowNanos) => nowNanos / HourNanos == _hour && _areSuspensionsTold;
-
-    /// <summary>Whether its breaker trips now and has not in this hour.</summary>
-    public bool Trips(long nowNanos) => Standing == Standing.Active
-        && SuspendedAt(nowNanos) > SuspendedSessions.Limit && !AreSuspensionsTold(nowNanos);
-
-    /// <summary>Its breaker was told.</summary>
-    public void MarkSuspensionsTold() => _areSuspensionsTold = true;
-
-    /// <summary>Counts from zero again.</summary>
-    public void ResetSuspensions() => (_suspendedInHour, _areSuspensionsTold) = (0, false);
-
-    /// <summary>Takes back what a snapshot has of the hour of its time.</summary>
-    public void RestoreSuspended(long nowNanos, long suspended, bool areTold) =>
-        (_hour, _suspendedInHour, _areSuspensionsTold) = (nowNanos / HourNanos, suspended, areTold);
 
     /// <summary>Holds that its sessions have open.</summary>
     public long OpenHolds { get; set; }
 
     /// <summary>Sessions that it has open.</summary>
     public long OpenSessions { get; set; }
+
+    /// <summary>Budgets of users that its sessions brought and that are remembered.</summary>
+    public long KnownUserBudgets { get; set; }
 
     /// <summary>Answers that it has as many holds open as its share allows; or none.</summary>
     public Answer? CheckOpenHold()
@@ -152,6 +120,7 @@ internal sealed class AgentAccount(string name) : Account(name, Reason.AgentBudg
             Ceilings = Ceilings with { OpenHolds = SessionCeilings.OpenHoldsDefault };
         Breakers = BreakerRules.From(model.Breakers);
         SuspendedSessions = BreakerRules.OfAgent(model.Breakers);
+        SuspendedSessionsOfUser = BreakerRule.From(model.Breakers?.SuspendedSessionsOfUser);
         SessionLifetimeNanos =
             model.SessionLifetime is null ? SessionLifetimeDefaultNanos : LogTime.FromDuration(model.SessionLifetime);
         long ttlNanos = model.SessionTtl is null ? SessionTtlDefaultNanos : LogTime.FromDuration(model.SessionTtl);

@@ -53,12 +53,13 @@ internal static class ChangeAgent
         AskedRequest asked = AskedBy(
             Operation.ResumeAgent, command.Actor, request.RequestId, request.Agent, request.Reason);
         if (ledger.TryAnswer(asked, out Answer again)) return again;
-        if (ledger.FindInCatalog<AgentAccount>(request.Agent) is not { } agent)
-            return new Answer(Outcome.AgentNotFound);
+        (string name, string user) = Names.WholeAndUser(request.Agent);
+        if (ledger.FindInCatalog<AgentAccount>(name) is not { } agent) return new Answer(Outcome.AgentNotFound);
         if (agent.Standing == Standing.Decommissioned) return new Answer(Outcome.AgentNotActive);
-        if (agent.Standing == Standing.Active) return new Answer(Outcome.Done);
+        bool isStopped = user.Length > 0 ? agent.IsSuspendedFor(user) : agent.Standing == Standing.Suspended;
+        if (!isStopped) return new Answer(Outcome.Done);
         LedgerEvent ledgerEvent = asked.NewEvent(command.Actor);
-        ledgerEvent.AgentResumed = new AgentResumed { Agent = agent.Name, Reason = request.Reason };
+        ledgerEvent.AgentResumed = new AgentResumed { Agent = request.Agent, Reason = request.Reason };
         ledger.Emit(ledgerEvent);
         return new Answer(Outcome.Done, ledgerEvent);
     }
@@ -92,9 +93,8 @@ internal static class ChangeAgent
 
     public static void Apply(TenantLedger ledger, AgentResumed resumed)
     {
-        AgentAccount agent = Of(ledger, resumed.Agent);
-        agent.Standing = Standing.Active;
-        agent.ResetSuspensions();
+        (string agent, string user) = Names.WholeAndUser(resumed.Agent);
+        Of(ledger, agent).Resume(user);
     }
 
     public static void Apply(TenantLedger ledger, AgentDecommissioned decommissioned)

@@ -183,6 +183,7 @@ public sealed partial class CatalogRules
         CheckTimes("stepsWithoutOutcome", breakers.StepsWithoutOutcome);
         CheckTimes("refusals", breakers.Refusals);
         CheckTimes("suspendedSessions", breakers.SuspendedSessions);
+        CheckTimes("suspendedSessionsOfUser", breakers.SuspendedSessionsOfUser);
         if (breakers.BurnRate is null) return;
         if (breakers.BurnRate.CostPerMinute is null) Fault($"{path}.burnRate.costPerMinute", "is missing");
         else CheckMoney($"{path}.burnRate.costPerMinute", breakers.BurnRate.CostPerMinute);

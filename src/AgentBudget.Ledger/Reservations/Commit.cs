@@ -138,7 +138,7 @@ internal static class Commit
         if (settled.Suspended.Length > 0)
         {
             session.Suspend(DisputedReason, suspendedBy: 0);
-            session.Agent.CountSuspended(ledger.LogTimeNanos);
+            session.Agent.CountSuspended(session.Spender.OnBehalfOf, ledger.LogTimeNanos);
         }
 
         session.CountCharge(raised.CostNanos, ledger.LogTimeNanos);

@@ -96,7 +96,7 @@ internal static class Decide
     {
         Refusal refusal = session.CheckOpen();
         if (refusal.IsRefused) return refusal;
-        Reason stopped = session.Agent.CheckStanding();
+        Reason stopped = session.Agent.CheckStanding(session.Spender.OnBehalfOf);
         if (stopped != Reason.Unspecified) return new Refusal(stopped, session.Agent.Name);
         return tool.Length == 0 ? default : session.CheckTool(tool);
     }

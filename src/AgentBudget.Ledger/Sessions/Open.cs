@@ -49,7 +49,8 @@ internal static class Open
 
         // First what may be asked at all: what is out of an agent's scope looks like what is not there, always.
         if (!agent.WorksFor(useCase.Model.Id)) return new Answer(Outcome.UseCaseOutOfScope);
-        if (agent.Standing != Standing.Active) return new Answer(Outcome.AgentNotActive);
+        if (agent.CheckStanding(UserOf(request, parent)) != Reason.Unspecified)
+            return new Answer(Outcome.AgentNotActive);
         if (CheckAsked(ledger, request, agent, parent) is { } refusal) return refusal;
         UserProof proof = ProofOf(request, command.Origin, parent);
         if (CheckUser(ledger, command.Origin, proof) is { } userRefusal) return userRefusal;
@@ -75,18 +76,27 @@ internal static class Open
         (opened.Spender, opened.SessionOpened) = Opened(ledger, request, agent, useCase, parent, command.Origin);
         SetOrigin(opened.SessionOpened, command.Origin, parent, proof);
         AddUserWindows(ledger, opened);
-        if (ledger.KnownUserBudgets > TenantLedger.UserBudgetsMax - UserBudgetsAtOnceMax
-            && opened.SessionOpened.UserWindows.Count > 0)
-        {
-            string description =
-                $"the tenant remembers {TenantLedger.UserBudgetsMax} budgets of users, and this user has none yet";
-            return new Answer(Outcome.BoundReached, Faults: [new Fault("on_behalf_of", description)]);
-        }
+        if (opened.SessionOpened.UserWindows.Count > 0 && CheckUserBudgets(ledger, agent) is { } usersBound)
+            return usersBound;
 
         opened.SessionOpened.Confirmation = Bound(command.Confirmation, parent?.Opened.Confirmation);
         if (left is not null) opened.SessionOpened.Delegation.SubagentsLeft = left.Value;
         ledger.Emit(opened);
         return new Answer(Outcome.Done, opened);
+    }
+
+    // Whoever brings many users meets its own bound before those of others do.
+    private static Answer? CheckUserBudgets(TenantLedger ledger, AgentAccount agent)
+    {
+        string? description = null;
+        if (agent.KnownUserBudgets > TenantLedger.UserBudgetsOfOneMax - UserBudgetsAtOnceMax)
+            description = $"{agent.Name} brought {TenantLedger.UserBudgetsOfOneMax} budgets of users";
+        else if (ledger.KnownUserBudgets > TenantLedger.UserBudgetsMax - UserBudgetsAtOnceMax)
+            description = $"the tenant remembers {TenantLedger.UserBudgetsMax} budgets of users";
+        return description is null
+            ? null
+            : new Answer(
+                Outcome.BoundReached, Faults: [new Fault("on_behalf_of", $"{description}, and this user has none yet")]);
     }
 
     public static void Apply(TenantLedger ledger, LedgerEvent ledgerEvent)
@@ -183,6 +193,12 @@ internal static class Open
             ?? ledger.Catalog.CurrencyFault(request.Ceilings?.Run?.Cost, "ceilings.run.cost");
         return currency is null ? null : new Answer(Outcome.CurrencyInvalid, Faults: [currency]);
     }
+
+    // Whom it works for: where it does not say, the user of the session above it.
+    private static string UserOf(OpenSessionRequest request, SessionAccount? parent) =>
+        parent is not null && request.OnBehalfOf.Length == 0 && !request.Unattended
+            ? parent.Spender.OnBehalfOf
+            : request.OnBehalfOf;
 
     // How it is known whom the session works for.
     private static UserProof ProofOf(OpenSessionRequest request, SessionOrigin? origin, SessionAccount? parent)

@@ -38,22 +38,20 @@ internal static class Trip
         AgentAfter(ledger, session);
     }
 
-    // An agent whose sessions are suspended one after the other goes on in no new one.
+    // An agent, or a user of it, whose sessions are suspended one after the other goes on in no new one.
     private static void AgentAfter(TenantLedger ledger, SessionAccount session)
     {
         for (SessionAccount? owner = session; owner is not null; owner = owner.Parent)
         {
-            AgentAccount agent = owner.Agent;
-            if (!agent.Trips(ledger.LogTimeNanos)) continue;
-            BreakerRule rule = agent.SuspendedSessions;
+            if (owner.Agent.FindTripped(owner.Spender.OnBehalfOf, ledger.LogTimeNanos) is not { } found) continue;
             var tripped = new BreakerTripped
             {
                 Breaker = Breaker.SuspendedSessions,
-                Mode = rule.Mode,
-                Count = agent.SuspendedAt(ledger.LogTimeNanos),
-                Limit = rule.Limit,
-                Suspended = rule.Enforces ? agent.Name : "",
-                Agent = agent.Name,
+                Mode = found.Rule.Mode,
+                Count = found.Count,
+                Limit = found.Rule.Limit,
+                Suspended = found.Rule.Enforces ? found.Whom : "",
+                Agent = found.Whom,
             };
             ledger.Emit(new LedgerEvent { Spender = owner.Spender, BreakerTripped = tripped }, owner);
             return;
@@ -93,9 +91,8 @@ internal static class Trip
     {
         if (tripped.Breaker == Breaker.SuspendedSessions)
         {
-            var agent = (AgentAccount)ledger.AccountOf(tripped.Agent);
-            agent.MarkSuspensionsTold();
-            if (tripped.Suspended.Length > 0) agent.Standing = Standing.Suspended;
+            (string agent, string user) = Names.WholeAndUser(tripped.Agent);
+            ((AgentAccount)ledger.AccountOf(agent)).Trip(user, tripped.Suspended.Length > 0, ledger.LogTimeNanos);
             return;
         }
 
@@ -104,7 +101,7 @@ internal static class Trip
         if (tripped.Suspended.Length == 0) return;
         SessionAccount suspended = ledger.SessionOf(tripped.Suspended);
         suspended.Suspend(reason: "", session.Number);
-        suspended.Agent.CountSuspended(ledger.LogTimeNanos);
+        suspended.Agent.CountSuspended(suspended.Spender.OnBehalfOf, ledger.LogTimeNanos);
     }
 
     public static void Apply(TenantLedger ledger, BreakerReset reset, SessionAccount session)

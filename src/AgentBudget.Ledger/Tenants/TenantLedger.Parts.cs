@@ -1,3 +1,4 @@
+using AgentBudget.Ledger.Agents;
 using AgentBudget.Ledger.Budgets;
 using AgentBudget.Ledger.Sessions;
 using AgentBudget.Ledger.Tenants;
@@ -12,6 +13,11 @@ public sealed partial class TenantLedger
 {
     /// <summary>Budgets of users that a tenant remembers, some 2 KiB each.</summary>
     public const int UserBudgetsMax = 100_000;
+
+    /// <summary>
+    /// Of these, what one agent brings at most: whoever names users without end leaves room for the users of others.
+    /// </summary>
+    public const int UserBudgetsOfOneMax = UserBudgetsMax / 4;
 
     /// <summary>Budgets of users in memory.</summary>
     internal int KnownUserBudgets { get; private set; }
@@ -30,7 +36,7 @@ public sealed partial class TenantLedger
         {
             if (owner.UserLimits.Of(spender.OnBehalfOf).Count == 0) continue;
             string name = Names.User(owner.Name, spender.OnBehalfOf);
-            if (!_accounts.TryGetValue(name, out Account? account)) account = AddUser(name, owner, spender.OnBehalfOf);
+            if (!_accounts.TryGetValue(name, out Account? account)) account = AddUser(name, owner, spender);
             if (!account.IsInCatalog) Configure((UserAccount)account, boundsOf);
             (users ??= []).Add((UserAccount)account);
         }
@@ -115,9 +121,10 @@ public sealed partial class TenantLedger
         return agents;
     }
 
-    private UserAccount AddUser(string name, Account owner, string user)
+    private UserAccount AddUser(string name, Account owner, Spender spender)
     {
-        var account = new UserAccount(name, owner, user);
+        var account = new UserAccount(name, owner, spender.OnBehalfOf);
+        account.Open((AgentAccount)AccountOf(spender.Agent));
         _accounts.Add(name, account);
         KnownUserBudgets++;
         AdoptDisputes(account);
@@ -188,6 +195,8 @@ public sealed partial class TenantLedger
     {
         _retention.Remove(user.RetentionDeadline);
         RemoveBudgetDeadlines(user);
-        if (_accounts.Remove(user.Name)) KnownUserBudgets--;
+        if (!_accounts.Remove(user.Name)) return;
+        KnownUserBudgets--;
+        user.Close();
     }
 }

@@ -57,27 +57,26 @@ public sealed partial class TenantLedger
                 state.Histories.Add(startedOver);
             }
 
-            if (account is UserAccount { Sessions: 0 } user)
+            if (account is UserAccount user && (user.Sessions == 0 || user.OpenedBy is not null))
             {
                 state.Users.Add(new UserState
                 {
                     Grain = user.Name,
-                    ForgetNanos = user.RetentionDeadline.TimeNanos,
+                    ForgetNanos = user.Sessions == 0 ? user.RetentionDeadline.TimeNanos : 0,
+                    OpenedBy = user.OpenedBy?.Name ?? "",
                 });
             }
 
             if (account is not AgentAccount agent) continue;
-            long opened = agent.OpenedAt(LogTimeNanos);
-            long suspended = agent.SuspendedAt(LogTimeNanos);
-            if (agent.Standing == Standing.Active && opened == 0 && suspended == 0) continue;
-            state.Agents.Add(new AgentState
+            var agentState = new AgentState
             {
-                Agent = agent.Name,
                 Standing = StandingOf(agent.Standing),
-                OpenedInMinute = opened,
-                SuspendedInHour = suspended,
-                SuspensionsTold = agent.AreSuspensionsTold(LogTimeNanos),
-            });
+                OpenedInMinute = agent.OpenedAt(LogTimeNanos),
+            };
+            agent.TakeSuspensions(agentState, LogTimeNanos);
+            if (agentState.CalculateSize() == 0) continue;
+            agentState.Agent = agent.Name;
+            state.Agents.Add(agentState);
         }
 
         foreach (Dispute dispute in _disputes.Values) state.Disputes.Add(dispute.ToState());
@@ -237,7 +236,7 @@ public sealed partial class TenantLedger
             var account = (AgentAccount)AccountOf(agent.Agent);
             account.Standing = StandingOf(agent.Standing);
             account.RestoreOpened(LogTimeNanos, agent.OpenedInMinute);
-            account.RestoreSuspended(LogTimeNanos, agent.SuspendedInHour, agent.SuspensionsTold);
+            account.RestoreSuspensions(agent, LogTimeNanos);
         }
 
         if (state.Credentials is not null)
@@ -250,7 +249,13 @@ public sealed partial class TenantLedger
         foreach (DisputeState dispute in state.Disputes) Add(new Dispute(dispute));
         foreach (SessionState session in state.Sessions) Restore(session, books);
         foreach (UserState user in state.Users)
-            _retention.Set(((UserAccount)AccountOf(user.Grain)).RetentionDeadline, user.ForgetNanos);
+        {
+            var account = (UserAccount)AccountOf(user.Grain);
+            if (user.ForgetNanos > 0) _retention.Set(account.RetentionDeadline, user.ForgetNanos);
+            if (user.OpenedBy.Length > 0 && account.OpenedBy is null)
+                account.Open((AgentAccount)AccountOf(user.OpenedBy));
+        }
+
         foreach (ReservationState reservation in state.Reservations)
             Restore(reservation, books[reservation.PriceVersion]);
     }

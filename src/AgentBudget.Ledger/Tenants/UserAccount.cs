@@ -1,3 +1,4 @@
+using AgentBudget.Ledger.Agents;
 using AgentBudget.Protocol.V1;
 
 namespace AgentBudget.Ledger.Tenants;
@@ -27,6 +28,23 @@ internal sealed class UserAccount : Account
     public string User { get; }
 
     public Deadline RetentionDeadline { get; }
+
+    /// <summary>The agent whose session it was made for, whose share it takes; null where that is not known.</summary>
+    public AgentAccount? OpenedBy { get; private set; }
+
+    /// <summary>It takes a share of an agent's.</summary>
+    public void Open(AgentAccount agent)
+    {
+        Invariant.Holds(OpenedBy is null);
+        OpenedBy = agent;
+        agent.KnownUserBudgets++;
+    }
+
+    /// <summary>It is forgotten.</summary>
+    public void Close()
+    {
+        if (OpenedBy is { } agent) agent.KnownUserBudgets--;
+    }
 
     /// <summary>Something of it would be lost if it were forgotten.</summary>
     public bool CountsAnything

@@ -8,11 +8,11 @@ namespace AgentBudget.Edge.Tests.Fuzz;
 
 /// <summary>
 /// Spoilt requests of every protocol. Whatever comes, a call ends, with a status that blames the request, and nothing
-/// is logged. AGENTBUDGET_SEED repeats a run.
+/// is logged. AGENTBUDGET_SEED repeats a run, AGENTBUDGET_REQUESTS makes it longer.
 /// </summary>
 public sealed class FuzzTests(ITestOutputHelper output)
 {
-    private const int Executions = 5_000;
+    private const int ExecutionsDefault = 5_000;
 
     // What a request can be to blame for; UNKNOWN and the like would be ours.
     private static readonly HashSet<string?> GrpcStatuses =
@@ -24,13 +24,16 @@ public sealed class FuzzTests(ITestOutputHelper output)
     private static readonly HashSet<int> HttpStatuses = [200, 400, 404, 405, 408, 415, 426, 429, 501, 504];
 
     [Fact]
-    public async Task Five_thousand_spoilt_requests_end_with_a_right_status()
+    public async Task Thousands_of_spoilt_requests_end_with_a_right_status()
     {
         int seed = Seed();
+        int executions = int.TryParse(Environment.GetEnvironmentVariable("AGENTBUDGET_REQUESTS"), out int given)
+            ? given
+            : ExecutionsDefault;
         Random random = new(seed);
         await using EdgeServer server = await EdgeServer.StartAsync();
         Dictionary<string, int> seen = [];
-        for (int i = 0; i < Executions; i++)
+        for (int i = 0; i < executions; i++)
         {
             FuzzedRequest request = FuzzedRequest.Next(random);
             if (request.Headers.Values.Any(value => !Ascii.IsValid(value)))

@@ -1,6 +1,4 @@
-using System.Collections.Concurrent;
 using Google.Protobuf.Reflection;
-using Grpc.Core;
 using Grpc.Net.Client;
 
 namespace AgentBudget.Silo.Tests.Authority;
@@ -11,10 +9,11 @@ namespace AgentBudget.Silo.Tests.Authority;
 /// </summary>
 public sealed class AuthorityMatrixTests
 {
-    private const string Forbidden = "This credential may not do that.";
-
     private static readonly string[] Relations =
         ["own", "kim", "lee", "sibling", "child", "parent", "unit", "tenant", World.Absent];
+
+    private static readonly Expected[] Outcomes =
+        [Expected.Forbidden, Expected.Absent, Expected.There, Expected.Unauthenticated];
 
     public static TheoryData<string> Transports => [.. Transport.All().Select(transport => transport.Name)];
 
@@ -29,11 +28,10 @@ public sealed class AuthorityMatrixTests
         await world.AddEndedAsync(silo);
         await world.AddAdminAsync(silo); // Last: it ends what others ask about.
         using GrpcChannel channel = Calls.ChannelTo(silo.Grpc);
-        ConcurrentQueue<string> differences = [];
-        ConcurrentDictionary<Expected, int> cells = [];
+        Matrix matrix = new(name);
         (MethodDescriptor Method, string Path)[] asked =
             [.. NamingRequests.NamesIn().Where(name => transport.Serves(name.Method))];
-        foreach ((string caller, string bearer) in world.Callers)
+        foreach ((string caller, string bearer) in world.Callers.Where(one => transport.Takes(one.Role)))
         {
             async Task AskAsync((MethodDescriptor Method, string Path) named)
             {
@@ -44,11 +42,9 @@ public sealed class AuthorityMatrixTests
                 Told absent = await ToldAsync(World.Absent);
                 foreach (string whose in Relations.Where(whose => IsAsked(caller, path, whose)))
                 {
-                    Expected expected = Sight.Of(caller, method.Name, path, whose);
-                    cells.AddOrUpdate(expected, 1, static (_, count) => count + 1);
                     Told answer = whose == World.Absent ? absent : await ToldAsync(whose);
-                    if (!IsAs(expected, answer, absent))
-                        differences.Enqueue($"{caller} {method.Name} {path} {whose}: {expected}, not {answer}");
+                    string what = $"{caller} {method.Name} {path} {whose}";
+                    matrix.Add(what, sight => sight.Of(caller, method.Name, path, whose), answer, absent);
                 }
             }
 
@@ -62,11 +58,11 @@ public sealed class AuthorityMatrixTests
                 await AskAsync(named);
         }
 
-        Assert.True(differences.IsEmpty, $"{differences.Count} differ:\n{string.Join('\n', differences)}");
-        Assert.True(cells.Values.Sum() > 70 * asked.Length, $"only {cells.Values.Sum()} cells were asked");
-        Assert.All(
-            (Expected[])[Expected.Forbidden, Expected.Absent, Expected.There, Expected.Unauthenticated],
-            expected => Assert.True(cells[expected] >= asked.Length, $"{cells[expected]} were {expected}"));
+        matrix.AssertNoDifference(70 * asked.Length);
+        foreach (Expected expected in Outcomes)
+            Assert.True(matrix.Count(expected) >= asked.Length, $"{matrix.Count(expected)} were {expected}");
+        if (name == Transport.All()[0].Name)
+            matrix.AssertEveryLineCounts(line => !Sight.IsOfOAuth(line) && !Sight.IsOfRoutes(line));
     }
 
     [Fact]
@@ -80,13 +76,4 @@ public sealed class AuthorityMatrixTests
         Sight.IsNobody(caller)
             ? whose == "own"
             : path.EndsWith("_token", StringComparison.Ordinal) || (whose != "tenant" && caller != "foreign");
-
-    private static bool IsAs(Expected expected, Told answer, Told absent) => expected switch
-    {
-        Expected.Unauthenticated => answer.Code == StatusCode.Unauthenticated && answer == absent,
-        Expected.Forbidden => answer.Sentence == Forbidden && answer == absent,
-        Expected.Absent => answer == absent,
-        Expected.There => answer != absent && answer.Sentence != Forbidden,
-        Expected.Unasked => true,
-    };
 }

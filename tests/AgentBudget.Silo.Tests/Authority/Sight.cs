@@ -23,15 +23,18 @@ internal enum Expected
 /// The rules of who may ask what of whom, in one table, written down apart from the product: the matrix of every
 /// method, caller and name follows from it.
 /// </summary>
-internal static class Sight
+internal sealed class Sight
 {
     private const string Everybody = "admin agent kim gateway orchestrator session suspended foreign";
+
+    // Takes the token of a session past its expiry.
+    private const string TakesEnded = "CommitTokens ReleaseTokens EndSession RevokeSession GetSession WatchSession";
 
     /// <summary>
     /// By method, who may call it. The user's token is its agent; "suspended" is an agent that is, "foreign" an
     /// administrator of another tenant.
     /// </summary>
-    private static readonly Dictionary<string, string> Callers = new()
+    private static readonly Dictionary<string, string> EveryCaller = new()
     {
         ["ReserveTokens"] = Everybody,
         ["CommitTokens"] = Everybody,
@@ -64,13 +67,34 @@ internal static class Sight
         ["ListEntries"] = "admin owner finance auditor foreign",
         ["GetChargeback"] = "admin owner finance auditor foreign",
         ["GetUnitCosts"] = "admin owner finance auditor foreign",
+        // OAuth. Who has a credential is a client; a client that may not is answered as if nothing were there.
+        ["introspect"] = Clients,
+        ["revoke"] = Clients,
+        ["token"] = "agent suspended",
+        // Ordinary routes; those of everybody are asked by nobody too.
+        ["GET /audit.jsonl"] = "operator admin auditor foreign",
+        ["GET /metrics"] = "operator metrics",
+        ["GET /ops/orleans/"] = "operator",
+        ["GET /healthz"] = Anybody,
+        ["GET /readyz"] = Anybody,
+        ["GET /openapi/v1.json"] = Anybody,
+        ["GET /docs/"] = Anybody,
+        ["GET /.well-known/oauth-authorization-server"] = Anybody,
+        ["GET /oauth2/jwks"] = Anybody,
     };
+
+    private const string Anybody = "*";
+
+    private static readonly string[] OAuthKinds = [", read", "known", "dead", "exchanged"];
+
+    private const string Clients = "admin agent gateway orchestrator owner finance auditor suspended foreign";
 
     /// <summary>
     /// By caller and kind of what is named, whose it may be; without a line it is not there. Kinds: name (of a
-    /// session), run, token (of a session), agent, useCase, unit, grain, credential, hold.
+    /// session), run, token (of a session), agent, useCase, unit, grain, credential, hold. Of OAuth: read and ended
+    /// (tokens of sessions), known and dead (access tokens), exchanged.
     /// </summary>
-    private static readonly (string Callers, string Kinds, string Whose)[] Lines =
+    private static readonly (string Callers, string Kinds, string Whose)[] EveryLine =
     [
         // The operator took the holds, and an administrator may always end one.
         ("admin", "hold", "own"),
@@ -92,20 +116,74 @@ internal static class Sight
         ("suspended", "name token agent useCase", "unit"),
         ("foreign", "token", "tenant"),
         ("finance auditor", "name run token agent useCase unit grain", "own kim lee sibling child parent unit"),
+        ("admin orchestrator", "read ended", "own kim lee sibling child parent unit"),
+        ("gateway auditor", "read", "own kim lee sibling child parent unit"),
+        ("agent", "read ended", "own kim lee"),
+        ("owner", "read ended", "own kim lee sibling child parent"),
+        ("suspended", "read ended", "unit"),
+        ("foreign", "read ended", "tenant"),
+        ("admin gateway orchestrator auditor", "known", "own kim lee sibling unit"),
+        ("admin", "dead", "own kim lee sibling unit"),
+        ("agent", "known dead", "own kim lee"),
+        ("suspended", "known dead", "unit"),
+        ("foreign", "known dead", "tenant"),
+        // The sibling delegates to the writer, the seller to nobody; a token of no user is not exchanged.
+        ("agent", "exchanged", "kim lee sibling"),
+        ("suspended", "exchanged", "unit"),
+        ("operator", "export", "own tenant"),
+        ("admin auditor", "export", "own"),
+        ("foreign", "export", "tenant"),
     ];
 
+    private readonly Dictionary<string, string> _callers;
+    private readonly (string Callers, string Kinds, string Whose)[] _lines;
+
+    private Sight(Dictionary<string, string> callers, (string Callers, string Kinds, string Whose)[] lines) =>
+        (_callers, _lines) = (callers, lines);
+
+    /// <summary>All the rules.</summary>
+    public static Sight Whole { get; } = new(EveryCaller, EveryLine);
+
     /// <summary>The methods that the table speaks of.</summary>
-    public static IEnumerable<string> Methods => Callers.Keys;
+    public static IEnumerable<string> Methods =>
+        EveryCaller.Keys.Where(key => char.IsAsciiLetterUpper(key[0]) && !IsRoute(key));
+
+    /// <summary>The ordinary routes that it speaks of.</summary>
+    public static IEnumerable<string> Routes => EveryCaller.Keys.Where(IsRoute);
+
+    /// <summary>Whether a line speaks of OAuth.</summary>
+    public static bool IsOfOAuth(string line) =>
+        line is "introspect" or "revoke" or "token"
+        || Array.Exists(OAuthKinds, kind => line.Contains(kind, StringComparison.Ordinal));
+
+    /// <summary>Whether a line speaks of ordinary routes.</summary>
+    public static bool IsOfRoutes(string line) => IsRoute(line) || line.Contains("export", StringComparison.Ordinal);
+
+    /// <summary>The table without each of its lines, by the line.</summary>
+    public static IEnumerable<(string Line, Sight Less)> LessOneLine()
+    {
+        foreach (string method in EveryCaller.Keys)
+        {
+            Dictionary<string, string> callers = new(EveryCaller) { [method] = "" };
+            yield return (method, new Sight(callers, EveryLine));
+        }
+
+        foreach ((string Callers, string Kinds, string Whose) line in EveryLine)
+            yield return ($"{line}", new Sight(EveryCaller, [.. EveryLine.Where(other => other != line)]));
+    }
 
     /// <summary>Whether the caller was somebody once and is no more.</summary>
     public static bool IsNobody(string caller) => caller is "revoked" or "expired";
 
-    public static Expected Of(string caller, string method, string path, string whose)
+    public Expected Of(string caller, string method, string path, string whose)
     {
         string kind = KindOf(path);
-        if (IsNobody(caller))
+        if (IsNobody(caller) || (caller == "stale" && !Has(TakesEnded, method)))
             return Expected.Unauthenticated;
-        if (!Has(Callers[method], caller))
+        // What its token still does is what it did.
+        if (caller == "stale")
+            caller = "session";
+        if (!Has(_callers[method], caller))
             return Expected.Forbidden;
         // An account is no session: who sees sessions by their tokens alone asks for none.
         if (method == "GetBalance" && kind == "grain" && caller is ("gateway" or "session"))
@@ -113,8 +191,7 @@ internal static class Sight
         // What any hold of the tenant settled is finance's to correct.
         if (method == "AdjustSpend" && kind == "hold")
             kind = "name";
-        bool isThere = Array.Exists(Lines, line => Has(line.Callers, caller) && Has(line.Kinds, kind)
-            && Has(line.Whose, whose));
+        bool isThere = IsThere(caller, kind, whose);
         return !isThere ? Expected.Absent : IsTold(caller, method, path, whose) ? Expected.There : Expected.Unasked;
     }
 
@@ -136,6 +213,33 @@ internal static class Sight
     };
 
     private static bool Has(string words, string word) => words.Split(' ').Contains(word);
+
+    /// <summary>What a client of OAuth is answered about a token, by what it asks of which kind.</summary>
+    public Expected OfOAuth(string client, string endpoint, string kind, string whose) =>
+        !Has(Clients, client) ? Expected.Unauthenticated
+        : !Has(_callers[endpoint], client) ? Expected.Forbidden
+        : IsThere(client, kind, whose) ? Expected.There
+        : Expected.Absent;
+
+    private bool IsThere(string caller, string kind, string whose) => Array.Exists(
+        _lines, line => Has(line.Callers, caller) && Has(line.Kinds, kind) && Has(line.Whose, whose));
+
+    /// <summary>What a caller is answered by an ordinary route, about a tenant that it names beside.</summary>
+    public Expected OfRoute(string caller, string route, string whose)
+    {
+        if (_callers[route] == Anybody)
+            return Expected.There;
+        if (IsNobody(caller) || caller is "nobody" or "stale")
+            return Expected.Unauthenticated;
+        if (!Has(_callers[route], caller))
+            return Expected.Forbidden;
+        return !IsOfTenant(route) || IsThere(caller, "export", whose) ? Expected.There : Expected.Absent;
+    }
+
+    /// <summary>Whether a route answers of one tenant.</summary>
+    public static bool IsOfTenant(string route) => route == "GET /audit.jsonl";
+
+    private static bool IsRoute(string line) => line.StartsWith("GET ", StringComparison.Ordinal);
 
     private static string KindOf(string path) => path.Split('.')[^1] switch
     {

@@ -24,6 +24,9 @@ internal abstract class Transport : IDisposable
 
     public virtual bool Serves(MethodDescriptor method) => true;
 
+    /// <summary>Whether such a caller can ask so at all.</summary>
+    public virtual bool Takes(string caller) => true;
+
     public abstract Task<Told> AskAsync(
         TestSilo silo, GrpcChannel channel, MethodDescriptor method, JsonObject request, string bearer);
 
@@ -107,6 +110,9 @@ internal abstract class Transport : IDisposable
         public override string Name => "Spend";
 
         public override bool Serves(MethodDescriptor method) => Arms.ContainsKey(method.InputType);
+
+        // No stream is opened by what is past, whatever its items would be.
+        public override bool Takes(string caller) => caller != "stale";
 
         public override async Task<Told> AskAsync(
             TestSilo silo, GrpcChannel channel, MethodDescriptor method, JsonObject request, string bearer)

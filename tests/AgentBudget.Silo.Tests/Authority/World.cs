@@ -18,6 +18,8 @@ internal sealed class World
 
     public List<(string Role, string Bearer)> Callers { get; } = [];
 
+    private string _stale = "";
+
     public string OwnReservation { get; private set; } = "";
 
     public static async Task<World> MakeAsync(TestSilo silo, UserIssuer? users = null)
@@ -86,8 +88,8 @@ internal sealed class World
     }
 
     /// <summary>
-    /// Adds callers who are nobody any more (a revoked and an expired credential), the credential of a suspended agent,
-    /// and an administrator of the other tenant.
+    /// Adds callers who are nobody any more (a revoked and an expired credential), the token of a session past its
+    /// expiry, the credential of a suspended agent, and an administrator of the other tenant.
     /// </summary>
     public async Task AddEndedAsync(TestSilo silo)
     {
@@ -104,6 +106,7 @@ internal sealed class World
             metadata: acme);
         Callers.Add(("revoked", revoked.Secret));
         Callers.Add(("expired", await ExpiredAsync(silo)));
+        Callers.Add(("stale", _stale));
         Callers.Add(("suspended", (await CreateAsync(silo, Role.Agent, "agents/seller", acme)).Secret));
         await silo.CallAsync<SuspendAgentRequest, SuspendAgentResponse>(
             "SuspendAgent",
@@ -196,7 +199,9 @@ internal sealed class World
     {
         using KeyRing keys = KeyRing.LoadOrCreate(
             Path.Combine(silo.DataFolder, "signing.key"), Path.Combine(silo.DataFolder, "signing.retired.json"));
-        string token = new SessionTokens(keys, TimeProvider.System).Mint(new SessionCaller
+        SessionTokens tokens = new(keys, TimeProvider.System);
+        long now = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
+        SessionCaller none = new()
         {
             Tenant = "acme",
             Session = "sessions/s99999",
@@ -204,8 +209,10 @@ internal sealed class World
             UseCase = "useCases/promo",
             OnBehalfOf = "",
             Scope = "",
-            ExpiresAtSeconds = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds() + 3600,
-        });
+            ExpiresAtSeconds = now + 3600,
+        };
+        string token = tokens.Mint(none);
+        _stale = tokens.Mint(none with { Session = _values[("session", "own")], ExpiresAtSeconds = now - 60 });
         _values[("session", Absent)] = _values[("run", Absent)] = "sessions/s99999";
         _values[("session_token", Absent)] = _values[("parent_session_token", Absent)] = token;
         _values[("reservation_id", Absent)] = "r99999";

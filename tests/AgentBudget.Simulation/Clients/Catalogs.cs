@@ -231,6 +231,7 @@ internal static partial class Catalogs
         if (random.Coin()) breakers.StepsWithoutOutcome = CountOf(random, timesMax: 30);
         if (random.Coin()) breakers.SameToolCall = CountOf(random, timesMax: 4);
         if (random.Coin()) breakers.BurnRate = new BurnBreaker { CostPerMinute = Nanos(random.Spread(1, 4000)) };
+        if (random.Coin()) breakers.SuspendedSessionsOfUser = CountOf(random, timesMax: 2);
         return breakers;
     }
 

@@ -193,8 +193,14 @@ internal static partial class Workload
     private static SuspendAgentCommand SuspendAgent(TenantModel tenant) => new(
         new SuspendAgentRequest { RequestId = tenant.NextId(), Agent = AgentName(tenant), Reason = "odd" }, Caller);
 
-    private static ResumeAgentCommand ResumeAgent(TenantModel tenant) => new(
-        new ResumeAgentRequest { RequestId = tenant.NextId(), Agent = AgentName(tenant), Reason = "seen" }, Caller);
+    // For all, or for one user.
+    private static ResumeAgentCommand ResumeAgent(TenantModel tenant)
+    {
+        string agent = AgentName(tenant);
+        if (tenant.Random.Coin()) agent += $"/users/{tenant.Random.Any(Catalogs.Users)}";
+        return new ResumeAgentCommand(
+            new ResumeAgentRequest { RequestId = tenant.NextId(), Agent = agent, Reason = "seen" }, Caller);
+    }
 
     private static DecommissionAgentCommand DecommissionAgent(TenantModel tenant) => new(
         new DecommissionAgentRequest { RequestId = tenant.NextId(), Agent = AgentName(tenant), Reason = "old" },

@@ -46,6 +46,9 @@ internal static class AllMutants
         ("share counted globally", static () => new ShareCountedGlobally()),
         ("dispute counted twice", static () => new DisputeCountedTwice()),
         ("dismissal makes room twice", static () => new DismissalTwice()),
+        ("revoked token leaves its sessions", static () => new TokenLeavesSessions()),
+        ("user who left keeps a session", static () => new UserKeepsSession()),
+        ("liar's session goes on", static () => new LiarGoesOn()),
         ("family window skipped", static () => new FamilyWindowSkipped()),
         ("user's first window untold", static () => new UserWindowUntold()),
     ];

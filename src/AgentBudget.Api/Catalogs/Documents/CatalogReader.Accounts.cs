@@ -210,7 +210,12 @@ public static partial class CatalogReader
         private Breakers? ReadBreakers(DocumentCursor? cursor)
         {
             if (cursor?.Map(
-                "sameToolCall", "burnRate", "stepsWithoutOutcome", "refusals", "suspendedSessions") is not { } map)
+                "sameToolCall",
+                "burnRate",
+                "stepsWithoutOutcome",
+                "refusals",
+                "suspendedSessions",
+                "suspendedSessionsOfUser") is not { } map)
             {
                 return null;
             }
@@ -221,6 +226,7 @@ public static partial class CatalogReader
                 StepsWithoutOutcome = ReadBreaker(map.Find("stepsWithoutOutcome"), "steps"),
                 Refusals = ReadBreaker(map.Find("refusals"), "times"),
                 SuspendedSessions = ReadBreaker(map.Find("suspendedSessions"), "times"),
+                SuspendedSessionsOfUser = ReadBreaker(map.Find("suspendedSessionsOfUser"), "times"),
             };
             if (map.Find("burnRate")?.Map("costPerMinute", "mode", "suspends") is { } burnRate)
             {

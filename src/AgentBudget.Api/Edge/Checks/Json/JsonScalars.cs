@@ -38,21 +38,25 @@ internal static class JsonScalars
                 return TryGetText(ref reader, out string value) ? FaultOfText(value, field) : NotUnicode;
             case FieldType.Enum:
                 return reader.TokenType == JsonTokenType.Number && reader.TryGetInt32(out _) ? null : NotEnum(field);
-            case FieldType.Double or FieldType.Float when reader.TokenType == JsonTokenType.String:
-                return TryGetText(ref reader, out string name) && NamedNumbers.Contains(name) ? null : NotNumber;
-            case FieldType.Double or FieldType.Float when reader.TokenType != JsonTokenType.Number:
-                return NotNumber;
             default:
-                // A whole number of 64 bits may be a text, since not every reader of JSON has them.
-                if (reader.TokenType != JsonTokenType.Number
-                    && (reader.TokenType != JsonTokenType.String || IsShortInteger(field)))
-                {
-                    return NotInteger(field);
-                }
-
-                return TryGetText(ref reader, out string text) ? FaultOfText(text, field) : NotUnicode;
+                // A number may be a text too, written as the number is (proto3's JSON).
+                if (reader.TokenType is not (JsonTokenType.Number or JsonTokenType.String))
+                    return NotNumeric(field);
+                if (!TryGetText(ref reader, out string text))
+                    return NotUnicode;
+                return reader.TokenType == JsonTokenType.String && !IsNumberOrName(text, field)
+                    ? NotNumeric(field)
+                    : FaultOfText(text, field);
         }
     }
+
+    /// <summary>
+    /// Whether the value that the reader stands at is a number in quotes that transcoding takes without them alone: it
+    /// takes the quotes of 64 bits.
+    /// </summary>
+    internal static bool IsToUnquote(ref Utf8JsonReader reader, FieldDescriptor field) =>
+        reader.TokenType == JsonTokenType.String && (IsReal(field) || IsShortInteger(field))
+        && !NamedNumbers.Contains(reader.GetString());
 
     /// <summary>What is wrong with the text of a well-known type that is a text in JSON.</summary>
     internal static string? FaultOfWellKnown(ref Utf8JsonReader reader, MessageDescriptor type) =>
@@ -110,6 +114,28 @@ internal static class JsonScalars
             return NotWellKnown(type);
         }
     }
+
+    private static string NotNumeric(FieldDescriptor field) => IsReal(field) ? NotNumber : NotInteger(field);
+
+    // In quotes it has the form that it has without them.
+    private static bool IsNumberOrName(string text, FieldDescriptor field)
+    {
+        if (IsReal(field) && NamedNumbers.Contains(text))
+            return true;
+        if (text.Length == 0 || !(char.IsAsciiDigit(text[0]) || text[0] == '-') || !char.IsAsciiDigit(text[^1]))
+            return false;
+        try
+        {
+            Utf8JsonReader reader = new(Encoding.UTF8.GetBytes(text));
+            return reader.Read() && reader.TokenType == JsonTokenType.Number && !reader.Read();
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
+    }
+
+    private static bool IsReal(FieldDescriptor field) => field.FieldType is FieldType.Double or FieldType.Float;
 
     private static bool IsNumber(string text) =>
         NamedNumbers.Contains(text)

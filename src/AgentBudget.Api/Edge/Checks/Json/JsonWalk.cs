@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
 using Google.Protobuf.Reflection;
@@ -22,12 +23,15 @@ internal sealed class JsonWalk
 
     private readonly List<string> _path = [];
     private readonly List<BadRequest.Types.FieldViolation> _violations = [];
+    private readonly List<(Range Place, byte[] Number)> _quoted = [];
     private int _itemsLeft;
 
     private JsonWalk(int itemsMax) => _itemsLeft = itemsMax;
 
-    /// <summary>The fault of a body; null when it has none.</summary>
-    internal static Status? FaultOf(ReadOnlySpan<byte> text, JsonRoute route, int itemsMax)
+    /// <summary>
+    /// The fault of a body; null when it has none. Numbers in quotes that transcoding does not take lose them in place.
+    /// </summary>
+    internal static Status? FaultOf(Span<byte> text, JsonRoute route, int itemsMax)
     {
         if (text.IsEmpty)
             return EdgeFaults.MessageMalformed("it is empty; an empty message is {}.");
@@ -51,7 +55,16 @@ internal sealed class JsonWalk
 
         if (walk._itemsLeft < 0)
             return EdgeFaults.TooManyItems(itemsMax);
-        return walk._violations.Count == 0 ? null : EdgeFaults.MessageMalformed(walk._violations);
+        if (walk._violations.Count > 0)
+            return EdgeFaults.MessageMalformed(walk._violations);
+        foreach ((Range place, byte[] number) in walk._quoted)
+        {
+            Span<byte> written = text[place];
+            number.CopyTo(written);
+            written[number.Length..].Fill((byte)' ');
+        }
+
+        return null;
     }
 
     internal static BadRequest.Types.FieldViolation Violation(string path, string description) =>
@@ -149,7 +162,10 @@ internal sealed class JsonWalk
         if (field.FieldType is not (FieldType.Message or FieldType.Group))
         {
             bool isNull = reader.TokenType == JsonTokenType.Null && JsonTypes.TakesNull(field);
-            return isNull || Judge(ref reader, JsonScalars.FaultOf(ref reader, field));
+            string? fault = isNull ? null : JsonScalars.FaultOf(ref reader, field);
+            if (fault is null && JsonScalars.IsToUnquote(ref reader, field))
+                _quoted.Add(((int)reader.TokenStartIndex..(int)reader.BytesConsumed, NumberAt(ref reader)));
+            return Judge(ref reader, fault);
         }
 
         MessageDescriptor type = field.MessageType;
@@ -216,6 +232,8 @@ internal sealed class JsonWalk
 
     private static string NameAt(ref Utf8JsonReader reader) =>
         JsonScalars.TryGetText(ref reader, out string name) ? name : "\uFFFD"; // No member is called so.
+
+    private static byte[] NumberAt(ref Utf8JsonReader reader) => Encoding.ASCII.GetBytes(reader.GetString()!);
 
     private bool Judge(ref Utf8JsonReader reader, string? fault) => fault is null || Skip(ref reader, fault);
 
