@@ -48,6 +48,7 @@ public static class ApiServices
             provider.GetRequiredService<ApplyCatalog>(), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<SpendReports>();
         services.AddSingleton<AccessReports>();
+        services.AddSingleton<FocusReports>();
         services.AddSingleton<SpendItems>();
         services.AddSingleton<OAuthRoutes>();
         services.AddSingleton<AuditExport>();
@@ -120,6 +121,7 @@ public static class ApiServices
         Hold(app.MapGrpcReflectionService(), meter);
         app.Services.GetRequiredService<OAuthRoutes>().Map(app);
         app.Services.GetRequiredService<AuditExport>().Map(app);
+        app.Services.GetRequiredService<FocusReports>().Map(app);
         mapMore(app);
         AccessPolicy.RequireLines(app.EndpointsOf());
         app.UseEndpoints(_ => { });

@@ -21,6 +21,9 @@ internal static class AdjustmentAudit
         if (adjusted.Reservation > 0) CheckReservation(state, adjusted);
         else if (adjusted.Rerating is null && adjusted.Lines.Count != 1)
             state.Find(AuditRule.Adjustment, "a correction by hand has one line");
+        bool isTimeRight = adjusted.SettleTime is not { } settled
+            || (adjusted.Reservation > 0 && AuditNumbers.NanosOf(settled) <= state.Now);
+        if (!isTimeRight) state.Find(AuditRule.Adjustment, "it corrects what was settled later, or nothing that was");
         Dictionary<AuditAccount, AuditAmount> moves = [];
         foreach (AdjustmentLine line in adjusted.Lines) AddMoves(state, line, moves);
         AuditAccount? shown = adjusted.Before is null

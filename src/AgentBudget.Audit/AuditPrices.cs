@@ -171,6 +171,36 @@ internal sealed class AuditPrice(Price price)
         return sum;
     }
 
+    /// <summary>The same bucket by bucket, as a charge tells it.</summary>
+    public IEnumerable<ChargeLine> LinesOf(AuditTokens tokens, ServiceTier tier, Int128 at)
+    {
+        PriceSpan? span = SpanAt(at);
+        long above = _longer.LastOrDefault(context => tokens.Prompt > context.Above).Above;
+        for (int bucket = 0; bucket < BucketsCount; bucket++)
+        {
+            long count = tokens.Buckets[bucket];
+            if (count == 0) continue;
+            Int128? own = RateOf(bucket, tokens, tier, span);
+            Int128 rate = own ?? HighestRate(tokens, tier, span) ?? 0;
+            int of = own is null
+                ? Enumerable.Range(0, BucketsCount).First(its => RateOf(its, tokens, tier, span) == rate)
+                : Others.TryGetValue(bucket, out int other) && !HasOwn(bucket, tokens, span) ? other : -1;
+            yield return new ChargeLine
+            {
+                Bucket = (TokenBucket)(bucket + 1),
+                Tokens = count,
+                CostNanos = (long)HalfToEven(count * rate),
+                Rate = (long)rate,
+                RateOf = (TokenBucket)(of + 1),
+                AboveTokens = above,
+            };
+        }
+    }
+
+    private bool HasOwn(int bucket, AuditTokens tokens, PriceSpan? span) =>
+        (_longer.LastOrDefault(context => tokens.Prompt > context.Above).Rates?[bucket]
+            ?? RatesOf(span?.Rates)[bucket] ?? _ordinary[bucket]) is not null;
+
     // The hours that a time is in, by the wall clock: those that begin on its day, or that began the day before.
     private PriceSpan? SpanAt(Int128 at)
     {

@@ -185,6 +185,12 @@ public sealed record AuditRule(string Id, string Fact)
     public static readonly AuditRule SettleCost = new(
         "settle.cost", "A charge is its usage at the hold's frozen prices, each bucket rounded half to even.");
 
+    /// <summary>Charges by bucket.</summary>
+    public static readonly AuditRule SettleLines = new(
+        "settle.lines",
+        "A charge that is told by bucket has one line for each bucket of its usage, priced by the rate that it names, "
+        + "and with its counted items the lines are the charge, but for what was billed otherwise or held.");
+
     /// <summary>What was billed.</summary>
     public static readonly AuditRule SettleBilled = new(
         "settle.billed", "A charge of what was billed, and only such a one, states its own price beside it.");
@@ -244,7 +250,7 @@ public sealed record AuditRule(string Id, string Fact)
         SessionPath, SessionScope, SessionTime, Delegation, Cascade, Suspended, Breaker, SessionOver, SessionTotals,
         SessionReleased, Tags, HoldScope, HoldCost, HoldTime, Downgrade, GrantCeiling, Share, GrantCap, Left, Refusal,
         ReservationKnown, ReservationHolder, ReservationTerminal, ReservationSum, Expiry, SettleCost, SettlePrice,
-        SettleOverrun, Dispute, SettleLate, SettleExpiryCharge, SettleBilled,
+        SettleOverrun, Dispute, SettleLate, SettleExpiryCharge, SettleLines, SettleBilled,
         SettleUnpriced, RecordedCost, Tiers, Credential,
         CredentialUse, AgentStanding,
     ];

@@ -19,6 +19,7 @@ internal static class SettlementAudit
         bool isExpiry = IsExpiry(state, ledgerEvent);
         if (isExpiry) CheckExpiryCharge(state, hold, settled, charge);
         else CheckCommit(state, hold, settled, charge);
+        LineAudit.Check(state, hold, settled);
         CheckTaken(state, hold, settled);
         CheckRest(state, hold, settled, charge);
         if (!IsExpiry(state, ledgerEvent)) DisputeAudit.Check(state, hold, ledgerEvent);
@@ -147,7 +148,7 @@ internal static class SettlementAudit
             ? says is null
             : says is not null && says.CostNanos == should.CostNanos && says.Tokens == should.Tokens
                 && Equals(says.Usage, should.Usage) && Equals(says.ItemCosts, should.ItemCosts)
-                && says.Model == should.Model && says.Tool == should.Tool;
+                && says.Model == should.Model && says.Tool == should.Tool && says.Lines.SequenceEqual(should.Lines);
         if (isRight) return;
         state.Find(
             AuditRule.SettleExpiryCharge,
@@ -267,10 +268,12 @@ internal static class SettlementAudit
             ?? hold.Prices.Find(hold.Model, hold.Region, hold.ServiceTier, hold.AtNanos);
     }
 
-    private static ServiceTier TierOf(AuditHold hold, ReservationSettled settled) =>
+    /// <summary>The price list that a charge is of.</summary>
+    public static ServiceTier TierOf(AuditHold hold, ReservationSettled settled) =>
         settled.ServiceTier == ServiceTier.Unspecified ? hold.ServiceTier : settled.ServiceTier;
 
-    private static string RegionOf(AuditHold hold, ReservationSettled settled) =>
+    /// <summary>Where its call was served.</summary>
+    public static string RegionOf(AuditHold hold, ReservationSettled settled) =>
         settled.Region.Length > 0 ? settled.Region : hold.Region;
 
     private static void CheckUnpriced(AuditState state, AuditHold hold, ReservationSettled settled)

@@ -1,4 +1,5 @@
 using AgentBudget.Protocol.V1;
+using Google.Protobuf.WellKnownTypes;
 using Google.Protobuf;
 
 namespace AgentBudget.Ledger;
@@ -154,8 +155,14 @@ public sealed record ResetBudgetCommand(ResetBudgetRequest Request, string Actor
 /// <param name="SettledNanos">What it settled, without adjustments.</param>
 /// <param name="SettledTokens">Tokens likewise.</param>
 /// <param name="Model">The model that ran, by its last settlement.</param>
+/// <param name="SettleTime">When that was.</param>
 public sealed record AdjustedReservation(
-    long Number, Spender Spender, long SettledNanos, long SettledTokens, string Model = "");
+    long Number,
+    Spender Spender,
+    long SettledNanos,
+    long SettledTokens,
+    string Model = "",
+    Timestamp? SettleTime = null);
 
 /// <summary>Credits or debits spend. Answers a SpendAdjusted event.</summary>
 /// <param name="Request">The request.</param>

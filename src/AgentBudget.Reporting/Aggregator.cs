@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using System.Runtime.InteropServices;
 using AgentBudget.Protocol.V1;
+using AgentBudget.Reporting.Focus;
 
 namespace AgentBudget.Reporting;
 
@@ -120,7 +121,7 @@ public sealed class Aggregator : IDisposable
             if (!_tenants.TryGetValue(tenant, out var sums)) return;
             Forget(sums);
             _store.Delete(tenant);
-            sums.Rewind(toPosition: 0, Baselines.None);
+            _store.Rewind(sums);
         }
     }
 
@@ -146,6 +147,18 @@ public sealed class Aggregator : IDisposable
         return Query(tenant, sums => _store.Query(sums, new UnitCosts(request)));
     }
 
+    /// <summary>
+    /// Charges of a period as a FOCUS file, all of one position. Throws <see cref="ReportException"/>.
+    /// </summary>
+    public FocusExport ExportFocus(string tenant, FocusRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        return Query(
+            tenant,
+            sums => new FocusExport(
+                _lock, _store.OpenFocus(sums, request), request, sums.Position, () => _isDisposed));
+    }
+
     // Everything that was folded is written first; a tenant that nothing was folded of has no sums.
     private TResponse Query<TResponse>(string tenant, Func<TenantSums, TResponse> query)
     {
@@ -154,7 +167,7 @@ public sealed class Aggregator : IDisposable
         {
             ObjectDisposedException.ThrowIf(_isDisposed, this);
             Flush();
-            return query(_tenants.GetValueOrDefault(tenant) ?? new TenantSums(tenant));
+            return query(_tenants.GetValueOrDefault(tenant) ?? new TenantSums(tenant, _store.Items));
         }
     }
 
@@ -199,7 +212,7 @@ public sealed class Aggregator : IDisposable
     private TenantSums TenantOf(string tenant)
     {
         if (_tenants.TryGetValue(tenant, out var sums)) return sums;
-        sums = new TenantSums(tenant);
+        sums = new TenantSums(tenant, _store.Items);
         AddTags(sums);
         _tenants.Add(tenant, sums);
         return sums;
@@ -225,7 +238,7 @@ public sealed class Aggregator : IDisposable
             // Some of the batch is in the pending sums: go back to what is written, for a second try or for the log.
             _pendingSums += sums.PendingCount - sumsBefore;
             Forget(sums);
-            sums.Rewind(_store.ReadPosition(sums.Tenant), _store.ReadBaselines(sums.Tenant));
+            _store.Rewind(sums);
             throw;
         }
     }

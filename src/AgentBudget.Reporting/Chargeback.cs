@@ -10,19 +10,27 @@ internal sealed class Chargeback
 {
     private const double PartsPerUnit = 1_000_000;
 
+    // What every row sums, in this order; the tokens and the cost of each bucket follow it.
     private const string Sums = """
-        sum(cost), sum(overrun), sum(calls), sum(refused), count(DISTINCT session),
-        sum(input), sum(output), sum(cache_read), sum(cache_write_5m), sum(cache_write_1h),
-        sum(reasoning), sum(input_audio), sum(output_audio), sum(input_image), sum(quantity),
-        sum(cache_read_audio), sum(cache_write_audio), sum(output_image),
-        sum(cost_high), sum(overrun_high), sum(quantity_high)
+        sum(cost), sum(cost_high), sum(overrun), sum(overrun_high), sum(calls), sum(refused), count(DISTINCT session),
+        sum(quantity), sum(quantity_high), sum(unpriced),
+        sum(CASE WHEN kind = 1 THEN cost END), sum(CASE WHEN kind = 1 THEN cost_high END),
+        sum(CASE WHEN late = 1 THEN cost END), sum(CASE WHEN late = 1 THEN cost_high END)
         """;
 
-    private const int CostLow = 0;
-    private const int CostHigh = 18;
-    private const int KeysFirst = 21;
+    private const int BucketsFirst = 14;
+    private const int ColumnsPerBucket = 3;
 
-    private const string From = "FROM spend WHERE tenant = $tenant AND quarter >= $start AND quarter < $end";
+    private static readonly int KeysFirst = BucketsFirst + (ColumnsPerBucket * TokenBuckets.All.Count);
+
+    private const string From =
+        "FROM spend JOIN item ON item.id = spend.item WHERE tenant = $tenant AND quarter >= $start AND quarter < $end";
+
+    private static readonly string BucketSums = string.Concat(TokenBuckets.All.Select(bucket =>
+    {
+        string of = FormattableString.Invariant($"CASE WHEN bucket = {(int)bucket} THEN");
+        return $", sum({of} tokens END), sum({of} cost END), sum({of} cost_high END)";
+    }));
 
     private readonly GetChargebackRequest _request;
     private readonly string[] _groupings;
@@ -53,7 +61,11 @@ internal sealed class Chargeback
             ["tool"] = "tool",
             ["sku"] = "sku",
             ["session"] = "session",
+            ["run"] = "run",
             ["user"] = "user",
+            ["bucket"] = "bucket_name(bucket)",
+            ["service_tier"] = "tier_name(tier)",
+            ["region"] = "region",
             ["hour"] = "utc_hour(quarter)",
             ["day"] = "local_day(quarter)",
             ["month"] = "local_month(quarter)",
@@ -64,7 +76,7 @@ internal sealed class Chargeback
         RegisterFunctions(connection, sums.TimeZone);
         try
         {
-            var response = new GetChargebackResponse { Sequence = sums.Position };
+            var response = new GetChargebackResponse { Sequence = sums.Position, AsOf = sums.Time };
             if (_groupings.Length > 0) response.Rows.AddRange(Read(connection, sums, _groupings));
             response.Total = Read(connection, sums, [])[0];
             if (_groupings.Length == 0 && response.Total.Sessions > 0) response.Rows.Add(response.Total.Clone());
@@ -95,7 +107,7 @@ internal sealed class Chargeback
         while (reader.Read())
         {
             if (rows.Count == Aggregator.RowsMax) throw ReportTerms.TooManyRows();
-            rows.Add((reader.Wide(CostLow, CostHigh), ReadRow(reader, sums.Currency, groupings)));
+            rows.Add((reader.Wide(0, 1), ReadRow(reader, sums.Currency, groupings)));
         }
 
         // By cost and then, as they come, by keys: a sum in two columns is not ordered by either.
@@ -104,7 +116,7 @@ internal sealed class Chargeback
 
     private string Sql(string[] groupings)
     {
-        var sql = new StringBuilder("SELECT ").Append(Sums);
+        var sql = new StringBuilder("SELECT ").Append(Sums).Append(BucketSums);
         for (int i = 0; i < groupings.Length; i++)
         {
             string column = IsTag(groupings[i])
@@ -115,6 +127,7 @@ internal sealed class Chargeback
 
         sql.Append(' ').Append(From);
         foreach (var (column, _) in Filters()) sql.Append(" AND ").Append(column).Append(" = $").Append(column);
+        if (_request.Filter is { Bucket: not TokenBucket.Unspecified }) sql.Append(" AND bucket = $bucket");
         if (groupings.Length == 0) return sql.ToString();
         IEnumerable<string> columns = groupings.Select((_, i) => FormattableString.Invariant($"by_{i}"));
         string keys = string.Join(", ", columns);
@@ -129,6 +142,8 @@ internal sealed class Chargeback
         command.Parameters.AddWithValue("$start", start);
         command.Parameters.AddWithValue("$end", end);
         foreach (var (column, value) in Filters()) command.Parameters.AddWithValue("$" + column, value);
+        if (_request.Filter is { Bucket: not TokenBucket.Unspecified } filter)
+            command.Parameters.AddWithValue("$bucket", (long)filter.Bucket);
     }
 
     private IEnumerable<(string Column, string Value)> Filters()
@@ -138,6 +153,7 @@ internal sealed class Chargeback
         if (filter.UseCase.Length > 0) yield return ("use_case", filter.UseCase);
         if (filter.Agent.Length > 0) yield return ("agent", filter.Agent);
         if (filter.Session.Length > 0) yield return ("session", filter.Session);
+        if (filter.Run.Length > 0) yield return ("run", filter.Run);
         if (filter.Model.Length > 0) yield return ("model", filter.Model);
         if (filter.Tool.Length > 0) yield return ("tool", filter.Tool);
         if (filter.Sku.Length > 0) yield return ("sku", filter.Sku);
@@ -147,28 +163,28 @@ internal sealed class Chargeback
     {
         var row = new ChargebackRow
         {
-            Cost = ReportTerms.ToMoney(reader.Wide(CostLow, CostHigh), currency),
-            Overrun = ReportTerms.ToMoney(reader.Wide(1, CostHigh + 1), currency),
-            Calls = reader.Number(2),
-            Refused = reader.Number(3),
-            Sessions = reader.Number(4),
-            Quantity = (double)reader.Wide(14, CostHigh + 2) / PartsPerUnit,
-            Tokens = new TokenUsage
-            {
-                InputTokens = reader.Number(5),
-                OutputTokens = reader.Number(6),
-                CacheReadTokens = reader.Number(7),
-                CacheWrite5MTokens = reader.Number(8),
-                CacheWrite1HTokens = reader.Number(9),
-                ReasoningTokens = reader.Number(10),
-                InputAudioTokens = reader.Number(11),
-                OutputAudioTokens = reader.Number(12),
-                InputImageTokens = reader.Number(13),
-                CacheReadAudioTokens = reader.Number(15),
-                CacheWriteAudioTokens = reader.Number(16),
-                OutputImageTokens = reader.Number(17),
-            },
+            Cost = ReportTerms.ToMoney(reader.Wide(0, 1), currency),
+            Overrun = ReportTerms.ToMoney(reader.Wide(2, 3), currency),
+            Calls = reader.Number(4),
+            Refused = reader.Number(5),
+            Sessions = reader.Number(6),
+            Quantity = (double)reader.Wide(7, 8) / PartsPerUnit,
+            Unpriced = reader.Number(9),
+            Adjustments = ReportTerms.ToMoney(reader.Wide(10, 11), currency),
+            Late = ReportTerms.ToMoney(reader.Wide(12, 13), currency),
+            Tokens = new TokenUsage(),
         };
+        for (int i = 0; i < TokenBuckets.All.Count; i++)
+        {
+            int column = BucketsFirst + (ColumnsPerBucket * i);
+            if (reader.IsDBNull(column)) continue;
+            TokenBucket bucket = TokenBuckets.All[i];
+            long tokens = reader.Number(column);
+            TokenBuckets.Set(row.Tokens, bucket, tokens);
+            Money cost = ReportTerms.ToMoney(reader.Wide(column + 1, column + 2), currency);
+            row.Buckets.Add(new BucketSpend { Bucket = bucket, Tokens = tokens, Cost = cost });
+        }
+
         for (int i = 0; i < groupings.Length; i++) row.Keys.Add(groupings[i], reader.GetString(KeysFirst + i));
         return row;
     }
@@ -178,6 +194,8 @@ internal sealed class Chargeback
         // Rows come in the order of quarters, so the last answer is nearly always the next one too.
         var zone = TimeZoneInfo.FindSystemTimeZoneById(timeZone);
         connection.CreateFunction<string, string, string>("tag", TagText.ValueOf);
+        connection.CreateFunction<long, string>("bucket_name", bucket => TokenBuckets.NameOf((TokenBucket)bucket));
+        connection.CreateFunction<long, string>("tier_name", tier => ReportTerms.NameOf((ServiceTier)tier));
         connection.CreateFunction("utc_hour", Cached(
             quarter => TimeOf(quarter).ToString("yyyy-MM-dd'T'HH':00:00Z'", CultureInfo.InvariantCulture)));
         connection.CreateFunction("local_day", Cached(

@@ -1,4 +1,5 @@
 using AgentBudget.Protocol.V1;
+using AgentBudget.Reporting.Focus;
 using Microsoft.Data.Sqlite;
 
 namespace AgentBudget.Reporting;
@@ -11,7 +12,7 @@ namespace AgentBudget.Reporting;
 internal sealed class ReportStore : IDisposable
 {
     // Raise it with every change of the tables or of what is counted; a file of another format is made anew.
-    private const long Format = 5;
+    private const long Format = 6;
 
     private const string Settings = """
         PRAGMA locking_mode = EXCLUSIVE;
@@ -22,20 +23,17 @@ internal sealed class ReportStore : IDisposable
     // STRICT: a sum beyond 64 bits would become a float and is an error instead.
     private const string Tables = """
         CREATE TABLE tenant (
-          name TEXT PRIMARY KEY, position INTEGER NOT NULL, currency TEXT NOT NULL, time_zone TEXT NOT NULL
+          name TEXT PRIMARY KEY, position INTEGER NOT NULL, time INTEGER NOT NULL, catalog BLOB NOT NULL
         ) STRICT, WITHOUT ROWID;
         CREATE TABLE spend (
-          tenant TEXT NOT NULL, quarter INTEGER NOT NULL, session TEXT NOT NULL, model TEXT NOT NULL,
-          tool TEXT NOT NULL, sku TEXT NOT NULL, agent TEXT NOT NULL, use_case TEXT NOT NULL,
-          business_unit TEXT NOT NULL,
-          cost INTEGER NOT NULL, overrun INTEGER NOT NULL, calls INTEGER NOT NULL, refused INTEGER NOT NULL,
-          input INTEGER NOT NULL, output INTEGER NOT NULL, cache_read INTEGER NOT NULL,
-          cache_write_5m INTEGER NOT NULL, cache_write_1h INTEGER NOT NULL, reasoning INTEGER NOT NULL,
-          input_audio INTEGER NOT NULL, output_audio INTEGER NOT NULL, input_image INTEGER NOT NULL,
-          quantity INTEGER NOT NULL, cache_read_audio INTEGER NOT NULL, cache_write_audio INTEGER NOT NULL,
-          output_image INTEGER NOT NULL, cost_high INTEGER NOT NULL, overrun_high INTEGER NOT NULL,
-          quantity_high INTEGER NOT NULL, user TEXT NOT NULL, tags TEXT NOT NULL,
-          PRIMARY KEY (tenant, quarter, session, model, tool, sku, agent, use_case, business_unit, tags, user)
+          tenant TEXT NOT NULL, quarter INTEGER NOT NULL, session TEXT NOT NULL, item INTEGER NOT NULL,
+          agent TEXT NOT NULL, use_case TEXT NOT NULL, business_unit TEXT NOT NULL, tags TEXT NOT NULL,
+          user TEXT NOT NULL, run TEXT NOT NULL,
+          cost INTEGER NOT NULL, cost_high INTEGER NOT NULL, overrun INTEGER NOT NULL, overrun_high INTEGER NOT NULL,
+          calls INTEGER NOT NULL, refused INTEGER NOT NULL, tokens INTEGER NOT NULL,
+          quantity INTEGER NOT NULL, quantity_high INTEGER NOT NULL, lines INTEGER NOT NULL,
+          unpriced INTEGER NOT NULL, last_sequence INTEGER NOT NULL,
+          PRIMARY KEY (tenant, quarter, session, item, agent, use_case, business_unit, tags, user, run)
         ) STRICT, WITHOUT ROWID;
         CREATE TABLE tags (
           tenant TEXT NOT NULL, owner TEXT NOT NULL, tags TEXT NOT NULL, PRIMARY KEY (tenant, owner)
@@ -43,32 +41,24 @@ internal sealed class ReportStore : IDisposable
         """;
 
     private const string AddSpend = """
-        INSERT INTO spend VALUES ($tenant, $quarter, $session, $model, $tool, $sku, $agent, $use_case, $business_unit,
-          $cost, $overrun, $calls, $refused, $input, $output, $cache_read, $cache_write_5m, $cache_write_1h,
-          $reasoning, $input_audio, $output_audio, $input_image, $quantity, $cache_read_audio, $cache_write_audio,
-          $output_image, $cost_high, $overrun_high, $quantity_high, $user, $tags)
-        ON CONFLICT DO UPDATE SET cost = cost + excluded.cost, overrun = overrun + excluded.overrun,
-          calls = calls + excluded.calls, refused = refused + excluded.refused,
-          input = input + excluded.input, output = output + excluded.output,
-          cache_read = cache_read + excluded.cache_read, cache_write_5m = cache_write_5m + excluded.cache_write_5m,
-          cache_write_1h = cache_write_1h + excluded.cache_write_1h, reasoning = reasoning + excluded.reasoning,
-          input_audio = input_audio + excluded.input_audio, output_audio = output_audio + excluded.output_audio,
-          input_image = input_image + excluded.input_image, quantity = quantity + excluded.quantity,
-          cache_read_audio = cache_read_audio + excluded.cache_read_audio,
-          cache_write_audio = cache_write_audio + excluded.cache_write_audio,
-          output_image = output_image + excluded.output_image,
-          cost_high = cost_high + excluded.cost_high, overrun_high = overrun_high + excluded.overrun_high,
-          quantity_high = quantity_high + excluded.quantity_high
+        INSERT INTO spend VALUES ($tenant, $quarter, $session, $item, $agent, $use_case, $business_unit, $tags, $user,
+          $run, $cost, $cost_high, $overrun, $overrun_high, $calls, $refused, $tokens, $quantity, $quantity_high,
+          $lines, $unpriced, $last_sequence)
+        ON CONFLICT DO UPDATE SET cost = cost + excluded.cost, cost_high = cost_high + excluded.cost_high,
+          overrun = overrun + excluded.overrun, overrun_high = overrun_high + excluded.overrun_high,
+          calls = calls + excluded.calls, refused = refused + excluded.refused, tokens = tokens + excluded.tokens,
+          quantity = quantity + excluded.quantity, quantity_high = quantity_high + excluded.quantity_high,
+          lines = lines + excluded.lines, unpriced = unpriced + excluded.unpriced,
+          last_sequence = excluded.last_sequence
         """;
 
     private const string SetTenant = """
-        INSERT INTO tenant VALUES ($tenant, $position, $currency, $time_zone)
-        ON CONFLICT DO UPDATE SET
-          position = excluded.position, currency = excluded.currency, time_zone = excluded.time_zone
+        INSERT INTO tenant VALUES ($tenant, $position, $time, $catalog)
+        ON CONFLICT DO UPDATE SET position = excluded.position, time = excluded.time, catalog = excluded.catalog
         """;
 
-    private const string SelectTenants = "SELECT name, position, currency, time_zone FROM tenant";
-    private const string SelectPosition = "SELECT position FROM tenant WHERE name = $tenant";
+    private const string SelectTenants = "SELECT name, position, time, catalog FROM tenant";
+    private const string SelectTenant = SelectTenants + " WHERE name = $tenant";
     private const string SelectTags = "SELECT tags FROM tags WHERE tenant = $tenant AND owner = $owner";
     private const string SelectAnyTags = "SELECT 1 FROM tags WHERE tenant = $tenant LIMIT 1";
     private const string SetTags = """
@@ -82,12 +72,9 @@ internal sealed class ReportStore : IDisposable
 
     private static readonly string[] SpendParameters =
     [
-        "$tenant", "$quarter", "$session", "$model", "$tool", "$sku", "$agent", "$use_case",
-        "$business_unit",
-        "$cost", "$overrun", "$calls", "$refused", "$input", "$output", "$cache_read", "$cache_write_5m",
-        "$cache_write_1h", "$reasoning", "$input_audio", "$output_audio", "$input_image", "$quantity",
-        "$cache_read_audio", "$cache_write_audio", "$output_image", "$cost_high", "$overrun_high", "$quantity_high",
-        "$user", "$tags",
+        "$tenant", "$quarter", "$session", "$item", "$agent", "$use_case", "$business_unit", "$tags", "$user", "$run",
+        "$cost", "$cost_high", "$overrun", "$overrun_high", "$calls", "$refused", "$tokens", "$quantity",
+        "$quantity_high", "$lines", "$unpriced", "$last_sequence",
     ];
 
     private readonly SqliteConnection _connection;
@@ -99,6 +86,9 @@ internal sealed class ReportStore : IDisposable
     }
 
     public string? RebuildReason { get; }
+
+    /// <summary>What was paid for.</summary>
+    public SpendItems Items { get; } = new();
 
     public static ReportStore Open(string path)
     {
@@ -138,24 +128,37 @@ internal sealed class ReportStore : IDisposable
             tenants.Add(
                 name,
                 TenantSums.Restore(
-                    name, reader.GetInt64(1), reader.GetString(2), reader.GetString(3), ReadBaselines(name)));
+                    name, Items, reader.GetInt64(1), reader.GetInt64(2), CatalogNames.Read((byte[])reader[3])));
         }
         return tenants;
     }
 
-    /// <summary>The position as written; 0 for a tenant that is not.</summary>
-    public long ReadPosition(string tenant)
+    /// <summary>Takes a tenant back to what is written: nothing, for one that is not.</summary>
+    public void Rewind(TenantSums sums)
     {
-        using var command = Command(SelectPosition);
-        command.Parameters.AddWithValue("$tenant", tenant);
-        return command.ExecuteScalar() is long position ? position : 0;
+        using var command = Command(SelectTenant);
+        command.Parameters.AddWithValue("$tenant", sums.Tenant);
+        using var reader = command.ExecuteReader();
+        if (reader.Read()) sums.Rewind(reader.GetInt64(1), reader.GetInt64(2), CatalogNames.Read((byte[])reader[3]));
+        else sums.Rewind(toPosition: 0, timeSeconds: 0, CatalogNames.None);
     }
-
-    /// <summary>The baselines as written; none for a tenant that is not.</summary>
-    public Baselines ReadBaselines(string tenant) => RunTables.ReadBaselines(_connection, tenant);
 
     /// <summary>Adds every pending sum and moves every position, all or nothing.</summary>
     public void Write(IEnumerable<TenantSums> tenants)
+    {
+        try
+        {
+            WriteCore(tenants);
+            Items.Trim();
+        }
+        catch
+        {
+            Items.Clear(); // Some of their numbers may be undone.
+            throw;
+        }
+    }
+
+    private void WriteCore(IEnumerable<TenantSums> tenants)
     {
         using var transaction = _connection.BeginTransaction();
         using var addSpend = Command(AddSpend, transaction);
@@ -166,15 +169,16 @@ internal sealed class ReportStore : IDisposable
         foreach (var sums in tenants)
         {
             if (!sums.IsChanged) continue;
-            foreach (var (key, spend) in sums.Pending) Add(addSpend, sums.Tenant, key, spend);
+            foreach (var (key, spend) in sums.Pending)
+                Add(addSpend, sums.Tenant, key, Items.NumberOf(key.Item, _connection, transaction), spend);
             runs.Write(sums);
             foreach ((string owner, string tags) in sums.Tags.Pending)
                 WriteTags(transaction, sums.Tenant, owner, tags);
             setTenant.Parameters.Clear();
             setTenant.Parameters.AddWithValue("$tenant", sums.Tenant);
             setTenant.Parameters.AddWithValue("$position", sums.Position);
-            setTenant.Parameters.AddWithValue("$currency", sums.Currency);
-            setTenant.Parameters.AddWithValue("$time_zone", sums.TimeZone);
+            setTenant.Parameters.AddWithValue("$time", sums.Time.Seconds);
+            setTenant.Parameters.AddWithValue("$catalog", sums.Names.ToBytes());
             setTenant.ExecuteNonQuery();
         }
         transaction.Commit();
@@ -215,37 +219,29 @@ internal sealed class ReportStore : IDisposable
         transaction.Commit();
     }
 
+    /// <summary>The rows of a FOCUS export as they are now, on the side; dispose it.</summary>
+    public FocusTable OpenFocus(TenantSums sums, FocusRequest request) =>
+        FocusTable.Open(_connection, sums, request);
+
     public GetChargebackResponse Query(TenantSums sums, Chargeback chargeback) => chargeback.Run(_connection, sums);
 
     public GetUnitCostsResponse Query(TenantSums sums, UnitCosts unitCosts) => unitCosts.Run(_connection, sums);
 
     public void Dispose() => _connection.Dispose();
 
-    private static void Add(SqliteCommand command, string tenant, in SpendKey key, in SpendSums sums)
+    private static void Add(SqliteCommand command, string tenant, in SpendKey key, long item, in SpendSums sums)
     {
-        var parameters = command.Parameters;
-        parameters[0].Value = tenant;
-        parameters[1].Value = key.Quarter;
-        parameters[2].Value = key.Session;
-        parameters[3].Value = key.Model;
-        parameters[4].Value = key.Tool;
-        parameters[5].Value = key.Sku;
-        parameters[6].Value = key.Agent;
-        parameters[7].Value = key.UseCase;
-        parameters[8].Value = key.BusinessUnit;
-        ReadOnlySpan<long> values =
+        ReadOnlySpan<object> values =
         [
-            WideColumn.Low(sums.CostNanos), WideColumn.Low(sums.OverrunNanos), sums.Calls, sums.Refused,
-            sums.InputTokens, sums.OutputTokens,
-            sums.CacheReadTokens, sums.CacheWrite5mTokens, sums.CacheWrite1hTokens, sums.ReasoningTokens,
-            sums.InputAudioTokens, sums.OutputAudioTokens, sums.InputImageTokens,
-            WideColumn.Low(sums.QuantityMillionths), sums.CacheReadAudioTokens, sums.CacheWriteAudioTokens,
-            sums.OutputImageTokens, WideColumn.High(sums.CostNanos), WideColumn.High(sums.OverrunNanos),
-            WideColumn.High(sums.QuantityMillionths),
+            tenant, key.Quarter, key.Session, item, key.Agent, key.UseCase, key.BusinessUnit, key.Tags, key.User,
+            key.Run,
+            WideColumn.Low(sums.CostNanos), WideColumn.High(sums.CostNanos),
+            WideColumn.Low(sums.OverrunNanos), WideColumn.High(sums.OverrunNanos),
+            sums.Calls, sums.Refused, sums.Tokens,
+            WideColumn.Low(sums.QuantityMillionths), WideColumn.High(sums.QuantityMillionths),
+            sums.Lines, sums.Unpriced, sums.LastSequence,
         ];
-        for (int i = 0; i < values.Length; i++) parameters[9 + i].Value = values[i];
-        parameters[9 + values.Length].Value = key.User;
-        parameters[10 + values.Length].Value = key.Tags;
+        for (int i = 0; i < values.Length; i++) command.Parameters[i].Value = values[i];
         command.ExecuteNonQuery();
     }
 
@@ -285,7 +281,7 @@ internal sealed class ReportStore : IDisposable
         try
         {
             Execute(connection, Settings);
-            Execute(connection, $"BEGIN; {Tables} {RunTables.Tables} PRAGMA user_version = {Format}; COMMIT;");
+            Execute(connection, $"BEGIN; {Tables} {SpendItems.Table} {RunTables.Tables} PRAGMA user_version = {Format}; COMMIT;");
             return connection;
         }
         catch

@@ -63,6 +63,10 @@ internal static class ReportTerms
     public static ReportException TooManyRows() => new(
         ReportFault.TooManyRows, $"the report has more than {Aggregator.RowsMax} rows");
 
+    /// <summary>A price list in reports: "batch"; empty for what is of none.</summary>
+    public static string NameOf(ServiceTier tier) =>
+        tier == ServiceTier.Unspecified ? "" : tier.ToString().ToLowerInvariant();
+
     private static long FloorDivide(long dividend, long divisor) =>
         dividend >= 0 ? dividend / divisor : (dividend - divisor + 1) / divisor;
 }

@@ -2,7 +2,7 @@ using Microsoft.Data.Sqlite;
 
 namespace AgentBudget.Reporting;
 
-/// <summary>Writes what waits of tenants' runs, and their baselines, within one transaction.</summary>
+/// <summary>Writes what waits of tenants' runs, within one transaction.</summary>
 internal sealed class RunWriter : IDisposable
 {
     private const string AddRun = """
@@ -17,22 +17,16 @@ internal sealed class RunWriter : IDisposable
         """;
 
     private const string AddMetric = "INSERT INTO run_metric VALUES ($tenant, $run, $metric, $delta)";
-    private const string DeleteBaselines = "DELETE FROM baseline WHERE tenant = $tenant";
-    private const string AddBaseline = "INSERT INTO baseline VALUES ($tenant, $use_case, $metric, $millionths)";
 
     private readonly SqliteCommand _addRun;
     private readonly SqliteCommand _endRun;
     private readonly SqliteCommand _addMetric;
-    private readonly SqliteCommand _deleteBaselines;
-    private readonly SqliteCommand _addBaseline;
 
     public RunWriter(SqliteConnection connection, SqliteTransaction transaction)
     {
         _addRun = Command(AddRun, "$tenant", "$run", "$cost", "$cost_high");
         _endRun = Command(EndRun, "$tenant", "$run", "$ended", "$succeeded", "$agent", "$use_case", "$business_unit");
         _addMetric = Command(AddMetric, "$tenant", "$run", "$metric", "$delta");
-        _deleteBaselines = Command(DeleteBaselines, "$tenant");
-        _addBaseline = Command(AddBaseline, "$tenant", "$use_case", "$metric", "$millionths");
 
         SqliteCommand Command(string sql, params ReadOnlySpan<string> names)
         {
@@ -46,7 +40,7 @@ internal sealed class RunWriter : IDisposable
         }
     }
 
-    /// <summary>Adds costs, ends and metrics of a tenant's runs, and its baselines where they changed.</summary>
+    /// <summary>Adds costs, ends and metrics of a tenant's runs.</summary>
     public void Write(TenantSums sums)
     {
         foreach ((string run, RunSums pending) in sums.PendingRuns)
@@ -60,11 +54,6 @@ internal sealed class RunWriter : IDisposable
             foreach (OutcomeDelta delta in end.Deltas)
                 Execute(_addMetric, sums.Tenant, run, delta.Metric, delta.Millionths);
         }
-
-        if (!sums.HaveBaselinesChanged) return;
-        Execute(_deleteBaselines, sums.Tenant);
-        foreach (((string useCase, string metric), long millionths) in sums.Baselines.Millionths)
-            Execute(_addBaseline, sums.Tenant, useCase, metric, millionths);
     }
 
     public void Dispose()
@@ -72,8 +61,6 @@ internal sealed class RunWriter : IDisposable
         _addRun.Dispose();
         _endRun.Dispose();
         _addMetric.Dispose();
-        _deleteBaselines.Dispose();
-        _addBaseline.Dispose();
     }
 
     private static void Execute(SqliteCommand command, params ReadOnlySpan<object> values)

@@ -1,14 +1,15 @@
 using System.Runtime.InteropServices;
 using AgentBudget.Protocol.V1;
+using Google.Protobuf.Collections;
+using Google.Protobuf.WellKnownTypes;
 
 namespace AgentBudget.Reporting;
 
 /// <summary>One tenant's position, its currency and time zone, and the sums that are not yet written.</summary>
-internal sealed class TenantSums(string tenant)
+internal sealed class TenantSums(string tenant, SpendItems items)
 {
     // Quantities are summed in millionths of a unit.
     private const long PartsPerUnit = 1_000_000;
-
 
     public string Tenant { get; } = tenant;
 
@@ -24,11 +25,11 @@ internal sealed class TenantSums(string tenant)
     /// <summary>Something was folded since the last write.</summary>
     public bool IsChanged { get; set; }
 
-    /// <summary>Those of the last catalog applied.</summary>
-    public Baselines Baselines { get; private set; } = Baselines.None;
+    /// <summary>Log time of the last event folded.</summary>
+    public Timestamp Time { get; private set; } = new();
 
-    /// <summary>A catalog was applied since the last write.</summary>
-    public bool HaveBaselinesChanged { get; private set; }
+    /// <summary>Of the last catalog applied.</summary>
+    public CatalogNames Names { get; private set; } = CatalogNames.None;
 
     public Dictionary<SpendKey, SpendSums> Pending { get; } = new(SpendKey.Comparer);
 
@@ -42,8 +43,16 @@ internal sealed class TenantSums(string tenant)
     public int PendingCount => Pending.Count + PendingRuns.Count + Tags.Pending.Count;
 
     public static TenantSums Restore(
-        string tenant, long position, string currency, string timeZone, Baselines baselines) =>
-        new(tenant) { Position = position, Currency = currency, TimeZone = timeZone, Baselines = baselines };
+        string tenant, SpendItems items, long position, long timeSeconds, CatalogNames names)
+    {
+        var sums = new TenantSums(tenant, items)
+        {
+            Position = position,
+            Time = new Timestamp { Seconds = timeSeconds },
+        };
+        sums.Learn(names);
+        return sums;
+    }
 
     /// <summary>Counts one event; the caller has checked that it is the next one.</summary>
     public void Fold(LedgerEvent ledgerEvent)
@@ -51,25 +60,15 @@ internal sealed class TenantSums(string tenant)
         switch (ledgerEvent.FactCase)
         {
             case LedgerEvent.FactOneofCase.ReservationHeld:
-                ReservationHeld held = ledgerEvent.ReservationHeld;
-                string item = held.Model.Length == 0 ? held.Estimate.Items[0].Sku : "";
-                string tool = held.Tool.Length == 0 && held.ToolCalls > 0 ? item : held.Tool;
-                string session = ledgerEvent.Spender.Session;
-                string tags = TagText.Of(Tags.OfSession(session), held.Tags?.Values);
-                Tags.SetEvent(ledgerEvent.Sequence, session, tags);
-                checked { SumsOf(ledgerEvent, held.Model, tool, item, tags).Calls++; }
+                Fold(ledgerEvent, ledgerEvent.ReservationHeld);
                 break;
             case LedgerEvent.FactOneofCase.ReservationRefused:
                 ReservationRefused refused = ledgerEvent.ReservationRefused;
-                checked { SumsOf(ledgerEvent, refused.Model, refused.Tool, refused.Sku).Refused++; }
+                Refuse(ledgerEvent, refused.Model, refused.Tool, refused.Sku, times: 1);
                 break;
             case LedgerEvent.FactOneofCase.RefusalsCoalesced:
                 RefusalsCoalesced coalesced = ledgerEvent.RefusalsCoalesced;
-                checked
-                {
-                    SumsOf(ledgerEvent, coalesced.Model, coalesced.Tool, coalesced.Sku).Refused += coalesced.Count;
-                }
-
+                Refuse(ledgerEvent, coalesced.Model, coalesced.Tool, coalesced.Sku, coalesced.Count);
                 break;
             case LedgerEvent.FactOneofCase.ReservationSettled:
                 ReservationSettled settled = ledgerEvent.ReservationSettled;
@@ -83,19 +82,10 @@ internal sealed class TenantSums(string tenant)
                 Tags.Drop(ledgerEvent.DisputeDecided.Dispute);
                 break;
             case LedgerEvent.FactOneofCase.CostRecorded:
-                CostRecorded cost = ledgerEvent.CostRecorded;
-                string ofCost = TagText.Of(Tags.OfSession(ledgerEvent.Spender.Session), cost.Tags?.Values);
-                ref SpendSums sums = ref SumsOf(ledgerEvent, "", cost.ToolCalls > 0 ? cost.Sku : "", cost.Sku, ofCost);
-                sums.Add(cost.CostNanos, cost.QuantityMillionths);
-                checked
-                {
-                    sums.Calls++;
-                    RunOf(ledgerEvent.Spender).CostNanos += cost.CostNanos;
-                }
-
+                Fold(ledgerEvent, ledgerEvent.CostRecorded);
                 break;
             case LedgerEvent.FactOneofCase.SpendAdjusted:
-                foreach (AdjustmentLine line in ledgerEvent.SpendAdjusted.Lines) Fold(ledgerEvent, line);
+                foreach (AdjustmentLine line in ledgerEvent.SpendAdjusted.Lines) Adjust(ledgerEvent, line);
                 break;
             case LedgerEvent.FactOneofCase.SessionOpened:
                 Tags.SetSession(ledgerEvent.Spender.Session, ledgerEvent.SessionOpened.Tags);
@@ -104,23 +94,22 @@ internal sealed class TenantSums(string tenant)
                 if (ledgerEvent.Spender.Run.Length == 0) RunOf(ledgerEvent.Spender).End = EndOf(ledgerEvent);
                 break;
             case LedgerEvent.FactOneofCase.CatalogApplied:
-                Currency = ledgerEvent.CatalogApplied.Catalog.Currency;
-                TimeZone = ledgerEvent.CatalogApplied.Catalog.TimeZone is { Length: > 0 } zone ? zone : "UTC";
-                Baselines = Baselines.Of(ledgerEvent.CatalogApplied.Catalog);
-                HaveBaselinesChanged = true;
+                Learn(CatalogNames.Of(ledgerEvent.CatalogApplied.Catalog));
                 break;
             default:
                 break; // No other fact moves settled spend, calls or refusals, or ends a run.
         }
         Position = ledgerEvent.Sequence;
+        Time = ledgerEvent.Time;
         IsChanged = true;
     }
 
     /// <summary>Goes back to what is written.</summary>
-    public void Rewind(long toPosition, Baselines baselines)
+    public void Rewind(long toPosition, long timeSeconds, CatalogNames names)
     {
         Position = toPosition;
-        Baselines = baselines;
+        Time = new Timestamp { Seconds = timeSeconds };
+        Learn(names);
         IsChanged = false;
         Tags.Clear();
     }
@@ -130,59 +119,216 @@ internal sealed class TenantSums(string tenant)
     {
         Pending.Clear();
         PendingRuns.Clear();
-        HaveBaselinesChanged = false;
     }
 
-    // A counted item is a row of its own: its SKU, and where it is a call of a tool, that tool. What is taken back has
-    // the sign -1.
+    private void Learn(CatalogNames names)
+    {
+        Names = names;
+        Currency = names.Kept.Currency;
+        TimeZone = names.Kept.TimeZone is { Length: > 0 } zone ? zone : "UTC";
+    }
+
+    private void Fold(LedgerEvent ledgerEvent, ReservationHeld held)
+    {
+        string item = held.Model.Length == 0 ? held.Estimate.Items[0].Sku : "";
+        string tool = held.Tool.Length == 0 && held.ToolCalls > 0 ? item : held.Tool;
+        string session = ledgerEvent.Spender.Session;
+        string tags = TagText.Of(Tags.OfSession(session), held.Tags?.Values);
+        Tags.SetEvent(ledgerEvent.Sequence, session, tags);
+        checked { SumsOf(ledgerEvent, tags, Item(held.Model, tool, item)).Calls++; }
+    }
+
+    private void Refuse(LedgerEvent ledgerEvent, string model, string tool, string sku, long times)
+    {
+        string tags = Tags.OfSession(ledgerEvent.Spender.Session);
+        checked { SumsOf(ledgerEvent, tags, Item(model, tool, sku)).Refused += times; }
+    }
+
+    private void Fold(LedgerEvent ledgerEvent, CostRecorded cost)
+    {
+        string tags = TagText.Of(Tags.OfSession(ledgerEvent.Spender.Session), cost.Tags?.Values);
+        SpendItem item = Item("", cost.ToolCalls > 0 ? cost.Sku : "", cost.Sku) with
+        {
+            Rate = cost.HasRate ? cost.Rate : SpendItem.NoRate,
+            PriceVersion = cost.PriceVersion,
+        };
+        ref SpendSums sums = ref SumsOf(ledgerEvent, tags, item);
+        checked
+        {
+            sums.CostNanos += cost.CostNanos;
+            sums.QuantityMillionths += cost.QuantityMillionths;
+            sums.Calls++;
+            sums.Lines++;
+            RunOf(ledgerEvent.Spender).CostNanos += cost.CostNanos;
+        }
+    }
+
+    // What is taken back has the sign -1.
     private void Fold(LedgerEvent ledgerEvent, ReservationSettled settled, int sign)
     {
         string tags = Tags.OfEvent(settled.Reservation, ledgerEvent.Spender.Session);
+        SpendItem call = Item(settled.Model, settled.Tool, "") with { IsLate = ledgerEvent.ReservationSettled.Late };
         if (settled.Disputed)
         {
             // What was held is spend; the rest is, once it is confirmed, and then with all its tokens.
             long believedNanos = settled.CostNanos - settled.OverrunNanos;
-            checked { RunOf(ledgerEvent.Spender).CostNanos += believedNanos; }
-            SumsOf(ledgerEvent, settled.Model, settled.Tool, "", tags).Add(believedNanos, quantityMillionths: 0);
+            checked
+            {
+                RunOf(ledgerEvent.Spender).CostNanos += believedNanos;
+                SumsOf(ledgerEvent, tags, call with { Kind = SpendKind.Rest }).CostNanos += believedNanos;
+            }
+
             return;
         }
 
         checked { RunOf(ledgerEvent.Spender).CostNanos += sign * (Int128)settled.CostNanos; }
-        long itemsNanos = 0;
-        foreach (ItemCost item in settled.ItemCosts?.Items ?? [])
+        SpendItem terms = call with
         {
-            string tool = item.Tool ? item.Sku : settled.Tool;
+            Tier = settled.PricedTier == ServiceTier.Unspecified ? ServiceTier.Standard : settled.PricedTier,
+            Region = settled.PricedRegion,
+            PriceVersion = ledgerEvent.ReservationSettled.PriceVersion,
+            Source = settled.UsageSource,
+        };
+        long toldNanos = FoldItems(ledgerEvent, settled, terms, tags, sign);
+        bool isOfItemsAlone =
+            settled.Model.Length == 0 && toldNanos == settled.CostNanos && settled.OverrunNanos == 0;
+        checked { toldNanos += FoldLines(ledgerEvent, settled, terms, tags, sign); }
+        if (toldNanos != settled.CostNanos)
+        {
+            ref SpendSums rest = ref SumsOf(ledgerEvent, tags, terms with { Kind = SpendKind.Rest });
+            checked { rest.CostNanos += sign * ((Int128)settled.CostNanos - toldNanos); }
+        }
+
+        if (isOfItemsAlone) return;
+        ref SpendSums ofCall = ref SumsOf(ledgerEvent, tags, call);
+        checked
+        {
+            ofCall.OverrunNanos += sign * (Int128)settled.OverrunNanos;
+            ofCall.Unpriced += sign * settled.UnpricedItems.Count;
+        }
+    }
+
+    // A counted item is a row of its own: its SKU, and where it is a call of a tool, that tool.
+    private long FoldItems(
+        LedgerEvent ledgerEvent, ReservationSettled settled, SpendItem terms, string tags, int sign)
+    {
+        if (settled.ItemCosts is null) return 0;
+        long toldNanos = 0;
+        foreach (ItemCost cost in settled.ItemCosts.Items)
+        {
+            SpendItem item = terms with
+            {
+                Tool = cost.Tool ? cost.Sku : settled.Tool,
+                Sku = cost.Sku,
+                Unit = Names.UnitOf(cost.Sku),
+                Rate = cost.Count > 0 ? cost.CostNanos / cost.Count : SpendItem.NoRate,
+            };
+            ref SpendSums sums = ref SumsOf(ledgerEvent, tags, item);
             checked
             {
-                itemsNanos += item.CostNanos;
-                SumsOf(ledgerEvent, settled.Model, tool, item.Sku, tags)
-                    .Add(sign * (Int128)item.CostNanos, sign * (Int128)item.Count * PartsPerUnit);
+                toldNanos += cost.CostNanos;
+                sums.CostNanos += sign * (Int128)cost.CostNanos;
+                sums.QuantityMillionths += sign * (Int128)cost.Count * PartsPerUnit;
+                sums.Lines++;
             }
         }
 
-        bool isOfItemsAlone = settled.Model.Length == 0 && itemsNanos == settled.CostNanos && settled.OverrunNanos == 0;
-        if (!isOfItemsAlone) SumsOf(ledgerEvent, settled.Model, settled.Tool, "", tags).Add(settled, itemsNanos, sign);
+        return toldNanos;
     }
 
-    private void Fold(LedgerEvent ledgerEvent, AdjustmentLine line)
+    // By bucket at the rates that were paid. A fact of a former release tells its tokens and no rates.
+    private long FoldLines(
+        LedgerEvent ledgerEvent, ReservationSettled settled, SpendItem terms, string tags, int sign)
     {
+        SpendItem whole = terms with
+        {
+            PricedAs = settled.PricedAs,
+            Provider = ProviderOf(settled.Model, settled.PricedAs),
+        };
+        long toldNanos = Fold(settled.Lines, whole);
+        bool isTold = settled.Lines.Count > 0;
+        foreach (SettledPart part in settled.Parts)
+        {
+            SpendItem ofPart = terms with
+            {
+                Model = part.Model,
+                PricedAs = part.PricedAs,
+                Provider = ProviderOf(part.Model, part.PricedAs),
+            };
+            checked { toldNanos += Fold(part.Lines, ofPart); }
+            isTold |= part.Lines.Count > 0;
+        }
+
+        if (!isTold && settled.Usage is not null) FoldUsage(ledgerEvent, settled.Usage, terms, tags, sign);
+        return toldNanos;
+
+        long Fold(RepeatedField<ChargeLine> lines, SpendItem of)
+        {
+            long nanos = 0;
+            foreach (ChargeLine line in lines)
+            {
+                SpendItem item = of with
+                {
+                    Bucket = line.Bucket,
+                    Rate = line.Rate,
+                    RateOf = line.RateOf,
+                    AboveTokens = line.AboveTokens,
+                };
+                ref SpendSums sums = ref SumsOf(ledgerEvent, tags, item);
+                checked
+                {
+                    nanos += line.CostNanos;
+                    sums.CostNanos += sign * (Int128)line.CostNanos;
+                    sums.Tokens += sign * line.Tokens;
+                    sums.Lines++;
+                }
+            }
+
+            return nanos;
+        }
+    }
+
+    private void FoldUsage(LedgerEvent ledgerEvent, TokenUsage usage, SpendItem terms, string tags, int sign)
+    {
+        foreach (TokenBucket bucket in TokenBuckets.All)
+        {
+            long tokens = TokenBuckets.CountOf(usage, bucket);
+            if (tokens == 0) continue;
+            checked { SumsOf(ledgerEvent, tags, terms with { Bucket = bucket }).Tokens += sign * tokens; }
+        }
+    }
+
+    private void Adjust(LedgerEvent ledgerEvent, AdjustmentLine line)
+    {
+        SpendAdjusted adjusted = ledgerEvent.SpendAdjusted;
+        SpendItem item = Item(line.Model, "", "") with
+        {
+            Kind = SpendKind.Adjustment,
+            CorrectionOf = adjusted.Reservation,
+            CorrectedQuarter = adjusted.SettleTime is { } settled ? settled.Seconds / SpendKey.QuarterSeconds : 0,
+        };
         string tags = Tags.OfSession(line.Spender.Session);
-        SumsOf(ledgerEvent.Time.Seconds, line.Spender, line.Model, "", "", tags).Add(line.Nanos, 0);
-        if (line.Spender.Session.Length == 0) return;
-        checked { RunOf(line.Spender).CostNanos += line.Nanos; }
+        ref SpendSums sums = ref SumsOf(ledgerEvent, line.Spender, tags, item);
+        checked
+        {
+            sums.CostNanos += line.Nanos;
+            if (line.Spender.Session.Length > 0) RunOf(line.Spender).CostNanos += line.Nanos;
+        }
     }
 
     private void Fold(LedgerEvent ledgerEvent, DisputeDecided decided)
     {
-        checked { RunOf(ledgerEvent.Spender).CostNanos += decided.CostNanos; }
-        var settled = new ReservationSettled
-        {
-            CostNanos = decided.CostNanos,
-            OverrunNanos = decided.CostNanos,
-            Usage = decided.Usage,
-        };
         string tags = Tags.OfEvent(decided.Dispute, ledgerEvent.Spender.Session);
-        SumsOf(ledgerEvent, decided.Model, decided.Tool, "", tags).Add(settled, itemsNanos: 0, sign: 1);
+        SpendItem item = Item(decided.Model, decided.Tool, "");
+        ref SpendSums sums = ref SumsOf(ledgerEvent, tags, item with { Kind = SpendKind.Rest });
+        checked
+        {
+            RunOf(ledgerEvent.Spender).CostNanos += decided.CostNanos;
+            sums.CostNanos += decided.CostNanos;
+            sums.OverrunNanos += decided.CostNanos;
+        }
+
+        if (decided.Usage is not null) FoldUsage(ledgerEvent, decided.Usage, item, tags, sign: 1);
     }
 
     // A dispute is decided by its own number, when its hold is long settled.
@@ -205,25 +351,37 @@ internal sealed class TenantSums(string tenant)
             root.Agent,
             root.UseCase,
             root.BusinessUnit,
-            Baselines.DeltasOf(root.UseCase, outcome));
+            Names.Baselines.DeltasOf(root.UseCase, outcome));
     }
 
-    private ref RunSums RunOf(Spender spender) => ref CollectionsMarshal.GetValueRefOrAddDefault(
-        PendingRuns, spender.Run.Length > 0 ? spender.Run : spender.Session, out _);
+    private static string RunNameOf(Spender spender) => spender.Run.Length > 0 ? spender.Run : spender.Session;
 
-    private ref SpendSums SumsOf(LedgerEvent ledgerEvent, string model, string tool, string sku) => ref SumsOf(
-        ledgerEvent, model, tool, sku, Tags.OfSession(ledgerEvent.Spender.Session));
+    private ref RunSums RunOf(Spender spender) =>
+        ref CollectionsMarshal.GetValueRefOrAddDefault(PendingRuns, RunNameOf(spender), out _);
 
-    private ref SpendSums SumsOf(LedgerEvent ledgerEvent, string model, string tool, string sku, string tags) =>
-        ref SumsOf(ledgerEvent.Time.Seconds, ledgerEvent.Spender, model, tool, sku, tags);
+    private SpendItem Item(string model, string tool, string sku) => new()
+    {
+        Model = model,
+        Tool = tool,
+        Sku = sku,
+        Provider = model.Length > 0 ? Names.ProviderOf(model) : "",
+        Unit = sku.Length > 0 ? Names.UnitOf(sku) : "",
+    };
 
-    private ref SpendSums SumsOf(
-        long seconds, Spender spender, string model, string tool, string sku, string tags)
+    private string ProviderOf(string model, string pricedAs) =>
+        Names.ProviderOf(model) is { Length: > 0 } provider ? provider : Names.ProviderOf(pricedAs);
+
+    private ref SpendSums SumsOf(LedgerEvent ledgerEvent, string tags, SpendItem item) =>
+        ref SumsOf(ledgerEvent, ledgerEvent.Spender, tags, item);
+
+    private ref SpendSums SumsOf(LedgerEvent ledgerEvent, Spender spender, string tags, SpendItem item)
     {
         var key = new SpendKey(
-            seconds / SpendKey.QuarterSeconds,
-            spender.BusinessUnit, spender.UseCase, spender.Agent, spender.Session, model, tool, sku, spender.OnBehalfOf,
-            tags);
-        return ref CollectionsMarshal.GetValueRefOrAddDefault(Pending, key, out _);
+            ledgerEvent.Time.Seconds / SpendKey.QuarterSeconds,
+            spender.BusinessUnit, spender.UseCase, spender.Agent, spender.Session, RunNameOf(spender),
+            spender.OnBehalfOf, tags, items.Same(item));
+        ref SpendSums sums = ref CollectionsMarshal.GetValueRefOrAddDefault(Pending, key, out _);
+        sums.LastSequence = ledgerEvent.Sequence;
+        return ref sums;
     }
 }

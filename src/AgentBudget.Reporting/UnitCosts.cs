@@ -41,7 +41,7 @@ internal sealed class UnitCosts
     {
         try
         {
-            var response = new GetUnitCostsResponse { Sequence = sums.Position };
+            var response = new GetUnitCostsResponse { Sequence = sums.Position, AsOf = sums.Time };
             if (_groupings.Length > 0) response.Rows.AddRange(Read(connection, sums, _groupings));
             response.Total = Read(connection, sums, [])[0];
             if (_groupings.Length == 0 && response.Total.Runs > 0) response.Rows.Add(response.Total.Clone());

@@ -148,6 +148,22 @@ internal static partial class Faults
             AuditRule.SettlePrice, OneCharge, Last(e => e.ReservationSettled.PricedAs = Sonnet)),
         ["a sampling that costs a nano less"] = new(
             AuditRule.SettleCost, TwoSamplings, Last(e => e.ReservationSettled.Parts[1].CostNanos--)),
+        ["a line that costs a nano more"] = new(
+            AuditRule.SettleLines, OneCharge, Last(e => e.ReservationSettled.Lines[0].CostNanos++)),
+        ["a line of another rate"] = new(
+            AuditRule.SettleLines, OneCharge, Last(e => e.ReservationSettled.Lines[1].Rate++)),
+        ["a bucket without its line"] = new(
+            AuditRule.SettleLines, OneCharge, Last(e => e.ReservationSettled.Lines.RemoveAt(1))),
+        ["lines of a price list that did not serve"] = new(
+            AuditRule.SettleLines, OneCharge, Last(e => e.ReservationSettled.PricedTier = ServiceTier.Batch)),
+        ["lines of another region"] = new(
+            AuditRule.SettleLines, OneCharge, Last(e => e.ReservationSettled.PricedRegion = "mars")),
+        ["a sampling's line of another bucket"] = new(
+            AuditRule.SettleLines,
+            TwoSamplings,
+            Last(e => e.ReservationSettled.Parts[0].Lines[0].Bucket = TokenBucket.Reasoning)),
+        ["lines of an estimate that are more than was held"] = new(
+            AuditRule.SettleLines, ChargedExpiry, Last(e => e.ReservationSettled.Lines[0].CostNanos *= 2)),
         ["samplings that are not the usage"] = new(
             AuditRule.SettleCost, TwoSamplings, Last(e => e.ReservationSettled.Usage.InputTokens++)),
         ["a sampling of an unknown model that does not say how"] = new(

@@ -63,6 +63,7 @@ internal static class Ledgers
                 UseCase = $"useCases/u{session % 5}",
                 BusinessUnit = $"businessUnits/b{session % 3}",
                 OnBehalfOf = session % 4 == 0 ? "" : $"user{session % 4}",
+                Run = session % 5 == 0 ? $"sessions/s{session / 5}" : "",
             },
         };
         string model = $"model-{random.Next(0, 3)}";
@@ -76,6 +77,11 @@ internal static class Ledgers
             case 2:
                 ledgerEvent.ReservationRefused = new ReservationRefused { Model = model, Requested = 9, Tool = tool };
                 break;
+            case 3 when random.Next(0, 2) == 0:
+                var line = new AdjustmentLine { Spender = ledgerEvent.Spender, Model = model };
+                line.Nanos = random.Next(-1_000_000, 1_000_000);
+                ledgerEvent.SpendAdjusted = new SpendAdjusted { Lines = { line } };
+                break;
             case 3:
                 ledgerEvent.ReservationReleased = new ReservationReleased { ReleasedNanos = 5 };
                 break;
@@ -87,18 +93,23 @@ internal static class Ledgers
                     QuantityMillionths = random.Next(1, 5_000_000),
                     ToolCalls = random.Next(0, 2),
                 };
+                if (random.Next(0, 2) == 0) break;
+                ledgerEvent.CostRecorded.Rate = random.Next(0, 100) * 1_000_000L;
+                ledgerEvent.CostRecorded.CostNanos =
+                    ledgerEvent.CostRecorded.Rate / 1_000_000 * ledgerEvent.CostRecorded.QuantityMillionths;
                 break;
             default:
                 ledgerEvent.ReservationSettled = RandomSettled(random, model);
+                AddLines(random, ledgerEvent.ReservationSettled);
                 ledgerEvent.ReservationSettled.Tool = tool;
                 if (random.Next(0, 3) > 0) break;
                 var item = new ItemCost
                 {
                     Sku = "web_search",
                     Count = random.Next(1, 9),
-                    CostNanos = random.Next(0, 9),
                     Tool = random.Next(0, 2) == 0,
                 };
+                item.CostNanos = item.Count * random.Next(0, 9);
                 ledgerEvent.ReservationSettled.CostNanos += item.CostNanos;
                 ledgerEvent.ReservationSettled.ItemCosts = new ItemCosts { Items = { item } };
                 break;
@@ -128,4 +139,37 @@ internal static class Ledgers
             OutputImageTokens = random.Next(0, 1_000),
         },
     };
+
+    // Facts of this release tell their lines. Some charges are bills of another amount than these.
+    private static void AddLines(Random random, ReservationSettled settled)
+    {
+        if (random.Next(0, 3) == 0) return;
+        settled.PricedTier = random.Next(0, 4) == 0 ? ServiceTier.Batch : ServiceTier.Unspecified;
+        settled.PricedRegion = random.Next(0, 4) == 0 ? "eu" : "";
+        settled.Late = random.Next(0, 5) == 0;
+        settled.UsageSource = UsageSource.Provider;
+        long sum = 0;
+        foreach (TokenBucket bucket in TokenBuckets.All)
+        {
+            long tokens = TokenBuckets.CountOf(settled.Usage, bucket);
+            if (tokens == 0) continue;
+            // Of even millions the product needs no rounding.
+            long rate = random.Next(1, 4) * 1_000_000L * (int)bucket;
+            bool isOther = bucket == TokenBucket.Reasoning;
+            settled.Lines.Add(new ChargeLine
+            {
+                Bucket = bucket,
+                Tokens = tokens,
+                Rate = isOther ? 2_000_000 : rate,
+                RateOf = isOther ? TokenBucket.Output : TokenBucket.Unspecified,
+                CostNanos = tokens * (isOther ? 2 : rate / 1_000_000),
+                AboveTokens = random.Next(0, 6) == 0 ? 200_000 : 0,
+            });
+            sum += settled.Lines[^1].CostNanos;
+        }
+
+        bool isBilled = random.Next(0, 8) == 0;
+        settled.CostNanos = isBilled ? settled.CostNanos : sum;
+        if (isBilled) (settled.OwnCostNanos, settled.UsageSource) = (sum, UsageSource.Billed);
+    }
 }

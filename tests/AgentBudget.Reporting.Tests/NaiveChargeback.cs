@@ -16,11 +16,17 @@ internal static class NaiveChargeback
         int Calls = 0,
         int Refused = 0,
         long Quantity = 0,
-        TokenUsage? Usage = null);
+        TokenUsage? Usage = null,
+        string Bucket = "",
+        string Tier = "",
+        string Region = "",
+        long Adjusted = 0,
+        long Late = 0,
+        long OfBucket = 0);
 
     private sealed class Group
     {
-        public readonly BigInteger[] Numbers = new BigInteger[17];
+        public readonly BigInteger[] Numbers = new BigInteger[20];
         public readonly HashSet<string> Sessions = [];
     }
 
@@ -66,16 +72,42 @@ internal static class NaiveChargeback
             yield return new Part("", tool, cost.Sku, cost.CostNanos, 0, Calls: 1, Quantity: cost.QuantityMillionths);
         }
 
+        foreach (AdjustmentLine line in ledgerEvent.SpendAdjusted?.Lines ?? Enumerable.Empty<AdjustmentLine>())
+            yield return new Part(line.Model, "", "", line.Nanos, Adjusted: line.Nanos);
         if (ledgerEvent.ReservationSettled is not { } settled) yield break;
+        foreach (Part part in PartsOf(settled)) yield return settled.Late ? part with { Late = part.Cost } : part;
+    }
+
+    private static IEnumerable<Part> PartsOf(ReservationSettled settled)
+    {
+        string tier = settled.PricedTier == ServiceTier.Batch ? "batch" : "standard";
         long rest = settled.CostNanos;
         foreach (var item in settled.ItemCosts?.Items ?? [])
         {
             rest -= item.CostNanos;
             string tool = item.Tool ? item.Sku : settled.Tool;
             yield return new Part(
-                settled.Model, tool, item.Sku, item.CostNanos, Quantity: item.Count * 1_000_000);
+                settled.Model, tool, item.Sku, item.CostNanos, Quantity: item.Count * 1_000_000, Tier: tier,
+                Region: settled.PricedRegion);
         }
-        yield return new Part(settled.Model, settled.Tool, "", rest, settled.OverrunNanos, Usage: settled.Usage);
+
+        foreach (TokenBucket bucket in TokenBuckets.All)
+        {
+            long tokens = TokenBuckets.CountOf(settled.Usage, bucket);
+            if (tokens == 0) continue;
+            long cost = settled.Lines.Where(line => line.Bucket == bucket).Sum(line => line.CostNanos);
+            rest -= cost;
+            var usage = new TokenUsage();
+            TokenBuckets.Set(usage, bucket, tokens);
+            yield return new Part(
+                settled.Model, settled.Tool, "", cost, Usage: usage, Bucket: TokenBuckets.NameOf(bucket), Tier: tier,
+                Region: settled.PricedRegion, OfBucket: cost);
+        }
+
+        yield return new Part(settled.Model, settled.Tool, "", Overrun: settled.OverrunNanos);
+        if (rest == 0) yield break;
+        yield return new Part(
+            settled.Model, settled.Tool, "", rest, Tier: tier, Region: settled.PricedRegion);
     }
 
     /// <summary>The quarter of an hour that a time is in.</summary>
@@ -105,8 +137,12 @@ internal static class NaiveChargeback
             && (filter.Session.Length == 0 || filter.Session == spender.Session)
             && (filter.Model.Length == 0 || filter.Model == part.Model)
             && (filter.Tool.Length == 0 || filter.Tool == part.Tool)
+            && (filter.Run.Length == 0 || filter.Run == RunOf(spender))
+            && (filter.Bucket == TokenBucket.Unspecified || TokenBuckets.NameOf(filter.Bucket) == part.Bucket)
             && (filter.Sku.Length == 0 || filter.Sku == part.Sku);
     }
+
+    private static string RunOf(Spender spender) => spender.Run.Length > 0 ? spender.Run : spender.Session;
 
     private static string Key(LedgerEvent ledgerEvent, Part part, string grouping, TimeZoneInfo zone)
     {
@@ -118,7 +154,11 @@ internal static class NaiveChargeback
             "use_case" => ledgerEvent.Spender.UseCase,
             "agent" => ledgerEvent.Spender.Agent,
             "session" => ledgerEvent.Spender.Session,
+            "run" => RunOf(ledgerEvent.Spender),
             "user" => ledgerEvent.Spender.OnBehalfOf,
+            "bucket" => part.Bucket,
+            "service_tier" => part.Tier,
+            "region" => part.Region,
             "model" => part.Model,
             "tool" => part.Tool,
             "sku" => part.Sku,
@@ -140,6 +180,9 @@ internal static class NaiveChargeback
         long[] tokens = part.Usage is null ? [] : Tokens(part.Usage);
         for (int i = 0; i < tokens.Length; i++) numbers[4 + i] += tokens[i];
         numbers[16] += part.Quantity;
+        numbers[17] += part.Adjusted;
+        numbers[18] += part.Late;
+        numbers[19] += part.OfBucket;
     }
 
     private static long[] Tokens(TokenUsage usage) =>
@@ -159,7 +202,10 @@ internal static class NaiveChargeback
         [
             Nanos(row.Cost), Nanos(row.Overrun), row.Calls, row.Refused,
             .. Tokens(row.Tokens).Select(count => (BigInteger)count), (BigInteger)Math.Round(row.Quantity * 1_000_000),
+            Nanos(row.Adjustments), Nanos(row.Late),
+            row.Buckets.Aggregate(BigInteger.Zero, (sum, bucket) => sum + Nanos(bucket.Cost)),
         ];
+        Assert.All(row.Buckets, bucket => Assert.Equal(bucket.Tokens, TokenBuckets.CountOf(row.Tokens, bucket.Bucket)));
         Assert.All([row.Cost, row.Overrun], money => Assert.Equal("USD", money.CurrencyCode));
         return $"{keys}: {string.Join(',', numbers)} in {row.Sessions}";
     }

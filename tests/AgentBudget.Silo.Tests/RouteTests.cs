@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json.Nodes;
@@ -118,6 +119,44 @@ public sealed class RouteTests
         Assert.Equal(HttpStatusCode.Unauthorized, (await GetAsync(silo, "/audit.jsonl", "abu_x")).Status);
         Assert.Equal(HttpStatusCode.BadRequest, (await GetAsync(silo, "/audit.jsonl?from=0", auditor.Secret)).Status);
         Assert.Equal(HttpStatusCode.NotFound, (await GetAsync(silo, "/audit.json", auditor.Secret)).Status);
+    }
+
+    [Fact]
+    public async Task A_file_of_focus_is_for_finance_and_says_what_is_wrong_with_its_parameters()
+    {
+        await using TestSilo silo = await TestSilo.StartAsync(Identity.Catalog);
+        CreateCredentialResponse finance = await silo.CreateAsync(Role.Finance, "controlling");
+        string gateway = await silo.SecretAsync(Role.Gateway, "edge");
+        await silo.SpendAsync(silo.AdminKey, (await silo.OpenAsync(silo.AdminKey, "agents/writer")).SessionToken);
+        GetChargebackResponse report = await silo.CallAsync<GetChargebackRequest, GetChargebackResponse>(
+            "GetChargeback", new GetChargebackRequest { GroupBy = { "bucket" } });
+        string month = DateTime.UtcNow.ToString("yyyy-MM", CultureInfo.InvariantCulture);
+        string period = $"start={month}-01&end={DateTime.UtcNow.AddDays(1):yyyy-MM-dd}";
+
+        (HttpStatusCode status, string text) =
+            await GetAsync(silo, $"/reports/focus.csv?{period}&version=1.3&detail=session", finance.Secret);
+
+        Assert.True(status == HttpStatusCode.OK, text);
+        string[] lines = text.Split("\r\n", StringSplitOptions.RemoveEmptyEntries);
+        Assert.StartsWith("BilledCost,EffectiveCost,", lines[0], StringComparison.Ordinal);
+        Assert.Equal(
+            (report.Total.Cost.Units * 1_000_000_000m) + report.Total.Cost.Nanos,
+            lines.Skip(1).Sum(line => decimal.Parse(line.Split(',')[0], CultureInfo.InvariantCulture)) * 1_000_000_000m);
+        Assert.Equal(2, report.Total.Buckets.Count);
+        Assert.NotNull(report.AsOf);
+        Assert.Equal(
+            HttpStatusCode.Forbidden, (await GetAsync(silo, $"/reports/focus.csv?{period}", gateway)).Status);
+        foreach ((string query, string field) in ((string, string)[])
+        [
+            ("", "period.start_time"), ("start=soon&end=2026-11-01", "start"), ($"{period}&version=1.1", "version"),
+            ("start=2026-11-02&end=2026-11-01", "period.end_time"), ($"{period}&detail=all", "detail"),
+            ("start=2016-11-02&end=2026-11-01", "period.end_time"), ($"{period}&form=csv", "form"),
+        ])
+        {
+            (status, text) = await GetAsync(silo, $"/reports/focus.csv?{query}", finance.Secret);
+            Assert.True(status == HttpStatusCode.BadRequest, $"{query}: {text}");
+            Assert.Contains($"\"field\":\"{field}\"", text.Replace(" ", "", StringComparison.Ordinal), StringComparison.Ordinal);
+        }
     }
 
     [Fact]

@@ -95,6 +95,7 @@ public static class AccessPolicy
         ["/agentbudget.v1.ReportService/GetChargeback"] = new(Readers),
         ["/agentbudget.v1.ReportService/GetUnitCosts"] = new(Readers),
         ["/agentbudget.v1.ReportService/GetAttributionCoverage"] = new(Roles.Admin | Roles.Finance | Roles.Auditor),
+        ["/agentbudget.v1.ReportService/ExportFocus"] = new(Roles.Admin | Roles.Finance | Roles.Auditor),
         ["/agentbudget.v1.ReportService/GetAccessReview"] = new(Roles.Admin | Roles.Auditor),
 
         ["/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"] = new(Roles.Admin),
@@ -113,6 +114,7 @@ public static class AccessPolicy
         ["GET /ops/orleans/*"] = new(Roles.Operator),
         ["GET /metrics"] = new(Roles.Operator | Roles.Metrics),
         ["GET /audit.jsonl"] = new(Roles.Admin | Roles.Auditor),
+        ["GET /reports/focus.csv"] = new(Roles.Admin | Roles.Finance | Roles.Auditor),
         // Each authenticates its clients itself, or tells what everybody may know.
         ["GET /.well-known/oauth-authorization-server"] = new(Roles.None, IsOpen: true),
         ["GET /oauth2/jwks"] = new(Roles.None, IsOpen: true),

@@ -4,6 +4,7 @@ using AgentBudget.Api.Errors;
 using AgentBudget.Api.Reports;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
+using Google.Protobuf.WellKnownTypes;
 
 namespace AgentBudget.Api.Catalogs;
 
@@ -54,11 +55,12 @@ internal sealed class AdjustSpend(ApiContext context)
         long nanos = 0;
         long tokens = 0;
         string model = "";
+        Timestamp? settleTime = null;
         if (number <= await context.Host.DurableSequenceAsync(tenant, cancellationToken))
             await WholeLedger.ReadAsync(context, tenant, number, Accept, cancellationToken);
         bool isNamed = spender is not null && (isFormer || spender.Session == Names.Session(session));
         return isNamed
-            ? new AdjustedReservation(number, spender!, nanos, tokens, model)
+            ? new AdjustedReservation(number, spender!, nanos, tokens, model, settleTime)
             : throw ApiErrors.ReservationNotFound();
 
         void Accept(LedgerEvent ledgerEvent)
@@ -68,6 +70,7 @@ internal sealed class AdjustSpend(ApiContext context)
             if (ledgerEvent.ReservationSettled is not { } settled || settled.Reservation != number)
                 return;
             model = settled.Model;
+            settleTime = ledgerEvent.Time;
             nanos += settled.CostNanos - (settled.ExpiryCharge?.CostNanos ?? 0);
             tokens += settled.Tokens - (settled.ExpiryCharge?.Tokens ?? 0);
         }

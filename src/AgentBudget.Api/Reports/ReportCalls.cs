@@ -6,7 +6,7 @@ namespace AgentBudget.Api.Reports;
 
 /// <summary>ReportService: who spent what on which workflow.</summary>
 internal sealed class ReportCalls(
-    SpendReports spend, AccessReports access, Calls calls) : ReportService.ReportServiceBase
+    SpendReports spend, AccessReports access, FocusReports focus, Calls calls) : ReportService.ReportServiceBase
 {
     private readonly UnaryHandler<GetChargebackRequest, GetChargebackResponse> _getChargeback = spend.ChargebackAsync;
     private readonly UnaryHandler<GetUnitCostsRequest, GetUnitCostsResponse> _getUnitCosts = spend.UnitCostsAsync;
@@ -29,4 +29,10 @@ internal sealed class ReportCalls(
     public override Task<GetAccessReviewResponse> GetAccessReview(
         GetAccessReviewRequest request, ServerCallContext context) =>
         calls.AnswerAsync(_getAccessReview, request, context);
+
+    public override Task ExportFocus(
+        ExportFocusRequest request,
+        IServerStreamWriter<ExportFocusResponse> responseStream,
+        ServerCallContext context) =>
+        calls.RunAsync(call => focus.StreamAsync(request, responseStream, call), context);
 }

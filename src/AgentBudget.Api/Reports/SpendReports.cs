@@ -1,6 +1,7 @@
 using AgentBudget.Api.Access;
 using AgentBudget.Api.Errors;
 using AgentBudget.Grains.Abstractions;
+using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Reporting;
 using Google.Protobuf.Collections;
@@ -50,6 +51,9 @@ internal sealed class SpendReports(ApiContext context, Aggregator aggregator, Ti
         FieldFaults faults = default;
         Check(request.Period, request.Filter, ref faults);
         CheckGroupings(request.GroupBy, Aggregator.UnitCostGroupings, takesTags: false, ref faults);
+        CheckIsEmpty("filter.run", request.Filter?.Run, ref faults);
+        if (request.Filter is { Bucket: not TokenBucket.Unspecified })
+            faults.Add("filter.bucket", "must be empty: a run has many");
         CheckIsEmpty("filter.model", request.Filter?.Model, ref faults);
         CheckIsEmpty("filter.tool", request.Filter?.Tool, ref faults);
         CheckIsEmpty("filter.sku", request.Filter?.Sku, ref faults);
@@ -80,7 +84,8 @@ internal sealed class SpendReports(ApiContext context, Aggregator aggregator, Ti
         return (tenant, filter);
     }
 
-    private async Task CatchUpAsync(string tenant, CancellationToken cancellationToken)
+    /// <summary>Waits until the sums hold everything that is durable now.</summary>
+    internal async Task CatchUpAsync(string tenant, CancellationToken cancellationToken)
     {
         try
         {
@@ -112,7 +117,7 @@ internal sealed class SpendReports(ApiContext context, Aggregator aggregator, Ti
         }
     }
 
-    private static RpcException ErrorOf(ReportException fault)
+    internal static RpcException ErrorOf(ReportException fault)
     {
         switch (fault.Fault)
         {
@@ -139,6 +144,10 @@ internal sealed class SpendReports(ApiContext context, Aggregator aggregator, Ti
         FieldChecks.SpendFilter(
             ref faults, filter.BusinessUnit, filter.UseCase, filter.Agent, filter.Session, filter.Model);
         FieldChecks.Tool(ref faults, filter.Tool, "filter.tool");
+        if (filter.Run.Length > 0 && !Names.TryParseSession(filter.Run, out _))
+            faults.Add("filter.run", "must name the root session of a run, like sessions/s17");
+        if (!Enum.IsDefined(filter.Bucket))
+            faults.Add("filter.bucket", "must be a bucket that this release knows");
         if (filter.Sku.Length > 0 && !FieldRules.IsWord(filter.Sku))
             faults.Add("filter.sku", "must be a SKU's id, at most 128 printable ASCII characters without spaces");
     }

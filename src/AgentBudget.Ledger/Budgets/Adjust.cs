@@ -176,6 +176,7 @@ internal static class Adjust
     {
         Spend before = ledger.AdjustmentOf(reservation.Number);
         adjusted.Reservation = reservation.Number;
+        adjusted.SettleTime = reservation.SettleTime;
         adjusted.SettledNanos = reservation.SettledNanos + before.CostNanos;
         adjusted.SettledTokens = reservation.SettledTokens + before.Tokens;
         bool isSession = Names.TryParseSession(reservation.Spender.Session, out long number);

@@ -56,7 +56,10 @@ internal sealed class PriceEntry
                 if (span?.Rates is not null) card = new RateCard(span.Rates, card, paid);
                 ByTier[tier] = card;
                 for (int place = 0; place < contexts.Length; place++)
-                    Longer[place].ByTier[tier] = new RateCard(contexts[place].Rates, card, paid);
+                {
+                    Longer[place].ByTier[tier] =
+                        new RateCard(contexts[place].Rates, card, paid) { AboveTokens = contexts[place].AboveTokens };
+                }
             }
         }
 

@@ -1,4 +1,5 @@
 using AgentBudget.Protocol.V1;
+using Google.Protobuf.Collections;
 
 namespace AgentBudget.Ledger.Prices;
 
@@ -35,6 +36,7 @@ internal sealed class RateCard
     private readonly long _ownOutputImage;
     private readonly long _outputImage;
     private readonly long _highest;
+    private readonly TokenBucket _highestOf;
 
     /// <param name="rates">The rates.</param>
     /// <param name="fallback">Where <paramref name="rates"/> is silent, if anywhere.</param>
@@ -79,11 +81,15 @@ internal sealed class RateCard
         ];
         _highest = Absent;
         foreach (long rate in all) _highest = Math.Max(_highest, rate);
+        _highestOf = (TokenBucket)(all.IndexOf(_highest) + 1);
 
         long Pick(long? own, long? other) => own is null
             ? other ?? Absent
             : checked((long)RoundHalfToEven128((ulong)own.Value * multiplier, divisor));
     }
+
+    /// <summary>The threshold of the long context that it is for; 0 for the ordinary rates.</summary>
+    public long AboveTokens { get; init; }
 
     /// <summary>The first bucket with tokens but without a rate; null if every needed rate is there.</summary>
     public string? MissingRate(in Tokens tokens)
@@ -121,6 +127,50 @@ internal sealed class RateCard
             && Add(tokens.CacheReadAudio, _cacheReadAudio, rounding, ref nanos)
             && Add(tokens.CacheWriteAudio, _cacheWriteAudio, rounding, ref nanos)
             && Add(tokens.OutputImage, _outputImage, rounding, ref nanos);
+    }
+
+    /// <summary>
+    /// Writes what each bucket is charged, of tokens that <see cref="TryPrice"/> has priced: every line is a rounding
+    /// of its own, so that the lines sum to the charge.
+    /// </summary>
+    public void WriteLines(in Tokens tokens, RepeatedField<ChargeLine> lines)
+    {
+        Write(TokenBucket.Input, tokens.Input, _input, TokenBucket.Unspecified);
+        Write(TokenBucket.Output, tokens.Output, _output, TokenBucket.Unspecified);
+        Write(TokenBucket.CacheRead, tokens.CacheRead, _cacheRead, TokenBucket.Unspecified);
+        Write(TokenBucket.CacheWrite5M, tokens.CacheWrite5m, _cacheWrite5m, TokenBucket.Unspecified);
+        Write(TokenBucket.CacheWrite1H, tokens.CacheWrite1h, _cacheWrite1h, TokenBucket.Unspecified);
+        Write(TokenBucket.Reasoning, tokens.Reasoning, _reasoning, Other(_ownReasoning, TokenBucket.Output));
+        Write(TokenBucket.InputAudio, tokens.InputAudio, _inputAudio, TokenBucket.Unspecified);
+        Write(TokenBucket.OutputAudio, tokens.OutputAudio, _outputAudio, TokenBucket.Unspecified);
+        Write(TokenBucket.InputImage, tokens.InputImage, _inputImage, TokenBucket.Unspecified);
+        Write(
+            TokenBucket.CacheReadAudio, tokens.CacheReadAudio, _cacheReadAudio,
+            Other(_ownCacheReadAudio, TokenBucket.CacheRead));
+        Write(
+            TokenBucket.CacheWriteAudio, tokens.CacheWriteAudio, _cacheWriteAudio,
+            Other(_ownCacheWriteAudio, TokenBucket.CacheWrite5M));
+        Write(TokenBucket.OutputImage, tokens.OutputImage, _outputImage, Other(_ownOutputImage, TokenBucket.Output));
+
+        static TokenBucket Other(long ownRate, TokenBucket other) =>
+            ownRate == Absent ? other : TokenBucket.Unspecified;
+
+        void Write(TokenBucket bucket, long count, long rate, TokenBucket rateOf)
+        {
+            if (count == 0) return;
+            long nanos = 0;
+            bool fits = Add(count, rate, Rounding.HalfToEven, ref nanos);
+            Invariant.Holds(fits);
+            lines.Add(new ChargeLine
+            {
+                Bucket = bucket,
+                Tokens = count,
+                CostNanos = nanos,
+                Rate = rate == Absent ? _highest : rate,
+                RateOf = rate == Absent ? _highestOf : rateOf,
+                AboveTokens = AboveTokens,
+            });
+        }
     }
 
     private bool Add(long count, long rate, Rounding rounding, ref long sumNanos)

@@ -23,6 +23,7 @@ internal static class Expire
                 ReservationSettled = Commit.Settled(
                     reservation, reservation.Held, usage, UsageSource.Estimated, isFinal: true),
             };
+            WriteLines(reservation, Tokens.From(usage), settled.ReservationSettled);
             Commit.AddCrossings(session, settled.ReservationSettled);
             ledger.Emit(settled, session);
             settled.ReservationSettled.Left = session.Left(default, settled.ReservationSettled.Model);
@@ -41,6 +42,21 @@ internal static class Expire
                 },
             },
             session);
+    }
+
+    // What a settlement of the estimate would cost, where that is no more than is held: the rest of a hold that was
+    // settled in parts can be less.
+    private static void WriteLines(in Reservation reservation, in Tokens tokens, ReservationSettled settled)
+    {
+        if (reservation.ServiceTier != ServiceTier.Standard) settled.PricedTier = reservation.ServiceTier;
+        settled.PricedRegion = reservation.Region;
+        RateCard? card = reservation.Book
+            .Find(reservation.Model, reservation.Region, reservation.ServiceTier, reservation.HeldAtNanos)
+            ?.CardFor(tokens, reservation.ServiceTier, reservation.HeldAtNanos);
+        if (card is null || !card.TryPrice(tokens, Rounding.HalfToEven, out long nanos)) return;
+        long itemsNanos = 0;
+        foreach (ItemCost item in settled.ItemCosts?.Items ?? Enumerable.Empty<ItemCost>()) itemsNanos += item.CostNanos;
+        if (nanos <= settled.CostNanos - itemsNanos) card.WriteLines(tokens, settled.Lines);
     }
 
     public static void Apply(TenantLedger ledger, LedgerEvent ledgerEvent) =>

@@ -54,6 +54,7 @@ internal static class RecordCost
             CostNanos = nanos,
             ToolCalls = toolCalls,
             PriceVersion = ledger.Catalog.Book.Version,
+            Rate = price.CostNanos,
             ToolArgumentsDigest = price.IsTool ? request.ToolArgumentsDigest : "",
         };
         if (request.Tags.Count > 0) recorded.Tags = new Tags { Values = { request.Tags } };

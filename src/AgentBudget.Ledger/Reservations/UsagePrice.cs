@@ -26,6 +26,8 @@ internal struct UsagePrice
     private long? _billedNanos;
     private long _itemsNanos;
     private UsageBound _bound;
+    private RateCard? _card;
+    private Tokens _tokens;
 
     /// <summary>All samplings together.</summary>
     public TokenUsage Usage { get; private set; }
@@ -57,6 +59,9 @@ internal struct UsagePrice
         if (_isOtherTier) settled.ServiceTier = _tier;
         if (_isOtherRegion) settled.Region = _region;
         if (_parts is { Count: > 1 }) settled.Parts.Add(_parts);
+        else _card?.WriteLines(_tokens, settled.Lines);
+        if (_tier != ServiceTier.Standard) settled.PricedTier = _tier;
+        settled.PricedRegion = _region;
         if (_reading is not null)
         {
             settled.Unread.Add(_reading.Unread);
@@ -142,21 +147,23 @@ internal struct UsagePrice
         if (entry is null && tokens.Total > 0) return false;
         outcome = Outcome.AmountOverflow;
         long nanos = 0;
-        bool fits = entry is null
-            || entry.CardFor(tokens, _tier, reservation.HeldAtNanos).TryPrice(tokens, Rounding.HalfToEven, out nanos);
+        RateCard? card = entry?.CardFor(tokens, _tier, reservation.HeldAtNanos);
+        bool fits = card is null || card.TryPrice(tokens, Rounding.HalfToEven, out nanos);
         if (!fits || nanos > long.MaxValue - sumNanos) return false;
         sumNanos += nanos;
         _bound.Add(entry, tokens);
         // The first sampling's model is the call's. Most calls are one sampling, which is told by the usage alone.
-        if (!_hasModel) (_hasModel, _model, _pricedAs) = (true, model, pricedAs);
+        if (!_hasModel) (_hasModel, _model, _pricedAs, _card, _tokens) = (true, model, pricedAs, card, tokens);
         if (!_isOfParts) return true;
-        (_parts ??= []).Add(new SettledPart
+        var part = new SettledPart
         {
             Model = model,
             PricedAs = pricedAs,
             Usage = tokens.ToUsage(),
             CostNanos = nanos,
-        });
+        };
+        card?.WriteLines(tokens, part.Lines);
+        (_parts ??= []).Add(part);
         return true;
     }
 

@@ -292,6 +292,10 @@ internal sealed partial class SessionAccount : Account
             Model = settled.Model,
             Tool = settled.Tool,
             ItemCosts = settled.ItemCosts,
+            Lines = { settled.Lines },
+            UsageSource = settled.UsageSource,
+            PricedTier = settled.PricedTier,
+            PricedRegion = settled.PricedRegion,
         });
 
     public void TakeExpiryCharge(long number)

@@ -63,15 +63,15 @@ public sealed class AccessPolicyTests
         {
             nameof(Roles.Finance),
             [
-                "AdjustSpend", "DecideDispute", "ExtendBudget", "GetAttributionCoverage", "GetBalance", "GetCatalog",
-                "GetChargeback", "GetUnitCosts", "ListDisputes", "ListEntries", "RerateSpend", "ResetBudget",
+                "AdjustSpend", "DecideDispute", "ExportFocus", "ExtendBudget", "GetAttributionCoverage", "GetBalance",
+                "GetCatalog", "GetChargeback", "GetUnitCosts", "ListDisputes", "ListEntries", "RerateSpend", "ResetBudget",
                 "WatchSpend",
             ]
         },
         {
             nameof(Roles.Auditor),
             [
-                "GetAccessReview", "GetAttributionCoverage", "GetBalance", "GetCatalog", "GetChargeback",
+                "ExportFocus", "GetAccessReview", "GetAttributionCoverage", "GetBalance", "GetCatalog", "GetChargeback",
                 "GetCheckpoint", "GetSession", "GetUnitCosts", "ListCredentials", "ListDisputes", "ListEntries",
                 "ListSessions",
                 "VerifyLedger", "WatchSession", "WatchSpend",
