@@ -43,7 +43,8 @@ free_port() {
 }
 
 as_printed() {
-  block "$1" | sed -e "s/7070/$http_port/g" -e "s/7071/$grpc_port/g" -e "s/7072/$gateway_port/g" -e "s#data/\([a-z]*\).key#$work/data/\1.key#g"
+  block "$1" | sed -e "s/7070/$http_port/g" -e "s/7071/$grpc_port/g" -e "s/7072/$gateway_port/g" \
+    -e "s#data/\([a-z]*\).key#$work/data/\1.key#g"
 }
 
 # Passes when the output has every one of the expected words.
@@ -82,8 +83,12 @@ for ((second = 0; ; second++)); do
   fi
   sleep 1
 done
-touch "$work/none"
-expect "run" "$work/none"
+# The link that the README says to open signs in: once.
+link=$(sed -n 's#^  sign in *\(http[^ ]*\) .*#\1#p' "$work/silo.log")
+for try in first second; do
+  curl --silent --output /dev/null --write-out "$try: %{http_code} %{redirect_url}\n" "$link"
+done >"$work/link.out"
+expect "run" "$work/link.out" "first: 302 http://127.0.0.1:$http_port/dashboard/" "second: 200"
 
 # One shell, as a reader has it: the second block uses what the first defines.
 bash -uc "$(as_printed 'Reserve, commit and look, with curl')

@@ -8,9 +8,9 @@ DOTNET_MAJOR_MIN=10
 NODE_MAJOR_MIN=20
 
 # Debian packages: strace injects store faults; python3-grpcio is the C-core gRPC client of the interop check, chromium
-# its browser; postgresql is the shared store, of which tests start servers of their own; fish and zsh load their
-# completions of the command line.
-DEBIAN_PACKAGES=(chromium curl fish strace postgresql python3 python3-grpcio python3-protobuf zsh)
+# its browser and the dashboard's; postgresql is the shared store, of which tests start servers of their own; fish and
+# zsh load their completions of the command line; tmux is the terminal of its top.
+DEBIAN_PACKAGES=(chromium curl fish strace postgresql python3 python3-grpcio python3-protobuf tmux zsh)
 
 fail() {
   echo "setup: $*" >&2

@@ -4,6 +4,7 @@ using System.CommandLine.Parsing;
 using AgentBudget.Cli.Commands;
 using AgentBudget.Cli.Completion;
 using AgentBudget.Cli.Run;
+using AgentBudget.Cli.Top;
 
 namespace AgentBudget.Cli;
 
@@ -55,6 +56,7 @@ internal static class AgentBudgetCommand
             SessionCommands.Make(host),
             BudgetCommands.Make(host),
             SpendCommands.Make(host),
+            TopCommand.Make(host),
             ReportCommands.Make(host),
             LedgerCommands.Make(host),
             CompletionCommand.Make(host),

@@ -6,7 +6,7 @@ public sealed record DashboardModel
     /// <summary>Where the public API answers gRPC. Asked for when it is first needed.</summary>
     public required Func<Uri> Api { get; init; }
 
-    /// <summary>The file that remembers who is signed in; it has no secret that can be read without its cookie.</summary>
+    /// <summary>The file that remembers who is signed in; without a cookie nothing in it can be read.</summary>
     public required string SessionsFile { get; init; }
 
     /// <summary>The credential that a one-time link signs in with, and the tenant that it acts on.</summary>

@@ -121,7 +121,8 @@ public sealed class LiveTests(Site site)
         int renders = await visit.Page.EvaluateAsync<int>("() => window.renders");
         long grown = MemoryOf(site.Silo.ProcessId) - before;
         TestContext.Current.TestOutputHelper?.WriteLine(
-            $"{spends * 2 / LoadTime.TotalSeconds:0} updates/s, {renders / LoadTime.TotalSeconds:0.0} renders/s, {grown >> 20} MiB");
+            $"{spends * 2 / LoadTime.TotalSeconds:0} updates/s, {renders / LoadTime.TotalSeconds:0.0} renders/s, "
+                + $"{grown >> 20} MiB");
         Assert.InRange(renders, 1, (int)(RendersPerSecondMax * (LoadTime.TotalSeconds + 1)));
         Assert.InRange(grown, long.MinValue, 64L << 20); // A collection's worth, where 5,000 kept pages would be more.
         await Assertions.Expect(visit.Page.Locator("table.events tbody tr")).ToHaveCountAsync(300);

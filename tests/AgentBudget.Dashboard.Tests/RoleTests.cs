@@ -122,7 +122,7 @@ public sealed class RoleTests(Site site)
         if (address.StartsWith("export", StringComparison.Ordinal))
             return await visit.Page.EvaluateAsync<string>("async path => await (await fetch(path)).text()", address);
         await visit.GoAsync(address);
-        await visit.Page.WaitForTimeoutAsync(300); // Nothing is to come: what would have come had the time to.
+        await visit.Page.WaitForTimeoutAsync(200); // Nothing is to come: what would have come had the time to.
         return await visit.TextAsync();
     }
 }

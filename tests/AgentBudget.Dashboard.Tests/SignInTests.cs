@@ -30,7 +30,9 @@ public sealed class SignInTests(Site site)
         await using Visit visit = await site.VisitAsync();
         foreach ((string credential, string advice) in new[]
         {
-            ("abk_wrong", "Copy it again"), ("abg_acme.c1.x", "gateways and metrics have none"), ("hello", "no credential"),
+            ("abk_wrong", "Copy it again"),
+            ("abg_acme.c1.x", "gateways and metrics have none"),
+            ("hello", "no credential"),
             (site.Secrets[Role.Auditor][..^2], "Copy it again"),
         })
         {

@@ -159,6 +159,7 @@ public sealed class OptionsTests
             ["cluster:ca"] = other,
             ["cluster:directory"] = "local",
             ["gateway:listen"] = "127.0.0.1:5",
+            ["dashboard"] = "on",
             ["demo"] = "true",
             ["identity:issuer"] = "https://b.test/",
             ["identity:trustedIssuers"] = other,
@@ -173,6 +174,7 @@ public sealed class OptionsTests
             (Path.GetFullPath("elsewhere"), 1, 2, true, Path.GetFullPath("c.key"), Path.GetFullPath("c.file")),
             (onLine.Data, onLine.Http.Port, onLine.Grpc.Port, onLine.IsDemo, onLine.CheckpointKeyPath,
                 onLine.CheckpointsPath));
+        Assert.Equal((true, true), (onLine.HasDashboard, onLine.IsDashboardOpen));
         Assert.Equal(
             (3, other, file, "Optional", other),
             (onLine.Tls!.EndPoint.Port, onLine.Tls.CertificatePath, onLine.Tls.KeyPath, onLine.Tls.Clients.ToString(),

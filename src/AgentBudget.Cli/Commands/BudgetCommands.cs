@@ -178,7 +178,7 @@ internal static class BudgetCommands
         HelpName = "PERIOD",
     };
 
-    private static async Task<GrainBalance[]> BalancesAsync(CliCall call, string[] grains)
+    internal static async Task<GrainBalance[]> BalancesAsync(CliCall call, string[] grains)
     {
         GrainBalance[] balances = new GrainBalance[grains.Length];
         await Parallel.ForAsync(
@@ -191,7 +191,7 @@ internal static class BudgetCommands
     }
 
     // Every account with a budget, by name, with the tiers of its first one.
-    private static Dictionary<string, IReadOnlyList<int>> TiersOf(Catalog catalog)
+    internal static Dictionary<string, IReadOnlyList<int>> TiersOf(Catalog catalog)
     {
         Dictionary<string, IReadOnlyList<int>> tiers = [];
         void Note(string grain, Budget? budget)

@@ -88,34 +88,32 @@ internal sealed class SpendFeed : IAsyncDisposable
             {
                 await FollowAsync(stopping);
             }
-            catch (RpcException fault) when (fault.StatusCode == StatusCode.Unauthenticated)
+            catch (AgentBudgetException fault) when (fault.StatusCode == StatusCode.Unauthenticated)
             {
                 Become(FeedState.SignedOut);
                 return;
             }
-            catch (RpcException fault) when (fault.StatusCode == StatusCode.PermissionDenied)
+            catch (AgentBudgetException fault) when (fault.StatusCode == StatusCode.PermissionDenied)
             {
                 Become(FeedState.Forbidden);
                 return;
             }
-            catch (Exception fault) when (fault is RpcException or ObjectDisposedException)
+            catch (Exception fault) when (fault is AgentBudgetException or ObjectDisposedException)
             {
-                if (stopping.IsCancellationRequested) return;
-                Become(FeedState.Lost);
+                if (!stopping.IsCancellationRequested) Become(FeedState.Lost);
             }
 
             await Task.Delay(RetryPace, _time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
+    // The snapshot is not read: it comes at once, and says that what follows is live.
     private async Task FollowAsync(CancellationToken stopping)
     {
-        using AsyncServerStreamingCall<WatchSpendResponse> call = _client.Spend.WatchSpend(
-            new WatchSpendRequest { Filter = _filter, FromSequence = _next }, cancellationToken: stopping);
-        await call.ResponseHeadersAsync;
-        Become(FeedState.Live);
-        await foreach (WatchSpendResponse message in call.ResponseStream.ReadAllAsync(stopping))
+        WatchSpendRequest request = new() { Filter = _filter, FromSequence = _next, Snapshot = true };
+        await foreach (WatchSpendResponse message in _client.WatchSpendAsync(request, stopping))
         {
+            Become(FeedState.Live);
             if (message.MessageCase == WatchSpendResponse.MessageOneofCase.Progress)
                 _next = message.Progress.Sequence + 1;
             if (message.MessageCase != WatchSpendResponse.MessageOneofCase.Event) continue;

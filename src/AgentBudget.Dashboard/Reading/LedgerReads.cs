@@ -54,7 +54,7 @@ internal sealed class LedgerReads(Viewer viewer, TimeProvider time)
         return _currency = page.Sessions.Count > 0 ? page.Sessions[0].Settled?.Cost?.CurrencyCode ?? "" : "";
     }
 
-    /// <summary>The accounts of the tenant, as far as whoever looks may know of them, parents before children.</summary>
+    /// <summary>The accounts that whoever looks may know of, parents before children.</summary>
     internal async Task<IReadOnlyList<AccountPlace>> AccountsAsync(CancellationToken cancellation)
     {
         if (await CatalogAsync(cancellation, isFresh: true) is { } catalog)
@@ -65,7 +65,7 @@ internal sealed class LedgerReads(Viewer viewer, TimeProvider time)
         return [.. AccountPlace.Of(sessions).Take(AccountsMax)];
     }
 
-    /// <summary>Balances by name, with those of parts of an account after it; what may not be seen is left out.</summary>
+    /// <summary>Balances by name, each with those of its parts; what may not be seen is left out.</summary>
     internal async Task<IReadOnlyDictionary<string, IReadOnlyList<GrainBalance>>> BalancesAsync(
         IEnumerable<string> grains, CancellationToken cancellation)
     {

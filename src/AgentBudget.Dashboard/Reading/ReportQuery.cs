@@ -6,7 +6,7 @@ using Google.Protobuf.WellKnownTypes;
 namespace AgentBudget.Dashboard.Reading;
 
 /// <summary>A report as its address says it: which period, by what, of what.</summary>
-internal sealed record ReportQuery
+public sealed record ReportQuery
 {
     /// <summary>What a report may be grouped by, without tags.</summary>
     internal static readonly IReadOnlyList<(string Key, string Text)> Groupings =

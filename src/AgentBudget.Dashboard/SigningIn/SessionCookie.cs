@@ -4,8 +4,8 @@ using Microsoft.AspNetCore.Http;
 namespace AgentBudget.Dashboard.SigningIn;
 
 /// <summary>
-/// Tells who looks by the cookie, before anything of a page is made. Whoever is not signed in gets what signing in takes
-/// and nothing else.
+/// Tells who looks by the cookie, before anything of a page is made. Whoever is not signed in gets what signing in
+/// takes and nothing else.
 /// </summary>
 internal sealed class SessionCookie(RequestDelegate next, SessionStore sessions)
 {

@@ -41,8 +41,8 @@ internal sealed record SiloSetting(string Key, string Option, string? HelpName, 
         new("gateway:listen", "--gateway", "HOST:PORT", "Where model calls of unchanged SDKs are served and pass the "
             + "budget. Where they go from there is gateway:upstreams in the file; without any, a built-in demo model "
             + "answers. [default: nowhere]"),
-        new("dashboard", "--dashboard", "WHERE", "Where the page for people is served, at /dashboard beside JSON: loopback, "
-            + "to this machine alone; on, wherever HTTP is served; or off. [default: loopback]"),
+        new("dashboard", "--dashboard", "WHERE", "Where the page for people is served, at /dashboard beside JSON: "
+            + "loopback, to this machine alone; on, wherever HTTP is served; or off. [default: loopback]"),
         new("demo", "--demo", null, "Drive sample traffic through the public API, a runaway agent among it, and "
             + "print it."),
         new("identity:issuer", "--issuer", "URL", "URL that access tokens name as their issuer. [default: where HTTP "

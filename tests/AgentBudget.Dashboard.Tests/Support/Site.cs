@@ -23,7 +23,8 @@ public sealed class Site : IAsyncLifetime
         useCases:
           - { id: promo, businessUnit: marketing, budget: { limit: 100.00, period: month },
               outcomes: { quotesBound: { unit: quotes, baseline: 1 } } }
-          - { id: tight, businessUnit: marketing, budget: { limit: 1.00, period: month, tiers: [{ at: 100, action: refuse }] } }
+          - { id: tight, businessUnit: marketing,
+              budget: { limit: 1.00, period: month, tiers: [{ at: 100, action: refuse }] } }
           - { id: leads, businessUnit: sales, budget: { limit: 100.00, period: month } }
         agents:
           - id: writer
@@ -37,7 +38,9 @@ public sealed class Site : IAsyncLifetime
           - { id: search.web, cost: { perCall: 0.01 } }
         prices:
           - { model: m, effectiveFrom: 2026-01-01, rates: { input: 1.00, output: 1.00 } }
-          - { model: "<img/src=x/onerror=window.xss=1>", effectiveFrom: 2026-01-01, rates: { input: 1.00, output: 1.00 } }
+          - model: "<img/src=x/onerror=window.xss=1>"
+            effectiveFrom: 2026-01-01
+            rates: { input: 1.00, output: 1.00 }
         """;
 
     private static readonly string[] BrowserArguments =
@@ -59,6 +62,19 @@ public sealed class Site : IAsyncLifetime
     internal string Address => Silo.HttpAddress.AbsoluteUri.TrimEnd('/') + DashboardHost.Path;
 
     public async ValueTask InitializeAsync()
+    {
+        try
+        {
+            await StartAsync();
+        }
+        catch
+        {
+            await Silo.DisposeAsync(); // Nobody disposes of a site that never was.
+            throw;
+        }
+    }
+
+    private async Task StartAsync()
     {
         await Silo.StartAsync();
         Client = new AgentBudgetClient(new AgentBudgetClientOptions

@@ -54,11 +54,15 @@ internal sealed class Visit : IAsyncDisposable
     }
 
     /// <summary>
-    /// Ends with the frame in which an expression of a page is true. By the debugger: the page's own policy lets nothing
-    /// evaluate a text.
+    /// Ends with the frame in which an expression of a page is true. By the debugger: the page's own policy lets
+    /// nothing evaluate a text.
     /// </summary>
-    internal Task UntilAsync(string expression) => Page.EvaluateAsync(
-        $"() => new Promise(done => {{ const look = () => ({expression}) ? done() : requestAnimationFrame(look); look(); }})");
+    internal Task UntilAsync(string expression) => Page.EvaluateAsync($$"""
+        () => new Promise(done => {
+          const look = () => ({{expression}}) ? done() : requestAnimationFrame(look);
+          look();
+        })
+        """);
 
     internal Task SeeAsync(string text) => Page.GetByText(text).First.WaitForAsync();
 
