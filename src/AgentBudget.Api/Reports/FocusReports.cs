@@ -23,7 +23,7 @@ internal sealed class FocusReports(ApiContext context, SpendReports spend, Aggre
     /// <summary>Files that are written at once: each keeps its rows on the side while it is read.</summary>
     private const int ExportsMax = 4;
 
-    private readonly SemaphoreSlim _exports = new(ExportsMax, ExportsMax);
+    private int _exports;
 
     internal void Map(IEndpointRouteBuilder app) => app.MapRoute("GET", "/reports/focus.csv", AnswerAsync);
 
@@ -63,16 +63,16 @@ internal sealed class FocusReports(ApiContext context, SpendReports spend, Aggre
     {
         await context.CurrencyOfAsync(tenant); // A tenant without a catalog is not found.
         await spend.CatchUpAsync(tenant, cancellation);
-        if (!await _exports.WaitAsync(TimeSpan.Zero, cancellation))
-        {
-            throw ApiErrors.Make(
-                StatusCode.ResourceExhausted,
-                ErrorReason.BoundReached,
-                $"{ExportsMax} files are being written: try again when one is done.");
-        }
-
         try
         {
+            if (Interlocked.Increment(ref _exports) > ExportsMax)
+            {
+                throw ApiErrors.Make(
+                    StatusCode.ResourceExhausted,
+                    ErrorReason.BoundReached,
+                    $"{ExportsMax} files are being written: try again when one is done.");
+            }
+
             using FocusExport export = aggregator.ExportFocus(tenant, request);
             while (export.Next() is { } csv) await write(csv, export.Sequence);
         }
@@ -82,7 +82,7 @@ internal sealed class FocusReports(ApiContext context, SpendReports spend, Aggre
         }
         finally
         {
-            _exports.Release();
+            Interlocked.Decrement(ref _exports);
         }
     }
 
