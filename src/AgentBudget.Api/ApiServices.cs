@@ -49,6 +49,7 @@ public static class ApiServices
         services.AddSingleton<SpendReports>();
         services.AddSingleton<AccessReports>();
         services.AddSingleton<FocusReports>();
+        services.AddSingleton<ForecastReports>();
         services.AddSingleton<SpendItems>();
         services.AddSingleton<OAuthRoutes>();
         services.AddSingleton<AuditExport>();

@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using System.Runtime.InteropServices;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Reporting.Focus;
+using AgentBudget.Reporting.Forecasts;
 
 namespace AgentBudget.Reporting;
 
@@ -157,6 +158,16 @@ public sealed class Aggregator : IDisposable
             tenant,
             sums => new FocusExport(
                 _lock, _store.OpenFocus(sums, request), request, sums.Position, () => _isDisposed));
+    }
+
+    /// <summary>
+    /// What each hour settled up to now, of a business unit, use case or agent, or of all. Throws
+    /// <see cref="ReportException"/>.
+    /// </summary>
+    public HourlySpend GetHours(string tenant, ReportFilter filter, DateTimeOffset now)
+    {
+        ArgumentNullException.ThrowIfNull(filter);
+        return Query(tenant, sums => _store.QueryHours(sums, filter, now));
     }
 
     // Everything that was folded is written first; a tenant that nothing was folded of has no sums.

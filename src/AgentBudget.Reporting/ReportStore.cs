@@ -1,5 +1,6 @@
 using AgentBudget.Protocol.V1;
 using AgentBudget.Reporting.Focus;
+using AgentBudget.Reporting.Forecasts;
 using Microsoft.Data.Sqlite;
 
 namespace AgentBudget.Reporting;
@@ -223,6 +224,9 @@ internal sealed class ReportStore : IDisposable
     public FocusTable OpenFocus(TenantSums sums, FocusRequest request) =>
         FocusTable.Open(_connection, sums, request);
 
+    public HourlySpend QueryHours(TenantSums sums, ReportFilter filter, DateTimeOffset now) =>
+        HourlySpend.Read(_connection, sums, filter, now);
+
     public GetChargebackResponse Query(TenantSums sums, Chargeback chargeback) => chargeback.Run(_connection, sums);
 
     public GetUnitCostsResponse Query(TenantSums sums, UnitCosts unitCosts) => unitCosts.Run(_connection, sums);
@@ -281,7 +285,8 @@ internal sealed class ReportStore : IDisposable
         try
         {
             Execute(connection, Settings);
-            Execute(connection, $"BEGIN; {Tables} {SpendItems.Table} {RunTables.Tables} PRAGMA user_version = {Format}; COMMIT;");
+            Execute(connection, $"BEGIN; {Tables} {SpendItems.Table} {RunTables.Tables}");
+            Execute(connection, $"PRAGMA user_version = {Format}; COMMIT;");
             return connection;
         }
         catch

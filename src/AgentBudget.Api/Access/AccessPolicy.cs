@@ -95,6 +95,7 @@ public static class AccessPolicy
         ["/agentbudget.v1.ReportService/GetChargeback"] = new(Readers),
         ["/agentbudget.v1.ReportService/GetUnitCosts"] = new(Readers),
         ["/agentbudget.v1.ReportService/GetAttributionCoverage"] = new(Roles.Admin | Roles.Finance | Roles.Auditor),
+        ["/agentbudget.v1.ReportService/GetForecast"] = new(Readers),
         ["/agentbudget.v1.ReportService/ExportFocus"] = new(Roles.Admin | Roles.Finance | Roles.Auditor),
         ["/agentbudget.v1.ReportService/GetAccessReview"] = new(Roles.Admin | Roles.Auditor),
 

@@ -31,6 +31,7 @@ internal sealed class FocusReports(ApiContext context, SpendReports spend, Aggre
         ExportFocusRequest request, IServerStreamWriter<ExportFocusResponse> responses, ApiCall call)
     {
         string tenant = context.Callers.TenantOf(call);
+        await context.CurrencyOfAsync(tenant); // A tenant without a catalog is not found, whatever is asked of it.
         await ExportAsync(tenant, Read(request), WriteAsync, call.Cancellation);
 
         Task WriteAsync(string csv, long sequence) => responses.WriteAsync(
@@ -41,6 +42,7 @@ internal sealed class FocusReports(ApiContext context, SpendReports spend, Aggre
     {
         Caller caller = CallerPrincipal.CallerOf(http)!;
         string tenant = context.Callers.TenantOf(caller, http.Request.Headers[CallerScope.TenantHeader]);
+        await context.CurrencyOfAsync(tenant); // A tenant without a catalog is not found, whatever is asked of it.
         FocusRequest request = Read(Parse(http.Request.Query));
         http.Response.Headers.CacheControl = "no-store";
         bool isHead = HttpMethods.IsHead(http.Request.Method);
@@ -61,7 +63,6 @@ internal sealed class FocusReports(ApiContext context, SpendReports spend, Aggre
     private async Task ExportAsync(
         string tenant, FocusRequest request, Func<string, long, Task> write, CancellationToken cancellation)
     {
-        await context.CurrencyOfAsync(tenant); // A tenant without a catalog is not found.
         await spend.CatchUpAsync(tenant, cancellation);
         try
         {

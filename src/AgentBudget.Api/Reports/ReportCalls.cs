@@ -6,7 +6,8 @@ namespace AgentBudget.Api.Reports;
 
 /// <summary>ReportService: who spent what on which workflow.</summary>
 internal sealed class ReportCalls(
-    SpendReports spend, AccessReports access, FocusReports focus, Calls calls) : ReportService.ReportServiceBase
+    SpendReports spend, AccessReports access, FocusReports focus, ForecastReports forecast, Calls calls)
+    : ReportService.ReportServiceBase
 {
     private readonly UnaryHandler<GetChargebackRequest, GetChargebackResponse> _getChargeback = spend.ChargebackAsync;
     private readonly UnaryHandler<GetUnitCostsRequest, GetUnitCostsResponse> _getUnitCosts = spend.UnitCostsAsync;
@@ -14,6 +15,11 @@ internal sealed class ReportCalls(
         _getAttributionCoverage = access.CoverageAsync;
     private readonly UnaryHandler<GetAccessReviewRequest, GetAccessReviewResponse> _getAccessReview =
         access.ReviewAsync;
+
+    private readonly UnaryHandler<GetForecastRequest, GetForecastResponse> _getForecast = forecast.HandleAsync;
+
+    public override Task<GetForecastResponse> GetForecast(GetForecastRequest request, ServerCallContext context) =>
+        calls.AnswerAsync(_getForecast, request, context);
 
     public override Task<GetChargebackResponse> GetChargeback(
         GetChargebackRequest request, ServerCallContext context) =>

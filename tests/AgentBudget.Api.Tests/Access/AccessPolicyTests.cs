@@ -56,15 +56,17 @@ public sealed class AccessPolicyTests
         {
             nameof(Roles.Owner),
             [
-                "GetBalance", "GetChargeback", "GetSession", "GetUnitCosts", "ListEntries", "ListSessions",
-                "ResetBreaker", "ResumeSession", "RevokeSession", "SuspendSession", "WatchSession", "WatchSpend",
+                "GetBalance", "GetChargeback", "GetForecast", "GetSession", "GetUnitCosts", "ListEntries",
+                "ListSessions", "ResetBreaker", "ResumeSession", "RevokeSession", "SuspendSession", "WatchSession",
+                "WatchSpend",
             ]
         },
         {
             nameof(Roles.Finance),
             [
                 "AdjustSpend", "DecideDispute", "ExportFocus", "ExtendBudget", "GetAttributionCoverage", "GetBalance",
-                "GetCatalog", "GetChargeback", "GetUnitCosts", "ListDisputes", "ListEntries", "RerateSpend", "ResetBudget",
+                "GetCatalog", "GetChargeback", "GetForecast", "GetUnitCosts",
+                "ListDisputes", "ListEntries", "RerateSpend", "ResetBudget",
                 "WatchSpend",
             ]
         },
@@ -72,7 +74,8 @@ public sealed class AccessPolicyTests
             nameof(Roles.Auditor),
             [
                 "ExportFocus", "GetAccessReview", "GetAttributionCoverage", "GetBalance", "GetCatalog", "GetChargeback",
-                "GetCheckpoint", "GetSession", "GetUnitCosts", "ListCredentials", "ListDisputes", "ListEntries",
+                "GetCheckpoint", "GetForecast", "GetSession", "GetUnitCosts",
+                "ListCredentials", "ListDisputes", "ListEntries",
                 "ListSessions",
                 "VerifyLedger", "WatchSession", "WatchSpend",
             ]

@@ -67,12 +67,14 @@ internal sealed class Sight
         ["ListEntries"] = "admin owner finance auditor foreign",
         ["GetChargeback"] = "admin owner finance auditor foreign",
         ["GetUnitCosts"] = "admin owner finance auditor foreign",
+        ["GetForecast"] = "admin owner finance auditor foreign",
         // OAuth. Who has a credential is a client; a client that may not is answered as if nothing were there.
         ["introspect"] = Clients,
         ["revoke"] = Clients,
         ["token"] = "agent suspended",
         // Ordinary routes; those of everybody are asked by nobody too.
         ["GET /audit.jsonl"] = "operator admin auditor foreign",
+        ["GET /reports/focus.csv"] = "operator admin finance auditor foreign",
         ["GET /metrics"] = "operator metrics",
         ["GET /ops/orleans/"] = "operator",
         ["GET /healthz"] = Anybody,
@@ -131,7 +133,7 @@ internal sealed class Sight
         ("agent", "exchanged", "kim lee sibling"),
         ("suspended", "exchanged", "unit"),
         ("operator", "export", "own tenant"),
-        ("admin auditor", "export", "own"),
+        ("admin finance auditor", "export", "own"),
         ("foreign", "export", "tenant"),
     ];
 
@@ -203,7 +205,8 @@ internal sealed class Sight
         // A credential that opened nothing has as many sessions as one that is not there.
         ("RevokeSessions" or "ListSessions", "credential") => false,
         // A session has no budget in the catalog.
-        ("ExtendBudget" or "ResetBudget", "grain") when whose is "kim" or "lee" or "child" or "parent" => false,
+        ("ExtendBudget" or "ResetBudget" or "GetForecast", "grain")
+            when whose is "kim" or "lee" or "child" or "parent" => false,
         // Breakers are of sessions, not of other accounts.
         ("ResetBreaker", "grain") => false,
         // A session is opened for an agent, so that only an agent's own call says enough with a use case.
@@ -237,7 +240,7 @@ internal sealed class Sight
     }
 
     /// <summary>Whether a route answers of one tenant.</summary>
-    public static bool IsOfTenant(string route) => route == "GET /audit.jsonl";
+    public static bool IsOfTenant(string route) => route is "GET /audit.jsonl" or "GET /reports/focus.csv";
 
     private static bool IsRoute(string line) => line.StartsWith("GET ", StringComparison.Ordinal);
 
