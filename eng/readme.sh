@@ -83,8 +83,12 @@ for ((second = 0; ; second++)); do
   fi
   sleep 1
 done
-# The link that the README says to open signs in: once.
-link=$(sed -n 's#^  sign in *\(http[^ ]*\) .*#\1#p' "$work/silo.log")
+# The link that the README says to open signs in: once. It is printed a moment after the silo is ready.
+link=
+for ((second = 0; second < READY_SECONDS_MAX && ${#link} == 0; second++)); do
+  link=$(sed -n 's#^  sign in *\(http[^ ]*\) .*#\1#p' "$work/silo.log")
+  [[ -n $link ]] || sleep 1
+done
 for try in first second; do
   curl --silent --output /dev/null --write-out "$try: %{http_code} %{redirect_url}\n" "$link"
 done >"$work/link.out"

@@ -2,7 +2,6 @@ using AgentBudget.Dashboard.Components.Parts;
 using AgentBudget.Dashboard.Reading;
 using AgentBudget.Dashboard.Text;
 using AgentBudget.Protocol.V1;
-using AngleSharp.Dom;
 using Bunit;
 
 namespace AgentBudget.Dashboard.Tests;

@@ -56,7 +56,9 @@ public sealed class LiveTests(Site site)
         await visit.GoAsync(root.Session.Session_);
         OpenSessionResponse child = await site.Client.OpenSessionAsync(new OpenSessionRequest
         {
-            ParentSessionToken = root.SessionToken, Task = "search", Unattended = true,
+            ParentSessionToken = root.SessionToken,
+            Task = "search",
+            Unattended = true,
         });
         await site.SpendAsync(root.SessionToken, 2_000_000);
         await site.SpendAsync(child.SessionToken, 1_500_000);

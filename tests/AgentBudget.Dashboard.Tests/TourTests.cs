@@ -114,7 +114,8 @@ public sealed class TourTests(Site site)
         });
         OpenSessionResponse child = await site.Client.OpenSessionAsync(new OpenSessionRequest
         {
-            ParentSessionToken = root.SessionToken, Task = Hostile,
+            ParentSessionToken = root.SessionToken,
+            Task = Hostile,
         });
         await site.SpendAsync(root.SessionToken, 1_200_000);
         await site.SpendAsync(child.SessionToken, 300_000, "<img/src=x/onerror=window.xss=1>");

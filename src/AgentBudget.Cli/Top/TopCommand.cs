@@ -1,5 +1,4 @@
 using System.CommandLine;
-using AgentBudget.Cli.Commands;
 using AgentBudget.Cli.Output;
 using AgentBudget.Client;
 using AgentBudget.Protocol.V1;
