@@ -1,5 +1,5 @@
 using AgentBudget.Api.Budgets;
-using AgentBudget.Ledger;
+using AgentBudget.Ledger.Prices;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Reporting;
 using AgentBudget.Reporting.Forecasts;
