@@ -274,14 +274,20 @@ public sealed class McpTests(SharedGateway shared)
         Assert.Equal(HttpStatusCode.NotFound, late.StatusCode);
     }
 
-    [Fact]
-    public async Task A_page_of_another_origin_is_refused()
+    [Theory]
+    [InlineData("https://evil.test", null)]
+    [InlineData("http://evil.test:7072", "evil.test:7072")] // Its name leads to this machine now.
+    [InlineData("null", null)]
+    public async Task A_page_of_another_origin_is_refused(string origin, string? name)
     {
         string token = await _gateway.OpenAsync();
         await using GatewayHost host = await HostAsync();
 
-        using HttpResponseMessage response = await PostAsync(
-            host, "mcp/search", token, List, request => request.Headers.Add("Origin", "https://evil.test"));
+        using HttpResponseMessage response = await PostAsync(host, "mcp/search", token, List, request =>
+        {
+            request.Headers.Add("Origin", origin);
+            request.Headers.Host = name;
+        });
 
         Assert.Equal(HttpStatusCode.Forbidden, response.StatusCode);
     }

@@ -71,13 +71,13 @@ internal sealed class McpProxy(GatewayServices services, McpServer server)
                 RefusalKind.NotFound, $"{SessionHeader} names no session of this caller's. Initialize anew.");
     }
 
-    // A page of a browser that was led here by its DNS has an origin of its own.
+    // A page that a browser was led to by its DNS has the host that it asks for as its origin, so that the two are the
+    // same says nothing: tools on this machine may ask, and no page from elsewhere.
     private static void CheckOrigin(HttpRequest request)
     {
         string origin = request.Headers.Origin.ToString();
         if (origin.Length == 0) return;
-        bool isHere = Uri.TryCreate(origin, UriKind.Absolute, out Uri? from)
-            && (from.IsLoopback || from.Authority == request.Host.Value);
+        bool isHere = Uri.TryCreate(origin, UriKind.Absolute, out Uri? from) && from.IsLoopback;
         if (!isHere)
             throw new CallRefusedException(RefusalKind.Forbidden, $"The origin {origin} is not served here.");
     }
