@@ -130,8 +130,8 @@ public sealed class RouteTests
         await silo.SpendAsync(silo.AdminKey, (await silo.OpenAsync(silo.AdminKey, "agents/writer")).SessionToken);
         GetChargebackResponse report = await silo.CallAsync<GetChargebackRequest, GetChargebackResponse>(
             "GetChargeback", new GetChargebackRequest { GroupBy = { "bucket" } });
-        string month = DateTime.UtcNow.ToString("yyyy-MM", CultureInfo.InvariantCulture);
-        string period = $"start={month}-01&end={DateTime.UtcNow.AddDays(1):yyyy-MM-dd}";
+        DateTimeOffset now = silo.Time.GetUtcNow();
+        string period = $"start={now:yyyy-MM}-01&end={now.AddDays(1):yyyy-MM-dd}";
 
         (HttpStatusCode status, string text) =
             await GetAsync(silo, $"/reports/focus.csv?{period}&version=1.3&detail=session", finance.Secret);

@@ -73,17 +73,21 @@ internal sealed class Sight
         ["token"] = "agent suspended",
         // Ordinary routes; those of everybody are asked by nobody too.
         ["GET /audit.jsonl"] = "operator admin auditor foreign",
+        [FocusRoute] = "operator admin finance auditor foreign",
         ["GET /metrics"] = "operator metrics",
         ["GET /ops/orleans/"] = "operator",
         ["GET /healthz"] = Anybody,
         ["GET /readyz"] = Anybody,
         ["GET /openapi/v1.json"] = Anybody,
         ["GET /docs/"] = Anybody,
+        ["GET /dashboard/"] = Anybody,
         ["GET /.well-known/oauth-authorization-server"] = Anybody,
         ["GET /oauth2/jwks"] = Anybody,
     };
 
     private const string Anybody = "*";
+
+    private const string FocusRoute = "GET /reports/focus.csv";
 
     private static readonly string[] OAuthKinds = [", read", "known", "dead", "exchanged"];
 
@@ -131,7 +135,7 @@ internal sealed class Sight
         ("agent", "exchanged", "kim lee sibling"),
         ("suspended", "exchanged", "unit"),
         ("operator", "export", "own tenant"),
-        ("admin auditor", "export", "own"),
+        ("admin finance auditor", "export", "own"),
         ("foreign", "export", "tenant"),
     ];
 
@@ -237,7 +241,7 @@ internal sealed class Sight
     }
 
     /// <summary>Whether a route answers of one tenant.</summary>
-    public static bool IsOfTenant(string route) => route == "GET /audit.jsonl";
+    public static bool IsOfTenant(string route) => route is "GET /audit.jsonl" or FocusRoute;
 
     private static bool IsRoute(string line) => line.StartsWith("GET ", StringComparison.Ordinal);
 
