@@ -130,8 +130,8 @@ public sealed class RouteTests
         await silo.SpendAsync(silo.AdminKey, (await silo.OpenAsync(silo.AdminKey, "agents/writer")).SessionToken);
         GetChargebackResponse report = await silo.CallAsync<GetChargebackRequest, GetChargebackResponse>(
             "GetChargeback", new GetChargebackRequest { GroupBy = { "bucket" } });
-        DateTimeOffset today = silo.Time.GetUtcNow();
-        string period = $"start={today:yyyy-MM}-01&end={today.AddDays(1):yyyy-MM-dd}";
+        DateTimeOffset now = silo.Time.GetUtcNow();
+        string period = $"start={now:yyyy-MM}-01&end={now.AddDays(1):yyyy-MM-dd}";
 
         (HttpStatusCode status, string text) =
             await GetAsync(silo, $"/reports/focus.csv?{period}&version=1.3&detail=session", finance.Secret);

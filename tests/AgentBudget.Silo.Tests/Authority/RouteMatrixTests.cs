@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json.Nodes;
 using AgentBudget.Api.Access;
@@ -74,6 +73,8 @@ public sealed class RouteMatrixTests
     private static async Task<Told> AskAsync(TestSilo silo, string route, string bearer, string tenant)
     {
         string path = route.Split(' ')[1];
+        if (path.EndsWith(".csv", StringComparison.Ordinal))
+            path += "?start=2026-01-01T00:00:00Z&end=2026-02-01T00:00:00Z";
         using HttpRequestMessage request = new(HttpMethod.Get, $"http://{silo.Host.Http}{path}");
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", bearer);
         request.Headers.Add("agentbudget-tenant", tenant);
@@ -81,9 +82,9 @@ public sealed class RouteMatrixTests
         string text = await response.Content.ReadAsStringAsync();
         if (response.IsSuccessStatusCode)
             return new Told(StatusCode.OK, "", path == "/metrics" ? "metrics" : text);
-        return response.StatusCode is HttpStatusCode.NotFound && text.Length == 0
-            ? new Told(StatusCode.Unimplemented, "", "")
-            : Refused(JsonNode.Parse(text)!);
+        return text.StartsWith('{')
+            ? Refused(JsonNode.Parse(text)!)
+            : new Told(StatusCode.Unimplemented, "", $"{response.StatusCode} {text}");
     }
 
     private static Told Refused(JsonNode status) =>

@@ -74,18 +74,21 @@ internal sealed class Sight
         ["token"] = "agent suspended",
         // Ordinary routes; those of everybody are asked by nobody too.
         ["GET /audit.jsonl"] = "operator admin auditor foreign",
-        ["GET /reports/focus.csv"] = "operator admin finance auditor foreign",
+        [FocusRoute] = "operator admin finance auditor foreign",
         ["GET /metrics"] = "operator metrics",
         ["GET /ops/orleans/"] = "operator",
         ["GET /healthz"] = Anybody,
         ["GET /readyz"] = Anybody,
         ["GET /openapi/v1.json"] = Anybody,
         ["GET /docs/"] = Anybody,
+        ["GET /dashboard/"] = Anybody,
         ["GET /.well-known/oauth-authorization-server"] = Anybody,
         ["GET /oauth2/jwks"] = Anybody,
     };
 
     private const string Anybody = "*";
+
+    private const string FocusRoute = "GET /reports/focus.csv";
 
     private static readonly string[] OAuthKinds = [", read", "known", "dead", "exchanged"];
 
@@ -240,7 +243,7 @@ internal sealed class Sight
     }
 
     /// <summary>Whether a route answers of one tenant.</summary>
-    public static bool IsOfTenant(string route) => route is "GET /audit.jsonl" or "GET /reports/focus.csv";
+    public static bool IsOfTenant(string route) => route is "GET /audit.jsonl" or FocusRoute;
 
     private static bool IsRoute(string line) => line.StartsWith("GET ", StringComparison.Ordinal);
 
