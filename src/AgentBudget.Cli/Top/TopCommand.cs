@@ -15,8 +15,8 @@ internal static class TopCommand
     public static Command Make(CliHost host) => host.Handle(
         new Command(
             "top",
-            "Burn rate, budgets and open sessions over the whole terminal, as they are now. Up and down choose a "
-            + "session, k revokes it after a reason was typed, q or Ctrl+C ends."
+            "Shows burn rate, budgets and open sessions live, over the whole terminal. Up and down choose a session, k "
+            + "revokes it after a reason was typed, q or Ctrl+C ends."
             + "\n\n  agentbudget top"),
         RunAsync);
 

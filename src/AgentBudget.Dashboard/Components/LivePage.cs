@@ -110,10 +110,10 @@ public abstract class LivePage : ComponentBase, IAsyncDisposable
         {
             Fault = new PageFault("Not here", fault.Message);
         }
-        catch (Exception end) when (Gone.IsCancellationRequested
-            && end is OperationCanceledException or ObjectDisposedException)
+        catch (Exception end) when (end is OperationCanceledException or ObjectDisposedException
+            && (Gone.IsCancellationRequested || Viewer.Ended.IsCancellationRequested))
         {
-            // Nobody looks any more.
+            // Nobody looks any more, or whoever did has signed out; the layout leads to the sign-in.
         }
     }
 
