@@ -269,9 +269,9 @@ public sealed class CloudTests(SharedGateway shared)
 
     private GatewayOptions OptionsOf(
         string kind, string target, string? region, string? project, string? apiVersion) => new()
-    {
-        Listen = "127.0.0.1:0",
-        Upstreams =
+        {
+            Listen = "127.0.0.1:0",
+            Upstreams =
         [
             new UpstreamOptions
             {
@@ -286,7 +286,7 @@ public sealed class CloudTests(SharedGateway shared)
                 AllowPrivate = true,
             },
         ],
-    };
+        };
 
     private Task<HttpResponseMessage> PostAsync(
         GatewayHost host,

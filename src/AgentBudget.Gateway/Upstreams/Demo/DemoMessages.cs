@@ -51,14 +51,14 @@ internal static class DemoMessages
 
     private static JsonObject Message(
         DemoAnswer answer, JsonArray content, string? stopReason, int outputTokens) => new()
-    {
-        ["id"] = answer.Id,
-        ["type"] = "message",
-        ["role"] = "assistant",
-        ["model"] = answer.Model,
-        ["content"] = content,
-        ["stop_reason"] = stopReason,
-        ["stop_sequence"] = null,
-        ["usage"] = new JsonObject { ["input_tokens"] = answer.InputTokens, ["output_tokens"] = outputTokens },
-    };
+        {
+            ["id"] = answer.Id,
+            ["type"] = "message",
+            ["role"] = "assistant",
+            ["model"] = answer.Model,
+            ["content"] = content,
+            ["stop_reason"] = stopReason,
+            ["stop_sequence"] = null,
+            ["usage"] = new JsonObject { ["input_tokens"] = answer.InputTokens, ["output_tokens"] = outputTokens },
+        };
 }
