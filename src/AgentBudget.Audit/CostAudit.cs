@@ -55,8 +55,9 @@ internal static class CostAudit
         if (rest * 2 > PartsPerUnit || (rest * 2 == PartsPerUnit && Int128.IsOddInteger(whole))) whole++;
         if (whole != recorded.CostNanos)
             state.Find(AuditRule.RecordedCost, $"it costs {whole} nanos, and it charges {recorded.CostNanos}");
-        if (recorded.HasRate && recorded.Rate != state.Prices.UnitOf(recorded.Sku))
-            state.Find(AuditRule.RecordedCost, $"one costs {state.Prices.UnitOf(recorded.Sku)}: it says {recorded.Rate}");
+        Int128? unit = state.Prices.UnitOf(recorded.Sku);
+        if (recorded.HasRate && recorded.Rate != unit)
+            state.Find(AuditRule.RecordedCost, $"one costs {unit}: it says {recorded.Rate}");
     }
 
     private static void CheckToolCalls(AuditState state, AuditSession session, CostRecorded recorded)

@@ -29,7 +29,11 @@ internal static class LineAudit
             AuditPrice? price = SettlementAudit.PriceOf(hold, settled, part);
             IEnumerable<ChargeLine> should = price is null ? [] : price.LinesOf(tokens, tier, hold.AtNanos);
             if (!should.SequenceEqual(part.Lines))
+            {
                 state.Find(AuditRule.SettleLines, $"the lines of {part.Model} are not its usage at its rates");
+                return; // Their sum says nothing more.
+            }
+
             foreach (ChargeLine line in part.Lines) sum += line.CostNanos;
         }
 

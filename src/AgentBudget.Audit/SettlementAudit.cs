@@ -61,11 +61,7 @@ internal static class SettlementAudit
         }
 
         BreakerAudit.CountCharge(session, raised.Nanos, state.Now);
-
-        foreach (TierCrossing crossing in settled.TiersCrossed)
-            session.Windows.Concat(session.Families.SelectMany(family => family.Windows)).FirstOrDefault(
-                account => account.Name == crossing.Grain
-                    && account.Window == crossing.Window)?.Tell(crossing.AtPercent);
+        Tell(session, settled.TiersCrossed);
         hold.Held -= unheld;
         hold.ExpiryCharge = isExpiry ? settled : null;
         if (!isExpiry) hold.SettledTokens += charge.Tokens;
@@ -82,6 +78,17 @@ internal static class SettlementAudit
         }
 
         state.CheckLeft(settled.Left, session, settled.Model);
+    }
+
+    private static void Tell(AuditSession session, IEnumerable<TierCrossing> crossed)
+    {
+        AuditAccount[] windows = [.. session.Windows, .. session.Families.SelectMany(family => family.Windows)];
+        foreach (TierCrossing crossing in crossed)
+        {
+            AuditAccount? window = Array.Find(
+                windows, window => window.Name == crossing.Grain && window.Window == crossing.Window);
+            window?.Tell(crossing.AtPercent);
+        }
     }
 
     private static void Dispute(

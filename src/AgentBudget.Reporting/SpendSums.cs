@@ -1,6 +1,8 @@
 namespace AgentBudget.Reporting;
 
-/// <summary>What is summed: money in nanos and quantities in 128 bits, tokens, calls. All additions are checked.</summary>
+/// <summary>
+/// What is summed: money in nanos and quantities in 128 bits, tokens, calls. All additions are checked.
+/// </summary>
 internal struct SpendSums
 {
     public Int128 CostNanos;

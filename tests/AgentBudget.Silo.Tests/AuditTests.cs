@@ -13,7 +13,7 @@ public sealed class AuditTests
     private static readonly string[] Others =
     [
         "ReserveTokens", "CommitTokens", "ReleaseTokens", "AmendReservation", "RecordCost", "Spend", "AuthorizeTool",
-        "WatchSession", "WatchSpend", "VerifyLedger",
+        "WatchSession", "WatchSpend", "VerifyLedger", "ExportFocus",
     ];
 
     // Each act in the order in which it is done, the event that records it, and what it asks for beside its key.

@@ -127,7 +127,15 @@ public sealed class RouteTests
         await using TestSilo silo = await TestSilo.StartAsync(Identity.Catalog);
         CreateCredentialResponse finance = await silo.CreateAsync(Role.Finance, "controlling");
         string gateway = await silo.SecretAsync(Role.Gateway, "edge");
-        await silo.SpendAsync(silo.AdminKey, (await silo.OpenAsync(silo.AdminKey, "agents/writer")).SessionToken);
+        string token = (await silo.OpenAsync(silo.AdminKey, "agents/writer")).SessionToken;
+        ReserveTokensResponse held = await silo.SpendAsync(silo.AdminKey, token);
+        await silo.CallAsync<CommitTokensRequest, CommitTokensResponse>("CommitTokens", new CommitTokensRequest
+        {
+            RequestId = Identity.NextId(),
+            SessionToken = token,
+            ReservationId = held.Reservation.ReservationId,
+            Usage = new TokenUsage { InputTokens = 400, OutputTokens = 100 },
+        });
         GetChargebackResponse report = await silo.CallAsync<GetChargebackRequest, GetChargebackResponse>(
             "GetChargeback", new GetChargebackRequest { GroupBy = { "bucket" } });
         DateTimeOffset now = silo.Time.GetUtcNow();

@@ -55,7 +55,8 @@ internal static class Expire
             ?.CardFor(tokens, reservation.ServiceTier, reservation.HeldAtNanos);
         if (card is null || !card.TryPrice(tokens, Rounding.HalfToEven, out long nanos)) return;
         long itemsNanos = 0;
-        foreach (ItemCost item in settled.ItemCosts?.Items ?? Enumerable.Empty<ItemCost>()) itemsNanos += item.CostNanos;
+        foreach (ItemCost item in settled.ItemCosts?.Items ?? Enumerable.Empty<ItemCost>())
+            itemsNanos += item.CostNanos;
         if (nanos <= settled.CostNanos - itemsNanos) card.WriteLines(tokens, settled.Lines);
     }
 

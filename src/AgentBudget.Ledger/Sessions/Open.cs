@@ -93,10 +93,9 @@ internal static class Open
             description = $"{agent.Name} brought {TenantLedger.UserBudgetsOfOneMax} budgets of users";
         else if (ledger.KnownUserBudgets > TenantLedger.UserBudgetsMax - UserBudgetsAtOnceMax)
             description = $"the tenant remembers {TenantLedger.UserBudgetsMax} budgets of users";
-        return description is null
-            ? null
-            : new Answer(
-                Outcome.BoundReached, Faults: [new Fault("on_behalf_of", $"{description}, and this user has none yet")]);
+        if (description is null) return null;
+        Fault fault = new("on_behalf_of", $"{description}, and this user has none yet");
+        return new Answer(Outcome.BoundReached, Faults: [fault]);
     }
 
     public static void Apply(TenantLedger ledger, LedgerEvent ledgerEvent)

@@ -18,7 +18,8 @@ public sealed class FocusExport : IDisposable
     private bool _hasHeader;
     private bool _isDisposed;
 
-    internal FocusExport(Lock aggregatorLock, FocusTable table, FocusRequest request, long sequence, Func<bool> isClosed)
+    internal FocusExport(
+        Lock aggregatorLock, FocusTable table, FocusRequest request, long sequence, Func<bool> isClosed)
     {
         _lock = aggregatorLock;
         _table = table;

@@ -92,7 +92,7 @@ internal static class FocusSku
 
     public static string DescriptionOf(FocusRow row)
     {
-        if (row.Item.Kind == SpendKind.Adjustment) return "Correction of spend";
+        if (row.Item.Kind == SpendKind.Adjustment) return Described("Correction of spend", row.Item);
         if (row.IsTokens)
         {
             string terms = row.Item.Tier is ServiceTier.Standard ? "" : $", {ReportTerms.NameOf(row.Item.Tier)}";
@@ -101,8 +101,13 @@ internal static class FocusSku
         }
 
         if (row.IsPriced) return $"{MeterOf(row)}, {row.Item.Sku}";
-        string of = row.Item.Sku.Length > 0 ? row.Item.Sku : row.Item.Model;
-        return of.Length > 0 ? $"Charges beside the price list, {of}" : "Charges beside the price list";
+        return Described("Charges beside the price list", row.Item);
+    }
+
+    private static string Described(string what, SpendItem item)
+    {
+        string of = item.Sku.Length > 0 ? item.Sku : item.Model;
+        return of.Length > 0 ? $"{what}, {of}" : what;
     }
 
     // A tool's call, or one of a SKU: a tool has no unit of its own.

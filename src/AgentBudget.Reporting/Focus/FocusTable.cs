@@ -10,14 +10,19 @@ namespace AgentBudget.Reporting.Focus;
 /// </summary>
 internal sealed class FocusTable
 {
-    // What a rate of another bucket was paid for is of that bucket's SKU. Money without a price has no price list.
+    // What a rate of another bucket was paid for is of that bucket's SKU. Money without a price has no price list, and
+    // a tool or SKU costs the same beside every model.
     private const string Select = """
         SELECT quarter / $per AS period, agent, use_case, business_unit, tags,
           CASE WHEN $sessions THEN session ELSE '' END AS session, CASE WHEN $sessions THEN run ELSE '' END AS run,
           CASE WHEN $sessions THEN user ELSE '' END AS user,
-          kind, model, tool, sku, CASE WHEN rate_of > 0 THEN rate_of ELSE bucket END AS bucket, rate,
-          CASE WHEN kind = 0 AND rate >= 0 THEN tier ELSE 0 END AS tier, above_tokens, region, priced_as,
-          price_version, source, provider, CASE WHEN kind = 0 AND rate >= 0 THEN unit ELSE '' END AS unit, correction_of, corrected_quarter,
+          kind, CASE WHEN sku = '' THEN model ELSE '' END AS model, tool, sku,
+          CASE WHEN rate_of > 0 THEN rate_of ELSE bucket END AS bucket, rate,
+          CASE WHEN kind = 0 AND rate >= 0 AND sku = '' THEN tier ELSE 0 END AS tier,
+          CASE WHEN sku = '' THEN above_tokens ELSE 0 END AS above_tokens, region, priced_as,
+          price_version, source, provider,
+          CASE WHEN kind = 0 AND rate >= 0 AND tool <> sku THEN unit ELSE '' END AS unit,
+          correction_of, corrected_quarter,
           sum(cost) AS cost, sum(cost_high) AS cost_high, sum(tokens) AS tokens, sum(quantity) AS quantity,
           sum(quantity_high) AS quantity_high, sum(lines) AS lines, max(last_sequence) AS last_sequence
         FROM spend JOIN item ON item.id = spend.item

@@ -16,6 +16,18 @@ public sealed class CatalogReaderTests
             businessUnit: marketing
         """;
 
+    [Theory]
+    [InlineData("useCases:\n  - { id: promo, b\n  - { id: ghost }udget: { limit: 100 } }\n")]
+    [InlineData("useCases:\n  - { id: promo, b\n  - ghost }\n")]
+    [InlineData("a: { b\n  - c }")]
+    public void What_breaks_inside_braces_is_a_fault_of_its_line(string document)
+    {
+        CatalogReading reading = CatalogReader.Read(document, CatalogFormat.Yaml);
+
+        Assert.NotEmpty(reading.Faults);
+        Assert.All(reading.Faults, fault => Assert.InRange(fault.Line, 1, 3));
+    }
+
     [Fact]
     public void The_demo_catalog_reads_without_a_fault()
     {

@@ -114,7 +114,8 @@ internal static partial class FocusRules
         find(8, Decimals.Any(column => row.Has(column) && !DecimalText().IsMatch(row[column])));
         find(9, Times.Any(column => !IsTime(row[column])));
         find(10, new[] { "Tags", "SkuPriceDetails" }.Any(column => row.Has(column) && !IsFlatJson(row[column])));
-        find(11, row.Cells.Any(cell => string.IsNullOrWhiteSpace(cell.Text) && (cell.IsQuoted || cell.Text.Length > 0)));
+        find(11, row.Cells.Any(
+            cell => string.IsNullOrWhiteSpace(cell.Text) && (cell.IsQuoted || cell.Text.Length > 0)));
         find(12, row.Cells.Any(cell => cell.Text is "N/A" or "NA" or "null" or "NULL"));
         find(13, Filled.Any(column => row.File.Header.Contains(column) && !row.Has(column)));
     }
@@ -163,7 +164,8 @@ internal static partial class FocusRules
         find(
             32,
             isTokens && IsOther(row.Number("ConsumedQuantity"), row.Number("PricingQuantity") * 1_000_000));
-        find(33, new[] { "PricingUnit", "ConsumedUnit" }.Any(column => row.Has(column) && !Unit().IsMatch(row[column])));
+        find(33, new[] { "PricingUnit", "ConsumedUnit" }.Any(
+            column => row.Has(column) && !Unit().IsMatch(row[column])));
     }
 
     private static void CheckPairs(Row row, bool is13, Action<int, bool> find)
@@ -178,7 +180,8 @@ internal static partial class FocusRules
         find(37, !isTrio || row.Has("RegionId") != row.Has("RegionName"));
         find(38, row.Has("ResourceType") != row.Has("ResourceId"));
         if (!is13) return;
-        string[] ofPrice = ["ListUnitPrice", "ContractedUnitPrice", "PricingQuantity", "ConsumedQuantity", "PricingCategory"];
+        string[] ofPrice =
+            ["ListUnitPrice", "ContractedUnitPrice", "PricingQuantity", "ConsumedQuantity", "PricingCategory"];
         find(39, row.Has("SkuPriceId") ? !Prices.All(row.Has) : ofPrice.Any(row.Has));
     }
 
@@ -193,7 +196,8 @@ internal static partial class FocusRules
         string[] amounts = [.. Decimals, "x_Lines", "x_LastSequence"];
         string[] keys = [.. file.Header.Except(amounts), "ListUnitPrice"];
         IEnumerable<string> rows = file.Rows.Select(row => string.Join('\n', keys.Select(column => file[row, column])));
-        find(41, rows.Distinct().Count() < file.Rows.Count, "file");
+        string? twice = rows.GroupBy(row => row).FirstOrDefault(same => same.Count() > 1)?.Key;
+        find(41, twice is not null, $"file: {twice}");
         if (found.ContainsKey(8) || found.ContainsKey(6) || found.ContainsKey(1)) return;
         BigInteger sum = 0;
         foreach (IList<FocusFile.Cell> row in file.Rows) sum += Nanos(file[row, "BilledCost"]);

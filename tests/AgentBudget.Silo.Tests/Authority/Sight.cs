@@ -159,7 +159,7 @@ internal sealed class Sight
     /// <summary>Whether a line speaks of OAuth.</summary>
     public static bool IsOfOAuth(string line) =>
         line is "introspect" or "revoke" or "token"
-        || Array.Exists(OAuthKinds, kind => line.Contains(kind, StringComparison.Ordinal));
+        || (!IsRoute(line) && Array.Exists(OAuthKinds, kind => line.Contains(kind, StringComparison.Ordinal)));
 
     /// <summary>Whether a line speaks of ordinary routes.</summary>
     public static bool IsOfRoutes(string line) => IsRoute(line) || line.Contains("export", StringComparison.Ordinal);

@@ -24,9 +24,9 @@ internal static class DocumentParser
         document = document.StartsWith(ByteOrderMark) ? document[1..] : document;
         if (!DocumentText.IsSeen(document, faults) || (isJson && !IsJson(document, faults)))
             return null;
+        Parser parser = new(new StringReader(document));
         try
         {
-            Parser parser = new(new StringReader(document));
             parser.Consume<StreamStart>();
             if (!TryTake(parser, out DocumentStart? _))
             {
@@ -51,6 +51,13 @@ internal static class DocumentParser
         {
             int line = (int)Math.Max(fault.Start.Line, 1);
             faults.Add(new DocumentFault(line, "", $"not readable: {InnermostOf(fault)}"));
+            return null;
+        }
+        catch (InvalidOperationException)
+        {
+            // So the library ends where a line within braces begins like an item of a list.
+            int line = parser.Current is { } last ? LineOf(last) : 1;
+            faults.Add(new DocumentFault(line, "", "not readable from here on: is a brace or a bracket left open?"));
             return null;
         }
     }
