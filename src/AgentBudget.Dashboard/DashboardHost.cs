@@ -128,6 +128,10 @@ public sealed class DashboardHost : IAsyncDisposable
         WebApplication app = builder.Build();
         app.UsePathBase(Path);
         app.UseMiddleware<PageGuard>();
+        app.UseWhen(
+            static http => HttpMethods.IsGet(http.Request.Method) && !http.WebSockets.IsWebSocketRequest,
+            static pages => pages.UseStatusCodePagesWithReExecute(
+                "/not-found", createScopeForStatusCodePages: true));
         app.UseRouting();
         app.UseMiddleware<SessionCookie>();
         app.UseAntiforgery();

@@ -1,4 +1,5 @@
 using System.Net.Http.Json;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Google.Api;
@@ -9,6 +10,9 @@ namespace AgentBudget.Silo.Tests;
 /// <summary>Calls of a method as JSON, by the routes that its proto declares.</summary>
 internal static partial class JsonRoute
 {
+    // Deeper than what is taken, so that it is the silo that refuses.
+    private static readonly JsonSerializerOptions Deep = new(JsonSerializerDefaults.Web) { MaxDepth = 1000 };
+
     /// <summary>
     /// A request of a method: by the first of its routes whose path the body can fill, and else by its main one with a
     /// name that nothing has. What is not in the path is the body, or the query where the route has none.
@@ -30,7 +34,7 @@ internal static partial class JsonRoute
         });
         HttpRequestMessage request = new(new HttpMethod(rule.PatternCase.ToString().ToUpperInvariant()), "");
         if (rule.Body == "*")
-            request.Content = JsonContent.Create(rest);
+            request.Content = JsonContent.Create(rest, options: Deep);
         else
             path += "?" + string.Join('&', ParametersOf(rest, ""));
         request.RequestUri = new Uri(origin, path);

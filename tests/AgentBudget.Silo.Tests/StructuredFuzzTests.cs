@@ -20,7 +20,7 @@ namespace AgentBudget.Silo.Tests;
 /// </summary>
 public sealed class StructuredFuzzTests(ITestOutputHelper output) : IAsyncLifetime
 {
-    private const int TextsDefault = 60; // Of each kind.
+    private const int TextsDefault = 20; // Of each kind.
     private const string AssertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
     private const string Report = """
