@@ -42,7 +42,7 @@ internal sealed class TestSilo : IAsyncDisposable
     public string LogText => string.Join('\n', _log.Lines(LogLevel.Trace));
 
     /// <summary>How many lines were logged at a level or above it.</summary>
-    public int Lines(LogLevel atLeast) => _log.Lines(atLeast).Count;
+    public IReadOnlyList<string> Lines(LogLevel atLeast) => _log.Lines(atLeast);
 
     public string DataFolder => Path.Combine(_folder.FullName, "data");
 
