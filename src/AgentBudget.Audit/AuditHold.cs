@@ -56,6 +56,9 @@ internal sealed class AuditHold(
     /// <summary>What was charged as its time ran out and no commit has taken back; null for nothing.</summary>
     public ReservationSettled? ExpiryCharge { get; set; }
 
+    /// <summary>What commits settled of it in parts, since the last that counted the whole call.</summary>
+    public List<ReservationSettled> Parts { get; } = [];
+
     /// <summary>Neither settled, released nor expired.</summary>
     public bool IsHeld { get; set; } = true;
 }

@@ -223,7 +223,8 @@ public sealed record AuditRule(string Id, string Fact)
     /// <summary>What is taken back.</summary>
     public static readonly AuditRule SettleExpiryCharge = new(
         "settle.expiry-charge",
-        "The first commit after a charge of the estimate takes that charge back, whole, and no other commit does.");
+        "The first commit after a charge of the estimate takes that charge back, whole; one that counts the whole call "
+        + "takes back all that was settled of it; no other commit takes anything.");
 
     /// <summary>Tiers.</summary>
     public static readonly AuditRule Tiers = new(

@@ -73,7 +73,8 @@ internal static class DisputeAudit
         IEnumerable<SettledPart> samplings = settled.Parts.Count > 0
             ? settled.Parts
             : [new SettledPart { Model = settled.Model, Usage = settled.Usage }];
-        Int128 used = hold.SettledTokens;
+        Int128 before = settled.Cumulative ? 0 : hold.SettledTokens;
+        Int128 used = before;
         Int128 most = 0;
         bool isKnown = true;
         foreach (SettledPart sampling in samplings)
@@ -91,7 +92,7 @@ internal static class DisputeAudit
         Int128 own = settled.HasOwnCostNanos ? settled.OwnCostNanos : settled.CostNanos;
         Int128 cost = hold.Granted.Nanos * Times;
         bool isOverHold = hold.Granted.Tokens > 0 ? used > hold.Granted.Tokens * Times : own - items > cost;
-        bool areTokens = isKnown ? hold.SettledTokens > 0 && used > most : isOverHold;
+        bool areTokens = isKnown ? before > 0 && used > most : isOverHold;
         bool isBill = settled.HasOwnCostNanos && settled.CostNanos > Int128.Max(cost, own * Times);
         return areTokens || isBill || (items > 0 && items > cost);
     }

@@ -205,6 +205,7 @@ internal sealed partial class RandomLedger(int seed)
             Model = _random.Next(3) == 0 ? Any(Models) : "",
         };
         if (_random.Next(4) == 0) request.Final = false;
+        request.Cumulative = number % 3 == 0;
         AddItems(request.Usage.Items);
         if (_random.Next(9) == 0) request.Usage = new TokenUsage { Items = { request.Usage.Items } };
         while (_random.Next(4) == 0)

@@ -11,10 +11,14 @@ namespace AgentBudget.Ledger.Reservations;
 /// <summary>
 /// Charges what a call really used, on every account of its path. Less than held: the rest returns. More than held: all
 /// of it is charged and the difference marked as overrun. Late: charged in full all the same, because the money is
-/// spent. After a charged expiry the first commit takes the charge back and settles the difference, up or down.
+/// spent. After a charged expiry the first commit takes the charge back and settles the difference, up or down; one
+/// that counts the whole call takes back what was settled of it before.
 /// </summary>
 internal static class Commit
 {
+    // No number of a price list, so that neither is taken for the other.
+    private const long CumulativeContent = 1L << 32;
+
     private const string DisputedReason = "it reported more than its call can have used";
 
     public static Answer Handle(TenantLedger ledger, CommitCommand command)
@@ -36,11 +40,19 @@ internal static class Commit
         Outcome priced = UsagePrice.TryPrice(reservation, command, ledger.Catalog.Currency, out UsagePrice price);
         if (priced != Outcome.Done) return new Answer(priced);
         var charge = new Spend(price.ChargedNanos, Tokens.From(price.Usage).Total);
+        ReservationSettled? taken = TakenBy(session, reservation, request);
+        if (taken is { Disputed: true } && ChargeOf(taken).Above(charge) != default)
+        {
+            // A dispute stands for what was told first, until somebody decides about it.
+            (charge, taken) = (default, null);
+            price = UsagePrice.OfNothing(reservation, command, ledger.Catalog.Currency);
+        }
 
         // What was spent must be recorded: nothing below may fail.
         bool isFinal = !request.HasFinal || request.Final;
         LedgerEvent settled = asked.NewEvent(session.Spender);
-        settled.ReservationSettled = Settled(reservation, charge, price.Usage, price.Source, isFinal);
+        settled.ReservationSettled = Settled(reservation, charge, price.Usage, price.Source, isFinal, taken);
+        settled.ReservationSettled.Cumulative = price.IsCumulative;
         if (price.IsBeyond(reservation)) Dispute(session, settled.ReservationSettled);
         price.WriteTo(settled.ReservationSettled);
         AddCrossings(session, settled.ReservationSettled);
@@ -55,15 +67,15 @@ internal static class Commit
         in Spend charge,
         TokenUsage usage,
         UsageSource source,
-        bool isFinal)
+        bool isFinal,
+        ReservationSettled? taken)
     {
         SessionAccount session = reservation.Session;
         Spend held = reservation.Held;
-        ReservationSettled? taken = session.ExpiryChargeOf(reservation.Number);
-        Spend before = taken is null ? held : ChargeOf(taken);
+        Spend raised = taken is null ? charge : charge.Above(ChargeOf(taken));
         Spend unheld = isFinal
             ? held
-            : new Spend(Math.Min(held.CostNanos, charge.CostNanos), Math.Min(held.Tokens, charge.Tokens));
+            : new Spend(Math.Min(held.CostNanos, raised.CostNanos), Math.Min(held.Tokens, raised.Tokens));
         var settled = new ReservationSettled
         {
             Reservation = reservation.Number,
@@ -71,8 +83,8 @@ internal static class Commit
             Tokens = charge.Tokens,
             UnheldNanos = unheld.CostNanos,
             UnheldTokens = unheld.Tokens,
-            OverrunNanos = charge.Above(before).CostNanos,
-            OverrunTokens = charge.Above(before).Tokens,
+            OverrunNanos = raised.Above(held).CostNanos,
+            OverrunTokens = raised.Above(held).Tokens,
             Usage = usage,
             Model = reservation.Model,
             PriceVersion = reservation.Book.Version,
@@ -81,7 +93,7 @@ internal static class Commit
             Final = isFinal,
             Tool = reservation.Tool,
             ItemCosts = reservation.Book.CostsOf(usage.Items, charge.CostNanos),
-            ExpiryCharge = taken,
+            ExpiryCharge = taken is null ? null : SettledSoFar.Taken(taken),
         };
         if (usage.Items.Count > 0) settled.UnpricedItems.Add(reservation.Book.UnpricedOf(usage.Items));
         return settled;
@@ -146,7 +158,7 @@ internal static class Commit
         string holder = settled.Final ? ledger.HolderOf(settled.Reservation, session) : "";
         bool isAsked = ledgerEvent.RequestId.Length > 0;
         bool isHeld = ledger.Settle(settled, unheld, session, isAsked);
-        if (settled.ExpiryCharge is not null) session.TakeExpiryCharge(settled.Reservation);
+        if (isAsked) session.CountSettled(settled);
         if (isHeld && !isAsked)
         {
             // Nobody asked: its time ran out. What the call really used may still be told, once.
@@ -188,6 +200,16 @@ internal static class Commit
         }
     }
 
+    // What a commit takes back: the estimate that was charged, and where it counts the whole call all that was settled.
+    private static ReservationSettled? TakenBy(
+        SessionAccount session, in Reservation reservation, CommitTokensRequest request)
+    {
+        ReservationSettled? ofExpiry = session.ExpiryChargeOf(reservation.Number);
+        return request.Cumulative
+            ? SettledSoFar.Plus(ofExpiry, session.SettledPartsOf(reservation.Number))
+            : ofExpiry;
+    }
+
     // What a charge adds: all of it, or what is above the charge of the estimate that it takes back.
     private static Spend RaiseOf(ReservationSettled settled) => settled.ExpiryCharge is null
         ? ChargeOf(settled)
@@ -214,6 +236,7 @@ internal static class Commit
         return hash.AddIfAny(request.BilledCost ?? command.Reading?.Cost)
             .AddIfAny((long)tier)
             .AddIfAny(region)
+            .AddIfAny(request.Cumulative ? CumulativeContent : 0)
             .Of(command.Principal, request.RequestId);
     }
 }

@@ -21,7 +21,7 @@ internal static class Expire
             {
                 Spender = session.Spender,
                 ReservationSettled = Commit.Settled(
-                    reservation, reservation.Held, usage, UsageSource.Estimated, isFinal: true),
+                    reservation, reservation.Held, usage, UsageSource.Estimated, isFinal: true, taken: null),
             };
             WriteLines(reservation, Tokens.From(usage), settled.ReservationSettled);
             Commit.AddCrossings(session, settled.ReservationSettled);

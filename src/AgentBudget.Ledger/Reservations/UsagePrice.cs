@@ -20,6 +20,7 @@ internal struct UsagePrice
     private string _region;
     private bool _hasModel;
     private bool _isOfParts;
+    private bool _isCumulative;
     private bool _isOtherTier;
     private bool _isOtherRegion;
     private long _ownNanos;
@@ -41,15 +42,33 @@ internal struct UsagePrice
         in Reservation reservation, CommitCommand command, string currency, out UsagePrice price)
     {
         CommitTokensRequest request = command.Request;
-        price = new UsagePrice { _reading = command.Reading };
+        price = new UsagePrice { _reading = command.Reading, _isCumulative = request.Cumulative };
         price.SetTerms(reservation, request, command.Reading);
         price.SetBilled(request, command.Reading, currency);
         return price.PriceAll(reservation, request);
     }
 
+    /// <summary>A commit that settles nothing, of the same call.</summary>
+    public static UsagePrice OfNothing(in Reservation reservation, CommitCommand command, string currency)
+    {
+        var request = new CommitTokensRequest { Usage = new TokenUsage(), Model = command.Request.Model };
+        CommitCommand empty = command with { Request = request, Reading = null };
+        Outcome priced = TryPrice(reservation, empty, currency, out UsagePrice price);
+        Invariant.Holds(priced == Outcome.Done);
+        return price;
+    }
+
+    /// <summary>Its usage is that of the whole call.</summary>
+    public readonly bool IsCumulative => _isCumulative;
+
     /// <summary>Whether it is more than the call of a hold can have used.</summary>
     public readonly bool IsBeyond(in Reservation reservation) =>
-        _bound.IsPassed(reservation.Granted, reservation.SettledTokens, _ownNanos, _itemsNanos, _billedNanos);
+        _bound.IsPassed(
+            reservation.Granted,
+            _isCumulative ? 0 : reservation.SettledTokens,
+            _ownNanos,
+            _itemsNanos,
+            _billedNanos);
 
     /// <summary>Completes the event of the charge.</summary>
     public readonly void WriteTo(ReservationSettled settled)

@@ -31,6 +31,7 @@ internal sealed partial class SessionAccount : Account
     private readonly TenantAccount _tenant;
     private HoldTerms? _lastTerms;
     private SortedDictionary<long, ReservationSettled>? _expiryCharges;
+    private SortedDictionary<long, ReservationSettled>? _settledParts;
 
     public SessionAccount(
         long number,
@@ -283,26 +284,25 @@ internal sealed partial class SessionAccount : Account
 
     /// <summary>A hold was charged as its time ran out. A commit takes back what is kept here.</summary>
     public void KeepExpiryCharge(ReservationSettled settled) =>
-        (_expiryCharges ??= []).Add(settled.Reservation, new ReservationSettled
-        {
-            Reservation = settled.Reservation,
-            CostNanos = settled.CostNanos,
-            Tokens = settled.Tokens,
-            Usage = settled.Usage,
-            Model = settled.Model,
-            Tool = settled.Tool,
-            ItemCosts = settled.ItemCosts,
-            Lines = { settled.Lines },
-            UsageSource = settled.UsageSource,
-            PricedTier = settled.PricedTier,
-            PricedRegion = settled.PricedRegion,
-        });
+        (_expiryCharges ??= []).Add(settled.Reservation, SettledSoFar.Of(settled));
 
-    public void TakeExpiryCharge(long number)
+    /// <summary>What commits settled of a hold in parts, of which more may come.</summary>
+    public ReservationSettled? SettledPartsOf(long number) => _settledParts?.GetValueOrDefault(number);
+
+    /// <summary>A commit settled a hold, or a part of it, and took back what it says.</summary>
+    public void CountSettled(ReservationSettled settled)
     {
-        bool wasKept = _expiryCharges is not null && _expiryCharges.Remove(number);
-        Invariant.Holds(wasKept);
+        ReservationSettled? before = settled.Cumulative ? null : SettledPartsOf(settled.Reservation);
+        if (settled.ExpiryCharge is not null || settled.Cumulative) _expiryCharges?.Remove(settled.Reservation);
+        _settledParts?.Remove(settled.Reservation);
+        if (settled.Final) return;
+        ReservationSettled? all = SettledSoFar.Plus(before, SettledSoFar.Of(settled));
+        (_settledParts ??= []).Add(settled.Reservation, all!);
     }
+
+    /// <summary>What was settled in parts of holds that are known.</summary>
+    public IEnumerable<ReservationSettled> SettledParts(Func<long, bool> isKnown) =>
+        (_settledParts ?? []).Values.Where(parts => isKnown(parts.Reservation));
 
     /// <summary>What was charged of holds that a commit can still name.</summary>
     public IEnumerable<ReservationSettled> ExpiryCharges(long nowNanos) =>
@@ -319,7 +319,8 @@ internal sealed partial class SessionAccount : Account
     {
         Retired = Retired?.Without(WasSettled, nowNanos);
         Requests = new RequestLogs();
-        KeepExpiryCharges([.. ExpiryCharges(nowNanos)]);
+        KeepCharges(
+            [.. ExpiryCharges(nowNanos)], [.. SettledParts(number => TryFindRetired(number, nowNanos, out _))]);
     }
 
     /// <summary>Forgets those too.</summary>
@@ -327,12 +328,15 @@ internal sealed partial class SessionAccount : Account
     {
         Retired = null;
         _expiryCharges = null;
+        _settledParts = null;
     }
 
-    private void KeepExpiryCharges(IEnumerable<ReservationSettled> charges)
+    private void KeepCharges(IEnumerable<ReservationSettled> ofExpiry, IEnumerable<ReservationSettled> ofParts)
     {
         _expiryCharges = null;
-        foreach (ReservationSettled charge in charges) (_expiryCharges ??= []).Add(charge.Reservation, charge);
+        _settledParts = null;
+        foreach (ReservationSettled charge in ofExpiry) (_expiryCharges ??= []).Add(charge.Reservation, charge);
+        foreach (ReservationSettled parts in ofParts) (_settledParts ??= []).Add(parts.Reservation, parts);
     }
 
     private Refusal Counted(ReservationRefused.Types.Unit unit, long limit, long count, long requested = 1) =>
@@ -357,7 +361,7 @@ internal sealed partial class SessionAccount : Account
         Window.Restore(state.Budget);
         Requests.Restore(state.RequestLogs, state.Requests);
         Retired = RetiredHolds.Restore(state.Retired, books);
-        KeepExpiryCharges(state.ExpiryCharges);
+        KeepCharges(state.ExpiryCharges, state.SettledParts);
     }
 
     public Session ToMessage(string currency)

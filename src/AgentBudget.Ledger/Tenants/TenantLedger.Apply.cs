@@ -320,18 +320,20 @@ public sealed partial class TenantLedger
     /// </summary>
     internal bool Settle(ReservationSettled settled, in Spend unheld, SessionAccount session, bool isAsked)
     {
+        ReservationSettled? before = settled.Cumulative ? session.SettledPartsOf(settled.Reservation) : null;
+        long more = settled.Tokens - (before?.Tokens ?? 0);
         if (!_reservations.TryGet(settled.Reservation, out _))
         {
             Invariant.Holds(unheld == default);
             Invariant.Holds(session.TryFindRetired(settled.Reservation, LogTimeNanos, out _));
-            session.Retired!.CountLate(settled.Reservation, settled.Tokens, settled.Final, LogTimeNanos);
+            session.Retired!.CountLate(settled.Reservation, more, settled.Final, LogTimeNanos);
             return false;
         }
 
         ref Reservation reservation = ref _reservations[settled.Reservation];
         // An estimate that is charged says nothing of what the call used.
-        reservation.Reduce(unheld, isAsked ? settled.Tokens : 0);
-        if (!settled.Final) reservation.ReduceEstimate(settled.Usage);
+        reservation.Reduce(unheld, isAsked ? more : 0);
+        if (!settled.Final) reservation.ReduceEstimate(Reservations.SettledSoFar.MoreThan(before, settled.Usage));
         return true;
     }
 

@@ -184,6 +184,11 @@ public sealed partial class TenantLedger
         SuspendedBy = session.SuspendedBy,
         Breakers = session.BreakerCounts?.ToState(),
         ExpiryCharges = { session.ExpiryCharges(LogTimeNanos) },
+        SettledParts =
+        {
+            session.SettledParts(number =>
+                _reservations.TryGet(number, out _) || session.TryFindRetired(number, LogTimeNanos, out _)),
+        },
         Archived = _archived.ContainsKey(session.Number),
     };
 

@@ -96,13 +96,19 @@ internal static class RequestContent
         return amend.Request.Ttl is not { } ttl || amended.ExpireTime.Equals(effect.Time + ttl);
     }
 
+    // A count below one in dispute settles nothing.
     private static bool IsOf(ReservationSettled? settled, CommitCommand commit) =>
         settled is not null
         && settled.Reservation == commit.Reservation
-        && settled.Usage.InputTokens
+        && settled.Final == (!commit.Request.HasFinal || commit.Request.Final)
+        && (commit.Request.Cumulative && !settled.Cumulative
+            ? settled is { CostNanos: 0, Tokens: 0 }
+            : IsUsageOf(settled, commit));
+
+    private static bool IsUsageOf(ReservationSettled settled, CommitCommand commit) =>
+        settled.Usage.InputTokens
             == commit.Request.Usage.InputTokens + commit.Request.Parts.Sum(part => part.Usage.InputTokens)
         && settled.Usage.Items.Equals(commit.Request.Usage.Items)
         && (commit.Request.BilledCost is not { } billed
-            || settled.CostNanos == (billed.Units * 1_000_000_000) + billed.Nanos)
-        && settled.Final == (!commit.Request.HasFinal || commit.Request.Final);
+            || settled.CostNanos == (billed.Units * 1_000_000_000) + billed.Nanos);
 }

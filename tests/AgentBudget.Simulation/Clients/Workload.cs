@@ -171,6 +171,7 @@ internal static partial class Workload
 
         if (random.Below(40) == 0) request.Usage.InputTokens = (hold.Tokens * 100) + random.Between(0, 2);
         if (random.Below(4) == 0) request.Final = false;
+        request.Cumulative = hold.Number % 3 == 0;
         AddTerms(request, random);
         UsageReading? reading = random.Below(8) > 0 ? null : new UsageReading
         {
