@@ -5,43 +5,14 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-READY_SECONDS_MAX=60
-CONFIGURATION=${CONFIGURATION:-Release}
+source eng/own-silo.sh
 
-folder=$(mktemp -d)
-silo=
-
-finish() {
-  if [[ -n $silo ]]; then
-    kill -TERM "$silo" 2>/dev/null || true
-    wait "$silo" || true
-  fi
-  rm -rf "$folder"
-}
-trap finish EXIT
-
-free_address() {
-  node -e 'const s = require("net").createServer(); s.listen(0, "127.0.0.1", () => {
-    console.log("127.0.0.1:" + s.address().port); s.close(); })'
-}
-
-if ! cmp -s eng/clis/package-lock.json eng/clis/node_modules/.lock-installed; then
-  npm ci --prefix eng/clis --no-audit --no-fund --loglevel=error
-  cp eng/clis/package-lock.json eng/clis/node_modules/.lock-installed
-fi
+install_packages eng/clis
 dotnet build src/AgentBudget.Silo -c "$CONFIGURATION" --verbosity quiet
 http=$(free_address)
 grpc=$(free_address)
 gateway=$(free_address)
-dotnet "artifacts/bin/AgentBudget.Silo/${CONFIGURATION,,}/AgentBudget.Silo.dll" \
-  --data "$folder/data" --http "$http" --grpc "$grpc" --gateway "$gateway" --catalog eng/sdks/catalog.yaml \
-  >"$folder/silo.log" 2>&1 &
-silo=$!
-for ((waited = 0; waited < READY_SECONDS_MAX * 10; waited++)); do
-  if curl -fs "http://$http/readyz" >/dev/null; then break; fi
-  kill -0 "$silo" 2>/dev/null || { cat "$folder/silo.log" >&2; exit 1; }
-  sleep 0.1
-done
+start_silo --grpc "$grpc" --gateway "$gateway" --catalog eng/sdks/catalog.yaml
 status=0
 node eng/clis/run.mjs --http "http://$http" --gateway "http://$gateway" --key "$folder/data/admin.key" \
   --folder "$folder" || status=$?

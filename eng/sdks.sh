@@ -8,45 +8,16 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-READY_SECONDS_MAX=60
-CONFIGURATION=${CONFIGURATION:-Release}
+source eng/own-silo.sh
 
-folder=$(mktemp -d)
-silo=
-
-finish() {
-  if [[ -n $silo ]]; then
-    kill -TERM "$silo" 2>/dev/null || true
-    wait "$silo" || true
-  fi
-  rm -rf "$folder"
-}
-trap finish EXIT
-
-free_address() {
-  node -e 'const s = require("net").createServer(); s.listen(0, "127.0.0.1", () => {
-    console.log("127.0.0.1:" + s.address().port); s.close(); })'
-}
-
-if ! cmp -s eng/sdks/package-lock.json eng/sdks/node_modules/.lock-installed; then
-  npm ci --prefix eng/sdks --no-audit --no-fund --loglevel=error
-  cp eng/sdks/package-lock.json eng/sdks/node_modules/.lock-installed
-fi
+install_packages eng/sdks
 dotnet build src/AgentBudget.Silo -c "$CONFIGURATION" --verbosity quiet
 http=$(free_address)
 grpc=$(free_address)
 gateway=$(free_address)
 upstream=$(free_address)
 sed "s/UPSTREAM/$upstream/g" eng/sdks/silo.json >"$folder/silo.json"
-FAKE_KEY=sk-fake dotnet "artifacts/bin/AgentBudget.Silo/${CONFIGURATION,,}/AgentBudget.Silo.dll" \
-  --data "$folder/data" --http "$http" --grpc "$grpc" --gateway "$gateway" --catalog eng/sdks/catalog.yaml \
-  --config "$folder/silo.json" >"$folder/silo.log" 2>&1 &
-silo=$!
-for ((waited = 0; waited < READY_SECONDS_MAX * 10; waited++)); do
-  if curl -fs "http://$http/readyz" >/dev/null; then break; fi
-  kill -0 "$silo" 2>/dev/null || { cat "$folder/silo.log" >&2; exit 1; }
-  sleep 0.1
-done
+FAKE_KEY=sk-fake start_silo --grpc "$grpc" --gateway "$gateway" --catalog eng/sdks/catalog.yaml --config "$folder/silo.json"
 status=0
 node "eng/sdks/${1:-client}.mjs" --http "http://$http" --gateway "http://$gateway" --upstream "$upstream" \
   --key "$folder/data/admin.key" || status=$?
