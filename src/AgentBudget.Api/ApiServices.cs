@@ -1,4 +1,5 @@
 using AgentBudget.Api.Access;
+using AgentBudget.Api.Approvals;
 using AgentBudget.Api.Budgets;
 using AgentBudget.Api.Catalogs;
 using AgentBudget.Api.Edge;
@@ -34,6 +35,7 @@ public static class ApiServices
         SpendServiceReflection.Descriptor.Services[0],
         ReportServiceReflection.Descriptor.Services[0],
         IdentityServiceReflection.Descriptor.Services[0],
+        ApprovalServiceReflection.Descriptor.Services[0],
     ];
 
     /// <summary>
@@ -65,6 +67,7 @@ public static class ApiServices
         services.AddSingleton<SpendCalls>();
         services.AddSingleton<ReportCalls>();
         services.AddSingleton<IdentityCalls>();
+        services.AddSingleton<ApprovalCalls>();
         services.AddHostedService<DrainAtStop>();
 
         services.AddTransient<CallerAuthentication>();
@@ -118,6 +121,7 @@ public static class ApiServices
         MapService<SpendCalls>(app, meter);
         MapService<ReportCalls>(app, meter);
         MapService<IdentityCalls>(app, meter);
+        MapService<ApprovalCalls>(app, meter);
         Hold(app.MapGrpcHealthChecksService(), meter);
         Hold(app.MapGrpcReflectionService(), meter);
         app.Services.GetRequiredService<OAuthRoutes>().Map(app);

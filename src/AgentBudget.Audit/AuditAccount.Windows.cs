@@ -170,6 +170,8 @@ internal sealed partial class AuditAccount
             AuditNumbers.OptionalNanosOf(budget?.Limit), budget is { HasTokens: true } ? budget.Tokens : null);
         _carryCap = CarryCapOf(budget);
         _carriesOverspend = budget is { CarryOverspend: true };
+        AutoApproval = new AuditAmount(
+            AuditNumbers.OptionalNanosOf(budget?.AutoApprove?.Limit) ?? 0, budget?.AutoApprove?.Tokens ?? 0);
         Carried = AuditAmount.Min(Carried, new AuditAmount(_carryCap.Nanos ?? 0, _carryCap.Tokens ?? 0));
         if (!_carriesOverspend) Carried = Carried.AboveZero();
         if (_ofCatalog.Nanos is null) Carried = Carried with { Nanos = 0 };

@@ -53,6 +53,9 @@ internal sealed partial class AuditAccount(string name)
 
     public AuditAmount Extension { get; private set; }
 
+    /// <summary>What the catalog approves more of in a month without anybody.</summary>
+    public AuditAmount AutoApproval { get; private set; }
+
     /// <summary>When its extension ends; null for with the period, or never.</summary>
     public Int128? ExtensionEnd { get; private set; }
 

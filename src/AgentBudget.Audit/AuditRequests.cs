@@ -129,6 +129,12 @@ internal enum AuditOperation
     /// <summary>DecideDispute.</summary>
     DecideDispute,
 
+    /// <summary>RequestExtension.</summary>
+    RequestExtension,
+
+    /// <summary>DecideExtension.</summary>
+    DecideExtension,
+
     /// <summary>A silo's word on which credentials are in use.</summary>
     RecordUses,
 

@@ -49,6 +49,12 @@ public sealed record AuditRule(string Id, string Fact)
     public static readonly AuditRule Extension = new(
         "extension", "An extension changes a budget of the catalog, states it before and after, and ends in time.");
 
+    /// <summary>Requests for more.</summary>
+    public static readonly AuditRule Approval = new(
+        "approval",
+        "A request for more is answered once, in time or by time, and an approval extends the budget that was asked "
+        + "for by what it grants.");
+
     /// <summary>Where periods end.</summary>
     public static readonly AuditRule PeriodEnd = new(
         "period.end", "Every period ends by an event at its own time, and the next one has the length of its kind.");
@@ -247,7 +253,7 @@ public sealed record AuditRule(string Id, string Fact)
     public static IReadOnlyList<AuditRule> All { get; } =
     [
         Chain, Checkpoint, Format, Sequence, Time, RequestOnce, RequestAsked, CatalogIdentity, CatalogPrices,
-        CatalogInUse, Extension, PeriodEnd, PeriodSettled, PeriodStart, Rollover, Adjustment, SessionKnown,
+        CatalogInUse, Extension, Approval, PeriodEnd, PeriodSettled, PeriodStart, Rollover, Adjustment, SessionKnown,
         SessionPath, SessionScope, SessionTime, Delegation, Cascade, Suspended, Breaker, SessionOver, SessionTotals,
         SessionReleased, Tags, HoldScope, HoldCost, HoldTime, Downgrade, GrantCeiling, Share, GrantCap, Left, Refusal,
         ReservationKnown, ReservationHolder, ReservationTerminal, ReservationSum, Expiry, SettleCost, SettlePrice,

@@ -61,6 +61,12 @@ internal sealed class AuditState
     /// <summary>Usage that nobody has decided about, by the event that settled it.</summary>
     public Dictionary<long, AuditDispute> Disputes { get; } = [];
 
+    /// <summary>Requests for more that wait, or were answered a short while ago, by number.</summary>
+    public Dictionary<long, AuditExtension> Extensions { get; } = [];
+
+    /// <summary>What catalogs' rules approved of a window, and until when its month lasts.</summary>
+    public Dictionary<(string, string), (AuditAmount Amount, Int128 MonthEnd)> AutoApproved { get; } = [];
+
     /// <summary>Credentials that were made and not revoked, by number.</summary>
     public Dictionary<long, AuditCredential> Credentials { get; } = [];
 

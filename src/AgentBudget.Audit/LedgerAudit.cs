@@ -149,6 +149,16 @@ public sealed class LedgerAudit(string tenant)
                 OfTenant(ledgerEvent, AuditOperation.DecideDispute);
                 DisputeAudit.Decide(_state, ledgerEvent);
                 break;
+            case Fact.ExtensionRequested when ledgerEvent.Spender is null:
+                OfTenant(ledgerEvent, AuditOperation.RequestExtension);
+                ExtensionAudit.Ask(_state, session: null, ledgerEvent);
+                break;
+            case Fact.ExtensionDecided:
+                bool isUnasked = ledgerEvent.ExtensionDecided is { Decision: ExtensionState.Expired }
+                    or { MonthEndTime: not null };
+                OfTenant(ledgerEvent, isUnasked ? AuditOperation.None : AuditOperation.DecideExtension);
+                ExtensionAudit.Decide(_state, ledgerEvent);
+                break;
             case Fact.None:
                 _state.Find(AuditRule.Format, "it states no fact that this release knows");
                 break;
@@ -259,6 +269,9 @@ public sealed class LedgerAudit(string tenant)
             case Fact.CostRecorded:
                 CostAudit.Record(_state, session, ledgerEvent.CostRecorded);
                 break;
+            case Fact.ExtensionRequested:
+                ExtensionAudit.Ask(_state, session, ledgerEvent);
+                break;
             case Fact.ReservationExpired:
                 SettlementAudit.Expire(_state, session, ledgerEvent.ReservationExpired);
                 break;
@@ -348,17 +361,20 @@ public sealed class LedgerAudit(string tenant)
         Fact.SessionSuspended => AuditOperation.SuspendSession,
         Fact.SessionResumed => AuditOperation.ResumeSession,
         Fact.BreakerReset => AuditOperation.ResetBreaker,
+        Fact.ExtensionRequested => AuditOperation.RequestExtension,
         Fact.None or Fact.CatalogApplied or Fact.BudgetExtended or Fact.BudgetReset or Fact.SpendAdjusted
             or Fact.ExtensionExpired or Fact.PeriodEnded or Fact.WindowMoved or Fact.SessionOpened
             or Fact.SessionClosed or Fact.ReservationExpired
             or Fact.CredentialCreated or Fact.CredentialRevoked or Fact.AgentSuspended or Fact.AgentResumed
             or Fact.AgentDecommissioned or Fact.BreakerTripped or Fact.RefusalsCoalesced or Fact.AccessTokenRevoked
-            or Fact.SigningKeyRotated or Fact.CredentialsUsed or Fact.DisputeDecided or Fact.SessionsRevoked =>
+            or Fact.SigningKeyRotated or Fact.CredentialsUsed or Fact.DisputeDecided or Fact.SessionsRevoked
+            or Fact.ExtensionDecided =>
             AuditOperation.None,
     };
 
     private void CheckOverdue()
     {
+        ExtensionAudit.CheckOverdue(_state);
         foreach ((long number, AuditHold hold) in _state.Holds.Where(pair => pair.Value.IsHeld))
         {
             if (hold.ExpireNanos < _state.Now)

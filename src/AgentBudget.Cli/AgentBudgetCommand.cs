@@ -55,6 +55,7 @@ internal static class AgentBudgetCommand
             CredentialCommands.Make(host),
             SessionCommands.Make(host),
             BudgetCommands.Make(host),
+            ApprovalCommands.Make(host),
             SpendCommands.Make(host),
             TopCommand.Make(host),
             ReportCommands.Make(host),

@@ -84,6 +84,23 @@ public sealed partial class AgentBudgetClient
     }
 
     /// <summary>
+    /// A request for more as it stands, and again once it is answered; then it ends. A lost stream is opened again,
+    /// which shows as one more message.
+    /// </summary>
+    /// <param name="request">Which request.</param>
+    /// <param name="cancellation">Ends the watching, with <see cref="OperationCanceledException"/>.</param>
+    /// <exception cref="AgentBudgetException">The service refuses the watching, or was away for too long.</exception>
+    public IAsyncEnumerable<WatchExtensionRequestResponse> WatchExtensionRequestAsync(
+        WatchExtensionRequestRequest request, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        return ReopenedAsync(
+            () => Approvals.WatchExtensionRequest(request, cancellationToken: cancellation),
+            told => told.ExtensionRequest.State != ExtensionState.Pending,
+            cancellation);
+    }
+
+    /// <summary>
     /// Ledger events from a sequence on, in order, without gaps and duplicates. A lost stream goes on where it was.
     /// With <c>from_sequence</c> 0 it begins with what happens from now on. The running totals begin anew with
     /// each opening.

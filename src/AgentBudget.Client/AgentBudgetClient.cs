@@ -72,6 +72,7 @@ public sealed partial class AgentBudgetClient : IAsyncDisposable
         Identities = new(Invoker);
         Spend = new(Invoker);
         Reports = new(Invoker);
+        Approvals = new(Invoker);
         _telemetry = new ClientTelemetry(() => _pool?.Pending ?? 0);
         _unary = new UnaryCaller(options, credentials, _ids, _telemetry, _time);
         _pool = new SpendPool(
@@ -101,6 +102,9 @@ public sealed partial class AgentBudgetClient : IAsyncDisposable
 
     /// <summary>The generated client of the reports, likewise.</summary>
     public ReportService.ReportServiceClient Reports { get; }
+
+    /// <summary>The generated client of requests for more, likewise.</summary>
+    public ApprovalService.ApprovalServiceClient Approvals { get; }
 
     /// <summary>Spending calls that wait for their answers now.</summary>
     public long PendingCalls => _pool.Pending;

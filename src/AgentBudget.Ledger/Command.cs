@@ -182,6 +182,19 @@ public sealed record RerateSpendCommand(RerateSpendRequest Request, Prices.Rated
 /// <param name="Actor">Who asks.</param>
 public sealed record DecideDisputeCommand(DecideDisputeRequest Request, string Actor) : Command;
 
+/// <summary>Asks for more than a budget has. Answers an ExtensionRequested event.</summary>
+/// <param name="Request">The request.</param>
+/// <param name="Session">The number of the session that needs it; 0 for none.</param>
+/// <param name="Principal">Who asks.</param>
+/// <param name="Actor">Who asks without a session; empty with one.</param>
+public sealed record RequestExtensionCommand(
+    RequestExtensionRequest Request, long Session, string Principal, string Actor = "") : Command;
+
+/// <summary>Answers a request for more. Answers an ExtensionDecided event.</summary>
+/// <param name="Request">The request.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record DecideExtensionCommand(DecideExtensionRequest Request, string Actor) : Command;
+
 /// <summary>Asks for a tool call. Answers a ToolAuthorized or ReservationRefused event.</summary>
 /// <param name="Session">The session's number.</param>
 /// <param name="Request">The request.</param>
@@ -274,6 +287,27 @@ public sealed record SessionsQuery(
 /// <summary>Asks for usage in dispute. Answers a <see cref="ListDisputesResponse"/> view.</summary>
 /// <param name="Request">The request; its page token is a dispute's number, listed ones have greater ones.</param>
 public sealed record DisputesQuery(ListDisputesRequest Request) : Command;
+
+/// <summary>What a caller that speaks for part of its tenant sees of requests for more.</summary>
+/// <param name="Owned">
+/// Names of agents, use cases and business units: only requests of sessions with one of them on their path.
+/// </param>
+/// <param name="User">Only those on behalf of this user; empty for all.</param>
+/// <param name="Principal">The caller, who sees what it asked itself.</param>
+/// <param name="Session">Only those of this session; empty for all.</param>
+public sealed record ExtensionSight(
+    IReadOnlyList<string>? Owned = null, string User = "", string Principal = "", string Session = "");
+
+/// <summary>Asks for one request for more. Answers an <see cref="ExtensionRequest"/> view.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Sight">What the caller sees; null for the whole tenant.</param>
+public sealed record ExtensionRequestQuery(string Name, ExtensionSight? Sight = null) : Command;
+
+/// <summary>Asks for requests for more. Answers a <see cref="ListExtensionRequestsResponse"/> view.</summary>
+/// <param name="Request">The request; its page token is a number, listed requests have smaller ones.</param>
+/// <param name="Sight">What the caller sees; null for the whole tenant.</param>
+public sealed record ExtensionRequestsQuery(ListExtensionRequestsRequest Request, ExtensionSight? Sight = null)
+    : Command;
 
 /// <summary>Asks for the catalog. Answers a <see cref="GetCatalogResponse"/> view.</summary>
 public sealed record CatalogQuery : Command;

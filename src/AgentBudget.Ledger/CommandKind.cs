@@ -23,7 +23,7 @@ public static class CommandKinds
     {
         CommitCommand or ReleaseCommand => CommandKind.Settlement,
         BalanceQuery or SessionQuery or SessionsQuery or CatalogQuery or SpendSnapshotQuery or CredentialQuery
-            or DisputesQuery
+            or DisputesQuery or ExtensionRequestQuery or ExtensionRequestsQuery
             or CredentialsQuery or CredentialBookQuery => CommandKind.Query,
         _ => CommandKind.Decision,
     };

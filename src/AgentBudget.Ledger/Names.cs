@@ -30,6 +30,7 @@ public static class Names
     public const string KeyIdSeparator = ".c";
 
     private const string DisputePrefix = "disputes/d";
+    private const string ExtensionRequestPrefix = "extension-requests/x";
     private const string CredentialPrefix = "credentials/c";
     private const string SessionPrefix = "sessions/s";
 
@@ -96,6 +97,14 @@ public static class Names
 
     /// <summary>Reads a dispute's name; false unless it is exactly as <see cref="Dispute"/> writes it.</summary>
     public static bool TryParseDispute(string? name, out long number) => TryParse(name, DisputePrefix, out number);
+
+    /// <summary>The name of the request for more with this number: <c>extension-requests/x17</c>.</summary>
+    public static string ExtensionRequest(long number) =>
+        string.Create(CultureInfo.InvariantCulture, $"{ExtensionRequestPrefix}{number}");
+
+    /// <summary>Reads a request's name; false unless it is exactly as <see cref="ExtensionRequest"/> writes it.</summary>
+    public static bool TryParseExtensionRequest(string? name, out long number) =>
+        TryParse(name, ExtensionRequestPrefix, out number);
 
     /// <summary>Reads a session's name; false unless it is exactly as <see cref="Session"/> writes it.</summary>
     public static bool TryParseSession(string? name, out long number) => TryParse(name, SessionPrefix, out number);

@@ -35,6 +35,15 @@ public enum Outcome
     /// <summary>No such dispute, or it was decided.</summary>
     DisputeNotFound,
 
+    /// <summary>No such request for more, or its answer is forgotten.</summary>
+    ExtensionRequestNotFound,
+
+    /// <summary>The request for more is answered.</summary>
+    ExtensionRequestDecided,
+
+    /// <summary>Tokens are granted to who asks for money, or money to who asks for tokens.</summary>
+    AmountKindInvalid,
+
     /// <summary>The agent is suspended or decommissioned.</summary>
     AgentNotActive,
 

@@ -306,6 +306,28 @@ internal sealed class AuditedLedger
         },
         "admin")));
 
+    public long Ask(long session, TimeSpan? until = null) => Done(Send(new RequestExtensionCommand(
+        new RequestExtensionRequest
+        {
+            RequestId = NextRequestId(),
+            Grain = "useCases/promo",
+            Amount = Dollars(1),
+            ExpireTime = until is null ? null : LogTime.ToTimestamp(Now + (until.Value.Ticks * LogTime.NanosPerTick)),
+            Reason = "quarter end",
+        },
+        session,
+        "agents/writer"))).Sequence;
+
+    public void Answer(long asked, ExtensionState decision) => Done(Send(new DecideExtensionCommand(
+        new DecideExtensionRequest
+        {
+            RequestId = NextRequestId(),
+            ExtensionRequest = Names.ExtensionRequest(asked),
+            Decision = decision,
+            Reason = "seen",
+        },
+        "finance")));
+
     public void Adjust(string grain, decimal dollars, AdjustedReservation? reservation = null) =>
         Done(Send(new AdjustSpendCommand(
             new AdjustSpendRequest

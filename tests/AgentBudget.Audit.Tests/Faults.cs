@@ -12,7 +12,7 @@ internal static partial class Faults
     [
         .. OfOrder(), .. OfCatalogs(), .. OfBudgets(), .. OfSessions(), .. OfRuns(), .. OfSuspensions(),
         .. OfHolds(), .. OfAmendments(), .. OfCosts(), .. OfWindows(), .. OfRefusals(), .. OfSettlements(),
-        .. OfIdentity(), .. OfAdjustments(), .. OfParts(),
+        .. OfIdentity(), .. OfAdjustments(), .. OfParts(), .. OfExtensions(),
     ]);
 
     private static void OneSession(AuditedLedger ledger) => ledger.Open();

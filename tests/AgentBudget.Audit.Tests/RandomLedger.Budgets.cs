@@ -44,6 +44,8 @@ internal sealed partial class RandomLedger
         if (random.Next(3) == 0) budget.Tokens = random.Next(10_000, 400_000);
         if (period == Period.Rolling) budget.Rolling = new Duration { Seconds = random.Next(60, 200_000) };
         else if (period != Period.None && random.Next(3) == 0) budget.Rollover = new Rollover();
+        if (random.Next(3) == 0)
+            budget.AutoApprove = new AutoApproval { Limit = Dollars(random.Next(1, cents) / 100m) };
         bool ends = period is not (Period.None or Period.Rolling);
         budget.CarryOverspend = ends && random.Next(3) == 0;
         if (random.Next(3) == 0)

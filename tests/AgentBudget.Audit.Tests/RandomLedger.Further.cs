@@ -33,4 +33,31 @@ internal sealed partial class RandomLedger
             "admin"));
         _disputes.Remove(dispute);
     }
+
+    // Of a session or of nobody; answered, or left to expire.
+    private void AskForMore()
+    {
+        long session = _sessions.Count > 0 && _random.Next(2) == 0 ? AnySession() : 0;
+        Answer asked = Send(new RequestExtensionCommand(
+            new RequestExtensionRequest
+            {
+                RequestId = NextId(),
+                Grain = Any(Extended),
+                Amount = AuditedLedger.Dollars(_random.Next(1, 30) / 1000m),
+                Reason = "due",
+            },
+            session,
+            session > 0 ? "agents/writer" : "operators/admin",
+            session > 0 ? "" : "admin"));
+        if (asked.Event is not { } requested || _random.Next(3) == 0) return;
+        Send(new DecideExtensionCommand(
+            new DecideExtensionRequest
+            {
+                RequestId = NextId(),
+                ExtensionRequest = Names.ExtensionRequest(requested.Sequence),
+                Decision = _random.Next(2) == 0 ? ExtensionState.Approved : ExtensionState.Refused,
+                Reason = "seen",
+            },
+            "admin"));
+    }
 }

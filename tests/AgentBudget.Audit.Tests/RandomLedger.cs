@@ -91,6 +91,7 @@ internal sealed partial class RandomLedger(int seed)
                 break;
             case < 97:
                 if (_random.Next(3) == 0) Correct();
+                else if (_random.Next(2) == 0) AskForMore();
                 else Extend();
                 break;
             case < 98:

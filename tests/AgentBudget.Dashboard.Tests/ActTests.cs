@@ -66,6 +66,37 @@ public sealed class ActTests(Site site)
     }
 
     [Fact]
+    public async Task A_request_for_more_comes_in_live_and_finance_approves_half_of_it()
+    {
+        OpenSessionResponse opened = await site.OpenAsync("scarce");
+        await site.SpendAsync(opened.SessionToken, 900_000);
+        Denial denial = (await site.SpendAsync(opened.SessionToken, 500_000)).Denial;
+        await using Visit visit = await site.SignInAsync(Role.Finance);
+        await visit.GoAsync("approvals");
+
+        RequestExtensionResponse asked = await site.Client.CallAsync(
+            site.Client.Approvals.RequestExtensionAsync,
+            new RequestExtensionRequest
+            {
+                SessionToken = opened.SessionToken,
+                Grain = denial.Grain,
+                Amount = new Money { Units = 3 },
+                Reason = "quotes are due",
+            },
+            CancellationToken.None);
+        await visit.SeeAsync("quotes are due");
+        await visit.Page.ClickAsync($"[aria-label='Approve {asked.ExtensionRequest.ExtensionRequest_}']");
+        await visit.Page.FillAsync("#granted", "1.50");
+        await visit.Page.FillAsync("#act-reason", "half of it");
+        await visit.Page.ClickAsync(".dialog button.primary");
+
+        await visit.SeeAsync("half of it");
+        Assert.Equal(Decision.Allow, (await site.SpendAsync(opened.SessionToken, 500_000)).Decision);
+        Assert.Equal(
+            Reason.UseCaseBudget, (await site.SpendAsync(opened.SessionToken, 1_500_000)).Denial.Reason);
+    }
+
+    [Fact]
     public async Task A_page_that_no_longer_may_says_so()
     {
         CreateCredentialResponse made = await site.Client.CallAsync(

@@ -9,10 +9,10 @@ namespace AgentBudget.Dashboard.Tests;
 public sealed class RoleTests(Site site)
 {
     [Theory]
-    [InlineData(Role.Admin, "Overview Budgets Sessions Spend Reports Prices Audit")]
-    [InlineData(Role.Auditor, "Overview Budgets Sessions Spend Reports Prices Audit")]
-    [InlineData(Role.Finance, "Overview Budgets Spend Reports Prices")]
-    [InlineData(Role.Owner, "Overview Budgets Sessions Spend Reports")]
+    [InlineData(Role.Admin, "Overview Budgets Approvals Sessions Spend Reports Prices Audit")]
+    [InlineData(Role.Auditor, "Overview Budgets Approvals Sessions Spend Reports Prices Audit")]
+    [InlineData(Role.Finance, "Overview Budgets Approvals Spend Reports Prices")]
+    [InlineData(Role.Owner, "Overview Budgets Approvals Sessions Spend Reports")]
     [InlineData(Role.Agent, "Sessions")]
     public async Task A_role_is_offered_its_pages(Role role, string pages)
     {
@@ -37,7 +37,7 @@ public sealed class RoleTests(Site site)
         await using Visit visit = await site.SignInAsync(Role.Owner);
         string[] addresses =
         [
-            "", "budgets", "budgets?account=useCases/leads", "sessions", foreign.Session.Session_, "agents/seller",
+            "", "budgets", "budgets?account=useCases/leads", "approvals", "sessions", foreign.Session.Session_, "agents/seller",
             "spend", $"spend?session={foreign.Session.Session_}&from=1", "spend?agent=seller&from=1",
             $"spend/{entries.Entries[0].Sequence}", "reports", "reports?by=agent&of=use_case%3DuseCases%2Fleads",
             "reports?view=units", "prices", "audit", "export/chargeback.csv?by=agent&of=use_case%3DuseCases%2Fleads",
@@ -60,13 +60,13 @@ public sealed class RoleTests(Site site)
     }
 
     [Theory]
-    [InlineData(Role.Auditor, "Extend", "Suspend", "Revoke")]
+    [InlineData(Role.Auditor, "Extend", "Approve", "Suspend", "Revoke")]
     [InlineData(Role.Finance, "Suspend", "Revoke", "Verify the ledger")]
     public async Task What_a_role_may_not_do_is_not_offered(Role role, params string[] acts)
     {
         OpenSessionResponse opened = await site.OpenAsync();
         await using Visit visit = await site.SignInAsync(role);
-        foreach (string address in new[] { "budgets", "sessions", opened.Session.Session_, "agents/writer" })
+        foreach (string address in new[] { "budgets", "approvals", "sessions", opened.Session.Session_, "agents/writer" })
         {
             await visit.GoAsync(address);
             foreach (string act in acts)
@@ -78,6 +78,7 @@ public sealed class RoleTests(Site site)
     [InlineData("spend")]
     [InlineData("audit")]
     [InlineData("budgets")]
+    [InlineData("approvals")]
     [InlineData("reports")]
     [InlineData("prices")]
     [InlineData("")]

@@ -30,7 +30,7 @@ public sealed class TourTests(Site site)
         await LookAsync(visit, folder, "sign-in", theme, width);
         await visit.SignInAsync(site.Secrets[Role.Admin]);
         foreach (string page in (string[])
-            ["nowhere", "", "budgets", "sessions?state=suspended", session, $"spend?session={session}&from=1",
+            ["nowhere", "", "budgets", "approvals", "sessions?state=suspended", session, $"spend?session={session}&from=1",
              "spend/3", "agents/writer", "reports?by=use_case,model", "reports?view=units", "prices", "audit",
              "sessions/s999999"])
         {
@@ -49,7 +49,7 @@ public sealed class TourTests(Site site)
         string session = await PopulateAsync();
         await using Visit visit = await site.SignInAsync();
         foreach (string page in (string[])
-            ["", "budgets", "sessions", session, "spend", "agents/writer", "prices", "audit",
+            ["", "budgets", "approvals", "sessions", session, "spend", "agents/writer", "prices", "audit",
              "reports?by=model,user,tag:customer", "reports?view=units", $"spend?agent={Uri.EscapeDataString(Hostile)}",
              $"budgets?account={Uri.EscapeDataString(Hostile)}", $"reports?of=model%3D{Uri.EscapeDataString(Hostile)}",
              $"sign-in?to={Uri.EscapeDataString(Hostile)}"])
@@ -120,6 +120,16 @@ public sealed class TourTests(Site site)
         await site.SpendAsync(root.SessionToken, 1_200_000);
         await site.SpendAsync(child.SessionToken, 300_000, "<img/src=x/onerror=window.xss=1>");
         await site.SpendAsync(child.SessionToken, 4_000_000);
+        await site.Client.CallAsync(
+            site.Client.Approvals.RequestExtensionAsync,
+            new RequestExtensionRequest
+            {
+                SessionToken = root.SessionToken,
+                Grain = root.Session.UseCase,
+                Amount = new Money { Units = 50 },
+                Reason = Hostile,
+            },
+            CancellationToken.None);
         OpenSessionResponse done = await site.OpenAsync();
         await site.SpendAsync(done.SessionToken, 50_000);
         EndSessionRequest end = new()

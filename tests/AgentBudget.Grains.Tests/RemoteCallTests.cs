@@ -19,6 +19,12 @@ public sealed class RemoteCallTests
             new() { RequestId = "credential", Principal = "agents/writer", Role = Role.Agent };
         CreateCredentialCommand credential = new(create, ByteString.CopyFrom(new byte[32]), "admin");
         long number = (await Acme.DoneAsync(cluster.Silos[1], credential)).Event!.Sequence;
+        RequestExtensionRequest more = new()
+        {
+            RequestId = "more", Grain = Acme.UseCase, Amount = new Money { CurrencyCode = "USD", Units = 1 }, Reason = "due",
+        };
+        RequestExtensionCommand ask = new(more, session, "agents/writer");
+        long asked = (await Acme.DoneAsync(cluster.Silos[1], ask)).Event!.Sequence;
         Command[] queries =
         [
             new BalanceQuery(session, ""),
@@ -27,6 +33,8 @@ public sealed class RemoteCallTests
             new SessionsQuery(new ListSessionsRequest { PageSize = 10 }),
             new SessionsQuery(new ListSessionsRequest { PageSize = 10 }, Owned: ["agents/nobody"]),
             new DisputesQuery(new ListDisputesRequest { PageSize = 10 }),
+            new ExtensionRequestQuery($"extension-requests/x{asked}"),
+            new ExtensionRequestsQuery(new ListExtensionRequestsRequest { PageSize = 10 }),
             new CatalogQuery(),
             new SpendSnapshotQuery(new SpendFilter()),
             new CredentialQuery(number),

@@ -13,7 +13,7 @@ public sealed class AuditTests
     private static readonly string[] Others =
     [
         "ReserveTokens", "CommitTokens", "ReleaseTokens", "AmendReservation", "RecordCost", "Spend", "AuthorizeTool",
-        "WatchSession", "WatchSpend", "VerifyLedger", "ExportFocus",
+        "WatchSession", "WatchSpend", "VerifyLedger", "ExportFocus", "WatchExtensionRequest",
     ];
 
     // Each act in the order in which it is done, the event that records it, and what it asks for beside its key.
@@ -28,6 +28,10 @@ public sealed class AuditTests
         ("RevokeSession", "sessionEnded", """{"session":"$session","reason":"why"}"""),
         ("ExtendBudget", "budgetExtended",
             """{"grain":"useCases/promo","amount":{"currencyCode":"USD","units":"5"},"reason":"why"}"""),
+        ("RequestExtension", "extensionRequested",
+            """{"grain":"useCases/promo","amount":{"currencyCode":"USD","units":"5"},"reason":"why"}"""),
+        ("DecideExtension", "extensionDecided",
+            """{"extensionRequest":"$asked","decision":"EXTENSION_STATE_APPROVED","reason":"why"}"""),
         ("AdjustSpend", "spendAdjusted",
             """{"grain":"useCases/promo","amount":{"currencyCode":"USD","units":"5"},"reason":"why"}"""),
         ("ResetBudget", "budgetReset", """{"grain":"useCases/promo","reason":"why"}"""),
@@ -76,6 +80,8 @@ public sealed class AuditTests
             (System.Net.HttpStatusCode status, JsonNode answer) = await silo.PostAsync(method, request, root.Secret);
             Assert.True(status == System.Net.HttpStatusCode.OK, $"{method}: {answer}");
             names["$session"] = (string?)answer["session"]?["session"] ?? names.GetValueOrDefault("$session", "");
+            if (method == "RequestExtension")
+                names["$asked"] = (string)answer["extensionRequest"]!["extensionRequest"]!;
             if (method == "CreateCredential")
                 names["$credential"] = (string)answer["credential"]!["credential"]!;
             JsonNode line = (await LinesAsync(silo, root.Secret))[^1];

@@ -87,6 +87,12 @@ public static class AccessPolicy
         ["/agentbudget.v1.IdentityService/ListCredentials"] = new(Roles.Admin | Roles.Auditor),
         ["/agentbudget.v1.IdentityService/RotateSigningKey"] = new(Roles.Operator),
 
+        ["/agentbudget.v1.ApprovalService/RequestExtension"] = new(Spenders | Roles.Owner | Roles.Finance),
+        ["/agentbudget.v1.ApprovalService/ListExtensionRequests"] =
+            new(Readers | Roles.Agent | Roles.Orchestrator),
+        ["/agentbudget.v1.ApprovalService/WatchExtensionRequest"] = new(Spenders | Readers),
+        ["/agentbudget.v1.ApprovalService/DecideExtension"] = new(Roles.Admin | Roles.Finance),
+
         ["/agentbudget.v1.SpendService/WatchSpend"] = new(Readers),
         ["/agentbudget.v1.SpendService/ListEntries"] = new(Readers),
         ["/agentbudget.v1.SpendService/GetCheckpoint"] = new(Roles.Admin | Roles.Auditor),

@@ -52,6 +52,16 @@ internal static class ErrorMap
                 StatusCode.NotFound,
                 ErrorReason.DisputeNotFound,
                 "There is no such open dispute."),
+            Outcome.ExtensionRequestNotFound => ApiErrors.Make(
+                StatusCode.NotFound,
+                ErrorReason.ExtensionRequestNotFound,
+                "There is no such request, or it was answered more than 24 hours ago."),
+            Outcome.ExtensionRequestDecided => ApiErrors.Make(
+                StatusCode.FailedPrecondition,
+                ErrorReason.ExtensionRequestDecided,
+                "The request is answered; nothing was changed."),
+            Outcome.AmountKindInvalid => InvalidField(
+                "amount", "must be of the kind that is asked for: money as amount, tokens as amount_tokens", named),
             Outcome.AgentNotActive => ApiErrors.Make(
                 StatusCode.FailedPrecondition,
                 ErrorReason.AgentNotActive,

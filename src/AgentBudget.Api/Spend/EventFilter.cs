@@ -89,6 +89,8 @@ internal sealed class EventFilter
         LedgerEvent.FactOneofCase.SigningKeyRotated => EventKind.SigningKeyRotated,
         LedgerEvent.FactOneofCase.CredentialsUsed => EventKind.CredentialsUsed,
         LedgerEvent.FactOneofCase.SessionsRevoked => EventKind.SessionsRevoked,
+        LedgerEvent.FactOneofCase.ExtensionRequested => EventKind.ExtensionRequested,
+        LedgerEvent.FactOneofCase.ExtensionDecided => EventKind.ExtensionDecided,
     };
 
     private static string ModelOf(LedgerEvent ledgerEvent) => ledgerEvent.FactCase switch

@@ -77,7 +77,8 @@ internal sealed class EventView
             or LedgerEvent.FactOneofCase.CostRecorded or LedgerEvent.FactOneofCase.BreakerTripped
             or LedgerEvent.FactOneofCase.RefusalsCoalesced or LedgerEvent.FactOneofCase.ToolAuthorized
             or LedgerEvent.FactOneofCase.DisputeDecided or LedgerEvent.FactOneofCase.BudgetReset
-            or LedgerEvent.FactOneofCase.SpendAdjusted =>
+            or LedgerEvent.FactOneofCase.SpendAdjusted or LedgerEvent.FactOneofCase.ExtensionRequested
+            or LedgerEvent.FactOneofCase.ExtensionDecided =>
             "SpendService/ListEntries",
     };
 }

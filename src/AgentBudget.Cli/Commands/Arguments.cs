@@ -71,6 +71,19 @@ internal static class Arguments
                 : throw CliException.Usage($"{option} must be a time such as 90s, 15m, 2h or 7d.");
     }
 
+    /// <summary>The text of a file that holds a credential or a token, without what is around it.</summary>
+    public static async Task<string> TextOfAsync(string file, CancellationToken cancellation)
+    {
+        try
+        {
+            return (await File.ReadAllTextAsync(file, cancellation)).Trim();
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            throw new CliException(ExitCodes.NoInput, $"The credential file {file} cannot be read: {fault.Message}");
+        }
+    }
+
     /// <summary>A day, or an instant with its zone.</summary>
     public static Timestamp TimeOf(string option, string text) =>
         DateTimeOffset.TryParse(

@@ -60,6 +60,12 @@ internal static class EventText
             ("", null, $"{Texts.Name(told.BreakerTripped.Breaker)}: {told.BreakerTripped.Count} above "
                 + $"{told.BreakerTripped.Limit}"),
         LedgerEvent.FactOneofCase.BudgetExtended => ("", told.BudgetExtended.ExtensionNanos, told.BudgetExtended.Grain),
+        LedgerEvent.FactOneofCase.ExtensionRequested =>
+            ("", told.ExtensionRequested.Nanos, $"{told.ExtensionRequested.Grain}: {told.ExtensionRequested.Reason}"),
+        LedgerEvent.FactOneofCase.ExtensionDecided => (
+            "",
+            told.ExtensionDecided.Nanos,
+            $"{Texts.Name(told.ExtensionDecided.Decision)}: {told.ExtensionDecided.Reason}"),
         LedgerEvent.FactOneofCase.BudgetReset => ("", null, told.BudgetReset.Grain),
         LedgerEvent.FactOneofCase.SpendAdjusted =>
             ("", told.SpendAdjusted.Lines.Sum(line => line.Nanos), told.SpendAdjusted.Reason),

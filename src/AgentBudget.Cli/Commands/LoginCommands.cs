@@ -85,7 +85,7 @@ internal static class LoginCommands
         ProfileStore.CheckName(name);
         string server = Connection.ServerOf(call.Options, call.Parsed, set.Profiles.GetValueOrDefault(name));
         string? file = call.Get(call.Options.CredentialFile);
-        string secret = file is null ? await AskAsync(call) : await ReadAsync(file, call.Cancellation);
+        string secret = file is null ? await AskAsync(call) : await Arguments.TextOfAsync(file, call.Cancellation);
         await TryAsync(call, server, secret);
         file = file is null ? store.WriteCredential(name, secret) : Path.GetFullPath(file);
         set.Profiles[name] = new Profile(server, file, call.Get(call.Options.Tenant));
@@ -93,18 +93,6 @@ internal static class LoginCommands
         store.Write(set);
         call.Output.Say($"Logged in at {server} as the profile {name}.");
         return ExitCodes.Ok;
-    }
-
-    private static async Task<string> ReadAsync(string file, CancellationToken cancellation)
-    {
-        try
-        {
-            return (await File.ReadAllTextAsync(file, cancellation)).Trim();
-        }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
-        {
-            throw new CliException(ExitCodes.NoInput, $"The credential file {file} cannot be read: {fault.Message}");
-        }
     }
 
     private static async Task<string> AskAsync(CliCall call)

@@ -98,6 +98,7 @@ internal sealed class AccountBoard(LedgerReads reads)
         string? named = told.FactCase switch
         {
             LedgerEvent.FactOneofCase.BudgetExtended => told.BudgetExtended.Grain,
+            LedgerEvent.FactOneofCase.ExtensionDecided => told.ExtensionDecided.Extended?.Grain,
             LedgerEvent.FactOneofCase.ExtensionExpired => told.ExtensionExpired.Grain,
             LedgerEvent.FactOneofCase.BudgetReset => told.BudgetReset.Grain,
             LedgerEvent.FactOneofCase.PeriodEnded => told.PeriodEnded.Grain,

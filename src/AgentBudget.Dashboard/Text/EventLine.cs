@@ -150,6 +150,12 @@ public sealed record EventLine(
                 ((long?)null, $"{told.CatalogApplied.Changes.Count} changes"),
             LedgerEvent.FactOneofCase.BudgetExtended => (
                 told.BudgetExtended.ExtensionNanos, $"{told.BudgetExtended.Grain}: {told.BudgetExtended.Reason}"),
+            LedgerEvent.FactOneofCase.ExtensionRequested => (
+                told.ExtensionRequested.Nanos,
+                $"{told.ExtensionRequested.Grain}: {told.ExtensionRequested.Reason}"),
+            LedgerEvent.FactOneofCase.ExtensionDecided => (
+                told.ExtensionDecided.Nanos,
+                $"{Names.Words(told.ExtensionDecided.Decision)}: {told.ExtensionDecided.Reason}"),
             LedgerEvent.FactOneofCase.ExtensionExpired => (null, told.ExtensionExpired.Grain),
             LedgerEvent.FactOneofCase.PeriodEnded => (
                 told.PeriodEnded.SettledNanos, $"{told.PeriodEnded.Grain}, {told.PeriodEnded.Window}"),

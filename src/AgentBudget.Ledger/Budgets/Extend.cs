@@ -2,6 +2,7 @@ using AgentBudget.Ledger.Prices;
 using AgentBudget.Ledger.Requests;
 using AgentBudget.Ledger.Tenants;
 using AgentBudget.Protocol.V1;
+using Google.Protobuf.WellKnownTypes;
 
 namespace AgentBudget.Ledger.Budgets;
 
@@ -17,38 +18,60 @@ internal static class Extend
         ExtendBudgetRequest request = command.Request;
         AskedRequest asked = AskedBy(command);
         if (ledger.TryAnswer(asked, out Answer again)) return again;
-        if (!ledger.Accounts.TryGetValue(request.Grain, out Account? account) || !account.IsInCatalog)
-            return new Answer(Outcome.GrainNotFound);
         if (ledger.Catalog.CurrencyFault(request.Amount, "amount") is { } amountFault)
             return new Answer(Outcome.CurrencyInvalid, Faults: [amountFault]);
         if (ledger.Catalog.CurrencyFault(request.Limit, "limit") is { } limitFault)
             return new Answer(Outcome.CurrencyInvalid, Faults: [limitFault]);
 
-        if (account.FindWindow(request.Window) is not { } window) return new Answer(Outcome.NoBudget);
         bool concernsMoney = request.Amount is not null || request.Limit is not null;
-        if (concernsMoney ? !window.HasCatalogLimitNanos : !window.HasCatalogLimitTokens)
-            return new Answer(Outcome.NoBudget);
-        bool isTimely = request.ExpireTime is null
-            || (LogTime.TryFromTimestamp(request.ExpireTime, out long endNanos) && endNanos > ledger.Now);
-        if (!isTimely) return new Answer(Outcome.TimeInvalid);
+        Outcome found = FindWindow(ledger, request.Grain, request.Window, concernsMoney, out Window window);
+        if (found != Outcome.Done) return new Answer(found);
+        if (!IsTimely(ledger, request.ExpireTime)) return new Answer(Outcome.TimeInvalid);
         if (!TryMove(request, window, out long nanos, out long tokens)) return new Answer(Outcome.AmountOverflow);
 
-        var extended = new BudgetExtended
-        {
-            Grain = account.Name,
-            Window = window.Name,
-            ExtensionNanos = nanos,
-            ExtensionTokens = tokens,
-            ExpireTime = request.ExpireTime,
-            Reason = request.Reason,
-            Before = Queries.ToMessage(window, ledger.Catalog.Currency),
-        };
+        BudgetExtended extended = By(ledger, window, nanos, tokens, request.ExpireTime, request.Reason);
         LedgerEvent ledgerEvent = asked.NewEvent(command.Actor);
         ledgerEvent.BudgetExtended = extended;
         ledger.Emit(ledgerEvent);
         extended.After = Queries.ToMessage(window, ledger.Catalog.Currency);
         return new Answer(Outcome.Done, ledgerEvent);
     }
+
+    /// <summary>The window of an account in the catalog that has a limit of this kind, or why there is none.</summary>
+    public static Outcome FindWindow(
+        TenantLedger ledger, string grain, string name, bool concernsMoney, out Window window)
+    {
+        window = null!;
+        if (!ledger.Accounts.TryGetValue(grain, out Account? account) || !account.IsInCatalog)
+            return Outcome.GrainNotFound;
+        if (account.FindWindow(name) is not { } found) return Outcome.NoBudget;
+        window = found;
+        return (concernsMoney ? found.HasCatalogLimitNanos : found.HasCatalogLimitTokens)
+            ? Outcome.Done
+            : Outcome.NoBudget;
+    }
+
+    /// <summary>Whether an extension that ends then ends after now.</summary>
+    public static bool IsTimely(TenantLedger ledger, Timestamp? expireTime) =>
+        expireTime is null || (LogTime.TryFromTimestamp(expireTime, out long endNanos) && endNanos > ledger.Now);
+
+    /// <summary>Whether the limit can be counted with this much more.</summary>
+    public static bool MayAdd(Window window, in Spend amount) =>
+        (amount.CostNanos == 0 || TryAdd(window.PlainLimitNanos, window.ExtensionNanos, amount.CostNanos, out _))
+        && (amount.Tokens == 0 || TryAdd(window.PlainLimitTokens, window.ExtensionTokens, amount.Tokens, out _));
+
+    /// <summary>What makes the extension of a window this one. What it comes to is yet to be stated.</summary>
+    public static BudgetExtended By(
+        TenantLedger ledger, Window window, long nanos, long tokens, Timestamp? expireTime, string reason) => new()
+    {
+        Grain = window.Account,
+        Window = window.Name,
+        ExtensionNanos = nanos,
+        ExtensionTokens = tokens,
+        ExpireTime = expireTime,
+        Reason = reason,
+        Before = Queries.ToMessage(window, ledger.Catalog.Currency),
+    };
 
     public static void Apply(TenantLedger ledger, BudgetExtended extended)
     {

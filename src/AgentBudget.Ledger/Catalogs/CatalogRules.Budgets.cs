@@ -93,10 +93,21 @@ public sealed partial class CatalogRules
         if (budget.Anchor is not null) CheckAnchor($"{path}.period", budget.Period, budget.Anchor);
         bool ends = !isRolling && budget.Period is not (Period.Unspecified or Period.None);
         if (budget.CarryOverspend && !ends) Fault($"{path}.carry", "needs a calendar period that ends");
+        CheckAutoApproval($"{path}.autoApprove", budget);
         if (budget.Rollover is not { } rollover) return;
         if (!ends) Fault($"{path}.rollover", "needs a calendar period that ends");
         CheckMoney($"{path}.rollover.cap", rollover.Cap);
         if (rollover.HasCapTokens) CheckCount($"{path}.rollover.capTokens", rollover.CapTokens);
+    }
+
+    private void CheckAutoApproval(string path, Protocol.V1.Budget budget)
+    {
+        if (budget.AutoApprove is not { } approval) return;
+        CheckMoney($"{path}.limit", approval.Limit);
+        if (approval.HasTokens) CheckCount($"{path}.tokens", approval.Tokens);
+        bool isOfBudget = (approval.Limit is null || budget.Limit is not null)
+            && (!approval.HasTokens || budget.HasTokens);
+        if (!isOfBudget) Fault(path, "approves more of what the budget does not limit");
     }
 
     private void CheckAnchor(string path, Period period, PeriodAnchor anchor)

@@ -93,6 +93,12 @@ internal enum Operation
     /// <summary>DecideDispute.</summary>
     DecideDispute = 70,
 
+    /// <summary>RequestExtension.</summary>
+    RequestExtension = 83,
+
+    /// <summary>DecideExtension.</summary>
+    DecideExtension = 84,
+
     /// <summary>Not a request: remembers that a reservation was settled, after it has left memory.</summary>
     Settled = 100,
 }

@@ -18,6 +18,9 @@ internal enum DeadlineKind
     /// <summary>A session expires, or its grace ends.</summary>
     Session,
 
+    /// <summary>A request for more was not answered in time.</summary>
+    ExtensionRequest,
+
     /// <summary>Something terminal may be forgotten.</summary>
     Retention,
 }

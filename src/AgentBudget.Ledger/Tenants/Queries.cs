@@ -1,4 +1,5 @@
 using System.Globalization;
+using AgentBudget.Ledger.Approvals;
 using AgentBudget.Ledger.Budgets;
 using AgentBudget.Ledger.Credentials;
 using AgentBudget.Ledger.Prices;
@@ -115,6 +116,32 @@ internal static class Queries
         var response = new ListDisputesResponse();
         foreach (Dispute dispute in page.Take(pageSize))
             response.Disputes.Add(dispute.ToMessage(ledger.Catalog.Currency));
+        if (page.Length > pageSize)
+            response.NextPageToken = page[pageSize - 1].Number.ToString(CultureInfo.InvariantCulture);
+        return new Answer(Outcome.Done, View: response);
+    }
+
+    public static Answer ExtensionRequest(TenantLedger ledger, ExtensionRequestQuery query) =>
+        ledger.FindExtension(query.Name) is { } asked && ExtensionBook.IsSeen(asked, query.Sight)
+            ? new Answer(Outcome.Done, View: asked.ToMessage(ledger.Catalog.Currency))
+            : new Answer(Outcome.ExtensionRequestNotFound);
+
+    public static Answer ExtensionRequests(TenantLedger ledger, ExtensionRequestsQuery query)
+    {
+        ListExtensionRequestsRequest request = query.Request;
+        int pageSize = request.PageSize == 0 ? PageSizeDefault : Math.Min(request.PageSize, PageSizeMax);
+        bool isPage = long.TryParse(request.PageToken, NumberStyles.None, CultureInfo.InvariantCulture, out long below);
+        if (!isPage) below = long.MaxValue;
+        ExtensionAsked[] page = ledger.KnownExtensions
+            .Where(asked => asked.Number < below && ExtensionBook.IsSeen(asked, query.Sight))
+            .Where(asked => request.Grain.Length == 0 || asked.Asked.Grain == request.Grain)
+            .Where(asked => request.State == default || asked.State == request.State)
+            .Reverse()
+            .Take(pageSize + 1)
+            .ToArray();
+        var response = new ListExtensionRequestsResponse();
+        foreach (ExtensionAsked asked in page.Take(pageSize))
+            response.ExtensionRequests.Add(asked.ToMessage(ledger.Catalog.Currency));
         if (page.Length > pageSize)
             response.NextPageToken = page[pageSize - 1].Number.ToString(CultureInfo.InvariantCulture);
         return new Answer(Outcome.Done, View: response);

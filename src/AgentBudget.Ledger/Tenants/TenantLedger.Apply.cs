@@ -1,4 +1,5 @@
 using AgentBudget.Ledger.Agents;
+using AgentBudget.Ledger.Approvals;
 using AgentBudget.Ledger.Budgets;
 using AgentBudget.Ledger.Catalogs;
 using AgentBudget.Ledger.Credentials;
@@ -96,6 +97,12 @@ public sealed partial class TenantLedger
             case LedgerEvent.FactOneofCase.DisputeDecided:
                 DecideDispute.Apply(this, ledgerEvent.DisputeDecided);
                 return Operation.DecideDispute;
+            case LedgerEvent.FactOneofCase.ExtensionRequested:
+                RequestExtension.Apply(this, ledgerEvent);
+                return Operation.RequestExtension;
+            case LedgerEvent.FactOneofCase.ExtensionDecided:
+                DecideExtension.Apply(this, ledgerEvent);
+                return Operation.DecideExtension;
             case LedgerEvent.FactOneofCase.ExtensionExpired:
                 Extend.ApplyExpired(this, ledgerEvent.ExtensionExpired);
                 return Operation.ExtendBudget;
@@ -205,6 +212,7 @@ public sealed partial class TenantLedger
             if (due.Owner is CredentialRecord credential) Credentials.Remove(credential);
             else if (due.Owner is RevokedToken token) Credentials.Remove(token);
             else if (due.Owner is UserAccount user) Forget(user);
+            else if (due.Owner is ExtensionAsked extension) Extensions.Remove(extension);
             else Forget((SessionAccount)due.Owner);
         }
     }

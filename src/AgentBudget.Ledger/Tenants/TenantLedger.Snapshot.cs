@@ -1,4 +1,5 @@
 using AgentBudget.Ledger.Agents;
+using AgentBudget.Ledger.Approvals;
 using AgentBudget.Ledger.Budgets;
 using AgentBudget.Ledger.BusinessUnits;
 using AgentBudget.Ledger.Catalogs;
@@ -80,6 +81,8 @@ public sealed partial class TenantLedger
         }
 
         foreach (Dispute dispute in _disputes.Values) state.Disputes.Add(dispute.ToState());
+        state.AutoApproved.AddRange(Extensions.ApprovedStates);
+        foreach (ExtensionAsked extension in Extensions.All.Values) state.ExtensionRequests.Add(extension.ToState());
         var snapshot = new LedgerSnapshot(
             state, _reservations.Take(), Requests.Take(LogTimeNanos - RequestLog.RetentionNanos));
         snapshot.Add(Catalog.Book);
@@ -252,6 +255,8 @@ public sealed partial class TenantLedger
         }
 
         foreach (DisputeState dispute in state.Disputes) Add(new Dispute(dispute));
+        foreach (AutoApprovedState approved in state.AutoApproved) Extensions.Restore(approved);
+        foreach (ExtensionRequestState extension in state.ExtensionRequests) Add(new ExtensionAsked(extension));
         foreach (SessionState session in state.Sessions) Restore(session, books);
         foreach (UserState user in state.Users)
         {

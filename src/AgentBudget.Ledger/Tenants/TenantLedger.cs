@@ -1,4 +1,5 @@
 using AgentBudget.Ledger.Agents;
+using AgentBudget.Ledger.Approvals;
 using AgentBudget.Ledger.Budgets;
 using AgentBudget.Ledger.Catalogs;
 using AgentBudget.Ledger.Credentials;
@@ -103,6 +104,10 @@ public sealed partial class TenantLedger
 
     /// <summary>Every session in memory, those that are kept for late commits alone among them.</summary>
     internal IEnumerable<SessionAccount> SessionsAndArchived => _sessions.Values.Concat(_archived.Values);
+
+    /// <summary>Requests for more.</summary>
+    internal ExtensionBook Extensions { get; } = new();
+
     /// <summary>Usage that nobody has decided about, by number.</summary>
     internal IReadOnlyDictionary<long, Dispute> Disputes => _disputes;
 
@@ -168,6 +173,9 @@ public sealed partial class TenantLedger
             case DeadlineKind.Session:
                 End.HandleDeadline(this, (SessionAccount)deadline.Owner);
                 break;
+            case DeadlineKind.ExtensionRequest:
+                DecideExtension.Expire(this, (ExtensionAsked)deadline.Owner);
+                break;
             case DeadlineKind.HoldExpiry:
             case DeadlineKind.Retention:
                 throw new InvariantException($"a deadline of kind {deadline.Kind} does not belong to this queue");
@@ -185,9 +193,9 @@ public sealed partial class TenantLedger
     {
         ArgumentNullException.ThrowIfNull(ledgerEvent);
         SessionAccount? session = null;
-        // A dispute may be decided about when its session is long forgotten.
+        // A dispute, or a request for more, may be decided about when its session is long forgotten.
         bool isOfKnownSession = ledgerEvent.FactCase is not LedgerEvent.FactOneofCase.SessionOpened
-            and not LedgerEvent.FactOneofCase.DisputeDecided;
+            and not LedgerEvent.FactOneofCase.DisputeDecided and not LedgerEvent.FactOneofCase.ExtensionDecided;
         if (ledgerEvent.Spender is not null && isOfKnownSession) session = SessionOf(ledgerEvent.Spender.Session);
 
         ApplyCore(ledgerEvent, session);
@@ -312,6 +320,8 @@ public sealed partial class TenantLedger
         AdjustSpendCommand adjust => Adjust.Handle(this, adjust),
         RerateSpendCommand rerate => Adjust.Handle(this, rerate),
         DecideDisputeCommand decide => DecideDispute.Handle(this, decide),
+        RequestExtensionCommand request => RequestExtension.Handle(this, request),
+        DecideExtensionCommand decide => DecideExtension.Handle(this, decide),
         AuthorizeToolCommand tool => AuthorizeTool.Handle(this, tool),
         CreateCredentialCommand create => CreateCredential.Handle(this, create),
         RevokeCredentialCommand revoke => RevokeCredential.Handle(this, revoke),
@@ -329,6 +339,8 @@ public sealed partial class TenantLedger
         SessionQuery session => Queries.Session(this, session),
         SessionsQuery sessions => Queries.Sessions(this, sessions),
         DisputesQuery disputes => Queries.Disputes(this, disputes),
+        ExtensionRequestQuery extension => Queries.ExtensionRequest(this, extension),
+        ExtensionRequestsQuery extensions => Queries.ExtensionRequests(this, extensions),
         CatalogQuery => Queries.Catalog(this),
         SpendSnapshotQuery snapshot => Queries.SpendSnapshot(this, snapshot),
         _ => throw new ArgumentException($"no handler for {command.GetType().Name}", nameof(command)),

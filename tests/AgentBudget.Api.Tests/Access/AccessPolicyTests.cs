@@ -26,58 +26,58 @@ public sealed class AccessPolicyTests
             nameof(Roles.Session),
             [
                 "AmendReservation", "AuthorizeTool", "CommitTokens", "EndSession", "GetBalance", "GetSession",
-                "OpenSession", "RecordCost", "ReleaseTokens", "RenewSession", "ReserveTokens", "Spend",
-                "WatchSession",
+                "OpenSession", "RecordCost", "ReleaseTokens", "RenewSession", "RequestExtension", "ReserveTokens",
+                "Spend", "WatchExtensionRequest", "WatchSession",
             ]
         },
         {
             nameof(Roles.Gateway),
             [
                 "AmendReservation", "AuthorizeTool", "CommitTokens", "GetBalance", "GetSession", "RecordCost",
-                "ReleaseTokens", "ReserveTokens", "Spend", "WatchSession",
+                "ReleaseTokens", "RequestExtension", "ReserveTokens", "Spend", "WatchExtensionRequest", "WatchSession",
             ]
         },
         {
             nameof(Roles.Agent),
             [
                 "AmendReservation", "AuthorizeTool", "CommitTokens", "EndSession", "GetBalance", "GetSession",
-                "ListSessions", "OpenSession", "RecordCost", "ReleaseTokens", "RenewSession", "ReserveTokens",
-                "RevokeSession", "Spend", "WatchSession",
+                "ListExtensionRequests", "ListSessions", "OpenSession", "RecordCost", "ReleaseTokens", "RenewSession",
+                "RequestExtension", "ReserveTokens", "RevokeSession", "Spend", "WatchExtensionRequest", "WatchSession",
             ]
         },
         {
             nameof(Roles.Orchestrator),
             [
                 "AmendReservation", "AuthorizeTool", "CommitTokens", "EndSession", "GetBalance", "GetSession",
-                "ListSessions", "OpenSession", "RecordCost", "ReleaseTokens", "RenewSession", "ReserveTokens",
-                "RevokeSession", "Spend", "SuspendSession", "WatchSession",
+                "ListExtensionRequests", "ListSessions", "OpenSession", "RecordCost", "ReleaseTokens", "RenewSession",
+                "RequestExtension", "ReserveTokens", "RevokeSession", "Spend", "SuspendSession",
+                "WatchExtensionRequest", "WatchSession",
             ]
         },
         {
             nameof(Roles.Owner),
             [
                 "GetBalance", "GetChargeback", "GetForecast", "GetSession", "GetUnitCosts", "ListEntries",
-                "ListSessions", "ResetBreaker", "ResumeSession", "RevokeSession", "SuspendSession", "WatchSession",
-                "WatchSpend",
+                "ListExtensionRequests", "ListSessions", "RequestExtension", "ResetBreaker", "ResumeSession",
+                "RevokeSession", "SuspendSession", "WatchExtensionRequest", "WatchSession", "WatchSpend",
             ]
         },
         {
             nameof(Roles.Finance),
             [
-                "AdjustSpend", "DecideDispute", "ExportFocus", "ExtendBudget", "GetAttributionCoverage", "GetBalance",
-                "GetCatalog", "GetChargeback", "GetForecast", "GetUnitCosts",
-                "ListDisputes", "ListEntries", "RerateSpend", "ResetBudget",
-                "WatchSpend",
+                "AdjustSpend", "DecideDispute", "DecideExtension", "ExportFocus", "ExtendBudget",
+                "GetAttributionCoverage", "GetBalance", "GetCatalog", "GetChargeback", "GetForecast", "GetUnitCosts",
+                "ListDisputes", "ListEntries", "ListExtensionRequests", "RequestExtension", "RerateSpend",
+                "ResetBudget", "WatchExtensionRequest", "WatchSpend",
             ]
         },
         {
             nameof(Roles.Auditor),
             [
-                "ExportFocus", "GetAccessReview", "GetAttributionCoverage", "GetBalance", "GetCatalog", "GetChargeback",
-                "GetCheckpoint", "GetForecast", "GetSession", "GetUnitCosts",
-                "ListCredentials", "ListDisputes", "ListEntries",
-                "ListSessions",
-                "VerifyLedger", "WatchSession", "WatchSpend",
+                "ExportFocus", "GetAccessReview", "GetAttributionCoverage", "GetBalance", "GetCatalog",
+                "GetChargeback", "GetCheckpoint", "GetForecast", "GetSession", "GetUnitCosts", "ListCredentials",
+                "ListDisputes", "ListEntries", "ListExtensionRequests", "ListSessions", "VerifyLedger",
+                "WatchExtensionRequest", "WatchSession", "WatchSpend",
             ]
         },
         { nameof(Roles.Metrics), [] },

@@ -25,11 +25,13 @@ public sealed class Site : IAsyncLifetime
               outcomes: { quotesBound: { unit: quotes, baseline: 1 } } }
           - { id: tight, businessUnit: marketing,
               budget: { limit: 1.00, period: month, tiers: [{ at: 100, action: refuse }] } }
+          - { id: scarce, businessUnit: marketing,
+              budget: { limit: 1.00, period: month, tiers: [{ at: 100, action: refuse }] } }
           - { id: leads, businessUnit: sales, budget: { limit: 100.00, period: month } }
         agents:
           - id: writer
             businessUnit: marketing
-            useCases: [promo, tight]
+            useCases: [promo, tight, scarce]
             models: [m, "<img/src=x/onerror=window.xss=1>"]
             tools: ["search.*"]
             delegates: { agents: [writer], useCases: [promo] }

@@ -9,7 +9,7 @@ internal static class NamingRequests
     public static readonly string[] NamingFields =
     [
         "session", "run", "agent", "use_case", "business_unit", "grain", "credential", "reservation_id",
-        "session_token", "parent_session_token", "principal",
+        "session_token", "parent_session_token", "principal", "extension_request",
     ];
 
     // What a request needs beside the field that is tried, so that nothing else is wrong with it.
@@ -30,6 +30,10 @@ internal static class NamingRequests
         ["AdjustSpend"] = """{"tokens":"1","reason":"typo"}""",
         ["ExtendBudget"] = """{"amountTokens":"1","reason":"more"}""",
         ["DecideDispute"] = """{"dispute":"disputes/d1","decision":"DISPUTE_DECISION_DISMISSED","reason":"no"}""",
+        ["RequestExtension"] =
+            """{"grain":"useCases/promo","amount":{"currencyCode":"USD","units":"1"},"reason":"more"}""",
+        ["WatchExtensionRequest"] = """{"extensionRequest":"$asked"}""",
+        ["DecideExtension"] = """{"decision":"EXTENSION_STATE_REFUSED","reason":"no"}""",
         ["ResetBreaker"] = """{"reason":"fine"}""",
         ["SuspendAgent"] = """{"reason":"odd"}""",
         ["ResumeAgent"] = """{"reason":"fine"}""",
@@ -61,7 +65,9 @@ internal static class NamingRequests
     public static JsonObject BaseOf(MethodDescriptor method, World world)
     {
         JsonObject request = JsonNode.Parse(
-            Bases.GetValueOrDefault(method.Name, "{}").Replace("$own", world.OwnReservation, StringComparison.Ordinal))!
+            Bases.GetValueOrDefault(method.Name, "{}")
+                .Replace("$own", world.OwnReservation, StringComparison.Ordinal)
+                .Replace("$asked", world.Value("extension_request", "own"), StringComparison.Ordinal))!
             .AsObject();
         if (method.InputType.FindFieldByName("request_id") is not null)
             request["requestId"] = Identity.NextId();

@@ -57,6 +57,10 @@ internal sealed class Sight
         ["ExtendBudget"] = "admin finance foreign",
         ["ResetBudget"] = "admin finance foreign",
         ["AdjustSpend"] = "admin finance foreign",
+        ["RequestExtension"] = Everybody + " owner finance",
+        ["ListExtensionRequests"] = "admin agent kim orchestrator owner finance auditor foreign suspended",
+        ["WatchExtensionRequest"] = Everybody + " owner finance auditor",
+        ["DecideExtension"] = "admin finance foreign",
         ["ResetBreaker"] = "admin owner foreign",
         ["SuspendAgent"] = "admin foreign",
         ["ResumeAgent"] = "admin foreign",
@@ -96,7 +100,7 @@ internal sealed class Sight
 
     /// <summary>
     /// By caller and kind of what is named, whose it may be; without a line it is not there. Kinds: name (of a
-    /// session), run, token (of a session), agent, useCase, unit, grain, credential, hold. Of OAuth: read and ended
+    /// session), run, token (of a session), agent, useCase, unit, grain, credential, hold, extension. Of OAuth: read and ended
     /// (tokens of sessions), known and dead (access tokens), exchanged.
     /// </summary>
     private static readonly (string Callers, string Kinds, string Whose)[] EveryLine =
@@ -104,6 +108,12 @@ internal sealed class Sight
         // The operator took the holds, and an administrator may always end one.
         ("admin", "hold", "own"),
         ("admin", "name run token agent useCase unit grain credential", "own kim lee sibling child parent unit"),
+        ("admin orchestrator finance auditor", "extension", "own kim lee sibling child parent unit"),
+        ("agent", "extension", "own kim lee"),
+        ("kim", "extension", "kim"),
+        ("owner", "extension", "own kim lee sibling child parent"),
+        ("session", "extension", "own"),
+        ("suspended", "extension", "unit"),
         ("agent", "name token", "own kim lee"),
         ("agent", "agent", "own kim lee"),
         ("agent", "useCase", "own kim lee sibling child parent"),
@@ -208,8 +218,13 @@ internal sealed class Sight
         // A credential that opened nothing has as many sessions as one that is not there.
         ("RevokeSessions" or "ListSessions", "credential") => false,
         // A session has no budget in the catalog.
-        ("ExtendBudget" or "ResetBudget" or "GetForecast", "grain")
+        ("ExtendBudget" or "ResetBudget" or "GetForecast" or "RequestExtension", "grain")
             when whose is "kim" or "lee" or "child" or "parent" => false,
+        // Who spends asks for a session, and so says no more with a grain alone; so does who watches by its token.
+        ("RequestExtension", "grain") => caller is "admin" or "owner" or "finance",
+        ("WatchExtensionRequest", "extension_request") => caller is not "gateway",
+        // Who sees nothing of an account is told of no requests for it.
+        ("ListExtensionRequests", _) => false,
         // Breakers are of sessions, not of other accounts.
         ("ResetBreaker", "grain") => false,
         // A session is opened for an agent, so that only an agent's own call says enough with a use case.
@@ -255,6 +270,7 @@ internal sealed class Sight
         "use_case" => "useCase",
         "business_unit" => "unit",
         "reservation_id" => "hold",
+        "extension_request" => "extension",
         string kind => kind,
     };
 }

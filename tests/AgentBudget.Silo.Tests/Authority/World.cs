@@ -175,6 +175,16 @@ internal sealed class World
             },
             metadata: Tenant(tenant));
         ReserveTokensResponse reserved = await silo.SpendAsync(silo.AdminKey, opened.SessionToken);
+        RequestExtensionResponse asked = await silo.CallAsync<RequestExtensionRequest, RequestExtensionResponse>(
+            "RequestExtension",
+            new RequestExtensionRequest
+            {
+                RequestId = Identity.NextId(),
+                SessionToken = opened.SessionToken,
+                Grain = useCase,
+                Amount = new Money { CurrencyCode = "USD", Units = 1 },
+                Reason = "more",
+            });
         CreateCredentialRequest request =
             new() { RequestId = Identity.NextId(), Principal = agent, Role = Role.Agent };
         CreateCredentialResponse credential =
@@ -182,6 +192,7 @@ internal sealed class World
                 "CreateCredential", request, metadata: Tenant(tenant));
         _values[("session", whose)] = _values[("run", whose)] = opened.Session.Session_;
         _values[("session_token", whose)] = _values[("parent_session_token", whose)] = opened.SessionToken;
+        _values[("extension_request", whose)] = asked.ExtensionRequest.ExtensionRequest_;
         _values[("reservation_id", whose)] = reserved.Reservation.ReservationId;
         _values[("agent", whose)] = _values[("principal", whose)] = agent;
         _values[("use_case", whose)] = useCase;
@@ -215,6 +226,7 @@ internal sealed class World
         _stale = tokens.Mint(none with { Session = _values[("session", "own")], ExpiresAtSeconds = now - 60 });
         _values[("session", Absent)] = _values[("run", Absent)] = "sessions/s99999";
         _values[("session_token", Absent)] = _values[("parent_session_token", Absent)] = token;
+        _values[("extension_request", Absent)] = "extension-requests/x99999";
         _values[("reservation_id", Absent)] = "r99999";
         _values[("agent", Absent)] = _values[("principal", Absent)] = "agents/nobody";
         _values[("use_case", Absent)] = _values[("grain", Absent)] = "useCases/nothing";

@@ -19,6 +19,7 @@ internal static class GoldenScript
         long session = run.Newest(0);
         Spend(run, session);
         Correct(run);
+        AskForMore(run, session);
         Administer(run, session);
         Delegate(run, session);
         Break(run);
@@ -170,6 +171,30 @@ internal static class GoldenScript
         for (int i = 0; i < 30; i++) run.Reserve(run.Newest(0), 9999, ttlSeconds: 60, OnExpiry.Refund);
         run.Send(new RevokeSessionsCommand(
             new RevokeSessionsRequest { RequestId = run.NextId(), OnBehalfOf = "user:kim", Reason = "left" }, Caller));
+    }
+
+    // Approved, and left to expire.
+    private static void AskForMore(AuditedRun run, long session)
+    {
+        foreach (string grain in (string[])["useCases/u", "businessUnits/b"])
+        {
+            var request = new RequestExtensionRequest { RequestId = run.NextId(), Grain = grain, Reason = "due" };
+            if (grain == "useCases/u") request.Amount = AuditedRun.Nanos(5);
+            else request.AmountTokens = 5;
+            if (grain != "useCases/u") request.ExpireTime = run.In(60);
+            LedgerEvent asked =
+                run.Send(new RequestExtensionCommand(request, session, "agents/a")).Event!;
+            if (grain != "useCases/u") continue;
+            run.Send(new DecideExtensionCommand(
+                new DecideExtensionRequest
+                {
+                    RequestId = run.NextId(),
+                    ExtensionRequest = Names.ExtensionRequest(asked.Sequence),
+                    Decision = ExtensionState.Approved,
+                    Reason = "seen",
+                },
+                Caller));
+        }
     }
 
     private static void Delegate(AuditedRun run, long session)

@@ -61,6 +61,14 @@ internal static class RequestContent
         RerateSpendCommand rerate => effect.SpendAdjusted?.Rerating is { } rerated
             && rerated.PriceVersion == rerate.Request.PriceVersion
             && rerated.EndTime.Equals(rerate.Request.EndTime),
+        RequestExtensionCommand ask => effect.ExtensionRequested is { } asked
+            && asked.Grain == ask.Request.Grain
+            && asked.Tokens == ask.Request.AmountTokens
+            && asked.Nanos > 0 == ask.Request.Amount is not null
+            && asked.Reason == ask.Request.Reason,
+        DecideExtensionCommand answer => effect.ExtensionDecided is { } answered
+            && $"extension-requests/x{answered.ExtensionRequest}" == answer.Request.ExtensionRequest
+            && answered.Decision == answer.Request.Decision,
         DecideDisputeCommand decide => effect.DisputeDecided is { } decided
             && $"disputes/d{decided.Dispute}" == decide.Request.Dispute
             && decided.Decision == decide.Request.Decision,

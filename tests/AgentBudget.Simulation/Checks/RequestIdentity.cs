@@ -33,6 +33,10 @@ internal readonly record struct RequestIdentity(
         RevokeSessionCommand revoke =>
             new(tenant, "revoke", revoke.Session, Of(revoke.Actor), revoke.Request.RequestId),
         ApplyCatalogCommand apply => new(tenant, "apply", 0, Of(apply.Actor), apply.Request.RequestId),
+        RequestExtensionCommand ask =>
+            new(tenant, "ask for more", ask.Session, Of(ask.Principal), ask.Request.RequestId),
+        DecideExtensionCommand answer =>
+            new(tenant, "answer for more", 0, Of(answer.Actor), answer.Request.RequestId),
         DecideDisputeCommand decide => new(tenant, "decide", 0, Of(decide.Actor), decide.Request.RequestId),
         ExtendBudgetCommand extend => new(tenant, "extend", 0, Of(extend.Actor), extend.Request.RequestId),
         AdjustSpendCommand adjust => new(tenant, "adjust", 0, Of(adjust.Actor), adjust.Request.RequestId),
@@ -86,6 +90,8 @@ internal readonly record struct RequestIdentity(
             Fact.BudgetReset => "reset",
             Fact.SpendAdjusted => ledgerEvent.SpendAdjusted.Rerating is null ? "adjust" : "rerate",
             Fact.DisputeDecided => "decide",
+            Fact.ExtensionRequested => "ask for more",
+            Fact.ExtensionDecided => "answer for more",
             Fact.CredentialCreated => "create credential",
             Fact.CredentialRevoked => "revoke credential",
             Fact.AccessTokenRevoked => "revoke token",
@@ -97,7 +103,7 @@ internal readonly record struct RequestIdentity(
             Fact.SessionsRevoked => "revoke sessions",
             _ => ledgerEvent.FactCase.ToString(),
         };
-        bool isTenants = ledgerEvent.Spender is null || operation is "open" or "decide";
+        bool isTenants = ledgerEvent.Spender is null || operation is "open" or "decide" or "answer for more";
         long session = isTenants ? 0 : SessionOf(ledgerEvent.Spender!.Session);
         string principal = ledgerEvent.Actor.Length > 0 ? Of(ledgerEvent.Actor) : ledgerEvent.Principal;
         return new RequestIdentity(tenant, operation, session, principal, ledgerEvent.RequestId);

@@ -282,6 +282,7 @@ internal static partial class Catalogs
         budget.CarryOverspend = period == Period.Hour
             || (period is not (Period.None or Period.Rolling) && random.Coin());
         if (random.Below(3) == 0) budget.Anchor = AnchorOf(random, period);
+        if (hasMoney && random.Coin()) budget.AutoApprove = new AutoApproval { Limit = Nanos(random.Spread(1, 9000)) };
         return budget;
     }
 

@@ -34,6 +34,9 @@ internal sealed class TenantModel(SimWorld world, string name, SimRandom random)
     /// <summary>Settlements that were answered as disputed.</summary>
     public List<long> Disputes { get; } = [];
 
+    /// <summary>Requests for more.</summary>
+    public List<long> Extensions { get; } = [];
+
     public List<KnownHold> Holds { get; } = [];
 
     /// <summary>Money that was left on the tightest account when a session last heard of it.</summary>
@@ -74,6 +77,7 @@ internal sealed class TenantModel(SimWorld world, string name, SimRandom random)
         HasCatalog |= told.CatalogApplied is not null;
         Left? left = told.ReservationHeld?.Left ?? told.ReservationRefused?.Left ?? told.ReservationSettled?.Left;
         if (told.ReservationSettled is { Disputed: true }) Disputes.Add(told.Sequence);
+        if (told.ExtensionRequested is not null) Extensions.Add(told.Sequence);
         if (told.CredentialCreated is not null) Credentials.Add(told.Sequence);
         if (command is ReserveCommand reserve)
         {

@@ -53,6 +53,10 @@ internal static partial class Workload
                 ExtendBudgetRequest extended = extend.Request.Clone();
                 extended.Reason += "!";
                 return extend with { Request = extended };
+            case RequestExtensionCommand ask:
+                RequestExtensionRequest asked = ask.Request.Clone();
+                asked.Reason += "!";
+                return ask with { Request = asked };
             case AdjustSpendCommand adjust:
                 AdjustSpendRequest adjusted = adjust.Request.Clone();
                 adjusted.Reason += "!";

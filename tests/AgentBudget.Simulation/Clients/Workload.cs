@@ -24,7 +24,8 @@ internal static partial class Workload
     [
         (80, Open), (60, OpenChild), (440, Reserve), (260, Commit), (80, Release), (60, Amend), (30, AuthorizeTool),
         (60, RecordCost), (12, SuspendSession), (12, ResumeSession), (8, ResetBreaker),
-        (20, Renew), (15, EndSession), (10, Revoke), (30, Extend), (12, DecideDispute), (20, Catalogs.Apply),
+        (20, Renew), (15, EndSession), (10, Revoke), (30, Extend), (24, RequestExtension), (16, DecideExtension),
+        (12, DecideDispute), (20, Catalogs.Apply),
         (40, Query), (24, Adjust), (8, Reset), (6, Rerate),
         (8, CreateCredential), (6, RevokeCredential), (8, SuspendAgent), (8, ResumeAgent), (2, DecommissionAgent),
         (6, RevokeAccessToken), (6, RotateKey), (6, RecordUses), (4, RevokeSessions),
@@ -279,7 +280,7 @@ internal static partial class Workload
         return new ExtendBudgetCommand(request, Caller);
     }
 
-    private static Command Query(TenantModel tenant) => tenant.Random.Below(9) switch
+    private static Command Query(TenantModel tenant) => tenant.Random.Below(10) switch
     {
         0 => new BalanceQuery(AnySession(tenant), ""),
         1 => new SessionQuery(AnySession(tenant)),
@@ -288,6 +289,7 @@ internal static partial class Workload
         4 => new CredentialQuery(tenant.Credentials.Count == 0 ? 3 : tenant.Random.Any(tenant.Credentials)),
         5 => new CredentialsQuery(new ListCredentialsRequest { PageSize = 3 }),
         6 => new CredentialBookQuery(),
+        8 => new ExtensionRequestsQuery(new ListExtensionRequestsRequest { PageSize = 3 }),
         7 => new DisputesQuery(new ListDisputesRequest { PageSize = 3 }),
         _ => new SpendSnapshotQuery(new SpendFilter { UseCase = $"useCases/{Catalogs.AnyUseCase(tenant)}" }),
     };

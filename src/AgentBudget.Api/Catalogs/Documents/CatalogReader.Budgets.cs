@@ -33,12 +33,13 @@ public static partial class CatalogReader
         {
             if (cursor is not { } value)
                 return null;
-            DocumentMap map = value.Map("limit", "tokens", "period", "tiers", "rollover", "carry");
+            DocumentMap map = value.Map("limit", "tokens", "period", "tiers", "rollover", "carry", "autoApprove");
             Budget budget = new()
             {
                 Limit = map.Find("limit")?.Money(_currency),
                 Rollover = ReadRollover(map.Find("rollover")),
                 CarryOverspend = ReadCarry(map.Find("carry")),
+                AutoApprove = ReadAutoApprove(map.Find("autoApprove")),
             };
             ReadPeriod(map.Find("period"), budget);
             if (map.Find("tokens")?.Count() is { } tokens)
@@ -97,6 +98,19 @@ public static partial class CatalogReader
             if (text is not (null or "none" or "unused"))
                 value.Fault("must be none, unused, or a map with cap and capTokens.");
             return text == "unused" ? new Rollover() : null;
+        }
+
+        private AutoApproval? ReadAutoApprove(DocumentCursor? cursor)
+        {
+            if (cursor is not { } value)
+                return null;
+            DocumentMap map = value.Map("limit", "tokens");
+            AutoApproval approval = new() { Limit = map.Find("limit")?.Money(_currency) };
+            if (map.Find("tokens")?.Count() is { } tokens)
+                approval.Tokens = tokens;
+            if (map.Find("limit") is null && map.Find("tokens") is null)
+                value.Fault("needs limit, tokens, or both.");
+            return approval;
         }
 
         private static bool ReadCarry(DocumentCursor? cursor)
