@@ -13,7 +13,8 @@ internal static partial class Faults
         ["a request for a grain beside the path"] = new(
             AuditRule.Approval,
             OneRequest,
-            Last(e => (e.ExtensionRequested.Grain, e.ExtensionRequested.Window) = ("useCases/plan", ""))),
+            Last(e => (e.ExtensionRequested.Grain, e.ExtensionRequested.Window) = ("useCases/plan", "")),
+            LimitsPlan),
         ["a request that waits a second longer"] = new(
             AuditRule.Approval, OneRequest, Last(e => e.ExtensionRequested.AnswerByTime.Seconds++)),
         ["a second request before the answer"] = new(
@@ -46,26 +47,27 @@ internal static partial class Faults
         ["an approval of another budget"] = new(
             AuditRule.Approval,
             OneApproval,
-            Last(e => (e.ExtensionDecided.Extended.Grain, e.ExtensionDecided.Extended.Window) = ("useCases/plan", ""))),
+            Last(e => (e.ExtensionDecided.Extended.Grain, e.ExtensionDecided.Extended.Window) = ("useCases/plan", "")),
+            LimitsPlan),
         ["a refusal that extends the budget"] = new(
             AuditRule.Approval, OneApproval, Last(e => e.ExtensionDecided.Decision = ExtensionState.Refused)),
         ["an answer that is none"] = new(
-            AuditRule.Approval, OneRefusal, Last(e => e.ExtensionDecided.Decision = ExtensionState.Pending)),
+            AuditRule.Approval, OneDecline, Last(e => e.ExtensionDecided.Decision = ExtensionState.Pending)),
         ["an answer to another spender"] = new(
-            AuditRule.Approval, OneRefusal, Last(e => e.Spender.Agent = "agents/other")),
-        ["a second answer"] = new(AuditRule.Approval, OneRefusal, Again(e => e.ExtensionDecided is not null)),
+            AuditRule.Approval, OneDecline, Last(e => e.Spender.Agent = "agents/other")),
+        ["a second answer"] = new(AuditRule.Approval, OneDecline, Again(e => e.ExtensionDecided is not null)),
         ["an answer to what nobody asked"] = new(
-            AuditRule.Approval, OneRefusal, Last(e => e.ExtensionDecided.ExtensionRequest--)),
-        ["an expiry that somebody asked for"] = new(
+            AuditRule.Approval, OneDecline, Last(e => e.ExtensionDecided.ExtensionRequest--)),
+        ["a lapse that somebody asked for"] = new(
             AuditRule.RequestAsked, OneLapse, Last(e => e.RequestId = "mine")),
-        ["an expiry before its time"] = new(AuditRule.Approval, OneLapse, Last(e => e.Time.Seconds--)),
+        ["a lapse before its time"] = new(AuditRule.Approval, OneLapse, Last(e => e.Time.Seconds--)),
         ["a request that does not expire"] = new(
             AuditRule.Approval,
             ledger =>
             {
                 OneLapse(ledger);
                 ledger.Advance(TimeSpan.FromMinutes(1));
-                ledger.Open();
+                ledger.Extend("useCases/promo", 1);
             },
             journal => Drop(journal, e => e.ExtensionDecided is not null)),
         ["more approved by the rule than it allows"] = new(
@@ -75,9 +77,10 @@ internal static partial class Faults
             {
                 e.ExtensionDecided.Nanos += 2_000_000_000;
                 e.ExtensionDecided.Extended.ExtensionNanos += 2_000_000_000;
-                e.ExtensionDecided.Extended.After.Limit.Units += 2;
-                e.ExtensionDecided.Extended.After.Available.Units += 2;
-                e.ExtensionDecided.Extended.After.HardCap = null;
+                GrainBalance after = e.ExtensionDecided.Extended.After;
+                foreach (Money risen in (Money[])[after.Limit, after.Available, after.HardCap]) risen.Units += 2;
+                // The hard cap is at 110 percent.
+                foreach (Money risen in (Money[])[after.Available, after.HardCap]) risen.Nanos += 200_000_000;
             }),
             ApprovesOneDollar),
         ["an approval by a rule that is not there"] = new(
@@ -96,6 +99,13 @@ internal static partial class Faults
             ApprovesOneDollar),
     };
 
+    private static void LimitsPlan(Catalog catalog)
+    {
+        UseCase plan = catalog.UseCases[0].Clone();
+        plan.Id = "plan";
+        catalog.UseCases.Add(plan);
+    }
+
     private static void ApprovesOneDollar(Catalog catalog) =>
         catalog.UseCases[0].Budget.AutoApprove = new AutoApproval { Limit = Dollars(1) };
 
@@ -104,7 +114,7 @@ internal static partial class Faults
     private static void OneApproval(AuditedLedger ledger) =>
         ledger.Answer(ledger.Ask(ledger.Open()), ExtensionState.Approved);
 
-    private static void OneRefusal(AuditedLedger ledger) =>
+    private static void OneDecline(AuditedLedger ledger) =>
         ledger.Answer(ledger.Ask(ledger.Open()), ExtensionState.Refused);
 
     private static void OneLapse(AuditedLedger ledger)
