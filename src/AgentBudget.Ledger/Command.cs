@@ -185,10 +185,8 @@ public sealed record DecideDisputeCommand(DecideDisputeRequest Request, string A
 /// <summary>Asks for more than a budget has. Answers an ExtensionRequested event.</summary>
 /// <param name="Request">The request.</param>
 /// <param name="Session">The number of the session that needs it; 0 for none.</param>
-/// <param name="Principal">Who asks.</param>
-/// <param name="Actor">Who asks without a session; empty with one.</param>
-public sealed record RequestExtensionCommand(
-    RequestExtensionRequest Request, long Session, string Principal, string Actor = "") : Command;
+/// <param name="Asker">Who asks: with a session a principal, otherwise an actor.</param>
+public sealed record RequestExtensionCommand(RequestExtensionRequest Request, long Session, string Asker) : Command;
 
 /// <summary>Answers a request for more. Answers an ExtensionDecided event.</summary>
 /// <param name="Request">The request.</param>

@@ -47,8 +47,7 @@ internal sealed partial class RandomLedger
                 Reason = "due",
             },
             session,
-            session > 0 ? "agents/writer" : "operators/admin",
-            session > 0 ? "" : "admin"));
+            session > 0 ? "agents/writer" : "admin"));
         if (asked.Event is not { } requested || _random.Next(3) == 0) return;
         Send(new DecideExtensionCommand(
             new DecideExtensionRequest

@@ -280,7 +280,7 @@ public sealed class ApprovalTests
             Reason = "the quotes are due today",
         };
         change?.Invoke(request);
-        return fixture.Send(new RequestExtensionCommand(request, session, principal, session == 0 ? principal : ""));
+        return fixture.Send(new RequestExtensionCommand(request, session, principal));
     }
 
     private static Answer Decide(

@@ -33,9 +33,8 @@ internal sealed class ExtensionRequests(ApiContext context)
 
         // No token belongs into the ledger.
         request.SessionToken = "";
-        RequestExtensionCommand command = isOfSession
-            ? new RequestExtensionCommand(request, place.Number, caller.SpendsAs)
-            : new RequestExtensionCommand(request, 0, Principals.OfActor(caller.Principal), caller.Principal);
+        RequestExtensionCommand command =
+            new(request, place.Number, isOfSession ? caller.SpendsAs : caller.Principal);
         Answer answer = await context.SubmitAsync(place.Tenant, command);
         return new RequestExtensionResponse
         {

@@ -48,11 +48,11 @@ internal static class RequestExtension
         if (!Extend.IsTimely(ledger, request.ExpireTime)) return new Answer(Outcome.TimeInvalid);
         var amount = new Spend(concernsMoney ? MoneyMath.ToNanos(request.Amount!) : 0, request.AmountTokens);
         if (!Extend.MayAdd(window, amount)) return new Answer(Outcome.AmountOverflow);
-        if (FindFullBound(ledger, command.Principal, session, window) is { } full)
+        if (FindFullBound(ledger, asked.Principal, session, window) is { } full)
             return new Answer(Outcome.BoundReached, Faults: [full]);
 
         LedgerEvent ledgerEvent =
-            session is null ? asked.NewEvent(command.Actor) : asked.NewEvent(session.Spender);
+            session is null ? asked.NewEvent(command.Asker) : asked.NewEvent(session.Spender);
         ledgerEvent.ExtensionRequested = new ExtensionRequested
         {
             Grain = window.Account,
@@ -115,6 +115,6 @@ internal static class RequestExtension
             .Add(request.AmountTokens)
             .Add(request.ExpireTime)
             .Add(request.Reason)
-            .Of(command.Principal, request.RequestId);
+            .Of(command.Session > 0 ? command.Asker : Principals.OfActor(command.Asker), request.RequestId);
     }
 }

@@ -34,7 +34,7 @@ internal readonly record struct RequestIdentity(
             new(tenant, "revoke", revoke.Session, Of(revoke.Actor), revoke.Request.RequestId),
         ApplyCatalogCommand apply => new(tenant, "apply", 0, Of(apply.Actor), apply.Request.RequestId),
         RequestExtensionCommand ask =>
-            new(tenant, "ask for more", ask.Session, Of(ask.Principal), ask.Request.RequestId),
+            new(tenant, "ask for more", ask.Session, Of(ask.Asker), ask.Request.RequestId),
         DecideExtensionCommand answer =>
             new(tenant, "answer for more", 0, Of(answer.Actor), answer.Request.RequestId),
         DecideDisputeCommand decide => new(tenant, "decide", 0, Of(decide.Actor), decide.Request.RequestId),

@@ -23,7 +23,7 @@ internal static partial class Workload
         if (random.Below(3) == 0) request.ExpireTime = WallIn(tenant, random.Between(-60, 7200));
         return random.Coin()
             ? new RequestExtensionCommand(request, AnySession(tenant), AnyPrincipal(random))
-            : new RequestExtensionCommand(request, 0, Caller, Caller);
+            : new RequestExtensionCommand(request, 0, Caller);
     }
 
     private static DecideExtensionCommand DecideExtension(TenantModel tenant)
