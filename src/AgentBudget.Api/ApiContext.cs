@@ -15,7 +15,6 @@ namespace AgentBudget.Api;
 internal sealed class ApiContext(
     ITenantHost host,
     SessionTokens tokens,
-    DpopProofs proofs,
     CredentialFeed credentials,
     ReservationIds reservations,
     ISiloPeers peers)
@@ -31,7 +30,7 @@ internal sealed class ApiContext(
 
     internal ReservationIds Reservations => reservations;
 
-    internal CallerScope Callers { get; } = new(host, tokens, proofs);
+    internal CallerScope Callers { get; } = new(host, tokens);
 
     /// <summary>
     /// Hands a command to its tenant and answers what it did; every other outcome is thrown as an error.
