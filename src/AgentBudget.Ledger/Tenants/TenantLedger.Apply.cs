@@ -50,7 +50,7 @@ public sealed partial class TenantLedger
                 Reserve.Apply(this, ledgerEvent, session!);
                 return Operation.Reserve;
             case LedgerEvent.FactOneofCase.ReservationRefused:
-                return Refuse.Apply(ledgerEvent.ReservationRefused, session!);
+                return Refuse.Apply(ledgerEvent.ReservationRefused, session!, LogTimeNanos);
             case LedgerEvent.FactOneofCase.ToolAuthorized:
                 AuthorizeTool.Apply(ledgerEvent.ToolAuthorized, session!);
                 return Operation.AuthorizeTool;
@@ -166,7 +166,7 @@ public sealed partial class TenantLedger
                 Suspend.Resume(this, session);
                 return Operation.Resume;
             case LedgerEvent.FactOneofCase.RefusalsCoalesced:
-                session.CountRefusals(ledgerEvent.RefusalsCoalesced.Count);
+                session.CountRefusals(ledgerEvent.RefusalsCoalesced.Count, LogTimeNanos);
                 return Operation.Reserve;
             case LedgerEvent.FactOneofCase.BreakerTripped:
                 Trip.Apply(this, ledgerEvent.BreakerTripped, session);
