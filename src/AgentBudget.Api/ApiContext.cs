@@ -19,6 +19,12 @@ internal sealed class ApiContext(
     ReservationIds reservations,
     ISiloPeers peers)
 {
+    /// <summary>Reports that are read from whole ledgers at once: each takes a core in part, and the disk.</summary>
+    internal const int WholeReadsMax = 16;
+
+    /// <summary>Those of one tenant: it leaves the others half.</summary>
+    internal const int WholeReadsOfOneMax = 8;
+
     // A tenant's currency never changes, so what was read once stays true. As many entries as tenants.
     private readonly ConcurrentDictionary<string, string> _currencies = new(StringComparer.Ordinal);
 
@@ -29,6 +35,9 @@ internal sealed class ApiContext(
     internal CredentialFeed Credentials => credentials;
 
     internal ReservationIds Reservations => reservations;
+
+    /// <summary>Reports that are read from whole ledgers now.</summary>
+    internal SharedRoom WholeReads { get; } = new(WholeReadsMax, WholeReadsOfOneMax);
 
     internal CallerScope Callers { get; } = new(host, tokens);
 

@@ -219,8 +219,8 @@ public sealed partial class TenantLedger
         {
             if (session.RefusalWindow is { } window) _deadlines.Remove(window.Deadline);
             session.Archive(LogTimeNanos);
-            if (_archived.Count >= ArchivedSessionsMax) session.ForgetRetired();
-            _archived.Add(session.Number, session);
+            MakeRoomFor(session);
+            Archive(session);
         }
         else
         {
@@ -234,7 +234,7 @@ public sealed partial class TenantLedger
 
     private void DropIfUnused(SessionAccount session)
     {
-        if (session.Sessions > 0 || session.Retired is not null || !_archived.Remove(session.Number)) return;
+        if (session.Sessions > 0 || session.Retired is not null || !Unarchive(session)) return;
         foreach (Account account in session.Path[1..])
         {
             account.Sessions--;
@@ -391,9 +391,9 @@ public sealed partial class TenantLedger
         session.Enter();
     }
 
-    private void Archive(SessionAccount session)
+    private void RestoreArchived(SessionAccount session)
     {
-        _archived.Add(session.Number, session);
+        Archive(session);
         foreach (Account account in session.Path[1..]) Enter(account);
     }
 
