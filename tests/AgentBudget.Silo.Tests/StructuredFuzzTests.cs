@@ -14,9 +14,9 @@ namespace AgentBudget.Silo.Tests;
 
 /// <summary>
 /// Everything foreign that a silo reads, spoilt with its structure and signed where it is signed: users' tokens,
-/// assertions, proofs, keys, key sets, headers, catalogs, providers' reports and JSON. Each is answered without a defect, loses
-/// no effect of others, and leaves little in the log. AGENTBUDGET_SEED repeats a run, AGENTBUDGET_FUZZ makes it longer:
-/// eng/fuzz.sh.
+/// assertions, proofs, keys, key sets, headers, catalogs, providers' reports and JSON. Each is answered without a
+/// defect, loses no effect of others, and leaves little in the log. AGENTBUDGET_SEED repeats a run, AGENTBUDGET_FUZZ
+/// makes it longer: eng/fuzz.sh.
 /// </summary>
 public sealed class StructuredFuzzTests(ITestOutputHelper output) : IAsyncLifetime
 {
