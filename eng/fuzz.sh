@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What strangers write wherever the service reads it, spoilt by a grammar: tokens, assertions, proofs, keys, key sets,
-# catalogs, providers' reports, JSON and frames. CI runs a short form with the other tests; this is the long one.
+# headers, catalogs, providers' reports, JSON and frames. CI runs a short form with the other tests; this is the long one.
 #
 #   eng/fuzz.sh                          20 times as much as CI
 #   eng/fuzz.sh 200                      200 times

@@ -101,7 +101,7 @@ function startNoise(given) {
   noise.stdout.on('data', (text) => { said += text; });
   noise.stderr.pipe(process.stderr);
   return async () => {
-    const ended = new Promise((done) => { noise.once('exit', done); });
+    const ended = new Promise((done) => { noise.once('close', done); });
     noise.kill('SIGTERM');
     await ended;
     return JSON.parse(said || '{}');

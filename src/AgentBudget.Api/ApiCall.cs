@@ -23,9 +23,6 @@ internal sealed class ApiCall(HttpContext http, string method, CancellationToken
     /// <summary>The method that is called, as <c>/package.Service/Method</c>; it names the line of policy.</summary>
     internal string Method => method;
 
-    /// <summary>What a proof of a key names: the method's own path, or its JSON route's.</summary>
-    internal ProofTarget Target => AccessGuard.TargetOf(http);
-
     /// <summary>Where the call comes from.</summary>
     internal CallOrigin Origin => ConnectionMemory.OriginOf(http.Features);
 
@@ -38,11 +35,7 @@ internal sealed class ApiCall(HttpContext http, string method, CancellationToken
     internal void Log(DefectLog defects, string what, Exception failure) => defects.Write(http, what, failure);
 
     /// <summary>Who calls. The policy has seen to it that there is somebody.</summary>
-    internal Caller? Caller
-    {
-        get => CallerPrincipal.CallerOf(http);
-        set => http.User = new CallerPrincipal(value!);
-    }
+    internal Caller? Caller => CallerPrincipal.CallerOf(http);
 
     /// <summary>The value of a request header, several joined by commas; null when absent.</summary>
     internal string? GetMetadata(string name) =>

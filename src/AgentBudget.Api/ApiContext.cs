@@ -15,11 +15,16 @@ namespace AgentBudget.Api;
 internal sealed class ApiContext(
     ITenantHost host,
     SessionTokens tokens,
-    DpopProofs proofs,
     CredentialFeed credentials,
     ReservationIds reservations,
     ISiloPeers peers)
 {
+    /// <summary>Reports that are read from whole ledgers at once: each takes a core in part, and the disk.</summary>
+    internal const int WholeReadsMax = 16;
+
+    /// <summary>Those of one tenant: it leaves the others half.</summary>
+    internal const int WholeReadsOfOneMax = 8;
+
     // A tenant's currency never changes, so what was read once stays true. As many entries as tenants.
     private readonly ConcurrentDictionary<string, string> _currencies = new(StringComparer.Ordinal);
 
@@ -31,7 +36,10 @@ internal sealed class ApiContext(
 
     internal ReservationIds Reservations => reservations;
 
-    internal CallerScope Callers { get; } = new(host, tokens, proofs);
+    /// <summary>Reports that are read from whole ledgers now.</summary>
+    internal SharedRoom WholeReads { get; } = new(WholeReadsMax, WholeReadsOfOneMax);
+
+    internal CallerScope Callers { get; } = new(host, tokens);
 
     /// <summary>
     /// Hands a command to its tenant and answers what it did; every other outcome is thrown as an error.

@@ -257,9 +257,21 @@ internal sealed class AuditAgent(Agent agent)
     public (Int128 Times, BreakerMode Mode)? SuspendedSessionsOfUser { get; } =
         RuleOf(agent.Breakers?.SuspendedSessionsOfUser);
 
+    /// <summary>How many refusals of all its sessions there may be within a minute, and what is then.</summary>
+    public (Int128 Times, BreakerMode Mode)? RefusalsOfAgent { get; } = RuleOf(agent.Breakers?.RefusalsOfAgent);
+
+    /// <summary>The same of what is charged to them, in nanos.</summary>
+    public (Int128 Times, BreakerMode Mode)? BurnRateOfAgent { get; } =
+        AuditNumbers.OptionalNanosOf(agent.Breakers?.BurnRateOfAgent?.CostPerMinute) is { } nanos
+            ? (nanos, ModeOf(agent.Breakers!.BurnRateOfAgent.Mode))
+            : null;
+
     private static (Int128 Times, BreakerMode Mode)? RuleOf(CountBreaker? given) => given is null
         ? null
-        : (given.Times, given.Mode == BreakerMode.Observe ? given.Mode : BreakerMode.Enforce);
+        : (given.Times, ModeOf(given.Mode));
+
+    private static BreakerMode ModeOf(BreakerMode given) =>
+        given == BreakerMode.Observe ? given : BreakerMode.Enforce;
 
     private static (Int128 Times, BreakerMode Mode)? SuspendedSessionsOf(Breakers? breakers)
     {

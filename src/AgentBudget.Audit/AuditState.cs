@@ -55,6 +55,9 @@ internal sealed class AuditState
     public Dictionary<string, (Int128 Hour, long Sessions, bool IsTold)> SuspendedInHour { get; } =
         new(StringComparer.Ordinal);
 
+    /// <summary>What breakers of agents count within a minute, by agent and breaker.</summary>
+    public Dictionary<(string Agent, Breaker Breaker), AuditMinute> InMinute { get; } = [];
+
     /// <summary>The last request is of a former release, which had no breakers of agents.</summary>
     public bool IsFormer { get; set; }
 

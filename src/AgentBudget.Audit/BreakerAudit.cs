@@ -48,13 +48,13 @@ internal static class BreakerAudit
         }
 
         state.TripDue = null;
-        if (due.Breaker == Breaker.SuspendedSessions)
+        if (due.Whom.Length > 0)
         {
             TripAgent(state, tripped, due);
             return;
         }
 
-        session.Watch.Told.Add(due.Breaker);
+        MarkTold(state, due);
         AuditSession suspended = due.SuspendsRun ? session.Lineage[^1] : session;
         string should = due.Mode == BreakerMode.Enforce ? suspended.Spender.Session : "";
         string tool = due.Breaker == Breaker.SameToolCall ? session.Watch.LastCall?.Tool ?? "" : "";
@@ -96,9 +96,25 @@ internal static class BreakerAudit
         bool isRight = tripped.Mode == due.Mode && tripped.Count == due.Count && tripped.Limit == due.Limit
             && tripped.Suspended == should && tripped.Agent == due.Whom;
         if (!isRight) state.Find(AuditRule.Breaker, $"the breaker of {due.Whom} says {tripped}, and it is {due}");
-        (Int128 hour, long sessions, _) = state.SuspendedInHour[due.Whom];
-        state.SuspendedInHour[due.Whom] = (hour, sessions, true);
+        MarkTold(state, due);
         if (should.Length > 0) state.Suspended.Add(should);
+    }
+
+    private static void MarkTold(AuditState state, AuditTrip due)
+    {
+        if (due.Whom.Length == 0)
+        {
+            due.Session.Watch.Told.Add(due.Breaker);
+        }
+        else if (due.Breaker == Breaker.SuspendedSessions)
+        {
+            (Int128 hour, long sessions, _) = state.SuspendedInHour[due.Whom];
+            state.SuspendedInHour[due.Whom] = (hour, sessions, true);
+        }
+        else
+        {
+            state.InMinute[(due.Whom, due.Breaker)].IsTold = true;
+        }
     }
 
     private static AuditTrip? DueOfAgent(AuditState state, AuditSession owner)
@@ -116,7 +132,32 @@ internal static class BreakerAudit
                 owner, Breaker.SuspendedSessions, sessions, rule.Times, rule.Mode, SuspendsRun: false, whom);
         }
 
-        return null;
+        return DueInMinute(state, owner, Breaker.RefusalsOfAgent, owner.Agent.RefusalsOfAgent)
+            ?? DueInMinute(state, owner, Breaker.BurnRateOfAgent, owner.Agent.BurnRateOfAgent);
+    }
+
+    private static AuditTrip? DueInMinute(
+        AuditState state, AuditSession owner, Breaker breaker, (Int128 Times, BreakerMode Mode)? given)
+    {
+        string agent = owner.Spender.Agent;
+        if (given is not { } rule || !state.InMinute.TryGetValue((agent, breaker), out AuditMinute? minute))
+            return null;
+        Int128 count = minute.CountAt(state.Now / BurnStep, BurnSteps);
+        return count <= rule.Times || minute.IsTold
+            ? null
+            : new AuditTrip(owner, breaker, count, rule.Times, rule.Mode, SuspendsRun: false, agent);
+    }
+
+    private static void CountInMinute(
+        AuditState state, AuditSession session, Breaker breaker, (Int128 Times, BreakerMode Mode)? given, Int128 count)
+    {
+        if (given is not { } rule) return;
+        (string, Breaker) key = (session.Spender.Agent, breaker);
+        if (!state.InMinute.TryGetValue(key, out AuditMinute? minute)) state.InMinute[key] = minute = new AuditMinute();
+        Int128 step = state.Now / BurnStep;
+        if (minute.CountAt(step, BurnSteps) <= rule.Times) minute.IsTold = false;
+        minute.Counts.RemoveAll(counted => counted.Step <= step - BurnSteps);
+        minute.Counts.Add((step, count));
     }
 
     /// <summary>
@@ -131,7 +172,7 @@ internal static class BreakerAudit
         if (areRefusalsBefore) return;
         state.Find(
             AuditRule.Breaker, $"{due.Breaker} of {due.Session.Spender.Session} tripped at the event before, untold");
-        due.Session.Watch.Told.Add(due.Breaker);
+        MarkTold(state, due);
         state.TripDue = null;
     }
 
@@ -172,13 +213,16 @@ internal static class BreakerAudit
     public static void CountCallOf(AuditSession session, string tool, string digest) =>
         CountCall(session, isStep: false, digest.Length > 0 ? tool : "", digest);
 
-    public static void CountRefusals(AuditSession session, long refusals)
+    public static void CountRefusals(AuditState state, AuditSession session, long refusals)
     {
+        CountInMinute(state, session, Breaker.RefusalsOfAgent, session.Agent.RefusalsOfAgent, refusals);
         if (session.Agent.Breakers is not null) session.Watch.Refusals += refusals;
     }
 
-    public static void CountCharge(AuditSession session, Int128 nanos, Int128 now)
+    public static void CountCharge(AuditState state, AuditSession session, Int128 nanos)
     {
+        Int128 now = state.Now;
+        CountInMinute(state, session, Breaker.BurnRateOfAgent, session.Agent.BurnRateOfAgent, nanos);
         foreach (AuditSession owner in session.Lineage)
         {
             if (owner.Agent.Breakers is not { } breakers) continue;
@@ -229,6 +273,19 @@ internal sealed record AuditTrip(
     BreakerMode Mode,
     bool SuspendsRun,
     string Whom = "");
+
+/// <summary>What a breaker of an agent counts over all of its sessions.</summary>
+internal sealed class AuditMinute
+{
+    /// <summary>Counts of the last minute, by step of ten seconds.</summary>
+    public List<(Int128 Step, Int128 Count)> Counts { get; } = [];
+
+    /// <summary>The breaker was told of them.</summary>
+    public bool IsTold { get; set; }
+
+    public Int128 CountAt(Int128 step, int steps) =>
+        Counts.Where(one => one.Step > step - steps).Aggregate((Int128)0, (sum, one) => sum + one.Count);
+}
 
 /// <summary>What breakers see of one session.</summary>
 internal sealed class AuditWatch

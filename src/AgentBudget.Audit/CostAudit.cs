@@ -27,7 +27,7 @@ internal static class CostAudit
                     && account.Window == crossing.Window)?.Tell(crossing.AtPercent);
         session.ToolCalls += recorded.ToolCalls;
         BreakerAudit.CountCallOf(session, recorded.Sku, recorded.ToolArgumentsDigest);
-        BreakerAudit.CountCharge(session, charge.Nanos, state.Now);
+        BreakerAudit.CountCharge(state, session, charge.Nanos);
         state.CheckLeft(recorded.Left, session, model: "");
     }
 

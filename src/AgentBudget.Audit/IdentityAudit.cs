@@ -83,6 +83,8 @@ internal static class IdentityAudit
         if (!state.Suspended.Remove(resumed.Agent))
             state.Find(AuditRule.AgentStanding, $"{resumed.Agent} is not suspended");
         state.SuspendedInHour.Remove(resumed.Agent);
+        state.InMinute.Remove((resumed.Agent, Breaker.RefusalsOfAgent));
+        state.InMinute.Remove((resumed.Agent, Breaker.BurnRateOfAgent));
     }
 
     public static void Decommission(AuditState state, AgentDecommissioned decommissioned)

@@ -15,7 +15,7 @@ internal static class RefusalAudit
         state.CheckDeadlines(session);
         if (FaultOf(state, session, refused) is { } fault) state.Find(AuditRule.Refusal, $"{refused.Reason}: {fault}");
         session.Refused++;
-        BreakerAudit.CountRefusals(session, 1);
+        BreakerAudit.CountRefusals(state, session, 1);
         state.CheckLeft(refused.Left, session, model: "");
     }
 
@@ -28,7 +28,7 @@ internal static class RefusalAudit
         if (first is null || first > state.Now || first + CoalescedMax < state.Now)
             state.Find(AuditRule.Refusal, $"the first of them was at {AuditNumbers.Show(first)}, not just before");
         session.Refused += coalesced.Count;
-        BreakerAudit.CountRefusals(session, coalesced.Count);
+        BreakerAudit.CountRefusals(state, session, coalesced.Count);
     }
 
     // Answers what is wrong, or null. Rates leave no trace in the facts of this release.

@@ -60,7 +60,7 @@ internal static class SettlementAudit
             BreakerAudit.CountSuspended(state, session.Spender);
         }
 
-        BreakerAudit.CountCharge(session, raised.Nanos, state.Now);
+        BreakerAudit.CountCharge(state, session, raised.Nanos);
         Tell(session, settled.TiersCrossed);
         hold.Held -= unheld;
         hold.ExpiryCharge = isExpiry ? settled : null;

@@ -5,7 +5,9 @@ using AgentBudget.Grains.Feeds;
 using AgentBudget.Grains.Lanes;
 using AgentBudget.Grains.Peers;
 using AgentBudget.Grains.Placement;
+using AgentBudget.Grains.Replays;
 using AgentBudget.Grains.Tenants;
+using AgentBudget.Identity;
 using AgentBudget.Reporting;
 using AgentBudget.Runtime;
 using AgentBudget.Runtime.Time;
@@ -113,6 +115,22 @@ public static class GrainsHosting
             membership.IAmAliveTablePublishTimeout = AliveInterval;
         });
         return silo;
+    }
+
+    /// <summary>
+    /// Adds the memory of what was used once that the silos of a cluster share: an <see cref="IReplayMemory"/> for each
+    /// <see cref="ReplayKind"/>, by its name. They keep in the store what outlives its owner.
+    /// </summary>
+    public static IServiceCollection AddClusterReplayMemory(this IServiceCollection services, SharedKeys keys)
+    {
+        services.AddSingleton(keys);
+        foreach (ReplayKind kind in (ReplayKind[])[ReplayKind.Proofs, ReplayKind.Assertions])
+        {
+            services.AddKeyedSingleton<IReplayMemory>(kind.Name, (provider, _) =>
+                new ClusterReplayMemory(provider.GetRequiredService<IGrainFactory>(), kind));
+        }
+
+        return services;
     }
 
     /// <summary>

@@ -71,7 +71,7 @@ public abstract record Caller
     public abstract string SpendsAs { get; }
 
     /// <summary>
-    /// Thumbprint of the key that it has proven for this call (DPoP, RFC 9449); empty where nobody has asked yet.
+    /// Thumbprint of the key that it has proven for this call (DPoP, RFC 9449); empty for none.
     /// </summary>
     public string ProvenKey { get; init; } = "";
 

@@ -6,7 +6,7 @@ namespace AgentBudget.Identity;
 /// </summary>
 /// <param name="time">The clock.</param>
 /// <param name="memory">Remembers which were used.</param>
-public sealed class ClientAssertions(TimeProvider time, ReplayMemory memory)
+public sealed class ClientAssertions(TimeProvider time, IReplayMemory memory)
 {
     /// <summary>An assertion is made for one request.</summary>
     internal const int LifetimeSecondsMax = 300;
@@ -20,7 +20,7 @@ public sealed class ClientAssertions(TimeProvider time, ReplayMemory memory)
     /// <summary>
     /// Whether the credential's key signed the assertion for this issuer, now, and for the first time.
     /// </summary>
-    public ProofOutcome Check(LiveCredential credential, string assertion, string issuer)
+    public async ValueTask<ProofOutcome> CheckAsync(LiveCredential credential, string assertion, string issuer)
     {
         ArgumentNullException.ThrowIfNull(credential);
         if (credential.Key is not { } key || Jws.Read(assertion) is not { } token)
@@ -38,8 +38,11 @@ public sealed class ClientAssertions(TimeProvider time, ReplayMemory memory)
         long nowSeconds = time.GetUtcNow().ToUnixTimeSeconds();
         bool isProven = ForeignTokens.Check(token, rules, [key], nowSeconds) is not null
             && token.Subject == credential.KeyId;
-        return isProven
-            ? memory.TryUse(ProofOwner.Of(credential), $"a {token.Id}", token.IssuedAtSeconds!.Value, nowSeconds)
-            : ProofOutcome.Refused;
+        if (!isProven)
+            return ProofOutcome.Refused;
+        // Each client counts its ids for itself (RFC 7523 §3), so nobody uses up another's.
+        string id = $"a {credential.KeyId} {token.Id}";
+        return await memory.TryUseAsync(
+            ProofOwner.Of(credential), id, token.IssuedAtSeconds!.Value, nowSeconds);
     }
 }

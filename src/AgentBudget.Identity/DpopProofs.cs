@@ -13,6 +13,11 @@ namespace AgentBudget.Identity;
 /// <param name="LocalPort">The port likewise.</param>
 public readonly record struct ProofTarget(string Verb, string Path, IPAddress? LocalAddress, int LocalPort);
 
+/// <summary>What a proof proves.</summary>
+/// <param name="Outcome">What became of it.</param>
+/// <param name="Thumbprint">The thumbprint (RFC 7638) of the key; empty for one that was not taken.</param>
+public readonly record struct ProvenKey(ProofOutcome Outcome, string Thumbprint);
+
 /// <summary>
 /// Proofs that a caller holds the key that its token is bound to (DPoP, RFC 9449 §4.3): for one request, made now, used
 /// once.
@@ -20,7 +25,7 @@ public readonly record struct ProofTarget(string Verb, string Path, IPAddress? L
 /// <param name="time">The clock.</param>
 /// <param name="memory">Remembers which were used.</param>
 /// <param name="issuer">The service's own name, a URL: proofs for its host are proofs for us.</param>
-public sealed class DpopProofs(TimeProvider time, ReplayMemory memory, Func<string> issuer)
+public sealed class DpopProofs(TimeProvider time, IReplayMemory memory, Func<string> issuer)
 {
     /// <summary>The <c>typ</c> of a proof.</summary>
     public const string TokenType = "dpop+jwt";
@@ -36,15 +41,13 @@ public sealed class DpopProofs(TimeProvider time, ReplayMemory memory, Func<stri
     /// <param name="target">The request.</param>
     /// <param name="accessToken">The token that comes with it; null where there is none yet.</param>
     /// <param name="owner">Whose proofs these are: each has a share of what is remembered.</param>
-    /// <param name="thumbprint">The thumbprint (RFC 7638) of the key; empty for a proof that is none.</param>
-    public ProofOutcome Check(
-        string? proof, in ProofTarget target, string? accessToken, ProofOwner owner, out string thumbprint)
+    public async ValueTask<ProvenKey> CheckAsync(
+        string? proof, ProofTarget target, string? accessToken, ProofOwner owner)
     {
-        thumbprint = "";
         if (Jws.Read(proof) is not { } token || !token.Header.TryGetProperty("jwk", out JsonElement jwk)
             || PublicKey.Read(jwk) is not { } key)
         {
-            return ProofOutcome.Refused;
+            return new ProvenKey(ProofOutcome.Refused, "");
         }
 
         long nowSeconds = time.GetUtcNow().ToUnixTimeSeconds();
@@ -52,13 +55,11 @@ public sealed class DpopProofs(TimeProvider time, ReplayMemory memory, Func<stri
             && (accessToken is null || token.Text("ath") == HashOf(accessToken))
             && ForeignTokens.Check(token, Rules, [key], nowSeconds) is not null;
         if (!isRight)
-            return ProofOutcome.Refused;
-        thumbprint = key.Thumbprint;
-        ProofOutcome outcome =
-            memory.TryUse(owner, $"p {thumbprint} {token.Id}", token.IssuedAtSeconds!.Value, nowSeconds);
-        if (outcome != ProofOutcome.Taken)
-            thumbprint = "";
-        return outcome;
+            return new ProvenKey(ProofOutcome.Refused, "");
+        string thumbprint = key.Thumbprint;
+        ProofOutcome outcome = await memory.TryUseAsync(
+            owner, $"p {thumbprint} {token.Id}", token.IssuedAtSeconds!.Value, nowSeconds);
+        return new ProvenKey(outcome, outcome == ProofOutcome.Taken ? thumbprint : "");
     }
 
     private static string HashOf(string accessToken) =>
@@ -67,7 +68,7 @@ public sealed class DpopProofs(TimeProvider time, ReplayMemory memory, Func<stri
     // A proof that was made for another host must be worth nothing here. What the caller says in its Host header is the
     // caller's word: ours are the name that callers know us by, and the address that the connection came to. A proxy
     // may end TLS, so both schemes are right; query and fragment do not count (RFC 9449 §4.3).
-    private bool IsOf(string url, in ProofTarget target)
+    private bool IsOf(string url, ProofTarget target)
     {
         if (!Uri.TryCreate(url, UriKind.Absolute, out Uri? named) || named.Scheme is not ("https" or "http")
             || named.UserInfo.Length > 0 || named.AbsolutePath != target.Path)

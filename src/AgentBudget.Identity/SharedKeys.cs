@@ -62,7 +62,9 @@ public sealed class SharedKeys(ISharedSecrets store, ClusterKey key)
         await store.TryWriteAsync(
             name, version, key.Seal(store.StoreId, name, Encoding.UTF8.GetBytes(text)), cancellationToken);
 
-    private async Task<string> ReadOrAddAsync(string name, Func<string> make, CancellationToken cancellationToken)
+    /// <summary>A secret, which is made if nobody wrote it yet.</summary>
+    /// <exception cref="InvalidDataException">It was sealed with another key.</exception>
+    internal async Task<string> ReadOrAddAsync(string name, Func<string> make, CancellationToken cancellationToken)
     {
         while (true)
         {

@@ -77,6 +77,39 @@ internal static partial class Faults
             TwoTripsOfUser,
             Last(e => e.BreakerTripped.Agent = e.BreakerTripped.Suspended = AuditedLedger.Writer),
             WatchesUsers),
+        ["an agent's refusals that trip its breaker untold"] = new(
+            AuditRule.Breaker,
+            ledger =>
+            {
+                SpreadRefusals(ledger);
+                ledger.Open();
+            },
+            journal => Drop(journal, e => e.BreakerTripped is not null),
+            WatchesAgent),
+        ["another count of an agent's refusals"] = new(
+            AuditRule.Breaker,
+            SpreadRefusals,
+            Last(e => e.BreakerTripped.Count++),
+            WatchesAgent),
+        ["an agent's breaker that stops where it observes"] = new(
+            AuditRule.Breaker,
+            SpreadRefusals,
+            Last(e => e.BreakerTripped.Suspended = AuditedLedger.Writer),
+            WatchesAgent),
+        ["an agent's charges that trip its breaker untold"] = new(
+            AuditRule.Breaker,
+            ledger =>
+            {
+                OneBurn(ledger);
+                ledger.Open();
+            },
+            journal => Drop(journal, e => e.BreakerTripped is not null),
+            WatchesAgent),
+        ["an agent's breaker of charges that were fewer"] = new(
+            AuditRule.Breaker,
+            OneBurn,
+            Last(e => e.BreakerTripped.Count = 1),
+            WatchesAgent),
         ["a hold for a user whom the agent is suspended for"] = new(
             AuditRule.AgentStanding,
             ledger =>
@@ -123,6 +156,15 @@ internal static partial class Faults
 
     private static void TwoTripsOfUser(AuditedLedger ledger) => Twice(() => OneTrip(ledger));
 
+    private static void SpreadRefusals(AuditedLedger ledger) =>
+        Twice(() => ledger.Reserve(ledger.Open(), request => request.Estimate.CacheReadTokens = 1));
+
+    private static void OneBurn(AuditedLedger ledger)
+    {
+        long session = ledger.Open();
+        ledger.Commit(session, ledger.Hold(session), 100, 20);
+    }
+
     private static void OneTripOfTools(AuditedLedger ledger)
     {
         long session = ledger.Open();
@@ -142,6 +184,17 @@ internal static partial class Faults
         {
             Refusals = new CountBreaker { Times = 1 },
             SameToolCall = new CountBreaker { Times = 2 },
+        };
+
+    private static void WatchesAgent(Catalog catalog) =>
+        catalog.Agents[0].Breakers = new Breakers
+        {
+            RefusalsOfAgent = new CountBreaker { Times = 1, Mode = BreakerMode.Observe },
+            BurnRateOfAgent = new BurnBreaker
+            {
+                CostPerMinute = new Money { CurrencyCode = "USD", Nanos = 1 },
+                Mode = BreakerMode.Observe,
+            },
         };
 
     private static void WatchesUsers(Catalog catalog) =>

@@ -77,6 +77,35 @@ public sealed class LaneTests
     }
 
     [Fact]
+    public void A_principal_that_runs_away_in_many_sessions_fills_its_own_room_only()
+    {
+        Lane lane = Make(new LaneOptions
+        {
+            WaitingCommandsMax = 100,
+            WaitingByPrincipalMax = 75,
+            WaitingSettlementsMax = 40,
+            SettlementsByPrincipalMax = 30,
+        });
+        int Busy(int count, Func<int, SpendCommand> make, string principal) => Enumerable.Range(0, count).Count(i =>
+            Submit(lane, make(i) with { Principal = principal }).Failure?.Fault == TenantFault.Busy);
+        SpendCommand Reserve(int i) => Acme.Reserve(i, $"r{i}");
+        SpendCommand Commit(int i) => Acme.Commit(i, 8, $"c{i}", tokens: 1);
+
+        Assert.Equal(25, Busy(100, Reserve, "agents/noisy"));
+        Assert.Equal(0, Busy(20, Reserve, "agents/quiet"));
+        Assert.Null(Submit(lane, Acme.Open("emergency")).Failure);
+        Assert.Equal(70, Busy(100, Commit, "agents/noisy"));
+        Assert.Equal(0, Busy(10, Commit, "agents/quiet"));
+        AnswerAll();
+        Assert.Equal(25, Enumerable.Range(0, 100).Count(i =>
+            Submit(lane, new SessionQuery(i)).Failure?.Fault == TenantFault.Busy));
+        Assert.Equal(0, Busy(20, Reserve, "agents/noisy"));
+        AnswerAll();
+        Assert.Equal((0, 0), (lane.WaitingCommands, lane.WaitingSettlements));
+        Assert.Equal(0, Busy(70, Reserve, "agents/noisy"));
+    }
+
+    [Fact]
     public void What_arrives_while_two_batches_are_on_their_way_leaves_as_the_third()
     {
         Lane lane = Make(new LaneOptions());

@@ -166,29 +166,29 @@ public sealed class ForeignTokenTests : IDisposable
     }
 
     [Fact]
-    public void A_proof_is_for_our_host_its_verb_and_its_path()
+    public async Task A_proof_is_for_our_host_its_verb_and_its_path()
     {
-        ProofOutcome Check(string url, int port = 443)
+        async Task<ProofOutcome> CheckAsync(string url, int port = 443)
         {
             (JsonObject header, JsonObject claims) = _world.Good("proof");
             claims["htu"] = url;
-            return _world.Proofs.Check(
+            ProvenKey proven = await _world.Proofs.CheckAsync(
                 Signer.Sign(header.ToJsonString(), claims.ToJsonString(), _world.Key),
                 ForeignWorld.TargetOf(port),
                 accessToken: null,
-                ProofOwner.Of(_world.Client),
-                out _);
+                ProofOwner.Of(_world.Client));
+            return proven.Outcome;
         }
 
         foreach (string right in (string[])
             ["https://budget.example.test/oauth2/token", "https://BUDGET.example.test/oauth2/token?x#y",
             "https://budget.example.test:443/oauth2/token"])
         {
-            Assert.Equal(ProofOutcome.Taken, Check(right));
+            Assert.Equal(ProofOutcome.Taken, await CheckAsync(right));
         }
 
-        Assert.Equal(ProofOutcome.Taken, Check("http://10.0.0.7:7070/oauth2/token", port: 7070));
-        Assert.Equal(ProofOutcome.Taken, Check("http://budget.example.test:7070/oauth2/token", port: 7070));
+        Assert.Equal(ProofOutcome.Taken, await CheckAsync("http://10.0.0.7:7070/oauth2/token", port: 7070));
+        Assert.Equal(ProofOutcome.Taken, await CheckAsync("http://budget.example.test:7070/oauth2/token", port: 7070));
         foreach (string wrong in (string[])
             ["https://evil.example.test/oauth2/token", "https://budget.example.test.evil.test/oauth2/token",
             "https://budget.example.test:8443/oauth2/token", "https://budget.example.test@evil.test/oauth2/token",
@@ -196,7 +196,7 @@ public sealed class ForeignTokenTests : IDisposable
             "https://budget.example.test/OAuth2/token", "file:///oauth2/token", "/oauth2/token", "ftp://x/oauth2/token",
             "http://10.0.0.8/oauth2/token", "", "https://"])
         {
-            Assert.Equal(ProofOutcome.Refused, Check(wrong));
+            Assert.Equal(ProofOutcome.Refused, await CheckAsync(wrong));
         }
     }
 

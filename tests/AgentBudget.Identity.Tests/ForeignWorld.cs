@@ -32,8 +32,8 @@ internal sealed class ForeignWorld : IDisposable
         File.WriteAllText(KeyFile, new JsonObject { ["keys"] = new JsonArray(jwk) }.ToJsonString());
         Issuers = new TrustedIssuers(
             [new TrustedIssuer { Issuer = Users, Jwks = KeyFile, Audience = "us", Tenant = "acme" }], Clock);
-        Assertions = new ClientAssertions(Clock, ReplayMemory.OfAssertions(path: null));
-        Proofs = new DpopProofs(Clock, ReplayMemory.OfProofs(path: null), () => Service);
+        Assertions = new ClientAssertions(Clock, ReplayMemory.Open(ReplayKind.Assertions, path: null));
+        Proofs = new DpopProofs(Clock, ReplayMemory.Open(ReplayKind.Proofs, path: null), () => Service);
     }
 
     public FakeTimeProvider Clock { get; } = new(new DateTimeOffset(2026, 11, 28, 12, 0, 0, TimeSpan.Zero));
@@ -89,9 +89,10 @@ internal sealed class ForeignWorld : IDisposable
     public async Task<bool> TakesAsync(string kind, string token) => kind switch
     {
         "assertion" => ClientAssertions.ClientIdOf(token) == "acme.c17"
-            && Assertions.Check(Client, token, Service) == ProofOutcome.Taken,
+            && await Assertions.CheckAsync(Client, token, Service) == ProofOutcome.Taken,
         "subject" => await Issuers.ReadAsync(Client, token) is not null,
-        _ => Proofs.Check(token, TargetOf(443), null, ProofOwner.Of(Client), out _) == ProofOutcome.Taken,
+        _ => await Proofs.CheckAsync(token, TargetOf(443), null, ProofOwner.Of(Client))
+            is { Outcome: ProofOutcome.Taken },
     };
 
     public static ProofTarget TargetOf(int port) => new("POST", TokenPath, IPAddress.Parse("10.0.0.7"), port);

@@ -54,6 +54,48 @@ public sealed class ShareTests
     }
 
     [Fact]
+    public void An_agent_of_very_many_sessions_meets_its_own_bound_of_those_that_are_known()
+    {
+        LedgerFixture fixture = Fixture(bounds: null, comparesEachTurn: false);
+        fixture.Open();
+        // As if it had opened them one by one, which takes longer and more memory than a test has.
+        fixture.Ledger.AccountOf("agents/writer").Sessions = TenantLedger.SessionsOfOneMax;
+
+        Answer bound = fixture.TryOpen();
+
+        Assert.Equal((Outcome.BoundReached, "sessions"), (bound.Outcome, bound.Faults!.Single().Field));
+        fixture.Open(request => request.Agent = "agents/other");
+    }
+
+    [Fact]
+    public void An_agent_of_very_many_ended_sessions_takes_no_room_for_late_commits_from_one_of_few()
+    {
+        LedgerFixture fixture = Fixture(bounds: null, comparesEachTurn: false);
+        (long Session, long Hold) OpenAndEnd(string agent)
+        {
+            long session = fixture.Open(request => request.Agent = agent);
+            long hold = fixture.Hold(session, request => request.Estimate = Catalogs.Input(1));
+            fixture.End(session);
+            fixture.Sleep(LedgerFixture.Second / 50);
+            return (session, hold);
+        }
+
+        List<(long Session, long Hold)> noisy = [];
+        for (int i = 0; i < TenantLedger.ArchivedSessionsMax + 2; i++) noisy.Add(OpenAndEnd("agents/writer"));
+        List<(long Session, long Hold)> quiet = [OpenAndEnd("agents/other"), OpenAndEnd("agents/other")];
+        fixture.Advance(2 * LedgerFixture.Day);
+        fixture.Open(request => request.Agent = "agents/other"); // Forgets with its event.
+
+        Outcome Late((long Session, long Hold) one) => fixture.Commit(one.Session, one.Hold, 1, 0).Outcome;
+        Assert.All(quiet, one => Assert.Equal(Outcome.Done, Late(one)));
+        Assert.NotEqual(Outcome.Done, Late(noisy[0]));
+        Assert.NotEqual(Outcome.Done, Late(noisy[^1]));
+        Assert.Equal(Outcome.Done, Late(noisy[TenantLedger.ArchivedSessionsMax / 2]));
+        fixture.Restart();
+        Assert.Equal(Outcome.Done, Late(noisy[(TenantLedger.ArchivedSessionsMax / 2) + 1]));
+    }
+
+    [Fact]
     public void Holds_of_all_sessions_of_an_agent_are_bounded_together()
     {
         LedgerFixture fixture = Fixture(new AgentBounds { OpenHolds = 2 });

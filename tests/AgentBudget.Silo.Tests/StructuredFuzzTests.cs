@@ -14,9 +14,9 @@ namespace AgentBudget.Silo.Tests;
 
 /// <summary>
 /// Everything foreign that a silo reads, spoilt with its structure and signed where it is signed: users' tokens,
-/// assertions, proofs, keys, key sets, catalogs, providers' reports and JSON. Each is answered without a defect, loses
-/// no effect of others, and leaves little in the log. AGENTBUDGET_SEED repeats a run, AGENTBUDGET_FUZZ makes it longer:
-/// eng/fuzz.sh.
+/// assertions, proofs, keys, key sets, headers, catalogs, providers' reports and JSON. Each is answered without a
+/// defect, loses no effect of others, and leaves little in the log. AGENTBUDGET_SEED repeats a run, AGENTBUDGET_FUZZ
+/// makes it longer: eng/fuzz.sh.
 /// </summary>
 public sealed class StructuredFuzzTests(ITestOutputHelper output) : IAsyncLifetime
 {
@@ -107,7 +107,8 @@ public sealed class StructuredFuzzTests(ITestOutputHelper output) : IAsyncLifeti
         (string Kind, Func<Task<(HttpStatusCode, string)>> SendAsync)[] kinds =
         [
             ("token", SubjectAsync), ("assertion", AssertionAsync), ("proof", ProofAsync), ("key", KeyAsync),
-            ("key set", KeySetAsync), ("catalog", CatalogAsync), ("report", ReportAsync), ("JSON", JsonAsync),
+            ("key set", KeySetAsync), ("header", HeaderAsync), ("catalog", CatalogAsync), ("report", ReportAsync),
+            ("JSON", JsonAsync),
         ];
         int texts = NumberOf("AGENTBUDGET_FUZZ", TextsDefault);
         foreach ((string kind, Func<Task<(HttpStatusCode, string)>> sendAsync) in kinds)
@@ -199,9 +200,7 @@ public sealed class StructuredFuzzTests(ITestOutputHelper output) : IAsyncLifeti
                 foreach ((string name, JsonNode? value) in spoilt)
                     claims[name] = value?.DeepClone();
             });
-        string proof = _random.Next(3) == 0 ? Spoiler.Spoil(_random, good) : good;
-        if (!Ascii.IsValid(proof) || proof.Any(char.IsControl))
-            proof = Convert.ToHexString(Encoding.UTF8.GetBytes(proof)); // No other characters are in a header.
+        string proof = HeaderOf(_random.Next(3) == 0 ? Spoiler.Spoil(_random, good) : good);
         Dictionary<string, string> form = new() { ["grant_type"] = "client_credentials" };
         return ((await _silo.AskOAuthAsync("token", form, _writer, proof)).Status, proof);
     }
@@ -241,6 +240,38 @@ public sealed class StructuredFuzzTests(ITestOutputHelper output) : IAsyncLifeti
         await File.WriteAllTextAsync(_users.KeyFile, good);
         return (status, set);
     }
+
+    // Any header that is read, with one of another kind beside it now and then.
+    private async Task<(HttpStatusCode, string)> HeaderAsync()
+    {
+        string url = $"http://{_silo.Host.Http}/v1/sessions:get";
+        (string Name, string Good)[] headers =
+        [
+            ("authorization", $"Bearer {_writer.Secret}"), ("authorization", $"DPoP {_session}"),
+            ("authorization", $"Bearer {_session}"), ("dpop", _proofKey.Proof("POST", url, _admin)),
+            ("agentbudget-tenant", "acme"), ("grpc-timeout", "10S"), ("accept", "application/json"),
+            ("accept-encoding", "gzip"), ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+        ];
+        using HttpRequestMessage request = new(HttpMethod.Post, url);
+        string sent = "";
+        foreach ((string name, string good) in _random.GetItems(headers, 2).DistinctBy(header => header.Name))
+        {
+            string value = HeaderOf(Spoiler.Spoil(_random, good));
+            Assert.True(request.Headers.TryAddWithoutValidation(name, value), name);
+            sent += $"{name}: {value}\n";
+        }
+
+        if (request.Headers.Authorization is null && !request.Headers.Contains("authorization"))
+            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", _admin);
+        request.Content = new StringContent("{}", Encoding.UTF8, "application/json");
+        using HttpResponseMessage response = await _silo.Http.SendAsync(request).WaitAsync(TestSilo.Patience);
+        return (response.StatusCode, sent);
+    }
+
+    // No other characters are in a header.
+    private static string HeaderOf(string text) => Ascii.IsValid(text) && !text.Any(char.IsControl)
+        ? text
+        : Convert.ToHexString(Encoding.UTF8.GetBytes(text));
 
     private async Task<(HttpStatusCode, string)> CatalogAsync()
     {

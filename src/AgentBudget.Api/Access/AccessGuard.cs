@@ -49,31 +49,30 @@ public sealed class AccessGuard(Authenticators by, ITenantHost tenants)
     // What a request shows of its caller.
     private readonly record struct Presented(
         string? Authorization,
-        string? Proof,
-        ProofTarget Target,
         CallOrigin Origin,
         bool TakesEnded,
-        object? Known = null);
+        object? Known = null,
+        string ProvenKey = "");
 
     /// <summary>
-    /// Who makes a request. Throws what it is refused with. Completes at once unless its tenant's credentials are to be
-    /// read first.
+    /// Who makes a request, with the key that it proves. Throws what it is refused with. Completes at once unless its
+    /// tenant's credentials are to be read first, or its proof's use is to be told to the cluster.
     /// </summary>
     internal ValueTask<CallerPrincipal> AuthenticateAsync(HttpContext http, AccessRule rule)
     {
         StringValues values = http.Request.Headers.Authorization;
         string? authorization = values.Count == 0 ? null : values.ToString();
-        bool hasProof =
-            authorization is not null && authorization.StartsWith(ProofScheme, StringComparison.OrdinalIgnoreCase);
+        return authorization is not null && http.Request.Headers.ContainsKey(ProofHeader)
+            ? AuthenticateProvenAsync(http, rule, authorization)
+            : AuthenticateAsync(http, rule, authorization);
+    }
+
+    private ValueTask<CallerPrincipal> AuthenticateAsync(HttpContext http, AccessRule rule, string? authorization)
+    {
         ConnectionMemory? memory = http.Features.Get<ConnectionMemory>();
         CallerPrincipal? known = memory?.Find(authorization);
         Presented presented = new(
-            authorization,
-            hasProof ? http.Request.Headers[ProofHeader].ToString() : null,
-            hasProof ? TargetOf(http) : default,
-            ConnectionMemory.OriginOf(http.Features),
-            rule.TakesEnded,
-            known?.Caller);
+            authorization, ConnectionMemory.OriginOf(http.Features), rule.TakesEnded, known?.Caller);
         Caller? caller = TryAuthenticate(presented, out string? tenant);
         if (tenant is not null)
             return AuthenticateSlowlyAsync(presented, tenant, http.RequestAborted);
@@ -94,7 +93,7 @@ public sealed class AccessGuard(Authenticators by, ITenantHost tenants)
     {
         try
         {
-            Presented presented = new(authorization, null, default, InReview, rule.TakesEnded);
+            Presented presented = new(authorization, InReview, rule.TakesEnded);
             Caller? caller = TryAuthenticate(presented, out string? tenant);
             if (tenant is not null)
                 caller = (await AuthenticateSlowlyAsync(presented, tenant, CancellationToken.None)).Caller;
@@ -117,15 +116,58 @@ public sealed class AccessGuard(Authenticators by, ITenantHost tenants)
     internal static ProofTarget TargetOf(HttpContext http) => new(
         http.Request.Method, http.Request.Path.Value!, http.Connection.LocalIpAddress, http.Connection.LocalPort);
 
-    /// <summary>
-    /// The thumbprint of the key that a proof proves; empty for a proof that is none. Throws for an owner who has used
-    /// up its share of those that are remembered.
-    /// </summary>
-    internal static string ProvenKeyOf(
-        DpopProofs proofs, string? proof, in ProofTarget target, string shown, ProofOwner owner) =>
-        proofs.Check(proof, target, shown, owner, out string thumbprint) == ProofOutcome.Exhausted
-            ? throw ApiErrors.ProofsExhausted()
-            : thumbprint;
+    // A proof is of its principal's share, so the principal comes first. Beside a bearer's authorization it is for the
+    // session that the message names; by the authorization itself it is what that is bound to.
+    private async ValueTask<CallerPrincipal> AuthenticateProvenAsync(
+        HttpContext http, AccessRule rule, string authorization)
+    {
+        string shown = authorization[(authorization.IndexOf(' ', StringComparison.Ordinal) + 1)..].Trim(' ');
+        if (!authorization.StartsWith(ProofScheme, StringComparison.OrdinalIgnoreCase))
+        {
+            CallerPrincipal bearer = await AuthenticateAsync(http, rule, authorization);
+            string beside = await ProveAsync(http, shown, ProofOwner.Of(bearer.Caller));
+            return beside.Length > 0 ? new(bearer.Caller with { ProvenKey = beside }) : bearer;
+        }
+
+        Presented presented = new(authorization, ConnectionMemory.OriginOf(http.Features), rule.TakesEnded);
+        if (await OwnerOfAsync(shown, rule.TakesEnded) is { } owner)
+            presented = presented with { ProvenKey = await ProveAsync(http, shown, owner) };
+        return TryAuthenticate(presented, out _) is { } caller
+            ? new(caller)
+            : await RefuseAsync(presented, http.RequestAborted);
+    }
+
+    // The principal of a token that a proof comes for; null where there is none.
+    private async ValueTask<ProofOwner?> OwnerOfAsync(string token, bool takesEnded)
+    {
+        if (by.Sessions.TryRead(token, takesEnded, out SessionCaller? session))
+            return ProofOwner.Of(session);
+        if (!by.AccessTokens.TryRead(token, out AccessToken? access))
+            return null;
+        CredentialLookup found = by.Credentials.Directory.FindHolder(access, out LiveCredential? live);
+        if (found == CredentialLookup.TenantNotLoaded
+            && CredentialDirectory.TenantOfKeyId(access.ClientId) is { } tenant)
+        {
+            await LoadAsync(tenant);
+            by.Credentials.Directory.FindHolder(access, out live);
+        }
+
+        return live is null ? null : ProofOwner.Of(live);
+    }
+
+    // The thumbprint of the key that a request's proof proves; empty for a proof that is none. Throws for an owner who
+    // has used up its share of those that are remembered, and where nobody can say whether it was used before.
+    private async ValueTask<string> ProveAsync(HttpContext http, string shown, ProofOwner owner)
+    {
+        ProvenKey proven = await by.Proofs.CheckAsync(
+            http.Request.Headers[ProofHeader].ToString(), TargetOf(http), shown, owner);
+        return proven.Outcome switch
+        {
+            ProofOutcome.Taken or ProofOutcome.Refused => proven.Thumbprint,
+            ProofOutcome.Exhausted => throw ApiErrors.ProofsExhausted(),
+            ProofOutcome.Unknown => throw ApiErrors.ProofUnknown(),
+        };
+    }
 
     // The first call of a tenant since the start: its credentials are fetched, and everything is looked at again.
     private async ValueTask<CallerPrincipal> AuthenticateSlowlyAsync(
@@ -193,7 +235,7 @@ public sealed class AccessGuard(Authenticators by, ITenantHost tenants)
         {
             ReadOnlySpan<char> bound = authorization.AsSpan(ProofScheme.Length).Trim(' ');
             return by.Sessions.TryRead(bound, presented.TakesEnded, out SessionCaller? sender)
-                ? TrySender(sender, bound, presented, isProven: true)
+                ? TrySender(sender, presented, isProven: true)
                 : TryAccessToken(bound, presented, isProven: true, out tenant);
         }
 
@@ -206,7 +248,7 @@ public sealed class AccessGuard(Authenticators by, ITenantHost tenants)
         {
             return session.Binding is null
                 ? session
-                : TrySender(session, credential, presented, isProven: false) ?? throw ApiErrors.SessionTokenInvalid();
+                : TrySender(session, presented, isProven: false) ?? throw ApiErrors.SessionTokenInvalid();
         }
 
         if (!credential.StartsWith(JsonWebTokenStart, StringComparison.Ordinal))
@@ -217,8 +259,7 @@ public sealed class AccessGuard(Authenticators by, ITenantHost tenants)
 
     // A session whose token is bound, if the request proves what it is bound to; a proof for a token that is not bound
     // to a key proves nothing.
-    private SessionCaller? TrySender(
-        SessionCaller session, ReadOnlySpan<char> token, in Presented presented, bool isProven)
+    private static SessionCaller? TrySender(SessionCaller session, in Presented presented, bool isProven)
     {
         string key = session.Binding?.KeyThumbprint ?? "";
         if (isProven != key.Length > 0)
@@ -230,11 +271,8 @@ public sealed class AccessGuard(Authenticators by, ITenantHost tenants)
             return null;
         if (!isProven)
             return session;
-        return IsProven(key, token, presented, ProofOwner.Of(session)) ? session with { ProvenKey = key } : null;
+        return presented.ProvenKey == key ? session with { ProvenKey = key } : null;
     }
-
-    private bool IsProven(string key, ReadOnlySpan<char> token, in Presented presented, ProofOwner owner) =>
-        ProvenKeyOf(by.Proofs, presented.Proof, presented.Target, token.ToString(), owner) == key;
 
     private Caller? TrySecret(ReadOnlySpan<char> credential, in Presented presented, out string? tenant)
     {
@@ -270,8 +308,7 @@ public sealed class AccessGuard(Authenticators by, ITenantHost tenants)
         string certificate = token.Binding?.CertificateSha256 ?? "";
         bool isShown = presented.Origin.IsReview
             || TokenBinding.IsShown(certificate, presented.Origin.CertificateSha256);
-        bool isProvenNow = !isProven || presented.Origin.IsReview
-            || IsProven(token.KeyThumbprint, credential, presented, ProofOwner.Of(live));
+        bool isProvenNow = !isProven || presented.Origin.IsReview || presented.ProvenKey == token.KeyThumbprint;
         if (!isProvenNow || !by.Credentials.Directory.TryUse(live, presented.Origin) || !isShown)
             return null;
         bool isExchanged = token.Actor.Length > 0;

@@ -19,7 +19,7 @@ internal readonly record struct SessionPlace(string Tenant, long Number, Credent
 }
 
 /// <summary>Finds the tenant and the session that a call is about, within what its caller may touch.</summary>
-internal sealed class CallerScope(ITenantHost host, SessionTokens tokens, DpopProofs proofs)
+internal sealed class CallerScope(ITenantHost host, SessionTokens tokens)
 {
     /// <summary>Where the operator names the tenant.</summary>
     internal const string TenantHeader = "agentbudget-tenant";
@@ -141,28 +141,10 @@ internal sealed class CallerScope(ITenantHost host, SessionTokens tokens, DpopPr
         return new SessionPlace(TenantOf(call), number, owner);
     }
 
-    /// <summary>
-    /// The thumbprint of the key that a call proves (DPoP): by its authorization, or by a proof beside it that names
-    /// its authorization; empty for none. A proof is taken once, so the call remembers what it proved: a stream's
-    /// items are all of one request.
-    /// </summary>
-    internal string ProvenKeyOf(ApiCall call)
-    {
-        Caller caller = CallerOf(call);
-        if (caller.ProvenKey.Length > 0 || call.GetMetadata(AccessGuard.ProofHeader) is not { } proof)
-            return caller.ProvenKey;
-        string authorization = call.Authorization ?? "";
-        string shown = authorization[(authorization.IndexOf(' ', StringComparison.Ordinal) + 1)..].Trim(' ');
-        string key = AccessGuard.ProvenKeyOf(proofs, proof, call.Target, shown, ProofOwner.Of(caller));
-        if (key.Length > 0)
-            call.Caller = caller with { ProvenKey = key };
-        return key;
-    }
-
     // Whether the call comes from where a token is bound to.
-    private bool IsSender(ApiCall call, TokenBinding binding) =>
+    private static bool IsSender(ApiCall call, TokenBinding binding) =>
         TokenBinding.IsShown(binding.CertificateSha256, call.Origin.CertificateSha256)
-        && (binding.KeyThumbprint.Length == 0 || binding.KeyThumbprint == ProvenKeyOf(call));
+        && (binding.KeyThumbprint.Length == 0 || binding.KeyThumbprint == CallerOf(call).ProvenKey);
 
     private static SessionPath PathOf(SessionCaller named) =>
         new(named.Agent, named.UseCase, BusinessUnit: "", named.OnBehalfOf);

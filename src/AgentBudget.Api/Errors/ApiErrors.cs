@@ -56,6 +56,12 @@ internal static class ApiErrors
         "This principal, or its tenant, has used as many proofs as are remembered: send fewer, or open a stream.",
         RetryAfter(TimeSpan.FromSeconds(10)));
 
+    internal static RpcException ProofUnknown() => Make(
+        StatusCode.Unavailable,
+        ErrorReason.NotReady,
+        "Whether this proof was used before cannot be said now; nothing was changed. Retry with a fresh proof.",
+        RetryAfter(TimeSpan.FromSeconds(1)));
+
     internal static RpcException RoleForbidden() => Make(
         StatusCode.PermissionDenied, ErrorReason.RoleForbidden, "This credential may not do that.");
 

@@ -51,7 +51,6 @@ internal sealed class OAuthClients(
             ? caller.Credential
             : null;
 
-
     private static (string Id, string Secret) ReadBasic(string authorization)
     {
         if (!authorization.StartsWith(BasicScheme, StringComparison.OrdinalIgnoreCase))
@@ -77,12 +76,14 @@ internal sealed class OAuthClients(
             return null;
         }
 
-        switch (assertions.Check(credential, form["client_assertion"], issuer()))
+        switch (await assertions.CheckAsync(credential, form["client_assertion"], issuer()))
         {
             case ProofOutcome.Taken:
                 return credentials.Directory.TryUse(credential, origin) ? credential : null;
             case ProofOutcome.Exhausted:
                 throw OAuthError.TooMany();
+            case ProofOutcome.Unknown:
+                throw OAuthError.NotNow();
             default:
                 credentials.Directory.NoteWrong(credential);
                 return null;

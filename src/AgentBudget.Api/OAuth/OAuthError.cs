@@ -25,5 +25,11 @@ internal sealed class OAuthError(string code, string description, int status = S
         "This client, or its tenant, has used up its share of what is remembered: ask again later.",
         StatusCodes.Status429TooManyRequests);
 
+    /// <summary>Nobody can say now whether a proof or an assertion was used before.</summary>
+    internal static OAuthError NotNow() => new(
+        "temporarily_unavailable",
+        "Whether this was used before cannot be said now: ask again with a fresh proof or assertion.",
+        StatusCodes.Status503ServiceUnavailable);
+
     internal static OAuthError InvalidRequest(string description) => new("invalid_request", description);
 }

@@ -43,7 +43,7 @@ internal sealed class TokenEndpoint(
         if (form["scope"].Length > 0)
             throw new OAuthError("invalid_scope", "Scope is given to sessions, not to tokens: see OpenSession.");
         string? resource = ResourceOf(form);
-        string thumbprint = ThumbprintOf(context, client);
+        string thumbprint = await ThumbprintOfAsync(context, client);
         long nowSeconds = time.GetUtcNow().ToUnixTimeSeconds();
         AccessToken token = new()
         {
@@ -86,17 +86,18 @@ internal sealed class TokenEndpoint(
             : throw new OAuthError("invalid_target", "The resource must be the absolute URL of a service.");
     }
 
-    private string ThumbprintOf(HttpContext context, LiveCredential client)
+    private async ValueTask<string> ThumbprintOfAsync(HttpContext context, LiveCredential client)
     {
         string? proof = context.Request.Headers[AccessGuard.ProofHeader];
         if (proof is null)
             return "";
-        ProofOutcome outcome = proofs.Check(
-            proof, AccessGuard.TargetOf(context), accessToken: null, ProofOwner.Of(client), out string thumbprint);
-        return outcome switch
+        ProvenKey proven = await proofs.CheckAsync(
+            proof, AccessGuard.TargetOf(context), accessToken: null, ProofOwner.Of(client));
+        return proven.Outcome switch
         {
-            ProofOutcome.Taken => thumbprint,
+            ProofOutcome.Taken => proven.Thumbprint,
             ProofOutcome.Exhausted => throw OAuthError.TooMany(),
+            ProofOutcome.Unknown => throw OAuthError.NotNow(),
             ProofOutcome.Refused =>
                 throw new OAuthError("invalid_dpop_proof", "The proof is not for this request, or not new."),
         };

@@ -21,9 +21,12 @@ internal sealed class FocusReports(ApiContext context, SpendReports spend, Aggre
     private const int DaysMax = 400;
 
     /// <summary>Files that are written at once: each keeps its rows on the side while it is read.</summary>
-    private const int ExportsMax = 4;
+    internal const int ExportsMax = 4;
 
-    private int _exports;
+    /// <summary>Those of one tenant: it leaves another one room.</summary>
+    internal const int ExportsOfOneMax = 2;
+
+    private readonly SharedRoom _room = new(ExportsMax, ExportsOfOneMax);
 
     internal void Map(IEndpointRouteBuilder app) => app.MapRoute("GET", "/reports/focus.csv", AnswerAsync);
 
@@ -64,16 +67,17 @@ internal sealed class FocusReports(ApiContext context, SpendReports spend, Aggre
         string tenant, FocusRequest request, Func<string, long, Task> write, CancellationToken cancellation)
     {
         await spend.CatchUpAsync(tenant, cancellation);
+        if (!_room.TryEnter(tenant, out bool isOwnBound))
+        {
+            string who = isOwnBound ? $"{ExportsOfOneMax} files of this tenant" : $"{ExportsMax} files";
+            throw ApiErrors.Make(
+                StatusCode.ResourceExhausted,
+                ErrorReason.BoundReached,
+                $"{who} are being written: try again when one is done.");
+        }
+
         try
         {
-            if (Interlocked.Increment(ref _exports) > ExportsMax)
-            {
-                throw ApiErrors.Make(
-                    StatusCode.ResourceExhausted,
-                    ErrorReason.BoundReached,
-                    $"{ExportsMax} files are being written: try again when one is done.");
-            }
-
             using FocusExport export = aggregator.ExportFocus(tenant, request);
             while (export.Next() is { } csv) await write(csv, export.Sequence);
         }
@@ -83,7 +87,7 @@ internal sealed class FocusReports(ApiContext context, SpendReports spend, Aggre
         }
         finally
         {
-            Interlocked.Decrement(ref _exports);
+            _room.Leave(tenant);
         }
     }
 

@@ -18,6 +18,17 @@ internal static class WholeLedger
         ApiContext context, string tenant, long first, Action<LedgerEvent> accept, CancellationToken cancellationToken)
     {
         await context.CurrencyOfAsync(tenant); // A tenant without a catalog is not found.
+        if (!context.WholeReads.TryEnter(tenant, out bool isOwnBound))
+        {
+            string who = isOwnBound
+                ? $"{ApiContext.WholeReadsOfOneMax} reports of this tenant"
+                : $"{ApiContext.WholeReadsMax} reports";
+            throw ApiErrors.Make(
+                StatusCode.ResourceExhausted,
+                ErrorReason.BoundReached,
+                $"{who} are being read from whole ledgers: try again when one is done.");
+        }
+
         try
         {
             long last = await context.Host.DurableSequenceAsync(tenant, cancellationToken);
@@ -44,6 +55,10 @@ internal static class WholeLedger
         catch (TenantException fault)
         {
             throw ErrorMap.Of(fault);
+        }
+        finally
+        {
+            context.WholeReads.Leave(tenant);
         }
     }
 }

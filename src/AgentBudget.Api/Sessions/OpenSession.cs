@@ -70,7 +70,7 @@ internal sealed class OpenSession(ApiContext context)
     }
 
     // What the token is to be bound to: what this call comes with.
-    private Confirmation? ConfirmationOf(OpenSessionRequest request, ApiCall call, ref FieldFaults faults)
+    private static Confirmation? ConfirmationOf(OpenSessionRequest request, ApiCall call, ref FieldFaults faults)
     {
         switch (request.SenderConstraint)
         {
@@ -82,7 +82,7 @@ internal sealed class OpenSession(ApiContext context)
                     faults.Add("sender_constraint", "asks for a client certificate, and this connection shows none");
                 return new Confirmation { CertificateSha256 = certificate };
             case SenderConstraint.ProofKey:
-                string key = context.Callers.ProvenKeyOf(call);
+                string key = CallerScope.CallerOf(call).ProvenKey;
                 if (key.Length == 0)
                     faults.Add("sender_constraint", "asks for a DPoP proof of this call, and there is no fresh one");
                 return new Confirmation { KeyThumbprint = key };

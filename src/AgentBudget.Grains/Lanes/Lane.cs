@@ -7,8 +7,8 @@ namespace AgentBudget.Grains.Lanes;
 
 /// <summary>
 /// One silo's queue of commands for one tenant. What arrives while two batches are on their way leaves together as the
-/// next, so a busy tenant is asked with few large calls and an idle one at once. Bounded as a whole, by kind and by
-/// session. Thread-safe.
+/// next, so a busy tenant is asked with few large calls and an idle one at once. Bounded as a whole, by kind, by
+/// principal and by session. Thread-safe.
 /// </summary>
 internal sealed partial class Lane : IThreadPoolWorkItem
 {
@@ -21,6 +21,8 @@ internal sealed partial class Lane : IThreadPoolWorkItem
     private readonly Lock _gate = new();
     private readonly Queue<PendingCommand> _waiting = new();
     private readonly Dictionary<long, int> _bySession = [];
+    private readonly Dictionary<string, int> _byPrincipal = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, int> _settlementsBy = new(StringComparer.Ordinal);
     private readonly string _tenant;
     private readonly LaneOptions _options;
     private readonly Func<Command[], Task<Reply[]>> _send;
@@ -125,12 +127,17 @@ internal sealed partial class Lane : IThreadPoolWorkItem
     {
         if (pending.Kind == CommandKind.Settlement)
         {
+            if (!HasRoom(_settlementsBy, pending, _options.SettlementsByPrincipalMax))
+                return "too many commits and releases of this principal wait";
             if (_settlements >= _options.WaitingSettlementsMax)
                 return $"too many commits and releases wait for tenant '{_tenant}'";
+            Count(_settlementsBy, pending);
             _settlements++;
             return null;
         }
 
+        if (!HasRoom(_byPrincipal, pending, _options.WaitingByPrincipalMax))
+            return "too many requests of this principal wait";
         if (_commands >= _options.WaitingCommandsMax) return $"too many requests wait for tenant '{_tenant}'";
         if (pending.Command is SpendCommand { Session: var session })
         {
@@ -139,8 +146,24 @@ internal sealed partial class Lane : IThreadPoolWorkItem
             ofSession++;
         }
 
+        Count(_byPrincipal, pending);
         _commands++;
         return null;
+    }
+
+    // What is no spend names nobody, and is counted as one.
+    private static string PrincipalOf(PendingCommand pending) => (pending.Command as SpendCommand)?.Principal ?? "";
+
+    private static bool HasRoom(Dictionary<string, int> counts, PendingCommand pending, int most) =>
+        counts.GetValueOrDefault(PrincipalOf(pending)) < most;
+
+    private static void Count(Dictionary<string, int> counts, PendingCommand pending) =>
+        CollectionsMarshal.GetValueRefOrAddDefault(counts, PrincipalOf(pending), out _)++;
+
+    private static void Uncount(Dictionary<string, int> counts, PendingCommand pending)
+    {
+        string principal = PrincipalOf(pending);
+        if (--CollectionsMarshal.GetValueRefOrNullRef(counts, principal) == 0) counts.Remove(principal);
     }
 
     private void Leave(PendingCommand pending)
@@ -148,10 +171,12 @@ internal sealed partial class Lane : IThreadPoolWorkItem
         if (pending.Kind == CommandKind.Settlement)
         {
             _settlements--;
+            Uncount(_settlementsBy, pending);
             return;
         }
 
         _commands--;
+        Uncount(_byPrincipal, pending);
         if (pending.Command is SpendCommand { Session: var session } && --CollectionsMarshal.GetValueRefOrNullRef(
             _bySession, session) == 0)
         {

@@ -16,6 +16,15 @@ public sealed record LaneOptions
     /// </summary>
     public int WaitingBySessionMax { get; init; } = 4_096; // A full Spend stream of one gateway.
 
+    /// <summary>
+    /// New spends of one principal that wait at once, over all of its sessions; and all that is no spend, such as reads
+    /// and new sessions, together. Each leaves the others a quarter.
+    /// </summary>
+    public int WaitingByPrincipalMax { get; init; } = 12_288; // Three sessions at their bound.
+
+    /// <summary>Commits and releases of one principal that wait at once: it leaves the others a quarter.</summary>
+    public int SettlementsByPrincipalMax { get; init; } = 49_152;
+
     /// <summary>Tenants that there may be; each takes some KiB here for as long as the silo lives.</summary>
     public int TenantsMax { get; init; } = 100_000;
 
@@ -25,5 +34,7 @@ public sealed record LaneOptions
         ArgumentOutOfRangeException.ThrowIfLessThan(WaitingCommandsMax, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(WaitingSettlementsMax, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(WaitingBySessionMax, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(WaitingByPrincipalMax, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(SettlementsByPrincipalMax, 1);
     }
 }

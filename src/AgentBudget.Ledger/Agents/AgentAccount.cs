@@ -121,6 +121,8 @@ internal sealed partial class AgentAccount(string name) : Account(name, Reason.A
         Breakers = BreakerRules.From(model.Breakers);
         SuspendedSessions = BreakerRules.OfAgent(model.Breakers);
         SuspendedSessionsOfUser = BreakerRule.From(model.Breakers?.SuspendedSessionsOfUser);
+        RefusalsOfAgent = BreakerRule.From(model.Breakers?.RefusalsOfAgent);
+        BurnRateOfAgent = BreakerRule.From(model.Breakers?.BurnRateOfAgent);
         SessionLifetimeNanos =
             model.SessionLifetime is null ? SessionLifetimeDefaultNanos : LogTime.FromDuration(model.SessionLifetime);
         long ttlNanos = model.SessionTtl is null ? SessionTtlDefaultNanos : LogTime.FromDuration(model.SessionTtl);

@@ -184,14 +184,20 @@ public sealed partial class CatalogRules
         CheckTimes("refusals", breakers.Refusals);
         CheckTimes("suspendedSessions", breakers.SuspendedSessions);
         CheckTimes("suspendedSessionsOfUser", breakers.SuspendedSessionsOfUser);
-        if (breakers.BurnRate is null) return;
-        if (breakers.BurnRate.CostPerMinute is null) Fault($"{path}.burnRate.costPerMinute", "is missing");
-        else CheckMoney($"{path}.burnRate.costPerMinute", breakers.BurnRate.CostPerMinute);
+        CheckTimes("refusalsOfAgent", breakers.RefusalsOfAgent);
+        CheckRate("burnRate", breakers.BurnRate);
+        CheckRate("burnRateOfAgent", breakers.BurnRateOfAgent);
 
         void CheckTimes(string name, CountBreaker? breaker)
         {
             if (breaker is { Times: < 1 or > CountMax })
                 Fault($"{path}.{name}.times", $"must be between 1 and {CountMax}");
+        }
+
+        void CheckRate(string name, BurnBreaker? breaker)
+        {
+            if (breaker is { CostPerMinute: null }) Fault($"{path}.{name}.costPerMinute", "is missing");
+            else if (breaker is not null) CheckMoney($"{path}.{name}.costPerMinute", breaker.CostPerMinute);
         }
     }
 

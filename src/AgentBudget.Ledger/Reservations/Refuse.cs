@@ -45,15 +45,15 @@ internal static class Refuse
             return new Answer(Outcome.Done, refused);
         }
 
-        if (session.MustTellRefusals()) ledger.TellRefusals(session, mayTrip: true);
+        if (session.MustTellRefusals(ledger.Now)) ledger.TellRefusals(session, mayTrip: true);
         else ledger.SetRefusalDeadline(session);
         return new Answer(Outcome.Done, refused);
     }
 
     /// <summary>Applies a refusal and answers which request's key its event carries.</summary>
-    public static Operation Apply(ReservationRefused refused, SessionAccount session)
+    public static Operation Apply(ReservationRefused refused, SessionAccount session, long nowNanos)
     {
-        session.CountRefusals(1);
+        session.CountRefusals(1, nowNanos);
         if (refused.ToolOnly) return Operation.AuthorizeTool;
         if (refused.Sku.Length > 0) return Operation.RecordCost;
         return refused.Reservation > 0 ? Operation.Amend : Operation.Reserve;

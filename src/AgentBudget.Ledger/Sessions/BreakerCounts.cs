@@ -1,6 +1,4 @@
-using AgentBudget.Ledger.Prices;
 using AgentBudget.Ledger.Requests;
-using AgentBudget.Ledger.Tenants;
 using AgentBudget.Protocol.Snapshot.V1;
 using AgentBudget.Protocol.V1;
 
@@ -12,12 +10,7 @@ namespace AgentBudget.Ledger.Sessions;
 /// </summary>
 internal sealed class BreakerCounts
 {
-    /// <summary>A minute is six steps of ten seconds, the present one included: so fine is the burn rate.</summary>
-    private const int BurnBuckets = 6;
-    private const long BucketNanos = 10 * LogTime.NanosPerSecond;
-
-    private readonly long[] _burnNanos = new long[BurnBuckets];
-    private long _burnBucket;
+    private readonly MinuteRing _burn = new();
     private ulong _lastCall;
     private string _lastTool = "";
     private long _sameCalls;
@@ -58,20 +51,15 @@ internal sealed class BreakerCounts
     /// <summary>Money was charged.</summary>
     public void CountCharge(long nanos, long nowNanos, long limitNanos)
     {
-        long bucket = nowNanos / BucketNanos;
-        for (long passed = Math.Max(_burnBucket + 1, bucket - BurnBuckets + 1); passed <= bucket; passed++)
-            _burnNanos[passed % BurnBuckets] = 0;
-        _burnBucket = bucket;
-        ref long burned = ref _burnNanos[bucket % BurnBuckets];
-        burned = WideSum.Capped((Int128)burned + nanos);
-        if (BurnNanos() <= limitNanos) Rearm(Breaker.BurnRate);
+        _burn.Add(nanos, nowNanos);
+        if (_burn.Sum() <= limitNanos) Rearm(Breaker.BurnRate);
     }
 
     /// <summary>The first breaker that trips now and has not tripped before; Unspecified for none.</summary>
     public Breaker Find(BreakerRules rules)
     {
         if (_sameCalls >= rules.SameToolCall.Limit && !HasTripped(Breaker.SameToolCall)) return Breaker.SameToolCall;
-        if (rules.BurnRate.Limit != BreakerRule.None.Limit && BurnNanos() > rules.BurnRate.Limit
+        if (rules.BurnRate.Limit != BreakerRule.None.Limit && _burn.Sum() > rules.BurnRate.Limit
             && !HasTripped(Breaker.BurnRate))
         {
             return Breaker.BurnRate;
@@ -87,10 +75,10 @@ internal sealed class BreakerCounts
     {
         Breaker.Unspecified => 0,
         Breaker.SameToolCall => _sameCalls,
-        Breaker.BurnRate => BurnNanos(),
+        Breaker.BurnRate => _burn.Sum(),
         Breaker.StepsWithoutOutcome => _steps,
         Breaker.Refusals => _refusals,
-        Breaker.SuspendedSessions => 0,
+        Breaker.SuspendedSessions or Breaker.RefusalsOfAgent or Breaker.BurnRateOfAgent => 0,
     };
 
     public void MarkTripped(Breaker breaker) => _tripped |= 1 << (int)breaker;
@@ -98,7 +86,7 @@ internal sealed class BreakerCounts
     /// <summary>Counts from zero again.</summary>
     public void Reset()
     {
-        Array.Clear(_burnNanos);
+        _burn.Clear();
         _lastCall = 0;
         _lastTool = "";
         _sameCalls = _steps = _refusals = 0;
@@ -112,8 +100,8 @@ internal sealed class BreakerCounts
         SameCalls = _sameCalls,
         Steps = _steps,
         Refusals = _refusals,
-        BurnBucket = _burnBucket,
-        BurnNanos = { _burnNanos },
+        BurnBucket = _burn.Step,
+        BurnNanos = { _burn.Counts },
         Tripped = _tripped,
     };
 
@@ -126,21 +114,13 @@ internal sealed class BreakerCounts
             _sameCalls = state.SameCalls,
             _steps = state.Steps,
             _refusals = state.Refusals,
-            _burnBucket = state.BurnBucket,
             _tripped = state.Tripped,
         };
-        state.BurnNanos.CopyTo(counts._burnNanos, 0);
+        counts._burn.Restore(state.BurnBucket, state.BurnNanos);
         return counts;
     }
 
     private bool HasTripped(Breaker breaker) => (_tripped & (1 << (int)breaker)) != 0;
 
     private void Rearm(Breaker breaker) => _tripped &= ~(1 << (int)breaker);
-
-    private long BurnNanos()
-    {
-        Int128 sum = 0;
-        foreach (long nanos in _burnNanos) sum += nanos;
-        return WideSum.Capped(sum);
-    }
 }

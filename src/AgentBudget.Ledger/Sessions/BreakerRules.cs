@@ -49,7 +49,8 @@ internal sealed record BreakerRules(
         Breaker.BurnRate => BurnRate,
         Breaker.StepsWithoutOutcome => StepsWithoutOutcome,
         Breaker.Refusals => Refusals,
-        Breaker.SuspendedSessions => BreakerRule.None, // Not of a session: AgentAccount.SuspendedSessions.
+        // Not of a session: AgentAccount.Breakers.
+        Breaker.SuspendedSessions or Breaker.RefusalsOfAgent or Breaker.BurnRateOfAgent => BreakerRule.None,
     };
 
     /// <summary>What watches the agent itself; by default where something watches its sessions.</summary>

@@ -65,13 +65,7 @@ internal static class Open
             left = room.Left - 1;
         }
 
-        if (ledger.KnownSessions >= TenantLedger.SessionsMax)
-        {
-            string description =
-                $"the tenant has {TenantLedger.SessionsMax} sessions that are open or ended within 24 hours";
-            return new Answer(Outcome.BoundReached, Faults: [new Fault("sessions", description)]);
-        }
-
+        if (CheckKnownSessions(ledger, agent) is { } sessionsBound) return sessionsBound;
         LedgerEvent opened = asked.NewEvent(command.Actor);
         (opened.Spender, opened.SessionOpened) = Opened(ledger, request, agent, useCase, parent, command.Origin);
         SetOrigin(opened.SessionOpened, command.Origin, parent, proof);
@@ -83,6 +77,26 @@ internal static class Open
         if (left is not null) opened.SessionOpened.Delegation.SubagentsLeft = left.Value;
         ledger.Emit(opened);
         return new Answer(Outcome.Done, opened);
+    }
+
+    // Whoever opens many sessions meets its own bound before others meet the tenant's.
+    private static Answer? CheckKnownSessions(TenantLedger ledger, AgentAccount agent)
+    {
+        string? description = null;
+        if (agent.Sessions >= TenantLedger.SessionsOfOneMax)
+        {
+            description = $"{agent.Name} has {TenantLedger.SessionsOfOneMax} sessions that are open, ended within 24 "
+                + "hours or kept for late commits: wait until older ones are forgotten";
+        }
+        else if (ledger.KnownSessions >= TenantLedger.SessionsMax)
+        {
+            description =
+                $"the tenant has {TenantLedger.SessionsMax} sessions that are open or ended within 24 hours";
+        }
+
+        return description is null
+            ? null
+            : new Answer(Outcome.BoundReached, Faults: [new Fault("sessions", description)]);
     }
 
     // Whoever brings many users meets its own bound before those of others do.

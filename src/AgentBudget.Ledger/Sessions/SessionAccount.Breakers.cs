@@ -26,15 +26,17 @@ internal sealed partial class SessionAccount
         CountCall(isStep: false, argumentsDigest.Length > 0 ? tool : "", argumentsDigest);
 
     /// <summary>Calls were refused.</summary>
-    public void CountRefusals(long refusals)
+    public void CountRefusals(long refusals, long nowNanos)
     {
         Refused += refusals;
+        Agent.CountRefusals(refusals, nowNanos);
         if (Agent.Breakers is not null) (BreakerCounts ??= new()).CountRefusals(refusals);
     }
 
     /// <summary>Money was charged to it, and so to everything above it.</summary>
     public void CountCharge(long nanos, long nowNanos)
     {
+        Agent.CountCharge(nanos, nowNanos);
         for (SessionAccount? owner = this; owner is not null; owner = owner.Parent)
         {
             if (owner.Agent.Breakers is { } rules)
@@ -71,10 +73,10 @@ internal sealed partial class SessionAccount
         (RefusalWindow ??= new RefusalWindow(this)).TryCount(refused, nowNanos);
 
     /// <summary>Whether what is untold has to be told now: there is much of it, or a breaker trips by it.</summary>
-    public bool MustTellRefusals()
+    public bool MustTellRefusals(long nowNanos)
     {
         long untold = RefusalWindow!.Untold;
-        if (untold >= RefusalWindow.UntoldMax) return true;
+        if (untold >= RefusalWindow.UntoldMax || Agent.TripsWithRefusals(untold, nowNanos)) return true;
         if (Agent.Breakers is not { } rules || CheckOpen().IsRefused) return false;
         return BreakerCounts?.TripsWith(untold, rules.Refusals.Limit) ?? untold > rules.Refusals.Limit;
     }

@@ -38,7 +38,8 @@ internal static class Trip
         AgentAfter(ledger, session);
     }
 
-    // An agent, or a user of it, whose sessions are suspended one after the other goes on in no new one.
+    // An agent, or a user of it, whose sessions are suspended one after the other goes on in no new one; nor does an
+    // agent that spreads refusals or charges over many of them.
     private static void AgentAfter(TenantLedger ledger, SessionAccount session)
     {
         for (SessionAccount? owner = session; owner is not null; owner = owner.Parent)
@@ -46,7 +47,7 @@ internal static class Trip
             if (owner.Agent.FindTripped(owner.Spender.OnBehalfOf, ledger.LogTimeNanos) is not { } found) continue;
             var tripped = new BreakerTripped
             {
-                Breaker = Breaker.SuspendedSessions,
+                Breaker = found.Breaker,
                 Mode = found.Rule.Mode,
                 Count = found.Count,
                 Limit = found.Rule.Limit,
@@ -89,10 +90,11 @@ internal static class Trip
 
     public static void Apply(TenantLedger ledger, BreakerTripped tripped, SessionAccount session)
     {
-        if (tripped.Breaker == Breaker.SuspendedSessions)
+        if (tripped.Agent.Length > 0)
         {
             (string agent, string user) = Names.WholeAndUser(tripped.Agent);
-            ((AgentAccount)ledger.AccountOf(agent)).Trip(user, tripped.Suspended.Length > 0, ledger.LogTimeNanos);
+            ((AgentAccount)ledger.AccountOf(agent)).Trip(
+                tripped.Breaker, user, tripped.Suspended.Length > 0, ledger.LogTimeNanos);
             return;
         }
 

@@ -51,7 +51,7 @@ public sealed partial class TenantLedger
                 Reserve.Apply(this, ledgerEvent, session!);
                 return Operation.Reserve;
             case LedgerEvent.FactOneofCase.ReservationRefused:
-                return Refuse.Apply(ledgerEvent.ReservationRefused, session!);
+                return Refuse.Apply(ledgerEvent.ReservationRefused, session!, LogTimeNanos);
             case LedgerEvent.FactOneofCase.ToolAuthorized:
                 AuthorizeTool.Apply(ledgerEvent.ToolAuthorized, session!);
                 return Operation.AuthorizeTool;
@@ -173,7 +173,7 @@ public sealed partial class TenantLedger
                 Suspend.Resume(this, session);
                 return Operation.Resume;
             case LedgerEvent.FactOneofCase.RefusalsCoalesced:
-                session.CountRefusals(ledgerEvent.RefusalsCoalesced.Count);
+                session.CountRefusals(ledgerEvent.RefusalsCoalesced.Count, LogTimeNanos);
                 return Operation.Reserve;
             case LedgerEvent.FactOneofCase.BreakerTripped:
                 Trip.Apply(this, ledgerEvent.BreakerTripped, session);
@@ -227,8 +227,8 @@ public sealed partial class TenantLedger
         {
             if (session.RefusalWindow is { } window) _deadlines.Remove(window.Deadline);
             session.Archive(LogTimeNanos);
-            if (_archived.Count >= ArchivedSessionsMax) session.ForgetRetired();
-            _archived.Add(session.Number, session);
+            MakeRoomFor(session);
+            Archive(session);
         }
         else
         {
@@ -242,7 +242,7 @@ public sealed partial class TenantLedger
 
     private void DropIfUnused(SessionAccount session)
     {
-        if (session.Sessions > 0 || session.Retired is not null || !_archived.Remove(session.Number)) return;
+        if (session.Sessions > 0 || session.Retired is not null || !Unarchive(session)) return;
         foreach (Account account in session.Path[1..])
         {
             account.Sessions--;
@@ -399,9 +399,9 @@ public sealed partial class TenantLedger
         session.Enter();
     }
 
-    private void Archive(SessionAccount session)
+    private void RestoreArchived(SessionAccount session)
     {
-        _archived.Add(session.Number, session);
+        Archive(session);
         foreach (Account account in session.Path[1..]) Enter(account);
     }
 

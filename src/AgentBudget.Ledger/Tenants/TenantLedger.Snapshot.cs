@@ -275,7 +275,7 @@ public sealed partial class TenantLedger
         SessionAccount session = Open.NewSession(this, state.Number, state.Spender, state.Opened, state.OpenNanos);
         session.LeadOver(UsersOf(state.Spender, static (_, _) => default));
         session.Restore(state, books);
-        if (state.Archived) Archive(session);
+        if (state.Archived) RestoreArchived(session);
         else AddSession(session);
         if (state.Archived && state.ForgetNanos == 0) return; // Kept for one below it.
         if (state.ForgetNanos != 0) _retention.Set(session.RetentionDeadline, state.ForgetNanos);

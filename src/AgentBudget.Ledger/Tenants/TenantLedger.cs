@@ -30,12 +30,18 @@ public sealed partial class TenantLedger
     public const int SessionsMax = 1_000_000;
 
     /// <summary>
-    /// Sessions that are kept for late commits of their holds alone (200 MB); beyond, one that is forgotten is gone.
+    /// Sessions that one agent may have so, half of them. Whoever opens many meets its own bound and leaves the other
+    /// half to the others.
+    /// </summary>
+    public const int SessionsOfOneMax = SessionsMax / 2;
+
+    /// <summary>
+    /// Sessions that are kept for late commits of their holds alone (200 MB); beyond, the agent that has most of them
+    /// loses one.
     /// </summary>
     public const int ArchivedSessionsMax = 50_000;
 
     private readonly Dictionary<long, SessionAccount> _sessions = [];
-    private readonly Dictionary<long, SessionAccount> _archived = [];
     private readonly SortedDictionary<long, Spend> _adjusted = [];
     private readonly ReservationTable _reservations = new();
     private readonly Dictionary<string, Account> _accounts = new(StringComparer.Ordinal);

@@ -158,7 +158,6 @@ internal sealed partial class SiloHost : IAsyncDisposable
         Aggregator aggregator = Aggregator.Open(Folder.ReportsFile);
         _ends.Push(() => Ended(aggregator.Dispose));
         Issuer issuer = new(() => model.Issuer ?? (Tls is null ? $"http://{Http}" : $"https://{Tls}"));
-        (DpopProofs proofs, ClientAssertions assertions) = LoadProofs(time, issuer);
 
         WebApplicationBuilder builder = NewBuilder(model, store, loggers);
         builder.Services.AddSingleton(time)
@@ -171,9 +170,8 @@ internal sealed partial class SiloHost : IAsyncDisposable
             .AddSingleton(keys.Ring)
             .AddSingleton(keys.Checkpoint)
             .AddSingleton(tokens)
-            .AddSingleton(proofs)
             .AddSingleton(keys.Reservations)
-            .AddSingleton(assertions)
+            .AddUsedOnce(keys.Shared, Folder, time, issuer)
             .AddSingleton(issuers)
             .AddSingleton(issuer)
             .AddSingleton(_readiness)
@@ -184,7 +182,7 @@ internal sealed partial class SiloHost : IAsyncDisposable
                 keys.Metrics,
                 tokens,
                 new AccessTokens(keys.Ring, time, issuer.Name),
-                proofs,
+                provider.GetRequiredService<DpopProofs>(),
                 provider.GetRequiredService<CredentialFeed>(),
                 new FailedAttempts(time)))
             .AddApi();
@@ -284,20 +282,6 @@ internal sealed partial class SiloHost : IAsyncDisposable
         model.Cluster is { } cluster && store is PostgresStore shared
             ? SharedCluster.Configure(silo, cluster, shared, end => _ends.Push(() => Ended(end)))
             : EmbeddedCluster.Configure(silo);
-
-    private (DpopProofs Proofs, ClientAssertions Assertions) LoadProofs(TimeProvider time, Issuer issuer)
-    {
-        try
-        {
-            return (
-                new DpopProofs(time, ReplayMemory.OfProofs(Folder.UsedProofsFile), issuer.Name),
-                new ClientAssertions(time, ReplayMemory.OfAssertions(Folder.UsedAssertionsFile)));
-        }
-        catch (InvalidDataException fault)
-        {
-            throw new OptionsException(fault.Message);
-        }
-    }
 
     private static async Task<ApplyCatalogResponse> ApplyAsync(CatalogAtStart catalogs, CatalogDocument catalog)
     {

@@ -33,6 +33,9 @@ internal sealed class SiloKeys : IAsyncDisposable
     /// <summary>The same where it is shared; null where it is not.</summary>
     internal SharedKeyRing? SharedRing { get; private init; }
 
+    /// <summary>What the silos of a cluster share; null for a silo by itself.</summary>
+    internal SharedKeys? Shared { get; private init; }
+
     /// <summary>Signs checkpoints.</summary>
     internal CheckpointKey Checkpoint { get; }
 
@@ -49,12 +52,14 @@ internal sealed class SiloKeys : IAsyncDisposable
         try
         {
             SharedKeyRing? shared = null;
+            SharedKeys? keys = null;
             if (model.Cluster is { } cluster && secrets is not null)
             {
                 folder.CheckStore(secrets.StoreId);
-                SharedKeys keys = new(secrets, ClusterKey.Load(cluster.KeyPath));
+                keys = new SharedKeys(secrets, ClusterKey.Load(cluster.KeyPath));
                 await keys.CheckAsync(CancellationToken.None);
                 await BringAsync(keys, folder, model);
+                await SharedReplayMemory.BeginAsync(keys, time, CancellationToken.None);
                 shared = await SharedKeyRing.OpenAsync(
                     keys, folder.SigningKeyFile, time, logger, CancellationToken.None);
             }
@@ -67,6 +72,7 @@ internal sealed class SiloKeys : IAsyncDisposable
                 ReservationIds.LoadOrCreate(folder.ReservationKeyFile))
             {
                 SharedRing = shared,
+                Shared = keys,
             };
         }
         catch (InvalidDataException fault)

@@ -27,6 +27,8 @@ internal sealed class ClusterSilo(string folder, string postgres, string keyFile
 
     public Uri Grpc => new($"http://{_grpc}");
 
+    public Uri Http => new($"http://{_http}");
+
     public string AdminKey => File.ReadAllText(Path.Combine(folder, "admin.key")).Trim();
 
     /// <summary>What all incarnations printed.</summary>

@@ -22,9 +22,16 @@ internal sealed class SiloCalls : IDisposable
         await new CatalogService.CatalogServiceClient(_channel).ApplyCatalogAsync(
             new ApplyCatalogRequest { RequestId = "catalog", Document = document }, Options(key));
 
-    public async Task<CreateCredentialResponse> CreateCredentialAsync(string key, string requestId) =>
+    public async Task<CreateCredentialResponse> CreateCredentialAsync(
+        string key, string requestId, string publicJwk = "") =>
         await new IdentityService.IdentityServiceClient(_channel).CreateCredentialAsync(
-            new CreateCredentialRequest { RequestId = requestId, Principal = "agents/agent", Role = Role.Agent },
+            new CreateCredentialRequest
+            {
+                RequestId = requestId,
+                Principal = "agents/agent",
+                Role = Role.Agent,
+                PublicJwk = publicJwk,
+            },
             Options(key));
 
     public async Task RevokeCredentialAsync(string key, string credential, string requestId) =>
@@ -74,6 +81,14 @@ internal sealed class SiloCalls : IDisposable
     public async Task<GetBalanceResponse> GetBalanceAsync(string key, string grain) =>
         await new BudgetService.BudgetServiceClient(_channel).GetBalanceAsync(
             new GetBalanceRequest { Grain = grain }, Options(key));
+
+    /// <summary>The same with a token that is bound to a key, and a proof of it.</summary>
+    public async Task<GetBalanceResponse> GetBalanceAsync(string token, string proof, string grain) =>
+        await new BudgetService.BudgetServiceClient(_channel).GetBalanceAsync(
+            new GetBalanceRequest { Grain = grain },
+            new CallOptions(
+                new Metadata { { "authorization", $"DPoP {token}" }, { "dpop", proof } },
+                TimeProvider.System.GetUtcNow().UtcDateTime + CallTimeout));
 
     /// <summary>How a call is refused: its status, or OK when it is not.</summary>
     public static async Task<StatusCode> StatusOfAsync(Task call)

@@ -1,5 +1,6 @@
 using AgentBudget.Grains.Abstractions;
 using AgentBudget.Grains.Tenants;
+using AgentBudget.Identity;
 using AgentBudget.Ledger;
 using AgentBudget.Reporting;
 using AgentBudget.Storage.InMemory;
@@ -33,6 +34,10 @@ internal sealed class ClusterSilo(InProcessSiloHandle handle, InMemoryStore stor
     public Aggregator Sums { get; } = handle.ServiceProvider.GetRequiredService<Aggregator>();
 
     public IGrainFactory Grains { get; } = handle.ServiceProvider.GetRequiredService<IGrainFactory>();
+
+    /// <summary>What was used of one kind, as this silo asks.</summary>
+    public IReplayMemory Replays(ReplayKind kind) =>
+        handle.ServiceProvider.GetRequiredKeyedService<IReplayMemory>(kind.Name);
 
     /// <summary>Silos that run, and what they can host, as far as this one knows.</summary>
     public int KnownSilos => Math.Min(

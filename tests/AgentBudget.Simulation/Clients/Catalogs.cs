@@ -232,6 +232,8 @@ internal static partial class Catalogs
         if (random.Coin()) breakers.SameToolCall = CountOf(random, timesMax: 4);
         if (random.Coin()) breakers.BurnRate = new BurnBreaker { CostPerMinute = Nanos(random.Spread(1, 4000)) };
         if (random.Coin()) breakers.SuspendedSessionsOfUser = CountOf(random, timesMax: 2);
+        if (random.Coin()) breakers.RefusalsOfAgent = CountOf(random, timesMax: 30);
+        if (random.Coin()) breakers.BurnRateOfAgent = new BurnBreaker { CostPerMinute = Nanos(random.Spread(1, 9000)) };
         return breakers;
     }
 

@@ -43,6 +43,7 @@ internal static class AllMutants
         ("re-rate without the price version", static () => new VersionlessRerating()),
         ("changed period forgets", static () => new ForgetfulPeriod()),
         ("agent breaker skipped", static () => new AgentBreakerSkipped()),
+        ("spread over sessions uncounted", static () => new SpreadUncounted()),
         ("share counted globally", static () => new ShareCountedGlobally()),
         ("dispute counted twice", static () => new DisputeCountedTwice()),
         ("dismissal makes room twice", static () => new DismissalTwice()),

@@ -62,3 +62,24 @@ internal sealed class AgentBreakerSkipped : LedgerMutant
         }
     }
 }
+
+/// <summary>An agent that spreads refusals and charges over many sessions goes on.</summary>
+internal sealed class SpreadUncounted : LedgerMutant
+{
+    protected override ITurnLedger Wrap(
+        SimWorld world, SimSilo silo, string tenant, ITurnLedger inner, bool isRestored) => new Broken(inner);
+
+    private sealed class Broken(ITurnLedger inner) : LedgerDecorator(inner)
+    {
+        public override Answer Handle(Command command, long nowNanos, List<LedgerEvent> events)
+        {
+            if (command is not ApplyCatalogCommand apply) return base.Handle(command, nowNanos, events);
+            Catalog without = apply.Catalog.Clone();
+            foreach (Agent agent in without.Agents.Where(agent => agent.Breakers is not null))
+                (agent.Breakers.RefusalsOfAgent, agent.Breakers.BurnRateOfAgent) = (null, null);
+            Answer answer = base.Handle(apply with { Catalog = without }, nowNanos, events);
+            if (answer.Event?.CatalogApplied is { } applied) applied.Catalog = apply.Catalog;
+            return answer;
+        }
+    }
+}

@@ -215,30 +215,36 @@ public static partial class CatalogReader
                 "stepsWithoutOutcome",
                 "refusals",
                 "suspendedSessions",
-                "suspendedSessionsOfUser") is not { } map)
+                "suspendedSessionsOfUser",
+                "refusalsOfAgent",
+                "burnRateOfAgent") is not { } map)
             {
                 return null;
             }
 
-            Breakers breakers = new()
+            return new Breakers
             {
                 SameToolCall = ReadBreaker(map.Find("sameToolCall"), "times"),
                 StepsWithoutOutcome = ReadBreaker(map.Find("stepsWithoutOutcome"), "steps"),
                 Refusals = ReadBreaker(map.Find("refusals"), "times"),
                 SuspendedSessions = ReadBreaker(map.Find("suspendedSessions"), "times"),
                 SuspendedSessionsOfUser = ReadBreaker(map.Find("suspendedSessionsOfUser"), "times"),
+                RefusalsOfAgent = ReadBreaker(map.Find("refusalsOfAgent"), "times"),
+                BurnRate = ReadBurnBreaker(map.Find("burnRate")),
+                BurnRateOfAgent = ReadBurnBreaker(map.Find("burnRateOfAgent")),
             };
-            if (map.Find("burnRate")?.Map("costPerMinute", "mode", "suspends") is { } burnRate)
-            {
-                breakers.BurnRate = new BurnBreaker
-                {
-                    CostPerMinute = burnRate.Require("costPerMinute")?.Money(_currency),
-                    Mode = ReadMode(burnRate.Find("mode")),
-                    Suspends = ReadReach(burnRate.Find("suspends")),
-                };
-            }
+        }
 
-            return breakers;
+        private BurnBreaker? ReadBurnBreaker(DocumentCursor? cursor)
+        {
+            if (cursor?.Map("costPerMinute", "mode", "suspends") is not { } map)
+                return null;
+            return new BurnBreaker
+            {
+                CostPerMinute = map.Require("costPerMinute")?.Money(_currency),
+                Mode = ReadMode(map.Find("mode")),
+                Suspends = ReadReach(map.Find("suspends")),
+            };
         }
 
         private static CountBreaker? ReadBreaker(DocumentCursor? cursor, string count)
