@@ -71,6 +71,8 @@ public sealed class GatewayModel
         CheckTime("sessionIdle", options.SessionIdle, TimeSpan.FromHours(24));
         CheckTime("upstreamIdle", options.UpstreamIdle, TimeSpan.FromHours(1));
         CheckTime("callMax", options.CallMax, TimeSpan.FromHours(24));
+        CheckTime("partEvery", options.PartEvery, TimeSpan.FromHours(1));
+        CheckRange("partTokens", options.PartTokens, 100, OutputTokensMax);
         foreach ((string agent, int status) in options.RefusalStatus)
         {
             if (agent.Length == 0 || status is < 400 or > 429)

@@ -48,6 +48,15 @@ public sealed class GatewayOptions
     public TimeSpan CallMax { get; init; } = TimeSpan.FromHours(1);
 
     /// <summary>
+    /// How often a stream is settled while it runs, so that a gateway that dies leaves no more than that unsettled. 1 s
+    /// to 1 h.
+    /// </summary>
+    public TimeSpan PartEvery { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>The output tokens after which it is settled earlier. 100 to 1,000,000.</summary>
+    public long PartTokens { get; init; } = 20_000;
+
+    /// <summary>
     /// The status of a refusal of money by how the caller's user agent begins, for clients that retry 429 whatever its
     /// headers say. 400 to 429.
     /// </summary>
