@@ -20,11 +20,13 @@ namespace AgentBudget.Gateway;
 public sealed class GatewayHost : IAsyncDisposable
 {
     private const int ConnectionsMax = 20_000;
+    private const int EnvoyMessageMax = CallBody.BytesMax + (1024 * 1024); // A body that is checked, and its headers.
     private static readonly TimeSpan DrainGrace = TimeSpan.FromSeconds(25);
 
     private readonly WebApplication _app;
     private readonly GatewayServices _services;
     private ListenOptions? _listen;
+    private ListenOptions? _envoy;
 
     private GatewayHost(
         GatewayModel model, AgentBudgetClient client, TimeProvider time, ILoggerFactory loggers, object? meterScope)
@@ -36,12 +38,21 @@ public sealed class GatewayHost : IAsyncDisposable
             .AddSingleton(loggers)
             .AddSingleton<IHostLifetime, NoLifetime>()
             .Configure<HostOptions>(options => options.ShutdownTimeout = DrainGrace);
+        if (model.Envoy is not null)
+        {
+            builder.Services.AddSingleton(_services)
+                .AddGrpc(options => options.MaxReceiveMessageSize = EnvoyMessageMax);
+        }
+
         _app = builder.Build();
         GatewayRoutes.Map(_app, _services);
     }
 
     /// <summary>Where it listens, with the real port.</summary>
     public IPEndPoint Address => _listen!.IPEndPoint!;
+
+    /// <summary>Where Envoy asks, with the real port; null where nothing is served to it.</summary>
+    public IPEndPoint? EnvoyAddress => _envoy?.IPEndPoint;
 
     /// <summary>What it measures.</summary>
     public Meter Meter => _services.Telemetry.Meter;
@@ -77,7 +88,8 @@ public sealed class GatewayHost : IAsyncDisposable
             || fault is IOException { InnerException: AddressInUseException })
         {
             await host.DisposeAsync();
-            throw new GatewayOptionsException($"gateway:listen cannot be {model.Listen}: {fault.Message}");
+            string envoy = model.Envoy is null ? "" : $", or gateway:envoy:listen {model.Envoy.Listen}";
+            throw new GatewayOptionsException($"gateway:listen cannot be {model.Listen}{envoy}: {fault.Message}");
         }
     }
 
@@ -106,6 +118,12 @@ public sealed class GatewayHost : IAsyncDisposable
         {
             listen.Protocols = HttpProtocols.Http1;
             _listen = listen;
+        });
+        if (model.Envoy is null) return;
+        kestrel.Listen(model.Envoy.Listen, listen =>
+        {
+            listen.Protocols = HttpProtocols.Http2;
+            _envoy = listen;
         });
     }
 

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using AgentBudget.Gateway.Calls;
 using AgentBudget.Gateway.Dialects;
+using AgentBudget.Gateway.Envoy;
 using AgentBudget.Gateway.Mcp;
 using AgentBudget.Gateway.Sessions;
 using AgentBudget.Protocol.V1;
@@ -45,6 +46,12 @@ internal static class GatewayRoutes
         }
 
         MapMcp(app, services);
+        if (services.Model.Envoy is not null)
+        {
+            app.MapGrpcService<RateLimitCalls>();
+            app.MapGrpcService<AuthorizationCalls>();
+        }
+
         app.MapMethods("/api/hello", ["GET", "HEAD"], static _ => Task.CompletedTask); // Claude Code looks for it.
         app.MapFallback(http => Run(services, http, "unknown", static (_, http, _) => throw new CallRefusedException(
             RefusalKind.NotFound,
@@ -94,14 +101,34 @@ internal static class GatewayRoutes
         Func<GatewayServices, HttpContext, CallTrace, Task> call) =>
         CallEdge.RunAsync(services, ErrorsOf(http.Request), operation, http, (_, trace) => call(services, http, trace));
 
-    private static ErrorShape ErrorsOf(HttpRequest request) => IsAnthropic(request) ? AnthropicErrors.Instance
+    /// <summary>The dialect of a model call by its path; null for another route.</summary>
+    public static Dialect? DialectOf(HttpRequest request)
+    {
+        if (request.Method != HttpMethods.Post) return null;
+        string path = request.Path.Value!;
+        if (path.EndsWith("/chat/completions", StringComparison.Ordinal)) return ChatDialect.Instance;
+        if (path.EndsWith("/responses", StringComparison.Ordinal)) return ResponsesDialect.Instance;
+        if (path.EndsWith("/embeddings", StringComparison.Ordinal)) return EmbeddingsDialect.Instance;
+        if (path.EndsWith("/messages", StringComparison.Ordinal)) return MessagesDialect.Instance;
+        foreach (string method in (string[])[GeminiDialect.GenerateMethod, GeminiDialect.StreamMethod])
+        {
+            if (!path.EndsWith(method, StringComparison.Ordinal)) continue;
+            request.RouteValues[GeminiDialect.ModelRoute] = path[(path.LastIndexOf('/') + 1)..^method.Length];
+            return GeminiDialect.Instance;
+        }
+
+        return null;
+    }
+
+    /// <summary>The dialect of a request's refusals.</summary>
+    public static ErrorShape ErrorsOf(HttpRequest request) => IsAnthropic(request) ? AnthropicErrors.Instance
         : IsGemini(request) ? GeminiErrors.Instance
         : OpenAiErrors.Instance;
 
     // What is left, as the contract's GetBalance answers it.
     private static async Task BudgetAsync(GatewayServices services, HttpContext http, CallTrace trace)
     {
-        using SessionUse spender = await services.Sessions.TakeLiveAsync(http);
+        using SessionUse spender = await services.Sessions.TakeLiveAsync(http.Request, http.RequestAborted);
         GetBalanceResponse balance = await services.Client.GetBalanceAsync(
             new GetBalanceRequest { SessionToken = spender.Token }, http.RequestAborted);
         JsonObject json = JsonNode.Parse(JsonFormatter.Default.Format(balance))!.AsObject();

@@ -1,6 +1,7 @@
 using AgentBudget.Client;
 using AgentBudget.Gateway.Calls;
 using AgentBudget.Gateway.Dialects;
+using AgentBudget.Gateway.Envoy;
 using AgentBudget.Gateway.Mcp;
 using AgentBudget.Gateway.Options;
 using AgentBudget.Gateway.Sessions;
@@ -26,6 +27,8 @@ internal sealed class GatewayServices : IAsyncDisposable
         McpServers = [.. model.Mcp.Select(server => new McpServer(server, model.Options.SessionIdle, time))];
         Tools = new ToolMeter(client, time);
         Holds = new Holds(client, model.Options, Margin, time);
+        EnvoyCallers = new EnvoyCallers(client, time);
+        Hits = new HitMeter(Sessions, time, Logger);
     }
 
     public GatewayModel Model { get; }
@@ -58,10 +61,15 @@ internal sealed class GatewayServices : IAsyncDisposable
 
     public ToolMeter Tools { get; }
 
+    public EnvoyCallers EnvoyCallers { get; }
+
+    public HitMeter Hits { get; }
+
     public async ValueTask DisposeAsync()
     {
         await Watch.DisposeAsync();
         await Sessions.DisposeAsync();
+        await EnvoyCallers.DisposeAsync();
         Upstreams.Dispose();
         foreach (McpServer server in McpServers) server.Dispose();
         Telemetry.Dispose();

@@ -15,7 +15,7 @@ internal static class ModelList
 
     public static async Task AnswerAsync(GatewayServices services, HttpContext http, CallTrace trace)
     {
-        using SessionUse spender = await services.Sessions.TakeLiveAsync(http);
+        using SessionUse spender = await services.Sessions.TakeLiveAsync(http.Request, http.RequestAborted);
         GetSessionResponse answer = await services.Client.GetSessionAsync(
             new GetSessionRequest { SessionToken = spender.Token }, http.RequestAborted);
         bool isAnthropic = GatewayRoutes.IsAnthropic(http.Request), isGemini = GatewayRoutes.IsGemini(http.Request);

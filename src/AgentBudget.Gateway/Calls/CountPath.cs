@@ -13,7 +13,7 @@ internal sealed class CountPath(GatewayServices services, Dialect dialect)
 
     private async Task CountAsync(HttpContext http, CallTrace trace)
     {
-        using SessionUse spender = await services.Sessions.TakeLiveAsync(http);
+        using SessionUse spender = await services.Sessions.TakeLiveAsync(http.Request, http.RequestAborted);
         using BodyReader.Held held = await services.Bodies.ReadAsync(http.Request, http.RequestAborted);
         using CallBody body = CallBody.Parse(held.Bytes, dialect.Members);
         string model = dialect.ModelOf(body, http.Request);

@@ -37,27 +37,50 @@ internal sealed class Holds(
     public async Task<Hold> TakeAsync(
         CallShape shape, SessionUse spender, CallerContext context, CancellationToken cancellation)
     {
-        if (shape.MaxOutputTokens is null && (shape.Answers > 1 || shape.FurtherOutputTokens > 0))
-            throw new CallRefusedException(
-                RefusalKind.Invalid, "Several answers, or a prediction, need a maximum of tokens: send it.");
+        CheckMaximum(shape);
+        (BudgetScope scope, long? injected) = await WithMaximumAsync(
+            shape,
+            maximum => client.BeginScopeAsync(Request(shape, spender, context, maximum), cancellation));
+        if (!scope.IsAllowed) throw Denials.Of(scope.Denial ?? new Denial());
+        return new Hold(scope, OutputMostOf(shape, injected) ?? long.MaxValue, injected);
+    }
+
+    /// <summary>What would be decided of a call, with no effect.</summary>
+    public async Task<ReserveTokensResponse> AskAsync(
+        CallShape shape, SessionUse spender, CallerContext context, CancellationToken cancellation)
+    {
+        CheckMaximum(shape);
+        return (await WithMaximumAsync(shape, maximum =>
+        {
+            ReserveTokensRequest question = Request(shape, spender, context, maximum);
+            question.DryRun = true;
+            return client.ReserveAsync(question, cancellation);
+        })).Answer;
+    }
+
+    // A call that names no maximum gets ours where the catalog has none, which is known from its refusal.
+    private async Task<(T Answer, long? Injected)> WithMaximumAsync<T>(CallShape shape, Func<long?, Task<T>> ask)
+    {
         long? injected = shape.MaxOutputTokens is null && IsWithoutMaximum(shape.Model)
             ? options.MaxOutputTokens
             : null;
-        BudgetScope scope;
         try
         {
-            scope = await client.BeginScopeAsync(Request(shape, spender, context, injected), cancellation);
+            return (await ask(injected), injected);
         }
         catch (AgentBudgetException fault) when (injected is null && shape.MaxOutputTokens is null
             && fault.FieldFaults.Any(field => field.Field.Contains("max_output_tokens", StringComparison.Ordinal)))
         {
             if (_withoutMaximum.Count < ModelsMax) _withoutMaximum[shape.Model] = time.GetTimestamp();
-            injected = options.MaxOutputTokens;
-            scope = await client.BeginScopeAsync(Request(shape, spender, context, injected), cancellation);
+            return (await ask(options.MaxOutputTokens), options.MaxOutputTokens);
         }
+    }
 
-        if (!scope.IsAllowed) throw Denials.Of(scope.Denial ?? new Denial());
-        return new Hold(scope, OutputMostOf(shape, injected) ?? long.MaxValue, injected);
+    private static void CheckMaximum(CallShape shape)
+    {
+        if (shape.MaxOutputTokens is null && (shape.Answers > 1 || shape.FurtherOutputTokens > 0))
+            throw new CallRefusedException(
+                RefusalKind.Invalid, "Several answers, or a prediction, need a maximum of tokens: send it.");
     }
 
     /// <summary>Changes a hold to another model's price, before that is called.</summary>

@@ -79,6 +79,7 @@ internal sealed partial class UpstreamExchange
                     bool isPassed = fate != EventFate.Hide && (hasData || to.HasStarted);
                     if (isPassed) await WriteAsync(end, response, splitter.Event);
                     splitter.Clear();
+                    if (!_isSettled) _parts.Note(_reader, UsualInput);
                 }
 
                 if (bytes == 0) return settling;

@@ -19,6 +19,7 @@ internal sealed partial class UpstreamExchange(
     private const int ReadBytes = 16 * 1024;
 
     private readonly AnswerReader _reader = dialect.MakeReader(shape);
+    private readonly StreamParts _parts = new(services.Client, services.Model.Options, spender, hold, services.Time);
     private bool _isSettled;
 
     /// <summary>Sends the call and passes its answer on.</summary>
@@ -146,10 +147,10 @@ internal sealed partial class UpstreamExchange(
         if (_isSettled) return;
         _isSettled = true;
         (trace.AnsweredModel, trace.InputTokens) = (_reader.AnsweredModel, _reader.ReportedInput);
-        long usual = services.Margin.UsualOf(shape.Model, shape.Input);
+        await _parts.EndAsync();
         try
         {
-            hold.Scope.Use(_reader.ToCommit(usual, hold.OutputMost));
+            hold.Scope.Use(ToCommit());
             CommitTokensResponse settled;
             try
             {
@@ -158,7 +159,7 @@ internal sealed partial class UpstreamExchange(
             catch (AgentBudgetException fault) when (fault.StatusCode == StatusCode.InvalidArgument)
             {
                 _reader.IsBelieved = false; // A report that cannot be true.
-                hold.Scope.Use(_reader.ToCommit(usual, hold.OutputMost));
+                hold.Scope.Use(ToCommit());
                 settled = await hold.Scope.CommitAsync(CancellationToken.None);
             }
 
@@ -177,6 +178,16 @@ internal sealed partial class UpstreamExchange(
             services.Margin.Learn(shape.Model, shape.Input, counted);
         services.Telemetry.Settled(dialect.Name, trace.Upstream, _reader.IsReported ? "reported" : "estimated");
     }
+
+    private CommitTokensRequest ToCommit()
+    {
+        CommitTokensRequest commit = _reader.ToCommit(UsualInput, hold.OutputMost);
+        commit.Cumulative = _parts.HasAny;
+        return commit;
+    }
+
+    // Input tokens where nobody counts them.
+    private long UsualInput => services.Margin.UsualOf(shape.Model, shape.Input);
 
     // A hold stands as long as its call runs.
     private async Task ExtendAsync(CancellationToken answered)

@@ -90,7 +90,7 @@ internal static class McpChallenge
     {
         try
         {
-            return await services.Sessions.TakeLiveAsync(http);
+            return await services.Sessions.TakeLiveAsync(http.Request, http.RequestAborted);
         }
         catch (CallRefusedException refusal) when (refusal.Kind == RefusalKind.Unauthenticated)
         {

@@ -28,9 +28,11 @@ public sealed class GatewayModel
         GatewayOptions options,
         IPEndPoint listen,
         IReadOnlyList<UpstreamModel> upstreams,
-        IReadOnlyList<McpModel> mcp)
+        IReadOnlyList<McpModel> mcp,
+        EnvoyModel? envoy)
     {
         Mcp = mcp;
+        Envoy = envoy;
         Options = options;
         Listen = listen;
         Upstreams = upstreams;
@@ -38,6 +40,10 @@ public sealed class GatewayModel
 
     /// <summary>Where it listens. Port 0 is any that is free.</summary>
     public IPEndPoint Listen { get; }
+
+    /// <summary>Whether other machines reach it, in cleartext.</summary>
+    public bool IsExposed =>
+        !IPAddress.IsLoopback(Listen.Address) || (Envoy is not null && !IPAddress.IsLoopback(Envoy.Listen.Address));
 
     /// <summary>The tenant, or null for the only one.</summary>
     public string? Tenant => Options.Tenant;
@@ -47,6 +53,8 @@ public sealed class GatewayModel
     internal IReadOnlyList<UpstreamModel> Upstreams { get; }
 
     internal IReadOnlyList<McpModel> Mcp { get; }
+
+    internal EnvoyModel? Envoy { get; }
 
     /// <summary>Checks what was written and reads the keys.</summary>
     /// <param name="options">What was written.</param>
@@ -63,6 +71,8 @@ public sealed class GatewayModel
         CheckTime("sessionIdle", options.SessionIdle, TimeSpan.FromHours(24));
         CheckTime("upstreamIdle", options.UpstreamIdle, TimeSpan.FromHours(1));
         CheckTime("callMax", options.CallMax, TimeSpan.FromHours(24));
+        CheckTime("partEvery", options.PartEvery, TimeSpan.FromHours(1));
+        CheckRange("partTokens", options.PartTokens, 100, OutputTokensMax);
         foreach ((string agent, int status) in options.RefusalStatus)
         {
             if (agent.Length == 0 || status is < 400 or > 429)
@@ -83,7 +93,8 @@ public sealed class GatewayModel
         McpModel[] mcp = [.. options.Mcp.Select((server, index) => McpModel.From(server, index, environment))];
         if (mcp.GroupBy(server => server.Name).FirstOrDefault(same => same.Count() > 1) is { } same)
             throw new GatewayOptionsException($"Two servers of tools have the name {same.Key}: give each its own.");
-        return new GatewayModel(options, listen, upstreams, mcp);
+        return new GatewayModel(
+            options, listen, upstreams, mcp, options.Envoy is null ? null : EnvoyModel.From(options.Envoy));
     }
 
     /// <summary>What is called instead of a model, one after the other.</summary>
@@ -120,7 +131,8 @@ public sealed class GatewayModel
             throw new GatewayOptionsException($"gateway:{key} must be 1 s to {most}, not {value}.");
     }
 
-    private static IPEndPoint? ParseEndPoint(string text)
+    /// <summary>Reads HOST:PORT; null where it is none.</summary>
+    internal static IPEndPoint? ParseEndPoint(string text)
     {
         int colon = text.LastIndexOf(':');
         if (colon < 0 || !ushort.TryParse(text.AsSpan(colon + 1), out ushort port)) return null;

@@ -24,6 +24,9 @@ public sealed class GatewayOptions
     /// <summary>Servers of tools that the gateway stands before.</summary>
     public IReadOnlyList<McpOptions> Mcp { get; init; } = [];
 
+    /// <summary>What Envoy may ask: rate limits and authorization. Without it neither is served.</summary>
+    public EnvoyOptions? Envoy { get; init; }
+
     /// <summary>
     /// The most output tokens of a call that names no maximum, of a model for which the catalog names none either. The
     /// gateway writes it into the call. 1 to 1,000,000.
@@ -43,6 +46,15 @@ public sealed class GatewayOptions
 
     /// <summary>How long a call may take in all. 1 s to 24 h.</summary>
     public TimeSpan CallMax { get; init; } = TimeSpan.FromHours(1);
+
+    /// <summary>
+    /// How often a stream is settled while it runs, so that a gateway that dies leaves no more than that unsettled. 1 s
+    /// to 1 h.
+    /// </summary>
+    public TimeSpan PartEvery { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>The output tokens after which it is settled earlier. 100 to 1,000,000.</summary>
+    public long PartTokens { get; init; } = 20_000;
 
     /// <summary>
     /// The status of a refusal of money by how the caller's user agent begins, for clients that retry 429 whatever its
@@ -79,6 +91,57 @@ public sealed class McpOptions
     /// Allows an address that is loopback, private, link-local or otherwise not public, and cleartext to it.
     /// </summary>
     public bool AllowPrivate { get; init; }
+}
+
+/// <summary>What is served to Envoy, over gRPC.</summary>
+public sealed class EnvoyOptions
+{
+    /// <summary>Where, HOST:PORT with an IP address or localhost; HTTP/2 in cleartext.</summary>
+    public string? Listen { get; init; }
+
+    /// <summary>What the descriptors of the rate limit service mean. The first rule that one fits counts it.</summary>
+    public IReadOnlyList<EnvoyRuleOptions> Rules { get; init; } = [];
+}
+
+/// <summary>What a descriptor means.</summary>
+public sealed class EnvoyRuleOptions
+{
+    /// <summary>The domain of the requests that it is for; any where nothing is given.</summary>
+    public string? Domain { get; init; }
+
+    /// <summary>Entries that a descriptor must have, each <c>KEY=VALUE</c>.</summary>
+    public IReadOnlyList<string> When { get; init; } = [];
+
+    /// <summary>
+    /// Which entry's value says what: <c>session</c> (a session's token), or <c>agent</c> and <c>useCase</c>,
+    /// <c>user</c>, <c>conversation</c>, <c>model</c>, <c>tag.NAME</c>; each to the key of the entry. A descriptor that
+    /// lacks one of them does not fit.
+    /// </summary>
+    public IReadOnlyDictionary<string, string> From { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>The same by a value that is always the same.</summary>
+    public IReadOnlyDictionary<string, string> Set { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>
+    /// What is counted: <c>tokens</c>, <c>inputTokens</c>, <c>outputTokens</c> of the model, or <c>sku:NAME</c> of the
+    /// price book.
+    /// </summary>
+    public string Unit { get; init; } = "tokens";
+
+    /// <summary>
+    /// What is done with hits above the limit: <c>record</c> them, because the call was made, or <c>refuse</c> them,
+    /// because it is not made then.
+    /// </summary>
+    public string WhenOver { get; init; } = "record";
+
+    /// <summary>
+    /// What a session keeps held, in units, for calls that are under way when its budget is used up. 1 to
+    /// 1,000,000,000,000.
+    /// </summary>
+    public long Hold { get; init; } = 10_000;
+
+    /// <summary>It counts, and never says that a limit is passed.</summary>
+    public bool Shadow { get; init; }
 }
 
 /// <summary>What is called instead of a model.</summary>

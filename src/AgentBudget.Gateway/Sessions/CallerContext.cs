@@ -21,6 +21,9 @@ internal sealed record CallerContext
     private static readonly string[] ConversationHeaders =
         [ConversationHeader, "x-claude-code-session-id", "session-id", "session_id"];
 
+    /// <summary>The agent, where another than the key's holder; empty for the key's own.</summary>
+    public string Agent { get; init; } = "";
+
     /// <summary>"useCases/trade-promo", or empty.</summary>
     public required string UseCase { get; init; }
 
@@ -52,7 +55,8 @@ internal sealed record CallerContext
         };
     }
 
-    private static string Full(string useCase) =>
+    /// <summary>A use case's name, with what stands before it or without.</summary>
+    public static string Full(string useCase) =>
         useCase.StartsWith(UseCasePrefix, StringComparison.Ordinal) ? useCase : UseCasePrefix + useCase;
 
     private static string Text(HttpRequest request, string header)
@@ -67,7 +71,8 @@ internal sealed record CallerContext
                 RefusalKind.Invalid, $"{header} must be at most {TextMax} characters.");
     }
 
-    private static SortedDictionary<string, string> TagsOf(string text)
+    /// <summary>Reads pairs NAME=VALUE with commas between.</summary>
+    public static SortedDictionary<string, string> TagsOf(string text)
     {
         SortedDictionary<string, string> tags = new(StringComparer.Ordinal);
         foreach (string pair in text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))

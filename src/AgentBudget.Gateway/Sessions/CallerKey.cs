@@ -42,10 +42,14 @@ internal sealed record CallerKey(string Text, string? Session)
             throw new CallRefusedException(
                 RefusalKind.Unauthenticated,
                 "No key. Send a session's token or an agent's credential as the API key.");
-        if (found.Length > LengthMax || !found.All(letter => letter is > ' ' and < '\x7f'))
-            throw new CallRefusedException(RefusalKind.Unauthenticated, "The key is none of AgentBudget's.");
-        return new CallerKey(found, SessionOf(found));
+        return OfText(found);
     }
+
+    /// <summary>Reads a key that came otherwise than in a header of its own.</summary>
+    public static CallerKey OfText(string key) =>
+        key.Length <= LengthMax && key.All(letter => letter is > ' ' and < '\x7f')
+            ? new CallerKey(key, SessionOf(key))
+            : throw new CallRefusedException(RefusalKind.Unauthenticated, "The key is none of AgentBudget's.");
 
     private static string? Same(string? found, string? value)
     {

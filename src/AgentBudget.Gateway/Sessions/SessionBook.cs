@@ -95,14 +95,13 @@ internal sealed partial class SessionBook : IAsyncDisposable
     }
 
     /// <summary>The session of a call that costs nothing, which must live all the same.</summary>
-    public async Task<SessionUse> TakeLiveAsync(HttpContext http)
+    public async Task<SessionUse> TakeLiveAsync(HttpRequest request, CancellationToken cancellation)
     {
-        SessionUse spender = await TakeAsync(
-            CallerKey.Of(http.Request), CallerContext.Of(http.Request), http.RequestAborted);
+        SessionUse spender = await TakeAsync(CallerKey.Of(request), CallerContext.Of(request), cancellation);
         try
         {
             GetSessionResponse answer = await _client.GetSessionAsync(
-                new GetSessionRequest { SessionToken = spender.Token }, http.RequestAborted);
+                new GetSessionRequest { SessionToken = spender.Token }, cancellation);
             Session.Types.State state = answer.Session.State;
             if (state is Session.Types.State.Open or Session.Types.State.Suspended) return spender;
             throw new CallRefusedException(
@@ -140,7 +139,7 @@ internal sealed partial class SessionBook : IAsyncDisposable
     private static string IdOf(CallerKey key, CallerContext context)
     {
         string text = string.Join('\n', [
-            key.Text, context.UseCase, context.User, context.Conversation,
+            key.Text, context.Agent, context.UseCase, context.User, context.Conversation,
             .. context.Tags.Select(tag => $"{tag.Key}={tag.Value}"),
         ]);
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
@@ -150,6 +149,7 @@ internal sealed partial class SessionBook : IAsyncDisposable
     {
         OpenSessionRequest request = new()
         {
+            Agent = context.Agent,
             UseCase = context.UseCase,
             OnBehalfOf = context.User,
             Unattended = context.User.Length == 0,

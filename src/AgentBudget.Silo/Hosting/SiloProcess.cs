@@ -84,6 +84,8 @@ internal static partial class SiloProcess
             output.WriteLine($"  tls        both at https://{tls}");
         if (gateway is not null)
             output.WriteLine($"  gateway    model calls of SDKs at http://{gateway.Host.Address}");
+        if (gateway?.Host.EnvoyAddress is { } envoy)
+            output.WriteLine($"  envoy      rate limits and authorization at http://{envoy}");
         if (silo.Dashboard is { } dashboard)
             WriteDashboard(output, silo, model, dashboard);
         output.WriteLine($"  data       {silo.Folder.Path}");

@@ -61,7 +61,7 @@ internal sealed record SiloModel
     /// <summary>Whether somebody beyond this machine can connect, in cleartext.</summary>
     public bool IsExposed => !IPAddress.IsLoopback(Http.Address)
         || !IPAddress.IsLoopback(Grpc.Address)
-        || (Gateway is not null && !IPAddress.IsLoopback(Gateway.Listen.Address));
+        || Gateway is { IsExposed: true };
 
     /// <summary>A collector that gets metrics, traces and logs; null for what OpenTelemetry's own variables say.
     /// </summary>

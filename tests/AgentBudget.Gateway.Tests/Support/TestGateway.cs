@@ -16,12 +16,14 @@ internal sealed class TestGateway : IAsyncDisposable
 
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
 
+    public static DateTime Deadline => TimeProvider.System.GetUtcNow().UtcDateTime + Patience;
+
     /// <summary>A million tokens of <c>m</c> cost one unit, of <c>dear</c> ten.</summary>
     public const string Catalog = """
         tenant: acme
         currency: USD
         tools: [{ id: search.web, cost: { perCall: 0.01 } }]
-        skus: [{ id: web_search, unit: search, cost: 0.01 }]
+        skus: [{ id: web_search, unit: search, cost: 0.01 }, { id: nano, unit: nano, cost: 0.000000001 }]
         tags: { team: { required: false }, project: { required: false } }
         businessUnits:
           - { id: marketing, budget: { limit: 100000, period: none } }
