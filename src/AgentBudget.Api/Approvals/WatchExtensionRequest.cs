@@ -24,6 +24,9 @@ internal sealed class WatchExtensionRequest(ApiContext context, ExtensionRequest
             ? context.Callers.SessionOf(call, request.SessionToken, ref faults)
             : new SessionPlace(context.Callers.TenantOf(call), 0);
         faults.ThrowIfAny();
+        // A session that is not there is told as in every other method, before what it might have asked.
+        if (isOfSession)
+            await context.SubmitAsync(place, new SessionQuery(place.Number));
         ExtensionSight? sight = isOfSession
             ? new ExtensionSight(Session: Names.Session(place.Number))
             : ExtensionRequests.SightOf(call);

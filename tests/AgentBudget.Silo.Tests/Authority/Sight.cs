@@ -203,6 +203,9 @@ internal sealed class Sight
         // An account is no session: who sees sessions by their tokens alone asks for none.
         if (method == "GetBalance" && kind == "grain" && caller is ("gateway" or "session"))
             return Expected.Forbidden;
+        // Whatever account it names, it is shown its own requests alone.
+        if (method == "ListExtensionRequests")
+            return Expected.Unasked;
         // What any hold of the tenant settled is finance's to correct.
         if (method == "AdjustSpend" && kind == "hold")
             kind = "name";
@@ -223,8 +226,6 @@ internal sealed class Sight
         // Who spends asks for a session, and so says no more with a grain alone; so does who watches by its token.
         ("RequestExtension", "grain") => caller is "admin" or "owner" or "finance",
         ("WatchExtensionRequest", "extension_request") => caller is not "gateway",
-        // Who sees nothing of an account is told of no requests for it.
-        ("ListExtensionRequests", _) => false,
         // Breakers are of sessions, not of other accounts.
         ("ResetBreaker", "grain") => false,
         // A session is opened for an agent, so that only an agent's own call says enough with a use case.
