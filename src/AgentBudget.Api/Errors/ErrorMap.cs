@@ -127,7 +127,7 @@ internal static class ErrorMap
         TenantFault.Busy => ApiErrors.Make(
             StatusCode.ResourceExhausted,
             ErrorReason.BoundReached,
-            "Too many calls wait for this tenant; nothing was changed. Retry later.",
+            "Too many calls of this principal or its tenant wait; nothing was changed. Retry later.",
             ApiErrors.RetryAfter(BoundRetry)),
         TenantFault.OutcomeUnknown => ApiErrors.Make(
             StatusCode.Unavailable,
