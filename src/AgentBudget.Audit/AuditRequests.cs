@@ -134,4 +134,7 @@ internal enum AuditOperation
 
     /// <summary>RevokeSessions.</summary>
     RevokeSessions,
+
+    /// <summary>PatchCatalog.</summary>
+    PatchCatalog,
 }

@@ -20,6 +20,7 @@ internal static partial class Workload
         RenewSessionCommand renew => renew with { Actor = Another },
         ExtendBudgetCommand extend => extend with { Actor = Another },
         AdjustSpendCommand adjust => adjust with { Actor = Another },
+        PatchCatalogCommand patch => patch with { Actor = Another },
         _ => null,
     };
 
@@ -53,6 +54,10 @@ internal static partial class Workload
                 ExtendBudgetRequest extended = extend.Request.Clone();
                 extended.Reason += "!";
                 return extend with { Request = extended };
+            case PatchCatalogCommand patch:
+                PatchCatalogRequest patched = patch.Request.Clone();
+                patched.Document += "!";
+                return patch with { Request = patched };
             case AdjustSpendCommand adjust:
                 AdjustSpendRequest adjusted = adjust.Request.Clone();
                 adjusted.Reason += "!";

@@ -50,6 +50,7 @@ internal static class AllMutants
         ("user who left keeps a session", static () => new UserKeepsSession()),
         ("liar's session goes on", static () => new LiarGoesOn()),
         ("family window skipped", static () => new FamilyWindowSkipped()),
+        ("removal of a patch forgotten", static () => new RemovalForgotten()),
         ("user's first window untold", static () => new UserWindowUntold()),
     ];
 }
