@@ -140,4 +140,7 @@ internal enum AuditOperation
 
     /// <summary>RevokeSessions.</summary>
     RevokeSessions,
+
+    /// <summary>PatchCatalog.</summary>
+    PatchCatalog,
 }

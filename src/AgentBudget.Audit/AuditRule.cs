@@ -41,6 +41,10 @@ public sealed record AuditRule(string Id, string Fact)
     public static readonly AuditRule CatalogPrices = new(
         "catalog.price-version", "The price book's version rises by one when prices change, and only then.");
 
+    /// <summary>A patch is of the catalog in force.</summary>
+    public static readonly AuditRule CatalogPatch = new(
+        "catalog.patch", "A patch is of the catalog in force, removes what is there, and tells what it changes.");
+
     /// <summary>What is in use stays.</summary>
     public static readonly AuditRule CatalogInUse = new(
         "catalog.in-use", "A catalog removes no account that an open session or an open hold refers to.");
@@ -253,12 +257,11 @@ public sealed record AuditRule(string Id, string Fact)
     public static IReadOnlyList<AuditRule> All { get; } =
     [
         Chain, Checkpoint, Format, Sequence, Time, RequestOnce, RequestAsked, CatalogIdentity, CatalogPrices,
-        CatalogInUse, Extension, Approval, PeriodEnd, PeriodSettled, PeriodStart, Rollover, Adjustment, SessionKnown,
-        SessionPath, SessionScope, SessionTime, Delegation, Cascade, Suspended, Breaker, SessionOver, SessionTotals,
-        SessionReleased, Tags, HoldScope, HoldCost, HoldTime, Downgrade, GrantCeiling, Share, GrantCap, Left, Refusal,
-        ReservationKnown, ReservationHolder, ReservationTerminal, ReservationSum, Expiry, SettleCost, SettlePrice,
-        SettleOverrun, Dispute, SettleLate, SettleExpiryCharge, SettleLines, SettleBilled,
-        SettleUnpriced, RecordedCost, Tiers, Credential,
-        CredentialUse, AgentStanding,
+        CatalogPatch, CatalogInUse, Extension, Approval, PeriodEnd, PeriodSettled, PeriodStart, Rollover,
+        Adjustment, SessionKnown, SessionPath, SessionScope, SessionTime, Delegation, Cascade, Suspended, Breaker, SessionOver,
+        SessionTotals, SessionReleased, Tags, HoldScope, HoldCost, HoldTime, Downgrade, GrantCeiling, Share, GrantCap,
+        Left, Refusal, ReservationKnown, ReservationHolder, ReservationTerminal, ReservationSum, Expiry, SettleCost,
+        SettlePrice, SettleOverrun, Dispute, SettleLate, SettleExpiryCharge, SettleLines, SettleBilled,
+        SettleUnpriced, RecordedCost, Tiers, Credential, CredentialUse, AgentStanding,
     ];
 }

@@ -79,7 +79,14 @@ internal sealed class AuditState
     /// <summary>Agents that are decommissioned.</summary>
     public HashSet<string> Decommissioned { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>The catalog in force; after a patch without the accounts that it names, which are kept apart.</summary>
     public Catalog Catalog { get; set; } = new();
+
+    /// <summary>The event that made the catalog what it is.</summary>
+    public long CatalogVersion { get; set; }
+
+    /// <summary>Items of the catalog in force.</summary>
+    public HashSet<string> CatalogItems { get; set; } = new(StringComparer.Ordinal);
 
     public AuditPrices Prices { get; set; } = new(0, new Catalog());
 

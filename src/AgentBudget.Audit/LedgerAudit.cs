@@ -44,7 +44,7 @@ public sealed class LedgerAudit(string tenant)
         CheckOrder(ledgerEvent);
         _state.Forget();
         // A catalog finds no account that nobody refers to by then.
-        if (ledgerEvent.CatalogApplied is not null) _state.ForgetAccounts();
+        if (ledgerEvent.CatalogApplied is not null || ledgerEvent.CatalogPatched is not null) _state.ForgetAccounts();
         if (ledgerEvent.RequestId.Length > 0) _state.IsFormer = ledgerEvent.RequestHash is null;
         RunAudit.CheckDue(_state, ledgerEvent);
         BreakerAudit.CheckDue(_state, ledgerEvent);
@@ -114,6 +114,10 @@ public sealed class LedgerAudit(string tenant)
             case Fact.CatalogApplied:
                 OfTenant(ledgerEvent, AuditOperation.ApplyCatalog);
                 CatalogAudit.Apply(_state, ledgerEvent.CatalogApplied);
+                break;
+            case Fact.CatalogPatched:
+                OfTenant(ledgerEvent, AuditOperation.PatchCatalog);
+                CatalogAudit.Patch(_state, ledgerEvent.CatalogPatched);
                 break;
             case Fact.BudgetExtended:
                 OfTenant(ledgerEvent, AuditOperation.ExtendBudget);
@@ -362,8 +366,8 @@ public sealed class LedgerAudit(string tenant)
         Fact.SessionResumed => AuditOperation.ResumeSession,
         Fact.BreakerReset => AuditOperation.ResetBreaker,
         Fact.ExtensionRequested => AuditOperation.RequestExtension,
-        Fact.None or Fact.CatalogApplied or Fact.BudgetExtended or Fact.BudgetReset or Fact.SpendAdjusted
-            or Fact.ExtensionExpired or Fact.PeriodEnded or Fact.WindowMoved or Fact.SessionOpened
+        Fact.None or Fact.CatalogApplied or Fact.CatalogPatched or Fact.BudgetExtended or Fact.BudgetReset
+            or Fact.SpendAdjusted or Fact.ExtensionExpired or Fact.PeriodEnded or Fact.WindowMoved or Fact.SessionOpened
             or Fact.SessionClosed or Fact.ReservationExpired
             or Fact.CredentialCreated or Fact.CredentialRevoked or Fact.AgentSuspended or Fact.AgentResumed
             or Fact.AgentDecommissioned or Fact.BreakerTripped or Fact.RefusalsCoalesced or Fact.AccessTokenRevoked

@@ -7,22 +7,50 @@ namespace AgentBudget.Audit;
 /// </summary>
 internal static class PartAudit
 {
-    /// <summary>The budgets on models of every account that a catalog names, with the account's name.</summary>
-    public static IEnumerable<(string Owner, ModelBudget Budget)> FamiliesOf(AuditState state, Catalog catalog) =>
-        PartsOf(state, catalog).SelectMany(parts => parts.Models.Select(budget => (parts.Owner, budget)));
+    /// <summary>The budgets on models of accounts, as accounts of their own.</summary>
+    public static IEnumerable<(string Name, IReadOnlyList<Budget> Budgets, AuditLadder Ladder)> FamiliesOf(
+        IEnumerable<(string Owner, IReadOnlyList<ModelBudget> Models, UserBudgets? Users)> parts) =>
+        from part in parts
+        from model in part.Models
+        select (
+            NameOf(part.Owner, model), CatalogAudit.Windows(model.Budget, model.FurtherBudgets), AuditLadder.Other);
+
+    /// <summary>The parts of every account that a catalog's lists name.</summary>
+    public static IEnumerable<(string Owner, IReadOnlyList<ModelBudget> Models, UserBudgets? Users)> PartsOf(
+        Catalog catalog)
+    {
+        foreach (BusinessUnit unit in catalog.BusinessUnits)
+            yield return ("businessUnits/" + unit.Id, unit.ModelBudgets, unit.UserBudgets);
+        foreach (UseCase useCase in catalog.UseCases)
+            yield return ("useCases/" + useCase.Id, useCase.ModelBudgets, useCase.UserBudgets);
+        foreach (Agent agent in catalog.Agents)
+            yield return ("agents/" + agent.Id, agent.ModelBudgets, agent.UserBudgets);
+    }
 
     public static string NameOf(string owner, ModelBudget budget) => $"{owner}/models/{budget.Models}";
 
-    /// <summary>Takes over a catalog's parts, once all whole accounts are as it says.</summary>
+    /// <summary>The account that one is a part of; itself for a whole one.</summary>
+    public static AuditAccount OwnerOf(AuditAccount account) =>
+        account.User.Length > 0 || account.Pattern.Length > 0 ? account.Of ?? account : account;
+
+    /// <summary>Takes over parts, once all whole accounts are as they are named.</summary>
+    /// <param name="state">The state.</param>
+    /// <param name="parts">Parts of accounts that a catalog or a patch names.</param>
+    /// <param name="known">Accounts that were there before.</param>
+    /// <param name="periods">Periods as the event says.</param>
+    /// <param name="keepsZone">Whether the time zone stays.</param>
+    /// <param name="isConcerned">Whether an account may change with it, by name.</param>
     public static void Configure(
         AuditState state,
-        Catalog catalog,
+        IEnumerable<(string Owner, IReadOnlyList<ModelBudget> Models, UserBudgets? Users)> parts,
         IReadOnlySet<string> known,
         Dictionary<(string, string), AuditPeriod> periods,
-        bool keepsZone)
+        bool keepsZone,
+        Func<string, bool> isConcerned)
     {
-        foreach (AuditAccount account in state.Accounts.Values) (account.Families, account.Users) = ([], null);
-        foreach ((string owner, IReadOnlyList<ModelBudget> models, UserBudgets? users) in PartsOf(state, catalog))
+        foreach (AuditAccount account in state.Accounts.Values.Where(account => isConcerned(account.Name)))
+            (account.Families, account.Users) = ([], null);
+        foreach ((string owner, IReadOnlyList<ModelBudget> models, UserBudgets? users) in parts)
         {
             AuditAccount account = state.GetOrAddAccount(owner);
             account.Users = users;
@@ -34,7 +62,11 @@ internal static class PartAudit
             }
         }
 
-        AuditAccount[] all = [.. state.Accounts.Values.Where(account => account.User.Length > 0)];
+        AuditAccount[] all =
+        [
+            .. state.Accounts.Values.Where(
+                account => account.User.Length > 0 && isConcerned(OwnerOf(account).Name)),
+        ];
         foreach (AuditAccount user in all)
         {
             IReadOnlyList<Budget> windows = user.Of is { IsInCatalog: true } of ? WindowsOf(of, user.User) : [];
@@ -46,11 +78,18 @@ internal static class PartAudit
                 Configure(state, user, windows, periods, keepsZone, checks: isTold || !user.IsIdle);
         }
 
-        foreach (AuditSession session in state.Sessions.Values.ToArray())
+        AuditSession[] sessions =
+            [.. state.Sessions.Values.Where(session => session.Above.Any(owner => isConcerned(owner.Name)))];
+        foreach (AuditSession session in sessions)
             LeadOver(state, session, windows: null, periods, keepsZone);
         foreach (AuditAccount user in all.Where(user => user is { IsInCatalog: false, Sessions: 0 }))
             state.Accounts.Remove(user.Name);
-        foreach (AuditAccount family in state.Accounts.Values.Where(account => account.Pattern.Length > 0).ToArray())
+        AuditAccount[] families =
+        [
+            .. state.Accounts.Values.Where(
+                account => account.Pattern.Length > 0 && isConcerned(OwnerOf(account).Name)),
+        ];
+        foreach (AuditAccount family in families)
         {
             if (!family.IsInCatalog) state.Accounts.Remove(family.Name);
             else if (!known.Contains(family.Name)) Adopt(state, family);
@@ -225,17 +264,5 @@ internal static class PartAudit
             ? (rules.Budget, rules.FurtherBudgets)
             : (named.Budget, named.FurtherBudgets);
         return budget is null ? [] : [budget, .. further];
-    }
-
-    private static IEnumerable<(string Owner, IReadOnlyList<ModelBudget> Models, UserBudgets? Users)> PartsOf(
-        AuditState state, Catalog catalog)
-    {
-        yield return (state.Tenant.Name, catalog.ModelBudgets, catalog.UserBudgets);
-        foreach (BusinessUnit unit in catalog.BusinessUnits)
-            yield return ("businessUnits/" + unit.Id, unit.ModelBudgets, unit.UserBudgets);
-        foreach (UseCase useCase in catalog.UseCases)
-            yield return ("useCases/" + useCase.Id, useCase.ModelBudgets, useCase.UserBudgets);
-        foreach (Agent agent in catalog.Agents)
-            yield return ("agents/" + agent.Id, agent.ModelBudgets, agent.UserBudgets);
     }
 }

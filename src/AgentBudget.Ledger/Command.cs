@@ -139,6 +139,22 @@ public sealed record ResetBreakerCommand(ResetBreakerRequest Request, string Act
 public sealed record ApplyCatalogCommand(
     ApplyCatalogRequest Request, Catalog Catalog, IReadOnlyList<string> Notices, string Actor) : Command;
 
+/// <summary>
+/// Patches the catalog in force. Answers a CatalogPatched event; with no changes, one that is not recorded (its
+/// sequence is 0).
+/// </summary>
+/// <param name="Request">The request.</param>
+/// <param name="Put">Entries to put, as the request's document says; money without a currency is the tenant's.</param>
+/// <param name="Remove">Items to remove.</param>
+/// <param name="Notices">What the document says and is recorded only.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record PatchCatalogCommand(
+    PatchCatalogRequest Request,
+    Catalog Put,
+    IReadOnlyList<string> Remove,
+    IReadOnlyList<string> Notices,
+    string Actor) : Command;
+
 /// <summary>Changes an account's limit. Answers a BudgetExtended event.</summary>
 /// <param name="Request">The request.</param>
 /// <param name="Actor">Who asks.</param>

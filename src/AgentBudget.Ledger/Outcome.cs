@@ -122,4 +122,7 @@ public enum Outcome
 
     /// <summary>Spend was rated again by somebody else meanwhile; nothing changed.</summary>
     ReratingOutdated,
+
+    /// <summary>A patch is based on another catalog than the one in force; the fault says which that is.</summary>
+    CatalogOutdated,
 }

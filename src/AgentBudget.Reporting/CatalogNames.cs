@@ -7,6 +7,8 @@ namespace AgentBudget.Reporting;
 /// with. Kept with the sums, because a catalog is told once and charges come after it.</summary>
 internal sealed class CatalogNames
 {
+    private const string UseCasePrefix = "useCases/";
+
     private readonly Dictionary<string, string> _providers = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string> _units = new(StringComparer.Ordinal);
 
@@ -47,6 +49,28 @@ internal sealed class CatalogNames
         foreach (UseCase useCase in catalog.UseCases.Where(useCase => useCase.Outcomes.Count > 0))
             kept.UseCases.Add(new UseCase { Id = useCase.Id, Outcomes = { useCase.Outcomes } });
         return new CatalogNames(kept);
+    }
+
+    /// <summary>
+    /// After a patch. What it removes keeps its name, because charges of it stay; baselines go with their use case.
+    /// </summary>
+    public CatalogNames After(CatalogPatched patched)
+    {
+        Catalog put = Of(patched.Put).Kept;
+        var kept = new Catalog { Currency = Kept.Currency, TimeZone = Kept.TimeZone };
+        kept.Prices.Add(After(Kept.Prices, put.Prices, price => price.Model));
+        kept.Skus.Add(After(Kept.Skus, put.Skus, sku => sku.Id));
+        HashSet<string> gone =
+            [.. patched.Removed, .. patched.Put.UseCases.Select(useCase => UseCasePrefix + useCase.Id)];
+        kept.UseCases.Add(Kept.UseCases.Where(useCase => !gone.Contains(UseCasePrefix + useCase.Id)));
+        kept.UseCases.Add(put.UseCases);
+        return new CatalogNames(kept);
+    }
+
+    private static IEnumerable<T> After<T>(IEnumerable<T> before, IReadOnlyCollection<T> put, Func<T, string> idOf)
+    {
+        HashSet<string> changed = put.Select(idOf).ToHashSet(StringComparer.Ordinal);
+        return before.Where(entry => !changed.Contains(idOf(entry))).Concat(put);
     }
 
     /// <summary>As it was written.</summary>

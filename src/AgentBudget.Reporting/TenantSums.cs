@@ -96,6 +96,9 @@ internal sealed class TenantSums(string tenant, SpendItems items)
             case LedgerEvent.FactOneofCase.CatalogApplied:
                 Learn(CatalogNames.Of(ledgerEvent.CatalogApplied.Catalog));
                 break;
+            case LedgerEvent.FactOneofCase.CatalogPatched when Concerns(ledgerEvent.CatalogPatched):
+                Learn(Names.After(ledgerEvent.CatalogPatched));
+                break;
             default:
                 break; // No other fact moves settled spend, calls or refusals, or ends a run.
         }
@@ -120,6 +123,11 @@ internal sealed class TenantSums(string tenant, SpendItems items)
         Pending.Clear();
         PendingRuns.Clear();
     }
+
+    // Agents and business units, which most patches are of, leave the names as they are.
+    private static bool Concerns(CatalogPatched patched) =>
+        patched.Put.Prices.Count > 0 || patched.Put.Skus.Count > 0 || patched.Put.UseCases.Count > 0
+        || patched.Removed.Any(item => item.StartsWith("useCases/", StringComparison.Ordinal));
 
     private void Learn(CatalogNames names)
     {

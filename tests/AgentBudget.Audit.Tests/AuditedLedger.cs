@@ -111,6 +111,15 @@ internal sealed class AuditedLedger
         while (Ledger.NextDeadlineNanos <= Now) Ledger.HandleDeadlines(Now, Journal);
     }
 
+    public void Patch(Action<Catalog> change, params string[] remove)
+    {
+        var put = new Catalog();
+        change(put);
+        var request = new PatchCatalogRequest { RequestId = NextRequestId(), Document = put.ToString() };
+        Answer answer = Send(new PatchCatalogCommand(request, put, remove, [], "admin"));
+        Assert.Equal(Outcome.Done, answer.Outcome);
+    }
+
     public void Apply(Action<Catalog>? change = null)
     {
         Catalog catalog = Catalog();

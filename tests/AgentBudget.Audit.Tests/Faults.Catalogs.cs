@@ -1,3 +1,4 @@
+using AgentBudget.Protocol.V1;
 using static AgentBudget.Audit.Tests.AuditedLedger;
 
 namespace AgentBudget.Audit.Tests;
@@ -35,6 +36,29 @@ internal static partial class Faults
             AuditRule.CatalogPrices, SecondCatalog, Last(e => e.CatalogApplied.PriceVersion++)),
         ["new prices without a price version"] = new(
             AuditRule.CatalogPrices, SecondCatalog, Last(e => e.CatalogApplied.Catalog.Prices[0].Rates.Input++)),
+        ["a patch of another version"] = new(
+            AuditRule.CatalogPatch, OnePatch, Last(e => e.CatalogPatched.BaseVersion++)),
+        ["a patch that removes what is not there"] = new(
+            AuditRule.CatalogPatch, OnePatch, Last(e => e.CatalogPatched.Removed[0] = "skus/other")),
+        ["a patch that forgets what it removes"] = new(
+            AuditRule.CatalogPatch, OnePatch, Last(e => e.CatalogPatched.Removed.Clear())),
+        ["a patch that does not tell what it puts"] = new(
+            AuditRule.CatalogPatch, OnePatch, Last(e => e.CatalogPatched.Changes.RemoveAt(0))),
+        ["new prices of a patch without a price version"] = new(
+            AuditRule.CatalogPrices, OnePatch, Last(e => e.CatalogPatched.PriceVersion--)),
+        ["an agent removed by a patch under its session"] = new(
+            AuditRule.CatalogInUse,
+            ledger =>
+            {
+                ledger.Open();
+                OnePatch(ledger);
+            },
+            Last(e =>
+            {
+                e.CatalogPatched.Removed.Add(Writer);
+                e.CatalogPatched.Changes.Add(
+                    new CatalogChange { Kind = CatalogChange.Types.Kind.Removed, Item = Writer });
+            })),
         ["an agent removed under its session"] = new(
             AuditRule.CatalogInUse,
             ledger =>

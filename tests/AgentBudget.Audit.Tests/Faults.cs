@@ -103,6 +103,15 @@ internal static partial class Faults
         ledger.Extend(Promo, 1);
     }
 
+    private static void OnePatch(AuditedLedger ledger) => ledger.Patch(
+        put =>
+        {
+            Agent editor = AuditedLedger.Catalog().Agents[0];
+            editor.Id = "editor";
+            put.Agents.Add(editor);
+        },
+        "skus/" + Minute);
+
     private static void SecondCatalog(AuditedLedger ledger) =>
         ledger.Apply(catalog => catalog.BusinessUnits[0].Budget = new Budget { Limit = Dollars(50) });
 

@@ -98,7 +98,8 @@ internal sealed partial class RandomLedger(int seed)
                 ActOnIdentity();
                 break;
             default:
-                Apply();
+                if (_random.Next(2) == 0) Patch();
+                else Apply();
                 break;
         }
     }
@@ -317,6 +318,21 @@ internal sealed partial class RandomLedger(int seed)
         Vary(catalog, _random);
         Send(new ApplyCatalogCommand(
             new ApplyCatalogRequest { RequestId = NextId(), Document = catalog.ToString() }, catalog, [], "admin"));
+    }
+
+    // A part of a varied catalog, put alone; sometimes what is left of it removed.
+    private void Patch()
+    {
+        Catalog varied = Catalog();
+        Vary(varied, _random);
+        var put = new Catalog();
+        if (_random.Next(2) == 0) put.Agents.Add(varied.Agents);
+        if (_random.Next(2) == 0) put.UseCases.Add(varied.UseCases);
+        if (_random.Next(2) == 0) put.BusinessUnits.Add(varied.BusinessUnits);
+        if (_random.Next(3) == 0) put.Prices.Add(varied.Prices);
+        string[] remove = _random.Next(3) == 0 ? [Any([Writer, Promo, "skus/" + Minute, "agents/other"])] : [];
+        var request = new PatchCatalogRequest { RequestId = NextId(), Document = $"{put} {string.Join(' ', remove)}" };
+        Send(new PatchCatalogCommand(request, put, remove, [], "admin"));
     }
 
     private Answer Send(Command command)

@@ -54,6 +54,44 @@ public sealed class RemoteCallTests
     }
 
     [Fact]
+    public async Task A_catalog_of_the_largest_size_is_applied_and_patched_from_any_silo()
+    {
+        const int documentBytes = 16 * 1024 * 1024;
+        await using TestCluster cluster = await TestCluster.StartAsync();
+        await Acme.BeginAsync(cluster.Silos[0]);
+        ApplyCatalogCommand large = Acme.Catalog();
+        Agent writer = large.Catalog.Agents[0];
+        for (int number = 0; number < 20_000; number++)
+        {
+            Agent agent = writer.Clone();
+            agent.Id = $"a{number}";
+            large.Catalog.Agents.Add(agent);
+        }
+
+        (large.Request.RequestId, large.Request.Document) = ("large", new string('#', documentBytes));
+        Catalog put = new();
+        put.Agents.Add(writer.Clone());
+        put.Agents[0].Id = "added";
+
+        for (int silo = 0; silo < cluster.Silos.Count; silo++)
+        {
+            Answer applied = await Acme.DoneAsync(cluster.Silos[silo], large);
+            Assert.Equal(documentBytes, applied.Event!.CatalogApplied.Document.Length);
+        }
+
+        PatchCatalogRequest request = new() { RequestId = "patch", Document = "patch" };
+        Answer patched = await Acme.DoneAsync(
+            cluster.Silos[1], new PatchCatalogCommand(request, put, ["agents/a7"], [], "admin"));
+        Assert.Equal(2, patched.Event!.CatalogPatched.Changes.Count);
+        foreach (ClusterSilo silo in cluster.Silos)
+        {
+            var catalog = (GetCatalogResponse)(await Acme.DoneAsync(silo, new CatalogQuery())).View!;
+            Assert.Equal(large.Catalog.Agents.Count, catalog.Catalog.Agents.Count);
+            Assert.Equal("added", catalog.Catalog.Agents[^1].Id);
+        }
+    }
+
+    [Fact]
     public async Task Refusals_and_faults_are_told_alike_at_every_silo()
     {
         await using TestCluster cluster = await TestCluster.StartAsync();

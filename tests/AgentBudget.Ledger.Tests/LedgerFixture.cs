@@ -76,10 +76,29 @@ internal sealed class LedgerFixture
     /// <summary>Applies the present catalog with a change.</summary>
     public Answer Change(Action<Catalog> change, Action<ApplyCatalogRequest>? changeRequest = null)
     {
-        Catalog catalog = ((GetCatalogResponse)Send(new CatalogQuery()).View!).Catalog.Clone();
+        Catalog catalog = Catalog().Catalog.Clone();
         change(catalog);
         return Apply(catalog, changeRequest);
     }
+
+    /// <summary>Puts what a fragment says and removes items.</summary>
+    public Answer Patch(Action<Catalog> put, params string[] remove) => Patch(put, static _ => { }, remove);
+
+    public Answer Patch(Action<Catalog> put, Action<PatchCatalogRequest> change, params string[] remove)
+    {
+        var fragment = new Catalog();
+        put(fragment);
+        var request = new PatchCatalogRequest
+        {
+            RequestId = NextRequestId(),
+            Document = $"{fragment} {string.Join(' ', remove)}",
+        };
+        change(request);
+        return Send(new PatchCatalogCommand(request, fragment, remove, [], "admin"));
+    }
+
+    /// <summary>The catalog in force.</summary>
+    public GetCatalogResponse Catalog() => (GetCatalogResponse)Send(new CatalogQuery()).View!;
 
     public long Open(Action<OpenSessionRequest>? change = null)
     {

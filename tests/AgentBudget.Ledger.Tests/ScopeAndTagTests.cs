@@ -102,6 +102,24 @@ public sealed class ScopeAndTagTests
     }
 
     [Fact]
+    public void A_star_at_the_end_stands_for_every_model_whose_id_begins_so()
+    {
+        var fixture = new LedgerFixture(catalog =>
+        {
+            catalog.Agents[0].Models.Clear();
+            catalog.Agents[0].Models.Add("claude-haiku-*");
+            catalog.UseCases[0].Downgrade.Clear();
+        });
+        long session = fixture.Open();
+
+        fixture.Hold(session);
+        Assert.Equal(
+            Reason.ModelOutOfScope, fixture.RefusalOf(session, request => request.Model = LedgerFixture.Sonnet));
+        fixture.Patch(put => put.Prices.Add(Catalogs.Price("claude-haiku-5", input: 1, output: 1)));
+        fixture.Hold(session, request => request.Model = "claude-haiku-5");
+    }
+
+    [Fact]
     public void An_agent_without_models_or_tools_has_none()
     {
         var fixture = new LedgerFixture(catalog =>

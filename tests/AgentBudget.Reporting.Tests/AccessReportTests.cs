@@ -64,6 +64,30 @@ public sealed class AccessReportTests
     }
 
     [Fact]
+    public void A_review_knows_the_agents_that_patches_left_and_the_models_of_a_family()
+    {
+        var ledger = new AuditedLedger();
+        ledger.Patch(put =>
+        {
+            foreach (string id in (string[])["editor", "gone"])
+            {
+                Agent agent = AuditedLedger.Catalog().Agents[0];
+                agent.Id = id;
+                agent.Models.Clear();
+                agent.Models.Add(["hai*", "son*"]);
+                put.Agents.Add(agent);
+            }
+        });
+        ledger.Patch(_ => { }, "agents/gone");
+        ledger.Hold(ledger.Open(request => request.Agent = "agents/editor"));
+
+        AgentAccess[] agents = [.. ReviewOf(ledger).Agents];
+
+        Assert.Equal(["agents/editor", AuditedLedger.Writer], agents.Select(agent => agent.Agent));
+        Assert.Equal(["son*"], agents[0].UnusedModels);
+    }
+
+    [Fact]
     public void A_review_tells_of_an_agent_that_a_breaker_suspended()
     {
         var ledger = new AuditedLedger();

@@ -46,6 +46,7 @@ public sealed class AuditTests
         ("ResumeAgent", "agentResumed", """{"agent":"agents/sibling","reason":"why"}"""),
         ("DecommissionAgent", "agentDecommissioned", """{"agent":"agents/sibling","reason":"why"}"""),
         ("ApplyCatalog", "catalogApplied", """{"document":"$document"}"""),
+        ("PatchCatalog", "catalogPatched", """{"document":"tags: { team: {} }"}"""),
     ];
 
     [Fact]

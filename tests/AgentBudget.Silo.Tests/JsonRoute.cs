@@ -54,6 +54,7 @@ internal static partial class JsonRoute
         HttpRule.PatternOneofCase.Get => rule.Get,
         HttpRule.PatternOneofCase.Put => rule.Put,
         HttpRule.PatternOneofCase.Post => rule.Post,
+        HttpRule.PatternOneofCase.Patch => rule.Patch,
         _ => throw new InvalidOperationException($"no route is a {rule.PatternCase}"),
     };
 

@@ -70,6 +70,7 @@ public static class AccessPolicy
             new(Roles.Admin | Roles.Agent | Roles.Orchestrator | Roles.Owner | Roles.Auditor),
 
         ["/agentbudget.v1.CatalogService/ApplyCatalog"] = new(Roles.Admin),
+        ["/agentbudget.v1.CatalogService/PatchCatalog"] = new(Roles.Admin),
         ["/agentbudget.v1.CatalogService/GetCatalog"] = new(Roles.Admin | Roles.Finance | Roles.Auditor),
         ["/agentbudget.v1.CatalogService/ExtendBudget"] = new(Roles.Admin | Roles.Finance),
         ["/agentbudget.v1.CatalogService/ResetBudget"] = new(Roles.Admin | Roles.Finance),

@@ -5,7 +5,6 @@ using AgentBudget.Grains.Abstractions;
 using AgentBudget.Identity;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
-using Grpc.Core;
 using Outcome = AgentBudget.Ledger.Outcome;
 
 namespace AgentBudget.Api.Catalogs;
@@ -32,8 +31,7 @@ internal sealed class ApplyCatalog(ApiContext context)
                 "tenant", $"line {reading.LineOf("tenant")}: must be {tenant}, the tenant that the call is about");
         }
 
-        foreach (DocumentFault fault in reading.Faults)
-            Add(ref faults, fault);
+        CatalogFaults.Add(ref faults, reading);
         faults.ThrowIfAny();
         return await ApplyAsync(request, reading, CallerScope.CallerOf(call).Principal);
     }
@@ -49,9 +47,9 @@ internal sealed class ApplyCatalog(ApiContext context)
             Answer answer = await context.Host.SubmitAsync(
                 reading.Catalog.Tenant, new ApplyCatalogCommand(request, reading.Catalog, reading.Notices, actor));
             if (answer.Outcome != Outcome.Done)
-                throw ErrorOf(answer, reading);
+                throw CatalogFaults.ErrorOf(answer, reading);
             CatalogApplied applied = answer.Event!.CatalogApplied;
-            ApplyCatalogResponse response = new();
+            ApplyCatalogResponse response = new() { Version = answer.Event.Sequence };
             response.Changes.AddRange(applied.Changes);
             response.Notices.AddRange(applied.Notices);
             return response;
@@ -61,17 +59,4 @@ internal sealed class ApplyCatalog(ApiContext context)
             throw ErrorMap.Of(fault);
         }
     }
-
-    private static RpcException ErrorOf(Answer answer, CatalogReading reading)
-    {
-        if (answer.Outcome != Outcome.CatalogInvalid)
-            return ErrorMap.Of(answer.Outcome, answer.Faults);
-        FieldFaults faults = default;
-        foreach (Fault fault in answer.Faults ?? [])
-            Add(ref faults, new DocumentFault(reading.LineOf(fault.Field), fault.Field, fault.Description));
-        return faults.ToException();
-    }
-
-    private static void Add(ref FieldFaults faults, DocumentFault fault) =>
-        faults.Add(fault.Path.Length == 0 ? "document" : fault.Path, $"line {fault.Line}: {fault.Description}");
 }

@@ -9,6 +9,8 @@ internal sealed class CatalogCalls(ApiContext api, ApplyCatalog apply, Calls cal
     : CatalogService.CatalogServiceBase
 {
     private readonly UnaryHandler<ApplyCatalogRequest, ApplyCatalogResponse> _applyCatalog = apply.HandleAsync;
+    private readonly UnaryHandler<PatchCatalogRequest, PatchCatalogResponse> _patchCatalog =
+        new PatchCatalog(api).HandleAsync;
     private readonly UnaryHandler<GetCatalogRequest, GetCatalogResponse> _getCatalog = new GetCatalog(api).HandleAsync;
     private readonly UnaryHandler<ExtendBudgetRequest, ExtendBudgetResponse> _extendBudget =
         new ExtendBudget(api).HandleAsync;
@@ -34,6 +36,9 @@ internal sealed class CatalogCalls(ApiContext api, ApplyCatalog apply, Calls cal
     public override Task<ApplyCatalogResponse> ApplyCatalog(ApplyCatalogRequest request, ServerCallContext context) =>
         calls.AnswerAsync(_applyCatalog, request, context);
 
+    public override Task<PatchCatalogResponse> PatchCatalog(PatchCatalogRequest request, ServerCallContext context) =>
+        calls.AnswerAsync(_patchCatalog, request, context);
+
     public override Task<GetCatalogResponse> GetCatalog(GetCatalogRequest request, ServerCallContext context) =>
         calls.AnswerAsync(_getCatalog, request, context);
 
@@ -48,6 +53,7 @@ internal sealed class CatalogCalls(ApiContext api, ApplyCatalog apply, Calls cal
 
     public override Task<RerateSpendResponse> RerateSpend(RerateSpendRequest request, ServerCallContext context) =>
         calls.AnswerAsync(_rerateSpend, request, context);
+
     public override Task<ListDisputesResponse> ListDisputes(ListDisputesRequest request, ServerCallContext context) =>
         calls.AnswerAsync(_listDisputes, request, context);
 

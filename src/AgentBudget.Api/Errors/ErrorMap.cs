@@ -109,6 +109,7 @@ internal static class ErrorMap
             Outcome.AdjustmentTooLarge => AdjustmentTooLarge(),
             Outcome.PriceVersionNotFound => InvalidField("price_version", "is no version of the price book", named),
             Outcome.ReratingOutdated => ReratingOutdated(),
+            Outcome.CatalogOutdated => CatalogOutdated(named),
         };
     }
 
@@ -155,6 +156,11 @@ internal static class ErrorMap
         StatusCode.Aborted,
         ErrorReason.ReratingOutdated,
         "Spend was rated again meanwhile; nothing was changed. Look at the difference anew.");
+
+    private static RpcException CatalogOutdated(IReadOnlyList<Fault> faults) => ApiErrors.Make(
+        StatusCode.Aborted,
+        ErrorReason.CatalogOutdated,
+        "The patch is of another catalog than the one in force; nothing was changed." + FieldFaults.Sentences(faults));
 
     private static RpcException InvalidField(string field, string description, IReadOnlyList<Fault> faults)
     {

@@ -56,6 +56,7 @@ internal sealed class EventFilter
     {
         LedgerEvent.FactOneofCase.None => EventKind.Unspecified,
         LedgerEvent.FactOneofCase.CatalogApplied => EventKind.CatalogApplied,
+        LedgerEvent.FactOneofCase.CatalogPatched => EventKind.CatalogPatched,
         LedgerEvent.FactOneofCase.BudgetExtended => EventKind.BudgetExtended,
         LedgerEvent.FactOneofCase.BudgetReset => EventKind.BudgetReset,
         LedgerEvent.FactOneofCase.SpendAdjusted => EventKind.SpendAdjusted,

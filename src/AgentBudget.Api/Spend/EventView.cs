@@ -57,7 +57,8 @@ internal sealed class EventView
     // Where the same is answered.
     private static string MethodOf(LedgerEvent.FactOneofCase fact) => fact switch
     {
-        LedgerEvent.FactOneofCase.CatalogApplied => "CatalogService/GetCatalog",
+        LedgerEvent.FactOneofCase.CatalogApplied or LedgerEvent.FactOneofCase.CatalogPatched =>
+            "CatalogService/GetCatalog",
         LedgerEvent.FactOneofCase.SessionOpened or LedgerEvent.FactOneofCase.SessionRenewed
             or LedgerEvent.FactOneofCase.SessionEnded or LedgerEvent.FactOneofCase.SessionSuspended
             or LedgerEvent.FactOneofCase.SessionResumed or LedgerEvent.FactOneofCase.SessionsRevoked

@@ -148,6 +148,7 @@ public sealed record EventLine(
         {
             LedgerEvent.FactOneofCase.CatalogApplied =>
                 ((long?)null, $"{told.CatalogApplied.Changes.Count} changes"),
+            LedgerEvent.FactOneofCase.CatalogPatched => (null, $"{told.CatalogPatched.Changes.Count} changes"),
             LedgerEvent.FactOneofCase.BudgetExtended => (
                 told.BudgetExtended.ExtensionNanos, $"{told.BudgetExtended.Grain}: {told.BudgetExtended.Reason}"),
             LedgerEvent.FactOneofCase.ExtensionRequested => (

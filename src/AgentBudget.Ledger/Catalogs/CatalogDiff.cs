@@ -26,33 +26,46 @@ internal static class CatalogDiff
         return changes;
     }
 
+    /// <summary>
+    /// What putting entries and removing items changes: added and changed in the order of a document, then removed.
+    /// </summary>
+    public static List<CatalogChange> Of(CatalogModel before, Catalog put, IEnumerable<string> removed)
+    {
+        var changes = new List<CatalogChange>();
+        foreach ((string item, IMessage value) in Entries(put))
+        {
+            IMessage? previous = before.Find(item);
+            if (previous is null) changes.Add(Change(Kind.Added, item));
+            else if (!SameMessage.Are(previous, value)) changes.Add(Change(Kind.Changed, item));
+        }
+
+        changes.AddRange(removed.Select(item => Change(Kind.Removed, item)));
+        return changes;
+    }
+
+    /// <summary>What the tenant itself has, and the tags: a catalog without its lists.</summary>
+    public static Catalog HeadOf(Catalog catalog)
+    {
+        Catalog head = TenantOf(catalog);
+        head.Tags.Add(catalog.Tags);
+        return head;
+    }
+
     private static CatalogChange Change(Kind kind, string item) => new() { Kind = kind, Item = item };
 
     private static List<(string Item, IMessage Value)> Items(Catalog catalog)
     {
-        var items = new List<(string, IMessage)>();
-        if (catalog.Tenant.Length == 0) return items;
-        items.Add((Names.TenantPrefix + catalog.Tenant, TenantOf(catalog)));
-        items.AddRange(catalog.Tags.Select(tag => ($"tags/{tag.Key}", (IMessage)tag.Value)));
-        items.AddRange(catalog.BusinessUnits.Select(unit => (Names.BusinessUnitPrefix + unit.Id, (IMessage)unit)));
-        items.AddRange(catalog.UseCases.Select(useCase => (Names.UseCasePrefix + useCase.Id, (IMessage)useCase)));
-        items.AddRange(catalog.Agents.Select(agent => (Names.AgentPrefix + agent.Id, (IMessage)agent)));
-        items.AddRange(catalog.Tools.Select(tool => ($"tools/{tool.Id}", (IMessage)tool)));
-        items.AddRange(catalog.Prices.Select(price => (PriceItem(price), (IMessage)price)));
-        items.AddRange(catalog.RegionalMultipliers.Select(
-            rule => ($"regionalMultipliers/{rule.Region}/{rule.Models}/{rule.Provider}", (IMessage)rule)));
-        items.AddRange(catalog.Skus.Select(sku => ($"skus/{sku.Id}", (IMessage)sku)));
-        return items;
+        if (catalog.Tenant.Length == 0) return [];
+        return [(Names.TenantPrefix + catalog.Tenant, TenantOf(catalog)), .. Entries(catalog)];
     }
 
-    // Prices of one model differ by region, by service tier, and by the time from which they are in force.
-    private static string PriceItem(Price price)
+    private static IEnumerable<(string Item, IMessage Value)> Entries(Catalog catalog)
     {
-        string region = price.Region.Length > 0 ? $"/{price.Region}" : "";
-        string tier = price.ServiceTier is ServiceTier.Unspecified or ServiceTier.Standard
-            ? ""
-            : $"/{price.ServiceTier}";
-        return $"prices/{price.Model}{region}{tier}@{price.EffectiveFrom.ToString().Trim('"')}";
+        foreach ((string tag, TagRule rule) in catalog.Tags) yield return (CatalogList.TagPrefix + tag, rule);
+        foreach (CatalogList list in CatalogList.All)
+        {
+            foreach (IMessage entry in list.EntriesOf(catalog)) yield return (list.ItemOf(entry), entry);
+        }
     }
 
     private static Catalog TenantOf(Catalog catalog) => new()

@@ -1,44 +1,83 @@
 using AgentBudget.Ledger.Prices;
 using AgentBudget.Protocol.V1;
+using Google.Protobuf;
 using Google.Protobuf.Collections;
 
 namespace AgentBudget.Ledger.Catalogs;
 
-/// <summary>What turns ask of the catalog, derived from it once. Immutable, replaced whole.</summary>
+/// <summary>
+/// What turns ask of the catalog in force. Its entries are changed in place by a patch; all else is derived once and
+/// replaced whole.
+/// </summary>
 internal sealed class CatalogModel
 {
     /// <summary>Before the first catalog.</summary>
     public static readonly CatalogModel None =
-        new(new CatalogApplied { Catalog = new Catalog() }, new PriceBook(0, new Catalog()));
+        new(new CatalogApplied { Catalog = new Catalog() }, version: 0, new PriceBook(0, new Catalog()));
 
     private readonly string[] _requiredTags;
+    private CatalogApplied? _applied;
     private TimeZoneInfo? _zone;
 
-    public CatalogModel(CatalogApplied applied, PriceBook book)
+    public CatalogModel(CatalogApplied applied, long version, PriceBook book)
+        : this(
+            CatalogDiff.HeadOf(applied.Catalog), new CatalogEntries(applied.Catalog), applied.Format, version, book) =>
+        _applied = applied;
+
+    private CatalogModel(Catalog head, CatalogEntries entries, CatalogFormat format, long version, PriceBook book)
     {
-        Applied = applied;
+        Head = head;
+        Entries = entries;
+        Format = format;
+        Version = version;
         Book = book;
         _requiredTags =
         [
-            .. applied.Catalog.Tags
+            .. head.Tags
                 .Where(tag => tag.Value.Required)
                 .Select(tag => tag.Key)
                 .Order(StringComparer.Ordinal),
         ];
     }
 
-    public CatalogApplied Applied { get; }
+    /// <summary>
+    /// The catalog after a patch. Takes the entries of this one, which is over, and changes them in place.
+    /// </summary>
+    public CatalogModel Patched(CatalogPatched patched, long version)
+    {
+        Entries.Change(patched);
+        PriceBook book = patched.PriceVersion == Book.Version ? Book : Entries.BookOf(patched.PriceVersion);
+        return new CatalogModel(HeadAfter(patched), Entries, patched.Format, version, book);
+    }
+
+    /// <summary>The event that made it what it is; 0 where a state of a former release did not say.</summary>
+    public long Version { get; }
+
+    /// <summary>What the tenant itself has, and the tags: the catalog without its lists.</summary>
+    public Catalog Head { get; }
+
+    /// <summary>The entries of its lists.</summary>
+    public CatalogEntries Entries { get; }
 
     public PriceBook Book { get; }
 
-    public Catalog Source => Applied.Catalog;
+    /// <summary>How it, or its last patch, was written.</summary>
+    public CatalogFormat Format { get; }
 
-    public string Currency => Source.Currency;
+    /// <summary>As it was applied; once it was patched, what is in force, without a document.</summary>
+    public CatalogApplied Applied => _applied ??= Whole();
 
-    public bool IsApplied => Source.Tenant.Length > 0;
+    /// <summary>The entry or tag of an item; null where there is none.</summary>
+    public IMessage? Find(string item) => item.StartsWith(CatalogList.TagPrefix, StringComparison.Ordinal)
+        ? Head.Tags.TryGetValue(item[CatalogList.TagPrefix.Length..], out TagRule? rule) ? rule : null
+        : Entries.Find(item);
+
+    public string Currency => Head.Currency;
+
+    public bool IsApplied => Head.Tenant.Length > 0;
 
     /// <summary>Looked up on first use: replay needs no time zone rules.</summary>
-    public TimeZoneInfo Zone => _zone ??= TimeZoneInfo.FindSystemTimeZoneById(Source.TimeZone);
+    public TimeZoneInfo Zone => _zone ??= TimeZoneInfo.FindSystemTimeZoneById(Head.TimeZone);
 
     /// <summary>
     /// The first required tag, by name, that neither the session nor the call carries; null if all are there.
@@ -62,7 +101,7 @@ internal sealed class CatalogModel
         List<Fault>? faults = null;
         foreach (KeyValuePair<string, string> tag in tags)
         {
-            if (!Source.Tags.TryGetValue(tag.Key, out TagRule? rule))
+            if (!Head.Tags.TryGetValue(tag.Key, out TagRule? rule))
                 (faults ??= []).Add(new Fault($"tags.{tag.Key}", "is not declared in the catalog"));
             else if (rule.Values.Count > 0 && !rule.Values.Contains(tag.Value))
                 (faults ??= []).Add(new Fault($"tags.{tag.Key}", $"must be one of: {string.Join(", ", rule.Values)}"));
@@ -78,4 +117,23 @@ internal sealed class CatalogModel
         money is null || money.CurrencyCode.Length == 0 || money.CurrencyCode == Currency
             ? null
             : new Fault($"{field}.currencyCode", $"must be {Currency}, the tenant's currency");
+
+    // The entries are referred to, because they never change.
+    private CatalogApplied Whole()
+    {
+        Catalog catalog = Head.Clone();
+        Entries.AddTo(catalog);
+        return new CatalogApplied { Catalog = catalog, Format = Format, PriceVersion = Book.Version };
+    }
+
+    private Catalog HeadAfter(CatalogPatched patched)
+    {
+        IEnumerable<string> removed = patched.Removed
+            .Where(item => item.StartsWith(CatalogList.TagPrefix, StringComparison.Ordinal))
+            .Select(item => item[CatalogList.TagPrefix.Length..]);
+        Catalog head = Head.Clone();
+        foreach ((string name, TagRule rule) in patched.Put.Tags) head.Tags[name] = rule;
+        foreach (string name in removed) head.Tags.Remove(name);
+        return head;
+    }
 }

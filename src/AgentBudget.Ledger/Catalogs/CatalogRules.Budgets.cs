@@ -25,7 +25,7 @@ public sealed partial class CatalogRules
     {
         if (further.Count == 0)
         {
-            CheckBudget($"{prefix}budget", budget);
+            if (budget is not null) CheckBudget($"{prefix}budget", budget);
             return;
         }
 
@@ -48,6 +48,7 @@ public sealed partial class CatalogRules
 
     private void CheckParts(string prefix, RepeatedField<ModelBudget> models, UserBudgets? users)
     {
+        if (models.Count == 0 && users is null) return;
         if (models.Count > ModelBudgetsMax)
             Fault($"{prefix}modelBudgets", $"has {models.Count} items; at most {ModelBudgetsMax} are allowed");
         var seen = new HashSet<string>(StringComparer.Ordinal);
@@ -128,9 +129,8 @@ public sealed partial class CatalogRules
         else if (!own.Equals(anchor)) Fault(path, "begins at no minute of a day, day of a week, month or year");
     }
 
-    private void CheckBudget(string path, Protocol.V1.Budget? budget)
+    private void CheckBudget(string path, Protocol.V1.Budget budget)
     {
-        if (budget is null) return;
         CheckMoney($"{path}.limit", budget.Limit);
         if (budget.HasTokens) CheckCount($"{path}.tokens", budget.Tokens);
         if (budget.Limit is null && !budget.HasTokens) Fault(path, "needs a limit in money, in tokens, or both");

@@ -48,14 +48,11 @@ public sealed partial class CatalogRules
         }
     }
 
-    private void CheckRegions()
+    private void CheckRegions(IEnumerable<(string Path, RegionalMultiplier Entry)> rules)
     {
-        CheckItems("regionalMultipliers", _catalog.RegionalMultipliers.Count, RegionsMax);
-        var seen = new HashSet<(string, string, string)>();
-        for (int index = 0; index < _catalog.RegionalMultipliers.Count; index++)
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        foreach ((string path, RegionalMultiplier rule) in rules)
         {
-            RegionalMultiplier rule = _catalog.RegionalMultipliers[index];
-            string path = $"regionalMultipliers[{index}]";
             CheckName($"{path}.region", rule.Region);
             CheckName($"{path}.models", rule.Models);
             int star = rule.Models.IndexOf('*', StringComparison.Ordinal);
@@ -63,7 +60,7 @@ public sealed partial class CatalogRules
                 Fault($"{path}.models", $"'{rule.Models}': a star stands for the rest of a name, as in gpt-*");
             if (rule.MultiplierPpm is < 0 or > MultiplierPpmMax)
                 Fault($"{path}.multiplier", "must be between 0 and 10");
-            if (!seen.Add((rule.Region, rule.Models, rule.Provider)))
+            if (!seen.Add(CatalogList.Regions.ItemOf(rule)))
                 Fault(path, $"there is another one of {rule.Models} in {rule.Region}");
         }
     }

@@ -1,7 +1,9 @@
+using System.Buffers;
 using AgentBudget.Ledger.Agents;
 using AgentBudget.Ledger.Prices;
 using AgentBudget.Ledger.Tenants;
 using AgentBudget.Protocol.V1;
+using Google.Protobuf.Collections;
 
 namespace AgentBudget.Ledger.Catalogs;
 
@@ -10,8 +12,23 @@ namespace AgentBudget.Ledger.Catalogs;
 /// </summary>
 public sealed partial class CatalogRules
 {
-    /// <summary>Items of one kind. Bounds a tenant's memory and the size of one event.</summary>
-    internal const int ItemsMax = 10_000;
+    /// <summary>Agents: some 2 KiB of memory each, and what a whole document of 16 MiB names in short.</summary>
+    public const int AgentsMax = 100_000;
+
+    /// <summary>Business units: more than an organization has cost centers with a budget of agents.</summary>
+    public const int BusinessUnitsMax = 1_000;
+
+    /// <summary>Use cases.</summary>
+    public const int UseCasesMax = 2_000;
+
+    /// <summary>Tools with a cost of their own.</summary>
+    public const int ToolsMax = 2_000;
+
+    /// <summary>SKUs.</summary>
+    public const int SkusMax = 1_000;
+
+    /// <summary>Tags, as many as a session may carry.</summary>
+    public const int TagsMax = 32;
 
     /// <summary>
     /// The highest rate, in nanos per million tokens: a million currency units. Keeps every line within 128 bits.
@@ -40,121 +57,162 @@ public sealed partial class CatalogRules
     private const int CurrencyLength = 3;
     private const long MultiplierPpmMax = 10_000_000;
 
+    // More are not worth reading: what is removed may be named by every agent.
+    private const int FaultsMax = 100;
+
     private static readonly Rates NoRates = new();
 
-    private readonly Catalog _catalog;
+    private static readonly SearchValues<char> IdLetters =
+        SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789-");
+
+    private readonly string _currency;
+    private readonly Func<string, bool> _has;
+    private readonly ModelNames _models;
     private readonly List<Fault> _faults = [];
 
-    private CatalogRules(Catalog catalog) => _catalog = catalog;
+    // What was found once is not looked for again: many agents name the same.
+    private readonly HashSet<string> _units = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _useCases = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _patterns = new(StringComparer.Ordinal);
 
-    /// <summary>All faults; empty for a catalog that may be applied.</summary>
+    private CatalogRules(string currency, Func<string, bool> has, ModelNames models) =>
+        (_currency, _has, _models) = (currency, has, models);
+
+    /// <summary>The faults of a whole catalog, at most 100; empty for one that may be applied.</summary>
     public static List<Fault> Check(Catalog catalog)
     {
-        var rules = new CatalogRules(catalog);
-        rules.CheckTenant();
-        HashSet<string> units = rules.CheckIds("businessUnits", catalog.BusinessUnits.Select(unit => unit.Id));
-        HashSet<string> useCases = rules.CheckIds("useCases", catalog.UseCases.Select(useCase => useCase.Id));
-        rules.CheckIds("agents", catalog.Agents.Select(agent => agent.Id));
-        HashSet<string> models = rules.CheckPrices();
-        rules.CheckBusinessUnits();
-        rules.CheckUseCases(units, models);
-        rules.CheckAgents(units, useCases, models);
-        rules.CheckToolsAndSkus();
+        ArgumentNullException.ThrowIfNull(catalog);
+        var entries = new CatalogEntries(catalog);
+        var rules = new CatalogRules(
+            catalog.Currency,
+            item => entries.Find(item) is not null,
+            new ModelNames(catalog.Prices.Select(price => price.Model)));
+        rules.CheckTenant(catalog);
+        rules.CheckEntries(catalog, list => list.EntriesOf(catalog).Count, catalog.Tags.Count);
+        rules.CheckPrices(At("prices", catalog.Prices));
+        rules.CheckRegions(At("regionalMultipliers", catalog.RegionalMultipliers));
+        rules.CheckToolsAndSkus(At("tools", catalog.Tools), At("skus", catalog.Skus));
         return rules._faults;
     }
 
-    private void Fault(string path, string description) => _faults.Add(new Fault(path, description));
+    private static List<(string Path, T Entry)> At<T>(string list, IEnumerable<T> entries) =>
+        [.. entries.Select((entry, index) => ($"{list}[{index}]", entry))];
 
-    private void CheckTenant()
+    private void Fault(string path, string description)
     {
-        CheckId("tenant", _catalog.Tenant);
-        if (_catalog.Currency.Length != CurrencyLength || !_catalog.Currency.All(char.IsAsciiLetterUpper))
+        if (_faults.Count >= FaultsMax) return;
+        _faults.Add(_staying is null
+            ? new Fault(path, description)
+            : new Fault("remove", $"{_staying} names what is removed: {path.TrimStart('.')} {description}"));
+    }
+
+    private void CheckEntries(Catalog catalog, Func<CatalogList, int> countOf, int tags)
+    {
+        foreach (string tag in catalog.Tags.Keys) CheckName($"tags.{tag}", tag);
+        CheckItems("tags", tags, TagsMax);
+        CheckItems("businessUnits", countOf(CatalogList.BusinessUnits), BusinessUnitsMax);
+        CheckItems("useCases", countOf(CatalogList.UseCases), UseCasesMax);
+        CheckItems("agents", countOf(CatalogList.Agents), AgentsMax);
+        CheckItems("tools", countOf(CatalogList.Tools), ToolsMax);
+        CheckItems("prices", countOf(CatalogList.Prices), PricesMax);
+        CheckItems("regionalMultipliers", countOf(CatalogList.Regions), RegionsMax);
+        CheckItems("skus", countOf(CatalogList.Skus), SkusMax);
+        CheckIds("businessUnits", catalog.BusinessUnits.Select(unit => unit.Id));
+        CheckIds("useCases", catalog.UseCases.Select(useCase => useCase.Id));
+        CheckIds("agents", catalog.Agents.Select(agent => agent.Id));
+        foreach ((string path, BusinessUnit unit) in At("businessUnits", catalog.BusinessUnits))
+        {
+            CheckBudgets($"{path}.", unit.Budget, unit.FurtherBudgets);
+            CheckParts($"{path}.", unit.ModelBudgets, unit.UserBudgets);
+        }
+
+        foreach ((string path, UseCase useCase) in At("useCases", catalog.UseCases)) Check(path, useCase);
+        foreach ((string path, Agent agent) in At("agents", catalog.Agents)) Check(path, agent);
+    }
+
+    private void CheckTenant(Catalog catalog)
+    {
+        CheckId("tenant", catalog.Tenant);
+        if (catalog.Currency.Length != CurrencyLength || !catalog.Currency.All(char.IsAsciiLetterUpper))
             Fault("currency", "must be a three-letter ISO 4217 code such as USD");
-        if (!TimeZoneInfo.TryFindSystemTimeZoneById(_catalog.TimeZone, out _))
-            Fault("timeZone", $"'{_catalog.TimeZone}' is not a known IANA time zone such as Europe/Berlin");
-        CheckBudgets("", _catalog.Budget, _catalog.FurtherBudgets);
-        CheckParts("", _catalog.ModelBudgets, _catalog.UserBudgets);
-        foreach (string tag in _catalog.Tags.Keys) CheckName($"tags.{tag}", tag);
+        if (!TimeZoneInfo.TryFindSystemTimeZoneById(catalog.TimeZone, out _))
+            Fault("timeZone", $"'{catalog.TimeZone}' is not a known IANA time zone such as Europe/Berlin");
+        CheckBudgets("", catalog.Budget, catalog.FurtherBudgets);
+        CheckParts("", catalog.ModelBudgets, catalog.UserBudgets);
     }
 
-    private void CheckBusinessUnits()
+    private void Check(string path, UseCase useCase)
     {
-        for (int index = 0; index < _catalog.BusinessUnits.Count; index++)
+        CheckReferences($"{path}.", useCase);
+        CheckBudgets($"{path}.", useCase.Budget, useCase.FurtherBudgets);
+        CheckParts($"{path}.", useCase.ModelBudgets, useCase.UserBudgets);
+    }
+
+    private void CheckReferences(string prefix, UseCase useCase)
+    {
+        CheckUnit(prefix, useCase.BusinessUnit);
+        foreach ((string model, string cheaper) in useCase.Downgrade)
         {
-            BusinessUnit unit = _catalog.BusinessUnits[index];
-            CheckBudgets($"businessUnits[{index}].", unit.Budget, unit.FurtherBudgets);
-            CheckParts($"businessUnits[{index}].", unit.ModelBudgets, unit.UserBudgets);
+            string place = $"{prefix}downgrade.{model}";
+            if (!_models.Has(model)) Fault(place, $"model '{model}' has no price");
+            if (!_models.Has(cheaper)) Fault(place, $"model '{cheaper}' has no price");
+            if (model == cheaper) Fault(place, "must name another model");
         }
     }
 
-    private void CheckUseCases(HashSet<string> units, HashSet<string> models)
+    private void CheckUnit(string prefix, string id)
     {
-        for (int index = 0; index < _catalog.UseCases.Count; index++)
+        if (_units.Contains(id)) return;
+        if (_has(Names.BusinessUnitPrefix + id)) _units.Add(id);
+        else Fault($"{prefix}businessUnit", $"'{id}' is not among the business units");
+    }
+
+    private void CheckUseCases(string path, RepeatedField<string> ids)
+    {
+        for (int item = 0; item < ids.Count; item++)
         {
-            UseCase useCase = _catalog.UseCases[index];
-            string path = $"useCases[{index}]";
-            if (!units.Contains(useCase.BusinessUnit))
-                Fault($"{path}.businessUnit", $"'{useCase.BusinessUnit}' is not among the business units");
-            CheckBudgets($"{path}.", useCase.Budget, useCase.FurtherBudgets);
-            CheckParts($"{path}.", useCase.ModelBudgets, useCase.UserBudgets);
-            foreach ((string model, string cheaper) in useCase.Downgrade)
-            {
-                string place = $"{path}.downgrade.{model}";
-                if (!models.Contains(model)) Fault(place, $"model '{model}' has no price");
-                if (!models.Contains(cheaper)) Fault(place, $"model '{cheaper}' has no price");
-                if (model == cheaper) Fault(place, "must name another model");
-            }
+            if (_useCases.Contains(ids[item])) continue;
+            if (_has(Names.UseCasePrefix + ids[item])) _useCases.Add(ids[item]);
+            else Fault($"{path}useCases[{item}]", $"'{ids[item]}' is not among the use cases");
         }
     }
 
-    private void CheckDelegates(string path, Delegates? delegates, HashSet<string> agents, HashSet<string> useCases)
+    private void Check(string path, Agent agent)
     {
-        if (delegates is null) return;
+        CheckReferences($"{path}.", agent);
+        for (int item = 0; item < agent.Tools.Count; item++)
+            CheckToolPattern($"{path}.tools[{item}]", agent.Tools[item]);
+        CheckBudgets($"{path}.", agent.Budget, agent.FurtherBudgets);
+        CheckParts($"{path}.", agent.ModelBudgets, agent.UserBudgets);
+        if (agent.Ceilings is not null || agent.SessionTtl is not null || agent.SessionLifetime is not null)
+            CheckCeilings($"{path}.ceilings", agent);
+        if (agent.Breakers is not null) CheckBreakers($"{path}.breakers", agent.Breakers);
+        if (agent.Bounds is { } bounds)
+        {
+            CheckCount($"{path}.bounds.openHolds", bounds.OpenHolds);
+            CheckCount($"{path}.bounds.openSessions", bounds.OpenSessions);
+            CheckCount($"{path}.bounds.sessionsPerMinute", bounds.SessionsPerMinute);
+        }
+    }
+
+    private void CheckReferences(string prefix, Agent agent)
+    {
+        CheckUnit(prefix, agent.BusinessUnit);
+        CheckUseCases(prefix, agent.UseCases);
+        for (int item = 0; item < agent.Models.Count; item++)
+        {
+            if (!_patterns.Contains(agent.Models[item]))
+                CheckModelPattern($"{prefix}models[{item}]", agent.Models[item]);
+        }
+
+        if (agent.Delegates is not { } delegates) return;
         for (int item = 0; item < delegates.Agents.Count; item++)
         {
-            if (!agents.Contains(delegates.Agents[item]))
-                Fault($"{path}.agents[{item}]", $"'{delegates.Agents[item]}' is not among the agents");
+            if (!_has(Names.AgentPrefix + delegates.Agents[item]))
+                Fault($"{prefix}delegates.agents[{item}]", $"'{delegates.Agents[item]}' is not among the agents");
         }
 
-        for (int item = 0; item < delegates.UseCases.Count; item++)
-        {
-            if (!useCases.Contains(delegates.UseCases[item]))
-                Fault($"{path}.useCases[{item}]", $"'{delegates.UseCases[item]}' is not among the use cases");
-        }
-    }
-
-    private void CheckAgents(HashSet<string> units, HashSet<string> useCases, HashSet<string> models)
-    {
-        var agents = _catalog.Agents.Select(agent => agent.Id).ToHashSet(StringComparer.Ordinal);
-        for (int index = 0; index < _catalog.Agents.Count; index++)
-        {
-            Agent agent = _catalog.Agents[index];
-            string path = $"agents[{index}]";
-            if (!units.Contains(agent.BusinessUnit))
-                Fault($"{path}.businessUnit", $"'{agent.BusinessUnit}' is not among the business units");
-            for (int item = 0; item < agent.UseCases.Count; item++)
-            {
-                if (!useCases.Contains(agent.UseCases[item]))
-                    Fault($"{path}.useCases[{item}]", $"'{agent.UseCases[item]}' is not among the use cases");
-            }
-
-            for (int item = 0; item < agent.Models.Count; item++)
-                CheckModelPattern($"{path}.models[{item}]", agent.Models[item], models);
-
-            for (int item = 0; item < agent.Tools.Count; item++)
-                CheckToolPattern($"{path}.tools[{item}]", agent.Tools[item]);
-            CheckBudgets($"{path}.", agent.Budget, agent.FurtherBudgets);
-            CheckParts($"{path}.", agent.ModelBudgets, agent.UserBudgets);
-            CheckCeilings($"{path}.ceilings", agent);
-            CheckBreakers($"{path}.breakers", agent.Breakers);
-            CheckDelegates($"{path}.delegates", agent.Delegates, agents, useCases);
-            if (agent.Bounds is { } bounds)
-            {
-                CheckCount($"{path}.bounds.openHolds", bounds.OpenHolds);
-                CheckCount($"{path}.bounds.openSessions", bounds.OpenSessions);
-                CheckCount($"{path}.bounds.sessionsPerMinute", bounds.SessionsPerMinute);
-            }
-        }
+        CheckUseCases($"{prefix}delegates.", delegates.UseCases);
     }
 
     private void CheckCeilings(string path, Agent agent)
@@ -210,27 +268,23 @@ public sealed partial class CatalogRules
         CheckCount($"{path}.depth", run.HasDepth ? run.Depth : 0);
     }
 
-    private HashSet<string> CheckPrices()
+    private void CheckPrices(IReadOnlyList<(string Path, Price Entry)> prices)
     {
-        CheckItems("prices", _catalog.Prices.Count, PricesMax);
-        var models = new HashSet<string>(_catalog.Prices.Select(price => price.Model), StringComparer.Ordinal);
-        var seen = new HashSet<(string, string, ServiceTier, long)>();
+        var seen = new HashSet<string>(StringComparer.Ordinal);
         var ownerOfAlias = new Dictionary<string, string>(StringComparer.Ordinal);
-        for (int index = 0; index < _catalog.Prices.Count; index++)
+        foreach ((string path, Price price) in prices)
         {
-            Price price = _catalog.Prices[index];
-            string path = $"prices[{index}]";
             CheckName($"{path}.model", price.Model);
             if (price.EffectiveFrom is null) Fault($"{path}.effectiveFrom", "is missing");
-            else if (!LogTime.TryFromTimestamp(price.EffectiveFrom, out long fromNanos))
+            else if (!LogTime.TryFromTimestamp(price.EffectiveFrom, out _))
                 Fault($"{path}.effectiveFrom", "must be before the year 2262");
-            else if (!seen.Add((price.Model, price.Region, TierOf(price), fromNanos)))
+            else if (price.Model.Length > 0 && !seen.Add(CatalogList.Prices.ItemOf(price)))
                 Fault($"{path}.effectiveFrom", $"there is another price of {price.Model} from the same time on");
             if (price.Region.Length > 0) CheckName($"{path}.region", price.Region);
             foreach (string alias in price.Aliases)
             {
                 CheckName($"{path}.aliases", alias);
-                if (models.Contains(alias) || ownerOfAlias.GetValueOrDefault(alias, price.Model) != price.Model)
+                if (_models.Has(alias) || ownerOfAlias.GetValueOrDefault(alias, price.Model) != price.Model)
                     Fault($"{path}.aliases", $"'{alias}' already names another model");
                 ownerOfAlias[alias] = price.Model;
             }
@@ -244,9 +298,6 @@ public sealed partial class CatalogRules
             CheckMultipliers(path, price);
             if (price.Hours is not null) CheckHours($"{path}.hours", price.Hours);
         }
-
-        CheckRegions();
-        return models;
     }
 
     private void CheckContexts(string path, Price price)
@@ -307,58 +358,61 @@ public sealed partial class CatalogRules
         }
     }
 
-    private void CheckToolsAndSkus()
+    private void CheckToolsAndSkus(
+        IEnumerable<(string Path, Tool Entry)> tools, IEnumerable<(string Path, Sku Entry)> skus)
     {
-        HashSet<string> tools = CheckUnique("tools", _catalog.Tools.Select(tool => tool.Id));
-        CheckUnique("skus", _catalog.Skus.Select(sku => sku.Id));
-        for (int index = 0; index < _catalog.Tools.Count; index++)
+        var toolIds = new HashSet<string>(StringComparer.Ordinal);
+        foreach ((string path, Tool tool) in tools)
         {
-            CheckName($"tools[{index}].id", _catalog.Tools[index].Id);
-            CheckMoney($"tools[{index}].cost.perCall", _catalog.Tools[index].CostPerCall);
+            CheckUnique($"{path}.id", tool.Id, toolIds);
+            CheckName($"{path}.id", tool.Id);
+            CheckMoney($"{path}.cost.perCall", tool.CostPerCall);
         }
 
-        for (int index = 0; index < _catalog.Skus.Count; index++)
+        var skuIds = new HashSet<string>(StringComparer.Ordinal);
+        foreach ((string path, Sku sku) in skus)
         {
-            CheckName($"skus[{index}].id", _catalog.Skus[index].Id);
-            if (_catalog.Skus[index].Cost is null) Fault($"skus[{index}].cost", "is missing");
-            CheckMoney($"skus[{index}].cost", _catalog.Skus[index].Cost);
-            if (tools.Contains(_catalog.Skus[index].Id))
-                Fault($"skus[{index}].id", "already names a tool, whose calls have a cost of their own");
+            CheckUnique($"{path}.id", sku.Id, skuIds);
+            CheckName($"{path}.id", sku.Id);
+            if (sku.Cost is null) Fault($"{path}.cost", "is missing");
+            CheckMoney($"{path}.cost", sku.Cost);
+            if (toolIds.Contains(sku.Id))
+                Fault($"{path}.id", "already names a tool, whose calls have a cost of their own");
         }
     }
 
-    private HashSet<string> CheckIds(string list, IEnumerable<string> ids)
-    {
-        List<string> all = [.. ids];
-        for (int index = 0; index < all.Count; index++) CheckId($"{list}[{index}].id", all[index]);
-        return CheckUnique(list, all);
-    }
-
-    private HashSet<string> CheckUnique(string list, IEnumerable<string> ids)
+    private void CheckIds(string list, IEnumerable<string> ids)
     {
         var seen = new HashSet<string>(StringComparer.Ordinal);
         int index = 0;
         foreach (string id in ids)
         {
+            if (!IsId(id)) Fault($"{list}[{index}].id", IdDescription(id));
             if (!seen.Add(id)) Fault($"{list}[{index}].id", $"'{id}' is there twice");
             index++;
         }
-
-        CheckItems(list, index);
-        return seen;
     }
 
-    private void CheckItems(string list, int count, int max = ItemsMax)
+    private void CheckUnique(string path, string id, HashSet<string> seen)
+    {
+        if (!seen.Add(id)) Fault(path, $"'{id}' is there twice");
+    }
+
+    private void CheckItems(string list, int count, int max)
     {
         if (count > max) Fault(list, $"has {count} items; at most {max} are allowed");
     }
 
     private void CheckId(string path, string id)
     {
-        bool isId = id.Length is > 0 and <= IdLengthMax
-            && id.All(letter => char.IsAsciiLetterLower(letter) || char.IsAsciiDigit(letter) || letter == '-');
-        if (!isId) Fault(path, $"'{id}' must be 1 to {IdLengthMax} lower-case letters, digits and dashes");
+        if (!IsId(id)) Fault(path, IdDescription(id));
     }
+
+    private static string IdDescription(string id) =>
+        $"'{id}' must be 1 to {IdLengthMax} lower-case letters, digits and dashes";
+
+    private static bool IsId(string id) => id.Length is > 0 and <= IdLengthMax
+        && !id.AsSpan().ContainsAnyExcept(IdLetters);
 
     private void CheckName(string path, string name)
     {
@@ -375,15 +429,15 @@ public sealed partial class CatalogRules
     }
 
     // A pattern that no model is of is as wrong as a model that is none.
-    private void CheckModelPattern(string path, string pattern, HashSet<string> models)
+    private void CheckModelPattern(string path, string pattern)
     {
         int star = pattern.IndexOf('*', StringComparison.Ordinal);
         if (star >= 0 && star != pattern.Length - 1)
             Fault(path, $"'{pattern}': a star stands for the rest of a name, as in gpt-*");
-        else if (star >= 0 && !models.Any(model => model.StartsWith(pattern[..star], StringComparison.Ordinal)))
-            Fault(path, $"no model with a price is of '{pattern}'");
-        else if (star < 0 && !models.Contains(pattern))
-            Fault(path, $"model '{pattern}' has no price");
+        else if (!_models.HasAnyOf(pattern))
+            Fault(path, star < 0 ? $"model '{pattern}' has no price" : $"no model with a price is of '{pattern}'");
+        else
+            _patterns.Add(pattern);
     }
 
     private void CheckMoney(string path, Money? money)
@@ -391,8 +445,8 @@ public sealed partial class CatalogRules
         if (money is null) return;
         if (!MoneyMath.TryToNanos(money, out long nanos) || nanos is < 0 or > LimitNanosMax)
             Fault(path, $"must be between 0 and {LimitNanosMax / MoneyMath.NanosPerUnit}");
-        else if (money.CurrencyCode.Length > 0 && money.CurrencyCode != _catalog.Currency)
-            Fault(path, $"must be in {_catalog.Currency}, the tenant's currency");
+        else if (money.CurrencyCode.Length > 0 && money.CurrencyCode != _currency)
+            Fault(path, $"must be in {_currency}, the tenant's currency");
     }
 
     private void CheckCount(string path, long count)

@@ -11,6 +11,7 @@ internal sealed class PriceBook
 {
     private readonly FrozenDictionary<string, PriceEntry[]> _entriesByName;
     private readonly FrozenDictionary<string, SkuPrice> _skus;
+    private ModelNames? _models;
 
     /// <summary>The book of a catalog.</summary>
     public PriceBook(long version, Catalog catalog)
@@ -67,6 +68,9 @@ internal sealed class PriceBook
     public IReadOnlyList<Tool> Tools { get; }
 
     public IReadOnlyList<RegionalMultiplier> Regions { get; }
+
+    /// <summary>The models that it prices, without aliases.</summary>
+    public ModelNames Models => _models ??= new ModelNames(Prices.Select(price => price.Model));
 
     /// <summary>
     /// The price in force for a model or alias at a time; null if it is unknown then. The call's region wins over every

@@ -1,3 +1,4 @@
+using AgentBudget.Ledger.Catalogs;
 using AgentBudget.Ledger.Tenants;
 using AgentBudget.Protocol.V1;
 
@@ -36,6 +37,7 @@ public sealed class SpendRating(long startNanos, long endNanos, long priceVersio
     private readonly SortedDictionary<(string UseCase, string Agent, string Model, string User), RatedSpend> _rated =
         [];
 
+    private CatalogEntries _entries = new(new Catalog());
     private bool _limitsUsers;
     private long _charges;
     private long _unrated;
@@ -65,12 +67,18 @@ public sealed class SpendRating(long startNanos, long endNanos, long priceVersio
     public void Learn(LedgerEvent ledgerEvent)
     {
         ArgumentNullException.ThrowIfNull(ledgerEvent);
-        if (ledgerEvent.CatalogApplied is { Catalog: { } now }) _limitsUsers = LimitsUsers(now);
-        if (ledgerEvent.CatalogApplied is { } applied && applied.PriceVersion != LastVersion)
+        if (ledgerEvent.CatalogApplied is { Catalog: { } now } applied)
         {
-            LastVersion = applied.PriceVersion;
-            Catalog catalog = applied.Catalog;
-            _books[LastVersion] = new PriceBook(LastVersion, catalog);
+            _limitsUsers = LimitsUsers(now);
+            _entries = new CatalogEntries(now);
+            LearnBook(applied.PriceVersion);
+        }
+        else if (ledgerEvent.CatalogPatched is { } patched)
+        {
+            // That a patch may have removed the last of such budgets makes the parts finer, and no sum another.
+            _limitsUsers |= LimitsUsers(patched.Put);
+            _entries.Change(patched);
+            LearnBook(patched.PriceVersion);
         }
 
         if (ledgerEvent.SpendAdjusted?.Rerating is { } rerating)
@@ -81,6 +89,13 @@ public sealed class SpendRating(long startNanos, long endNanos, long priceVersio
                 LogTime.FromTimestamp(rerating.EndTime),
                 rerating.PriceVersion));
         }
+    }
+
+    private void LearnBook(long version)
+    {
+        if (version == LastVersion) return;
+        LastVersion = version;
+        _books[version] = _entries.BookOf(version);
     }
 
     /// <summary>The second reading.</summary>

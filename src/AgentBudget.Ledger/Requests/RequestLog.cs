@@ -42,6 +42,9 @@ internal enum Operation
     /// <summary>RecordCost.</summary>
     RecordCost = 11,
 
+    /// <summary>PatchCatalog.</summary>
+    PatchCatalog = 35,
+
     /// <summary>SuspendSession.</summary>
     Suspend = 40,
 

@@ -123,7 +123,7 @@ internal static class Decide
             : model.Length > 0 ? model
             : call.Tokens.Total > 0 ? "model"
             : null;
-        if (ledger.Catalog.Source.RefuseUnpricedItems) unknown ??= book.FirstUnknown(call.Items);
+        if (ledger.Catalog.Head.RefuseUnpricedItems) unknown ??= book.FirstUnknown(call.Items);
         if (unknown is not null) return new Refusal(Reason.UnknownPrice, ledger.Tenant.Name) { Subject = unknown };
 
         return call.Tags is not null && ledger.Catalog.MissingTag(session.Opened.Tags, call.Tags) is { } tag

@@ -226,7 +226,7 @@ internal static class Open
     private static Answer? CheckUser(TenantLedger ledger, SessionOrigin? origin, UserProof proof)
     {
         bool isOver = origin is { DelegationEndNanos: > 0 } && origin.DelegationEndNanos <= ledger.Now;
-        bool isUnproven = proof == UserProof.Claimed && ledger.Catalog.Applied.Catalog.RequireProvenUsers;
+        bool isUnproven = proof == UserProof.Claimed && ledger.Catalog.Head.RequireProvenUsers;
         if (!isOver && !isUnproven) return null;
         string description = isOver
             ? "is a user whose token has expired: exchange a newer one"

@@ -155,6 +155,7 @@ internal static class Queries
             Catalog = applied.Catalog,
             Document = applied.Document,
             Format = applied.Format,
+            Version = ledger.Catalog.Version,
         });
     }
 

@@ -36,7 +36,12 @@ public sealed partial class TenantLedger
         }
 
         // A catalog leads the paths of sessions anew: of those that are still known.
-        if (ledgerEvent.FactCase == LedgerEvent.FactOneofCase.CatalogApplied) Forget();
+        if (ledgerEvent.FactCase is LedgerEvent.FactOneofCase.CatalogApplied
+            or LedgerEvent.FactOneofCase.CatalogPatched)
+        {
+            Forget();
+        }
+
         Operation operation = ApplyFact(ledgerEvent, session);
         Remember(operation, ledgerEvent, session);
         Forget();
@@ -89,8 +94,11 @@ public sealed partial class TenantLedger
             case LedgerEvent.FactOneofCase.BreakerReset:
                 return ApplySuspensionFact(ledgerEvent, session!);
             case LedgerEvent.FactOneofCase.CatalogApplied:
-                ApplyCatalog.Apply(this, ledgerEvent.CatalogApplied);
+                ApplyCatalog.Apply(this, ledgerEvent.CatalogApplied, ledgerEvent.Sequence);
                 return Operation.ApplyCatalog;
+            case LedgerEvent.FactOneofCase.CatalogPatched:
+                PatchCatalog.Apply(this, ledgerEvent.CatalogPatched, ledgerEvent.Sequence);
+                return Operation.PatchCatalog;
             case LedgerEvent.FactOneofCase.BudgetExtended:
                 Extend.Apply(this, ledgerEvent.BudgetExtended);
                 return Operation.ExtendBudget;

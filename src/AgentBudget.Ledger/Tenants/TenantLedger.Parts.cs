@@ -55,11 +55,18 @@ public sealed partial class TenantLedger
     }
 
     /// <summary>
-    /// A catalog was applied: budgets of users become as it says, and paths of sessions lead over those that there are.
+    /// A catalog was applied or patched: budgets of users become as it says, and paths of sessions lead over those that
+    /// there are.
     /// </summary>
-    internal void ConfigureUsers(Func<string, string, PeriodBounds> boundsOf)
+    /// <param name="boundsOf">The period of a user's window.</param>
+    /// <param name="isConcerned">Whether the users of an account are looked at.</param>
+    /// <param name="sessions">The sessions that are looked at, in the order of their opening.</param>
+    internal void ConfigureUsers(
+        Func<string, string, PeriodBounds> boundsOf,
+        Func<Account, bool> isConcerned,
+        Func<IEnumerable<SessionAccount>> sessions)
     {
-        UserAccount[] users = [.. _accounts.Values.OfType<UserAccount>()];
+        UserAccount[] users = [.. _accounts.Values.OfType<UserAccount>().Where(user => isConcerned(user.Of))];
         foreach (UserAccount user in users)
         {
             // Its account may have been removed and be there again.
@@ -69,8 +76,7 @@ public sealed partial class TenantLedger
         }
 
         if (users.Length == 0 && !LimitsUsers) return;
-        foreach (SessionAccount session in SessionsAndArchived.OrderBy(session => session.Number))
-            LeadOver(session, UsersOf(session.Spender, boundsOf));
+        foreach (SessionAccount session in sessions()) LeadOver(session, UsersOf(session.Spender, boundsOf));
     }
 
     /// <summary>A budget on models is new: it counts what is held and in dispute.</summary>

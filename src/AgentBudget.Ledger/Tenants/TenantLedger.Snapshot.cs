@@ -33,6 +33,7 @@ public sealed partial class TenantLedger
             Sequence = Sequence,
             LogTimeNanos = LogTimeNanos,
             Catalog = Catalog.IsApplied ? Catalog.Applied : null,
+            CatalogVersion = Catalog.Version,
             Credentials = Credentials.ToState(Sequence),
             LastRerating = LastRerating,
         };
@@ -58,13 +59,13 @@ public sealed partial class TenantLedger
                 state.Histories.Add(startedOver);
             }
 
-            if (account is UserAccount user && (user.Sessions == 0 || user.OpenedBy is not null))
+            if (account is UserAccount user && (user.Sessions == 0 || OpenerOf(user).Length > 0))
             {
                 state.Users.Add(new UserState
                 {
                     Grain = user.Name,
                     ForgetNanos = user.Sessions == 0 ? user.RetentionDeadline.TimeNanos : 0,
-                    OpenedBy = user.OpenedBy?.Name ?? "",
+                    OpenedBy = OpenerOf(user),
                 });
             }
 
@@ -96,6 +97,10 @@ public sealed partial class TenantLedger
 
         return snapshot;
     }
+
+    // An agent that was removed and forgotten has no share any more; one of its name that comes back is another.
+    private string OpenerOf(UserAccount user) =>
+        user.OpenedBy is { } agent && ReferenceEquals(_accounts.GetValueOrDefault(agent.Name), agent) ? agent.Name : "";
 
     /// <summary>
     /// The ledger that <see cref="Snapshot"/> gave these bytes of. Throws <see cref="InvariantException"/> or
@@ -210,8 +215,8 @@ public sealed partial class TenantLedger
                     book.Version, book.Prices, book.Skus, book.Tools, book.RegionalMultipliers));
         if (state.Catalog is not null)
         {
-            Catalog = new CatalogModel(state.Catalog, books[state.Catalog.PriceVersion]);
-            ApplyCatalog.Apply(this, state.Catalog);
+            Catalog = new CatalogModel(state.Catalog, state.CatalogVersion, books[state.Catalog.PriceVersion]);
+            AccountConfiguration.OfAll(this, state.Catalog.Catalog, state.Catalog.PeriodEnds);
         }
 
         foreach (BudgetState budget in state.Grains)

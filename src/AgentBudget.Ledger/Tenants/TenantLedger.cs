@@ -321,6 +321,7 @@ public sealed partial class TenantLedger
         ResumeSessionCommand resume => Suspend.Handle(this, resume),
         ResetBreakerCommand reset => Trip.Handle(this, reset),
         ApplyCatalogCommand apply => ApplyCatalog.Handle(this, apply),
+        PatchCatalogCommand patch => PatchCatalog.Handle(this, patch),
         ExtendBudgetCommand extend => Extend.Handle(this, extend),
         ResetBudgetCommand reset => Reset.Handle(this, reset),
         AdjustSpendCommand adjust => Adjust.Handle(this, adjust),

@@ -12,12 +12,12 @@ public sealed class AccessReview(Timestamp since, Timestamp now)
 {
     private const string AgentPrefix = "agents/";
     private const string CredentialPrefix = "credentials/c";
-    private const string NamespaceSuffix = ".*";
+    private const char Star = '*';
 
     private readonly SortedDictionary<string, AgentFacts> _agents = new(StringComparer.Ordinal);
     private readonly Dictionary<string, (string Agent, Timestamp Time)> _open = new(StringComparer.Ordinal);
     private readonly SortedDictionary<long, CredentialFacts> _credentials = [];
-    private Catalog _catalog = new();
+    private readonly Dictionary<string, Agent> _catalog = new(StringComparer.Ordinal);
     private long _sequence;
 
     /// <summary>Takes the next event. It is not kept.</summary>
@@ -29,7 +29,12 @@ public sealed class AccessReview(Timestamp since, Timestamp now)
         switch (ledgerEvent.FactCase)
         {
             case LedgerEvent.FactOneofCase.CatalogApplied:
-                _catalog = ledgerEvent.CatalogApplied.Catalog;
+                _catalog.Clear();
+                Learn(ledgerEvent.CatalogApplied.Catalog);
+                break;
+            case LedgerEvent.FactOneofCase.CatalogPatched:
+                Learn(ledgerEvent.CatalogPatched.Put);
+                foreach (string item in ledgerEvent.CatalogPatched.Removed) _catalog.Remove(item);
                 break;
             case LedgerEvent.FactOneofCase.CredentialCreated:
                 CredentialCreated created = ledgerEvent.CredentialCreated;
@@ -72,7 +77,7 @@ public sealed class AccessReview(Timestamp since, Timestamp now)
     public GetAccessReviewResponse Finish()
     {
         var response = new GetAccessReviewResponse { Sequence = _sequence };
-        foreach (Agent agent in _catalog.Agents.OrderBy(agent => agent.Id, StringComparer.Ordinal))
+        foreach (Agent agent in _catalog.Values.OrderBy(agent => agent.Id, StringComparer.Ordinal))
             response.Agents.Add(Review(agent, Of(AgentPrefix + agent.Id)));
         foreach ((long number, CredentialFacts credential) in _credentials)
         {
@@ -86,6 +91,11 @@ public sealed class AccessReview(Timestamp since, Timestamp now)
         }
 
         return response;
+    }
+
+    private void Learn(Catalog catalog)
+    {
+        foreach (Agent agent in catalog.Agents) _catalog[AgentPrefix + agent.Id] = agent;
     }
 
     private void Accept(CredentialUse use, bool isRecent)
@@ -114,7 +124,7 @@ public sealed class AccessReview(Timestamp since, Timestamp now)
         review.Tools.Add(agent.Tools);
         review.UnusedTools.Add(agent.Tools.Where(pattern => !facts.Tools.Any(tool => Covers(pattern, tool))));
         review.Models.Add(agent.Models);
-        review.UnusedModels.Add(agent.Models.Where(model => !facts.Models.Contains(model)));
+        review.UnusedModels.Add(agent.Models.Where(pattern => !facts.Models.Any(model => Covers(pattern, model))));
         foreach ((long number, CredentialFacts credential) in _credentials)
         {
             if (credential.Principal != name || !credential.IsLive(now)) continue;
@@ -133,10 +143,10 @@ public sealed class AccessReview(Timestamp since, Timestamp now)
         return review;
     }
 
-    private static bool Covers(string pattern, string tool) =>
-        pattern.EndsWith(NamespaceSuffix, StringComparison.Ordinal)
-        ? tool.StartsWith(pattern.AsSpan(0, pattern.Length - 1), StringComparison.Ordinal)
-        : tool == pattern;
+    // A namespace of tools, or a family of models.
+    private static bool Covers(string pattern, string name) => pattern.EndsWith(Star)
+        ? name.StartsWith(pattern.AsSpan(0, pattern.Length - 1), StringComparison.Ordinal)
+        : name == pattern;
 
     // A breaker suspends a session as a rule, and the agent where too many of its sessions were.
     private static bool IsAgent(string suspended) => suspended.StartsWith(AgentPrefix, StringComparison.Ordinal);

@@ -48,6 +48,7 @@ public sealed class ErrorMapTests
         [Outcome.AdjustmentTooLarge] = (StatusCode.FailedPrecondition, "ADJUSTMENT_TOO_LARGE"),
         [Outcome.PriceVersionNotFound] = (StatusCode.InvalidArgument, "INVALID_FIELD"),
         [Outcome.ReratingOutdated] = (StatusCode.Aborted, "RERATING_OUTDATED"),
+        [Outcome.CatalogOutdated] = (StatusCode.Aborted, "CATALOG_OUTDATED"),
         [Outcome.RunCeilingReached] = (StatusCode.ResourceExhausted, "RUN_CEILING"),
     };
 

@@ -96,6 +96,11 @@ internal static class GoldenScript
             Reason = "forgotten",
         };
         run.Send(new AdjustSpendCommand(debit, Reservation: null, Caller));
+        var put = new Catalog();
+        put.Agents.Add(new Agent { Id = "added", BusinessUnit = "b", UseCases = { "u" } });
+        put.Skus.Add(new Sku { Id = "disk.day", Unit = "day", Cost = AuditedRun.Nanos(3) });
+        var patch = new PatchCatalogRequest { RequestId = run.NextId(), Document = "patch" };
+        run.Send(new PatchCatalogCommand(patch, put, ["skus/sandbox.minute"], [], Caller));
         var reset = new ResetBudgetRequest { RequestId = run.NextId(), Grain = "useCases/u", Reason = "again" };
         run.Send(new ResetBudgetCommand(reset, Caller));
         var create = new CreateCredentialRequest

@@ -87,7 +87,7 @@ internal sealed class History(SimWorld world)
 
         if (told.Sequence == 0)
         {
-            if (told.CatalogApplied is not { Changes.Count: 0 })
+            if (told.CatalogApplied is not { Changes.Count: 0 } && told.CatalogPatched is not { Changes.Count: 0 })
                 world.Fail("acknowledged", $"{command.GetType().Name} of {tenant} is done and recorded nothing");
             return;
         }

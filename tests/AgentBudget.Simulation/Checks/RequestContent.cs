@@ -51,6 +51,9 @@ internal static class RequestContent
         EndSessionCommand end => effect.SessionEnded is { } ended && Equals(ended.Outcome, end.Request.Outcome),
         RevokeSessionCommand revoke => effect.SessionEnded is { } revoked && revoked.Reason == revoke.Request.Reason,
         ApplyCatalogCommand apply => effect.CatalogApplied is { } applied && applied.Catalog.Equals(apply.Catalog),
+        PatchCatalogCommand patch => effect.CatalogPatched is { } patched
+            && patched.Document == patch.Request.Document
+            && patched.Changes.All(change => IsOf(change.Item, patch)),
         AdjustSpendCommand adjust => effect.SpendAdjusted is { Rerating: null } adjusted
             && adjusted.Lines.Single().Grains[0] == adjust.Request.Grain
             && adjusted.Lines[0].Tokens == adjust.Request.Tokens
@@ -78,6 +81,13 @@ internal static class RequestContent
             && extended.Reason == extend.Request.Reason,
         _ => false,
     };
+
+    // Nothing but what was named changed.
+    private static bool IsOf(string item, PatchCatalogCommand patch) =>
+        patch.Remove.Contains(item)
+        || patch.Put.Agents.Any(agent => item == $"agents/{agent.Id}")
+        || patch.Put.UseCases.Any(useCase => item == $"useCases/{useCase.Id}")
+        || patch.Put.Prices.Any(price => item.StartsWith($"prices/{price.Model}@", StringComparison.Ordinal));
 
     private static bool IsOf(LedgerEvent effect, ReserveTokensRequest request)
     {

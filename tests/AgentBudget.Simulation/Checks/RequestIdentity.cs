@@ -23,7 +23,8 @@ internal readonly record struct RequestIdentity(
             new(tenant, "suspend", rootOf(suspend.Session), Of(suspend.Actor), suspend.Request.RequestId),
         ResumeSessionCommand { Request.WholeRun: true } resume =>
             new(tenant, "resume", rootOf(resume.Session), Of(resume.Actor), resume.Request.RequestId),
-        ReserveCommand { Request.DryRun: true } or ApplyCatalogCommand { Request.DryRun: true } => null,
+        ReserveCommand { Request.DryRun: true } or ApplyCatalogCommand { Request.DryRun: true }
+            or PatchCatalogCommand { Request.DryRun: true } => null,
         ReserveCommand reserve => new(tenant, "reserve", reserve.Session, reserve.Principal, reserve.Request.RequestId),
         CommitCommand commit => new(tenant, "commit", commit.Session, commit.Principal, commit.Request.RequestId),
         ReleaseCommand release => new(tenant, "release", release.Session, release.Principal, release.Request.RequestId),
@@ -37,6 +38,7 @@ internal readonly record struct RequestIdentity(
             new(tenant, "ask for more", ask.Session, Of(ask.Asker), ask.Request.RequestId),
         DecideExtensionCommand answer =>
             new(tenant, "answer for more", 0, Of(answer.Actor), answer.Request.RequestId),
+        PatchCatalogCommand patch => new(tenant, "patch", 0, Of(patch.Actor), patch.Request.RequestId),
         DecideDisputeCommand decide => new(tenant, "decide", 0, Of(decide.Actor), decide.Request.RequestId),
         ExtendBudgetCommand extend => new(tenant, "extend", 0, Of(extend.Actor), extend.Request.RequestId),
         AdjustSpendCommand adjust => new(tenant, "adjust", 0, Of(adjust.Actor), adjust.Request.RequestId),
@@ -86,6 +88,7 @@ internal readonly record struct RequestIdentity(
             Fact.BreakerReset => "reset breaker",
             Fact.CostRecorded => "record cost",
             Fact.CatalogApplied => "apply",
+            Fact.CatalogPatched => "patch",
             Fact.BudgetExtended => "extend",
             Fact.BudgetReset => "reset",
             Fact.SpendAdjusted => ledgerEvent.SpendAdjusted.Rerating is null ? "adjust" : "rerate",

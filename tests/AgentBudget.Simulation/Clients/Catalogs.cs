@@ -120,19 +120,7 @@ internal static partial class Catalogs
         }
 
         int useCases = (int)random.Between(1, 3);
-        for (int i = 0; i < useCases; i++)
-        {
-            catalog.UseCases.Add(new UseCase
-            {
-                Id = $"u{i}",
-                BusinessUnit = $"b{random.Below(units)}",
-                AllowWithoutCheaperModel = random.Coin(),
-            });
-            catalog.UseCases[i].Budget = BudgetOf(random, 9_000, catalog.UseCases[i].FurtherBudgets);
-            if (random.Coin()) catalog.UseCases[i].Downgrade.Add(Dear, Unit);
-            if (catalog.UseCases[i].Budget is { } budget && random.Below(4) == 0) AddTiers(budget, random);
-        }
-
+        for (int i = 0; i < useCases; i++) catalog.UseCases.Add(UseCaseOf(random, i, units));
         AddAgents(catalog, random, units);
         AddPrices(catalog, random);
         AddCosts(catalog, random);
@@ -148,42 +136,28 @@ internal static partial class Catalogs
         new Tier { AtPercent = random.Below(100) + 91, Action = TierAction.Refuse },
     ]);
 
+    private static UseCase UseCaseOf(SimRandom random, int number, int units)
+    {
+        var useCase = new UseCase
+        {
+            Id = $"u{number}",
+            BusinessUnit = $"b{random.Below(units)}",
+            AllowWithoutCheaperModel = random.Coin(),
+        };
+        useCase.Budget = BudgetOf(random, 9_000, useCase.FurtherBudgets);
+        if (random.Coin()) useCase.Downgrade.Add(Dear, Unit);
+        if (useCase.Budget is { } budget && random.Below(4) == 0) AddTiers(budget, random);
+        return useCase;
+    }
+
     private static void AddAgents(Catalog catalog, SimRandom random, int units)
     {
         int agents = (int)random.Between(1, 3);
         for (int i = 0; i < agents; i++)
         {
-            var agent = new Agent
-            {
-                Id = $"a{i}",
-                BusinessUnit = $"b{random.Below(units)}",
-                Tools = { "crm.read", "search.*" },
-                Models = { Unit, Dear, "odd", "free", Vast },
-                SessionTtl = new Duration { Seconds = random.Spread(60, 86_400) },
-            };
-            agent.Budget = BudgetOf(random, 15_000, agent.FurtherBudgets);
-            agent.UseCases.Add(catalog.UseCases.Select(useCase => useCase.Id).Take((int)random.Between(1, 3)));
-            if (random.Below(3) == 0)
-            {
-                agent.Ceilings = new Ceilings
-                {
-                    StepsPerSession = random.Spread(1, 60),
-                    OpenHolds = random.Spread(1, 40),
-                };
-            }
-
-            if (random.Below(3) == 0) agent.Breakers = BreakersOf(random);
-            if (random.Below(6) == 0)
-            {
-                agent.Bounds = new AgentBounds
-                {
-                    OpenHolds = random.Spread(1, 40),
-                    OpenSessions = random.Spread(1, 12),
-                    SessionsPerMinute = random.Spread(1, 12),
-                };
-            }
-
-            catalog.Agents.Add(agent);
+            catalog.Agents.Add(AgentOf(random, i, units));
+            catalog.Agents[i].UseCases.Add(
+                catalog.UseCases.Select(useCase => useCase.Id).Take((int)random.Between(1, 3)));
         }
 
         foreach (Agent agent in catalog.Agents)
@@ -194,6 +168,40 @@ internal static partial class Catalogs
             agent.Delegates.UseCases.Add(
                 catalog.UseCases.Select(useCase => useCase.Id).Where(_ => random.Below(4) > 0).ToArray());
         }
+    }
+
+    private static Agent AgentOf(SimRandom random, int number, int units)
+    {
+        var agent = new Agent
+        {
+            Id = $"a{number}",
+            BusinessUnit = $"b{random.Below(units)}",
+            Tools = { "crm.read", "search.*" },
+            Models = { Unit, Dear, "odd", "free", Vast },
+            SessionTtl = new Duration { Seconds = random.Spread(60, 86_400) },
+        };
+        agent.Budget = BudgetOf(random, 15_000, agent.FurtherBudgets);
+        if (random.Below(3) == 0)
+        {
+            agent.Ceilings = new Ceilings
+            {
+                StepsPerSession = random.Spread(1, 60),
+                OpenHolds = random.Spread(1, 40),
+            };
+        }
+
+        if (random.Below(3) == 0) agent.Breakers = BreakersOf(random);
+        if (random.Below(6) == 0)
+        {
+            agent.Bounds = new AgentBounds
+            {
+                OpenHolds = random.Spread(1, 40),
+                OpenSessions = random.Spread(1, 12),
+                SessionsPerMinute = random.Spread(1, 12),
+            };
+        }
+
+        return agent;
     }
 
     private static void AddPrices(Catalog catalog, SimRandom random)

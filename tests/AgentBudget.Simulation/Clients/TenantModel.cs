@@ -27,6 +27,9 @@ internal sealed class TenantModel(SimWorld world, string name, SimRandom random)
     /// <summary>The last catalog without a fault that was asked for; null before the first.</summary>
     public Catalog? LastCatalog { get; set; }
 
+    /// <summary>The last version of the catalog that was heard of.</summary>
+    public long CatalogVersion { get; private set; }
+
     public List<long> Sessions { get; } = [];
 
     public List<long> Credentials { get; } = [];
@@ -75,6 +78,8 @@ internal sealed class TenantModel(SimWorld world, string name, SimRandom random)
         if (answer.Outcome != Outcome.Done || answer.Event is not { Sequence: > 0 } told) return;
         if (told.SessionOpened is not null && !Sessions.Contains(told.Sequence)) Sessions.Add(told.Sequence);
         HasCatalog |= told.CatalogApplied is not null;
+        if (told.CatalogApplied is not null || told.CatalogPatched is not null)
+            CatalogVersion = Math.Max(CatalogVersion, told.Sequence);
         Left? left = told.ReservationHeld?.Left ?? told.ReservationRefused?.Left ?? told.ReservationSettled?.Left;
         if (told.ReservationSettled is { Disputed: true }) Disputes.Add(told.Sequence);
         if (told.ExtensionRequested is not null) Extensions.Add(told.Sequence);

@@ -20,6 +20,7 @@ internal static partial class Workload
         RenewSessionCommand renew => renew with { Actor = Another },
         ExtendBudgetCommand extend => extend with { Actor = Another },
         AdjustSpendCommand adjust => adjust with { Actor = Another },
+        PatchCatalogCommand patch => patch with { Actor = Another },
         _ => null,
     };
 
@@ -57,6 +58,10 @@ internal static partial class Workload
                 RequestExtensionRequest asked = ask.Request.Clone();
                 asked.Reason += "!";
                 return ask with { Request = asked };
+            case PatchCatalogCommand patch:
+                PatchCatalogRequest patched = patch.Request.Clone();
+                patched.Document += "!";
+                return patch with { Request = patched };
             case AdjustSpendCommand adjust:
                 AdjustSpendRequest adjusted = adjust.Request.Clone();
                 adjusted.Reason += "!";

@@ -52,6 +52,7 @@ internal static class AllMutants
         ("liar's session goes on", static () => new LiarGoesOn()),
         ("family window skipped", static () => new FamilyWindowSkipped()),
         ("approval extends twice", static () => new ApprovedTwice()),
+        ("removal of a patch forgotten", static () => new RemovalForgotten()),
         ("user's first window untold", static () => new UserWindowUntold()),
     ];
 }

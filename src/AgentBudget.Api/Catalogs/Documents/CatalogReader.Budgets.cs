@@ -10,7 +10,7 @@ public static partial class CatalogReader
 {
     private const int MinutesPerHour = 60;
 
-    private static readonly string[] Weekdays =
+    internal static readonly string[] Weekdays =
         ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
     private sealed partial class Walk

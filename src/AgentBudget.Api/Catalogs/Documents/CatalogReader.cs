@@ -13,20 +13,15 @@ namespace AgentBudget.Api.Catalogs.Documents;
 public static partial class CatalogReader
 {
     /// <summary>
-    /// A catalog becomes one ledger event, which has to fit a group of the smallest store with its message.
+    /// Room for 100,000 agents that each say little, or for 20,000 prices. A catalog becomes one ledger event, with its
+    /// message beside the document: three times this at most, which every store and message between silos takes.
     /// </summary>
-    public const int DocumentBytesMax = 240 * 1024;
+    public const int DocumentBytesMax = 16 * 1024 * 1024;
 
-    private const int BusinessUnitsMax = 1_000;
-    private const int UseCasesMax = 2_000;
-    private const int AgentsMax = 5_000;
-    private const int ToolsMax = 2_000;
-    private const int PricesMax = CatalogRules.PricesMax;
-    private const int SkusMax = 1_000;
-    private const int TagsMax = FieldRules.MapEntriesMax;
     private const int TagValuesMax = 256;
     private const int ScopeItemsMax = 5_000; // Tools, models or use cases of one agent.
     private const int AliasesMax = 16;
+    private const int ItemCharsMax = 512; // The longest name of an item: model, region, tier and time of a price.
     private const int CurrencyChars = 3;
 
     /// <summary>Reads a document.</summary>
@@ -38,19 +33,48 @@ public static partial class CatalogReader
         DocumentFindings findings = new();
         Walk walk = new();
         Catalog catalog = new();
-        if (Encoding.UTF8.GetByteCount(document) > DocumentBytesMax)
-            findings.Fault(1, "", $"the document is larger than {DocumentBytesMax} bytes.");
-        else if (DocumentParser.Parse(document, format == CatalogFormat.Json, findings.Faults) is { } root)
+        DocumentNode? root = Parse(document, format, findings);
+        if (root is not null)
         {
             catalog = walk.ReadCatalog(new DocumentCursor(findings, root, "", root.Line));
-            AddRuleFaults(catalog, findings);
+            AddRuleFaults(catalog, findings, root);
         }
 
-        return new CatalogReading(catalog, walk.Notices.Build(), findings.Faults, findings.Lines);
+        return new CatalogReading(
+            catalog, walk.Notices.Build(), findings.Faults, path => DocumentLines.LineOf(root, path));
+    }
+
+    /// <summary>
+    /// Reads a patch: entries of a catalog's lists, and items to remove. Whether they agree with the catalog in force,
+    /// the ledger says.
+    /// </summary>
+    /// <param name="document">The text.</param>
+    /// <param name="format">How it is written; unspecified means YAML.</param>
+    /// <param name="currency">The tenant's currency, which the document does not name.</param>
+    public static CatalogReading ReadPatch(string document, CatalogFormat format, string currency)
+    {
+        ArgumentNullException.ThrowIfNull(document);
+        DocumentFindings findings = new();
+        Walk walk = new(currency);
+        Catalog put = new();
+        List<string> remove = [];
+        DocumentNode? root = Parse(document, format, findings);
+        if (root is not null)
+            put = walk.ReadPatch(new DocumentCursor(findings, root, "", root.Line), remove);
+        return new CatalogReading(
+            put, walk.Notices.Build(), findings.Faults, path => DocumentLines.LineOf(root, path)) { Remove = remove };
+    }
+
+    private static DocumentNode? Parse(string document, CatalogFormat format, DocumentFindings findings)
+    {
+        if (Encoding.UTF8.GetByteCount(document) <= DocumentBytesMax)
+            return DocumentParser.Parse(document, format == CatalogFormat.Json, findings.Faults);
+        findings.Fault(1, "", $"the document is larger than {DocumentBytesMax} bytes.");
+        return null;
     }
 
     // Parts that do not agree with each other, unless the reading has named that place already.
-    private static void AddRuleFaults(Catalog catalog, DocumentFindings findings)
+    private static void AddRuleFaults(Catalog catalog, DocumentFindings findings, DocumentNode root)
     {
         HashSet<string> named = new(StringComparer.Ordinal);
         foreach (DocumentFault fault in findings.Faults)
@@ -63,14 +87,14 @@ public static partial class CatalogReader
         foreach (Fault fault in CatalogRules.Check(catalog))
         {
             if (named.Add(fault.Field))
-                findings.Fault(CatalogReading.LineOf(findings.Lines, fault.Field), fault.Field, fault.Description);
+                findings.Fault(DocumentLines.LineOf(root, fault.Field), fault.Field, fault.Description);
         }
     }
 
     /// <summary>One reading: what is known while going through the document.</summary>
-    private sealed partial class Walk
+    private sealed partial class Walk(string currency = "")
     {
-        private string _currency = "";
+        private string _currency = currency;
 
         internal CatalogNotices Notices { get; } = new();
 
@@ -88,23 +112,40 @@ public static partial class CatalogReader
             catalog.UserBudgets = ReadUserBudgets(map.Find("userBudgets"));
             catalog.RefuseUnpricedItems = ReadUnpricedItems(map.Find("unpricedItems"));
             catalog.RequireProvenUsers = map.Find("requireProvenUsers")?.Flag() ?? false;
+            ReadEntries(map, catalog);
+            NoticeFamiliesOfNothing(catalog);
+            return catalog;
+        }
+
+        internal Catalog ReadPatch(DocumentCursor root, List<string> remove)
+        {
+            DocumentMap map = root.Map(
+                "tenant", "tags", "businessUnits", "useCases", "agents", "tools", "prices", "regionalMultipliers",
+                "skus", "remove");
+            Catalog put = new() { Tenant = map.Find("tenant")?.Id() ?? "" };
+            ReadEntries(map, put);
+            foreach (DocumentCursor item in Items(map.Find("remove"), CatalogRules.AgentsMax))
+                remove.Add(item.Text(ItemCharsMax) ?? "");
+            return put;
+        }
+
+        private void ReadEntries(in DocumentMap map, Catalog catalog)
+        {
             ReadTags(map.Find("tags"), catalog);
-            foreach (DocumentCursor item in Items(map.Find("businessUnits"), BusinessUnitsMax))
+            foreach (DocumentCursor item in Items(map.Find("businessUnits"), CatalogRules.BusinessUnitsMax))
                 catalog.BusinessUnits.Add(ReadBusinessUnit(item));
-            foreach (DocumentCursor item in Items(map.Find("useCases"), UseCasesMax))
+            foreach (DocumentCursor item in Items(map.Find("useCases"), CatalogRules.UseCasesMax))
                 catalog.UseCases.Add(ReadUseCase(item));
-            foreach (DocumentCursor item in Items(map.Find("agents"), AgentsMax))
+            foreach (DocumentCursor item in Items(map.Find("agents"), CatalogRules.AgentsMax))
                 catalog.Agents.Add(ReadAgent(item));
-            foreach (DocumentCursor item in Items(map.Find("tools"), ToolsMax))
+            foreach (DocumentCursor item in Items(map.Find("tools"), CatalogRules.ToolsMax))
                 catalog.Tools.Add(ReadTool(item));
-            foreach (DocumentCursor item in Items(map.Find("prices"), PricesMax))
+            foreach (DocumentCursor item in Items(map.Find("prices"), CatalogRules.PricesMax))
                 catalog.Prices.Add(ReadPrice(item));
             foreach (DocumentCursor item in Items(map.Find("regionalMultipliers"), CatalogRules.RegionsMax))
                 catalog.RegionalMultipliers.Add(ReadRegion(item));
-            foreach (DocumentCursor item in Items(map.Find("skus"), SkusMax))
+            foreach (DocumentCursor item in Items(map.Find("skus"), CatalogRules.SkusMax))
                 catalog.Skus.Add(ReadSku(item));
-            NoticeFamiliesOfNothing(catalog);
-            return catalog;
         }
 
         private static bool ReadUnpricedItems(DocumentCursor? cursor)
@@ -143,8 +184,8 @@ public static partial class CatalogReader
         {
             if (cursor?.OpenMap() is not { } map)
                 return;
-            if (map.Count > TagsMax)
-                cursor.Value.Fault($"has {map.Count} tags; at most {TagsMax} are accepted.");
+            if (map.Count > CatalogRules.TagsMax)
+                cursor.Value.Fault($"has {map.Count} tags; at most {CatalogRules.TagsMax} are accepted.");
             foreach ((string name, DocumentCursor value) in map.Entries)
             {
                 if (name.Length > FieldRules.IdCharsMax || !FieldRules.IsWord(name))

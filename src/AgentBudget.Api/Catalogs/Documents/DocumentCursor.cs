@@ -9,19 +9,14 @@ internal sealed class DocumentFindings
     internal const int FaultsMax = 100;
 
     private readonly List<DocumentFault> _faults = [];
-    private readonly Dictionary<string, int> _lines = new(StringComparer.Ordinal);
 
     internal List<DocumentFault> Faults => _faults;
-
-    internal IReadOnlyDictionary<string, int> Lines => _lines;
 
     internal void Fault(int line, string path, string description)
     {
         if (_faults.Count < FaultsMax)
             _faults.Add(new DocumentFault(line, path, description));
     }
-
-    internal void Locate(string path, int line) => _lines[path] = line;
 }
 
 /// <summary>
@@ -39,7 +34,6 @@ internal readonly struct DocumentCursor
         _node = node;
         Path = path;
         Line = line;
-        findings.Locate(path, line);
     }
 
     internal string Path { get; }

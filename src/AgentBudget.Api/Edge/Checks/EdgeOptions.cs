@@ -3,6 +3,10 @@ namespace AgentBudget.Api.Edge.Checks;
 /// <summary>What a request may hold, and how long it may take to arrive.</summary>
 public sealed class EdgeOptions
 {
+    // A document is half as large, but quotes and line ends of its text take two bytes in JSON; the rest is for the
+    // other fields.
+    private const int CatalogMessageBytesMax = 33 * 1024 * 1024;
+
     /// <summary>The largest request message in bytes, after inflation. 1 to 64 MiB.</summary>
     public int MessageBytesMax { get; set; } = 256 * 1024;
 
@@ -10,8 +14,8 @@ public sealed class EdgeOptions
     /// (<c>/package.Service/Method</c>).</summary>
     public IDictionary<string, int> MessageBytesMaxByPath { get; } = new Dictionary<string, int>
     {
-        // A document is half as large, but quotes and line ends of its text take two bytes in JSON.
-        ["/agentbudget.v1.CatalogService/ApplyCatalog"] = 512 * 1024,
+        ["/agentbudget.v1.CatalogService/ApplyCatalog"] = CatalogMessageBytesMax,
+        ["/agentbudget.v1.CatalogService/PatchCatalog"] = CatalogMessageBytesMax,
     };
 
     /// <summary>How many items a request message may hold, nested ones included: elements of lists and maps, and fields
