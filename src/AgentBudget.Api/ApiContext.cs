@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using AgentBudget.Api.Access;
+using AgentBudget.Api.Budgets.Providers;
 using AgentBudget.Api.Errors;
 using AgentBudget.Grains.Abstractions;
 using AgentBudget.Grains.Abstractions.Peers;
@@ -18,7 +19,8 @@ internal sealed class ApiContext(
     DpopProofs proofs,
     CredentialFeed credentials,
     ReservationIds reservations,
-    ISiloPeers peers)
+    ISiloPeers peers,
+    ReportMeter reports)
 {
     // A tenant's currency never changes, so what was read once stays true. As many entries as tenants.
     private readonly ConcurrentDictionary<string, string> _currencies = new(StringComparer.Ordinal);
@@ -30,6 +32,8 @@ internal sealed class ApiContext(
     internal CredentialFeed Credentials => credentials;
 
     internal ReservationIds Reservations => reservations;
+
+    internal ReportMeter Reports => reports;
 
     internal CallerScope Callers { get; } = new(host, tokens, proofs);
 

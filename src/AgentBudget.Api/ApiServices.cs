@@ -1,5 +1,6 @@
 using AgentBudget.Api.Access;
 using AgentBudget.Api.Budgets;
+using AgentBudget.Api.Budgets.Providers;
 using AgentBudget.Api.Catalogs;
 using AgentBudget.Api.Edge;
 using AgentBudget.Api.Edge.Checks;
@@ -56,6 +57,7 @@ public static class ApiServices
         services.AddSingleton<AccessGuard>();
         services.AddSingleton<CallMeter>();
         services.AddSingleton<AccessMeter>();
+        services.AddSingleton<ReportMeter>();
         services.AddSingleton<OpenStreams>();
         services.AddSingleton<DefectLog>();
         services.AddSingleton<Calls>();
