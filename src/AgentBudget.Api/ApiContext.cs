@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using AgentBudget.Api.Access;
+using AgentBudget.Api.Budgets.Providers;
 using AgentBudget.Api.Errors;
 using AgentBudget.Grains.Abstractions;
 using AgentBudget.Grains.Abstractions.Peers;
@@ -17,7 +18,8 @@ internal sealed class ApiContext(
     SessionTokens tokens,
     CredentialFeed credentials,
     ReservationIds reservations,
-    ISiloPeers peers)
+    ISiloPeers peers,
+    ReportMeter reports)
 {
     /// <summary>Reports that are read from whole ledgers at once: each takes a core in part, and the disk.</summary>
     internal const int WholeReadsMax = 16;
@@ -38,6 +40,8 @@ internal sealed class ApiContext(
 
     /// <summary>Reports that are read from whole ledgers now.</summary>
     internal SharedRoom WholeReads { get; } = new(WholeReadsMax, WholeReadsOfOneMax);
+
+    internal ReportMeter Reports => reports;
 
     internal CallerScope Callers { get; } = new(host, tokens);
 

@@ -1,6 +1,7 @@
 using AgentBudget.Api.Access;
 using AgentBudget.Api.Approvals;
 using AgentBudget.Api.Budgets;
+using AgentBudget.Api.Budgets.Providers;
 using AgentBudget.Api.Catalogs;
 using AgentBudget.Api.Edge;
 using AgentBudget.Api.Edge.Checks;
@@ -58,6 +59,7 @@ public static class ApiServices
         services.AddSingleton<AccessGuard>();
         services.AddSingleton<CallMeter>();
         services.AddSingleton<AccessMeter>();
+        services.AddSingleton<ReportMeter>();
         services.AddSingleton<OpenStreams>();
         services.AddSingleton<DefectLog>();
         services.AddSingleton<Calls>();

@@ -145,7 +145,8 @@ public sealed partial class TenantActivation : IThreadPoolWorkItem, IAppendCompl
         || Volatile.Read(ref _tick) != 0
         || !_inputs.IsEmpty;
 
-    private void Tick()
+    /// <summary>Looks at the time again, and for how long to wait from now on. Any thread.</summary>
+    internal void Tick()
     {
         Interlocked.Exchange(ref _tick, 1);
         Schedule();

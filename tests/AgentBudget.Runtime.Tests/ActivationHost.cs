@@ -7,6 +7,7 @@ using AgentBudget.Grains.Lanes;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Runtime.Events;
+using AgentBudget.Runtime.Time;
 using AgentBudget.Runtime.Turns;
 using AgentBudget.Storage;
 using AgentBudget.Storage.Journal;
@@ -26,6 +27,9 @@ internal sealed record ActivationHostOptions
 
     /// <summary>A tenant that was not used for as long leaves memory.</summary>
     public TimeSpan PassivateAfter { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>Whether log time is corrected while nobody asks, too.</summary>
+    public bool CatchesUpByItself { get; init; } = true;
 }
 
 /// <summary>
@@ -41,6 +45,7 @@ internal sealed class ActivationHost : ITenantHost, IAsyncDisposable
     private readonly SortedSet<string> _tenants = new(StringComparer.Ordinal);
     private readonly ILedgerStore _store;
     private readonly ActivationHostOptions _options;
+    private readonly LogClock _clock;
     private readonly ActivationServices _services;
     private readonly TimeProvider _time;
     private readonly Action<IThreadPoolWorkItem> _runSoon;
@@ -68,8 +73,10 @@ internal sealed class ActivationHost : ITenantHost, IAsyncDisposable
         _time = time;
         _logger = loggers.CreateLogger<ActivationHost>();
         _runSoon = runSoon ?? (static work => ThreadPool.UnsafeQueueUserWorkItem(work, preferLocal: false));
+        _clock = new LogClock(time, loggers.CreateLogger<LogClock>());
+        if (options.CatchesUpByItself) _clock.CatchUpByItself();
         _services = new ActivationServices(
-            store, options.Activations, time, loggers, ledgers ?? new TenantLedgers());
+            store, options.Activations, time, loggers, ledgers ?? new TenantLedgers(), _clock);
         _sweep = time.CreateTimer(
             static host => ((ActivationHost)host!).Sweep(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
@@ -108,6 +115,7 @@ internal sealed class ActivationHost : ITenantHost, IAsyncDisposable
         foreach (Task stop in stops) await stop.WaitAsync(cancellationToken);
         foreach (HostedTenant hosted in _hosted.Values) hosted.Recent.Complete();
         _services.Dispose();
+        _clock.Dispose();
     }
 
     public async ValueTask DisposeAsync() => await StopAsync(CancellationToken.None);

@@ -11,6 +11,7 @@ namespace AgentBudget.Runtime.Tests;
 public sealed class LifecycleTests
 {
     private static readonly TimeSpan Idle = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan HalfSecond = TimeSpan.FromMilliseconds(500);
 
     [Fact]
     public async Task A_deadline_is_handled_without_a_command()
@@ -35,6 +36,32 @@ public sealed class LifecycleTests
         fixture.Faults.ReleaseAppends();
         Assert.Equal(4, (await WithinAsync(note, "an answer")).Event!.Sequence);
         Assert.Equal(["catalog", "deadline", "", "a"], await fixture.JournalAsync());
+    }
+
+    [Fact]
+    public async Task After_a_jump_of_the_wall_what_is_due_happens_within_a_second_and_without_a_command()
+    {
+        await using Fixture fixture = await StartAsync();
+        await SetDeadlineAsync(fixture, TimeSpan.FromMinutes(90));
+        fixture.Time.SetWall(TimeSpan.FromHours(2));
+        fixture.Time.Advance(HalfSecond);
+        fixture.Time.Advance(HalfSecond);
+        await DurableAsync(fixture, 3);
+        Assert.Equal(["catalog", "deadline", ""], await fixture.JournalAsync());
+    }
+
+    [Fact]
+    public async Task After_a_jump_of_the_wall_a_deadline_is_waited_for_as_long_as_is_left()
+    {
+        await using Fixture fixture = await StartAsync(
+            new ActivationHostOptions { PassivateAfter = TimeSpan.FromDays(1) });
+        await SetDeadlineAsync(fixture, TimeSpan.FromMinutes(50));
+        fixture.Time.SetWall(TimeSpan.FromMinutes(20));
+        fixture.Time.Advance(HalfSecond);
+        fixture.Time.Advance(HalfSecond);
+        fixture.Time.Advance(TimeSpan.FromMinutes(31));
+        await DurableAsync(fixture, 3);
+        Assert.Equal(["catalog", "deadline", ""], await fixture.JournalAsync());
     }
 
     [Fact]

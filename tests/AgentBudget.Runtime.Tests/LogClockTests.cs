@@ -5,6 +5,8 @@ namespace AgentBudget.Runtime.Tests;
 /// <summary>Log time against clocks that jump.</summary>
 public sealed class LogClockTests : IDisposable
 {
+    private static readonly TimeSpan HalfSecond = TimeSpan.FromMilliseconds(500);
+
     private readonly ManualTimeProvider _time = new();
     private readonly TestLog _log = new();
     private readonly LogClock _clock;
@@ -51,31 +53,81 @@ public sealed class LogClockTests : IDisposable
         Assert.Equal(0, _log.Count(3001));
     }
 
+    [Theory]
+    [InlineData(61)]
+    [InlineData(7_200)]
+    [InlineData(31 * 86_400)]
+    public void A_jump_ahead_is_followed_whole_once_the_wall_has_said_it_twice(int seconds)
+    {
+        _time.SetWall(TimeSpan.FromSeconds(seconds));
+        _time.Advance(HalfSecond);
+        Assert.Equal(_start + 500_000_000L, _clock.NowNanos());
+        _time.Advance(HalfSecond / 2);
+        Assert.Equal(_start + 750_000_000L, _clock.NowNanos());
+        _time.Advance(HalfSecond / 2);
+        Assert.Equal(_time.NowNanos, _clock.NowNanos());
+        Assert.Equal(1, _log.Count(3001));
+    }
+
     [Fact]
-    public void A_jump_ahead_is_followed_by_a_minute_a_second_and_logged()
+    public void A_wall_that_lies_once_is_not_followed()
+    {
+        for (int lie = 1; lie <= 10; lie++)
+        {
+            _time.SetWall(TimeSpan.FromHours(2));
+            _time.Advance(HalfSecond);
+            _clock.NowNanos();
+            _time.SetWall(-TimeSpan.FromHours(2));
+            _time.Advance(HalfSecond);
+            Assert.Equal(_time.NowNanos, _clock.NowNanos());
+        }
+
+        Assert.Equal(_start + 10_000_000_000L, _clock.NowNanos());
+    }
+
+    [Fact]
+    public void Of_two_leads_the_smaller_is_followed()
+    {
+        _time.SetWall(TimeSpan.FromDays(20));
+        _time.Advance(HalfSecond);
+        _clock.NowNanos();
+        _time.SetWall(TimeSpan.FromHours(3) - TimeSpan.FromDays(20));
+        _time.Advance(HalfSecond);
+        Assert.Equal(_time.NowNanos, _clock.NowNanos());
+        Assert.Equal(_start + 10_801_000_000_000L, _clock.NowNanos());
+    }
+
+    [Fact]
+    public void A_jump_beyond_31_days_is_followed_by_a_minute_each_half_second_and_logged_once()
     {
         _time.SetWall(TimeSpan.FromDays(365));
-        _time.Advance(TimeSpan.FromSeconds(1));
-        Assert.Equal(_start + 61_000_000_000L, _clock.NowNanos());
-        Assert.Equal(_start + 61_000_000_000L, _clock.NowNanos());
-        _time.Advance(TimeSpan.FromSeconds(1));
-        Assert.Equal(_start + 122_000_000_000L, _clock.NowNanos());
-        Assert.Equal(2, _log.Count(3001));
+        _time.Advance(HalfSecond);
+        Assert.Equal(_start + 500_000_000L, _clock.NowNanos());
+        for (int correction = 1; correction <= 10; correction++)
+        {
+            _time.Advance(HalfSecond);
+            Assert.Equal(_start + 500_000_000L + (correction * 60_500_000_000L), _clock.NowNanos());
+        }
+
+        Assert.True(_clock.IsBehind);
+        Assert.Equal(1, _log.Count(3001));
     }
 
     [Fact]
     public void A_jump_ahead_is_caught_up_by_itself_while_nobody_asks()
     {
+        int jumps = 0;
+        _clock.Jumped += () => jumps++;
         _clock.CatchUpByItself();
         _time.SetWall(TimeSpan.FromHours(2));
         Assert.True(_clock.IsBehind);
         Assert.Equal(TimeSpan.FromHours(2), _clock.Lag);
 
-        for (int second = 0; second < 60; second++) _time.Advance(TimeSpan.FromSeconds(1));
-        Assert.InRange(_clock.Lag, TimeSpan.FromMinutes(59), TimeSpan.FromMinutes(61));
-        for (int second = 0; second < 60; second++) _time.Advance(TimeSpan.FromSeconds(1));
+        _time.Advance(HalfSecond);
+        _time.Advance(HalfSecond);
 
         Assert.False(_clock.IsBehind);
+        Assert.Equal(1, jumps);
         Assert.Equal(_time.NowNanos, _clock.NowNanos());
         Assert.Equal(_time.GetUtcNow(), _clock.AsTimeProvider().GetUtcNow());
     }

@@ -5,6 +5,8 @@ using System.Text.RegularExpressions;
 using AgentBudget.Protocol.V1;
 using Grpc.Core;
 using static AgentBudget.Silo.Tests.Identity;
+using Struct = Google.Protobuf.WellKnownTypes.Struct;
+using Value = Google.Protobuf.WellKnownTypes.Value;
 
 namespace AgentBudget.Silo.Tests;
 
@@ -58,6 +60,9 @@ public sealed partial class MetricsTests
         Assert.Equal(
             1, Moved("""agentbudget_decisions_total{decision="deny",reason="model_out_of_scope"}"""));
         Assert.Equal(700, Moved("agentbudget_settled_tokens_total"));
+        const string unread = "agentbudget_report_keys_unread_total";
+        Assert.Equal(1, Moved($$"""{{unread}}{dialect="anthropic",key="prompt_tokens"}"""));
+        Assert.Equal(2, Moved($$"""{{unread}}{dialect="anthropic",key="other"}"""));
         Assert.Equal(3, Moved("""agentbudget_ledger_events_total{fact="reservation_held"}"""));
         Assert.Equal(2, Moved("""agentbudget_ledger_events_total{fact="session_opened"}"""));
         Assert.Equal(1, Moved("agentbudget_sessions")); // Two were opened, one was ended.
@@ -148,7 +153,7 @@ public sealed partial class MetricsTests
         string token = opened.SessionToken;
         ReserveTokensResponse held = await silo.SpendAsync(silo.AdminKey, token);
         await silo.SpendAsync(silo.AdminKey, token);
-        await silo.CommitAsync(token, NextId(), held.Reservation.ReservationId, 700);
+        await CommitReportAsync(silo, token, held.Reservation.ReservationId);
         ReserveTokensResponse refused = await silo.ReserveAsync(token, NextId(), change: r => r.Model = "elsewhere");
         Assert.Equal(Reason.ModelOutOfScope, refused.Denial.Reason);
         await RefusedAsync(StatusCode.Unauthenticated, () => silo.SpendAsync("nobody", token));
@@ -171,6 +176,24 @@ public sealed partial class MetricsTests
             silo, HttpMethod.Post, "/agentbudget.v1.BudgetService/Nowhere", silo.AdminKey);
         await silo.CallAsync<EndSessionRequest, EndSessionResponse>(
             "EndSession", new EndSessionRequest { RequestId = NextId(), SessionToken = ended.SessionToken });
+    }
+
+    // 700 tokens, and of the keys beside them one that another dialect knows and two that are a caller's words.
+    private static async Task CommitReportAsync(TestSilo silo, string token, string reservation)
+    {
+        var report = new Struct { Fields = { ["input_tokens"] = Value.ForNumber(700) } };
+        string[] unread = ["prompt_tokens", "kim_says", "crm.read"];
+        foreach (string key in unread) report.Fields[key] = Value.ForNumber(1);
+        CommitTokensResponse committed = await silo.CallAsync<CommitTokensRequest, CommitTokensResponse>(
+            "CommitTokens",
+            new CommitTokensRequest
+            {
+                RequestId = NextId(),
+                SessionToken = token,
+                ReservationId = reservation,
+                ProviderUsage = new ProviderUsage { Anthropic = report },
+            });
+        Assert.Equal(unread.Order(StringComparer.Ordinal), committed.Unread.Order(StringComparer.Ordinal));
     }
 
     // The rows of the document's table: metric, type, labels.

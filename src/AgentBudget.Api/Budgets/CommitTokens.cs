@@ -32,7 +32,7 @@ internal sealed class CommitTokens(ApiContext context)
         ReservationViews.Settled(ledgerEvent, currency);
 
     // Answers how the provider's report was read, if there is one.
-    private static UsageReading? Check(CommitTokensRequest request, ref FieldFaults faults)
+    private UsageReading? Check(CommitTokensRequest request, ref FieldFaults faults)
     {
         FieldChecks.RequestId(ref faults, request.RequestId);
         FieldChecks.Model(ref faults, request.Model, isRequired: false);
@@ -59,13 +59,16 @@ internal sealed class CommitTokens(ApiContext context)
     }
 
     // From here on it is the usage that the report comes to, for the ledger and for repetitions alike.
-    private static UsageReading Normalise(CommitTokensRequest request, ref FieldFaults faults)
+    private UsageReading Normalise(CommitTokensRequest request, ref FieldFaults faults)
     {
         if (request.Usage is not null || request.Parts.Count > 0)
             faults.Add("provider_usage", "must not be given beside usage");
         if (request.UsageSource == UsageSource.Estimated)
             faults.Add("usage_source", "must be PROVIDER with provider_usage, or left out");
-        return UsageReports.Normalise(request, ref faults);
+        string dialect = UsageReports.DialectOf(request.ProviderUsage);
+        UsageReading reading = UsageReports.Normalise(request, ref faults);
+        Context.Reports.Left(dialect, reading.Unread);
+        return reading;
     }
 
     private static void CheckParts(CommitTokensRequest request, ref FieldFaults faults)

@@ -4,26 +4,35 @@ namespace AgentBudget.Runtime.Time;
 
 /// <summary>
 /// Log time, in nanos since the Unix epoch: the wall clock at the start, then the steady clock, corrected by the wall
-/// once a second. It never goes back: a wall that was set back is not followed. A wall that jumped ahead, as after a
-/// machine slept, is followed by at most <see cref="ForwardStepMax"/> a second, so that one wrong clock does not expire
-/// everything at once; until then it <see cref="IsBehind"/>. One for a silo: what it mints and what it reads go by it.
-/// Thread-safe.
+/// every half second. It never goes back: a wall that was set back is not followed. A wall that is ahead by up to
+/// <see cref="StepMax"/> is followed at once. Of one that jumped further, as after a machine slept, what two
+/// corrections in a row have seen is followed whole, up to <see cref="JumpMax"/>: a wall that lies once expires
+/// nothing. Beyond that it is followed by a step a correction, which leaves hours to mend the wall. Until log time has
+/// caught up it <see cref="IsBehind"/>. One for a silo: what it mints and what it reads go by it. Thread-safe.
 /// </summary>
 public sealed partial class LogClock : IDisposable
 {
-    /// <summary>The most that a jump of the wall clock is followed in one correction: a minute a second.</summary>
-    public static readonly TimeSpan ForwardStepMax = TimeSpan.FromMinutes(1);
+    /// <summary>How far ahead the wall is followed on its first word.</summary>
+    public static readonly TimeSpan StepMax = TimeSpan.FromMinutes(1);
+
+    /// <summary>
+    /// The furthest jump that is followed whole: no machine that serves sleeps longer, and a wall that is months or
+    /// years ahead is a wrong one.
+    /// </summary>
+    public static readonly TimeSpan JumpMax = TimeSpan.FromDays(31);
 
     /// <summary>How far log time may lag the wall before nothing new is decided by it.</summary>
     public static readonly TimeSpan LagMax = TimeSpan.FromMinutes(1);
 
-    private static readonly TimeSpan CorrectionInterval = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan BackwardStepNoted = TimeSpan.FromSeconds(1); // Less is the clocks' own drift.
+    private static readonly TimeSpan CorrectionInterval = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan DriftMax = TimeSpan.FromSeconds(1); // Less is the clocks' own.
 
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly Lock _gate = new();
     private Anchor _anchor;
+    private long _aheadNanos; // What the last correction left of the wall's lead.
+    private bool _isAheadNoted;
     private bool _isBehindNoted;
     private ITimer? _catchUp;
 
@@ -42,6 +51,12 @@ public sealed partial class LogClock : IDisposable
         _anchor = new Anchor(ReadWallNanos(), time.GetTimestamp());
     }
 
+    /// <summary>
+    /// Log time went ahead of the steady clock, so what waits for a time by its steady distance waits too long.
+    /// Raised on the thread that asked for the time.
+    /// </summary>
+    internal event Action? Jumped;
+
     /// <summary>How far log time lags the wall clock; never negative.</summary>
     public TimeSpan Lag =>
         TimeSpan.FromTicks(Math.Max(0, ReadWallNanos() - NowNanos()) / TimeSpan.NanosecondsPerTick);
@@ -49,7 +64,7 @@ public sealed partial class LogClock : IDisposable
     /// <summary>Whether log time lags so far that nothing new may be decided by it.</summary>
     public bool IsBehind => Lag > LagMax;
 
-    /// <summary>From now on it is corrected every second, also while nobody asks.</summary>
+    /// <summary>From now on it is corrected every half second, also while nobody asks.</summary>
     public void CatchUpByItself() =>
         _catchUp ??= _time.CreateTimer(_ => NowNanos(), state: null, CorrectionInterval, CorrectionInterval);
 
@@ -74,6 +89,8 @@ public sealed partial class LogClock : IDisposable
 
     private long Correct()
     {
+        long step;
+        long now;
         lock (_gate)
         {
             long timestamp = _time.GetTimestamp();
@@ -81,17 +98,32 @@ public sealed partial class LogClock : IDisposable
             long steady = _anchor.Nanos + ToNanos(elapsed);
             if (elapsed < CorrectionInterval) return steady;
             long ahead = ReadWallNanos() - steady;
+            step = StepOf(ahead, _aheadNanos);
+            now = steady + step;
+            _aheadNanos = ahead - step;
             Note(ahead);
-            long step = Math.Clamp(ahead, 0, ToNanos(ForwardStepMax));
-            Volatile.Write(ref _anchor, new Anchor(steady + step, timestamp));
-            return steady + step;
+            Volatile.Write(ref _anchor, new Anchor(now, timestamp));
         }
+
+        if (step > ToNanos(DriftMax)) Jumped?.Invoke();
+        return now;
+    }
+
+    // Between two corrections log time and wall go on alike, so the smaller lead is what the wall has said twice.
+    private static long StepOf(long aheadNanos, long aheadBeforeNanos)
+    {
+        long stepMax = ToNanos(StepMax);
+        if (aheadNanos <= stepMax) return Math.Max(0, aheadNanos);
+        long saidTwice = Math.Max(0, Math.Min(aheadNanos, aheadBeforeNanos));
+        return saidTwice <= ToNanos(JumpMax) ? saidTwice : stepMax;
     }
 
     private void Note(long ahead)
     {
-        if (ahead > ToNanos(ForwardStepMax)) Log.JumpedAhead(_logger, ahead / TimeSpan.NanosecondsPerTick);
-        bool isBehind = ahead < -ToNanos(BackwardStepNoted);
+        bool isAhead = ahead > ToNanos(StepMax);
+        if (isAhead && !_isAheadNoted) Log.JumpedAhead(_logger, ahead / TimeSpan.NanosecondsPerTick);
+        _isAheadNoted = isAhead;
+        bool isBehind = ahead < -ToNanos(DriftMax);
         if (isBehind && !_isBehindNoted) Log.SetBack(_logger, -ahead / TimeSpan.NanosecondsPerTick);
         _isBehindNoted = isBehind;
     }
@@ -107,7 +139,8 @@ public sealed partial class LogClock : IDisposable
     private static partial class Log
     {
         [LoggerMessage(3001, LogLevel.Warning,
-            "The wall clock is {Ticks} ticks of 100 ns ahead of log time; it is followed by a minute a second")]
+            "The wall clock is {Ticks} ticks of 100 ns ahead of log time; it is followed if it says so again, beyond "
+            + "31 days by a minute each half second: if it is wrong, set it right now")]
         public static partial void JumpedAhead(ILogger logger, long ticks);
 
         [LoggerMessage(3002, LogLevel.Warning,

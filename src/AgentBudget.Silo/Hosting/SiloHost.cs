@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using System.Net;
 using AgentBudget.Api;
 using AgentBudget.Api.Access;
+using AgentBudget.Api.Budgets.Providers;
 using AgentBudget.Api.Catalogs;
 using AgentBudget.Api.Edge;
 using AgentBudget.Api.OAuth;
@@ -241,6 +242,7 @@ internal sealed partial class SiloHost : IAsyncDisposable
         services.GetRequiredService<ActivationServices>().Meter,
         services.GetRequiredService<CallMeter>().Meter,
         services.GetRequiredService<AccessMeter>().Meter,
+        services.GetRequiredService<ReportMeter>().Meter,
         _endpoints!.Meter,
     ];
 

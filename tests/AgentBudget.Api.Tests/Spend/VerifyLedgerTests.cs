@@ -36,7 +36,7 @@ public sealed class VerifyLedgerTests : IAsyncLifetime
         _key = CheckpointKey.LoadOrCreate(Path.Combine(_folder, "checkpoint.key"));
         _gated = new GatedStore(_store);
         ApiContext context = new(
-            _host, tokens: null!, credentials: null!, reservations: null!, new NoPeers());
+            _host, tokens: null!, credentials: null!, reservations: null!, new NoPeers(), reports: null!);
         _verify = new VerifyLedger(context, _gated, _key);
     }
 

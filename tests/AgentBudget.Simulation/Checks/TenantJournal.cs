@@ -109,7 +109,7 @@ internal sealed class TenantJournal(SimWorld world, string tenant)
         world.History.Landed(tenant, landed);
     }
 
-    // However the wall clocks jump, log time moves as fast as the bound allows and no faster.
+    // Log time is where its process's wall clock stood, and never where it said once to be.
     private void CheckLogTime(LedgerEvent landed, int process)
     {
         long max = Math.Max(TimeNanos, world.LogTimeMaxOf(process));

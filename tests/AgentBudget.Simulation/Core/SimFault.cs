@@ -3,11 +3,14 @@ namespace AgentBudget.Simulation.Core;
 /// <summary>What can go wrong in a run. Each is counted when it really happened.</summary>
 internal enum SimFault
 {
-    /// <summary>A wall clock jumped ahead within the bound that log time follows.</summary>
+    /// <summary>A wall clock jumped ahead by what log time follows at once.</summary>
     ClockAhead,
 
     /// <summary>A wall clock jumped ahead by hours or days.</summary>
     ClockFarAhead,
+
+    /// <summary>A wall clock said a time that is far ahead, and was right again before anyone asked twice.</summary>
+    ClockLies,
 
     /// <summary>A wall clock was set back.</summary>
     ClockBack,

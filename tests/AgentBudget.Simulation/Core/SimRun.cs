@@ -27,7 +27,7 @@ internal sealed class SimRun
     private const long ServingMax = 5 * SimScheduler.Second;
     private const long ProbeTicks = 200 * SimScheduler.Millisecond;
     private const long StopMax = 60 * SimScheduler.Second;
-    private const long ClockSlack = 65 * SimScheduler.Second; // Log time corrects itself once a second, by a minute.
+    private const long ClockSlack = 65 * SimScheduler.Second; // Log time may be a minute ahead of whom it woke.
 
     private const int LastEventsMax = 30; // What led to a failure is nearly always among them.
 

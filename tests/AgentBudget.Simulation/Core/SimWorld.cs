@@ -1,3 +1,4 @@
+using AgentBudget.Runtime.Time;
 using AgentBudget.Simulation.Checks;
 using AgentBudget.Simulation.Clients;
 using AgentBudget.Simulation.Mutants;
@@ -74,14 +75,12 @@ internal sealed class SimWorld
         return process;
     }
 
-    /// <summary>The latest log time that a process can have come to by rule.</summary>
-    public long LogTimeMaxOf(int processNumber)
-    {
-        SimProcess process = _processes[processNumber - 1];
-        long elapsed = Scheduler.NowTicks - process.StartTicks;
-        long followed = ((elapsed / SimScheduler.Second) + 1) * 60 * SimScheduler.Second;
-        return process.StartNanos + ((elapsed + followed) * TimeSpan.NanosecondsPerTick);
-    }
+    /// <summary>
+    /// The latest log time that a process can have come to by rule: its own wall clock's, and of what that said once a
+    /// minute more.
+    /// </summary>
+    public long LogTimeMaxOf(int processNumber) =>
+        _processes[processNumber - 1].WallMaxNanos + (LogClock.StepMax.Ticks * TimeSpan.NanosecondsPerTick);
 
     /// <summary>Whether a step's fault happens now. Counted when it does.</summary>
     public bool Happens(SimFault fault)

@@ -6,7 +6,8 @@ namespace AgentBudget.Simulation.Core;
 internal static class TimedFaults
 {
     private const long Hour = 3600 * SimScheduler.Second;
-    private const long BoundTicks = 60 * SimScheduler.Second; // Log time follows a jump by as much in a second.
+    private const long BoundTicks = 60 * SimScheduler.Second; // Log time follows as much on the wall's first word.
+    private const long LieTicks = 400 * SimScheduler.Millisecond; // Log time asks again after half a second.
 
     public static void Schedule(SimWorld world, SimRandom random)
     {
@@ -33,6 +34,9 @@ internal static class TimedFaults
             case SimFault.ClockFarAhead:
                 Move(world, silo, random.Spread(BoundTicks, 48 * Hour));
                 break;
+            case SimFault.ClockLies:
+                Lie(world, silo, random.Between(2 * BoundTicks, 6 * Hour));
+                break;
             case SimFault.ClockBack:
                 Move(world, silo, -random.Spread(1, 2 * Hour));
                 break;
@@ -58,7 +62,14 @@ internal static class TimedFaults
     private static void Move(SimWorld world, SimSilo silo, long ticks)
     {
         world.Trace(Traced.ClockMoved, silo.Number, ticks);
-        silo.Wall.OffsetTicks += ticks;
+        silo.MoveWall(ticks);
+    }
+
+    private static void Lie(SimWorld world, SimSilo silo, long ticks)
+    {
+        world.Trace(Traced.ClockMoved, silo.Number, ticks);
+        silo.Wall.LieTicks = ticks;
+        world.Scheduler.After(LieTicks, () => silo.Wall.LieTicks = 0);
     }
 
     private static void StartLater(SimWorld world, SimSilo silo, SimRandom random)

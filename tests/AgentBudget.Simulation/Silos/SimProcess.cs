@@ -21,6 +21,7 @@ internal sealed class SimProcess : SynchronizationContext
     private readonly SimStore _store;
     private readonly ActivationHost _host;
     private readonly SimRandom _random;
+    private long _furthestTicks; // That its wall clock was from the true time in its life.
     private long _pausedUntil;
 
     public SimProcess(SimWorld world, SimSilo silo, int number)
@@ -30,6 +31,7 @@ internal sealed class SimProcess : SynchronizationContext
         _random = world.Random.Fork();
         StartTicks = world.Scheduler.NowTicks;
         StartNanos = silo.Wall.NowNanos(world.Scheduler);
+        _furthestTicks = silo.Wall.OffsetTicks + silo.Wall.LieTicks; // Whatever the wall says at the start counts.
         Time = new SimTime(world.Scheduler, this, silo.Wall);
         _store = new SimStore(world, this, world.Random.Fork());
         _host = new ActivationHost(
@@ -58,6 +60,14 @@ internal sealed class SimProcess : SynchronizationContext
 
     /// <summary>What its wall clock said then.</summary>
     public long StartNanos { get; }
+
+    /// <summary>
+    /// The latest time that its wall clock can have said by now and said again, in nanos since the Unix epoch.
+    /// </summary>
+    public long WallMaxNanos => new SimWall { OffsetTicks = _furthestTicks }.NowNanos(_world.Scheduler);
+
+    /// <summary>Its wall clock is so far from the true time from now on.</summary>
+    public void WallMoved(long offsetTicks) => _furthestTicks = Math.Max(_furthestTicks, offsetTicks);
 
     /// <summary>Runs something of this process now, or when it goes on, or never.</summary>
     public void Run(Action action)

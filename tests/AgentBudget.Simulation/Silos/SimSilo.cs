@@ -18,6 +18,13 @@ internal sealed class SimSilo(SimWorld world, int number)
 
     public bool IsServing => Process is { IsServing: true };
 
+    /// <summary>Its wall clock is set.</summary>
+    public void MoveWall(long ticks)
+    {
+        Wall.OffsetTicks += ticks;
+        Process?.WallMoved(Wall.OffsetTicks);
+    }
+
     public void Start()
     {
         if (IsGone) return;

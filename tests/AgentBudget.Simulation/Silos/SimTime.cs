@@ -63,7 +63,10 @@ internal sealed class SimWall
     /// <summary>How far it is from the true time.</summary>
     public long OffsetTicks { get; set; }
 
-    public long NowTicks(SimScheduler scheduler) => Start.Ticks + scheduler.NowTicks + OffsetTicks;
+    /// <summary>By how much it lies just now.</summary>
+    public long LieTicks { get; set; }
+
+    public long NowTicks(SimScheduler scheduler) => Start.Ticks + scheduler.NowTicks + OffsetTicks + LieTicks;
 
     public long NowNanos(SimScheduler scheduler) =>
         (NowTicks(scheduler) - DateTimeOffset.UnixEpoch.Ticks) * TimeSpan.NanosecondsPerTick;

@@ -20,8 +20,8 @@ internal sealed class SwarmPlan
     /// <summary>Faults that happen at a time, by how often in a run at most; the others happen to a step.</summary>
     private static readonly (SimFault Fault, int TimesMax)[] Timed =
     [
-        (SimFault.ClockAhead, 4), (SimFault.ClockFarAhead, 2), (SimFault.ClockBack, 3), (SimFault.ProcessPaused, 3),
-        (SimFault.ProcessKilled, 4), (SimFault.ProcessStopped, 2), (SimFault.StoreFull, 2),
+        (SimFault.ClockAhead, 4), (SimFault.ClockFarAhead, 2), (SimFault.ClockLies, 1), (SimFault.ClockBack, 3),
+        (SimFault.ProcessPaused, 3), (SimFault.ProcessKilled, 4), (SimFault.ProcessStopped, 2), (SimFault.StoreFull, 2),
     ];
 
     /// <summary>Faults of single steps, by their highest rate in a thousand.</summary>
@@ -121,6 +121,8 @@ internal sealed class SwarmPlan
         {
             WaitingCommandsMax = random.Below(5) == 0 && !IsCrowded ? (int)random.Spread(1, 16) : 16_384,
         },
+        // Hours of waiting for holds to expire would be all ticks; what is in memory asks for the time by itself.
+        CatchesUpByItself = false,
         PassivateAfter = HoldTtl is TtlShape.Short or TtlShape.Absent
             ? TimeSpan.FromTicks(random.Spread(SimScheduler.Second, 600 * SimScheduler.Second))
             : TimeSpan.FromMinutes(10),

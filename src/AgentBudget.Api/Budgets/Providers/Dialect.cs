@@ -35,6 +35,9 @@ internal sealed class Dialect
 
     public string Name { get; }
 
+    /// <summary>Every key that it knows, with its path, as the provider writes it.</summary>
+    public IEnumerable<string> Paths => _fields.Values.Select(known => known.Path);
+
     public bool IncludesCache { get; }
 
     public bool IncludesReasoning { get; }

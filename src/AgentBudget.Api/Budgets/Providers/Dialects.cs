@@ -89,6 +89,9 @@ internal static class Dialects
     public static readonly Dialect BedrockInvoke =
         new("bedrock_invoke", includesCache: false, includesReasoning: true, Common, InvokeKeys);
 
+    public static readonly IReadOnlyList<Dialect> All =
+        [OpenAi, OpenAiResponses, Compatible, Anthropic, Gemini, Bedrock, BedrockInvoke];
+
     private static (string, UsageField)[] PromptParts(string group) =>
     [
         ($"{group}.cached_tokens", Cached), ($"{group}.cache_write_tokens", CacheWrite),

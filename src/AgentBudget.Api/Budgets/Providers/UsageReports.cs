@@ -40,6 +40,10 @@ internal static class UsageReports
         return reader.Reading;
     }
 
+    /// <summary>The field that a report is given in; empty for none.</summary>
+    internal static string DialectOf(ProviderUsage report) =>
+        ProviderUsage.Descriptor.FindFieldByNumber((int)report.ProviderCase)?.Name ?? "";
+
     /// <summary>All tokens of all buckets.</summary>
     internal static long SumOf(TokenUsage usage) =>
         usage.InputTokens + usage.OutputTokens + usage.CacheReadTokens + usage.CacheWrite5MTokens
