@@ -21,6 +21,7 @@ internal sealed record BenchOptions
           --tenants N          tenants of the many-tenants workload         (8; 1 to 1000)
           --only TEXT          measures only work whose name holds the text, such as "reserve, one"
           --ledger             counts what the ledger's hot path allocates instead, in this process, beside its events
+          --catalog            applies and patches a catalog of 100,000 agents instead, in this process
           --no-build           starts the silo as it was last built
           --silo-log           shows what the started silo prints
           --memory             opens --sessions sessions and prints what they weigh in the silo's memory
@@ -57,6 +58,8 @@ internal sealed record BenchOptions
     public string Only { get; private init; } = "";
 
     public bool IsOfLedger { get; private init; }
+
+    public bool IsOfCatalog { get; private init; }
 
     public bool SkipsBuild { get; private init; }
 
@@ -96,6 +99,7 @@ internal sealed record BenchOptions
                 "--tenants" => options with { Tenants = Integer(name, Value(), 1, 1000) },
                 "--only" => options with { Only = Value() },
                 "--ledger" => options with { IsOfLedger = true },
+                "--catalog" => options with { IsOfCatalog = true },
                 "--no-build" => options with { SkipsBuild = true },
                 "--silo-log" => options with { ShowsSiloLog = true },
                 "--memory" => options with { IsMemory = true },

@@ -21,6 +21,7 @@ catch (FormatException exception)
     return ExitUsage;
 }
 
+if (options.IsOfCatalog) return CatalogBench.Run(Console.Out) ? 0 : ExitNotMeasured;
 if (options.IsOfLedger) return LedgerBench.Run(Console.Out) ? 0 : ExitNotMeasured;
 
 using var cancellation = new CancellationTokenSource();
