@@ -101,7 +101,14 @@ internal static class SettlementAudit
             new AuditAmount(settled.OverrunNanos, settled.OverrunTokens), settled.Usage, state.Now, settled.Model,
             settled.PricedAs);
         state.Disputes[state.Sequence] = dispute;
-        AuditState.Retain([.. PartAudit.SharedOf(state, dispute), session.AgentAccount]);
+        AuditAccount[] beside = PartAudit.SharedOf(state, dispute);
+        // A budget of a user that the catalog names no longer stays for former disputes, and is on no path.
+        foreach (AuditAccount left in beside.Except(session.Path).Except(session.Families))
+        {
+            foreach (AuditAccount window in left.Windows) window.StartDispute(dispute.Amount);
+        }
+
+        AuditState.Retain([.. beside, session.AgentAccount]);
     }
 
     // What was held on the models of the hold returns there, what ran is charged where it counts.
@@ -152,6 +159,8 @@ internal static class SettlementAudit
     // that was settled of it, but nothing of what is in dispute.
     private static void CheckTaken(AuditState state, AuditHold hold, ReservationSettled settled)
     {
+        // What would lower a charge in dispute settles nothing and takes nothing back.
+        if (IsOfNothing(hold, settled)) return;
         List<ReservationSettled> should = hold.ExpiryCharge is null ? [] : [hold.ExpiryCharge];
         if (settled.Cumulative) should.AddRange(hold.Parts);
         ReservationSettled? says = settled.ExpiryCharge;
@@ -352,6 +361,11 @@ internal static class SettlementAudit
     /// <summary>Where its call was served.</summary>
     public static string RegionOf(AuditHold hold, ReservationSettled settled) =>
         settled.Region.Length > 0 ? settled.Region : hold.Region;
+
+    // A charge in dispute is not lowered: what would do so settles nothing.
+    private static bool IsOfNothing(AuditHold hold, ReservationSettled settled) =>
+        settled is { CostNanos: 0, Tokens: 0, Usage.Items.Count: 0, ExpiryCharge: null }
+        && (hold.ExpiryCharge is { Disputed: true } || hold.Parts.Exists(part => part.Disputed));
 
     private static void CheckUnpriced(AuditState state, AuditHold hold, ReservationSettled settled)
     {

@@ -146,7 +146,7 @@ internal static class Commit
         }
 
         if (session.Families.Length > 0) SettleOnModels(ledger, settled, unheld, session);
-        if (settled.Disputed) ledger.Add(new Disputes.Dispute(ledgerEvent, ledger.LogTimeNanos));
+        if (settled.Disputed) ledger.Add(new Disputes.Dispute(ledgerEvent, ledger.LogTimeNanos), session);
         if (settled.Suspended.Length > 0)
         {
             session.Suspend(DisputedReason, suspendedBy: 0);
