@@ -78,8 +78,25 @@ internal sealed class AuditPrices
     /// <summary>Money for one of a SKU, or one call of a tool; null where the book has none.</summary>
     public Int128? UnitOf(string sku) => _units.TryGetValue(sku, out Int128 unit) ? unit : null;
 
-    /// <summary>What one of an item is charged: what is not in the book costs nothing, and is named.</summary>
-    public Int128 ChargedUnitOf(string sku) => UnitOf(sku) ?? 0;
+    /// <summary>
+    /// What an item of a call costs: by the rate of its model where that has one, which holds round up and charges half
+    /// to even, else by the book; null where neither has it. Of requests every call is one, and where nobody is paid
+    /// for them they cost nothing.
+    /// </summary>
+    public Int128? CostOf(CountedItem item, AuditPrice? model, AuditTokens tokens, bool isHold) =>
+        model?.CostOfUnit(item, tokens, isHold)
+            ?? UnitOf(item.Sku) * item.Count
+            ?? (item.Sku == AuditPrice.Request ? 0 : null);
+
+    /// <summary>The items of a call, with its request where that costs something and is not among them.</summary>
+    public static IEnumerable<CountedItem> ItemsOf(
+        IEnumerable<CountedItem>? items, AuditPrice? model, AuditTokens tokens, bool hasFee)
+    {
+        CountedItem[] said = [.. items ?? []];
+        var request = new CountedItem { Sku = AuditPrice.Request, Count = 1 };
+        bool isPaid = hasFee && model?.CostOfUnit(request, tokens, isHold: true) is not null;
+        return isPaid && said.All(item => item.Sku != AuditPrice.Request) ? [.. said, request] : said;
+    }
 
     /// <summary>Calls of tools among items.</summary>
     public Int128 ToolCallsOf(IEnumerable<CountedItem>? items)
@@ -97,6 +114,9 @@ internal sealed class AuditPrices
 /// <summary>Prices of one model from a time on.</summary>
 internal sealed class AuditPrice(Price price)
 {
+    /// <summary>The unit of which every call is one.</summary>
+    public const string Request = "request";
+
     private const int BucketsCount = 12;
     private const long Million = 1_000_000; // Rates are per million tokens; multipliers are in millionths.
 
@@ -154,9 +174,9 @@ internal sealed class AuditPrice(Price price)
 
     /// <summary>
     /// What these tokens are charged, each bucket rounded half to even. A bucket without a rate pays the highest:
-    /// what was used is never free. Null without any rate.
+    /// what was used is never free. A model that has rates of units alone charges nothing for tokens.
     /// </summary>
-    public Int128? CostOfCharge(AuditTokens tokens, ServiceTier tier, Int128 at)
+    public Int128 CostOfCharge(AuditTokens tokens, ServiceTier tier, Int128 at)
     {
         Int128 sum = 0;
         PriceSpan? span = SpanAt(at);
@@ -164,11 +184,21 @@ internal sealed class AuditPrice(Price price)
         {
             long count = tokens.Buckets[bucket];
             if (count == 0) continue;
-            if ((RateOf(bucket, tokens, tier, span) ?? HighestRate(tokens, tier, span)) is not { } rate) return null;
-            sum += HalfToEven(count * rate);
+            sum += HalfToEven(count * (RateOf(bucket, tokens, tier, span) ?? HighestRate(tokens, tier, span)));
         }
 
         return sum;
+    }
+
+    /// <summary>What a unit costs that is not tokens; null where the model has no rate of it.</summary>
+    public Int128? CostOfUnit(CountedItem item, AuditTokens tokens, bool isHold)
+    {
+        IEnumerable<UnitRate> longer = price.LongerContexts.Prepend(price.LongContext)
+            .LastOrDefault(context => context is not null && tokens.Prompt > context.AboveTokens)?.Units ?? [];
+        UnitRate? rate = longer.Concat(price.Units).FirstOrDefault(unit => unit.Unit == item.Sku);
+        if (rate is null) return null;
+        Int128 millionths = (Int128)rate.Rate * item.Count;
+        return isHold ? (millionths + Million - 1) / Million : HalfToEven(millionths);
     }
 
     /// <summary>The same bucket by bucket, as a charge tells it.</summary>
@@ -181,9 +211,10 @@ internal sealed class AuditPrice(Price price)
             long count = tokens.Buckets[bucket];
             if (count == 0) continue;
             Int128? own = RateOf(bucket, tokens, tier, span);
-            Int128 rate = own ?? HighestRate(tokens, tier, span) ?? 0;
+            Int128 rate = own ?? HighestRate(tokens, tier, span);
             int of = own is null
-                ? Enumerable.Range(0, BucketsCount).First(its => RateOf(its, tokens, tier, span) == rate)
+                ? Enumerable.Range(0, BucketsCount)
+                    .FirstOrDefault(its => RateOf(its, tokens, tier, span) == rate, defaultValue: -1)
                 : Others.TryGetValue(bucket, out int other) && !HasOwn(bucket, tokens, span) ? other : -1;
             yield return new ChargeLine
             {
@@ -241,8 +272,8 @@ internal sealed class AuditPrice(Price price)
         ServiceTier.Flex => price.HasFlexMultiplierPpm ? price.FlexMultiplierPpm : null,
     };
 
-    private Int128? HighestRate(AuditTokens tokens, ServiceTier tier, PriceSpan? span) =>
-        Enumerable.Range(0, BucketsCount).Select(bucket => RateOf(bucket, tokens, tier, span)).Max();
+    private Int128 HighestRate(AuditTokens tokens, ServiceTier tier, PriceSpan? span) =>
+        Enumerable.Range(0, BucketsCount).Select(bucket => RateOf(bucket, tokens, tier, span)).Max() ?? 0;
 
     private static Int128 HalfToEven(Int128 millionths) => HalfToEven(millionths, Million);
 

@@ -87,8 +87,8 @@ internal static class DisputeAudit
             isKnown &= ofCall is not null || tokens == 0;
         }
 
-        Int128 items = (settled.Usage?.Items ?? []).Aggregate(
-            (Int128)0, (sum, item) => sum + (hold.Prices.ChargedUnitOf(item.Sku) * item.Count));
+        Int128 items = SettlementAudit.ItemCostsOf(hold, settled).Aggregate(
+            (Int128)0, (sum, item) => sum + (item.Cost ?? 0));
         Int128 own = settled.HasOwnCostNanos ? settled.OwnCostNanos : settled.CostNanos;
         Int128 cost = hold.Granted.Nanos * Times;
         bool isOverHold = hold.Granted.Tokens > 0 ? used > hold.Granted.Tokens * Times : own - items > cost;

@@ -231,11 +231,11 @@ internal static class HoldAudit
     {
         bool hasTokens = tokens.AreCounts && tokens.Total > 0;
         Int128? cost = hasTokens ? price?.CostOfHold(tokens, held.ServiceTier, state.Now) : 0;
-        foreach (CountedItem item in held.Estimate?.Items ?? [])
+        foreach (CountedItem item in AuditPrices.ItemsOf(held.Estimate?.Items, price, tokens, hasFee: true))
         {
-            Int128? unit = state.Prices.UnitOf(item.Sku);
-            if (unit is null && !state.Catalog.RefuseUnpricedItems) unit = 0;
-            cost += unit * item.Count;
+            Int128? ofItem = state.Prices.CostOf(item, price, tokens, isHold: true);
+            if (ofItem is null && !state.Catalog.RefuseUnpricedItems) ofItem = 0;
+            cost += ofItem;
         }
 
         return cost;

@@ -101,7 +101,14 @@ internal static class SettlementAudit
             new AuditAmount(settled.OverrunNanos, settled.OverrunTokens), settled.Usage, state.Now, settled.Model,
             settled.PricedAs);
         state.Disputes[state.Sequence] = dispute;
-        AuditState.Retain([.. PartAudit.SharedOf(state, dispute), session.AgentAccount]);
+        AuditAccount[] beside = PartAudit.SharedOf(state, dispute);
+        // A budget of a user that the catalog names no longer stays for former disputes, and is on no path.
+        foreach (AuditAccount left in beside.Except(session.Path).Except(session.Families))
+        {
+            foreach (AuditAccount window in left.Windows) window.StartDispute(dispute.Amount);
+        }
+
+        AuditState.Retain([.. beside, session.AgentAccount]);
     }
 
     // What was held on the models of the hold returns there, what ran is charged where it counts.
@@ -152,6 +159,8 @@ internal static class SettlementAudit
     // that was settled of it, but nothing of what is in dispute.
     private static void CheckTaken(AuditState state, AuditHold hold, ReservationSettled settled)
     {
+        // What would lower a charge in dispute settles nothing and takes nothing back.
+        if (IsOfNothing(hold, settled)) return;
         List<ReservationSettled> should = hold.ExpiryCharge is null ? [] : [hold.ExpiryCharge];
         if (settled.Cumulative) should.AddRange(hold.Parts);
         ReservationSettled? says = settled.ExpiryCharge;
@@ -270,8 +279,7 @@ internal static class SettlementAudit
         }
 
         if (UsageCostOf(state, hold, settled) is not { } cost) return;
-        foreach (CountedItem item in settled.Usage?.Items ?? [])
-            cost += hold.Prices.ChargedUnitOf(item.Sku) * item.Count;
+        cost += ItemCostsOf(hold, settled).Aggregate((Int128)0, (sum, item) => sum + (item.Cost ?? 0));
         CheckUnpriced(state, hold, settled);
         bool isBilled = settled.UsageSource == UsageSource.Billed;
         if (isBilled != settled.HasOwnCostNanos || (isBilled && settled.OwnCostNanos != cost))
@@ -353,11 +361,32 @@ internal static class SettlementAudit
     public static string RegionOf(AuditHold hold, ReservationSettled settled) =>
         settled.Region.Length > 0 ? settled.Region : hold.Region;
 
+    /// <summary>
+    /// What the items of a commit cost, by the price of the first sampling; null for what nobody prices. The first
+    /// charge of a call pays for its request, and so does one that takes back all before it.
+    /// </summary>
+    public static IEnumerable<(CountedItem Item, Int128? Cost)> ItemCostsOf(AuditHold hold, ReservationSettled settled)
+    {
+        SettledPart first = settled.Parts.Count > 0
+            ? settled.Parts[0]
+            : new SettledPart { Model = settled.Model, Usage = settled.Usage };
+        AuditPrice? price = PriceOf(hold, settled, first);
+        AuditTokens tokens = AuditTokens.Of(first.Usage);
+        bool hasFee = (settled.Cumulative || hold.Parts.Count == 0) && !IsOfNothing(hold, settled);
+        return AuditPrices.ItemsOf(settled.Usage?.Items, price, tokens, hasFee)
+            .Select(item => (item, hold.Prices.CostOf(item, price, tokens, isHold: false)));
+    }
+
+    // A charge in dispute is not lowered: what would do so settles nothing.
+    private static bool IsOfNothing(AuditHold hold, ReservationSettled settled) =>
+        settled is { CostNanos: 0, Tokens: 0, Usage.Items.Count: 0, ExpiryCharge: null }
+        && (hold.ExpiryCharge is { Disputed: true } || hold.Parts.Exists(part => part.Disputed));
+
     private static void CheckUnpriced(AuditState state, AuditHold hold, ReservationSettled settled)
     {
-        IEnumerable<string> unpriced = (settled.Usage?.Items ?? [])
-            .Select(item => item.Sku)
-            .Where(sku => hold.Prices.UnitOf(sku) is null);
+        IEnumerable<string> unpriced = ItemCostsOf(hold, settled)
+            .Where(item => item.Cost is null)
+            .Select(item => item.Item.Sku);
         if (!unpriced.SequenceEqual(settled.UnpricedItems))
         {
             state.Find(
@@ -368,12 +397,12 @@ internal static class SettlementAudit
     // What it says that the items cost is what they cost.
     private static bool AreItemsTold(AuditHold hold, ReservationSettled settled)
     {
-        IEnumerable<ItemCost> should = (settled.Usage?.Items ?? []).Select(item => new ItemCost
+        IEnumerable<ItemCost> should = ItemCostsOf(hold, settled).Select(item => new ItemCost
         {
-            Sku = item.Sku,
-            Count = item.Count,
-            CostNanos = (long)(hold.Prices.ChargedUnitOf(item.Sku) * item.Count),
-            Tool = hold.Prices.IsTool(item.Sku),
+            Sku = item.Item.Sku,
+            Count = item.Item.Count,
+            CostNanos = (long)(item.Cost ?? 0),
+            Tool = hold.Prices.IsTool(item.Item.Sku),
         });
         return should.SequenceEqual(settled.ItemCosts?.Items ?? []);
     }

@@ -229,7 +229,10 @@ internal sealed class TenantSums(string tenant, SpendItems items)
                 Tool = cost.Tool ? cost.Sku : settled.Tool,
                 Sku = cost.Sku,
                 Unit = Names.UnitOf(cost.Sku),
-                Rate = cost.Count > 0 ? cost.CostNanos / cost.Count : SpendItem.NoRate,
+                // What costs parts of a nano has no rate in whole ones.
+                Rate = cost.Count > 0 && cost.CostNanos % cost.Count == 0
+                    ? cost.CostNanos / cost.Count
+                    : SpendItem.NoRate,
             };
             ref SpendSums sums = ref SumsOf(ledgerEvent, tags, item);
             checked

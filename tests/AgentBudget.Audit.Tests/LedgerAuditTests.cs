@@ -82,6 +82,30 @@ public sealed class LedgerAuditTests
     }
 
     [Fact]
+    public void What_would_lower_a_charge_in_dispute_leaves_the_estimate_beside_it_too()
+    {
+        var ledger = new AuditedLedger();
+        long session = ledger.Open();
+        long reservation = ledger.Hold(session, request =>
+        {
+            request.OnExpiry = OnExpiry.Charge;
+            request.Ttl = new Google.Protobuf.WellKnownTypes.Duration { Seconds = 1 };
+        });
+        ledger.Commit(session, reservation, input: 1_000_000, output: 0, request =>
+        {
+            request.Final = false;
+            request.Cumulative = true;
+        });
+        Assert.True(ledger.Last.ReservationSettled.Disputed);
+        ledger.Advance(TimeSpan.FromSeconds(2));
+
+        ledger.Commit(session, reservation, input: 10, output: 10, request => request.Cumulative = true);
+
+        Assert.Equal(0, ledger.Last.ReservationSettled.CostNanos);
+        Assert.Empty(AuditedLedger.Audit(ledger.Journal).Findings);
+    }
+
+    [Fact]
     public void A_report_keeps_the_first_findings_and_counts_all()
     {
         var ledger = new AuditedLedger();

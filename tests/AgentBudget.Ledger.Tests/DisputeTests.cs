@@ -272,6 +272,29 @@ public sealed class DisputeTests
         Assert.Equal(Agent, page.Disputes[0].Agent);
     }
 
+    [Fact]
+    public void Usage_in_dispute_stands_beside_a_users_budget_that_the_catalog_names_no_longer()
+    {
+        LedgerFixture fixture = Fixture(catalog => catalog.UserBudgets = new UserBudgets
+        {
+            Budget = new Protocol.V1.Budget { Limit = Catalogs.Dollars(100) },
+        });
+        Answer first = Lie(fixture, fixture.Open());
+        fixture.Change(catalog => catalog.UserBudgets = null);
+        Answer second = Lie(fixture, fixture.Open());
+
+        Decide(fixture, first, DisputeDecision.Confirmed);
+        Decide(fixture, second, DisputeDecision.Dismissed);
+
+        Assert.Equal(0, Disputed(fixture, Tenant));
+        fixture.Restart();
+        fixture.Change(catalog => catalog.UserBudgets = new UserBudgets
+        {
+            Budget = new Protocol.V1.Budget { Limit = Catalogs.Dollars(100) },
+        });
+        fixture.Compare();
+    }
+
     private static LedgerFixture Fixture(Action<Catalog>? change = null) => new(catalog =>
     {
         Agent other = catalog.Agents[0].Clone();

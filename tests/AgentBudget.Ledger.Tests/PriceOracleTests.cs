@@ -4,6 +4,7 @@ using AgentBudget.Ledger.Catalogs;
 using AgentBudget.Ledger.Prices;
 using AgentBudget.Ledger.Tenants;
 using AgentBudget.Protocol.V1;
+using Google.Protobuf.Collections;
 using Google.Protobuf.WellKnownTypes;
 
 namespace AgentBudget.Ledger.Tests;
@@ -22,6 +23,10 @@ public sealed class PriceOracleTests
     private static readonly int[] Contexts = [0, 1, 2, CatalogRules.ContextsMax];
     private static readonly string[] Zones = ["UTC", "Asia/Kathmandu", "America/New_York", "Australia/Lord_Howe"];
     private static readonly string[] Regions = ["", "eu", "own", "nowhere"];
+    private static readonly string[] Skus =
+        ["second", "input_image", "output_image", "pixel", "character", "query", "request", "web_search"];
+
+    private static readonly BigInteger SearchMillionths = 10_000_000_000_000; // A cent, in millionths of a nano.
 
     [Fact]
     public void Every_combination_of_price_fields_is_taken_and_priced_as_the_oracle_does()
@@ -59,6 +64,7 @@ public sealed class PriceOracleTests
             Assert.True(charge is not null, told);
             Assert.True(card.TryPrice(tokens, Rounding.HalfToEven, out long settled) == charge <= long.MaxValue, told);
             if (charge <= long.MaxValue) Assert.True(settled == charge, told);
+            CheckItems(random, book, new ItemsCase(catalog, entry, model, region, tier, at, tokens.Prompt), told);
             if (isMissing) refused++;
             else priced++;
         }
@@ -67,14 +73,67 @@ public sealed class PriceOracleTests
         Assert.InRange(refused, Usages / 10, Usages);
     }
 
+    private sealed record ItemsCase(
+        Catalog Catalog, PriceEntry Entry, string Model, string Region, ServiceTier Tier, long At, long Prompt);
+
+    // Items of the call beside its tokens, some of which the model prices, some the book, some nobody.
+    private static void CheckItems(Random random, PriceBook book, ItemsCase call, string told)
+    {
+        RepeatedField<CountedItem> items = [];
+        foreach (string sku in Skus.Where(_ => random.Next(3) == 0))
+            items.Add(new CountedItem { Sku = sku, Count = random.NextInt64(1, 1L << random.Next(1, 41)) });
+        bool hasFee = random.Next(2) == 0;
+        ItemPrices prices = new(book, call.Entry, call.Prompt, hasFee);
+        (string Sku, BigInteger? Hold, BigInteger? Charge)[] oracle = [.. OracleOf(call, items, hasFee)];
+
+        Check(Rounding.Up, oracle.Aggregate(BigInteger.Zero, (sum, item) => sum + (item.Hold ?? 0)));
+        Check(Rounding.HalfToEven, oracle.Aggregate(BigInteger.Zero, (sum, item) => sum + (item.Charge ?? 0)));
+        RepeatedField<string> unpriced = [];
+        prices.AddUnpriced(items, unpriced);
+        Assert.Equal(oracle.Where(item => item.Charge is null).Select(item => item.Sku), unpriced);
+        if (oracle.Length > 0 && prices.CostsOf(items, long.MaxValue) is { } costs)
+        {
+            Assert.Equal(
+                oracle.Select(item => (item.Sku, item.Charge ?? 0)),
+                costs.Items.Select(item => (item.Sku, (BigInteger)item.CostNanos)));
+        }
+
+        void Check(Rounding rounding, BigInteger should)
+        {
+            long nanos = 0;
+            Assert.True(prices.TryPrice(items, rounding, ref nanos) == should <= long.MaxValue, told);
+            if (should <= long.MaxValue) Assert.True(nanos == should, told);
+        }
+    }
+
+    private static IEnumerable<(string Sku, BigInteger? Hold, BigInteger? Charge)> OracleOf(
+        ItemsCase call, RepeatedField<CountedItem> items, bool hasFee)
+    {
+        Price price = PriceOf(call.Catalog, call.Model, call.Region, call.Tier, call.At);
+        Dictionary<string, BigInteger> rates = [];
+        foreach (UnitRate unit in price.Units) rates[unit.Unit] = unit.Rate;
+        LongContext? longer = price.LongerContexts.Prepend(price.LongContext)
+            .LastOrDefault(context => context is not null && call.Prompt > context.AboveTokens);
+        foreach (UnitRate unit in longer?.Units ?? []) rates[unit.Unit] = unit.Rate;
+        foreach (CountedItem item in items)
+        {
+            if (rates.TryGetValue(item.Sku, out BigInteger rate)) yield return Of(item.Sku, rate * item.Count);
+            else if (item.Sku == "web_search") yield return Of(item.Sku, SearchMillionths * item.Count);
+            else if (item.Sku == "request") yield return (item.Sku, 0, 0);
+            else yield return (item.Sku, null, null);
+        }
+
+        if (hasFee && rates.TryGetValue("request", out BigInteger fee) && items.All(item => item.Sku != "request"))
+            yield return Of("request", fee);
+
+        static (string, BigInteger?, BigInteger?) Of(string sku, BigInteger millionths) =>
+            (sku, (millionths + 999_999) / 1_000_000, HalfToEven(millionths, 1_000_000));
+    }
+
     private static (BigInteger? Hold, BigInteger? Charge) Oracle(
         Catalog catalog, string model, string region, ServiceTier tier, long at, long[] counts)
     {
         DateTimeOffset time = DateTimeOffset.UnixEpoch.AddTicks(at / 100);
-        Price[] inForce =
-        [
-            .. catalog.Prices.Where(price => price.Model == model && price.EffectiveFrom.ToDateTimeOffset() <= time),
-        ];
         bool hasRegion = catalog.Prices.Any(price => price.Model == model && price.Region == region && region != "");
         BigInteger regionPpm = 1_000_000;
         if (region != "" && !hasRegion)
@@ -85,12 +144,7 @@ public sealed class PriceOracleTests
                 ?? 1_000_000;
         }
 
-        Price price = inForce
-            .Where(one => one.Region == (hasRegion ? region : ""))
-            .Where(one => one.ServiceTier == tier || IsStandard(one))
-            .OrderBy(one => IsStandard(one) ? 1 : 0)
-            .ThenByDescending(one => one.EffectiveFrom.ToDateTimeOffset())
-            .First();
+        Price price = PriceOf(catalog, model, region, tier, at);
         BigInteger tierPpm = 1_000_000;
         bool isPriceless = false;
         if (IsStandard(price))
@@ -141,6 +195,21 @@ public sealed class PriceOracleTests
 
         BigInteger? Raw(int bucket) =>
             RateOf(longer, bucket) ?? RateOf(span?.Rates, bucket) ?? RateOf(price.Rates, bucket);
+    }
+
+    // The entry in force: of the region before of all, of the tier before the standard one, the latest.
+    private static Price PriceOf(Catalog catalog, string model, string region, ServiceTier tier, long at)
+    {
+        DateTimeOffset time = DateTimeOffset.UnixEpoch.AddTicks(at / 100);
+        Price[] ofModel = [.. catalog.Prices.Where(price => price.Model == model)];
+        bool hasRegion = ofModel.Any(price => price.Region == region && region != "");
+        return ofModel
+            .Where(one => one.EffectiveFrom.ToDateTimeOffset() <= time)
+            .Where(one => one.Region == (hasRegion ? region : ""))
+            .Where(one => one.ServiceTier == tier || IsStandard(one))
+            .OrderBy(one => IsStandard(one) ? 1 : 0)
+            .ThenByDescending(one => one.EffectiveFrom.ToDateTimeOffset())
+            .First();
     }
 
     private static bool IsStandard(Price price) =>
@@ -220,6 +289,7 @@ public sealed class PriceOracleTests
             }
         }
 
+        catalog.Skus.Add(new Sku { Id = "web_search", Cost = Catalogs.Dollars(0.01m) });
         catalog.RegionalMultipliers.Add(
             new RegionalMultiplier { Region = "eu", Models = "m1-7", MultiplierPpm = 0 });
         catalog.RegionalMultipliers.Add(
@@ -251,10 +321,12 @@ public sealed class PriceOracleTests
             EffectiveFrom = new Timestamp { Seconds = 1_700_000_000 },
             Rates = RatesOf(random),
         };
+        AddUnits(random, price.Units);
         for (int context = 1; context <= contexts; context++)
         {
             var longer = new LongContext { AboveTokens = context * random.Next(1, 2) * 30_000L };
             if (random.Next(6) > 0) longer.Rates = RatesOf(random);
+            AddUnits(random, longer.Units);
             if (context == 1) price.LongContext = longer;
             else price.LongerContexts.Add(longer);
         }
@@ -278,6 +350,12 @@ public sealed class PriceOracleTests
         }
 
         return price;
+    }
+
+    private static void AddUnits(Random random, RepeatedField<UnitRate> units)
+    {
+        foreach (string unit in Skus.Where(_ => random.Next(3) == 0))
+            units.Add(new UnitRate { Unit = unit, Rate = random.NextInt64(1L << random.Next(0, 60)) });
     }
 
     // At least one rate; of the others any, zeros and the highest among them.

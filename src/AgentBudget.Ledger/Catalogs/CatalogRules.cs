@@ -35,6 +35,9 @@ public sealed partial class CatalogRules
     /// </summary>
     internal const long RateMax = 1_000_000 * MoneyMath.NanosPerUnit;
 
+    /// <summary>The highest rate of a unit, in nanos per million: a thousand currency units for one.</summary>
+    internal const long UnitRateMax = 1_000 * RateMax;
+
     /// <summary>
     /// The highest limit: what 64 bits of nanos hold, but for the number that stands for no limit.
     /// </summary>
@@ -48,6 +51,9 @@ public sealed partial class CatalogRules
 
     /// <summary>Entries of a price book: the largest public price maps have some thousands.</summary>
     public const int PricesMax = 20_000;
+
+    /// <summary>Units of one price: more than any provider bills by.</summary>
+    public const int UnitsMax = 32;
 
     /// <summary>Thresholds of one price: more than any provider's list has.</summary>
     public const int ContextsMax = 16;
@@ -289,9 +295,10 @@ public sealed partial class CatalogRules
                 ownerOfAlias[alias] = price.Model;
             }
 
-            if (price.Rates is null || SameMessage.Are(price.Rates, NoRates))
-                Fault($"{path}.rates", "needs at least one rate");
-            else CheckRates($"{path}.rates", price.Rates);
+            bool hasRates = price.Rates is not null && !SameMessage.Are(price.Rates, NoRates);
+            if (hasRates) CheckRates($"{path}.rates", price.Rates!);
+            else if (price.Units.Count == 0) Fault($"{path}.rates", "needs at least one rate, here or in units");
+            CheckUnits(path, price.Units);
             CheckContexts(path, price);
             if (price.HasMaxOutputTokens) CheckCount($"{path}.maxOutputTokens", price.MaxOutputTokens);
             if (price.HasContextTokens) CheckCount($"{path}.contextTokens", price.ContextTokens);
@@ -314,6 +321,7 @@ public sealed partial class CatalogRules
             if (context.AboveTokens <= before) Fault($"{place}.above", "must be above the threshold before it");
             before = context.AboveTokens;
             if (context.Rates is not null) CheckRates($"{place}.rates", context.Rates);
+            CheckUnits(place, context.Units);
         }
     }
 
@@ -333,6 +341,20 @@ public sealed partial class CatalogRules
                 Fault($"{path}.{tier}.multiplier", "must be between 0 and 10");
             else if (TierOf(price) != ServiceTier.Standard)
                 Fault($"{path}.{tier}.multiplier", "belongs to an entry of the standard tier");
+        }
+    }
+
+    private void CheckUnits(string path, RepeatedField<UnitRate> units)
+    {
+        CheckItems($"{path}.units", units.Count, UnitsMax);
+        for (int index = 0; index < units.Count; index++)
+        {
+            UnitRate unit = units[index];
+            CheckName($"{path}.units[{index}].unit", unit.Unit);
+            if (units.Take(index).Any(other => other.Unit == unit.Unit))
+                Fault($"{path}.units.{unit.Unit}", "is given twice");
+            if (unit.Rate is < 0 or > UnitRateMax)
+                Fault($"{path}.units.{unit.Unit}", "must be between 0 and 1,000 for one");
         }
     }
 

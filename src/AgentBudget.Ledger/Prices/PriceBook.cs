@@ -94,21 +94,6 @@ internal sealed class PriceBook
         return best;
     }
 
-    /// <summary>Of counted items the first that the book does not know; null if it knows them all.</summary>
-    public string? FirstUnknown(RepeatedField<CountedItem> items)
-    {
-        for (int index = 0; index < items.Count; index++)
-        {
-            if (FindSku(items[index].Sku) is null) return items[index].Sku;
-        }
-
-        return null;
-    }
-
-    /// <summary>Counted items that the book does not price, by SKU.</summary>
-    public IEnumerable<string> UnpricedOf(RepeatedField<CountedItem> items) =>
-        items.Where(item => FindSku(item.Sku) is null).Select(item => item.Sku);
-
     /// <summary>Calls of tools among counted items.</summary>
     public long ToolCallsOf(RepeatedField<CountedItem> items)
     {
@@ -124,41 +109,6 @@ internal sealed class PriceBook
     /// <summary>The price of a SKU, or of a tool's call; null if the book has none.</summary>
     public SkuPrice? FindSku(string id) => _skus.GetValueOrDefault(id);
 
-    /// <summary>
-    /// What counted items cost. One that the book does not price costs nothing, and is named where it is charged: no
-    /// other item's price is its own. False if the sum does not fit 64 bits of nanos.
-    /// </summary>
-    public bool TryPrice(RepeatedField<CountedItem> items, ref long sumNanos)
-    {
-        for (int index = 0; index < items.Count; index++)
-        {
-            if (!TryPrice(items[index], out long nanos) || nanos > long.MaxValue - sumNanos) return false;
-            sumNanos += nanos;
-        }
-
-        return true;
-    }
-
-    /// <summary>
-    /// The costs of counted items one by one, as parts of a charge; null for none, or where they are no part of it: the
-    /// rest of a hold that was settled in parts can be less than its items.
-    /// </summary>
-    public ItemCosts? CostsOf(RepeatedField<CountedItem> items, long chargeNanos)
-    {
-        long sumNanos = 0;
-        if (items.Count == 0 || !TryPrice(items, ref sumNanos) || sumNanos > chargeNanos) return null;
-        var costs = new ItemCosts();
-        foreach (CountedItem item in items)
-        {
-            bool fits = TryPrice(item, out long nanos);
-            Invariant.Holds(fits);
-            bool isTool = FindSku(item.Sku) is { IsTool: true };
-            costs.Items.Add(new ItemCost { Sku = item.Sku, Count = item.Count, CostNanos = nanos, Tool = isTool });
-        }
-
-        return costs;
-    }
-
     // Prices of no region, as a region pays them that has none of its own for the model.
     private void AddRegions(List<PriceEntry> entries)
     {
@@ -173,11 +123,5 @@ internal sealed class PriceBook
                 if (entry.IsOf(rule) && found.Add(rule.Region)) entries.Add(entry.In(rule));
             }
         }
-    }
-
-    private bool TryPrice(CountedItem item, out long nanos)
-    {
-        long costNanos = FindSku(item.Sku)?.CostNanos ?? 0;
-        return SkuPrice.TryMultiply(costNanos, item.Count, out nanos);
     }
 }

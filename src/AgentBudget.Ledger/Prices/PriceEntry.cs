@@ -1,5 +1,6 @@
 using AgentBudget.Ledger.Tenants;
 using AgentBudget.Protocol.V1;
+using Google.Protobuf.Collections;
 
 namespace AgentBudget.Ledger.Prices;
 
@@ -13,6 +14,7 @@ internal sealed class PriceEntry
     private readonly Cards[] _spans = [];
     private readonly PriceClock? _clock;
     private readonly Price _price;
+    private readonly bool _hasUnits;
 
     public PriceEntry(Price price)
         : this(price, price.Region, WholePpm)
@@ -22,6 +24,8 @@ internal sealed class PriceEntry
     private PriceEntry(Price price, string region, long regionPpm)
     {
         _price = price;
+        _hasUnits = price.Units.Count > 0 || price.LongContext is { Units.Count: > 0 }
+            || price.LongerContexts.Any(context => context.Units.Count > 0);
         Model = price.Model;
         Region = region;
         Tier = price.ServiceTier == ServiceTier.Unspecified ? ServiceTier.Standard : price.ServiceTier;
@@ -111,6 +115,34 @@ internal sealed class PriceEntry
         }
 
         return cards[(int)tier] ?? cards[(int)ServiceTier.Standard]!;
+    }
+
+    /// <summary>
+    /// Nanos per million of a unit that is not tokens, in a call of so many tokens of prompt; null where the model has
+    /// no rate of it.
+    /// </summary>
+    public long? UnitRate(string unit, long promptTokens)
+    {
+        if (!_hasUnits) return null;
+        RepeatedField<UnitRate>? longer = null;
+        if (_price.LongContext is { } first && promptTokens > first.AboveTokens) longer = first.Units;
+        for (int place = 0; place < _price.LongerContexts.Count; place++)
+        {
+            LongContext context = _price.LongerContexts[place];
+            if (promptTokens > context.AboveTokens) longer = context.Units;
+        }
+
+        return RateOf(longer, unit) ?? RateOf(_price.Units, unit);
+    }
+
+    private static long? RateOf(RepeatedField<UnitRate>? units, string unit)
+    {
+        for (int index = 0; index < (units?.Count ?? 0); index++)
+        {
+            if (units![index].Unit == unit) return units[index].Rate;
+        }
+
+        return null;
     }
 
     /// <summary>What is needed and has no rate: a bucket or the service tier; null if everything is there.</summary>

@@ -81,7 +81,7 @@ internal sealed class RateCard
         ];
         _highest = Absent;
         foreach (long rate in all) _highest = Math.Max(_highest, rate);
-        _highestOf = (TokenBucket)(all.IndexOf(_highest) + 1);
+        _highestOf = _highest == Absent ? TokenBucket.Unspecified : (TokenBucket)(all.IndexOf(_highest) + 1);
 
         long Pick(long? own, long? other) => own is null
             ? other ?? Absent
@@ -90,6 +90,9 @@ internal sealed class RateCard
 
     /// <summary>The threshold of the long context that it is for; 0 for the ordinary rates.</summary>
     public long AboveTokens { get; init; }
+
+    // A model that is billed by units alone charges nothing for tokens.
+    private long Highest => Math.Max(_highest, 0);
 
     /// <summary>The first bucket with tokens but without a rate; null if every needed rate is there.</summary>
     public string? MissingRate(in Tokens tokens)
@@ -166,18 +169,22 @@ internal sealed class RateCard
                 Bucket = bucket,
                 Tokens = count,
                 CostNanos = nanos,
-                Rate = rate == Absent ? _highest : rate,
+                Rate = rate == Absent ? Highest : rate,
                 RateOf = rate == Absent ? _highestOf : rateOf,
                 AboveTokens = AboveTokens,
             });
         }
     }
 
-    private bool Add(long count, long rate, Rounding rounding, ref long sumNanos)
+    private bool Add(long count, long rate, Rounding rounding, ref long sumNanos) =>
+        count == 0 || TryAddLine(count, rate == Absent ? Highest : rate, rounding, ref sumNanos);
+
+    /// <summary>
+    /// Adds so many of something at nanos per million of it, rounded. False if the sum does not fit 64 bits of nanos.
+    /// </summary>
+    public static bool TryAddLine(long count, long rate, Rounding rounding, ref long sumNanos)
     {
-        if (count == 0) return true;
-        ulong effective = (ulong)(rate == Absent ? _highest : rate);
-        ulong high = Math.BigMul((ulong)count, effective, out ulong low);
+        ulong high = Math.BigMul((ulong)count, (ulong)rate, out ulong low);
         long line;
         if (high == 0 && low < long.MaxValue)
         {

@@ -1,6 +1,7 @@
 using AgentBudget.Ledger.Catalogs;
 using AgentBudget.Ledger.Tenants;
 using AgentBudget.Protocol.V1;
+using Google.Protobuf.Collections;
 
 namespace AgentBudget.Ledger.Prices;
 
@@ -31,6 +32,8 @@ public sealed record RatedPeriod(
 /// </summary>
 public sealed class SpendRating(long startNanos, long endNanos, long priceVersion)
 {
+    private static readonly RepeatedField<CountedItem> NoItems = [];
+
     private readonly Dictionary<long, PriceBook> _books = [];
     private readonly List<(long Sequence, long StartNanos, long EndNanos, long Version)> _former = [];
     private readonly Dictionary<long, HeldCall> _held = [];
@@ -61,7 +64,8 @@ public sealed class SpendRating(long startNanos, long endNanos, long priceVersio
         || catalog.Agents.Any(agent => agent.UserBudgets is not null);
 
     // How a call was held, which its charge does not repeat.
-    private readonly record struct HeldCall(string Model, ServiceTier Tier, string Region, long AtNanos);
+    private readonly record struct HeldCall(
+        string Model, ServiceTier Tier, string Region, long AtNanos, bool HasParts = false);
 
     /// <summary>The first reading.</summary>
     public void Learn(LedgerEvent ledgerEvent)
@@ -134,7 +138,9 @@ public sealed class SpendRating(long startNanos, long endNanos, long priceVersio
         ReservationSettled settled = ledgerEvent.ReservationSettled;
         HeldCall call = _held[settled.Reservation];
         // What a late commit takes back was charged with the hold and is rated with it.
-        if (settled.Final && ledgerEvent.RequestId.Length > 0) _held.Remove(settled.Reservation);
+        bool isAsked = ledgerEvent.RequestId.Length > 0;
+        if (settled.Final && isAsked) _held.Remove(settled.Reservation);
+        else if (isAsked) _held[settled.Reservation] = call with { HasParts = true };
         if (!IsWithin(ledgerEvent)) return;
         long taken = settled.ExpiryCharge?.CostNanos ?? 0;
         Add(
@@ -142,8 +148,18 @@ public sealed class SpendRating(long startNanos, long endNanos, long priceVersio
             settled.CostNanos - taken,
             book => settled.UsageSource == UsageSource.Billed
                 ? null
-                : PriceOf(book, settled, call)
-                    - (settled.ExpiryCharge is null ? 0 : PriceOf(book, settled.ExpiryCharge, call)));
+                : PriceOf(book, settled, call, HasFee(settled, call))
+                    - (settled.ExpiryCharge is null
+                        ? 0
+                        : PriceOf(book, settled.ExpiryCharge, call, HasFee(settled, call))));
+    }
+
+    // The first charge of a call pays for its request, and so does what takes back all that was charged before. What
+    // settled nothing, as a repetition of a charge in dispute, stays nothing.
+    private static bool HasFee(ReservationSettled settled, in HeldCall call)
+    {
+        bool isNothing = settled is { CostNanos: 0, Tokens: 0, Usage.Items.Count: 0 };
+        return (settled.Cumulative || !call.HasParts) && !isNothing;
     }
 
     private bool IsWithin(LedgerEvent ledgerEvent)
@@ -191,7 +207,7 @@ public sealed class SpendRating(long startNanos, long endNanos, long priceVersio
     private static long? PriceOf(PriceBook book, CostRecorded cost) =>
         book.FindSku(cost.Sku) is { } sku && sku.TryPrice(cost.QuantityMillionths, out long nanos) ? nanos : null;
 
-    private static long? PriceOf(PriceBook book, ReservationSettled settled, in HeldCall call)
+    private static long? PriceOf(PriceBook book, ReservationSettled settled, in HeldCall call, bool hasFee)
     {
         ServiceTier tier = settled.ServiceTier == ServiceTier.Unspecified ? call.Tier : settled.ServiceTier;
         string region = settled.Region.Length > 0 ? settled.Region : call.Region;
@@ -208,15 +224,23 @@ public sealed class SpendRating(long startNanos, long endNanos, long priceVersio
             }
         }
 
-        return settled.Usage is null || book.TryPrice(settled.Usage.Items, ref sum) ? sum : null;
+        // Items are priced as those of the first sampling.
+        SettledPart first = settled.Parts.Count > 0
+            ? settled.Parts[0]
+            : new SettledPart { Model = settled.Model, PricedAs = settled.PricedAs, Usage = settled.Usage };
+        long prompt = first.Usage is null ? 0 : Tokens.From(first.Usage).Prompt;
+        ItemPrices items = new(book, EntryOf(first.Model, first.PricedAs, call), prompt, hasFee);
+        bool fits = items.TryPrice(settled.Usage?.Items ?? NoItems, Rounding.HalfToEven, ref sum);
+        return fits ? sum : null;
+
+        PriceEntry? EntryOf(string model, string pricedAs, in HeldCall held) =>
+            book.Find(model, region, tier, held.AtNanos) ?? book.Find(pricedAs, region, tier, held.AtNanos);
 
         bool TryAdd(string model, string pricedAs, TokenUsage? usage, in HeldCall held, ref long nanos)
         {
             Tokens tokens = usage is null ? default : Tokens.From(usage);
             if (tokens.Total == 0) return true;
-            PriceEntry? entry = book.Find(model, region, tier, held.AtNanos)
-                ?? book.Find(pricedAs, region, tier, held.AtNanos);
-            RateCard? card = entry?.CardFor(tokens, tier, held.AtNanos);
+            RateCard? card = EntryOf(model, pricedAs, held)?.CardFor(tokens, tier, held.AtNanos);
             if (card is null || !card.TryPrice(tokens, Rounding.HalfToEven, out long more)) return false;
             if (more > long.MaxValue - nanos) return false;
             nanos += more;

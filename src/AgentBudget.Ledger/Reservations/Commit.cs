@@ -37,7 +37,9 @@ internal static class Commit
 
         if (ledger.Catalog.CurrencyFault(request.BilledCost, "billed_cost") is { } currencyFault)
             return new Answer(Outcome.CurrencyInvalid, Faults: [currencyFault]);
-        Outcome priced = UsagePrice.TryPrice(reservation, command, ledger.Catalog.Currency, out UsagePrice price);
+        bool hasFee = request.Cumulative || session.SettledPartsOf(reservation.Number) is null;
+        Outcome priced = UsagePrice.TryPrice(
+            reservation, command, ledger.Catalog.Currency, hasFee, out UsagePrice price);
         if (priced != Outcome.Done) return new Answer(priced);
         var charge = new Spend(price.ChargedNanos, Tokens.From(price.Usage).Total);
         ReservationSettled? taken = TakenBy(session, reservation, request);
@@ -51,7 +53,8 @@ internal static class Commit
         // What was spent must be recorded: nothing below may fail.
         bool isFinal = !request.HasFinal || request.Final;
         LedgerEvent settled = asked.NewEvent(session.Spender);
-        settled.ReservationSettled = Settled(reservation, charge, price.Usage, price.Source, isFinal, taken);
+        settled.ReservationSettled = Settled(
+            reservation, charge, price.Usage, price.ItemsIn(reservation.Book), price.Source, isFinal, taken);
         settled.ReservationSettled.Cumulative = price.IsCumulative;
         if (price.IsBeyond(reservation)) Dispute(session, settled.ReservationSettled);
         price.WriteTo(settled.ReservationSettled);
@@ -66,6 +69,7 @@ internal static class Commit
         in Reservation reservation,
         in Spend charge,
         TokenUsage usage,
+        in ItemPrices items,
         UsageSource source,
         bool isFinal,
         ReservationSettled? taken)
@@ -92,10 +96,10 @@ internal static class Commit
             Late = !reservation.IsHeld || !session.IsOpen,
             Final = isFinal,
             Tool = reservation.Tool,
-            ItemCosts = reservation.Book.CostsOf(usage.Items, charge.CostNanos),
+            ItemCosts = items.CostsOf(usage.Items, charge.CostNanos),
             ExpiryCharge = taken is null ? null : SettledSoFar.Taken(taken),
         };
-        if (usage.Items.Count > 0) settled.UnpricedItems.Add(reservation.Book.UnpricedOf(usage.Items));
+        items.AddUnpriced(usage.Items, settled.UnpricedItems);
         return settled;
     }
 
@@ -146,7 +150,7 @@ internal static class Commit
         }
 
         if (session.Families.Length > 0) SettleOnModels(ledger, settled, unheld, session);
-        if (settled.Disputed) ledger.Add(new Disputes.Dispute(ledgerEvent, ledger.LogTimeNanos));
+        if (settled.Disputed) ledger.Add(new Disputes.Dispute(ledgerEvent, ledger.LogTimeNanos), session);
         if (settled.Suspended.Length > 0)
         {
             session.Suspend(DisputedReason, suspendedBy: 0);

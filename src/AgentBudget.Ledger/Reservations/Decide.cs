@@ -123,7 +123,8 @@ internal static class Decide
             : model.Length > 0 ? model
             : call.Tokens.Total > 0 ? "model"
             : null;
-        if (ledger.Catalog.Head.RefuseUnpricedItems) unknown ??= book.FirstUnknown(call.Items);
+        if (ledger.Catalog.Head.RefuseUnpricedItems)
+            unknown ??= ItemsOf(ledger, price, call).FirstUnknown(call.Items);
         if (unknown is not null) return new Refusal(Reason.UnknownPrice, ledger.Tenant.Name) { Subject = unknown };
 
         return call.Tags is not null && ledger.Catalog.MissingTag(session.Opened.Tags, call.Tags) is { } tag
@@ -190,13 +191,16 @@ internal static class Decide
             ? offer.Model
             : null;
 
+    private static ItemPrices ItemsOf(TenantLedger ledger, PriceEntry? price, in Call call) =>
+        new(ledger.Catalog.Book, price, call.Tokens.Prompt, HasFee: true);
+
     private static bool TryQuote(TenantLedger ledger, PriceEntry? price, in Call call, out Spend spend)
     {
         long nanos = 0;
         bool fits = price is null
             || price.CardFor(call.Tokens, call.ServiceTier, ledger.Now)
                 .TryPrice(call.Tokens, Rounding.Up, out nanos);
-        fits = fits && ledger.Catalog.Book.TryPrice(call.Items, ref nanos);
+        fits = fits && ItemsOf(ledger, price, call).TryPrice(call.Items, Rounding.Up, ref nanos);
         spend = new Spend(nanos, call.Tokens.Total);
         return fits;
     }

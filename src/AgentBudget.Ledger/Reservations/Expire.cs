@@ -17,13 +17,18 @@ internal static class Expire
             Tokens estimate = Tokens.From(reservation.Estimate!);
             TokenUsage usage = estimate.Total == reservation.HeldTokens ? estimate.ToUsage() : new TokenUsage();
             usage.Items.Add(reservation.Estimate!.Items);
+            Tokens tokens = Tokens.From(usage);
+            PriceEntry? price = reservation.Book.Find(
+                reservation.Model, reservation.Region, reservation.ServiceTier, reservation.HeldAtNanos);
+            bool hasFee = session.SettledPartsOf(reservation.Number) is null;
+            ItemPrices items = new(reservation.Book, price, tokens.Prompt, hasFee);
             var settled = new LedgerEvent
             {
                 Spender = session.Spender,
                 ReservationSettled = Commit.Settled(
-                    reservation, reservation.Held, usage, UsageSource.Estimated, isFinal: true, taken: null),
+                    reservation, reservation.Held, usage, items, UsageSource.Estimated, isFinal: true, taken: null),
             };
-            WriteLines(reservation, Tokens.From(usage), settled.ReservationSettled);
+            WriteLines(reservation, price, tokens, settled.ReservationSettled);
             Commit.AddCrossings(session, settled.ReservationSettled);
             ledger.Emit(settled, session);
             settled.ReservationSettled.Left = session.Left(default, settled.ReservationSettled.Model);
@@ -46,13 +51,12 @@ internal static class Expire
 
     // What a settlement of the estimate would cost, where that is no more than is held: the rest of a hold that was
     // settled in parts can be less.
-    private static void WriteLines(in Reservation reservation, in Tokens tokens, ReservationSettled settled)
+    private static void WriteLines(
+        in Reservation reservation, PriceEntry? price, in Tokens tokens, ReservationSettled settled)
     {
         if (reservation.ServiceTier != ServiceTier.Standard) settled.PricedTier = reservation.ServiceTier;
         settled.PricedRegion = reservation.Region;
-        RateCard? card = reservation.Book
-            .Find(reservation.Model, reservation.Region, reservation.ServiceTier, reservation.HeldAtNanos)
-            ?.CardFor(tokens, reservation.ServiceTier, reservation.HeldAtNanos);
+        RateCard? card = price?.CardFor(tokens, reservation.ServiceTier, reservation.HeldAtNanos);
         if (card is null || !card.TryPrice(tokens, Rounding.HalfToEven, out long nanos)) return;
         long itemsNanos = 0;
         foreach (ItemCost item in settled.ItemCosts?.Items ?? Enumerable.Empty<ItemCost>())

@@ -28,6 +28,8 @@ internal struct UsagePrice
     private long _itemsNanos;
     private UsageBound _bound;
     private RateCard? _card;
+    private PriceEntry? _entry;
+    private bool _hasFee;
     private Tokens _tokens;
 
     /// <summary>All samplings together.</summary>
@@ -37,12 +39,20 @@ internal struct UsagePrice
 
     public readonly long ChargedNanos => _billedNanos ?? _ownNanos;
 
-    /// <summary>Prices a commit; anything but Done says why it cannot be settled.</summary>
+    /// <summary>
+    /// Prices a commit, with the fee of its request where that was not charged before; anything but Done says why it
+    /// cannot be settled.
+    /// </summary>
     public static Outcome TryPrice(
-        in Reservation reservation, CommitCommand command, string currency, out UsagePrice price)
+        in Reservation reservation, CommitCommand command, string currency, bool hasFee, out UsagePrice price)
     {
         CommitTokensRequest request = command.Request;
-        price = new UsagePrice { _reading = command.Reading, _isCumulative = request.Cumulative };
+        price = new UsagePrice
+        {
+            _reading = command.Reading,
+            _isCumulative = request.Cumulative,
+            _hasFee = hasFee,
+        };
         price.SetTerms(reservation, request, command.Reading);
         price.SetBilled(request, command.Reading, currency);
         return price.PriceAll(reservation, request);
@@ -53,10 +63,13 @@ internal struct UsagePrice
     {
         var request = new CommitTokensRequest { Usage = new TokenUsage(), Model = command.Request.Model };
         CommitCommand empty = command with { Request = request, Reading = null };
-        Outcome priced = TryPrice(reservation, empty, currency, out UsagePrice price);
+        Outcome priced = TryPrice(reservation, empty, currency, hasFee: false, out UsagePrice price);
         Invariant.Holds(priced == Outcome.Done);
         return price;
     }
+
+    /// <summary>What its counted items cost.</summary>
+    public readonly ItemPrices ItemsIn(PriceBook book) => new(book, _entry, _tokens.Prompt, _hasFee);
 
     /// <summary>Its usage is that of the whole call.</summary>
     public readonly bool IsCumulative => _isCumulative;
@@ -152,7 +165,8 @@ internal struct UsagePrice
         Usage = request.Parts.Count == 0 ? request.Usage : total.ToUsage();
         if (request.Parts.Count > 0) Usage.Items.Add(request.Usage.Items);
         long tokensNanos = nanos;
-        if (!reservation.Book.TryPrice(Usage.Items, ref nanos)) return Outcome.AmountOverflow;
+        if (!ItemsIn(reservation.Book).TryPrice(Usage.Items, Rounding.HalfToEven, ref nanos))
+            return Outcome.AmountOverflow;
         _itemsNanos = nanos - tokensNanos;
         _ownNanos = nanos;
         return Outcome.Done;
@@ -172,7 +186,12 @@ internal struct UsagePrice
         sumNanos += nanos;
         _bound.Add(entry, tokens);
         // The first sampling's model is the call's. Most calls are one sampling, which is told by the usage alone.
-        if (!_hasModel) (_hasModel, _model, _pricedAs, _card, _tokens) = (true, model, pricedAs, card, tokens);
+        if (!_hasModel)
+        {
+            (_hasModel, _model, _pricedAs) = (true, model, pricedAs);
+            (_entry, _card, _tokens) = (entry, card, tokens);
+        }
+
         if (!_isOfParts) return true;
         var part = new SettledPart
         {

@@ -309,6 +309,21 @@ public sealed partial class TenantLedger
         foreach (Account account in SharedOf(dispute)) Enter(account);
     }
 
+    /// <summary>
+    /// The same of one that is new: a budget of its user that the catalog names no longer stays for former disputes,
+    /// and is on no path.
+    /// </summary>
+    internal void Add(Dispute dispute, SessionAccount session)
+    {
+        foreach (Account account in SharedOf(dispute))
+        {
+            if (account is not UserAccount user || Array.IndexOf(session.Users, user) >= 0) continue;
+            foreach (Window window in user.Windows) window.StartDispute(dispute.Disputed);
+        }
+
+        Add(dispute);
+    }
+
     /// <summary>It was decided.</summary>
     internal void Remove(Dispute dispute)
     {

@@ -56,6 +56,41 @@ public sealed class CatalogPriceTests
         Assert.Equal(most, price.HasMaxOutputTokens ? price.MaxOutputTokens : null);
     }
 
+    [Fact]
+    public void Units_are_money_for_one_to_the_fifteenth_decimal_also_above_a_threshold()
+    {
+        Price price = Read("""
+            units: { second: 0.0001, pixel: 0.000000019073486, request: 1000, image: 0 },
+                longContext: { above: 128000, units: { second: 0.0002 } }
+            """.ReplaceLineEndings(" "));
+
+        Assert.Equal(
+            [("second", 100_000_000_000), ("pixel", 19_073_486), ("request", 1_000_000_000_000_000_000), ("image", 0)],
+            price.Units.Select(unit => (unit.Unit, unit.Rate)));
+        Assert.Equal(200_000_000_000, Assert.Single(price.LongContext.Units).Rate);
+        Assert.Equal(new Rates(), price.Rates);
+    }
+
+    [Theory]
+    [InlineData("units: { second: -1 }", "prices[0].units.second", "must not be negative.")]
+    [InlineData("units: { second: 1001 }", "prices[0].units.second", "must be between 0 and 1,000 for one")]
+    [InlineData("units: { second: 10000 }", "prices[0].units.second", "is too large: at most 9223 is accepted.")]
+    [InlineData("units: { a: 1, a: 2 }", "prices[0].units.a", "is there twice.")]
+    [InlineData("units: { \"a b\": 1 }", "prices[0].units.a b", "is no name of a unit")]
+    [InlineData("provider: own", "prices[0].rates", "is missing.")]
+    [InlineData("rates: {}", "prices[0].rates", "needs at least one rate, here or in units")]
+    public void A_unit_that_is_none_and_a_price_without_any_rate_are_named_with_line_and_place(
+        string key, string place, string sentence)
+    {
+        CatalogReading reading = CatalogReader.Read(
+            $"{{ tenant: acme, currency: USD,\nprices: [{{ model: m, {key} }}] }}", CatalogFormat.Yaml);
+
+        Assert.Contains(
+            reading.Faults,
+            fault => fault.Path == place && fault.Line == 2
+                && fault.Description.Contains(sentence, StringComparison.Ordinal));
+    }
+
     [Theory]
     [InlineData("unpricedItems: refuse", true)]
     [InlineData("unpricedItems: flag", false)]

@@ -222,9 +222,12 @@ internal static partial class Catalogs
             }
         }
 
+        if (random.Coin()) AddUnits(dear.Units, random);
+        if (random.Coin() && dear.LongContext is not null) AddUnits(dear.LongContext.Units, random);
         catalog.Prices.Add(dear);
         Price odd = PriceOf("odd", 333_333 + random.Below(3), 777_777);
         odd.Rates.CacheRead = random.Coin() ? 12_345 : 0;
+        AddUnits(odd.Units, random);
         catalog.Prices.Add(odd);
         Price free = PriceOf("free", 0, 0);
         free.Rates.CacheRead = 1;
@@ -256,6 +259,15 @@ internal static partial class Catalogs
     {
         catalog.Skus.Add(new Sku { Id = "sandbox.minute", Unit = "minute", Cost = Nanos(random.Spread(1, 900)) });
         catalog.Tools.Add(new Tool { Id = "search.web", CostPerCall = Nanos(random.Spread(1, 300)) });
+    }
+
+    // Of a name that nothing else has, of a tool's, and of every call.
+    private static void AddUnits(RepeatedField<UnitRate> units, SimRandom random)
+    {
+        foreach (string unit in (string[])["image", "search.web", "request"])
+        {
+            if (random.Coin()) units.Add(new UnitRate { Unit = unit, Rate = random.Spread(0, 300_000_000) });
+        }
     }
 
     private static Price PriceOf(string model, long input, long output) => new()

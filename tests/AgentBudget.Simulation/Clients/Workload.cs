@@ -10,7 +10,7 @@ internal static partial class Workload
 {
     private const string Caller = "admin";
     private const string Nobody = "nobody";
-    private static readonly string[] Skus = ["sandbox.minute", "search.web", "unheard-of"];
+    private static readonly string[] Skus = ["sandbox.minute", "search.web", "unheard-of", "image", "request"];
     private static readonly string[] NamedTools = ["crm.read", "search.web", "billing.pay"];
     private static readonly string[] Tools = ["", "", "", "", "", "crm.read", "crm.read", "search.web", "billing.pay"];
 

@@ -34,6 +34,7 @@ internal static class AllMutants
         ("absent taken for zero", static () => new AbsentIsZero()),
         ("samplings priced as one", static () => new SamplingsAsOne()),
         ("unpriced item charged as another", static () => new UnpricedAsDearest()),
+        ("request for free", static () => new RequestForFree()),
         ("billed cost settled as the own price", static () => new BilledAsOwn()),
         ("key without principal", static () => new KeyWithoutPrincipal()),
         ("hold without owner", static () => new HoldWithoutOwner()),

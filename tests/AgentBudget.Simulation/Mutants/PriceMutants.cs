@@ -43,6 +43,19 @@ internal sealed class UnpricedAsDearest : EventMutant
     }
 }
 
+/// <summary>A call whose model charges for each request pays for its tokens only.</summary>
+internal sealed class RequestForFree : EventMutant
+{
+    protected override void Change(LedgerEvent recorded)
+    {
+        if (recorded.ReservationSettled is not { ItemCosts.Items: [.., { Sku: "request" } fee] } settled) return;
+        settled.ItemCosts.Items.Remove(fee);
+        if (settled.ItemCosts.Items.Count == 0) settled.ItemCosts = null;
+        settled.CostNanos -= fee.CostNanos;
+        settled.OverrunNanos = Math.Max(0, settled.OverrunNanos - fee.CostNanos);
+    }
+}
+
 /// <summary>What a router billed is told, and the own price charged.</summary>
 internal sealed class BilledAsOwn : EventMutant
 {

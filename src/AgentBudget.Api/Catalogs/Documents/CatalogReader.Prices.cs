@@ -1,6 +1,7 @@
 using System.Globalization;
 using AgentBudget.Ledger.Catalogs;
 using AgentBudget.Protocol.V1;
+using Google.Protobuf.Collections;
 using Google.Protobuf.WellKnownTypes;
 
 namespace AgentBudget.Api.Catalogs.Documents;
@@ -22,7 +23,7 @@ public static partial class CatalogReader
         {
             DocumentMap map = item.Map(
                 "model", "aliases", "provider", "region", "serviceTier", "effectiveFrom", "rates", "longContext",
-                "batch", "priority", "flex", "maxOutputTokens", "contextTokens", "hours");
+                "batch", "priority", "flex", "maxOutputTokens", "contextTokens", "hours", "units");
             Price price = new()
             {
                 Model = map.Require("model")?.Word() ?? "",
@@ -30,8 +31,12 @@ public static partial class CatalogReader
                 Region = map.Find("region")?.Text(FieldRules.IdCharsMax) ?? "",
                 ServiceTier = ReadServiceTier(map.Find("serviceTier")),
                 EffectiveFrom = map.Find("effectiveFrom")?.Time() ?? new Timestamp(),
-                Rates = map.Require("rates") is { } rates ? ReadRates(rates) : new Rates(),
+                Rates = map.Find("rates") is { } rates ? ReadRates(rates) : new Rates(),
             };
+            ReadUnits(map.Find("units"), price.Units);
+            // A model that is billed by units alone has no rates of tokens.
+            if (price.Units.Count == 0)
+                map.Require("rates");
             foreach (DocumentCursor value in Items(map.Find("aliases"), AliasesMax))
                 price.Aliases.Add(value.Word() ?? "");
             if (map.Find("longContext") is { IsMap: true } longContext)
@@ -108,12 +113,31 @@ public static partial class CatalogReader
 
         private static LongContext ReadLongContext(DocumentCursor cursor)
         {
-            DocumentMap map = cursor.Map("above", "rates");
-            return new LongContext
+            DocumentMap map = cursor.Map("above", "rates", "units");
+            LongContext context = new()
             {
                 AboveTokens = map.Require("above")?.Count(min: 1) ?? 0,
-                Rates = map.Require("rates") is { } rates ? ReadRates(rates) : new Rates(),
+                Rates = map.Find("rates") is { } rates ? ReadRates(rates) : new Rates(),
             };
+            ReadUnits(map.Find("units"), context.Units);
+            if (context.Units.Count == 0)
+                map.Require("rates");
+            return context;
+        }
+
+        private static void ReadUnits(DocumentCursor? cursor, RepeatedField<UnitRate> units)
+        {
+            if (cursor?.OpenMap() is not { } map)
+                return;
+            if (map.Count > CatalogRules.UnitsMax)
+                cursor.Value.Fault($"has {map.Count} units; at most {CatalogRules.UnitsMax} are accepted.");
+            foreach ((string unit, DocumentCursor value) in map.Entries)
+            {
+                if (!FieldRules.IsWord(unit))
+                    value.Fault("is no name of a unit: printable ASCII without spaces, at most 128.");
+                if (value.UnitRate() is { } rate)
+                    units.Add(new UnitRate { Unit = unit, Rate = rate });
+            }
         }
 
         // Several thresholds are a list, by rising tokens.

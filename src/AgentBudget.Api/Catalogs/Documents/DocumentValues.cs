@@ -14,6 +14,7 @@ internal static class DocumentValues
     private const long CountMax = 1_000_000_000_000;
 
     private const int DecimalDigits = 9;
+    private const int UnitDigits = DecimalDigits + 6;
     private const int MultiplierDigits = 6;
 
     /// <summary>
@@ -32,6 +33,9 @@ internal static class DocumentValues
 
     /// <summary>A rate: money per million tokens, as nanos.</summary>
     internal static long? Rate(this DocumentCursor cursor) => cursor.Decimal(DecimalDigits);
+
+    /// <summary>A rate of units: money for one, as nanos per million; what a pixel costs has many decimals.</summary>
+    internal static long? UnitRate(this DocumentCursor cursor) => cursor.Decimal(UnitDigits);
 
     /// <summary>A multiplier in millionths.</summary>
     internal static long? MultiplierPpm(this DocumentCursor cursor)
@@ -145,13 +149,17 @@ internal static class DocumentValues
             DecimalReading.Malformed => "must be a decimal number such as 12.50.",
             DecimalReading.Negative => "must not be negative.",
             DecimalReading.TooFine => $"has more than {fractionDigits} digits after the point.",
-            DecimalReading.TooLarge => "is too large: at most 9223372036 is accepted.",
+            DecimalReading.TooLarge => string.Create(
+                CultureInfo.InvariantCulture,
+                $"is too large: at most {decimal.Truncate(long.MaxValue / Scale(fractionDigits))} is accepted."),
         };
         if (fault is null)
             return scaled;
         cursor.Fault(fault);
         return null;
     }
+
+    private static decimal Scale(int digits) => digits == 0 ? 1 : 10 * Scale(digits - 1);
 
     private enum DecimalReading
     {
