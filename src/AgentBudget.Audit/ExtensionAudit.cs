@@ -127,7 +127,8 @@ internal static class ExtensionAudit
             [.. state.Extensions.Values.Where(known => known.Principal == extension.Principal)];
         if (own.Length >= AskedOfOneMax)
             state.Find(AuditRule.Approval, $"{extension.Principal} asks more than {AskedOfOneMax} times in a day");
-        bool waitsAlready = own.Any(known => known.DecidedAt is null && known.Spender?.Session == extension.Spender?.Session
+        bool waitsAlready = own.Any(known => known.DecidedAt is null
+            && known.Spender?.Session == extension.Spender?.Session
             && known.Asked.Grain == extension.Asked.Grain && known.Asked.Window == extension.Asked.Window);
         if (waitsAlready) state.Find(AuditRule.Approval, $"{extension.Principal} asks again before it is answered");
         state.Extensions[state.Sequence] = extension;

@@ -102,7 +102,7 @@ public static class Names
     public static string ExtensionRequest(long number) =>
         string.Create(CultureInfo.InvariantCulture, $"{ExtensionRequestPrefix}{number}");
 
-    /// <summary>Reads a request's name; false unless it is exactly as <see cref="ExtensionRequest"/> writes it.</summary>
+    /// <summary>Reads a request's name; false unless it is as <see cref="ExtensionRequest"/> writes it.</summary>
     public static bool TryParseExtensionRequest(string? name, out long number) =>
         TryParse(name, ExtensionRequestPrefix, out number);
 

@@ -37,7 +37,8 @@ public sealed class RoleTests(Site site)
         await using Visit visit = await site.SignInAsync(Role.Owner);
         string[] addresses =
         [
-            "", "budgets", "budgets?account=useCases/leads", "approvals", "sessions", foreign.Session.Session_, "agents/seller",
+            "", "budgets", "budgets?account=useCases/leads", "approvals", "sessions", foreign.Session.Session_,
+            "agents/seller",
             "spend", $"spend?session={foreign.Session.Session_}&from=1", "spend?agent=seller&from=1",
             $"spend/{entries.Entries[0].Sequence}", "reports", "reports?by=agent&of=use_case%3DuseCases%2Fleads",
             "reports?view=units", "prices", "audit", "export/chargeback.csv?by=agent&of=use_case%3DuseCases%2Fleads",
@@ -66,7 +67,8 @@ public sealed class RoleTests(Site site)
     {
         OpenSessionResponse opened = await site.OpenAsync();
         await using Visit visit = await site.SignInAsync(role);
-        foreach (string address in new[] { "budgets", "approvals", "sessions", opened.Session.Session_, "agents/writer" })
+        string[] addresses = ["budgets", "approvals", "sessions", opened.Session.Session_, "agents/writer"];
+        foreach (string address in addresses)
         {
             await visit.GoAsync(address);
             foreach (string act in acts)

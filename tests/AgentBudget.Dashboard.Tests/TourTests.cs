@@ -30,7 +30,8 @@ public sealed class TourTests(Site site)
         await LookAsync(visit, folder, "sign-in", theme, width);
         await visit.SignInAsync(site.Secrets[Role.Admin]);
         foreach (string page in (string[])
-            ["nowhere", "", "budgets", "approvals", "sessions?state=suspended", session, $"spend?session={session}&from=1",
+            ["nowhere", "", "budgets", "approvals", "sessions?state=suspended", session,
+             $"spend?session={session}&from=1",
              "spend/3", "agents/writer", "reports?by=use_case,model", "reports?view=units", "prices", "audit",
              "sessions/s999999"])
         {

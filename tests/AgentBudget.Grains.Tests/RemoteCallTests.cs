@@ -14,14 +14,17 @@ public sealed class RemoteCallTests
     public async Task Every_query_is_answered_alike_at_every_silo()
     {
         await using TestCluster cluster = await TestCluster.StartAsync();
-        long session = (await Acme.BeginAsync(cluster.Silos[0]))[0];
+        long session = (await Acme.BeginAsync(cluster.Silos[0], limitNanos: Acme.CallNanos))[0];
         CreateCredentialRequest create =
             new() { RequestId = "credential", Principal = "agents/writer", Role = Role.Agent };
         CreateCredentialCommand credential = new(create, ByteString.CopyFrom(new byte[32]), "admin");
         long number = (await Acme.DoneAsync(cluster.Silos[1], credential)).Event!.Sequence;
         RequestExtensionRequest more = new()
         {
-            RequestId = "more", Grain = Acme.UseCase, Amount = new Money { CurrencyCode = "USD", Units = 1 }, Reason = "due",
+            RequestId = "more",
+            Grain = Acme.UseCase,
+            Amount = new Money { CurrencyCode = "USD", Units = 1 },
+            Reason = "due",
         };
         RequestExtensionCommand ask = new(more, session, "agents/writer");
         long asked = (await Acme.DoneAsync(cluster.Silos[1], ask)).Event!.Sequence;

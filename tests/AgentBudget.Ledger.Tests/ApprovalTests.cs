@@ -186,7 +186,9 @@ public sealed class ApprovalTests
         fixture.Advance(LedgerFixture.Day);
 
         Assert.Contains(
-            $"extension-requests/x{first.Sequence}", Assert.Single(second.Faults!).Description, StringComparison.Ordinal);
+            $"extension-requests/x{first.Sequence}",
+            Assert.Single(second.Faults!).Description,
+            StringComparison.Ordinal);
         Assert.Equal(
             (Outcome.BoundReached, Outcome.Done, Outcome.BoundReached, Outcome.BoundReached),
             (second.Outcome, others.Outcome, tooMany.Outcome, still.Outcome));
@@ -226,7 +228,8 @@ public sealed class ApprovalTests
         LedgerEvent money = Ask(fixture, session).Event!;
 
         Assert.Equal(
-            (ExtensionState.Refused, ExtensionState.Pending), (Read(fixture, tokens).State, Read(fixture, money).State));
+            (ExtensionState.Refused, ExtensionState.Pending),
+            (Read(fixture, tokens).State, Read(fixture, money).State));
     }
 
     [Fact]

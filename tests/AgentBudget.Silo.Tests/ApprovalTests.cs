@@ -81,7 +81,9 @@ public sealed class ApprovalTests
         (HttpStatusCode status, JsonNode answer) = await silo.PostAsync(
             "RequestExtension",
             JsonNode.Parse(
-                """{"requestId":"q1","grain":"useCases/promo","amount":{"units":"1"},"amountTokens":"5"}""")!.AsObject(),
+                """
+                {"requestId":"q1","grain":"useCases/promo","amount":{"units":"1"},"amountTokens":"5"}
+                """)!.AsObject(),
             silo.AdminKey);
         (HttpStatusCode done, JsonNode asked) = await silo.PostAsync(
             "RequestExtension",

@@ -48,34 +48,25 @@ internal static class ErrorMap
             Outcome.AgentNotDelegated => ScopeExceeded("The parent's agent may not delegate to this agent.", named),
             Outcome.UseCaseNotDelegated => ScopeExceeded(
                 "The parent's agent may not delegate to this use case.", named),
-            Outcome.DisputeNotFound => ApiErrors.Make(
-                StatusCode.NotFound,
-                ErrorReason.DisputeNotFound,
-                "There is no such open dispute."),
-            Outcome.ExtensionRequestNotFound => ApiErrors.Make(
-                StatusCode.NotFound,
+            Outcome.DisputeNotFound => NotFound(ErrorReason.DisputeNotFound, "There is no such open dispute."),
+            Outcome.ExtensionRequestNotFound => NotFound(
                 ErrorReason.ExtensionRequestNotFound,
                 "There is no such request, or it was answered more than 24 hours ago."),
-            Outcome.ExtensionRequestDecided => ApiErrors.Make(
-                StatusCode.FailedPrecondition,
-                ErrorReason.ExtensionRequestDecided,
-                "The request is answered; nothing was changed."),
+            Outcome.ExtensionRequestDecided => Failed(
+                ErrorReason.ExtensionRequestDecided, "The request is answered; nothing was changed."),
             Outcome.AmountKindInvalid => InvalidField(
                 "amount", "must be of the kind that is asked for: money as amount, tokens as amount_tokens", named),
-            Outcome.AgentNotActive => ApiErrors.Make(
-                StatusCode.FailedPrecondition,
+            Outcome.AgentNotActive => Failed(
                 ErrorReason.AgentNotActive,
                 "The agent is suspended, for this user or for all, or decommissioned; nothing was changed."),
-            Outcome.ReservationTerminal => ApiErrors.Make(
-                StatusCode.FailedPrecondition,
+            Outcome.ReservationTerminal => Failed(
                 ErrorReason.ReservationTerminal,
                 "The reservation was settled, released or expired and cannot change again."),
             Outcome.ModelMissing => InvalidField(
                 "model", "must name a model of the price book: the reservation holds no model's tokens", named),
             Outcome.EstimateIncomplete => InvalidField(
                 "estimate.max_output_tokens", "must be given: the catalog has no maxOutputTokens of the model", named),
-            Outcome.SessionNotOpen => ApiErrors.Make(
-                StatusCode.FailedPrecondition,
+            Outcome.SessionNotOpen => Failed(
                 ErrorReason.SessionNotOpen,
                 "The session has ended, expired or been revoked: open a new one."),
             Outcome.UseCaseOutOfScope => ScopeExceeded("The agent may not work for this use case.", named),
@@ -83,10 +74,8 @@ internal static class ErrorMap
             Outcome.ModelOutOfScope => ScopeExceeded("The agent may not use every model asked for.", named),
             Outcome.TagInvalid => InvalidField("tags", "has an undeclared tag, or a value that is not allowed", named),
             Outcome.CurrencyInvalid => InvalidField("currency_code", "is not the tenant's currency", named),
-            Outcome.NoBudget => ApiErrors.Make(
-                StatusCode.FailedPrecondition,
-                ErrorReason.NoBudget,
-                "The grain has no such limit in the catalog that could be extended."),
+            Outcome.NoBudget => Failed(
+                ErrorReason.NoBudget, "The grain has no such limit in the catalog that could be extended."),
             Outcome.TimeInvalid => InvalidField("expire_time", "must be after now", named),
             Outcome.CatalogInvalid => InvalidField("document", "does not agree with itself", named),
             Outcome.CatalogInUse => CatalogInUse(named),
@@ -98,20 +87,23 @@ internal static class ErrorMap
             Outcome.UserOutOfScope => ScopeExceeded(
                 "The session may not work for this user: see on_behalf_of in the details.", named),
             Outcome.RunCeilingReached => RunCeiling(named),
-            Outcome.SessionSuspended => ApiErrors.Make(
-                StatusCode.FailedPrecondition,
+            Outcome.SessionSuspended => Failed(
                 ErrorReason.SessionSuspended,
                 "The session, or one above it, is suspended: have it resumed."),
-            Outcome.SessionNotSuspended => ApiErrors.Make(
-                StatusCode.FailedPrecondition,
-                ErrorReason.SessionNotSuspended,
-                "The session is not suspended; there is nothing to resume."),
+            Outcome.SessionNotSuspended => Failed(
+                ErrorReason.SessionNotSuspended, "The session is not suspended; there is nothing to resume."),
             Outcome.AdjustmentTooLarge => AdjustmentTooLarge(),
             Outcome.PriceVersionNotFound => InvalidField("price_version", "is no version of the price book", named),
             Outcome.ReratingOutdated => ReratingOutdated(),
             Outcome.CatalogOutdated => CatalogOutdated(named),
         };
     }
+
+    private static RpcException NotFound(ErrorReason reason, string message) =>
+        ApiErrors.Make(StatusCode.NotFound, reason, message);
+
+    private static RpcException Failed(ErrorReason reason, string message) =>
+        ApiErrors.Make(StatusCode.FailedPrecondition, reason, message);
 
     /// <summary>The error of a ledger that could not be read from its store.</summary>
     internal static RpcException Of(StoreException exception) =>
