@@ -51,6 +51,7 @@ internal static class AgentBudgetCommand
             LoginCommands.Profiles(host),
             RunCommand.Make(host),
             CatalogCommands.Make(host),
+            PriceCommands.Make(host),
             AgentCommands.Make(host),
             CredentialCommands.Make(host),
             SessionCommands.Make(host),

@@ -13,6 +13,7 @@ internal static class CatalogCommands
     public static Command Make(CliHost host) => new("catalog", "Applies, compares and exports the catalog.")
     {
         Apply(host),
+        Patch(host),
         Diff(host),
         Export(host),
     };
@@ -34,8 +35,36 @@ internal static class CatalogCommands
             {
                 bool isDry = call.Get(dryRun);
                 ApplyCatalogResponse answer = await ApplyAsync(call, call.Get(file), isDry);
-                call.Output.Write(answer, ChangesOf(answer, "Nothing changes: the tenant is as the document says."));
+                call.Output.Write(
+                    answer, ChangesOf(answer.Changes, "Nothing changes: the tenant is as the document says."));
                 foreach (string notice in answer.Notices) call.Output.Say($"Recorded and not enforced: {notice}");
+                return ExitCodes.Ok;
+            });
+    }
+
+    private static Command Patch(CliHost host)
+    {
+        Argument<string> file = FileArgument();
+        Option<long?> basedOn = new("--based-on")
+        {
+            Description = "The version of the catalog that the patch is of. Another one in force is left as it is.",
+            HelpName = "VERSION",
+        };
+        Option<bool> dryRun = new("--dry-run") { Description = "Says what would change and changes nothing." };
+        return host.Handle(
+            new Command(
+                "patch",
+                "Puts and removes single entries of the catalog in force: all of the patch, or nothing where it has a "
+                + "fault. The document has lists of a catalog, and under remove items as changes name them."
+                + "\n\n  agentbudget catalog patch - <<< 'remove: [agents/promo-writer]'")
+            {
+                file, basedOn, dryRun,
+            },
+            async call =>
+            {
+                string named = call.Get(file);
+                await PatchAsync(
+                    call, await ReadAsync(call, named), named, call.Get(basedOn), call.Get(dryRun));
                 return ExitCodes.Ok;
             });
     }
@@ -54,7 +83,7 @@ internal static class CatalogCommands
             async call =>
             {
                 ApplyCatalogResponse answer = await ApplyAsync(call, call.Get(file), isDry: true);
-                call.Output.Write(answer, ChangesOf(answer, "No differences."));
+                call.Output.Write(answer, ChangesOf(answer.Changes, "No differences."));
                 return answer.Changes.Count == 0 ? ExitCodes.Ok : ExitCodes.Failed;
             });
     }
@@ -65,7 +94,8 @@ internal static class CatalogCommands
         return host.Handle(
             new Command(
                 "export",
-                "Writes the catalog as it was applied last, byte for byte; with --output json as messages.")
+                "Writes the catalog as it was applied last, byte for byte, or anew once it was patched; with --output "
+                + "json as messages.")
             {
                 file,
             },
@@ -99,10 +129,36 @@ internal static class CatalogCommands
 
     private static async Task<ApplyCatalogResponse> ApplyAsync(CliCall call, string file, bool isDry)
     {
-        string document;
+        string document = await ReadAsync(call, file);
+        return await ToldAsync(
+            file,
+            () => call.CallAsync(
+                call.Client.Catalogs.ApplyCatalogAsync,
+                new ApplyCatalogRequest { Document = document, DryRun = isDry, Format = FormatOf(file) }));
+    }
+
+    /// <summary>Patches the catalog in force, and writes what changed.</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="document">The patch.</param>
+    /// <param name="file">Where it is from, for faults in it.</param>
+    /// <param name="basedOn">The version that it is of; null for any.</param>
+    /// <param name="isDry">Whether nothing is to change.</param>
+    internal static async Task PatchAsync(CliCall call, string document, string file, long? basedOn, bool isDry)
+    {
+        PatchCatalogRequest request = new() { Document = document, DryRun = isDry, Format = FormatOf(file) };
+        if (basedOn is { } version) request.BaseVersion = version;
+        PatchCatalogResponse answer =
+            await ToldAsync(file, () => call.CallAsync(call.Client.Catalogs.PatchCatalogAsync, request));
+        call.Output.Write(answer, ChangesOf(answer.Changes, "Nothing changes: the catalog is as the patch says."));
+        foreach (string notice in answer.Notices) call.Output.Say($"Recorded and not enforced: {notice}");
+    }
+
+    /// <summary>The text of a file, or of standard input.</summary>
+    internal static async Task<string> ReadAsync(CliCall call, string file)
+    {
         try
         {
-            document = file == StandardInput
+            return file == StandardInput
                 ? await Console.In.ReadToEndAsync(call.Cancellation)
                 : await File.ReadAllTextAsync(file, call.Cancellation);
         }
@@ -110,19 +166,17 @@ internal static class CatalogCommands
         {
             throw new CliException(ExitCodes.NoInput, $"{file} cannot be read: {fault.Message}");
         }
+    }
 
+    private static CatalogFormat FormatOf(string file) =>
+        file.EndsWith(".json", StringComparison.OrdinalIgnoreCase) ? CatalogFormat.Json : CatalogFormat.Yaml;
+
+    // Faults of a document are told with its name.
+    private static async Task<T> ToldAsync<T>(string file, Func<Task<T>> ask)
+    {
         try
         {
-            return await call.CallAsync(
-                call.Client.Catalogs.ApplyCatalogAsync,
-                new ApplyCatalogRequest
-                {
-                    Document = document,
-                    DryRun = isDry,
-                    Format = file.EndsWith(".json", StringComparison.OrdinalIgnoreCase)
-                        ? CatalogFormat.Json
-                        : CatalogFormat.Yaml,
-                });
+            return await ask();
         }
         catch (AgentBudgetException fault) when (fault.FieldFaults.Count > 0)
         {
@@ -135,10 +189,10 @@ internal static class CatalogCommands
         }
     }
 
-    private static Grid ChangesOf(ApplyCatalogResponse answer, string empty)
+    private static Grid ChangesOf(IEnumerable<CatalogChange> changes, string empty)
     {
         Grid grid = new("change", "item") { Empty = empty };
-        foreach (CatalogChange change in answer.Changes)
+        foreach (CatalogChange change in changes)
         {
             string style = change.Kind switch
             {

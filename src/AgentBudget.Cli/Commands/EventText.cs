@@ -59,6 +59,9 @@ internal static class EventText
         LedgerEvent.FactOneofCase.BreakerTripped =>
             ("", null, $"{Texts.Name(told.BreakerTripped.Breaker)}: {told.BreakerTripped.Count} above "
                 + $"{told.BreakerTripped.Limit}"),
+        LedgerEvent.FactOneofCase.CatalogPatched =>
+            ("", null, string.Join(", ", told.CatalogPatched.Changes.Select(change => change.Item).Take(2))
+                + (told.CatalogPatched.Changes.Count > 2 ? $" and {told.CatalogPatched.Changes.Count - 2} more" : "")),
         LedgerEvent.FactOneofCase.BudgetExtended => ("", told.BudgetExtended.ExtensionNanos, told.BudgetExtended.Grain),
         LedgerEvent.FactOneofCase.ExtensionRequested =>
             ("", told.ExtensionRequested.Nanos, $"{told.ExtensionRequested.Grain}: {told.ExtensionRequested.Reason}"),
