@@ -142,7 +142,7 @@ internal static class ErrorMap
     private static RpcException AdjustmentTooLarge() => ApiErrors.Make(
         StatusCode.FailedPrecondition,
         ErrorReason.AdjustmentTooLarge,
-        "More would be credited than was settled; nothing was changed.");
+        "The amount would credit more than was settled; nothing was changed.");
 
     private static RpcException ReratingOutdated() => ApiErrors.Make(
         StatusCode.Aborted,
