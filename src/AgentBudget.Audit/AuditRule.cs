@@ -258,7 +258,8 @@ public sealed record AuditRule(string Id, string Fact)
     [
         Chain, Checkpoint, Format, Sequence, Time, RequestOnce, RequestAsked, CatalogIdentity, CatalogPrices,
         CatalogPatch, CatalogInUse, Extension, Approval, PeriodEnd, PeriodSettled, PeriodStart, Rollover,
-        Adjustment, SessionKnown, SessionPath, SessionScope, SessionTime, Delegation, Cascade, Suspended, Breaker, SessionOver,
+        Adjustment, SessionKnown, SessionPath, SessionScope, SessionTime, Delegation, Cascade, Suspended, Breaker,
+        SessionOver,
         SessionTotals, SessionReleased, Tags, HoldScope, HoldCost, HoldTime, Downgrade, GrantCeiling, Share, GrantCap,
         Left, Refusal, ReservationKnown, ReservationHolder, ReservationTerminal, ReservationSum, Expiry, SettleCost,
         SettlePrice, SettleOverrun, Dispute, SettleLate, SettleExpiryCharge, SettleLines, SettleBilled,

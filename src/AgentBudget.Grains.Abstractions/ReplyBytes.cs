@@ -17,6 +17,7 @@ internal static class ReplyBytes
         CatalogServiceReflection.Descriptor,
         IdentityServiceReflection.Descriptor,
         SpendServiceReflection.Descriptor,
+        ApprovalServiceReflection.Descriptor,
         SnapshotReflection.Descriptor);
 
     internal static byte[] Of(in Reply reply)

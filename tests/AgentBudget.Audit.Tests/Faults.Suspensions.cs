@@ -82,7 +82,7 @@ internal static partial class Faults
             ledger =>
             {
                 SpreadRefusals(ledger);
-                ledger.Open();
+                ledger.Extend(AuditedLedger.Promo, 1);
             },
             journal => Drop(journal, e => e.BreakerTripped is not null),
             WatchesAgent),
@@ -101,7 +101,7 @@ internal static partial class Faults
             ledger =>
             {
                 OneBurn(ledger);
-                ledger.Open();
+                ledger.Extend(AuditedLedger.Promo, 1);
             },
             journal => Drop(journal, e => e.BreakerTripped is not null),
             WatchesAgent),

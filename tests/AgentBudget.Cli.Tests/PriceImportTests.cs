@@ -68,7 +68,8 @@ public sealed class PriceImportTests
 
     // Of fields the one of the tier before the standard one, then the highest threshold.
     private static long? Meant(PriceMaps.Field[] fields, string tier, long above, string bucket) => fields
-        .Where(field => field.Bucket == bucket && (field.Tier == tier || field.Tier.Length == 0) && field.Above <= above)
+        .Where(field => field.Bucket == bucket && field.Above <= above)
+        .Where(field => field.Tier == tier || field.Tier.Length == 0)
         .OrderByDescending(field => field.Tier.Length > 0)
         .ThenByDescending(field => field.Above)
         .FirstOrDefault()?.Nanos;
@@ -100,7 +101,8 @@ public sealed class PriceImportTests
         Assert.Equal([32_000, 128_000], price.LongContexts.Keys);
         Assert.Equal(1_200_000_000, price.Rates["input"]);
         Assert.Equal(15_000_000_000, price.LongContexts[128_000]["output"]);
-        Assert.Equal([("eu", 1_100_000), ("us", 1_100_000)], import.Regions.Select(region => (region.Region, region.Ppm)));
+        Assert.Equal(
+            [("eu", 1_100_000), ("us", 1_100_000)], import.Regions.Select(region => (region.Region, region.Ppm)));
         Assert.Equal("provider_specific_entry.fast", Assert.Single(import.Unsaid).Field);
     }
 
@@ -162,7 +164,8 @@ public sealed class PriceImportTests
         Assert.Equal(["made-up/a", "made-up/b", "other/a"], import.Prices.Select(price => price.Model));
         PriceDraft first = import.Prices[0];
         Assert.Equal(
-            [350_000_000, 1_250_000_000, 37_500_000, 0, 2_000_000_000, 3_000_000_000, 4_000_000_000], first.Rates.Values);
+            [350_000_000, 1_250_000_000, 37_500_000, 0, 2_000_000_000, 3_000_000_000, 4_000_000_000],
+            first.Rates.Values);
         Assert.Equal([128_000], first.LongContexts.Keys);
         Assert.Equal((64_000, 1_000_000), (first.MaxOutputTokens, first.ContextTokens));
         Assert.Equal(3_000_000_000, import.Prices[1].LongContexts[200_000]["output"]);

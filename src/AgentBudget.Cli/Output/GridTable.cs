@@ -70,8 +70,10 @@ internal static class GridTable
             {
                 GridCell cell = grid.Rows[number][index];
                 if (cell.Text.Length == 0) continue;
-                console.Write(new Text($"{grid.Columns[index].Name}: ", StyleOf("bold")));
-                console.Write(new Text(Texts.Cell(cell.Text), StyleOf(cell.Style)));
+                // One paragraph, so that what is too long for the terminal goes on below.
+                console.Write(new Paragraph()
+                    .Append($"{grid.Columns[index].Name}: ", StyleOf("bold"))
+                    .Append(Texts.Cell(cell.Text), StyleOf(cell.Style)));
                 console.WriteLine();
             }
         }

@@ -259,9 +259,7 @@ public sealed partial class TenantLedger
                 Add(new RevokedToken(token.TokenId, token.Credential, token.ExpireNanos));
         }
 
-        foreach (DisputeState dispute in state.Disputes) Add(new Dispute(dispute));
-        foreach (AutoApprovedState approved in state.AutoApproved) Extensions.Restore(approved);
-        foreach (ExtensionRequestState extension in state.ExtensionRequests) Add(new ExtensionAsked(extension));
+        RestoreOpenQuestions(state);
         foreach (SessionState session in state.Sessions) Restore(session, books);
         foreach (UserState user in state.Users)
         {
@@ -273,6 +271,14 @@ public sealed partial class TenantLedger
 
         foreach (ReservationState reservation in state.Reservations)
             Restore(reservation, books[reservation.PriceVersion]);
+    }
+
+    // What waits for somebody's decision, and what was decided a short while ago.
+    private void RestoreOpenQuestions(TenantState state)
+    {
+        foreach (DisputeState dispute in state.Disputes) Add(new Dispute(dispute));
+        foreach (AutoApprovedState approved in state.AutoApproved) Extensions.Restore(approved);
+        foreach (ExtensionRequestState extension in state.ExtensionRequests) Add(new ExtensionAsked(extension));
     }
 
     private void Restore(SessionState state, IReadOnlyDictionary<long, PriceBook> books)

@@ -34,7 +34,9 @@ internal static class PriceMaps
             + (Above == 0 ? "" : $"_above_{Above / 1000}k_tokens")
             + Tiers.Single(tier => tier.Tier == Tier).Suffix;
 
-        /// <summary>Money per token, as a JSON writer prints it: 1e-07 for 100,000,000 nanos per million tokens.</summary>
+        /// <summary>
+        /// Money per token, as a JSON writer prints it: 1e-07 for 100,000,000 nanos per million tokens.
+        /// </summary>
         public string Number => $"{Nanos.ToString(CultureInfo.InvariantCulture)}e-15";
     }
 

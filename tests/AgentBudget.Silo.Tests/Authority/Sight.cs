@@ -100,8 +100,8 @@ internal sealed class Sight
 
     /// <summary>
     /// By caller and kind of what is named, whose it may be; without a line it is not there. Kinds: name (of a
-    /// session), run, token (of a session), agent, useCase, unit, grain, credential, hold, extension. Of OAuth: read and
-    /// ended (tokens of sessions), known and dead (access tokens), exchanged.
+    /// session), run, token (of a session), agent, useCase, unit, grain, credential, hold, extension. Of OAuth: read
+    /// and ended (tokens of sessions), known and dead (access tokens), exchanged.
     /// </summary>
     private static readonly (string Callers, string Kinds, string Whose)[] EveryLine =
     [
