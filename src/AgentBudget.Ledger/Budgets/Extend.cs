@@ -63,15 +63,15 @@ internal static class Extend
     /// <summary>What makes the extension of a window this one. What it comes to is yet to be stated.</summary>
     public static BudgetExtended By(
         TenantLedger ledger, Window window, long nanos, long tokens, Timestamp? expireTime, string reason) => new()
-    {
-        Grain = window.Account,
-        Window = window.Name,
-        ExtensionNanos = nanos,
-        ExtensionTokens = tokens,
-        ExpireTime = expireTime,
-        Reason = reason,
-        Before = Queries.ToMessage(window, ledger.Catalog.Currency),
-    };
+        {
+            Grain = window.Account,
+            Window = window.Name,
+            ExtensionNanos = nanos,
+            ExtensionTokens = tokens,
+            ExpireTime = expireTime,
+            Reason = reason,
+            Before = Queries.ToMessage(window, ledger.Catalog.Currency),
+        };
 
     public static void Apply(TenantLedger ledger, BudgetExtended extended)
     {

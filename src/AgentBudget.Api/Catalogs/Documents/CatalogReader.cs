@@ -62,7 +62,8 @@ public static partial class CatalogReader
         if (root is not null)
             put = walk.ReadPatch(new DocumentCursor(findings, root, "", root.Line), remove);
         return new CatalogReading(
-            put, walk.Notices.Build(), findings.Faults, path => DocumentLines.LineOf(root, path)) { Remove = remove };
+            put, walk.Notices.Build(), findings.Faults, path => DocumentLines.LineOf(root, path))
+        { Remove = remove };
     }
 
     private static DocumentNode? Parse(string document, CatalogFormat format, DocumentFindings findings)
