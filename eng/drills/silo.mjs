@@ -97,7 +97,12 @@ export class Silo {
   async call(route, body, bearer = this.adminKey, headers = {}, method = body === undefined ? 'GET' : 'POST') {
     const response = await fetch(`${this.url}${route}`, {
       method,
-      headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json', ...headers },
+      headers: {
+        authorization: `Bearer ${bearer}`,
+        'content-type': 'application/json',
+        ...(this.tenant !== undefined && bearer === this.adminKey ? { 'agentbudget-tenant': this.tenant } : {}),
+        ...headers,
+      },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
     return { status: response.status, body: JSON.parse(await response.text() || '{}') };

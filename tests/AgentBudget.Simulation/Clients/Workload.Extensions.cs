@@ -37,8 +37,9 @@ internal static partial class Workload
             Decision = random.Below(3) > 0 ? ExtensionState.Approved : ExtensionState.Refused,
             Reason = "seen",
         };
-        if (request.Decision == ExtensionState.Approved && random.Below(4) == 0)
-            request.Amount = Catalogs.Nanos(random.Spread(1, 900));
+        int other = request.Decision == ExtensionState.Approved ? random.Below(3) : 2;
+        if (other == 0) request.Amount = Catalogs.Nanos(random.Spread(1, 900));
+        if (other == 1) request.AmountTokens = random.Spread(1, 900);
         return new DecideExtensionCommand(request, Caller);
     }
 }

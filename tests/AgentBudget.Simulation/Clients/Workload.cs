@@ -24,11 +24,11 @@ internal static partial class Workload
     [
         (80, Open), (60, OpenChild), (440, Reserve), (260, Commit), (80, Release), (60, Amend), (30, AuthorizeTool),
         (60, RecordCost), (12, SuspendSession), (12, ResumeSession), (8, ResetBreaker),
-        (20, Renew), (15, EndSession), (10, Revoke), (30, Extend), (24, RequestExtension), (16, DecideExtension),
+        (20, Renew), (15, EndSession), (10, Revoke), (30, Extend), (24, RequestExtension), (30, DecideExtension),
         (12, DecideDispute), (20, Catalogs.Apply), (20, Catalogs.Patch),
         (40, Query), (24, Adjust), (8, Reset), (6, Rerate),
         (8, CreateCredential), (6, RevokeCredential), (8, SuspendAgent), (8, ResumeAgent), (2, DecommissionAgent),
-        (6, RevokeAccessToken), (6, RotateKey), (6, RecordUses), (4, RevokeSessions),
+        (14, RevokeAccessToken), (6, RotateKey), (6, RecordUses), (4, RevokeSessions),
     ];
 
     private static readonly int TotalWeight = Table.Sum(row => row.Weight);
