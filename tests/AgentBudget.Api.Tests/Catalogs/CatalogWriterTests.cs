@@ -45,8 +45,10 @@ public sealed class CatalogWriterTests
             class: demand
             budget:
               limit: 100
+              tokens: 900
               period: quarter
               carry: overspend
+              autoApprove: { limit: 20.5, tokens: 7 }
               rollover: { cap: 3, capTokens: 9 }
               tiers: [{ at: 50, notify: [owner, finance] }, { at: 100, action: downgrade }, { at: 110, action: refuse }]
             downgrade: { claude-4.5: haiku }
@@ -76,6 +78,8 @@ public sealed class CatalogWriterTests
               refusals: { times: 20 }
               suspendedSessions: { times: 2 }
               suspendedSessionsOfUser: { times: 1 }
+              refusalsOfAgent: { times: 9 }
+              burnRateOfAgent: { costPerMinute: 2.5, mode: observe }
             delegates: { agents: [writer], useCases: [promo] }
             bounds: { openHolds: 1, openSessions: 2, sessionsPerMinute: 3 }
           - id: busy
@@ -92,7 +96,8 @@ public sealed class CatalogWriterTests
             effectiveFrom: 2026-01-01T08:00:00Z
             rates: { input: 3, output: 15, cacheRead: 0, cacheWrite5m: 3.75, cacheWrite1h: 6, reasoning: 1,
               inputAudio: 2, outputAudio: 3, inputImage: 4, cacheReadAudio: 5, cacheWriteAudio: 6, outputImage: 7 }
-            longContext: [{ above: 32000, rates: { input: 6 } }, { above: 200000, rates: { input: 9 } }]
+            units: { request: 0.005, second: 0.000000000000001 }
+            longContext: [{ above: 32000, rates: { input: 6 }, units: { request: 0 } }, { above: 200000, rates: { input: 9 } }]
             batch: { multiplier: 0.5 }
             priority: { multiplier: 2 }
             flex: { multiplier: 0.333333 }
@@ -105,6 +110,7 @@ public sealed class CatalogWriterTests
           - { model: haiku, region: eu, serviceTier: flex, rates: { input: 1 },
               longContext: { above: 9, rates: { input: 2 } } }
           - { model: haiku, rates: { input: 1 } }
+          - { model: pictures, units: { image: 0.04 } }
         regionalMultipliers: [{ region: eu, models: "claude-*", provider: anthropic, multiplier: 1.1 }]
         skus: [{ id: sandbox.minute, unit: minute, cost: 0.004 }]
         """;

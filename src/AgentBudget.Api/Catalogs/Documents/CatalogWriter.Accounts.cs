@@ -55,17 +55,20 @@ public static partial class CatalogWriter
     {
         JsonObject node = [];
         Put(node, "sameToolCall", breakers.SameToolCall, NodeOf);
-        if (breakers.BurnRate is { } burnRate)
-        {
-            JsonObject burning = new() { ["costPerMinute"] = AmountOf(burnRate.CostPerMinute) };
-            PutReaction(burning, burnRate.Mode, burnRate.Suspends);
-            node["burnRate"] = burning;
-        }
-
+        Put(node, "burnRate", breakers.BurnRate, NodeOf);
         Put(node, "stepsWithoutOutcome", breakers.StepsWithoutOutcome, NodeOf);
         Put(node, "refusals", breakers.Refusals, NodeOf);
         Put(node, "suspendedSessions", breakers.SuspendedSessions, NodeOf);
         Put(node, "suspendedSessionsOfUser", breakers.SuspendedSessionsOfUser, NodeOf);
+        Put(node, "refusalsOfAgent", breakers.RefusalsOfAgent, NodeOf);
+        Put(node, "burnRateOfAgent", breakers.BurnRateOfAgent, NodeOf);
+        return node;
+    }
+
+    private static JsonObject NodeOf(BurnBreaker breaker)
+    {
+        JsonObject node = new() { ["costPerMinute"] = AmountOf(breaker.CostPerMinute) };
+        PutReaction(node, breaker.Mode, breaker.Suspends);
         return node;
     }
 
@@ -150,6 +153,15 @@ public static partial class CatalogWriter
             node["rollover"] = NodeOf(rollover);
         if (budget.CarryOverspend)
             node["carry"] = "overspend";
+        Put(node, "autoApprove", budget.AutoApprove, NodeOf);
+        return node;
+    }
+
+    private static JsonObject NodeOf(AutoApproval approval)
+    {
+        JsonObject node = [];
+        Put(node, "limit", approval.Limit, AmountOf);
+        PutCount(node, "tokens", approval.HasTokens, approval.Tokens);
         return node;
     }
 

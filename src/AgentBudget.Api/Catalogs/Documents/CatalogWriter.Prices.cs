@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using AgentBudget.Protocol.V1;
+using Google.Protobuf.Collections;
 using Google.Protobuf.WellKnownTypes;
 
 namespace AgentBudget.Api.Catalogs.Documents;
@@ -18,7 +19,7 @@ public static partial class CatalogWriter
         if (price.EffectiveFrom is { } from && !from.Equals(new Timestamp()))
             node["effectiveFrom"] = from.ToDateTime().ToString(
                 "yyyy-MM-dd'T'HH:mm:ss'Z'", System.Globalization.CultureInfo.InvariantCulture);
-        node["rates"] = NodeOf(price.Rates);
+        PutRates(node, price.Rates, price.Units);
         if (price.LongContext is { } first)
         {
             node["longContext"] = price.LongerContexts.Count == 0
@@ -41,11 +42,26 @@ public static partial class CatalogWriter
             node[key] = new JsonObject { ["multiplier"] = ppm / PpmPerUnit };
     }
 
-    private static JsonNode NodeOf(LongContext context) => new JsonObject
+    private static JsonNode NodeOf(LongContext context)
     {
-        ["above"] = context.AboveTokens,
-        ["rates"] = NodeOf(context.Rates),
-    };
+        JsonObject node = new() { ["above"] = context.AboveTokens };
+        PutRates(node, context.Rates, context.Units);
+        return node;
+    }
+
+    // What is billed by units alone has no rates of tokens.
+    private static void PutRates(JsonObject node, Rates rates, RepeatedField<UnitRate> units)
+    {
+        JsonObject ofTokens = NodeOf(rates);
+        if (ofTokens.Count > 0 || units.Count == 0)
+            node["rates"] = ofTokens;
+        if (units.Count == 0)
+            return;
+        JsonObject ofUnits = [];
+        foreach (UnitRate unit in units)
+            ofUnits[unit.Unit] = unit.Rate / (NanosPerUnit * UnitsPerRate);
+        node["units"] = ofUnits;
+    }
 
     private static JsonObject NodeOf(Rates rates)
     {

@@ -16,6 +16,7 @@ public static partial class CatalogWriter
 {
     private const decimal NanosPerUnit = 1_000_000_000m;
     private const decimal PpmPerUnit = 1_000_000m;
+    private const decimal UnitsPerRate = 1_000_000m;
     private const int MinutesPerHour = 60;
 
     private static readonly JsonSerializerOptions Plain =
