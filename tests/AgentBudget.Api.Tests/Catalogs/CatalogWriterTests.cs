@@ -97,7 +97,9 @@ public sealed class CatalogWriterTests
             rates: { input: 3, output: 15, cacheRead: 0, cacheWrite5m: 3.75, cacheWrite1h: 6, reasoning: 1,
               inputAudio: 2, outputAudio: 3, inputImage: 4, cacheReadAudio: 5, cacheWriteAudio: 6, outputImage: 7 }
             units: { request: 0.005, second: 0.000000000000001 }
-            longContext: [{ above: 32000, rates: { input: 6 }, units: { request: 0 } }, { above: 200000, rates: { input: 9 } }]
+            longContext:
+              - { above: 32000, rates: { input: 6 }, units: { request: 0 } }
+              - { above: 200000, rates: { input: 9 } }
             batch: { multiplier: 0.5 }
             priority: { multiplier: 2 }
             flex: { multiplier: 0.333333 }
