@@ -11,7 +11,8 @@ internal static class ExtensionAudit
     // A month of 31 days, and the hour that a clock change adds.
     private static readonly Int128 MonthMax = (31 * AuditState.Retention) + AuditNumbers.Hour;
 
-    // What one principal asks within the retention.
+    // What one principal asks within the retention, and what it asks of that for one agent and user.
+    private const int AskedOfPrincipalMax = 1_000;
     private const int AskedOfOneMax = 100;
 
     /// <summary>A request.</summary>
@@ -36,7 +37,7 @@ internal static class ExtensionAudit
         if (until <= state.Now) state.Find(AuditRule.Approval, "it is over before it begins");
         if (AuditNumbers.OptionalNanosOf(asked.AnswerByTime) != answerBy)
             state.Find(AuditRule.Approval, $"it is to be answered by {AuditNumbers.Show(answerBy)}");
-        Remember(state, new AuditExtension(ledgerEvent, AuditPrincipals.Of(ledgerEvent), answerBy));
+        Remember(state, new AuditExtension(ledgerEvent, session, AuditPrincipals.Of(ledgerEvent), answerBy));
     }
 
     /// <summary>An answer.</summary>
@@ -66,6 +67,7 @@ internal static class ExtensionAudit
         var granted = new AuditAmount(decided.Nanos, decided.Tokens);
         if (isApproved != (decided.Extended is not null) || isApproved == (granted == default))
             state.Find(AuditRule.Approval, "an approval, and nothing else, extends the budget");
+        if (decided.MonthEndTime is not null) CheckRule(state, extension, decided);
         if (decided.Extended is not null) Extend(state, extension.Asked, granted, decided.Extended);
         if (decided.MonthEndTime is not null) CountMonth(state, extension, decided, granted);
     }
@@ -92,6 +94,28 @@ internal static class ExtensionAudit
         if (new AuditAmount(extended.ExtensionNanos, extended.ExtensionTokens) != before + granted)
             state.Find(AuditRule.Approval, $"{before} and {granted} are granted, and it extends by something else");
         BudgetAudit.Extend(state, extended);
+    }
+
+    // The catalog's rule grants to the end of the period, beside nothing that ends otherwise or was lowered, and to
+    // nobody who is suspended.
+    private static void CheckRule(AuditState state, AuditExtension extension, ExtensionDecided decided)
+    {
+        AuditAccount window = state.WindowOf(extension.Asked.Grain, extension.Asked.Window);
+        bool isOther = extension.Asked.ExpireTime is not null || decided.Extended?.ExpireTime is not null
+            || window.ExtensionEnd is not null;
+        if (isOther) state.Find(AuditRule.Approval, "a rule grants what does not end with the period");
+        if (window.Extension.Nanos < 0 || window.Extension.Tokens < 0)
+            state.Find(AuditRule.Approval, $"a rule raises {window.Name}, which was lowered");
+        if (extension.Session is not { } session) return;
+        foreach (AuditSession owner in session.Lineage)
+        {
+            string agent = owner.Spender.Agent;
+            bool isStopped = owner.State != Session.Types.State.Open || state.Suspended.Contains(agent)
+                || state.Decommissioned.Contains(agent)
+                || state.Suspended.Contains(BreakerAudit.UserOf(agent, owner.Spender.OnBehalfOf));
+            if (isStopped)
+                state.Find(AuditRule.Approval, $"a rule approves for {owner.Spender.Session}, which is stopped");
+        }
     }
 
     // The catalog's rule approves no more of a window within a month than it says.
@@ -125,8 +149,10 @@ internal static class ExtensionAudit
 
         AuditExtension[] own =
             [.. state.Extensions.Values.Where(known => known.Principal == extension.Principal)];
-        if (own.Length >= AskedOfOneMax)
-            state.Find(AuditRule.Approval, $"{extension.Principal} asks more than {AskedOfOneMax} times in a day");
+        int ofOne = own.Count(known => known.Spender?.Agent == extension.Spender?.Agent
+            && known.Spender?.OnBehalfOf == extension.Spender?.OnBehalfOf);
+        if (ofOne >= AskedOfOneMax || own.Length >= AskedOfPrincipalMax)
+            state.Find(AuditRule.Approval, $"{extension.Principal} asks {own.Length + 1} times in a day");
         bool waitsAlready = own.Any(known => known.DecidedAt is null
             && known.Spender?.Session == extension.Spender?.Session
             && known.Asked.Grain == extension.Asked.Grain && known.Asked.Window == extension.Asked.Window);
@@ -139,8 +165,12 @@ internal static class ExtensionAudit
 }
 
 /// <summary>A request for more.</summary>
-internal sealed class AuditExtension(LedgerEvent ledgerEvent, string principal, Int128 answerBy)
+internal sealed class AuditExtension(
+    LedgerEvent ledgerEvent, AuditSession? session, string principal, Int128 answerBy)
 {
+    /// <summary>The session that asked; null where none did.</summary>
+    public AuditSession? Session { get; } = session;
+
     public ExtensionRequested Asked { get; } = ledgerEvent.ExtensionRequested;
 
     public Spender? Spender { get; } = ledgerEvent.Spender;

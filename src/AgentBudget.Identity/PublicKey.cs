@@ -100,8 +100,8 @@ public sealed class PublicKey
 
         return type switch
         {
-            "EC" => ReadPoint(jwk, keyId, algorithm),
-            "RSA" => ReadRsa(jwk, keyId, algorithm),
+            "EC" when algorithm is "" or "ES256" => ReadPoint(jwk, keyId, algorithm),
+            "RSA" when algorithm is "" or "RS256" or "PS256" => ReadRsa(jwk, keyId, algorithm),
             _ => null,
         };
     }
@@ -185,7 +185,7 @@ public sealed class PublicKey
         if (!jwk.TryGetProperty(name, out JsonElement value))
             return true;
         text = value.ValueKind == JsonValueKind.String ? value.GetString()! : "";
-        return text.Length is > 0 and <= KeyIdCharsMax;
+        return text.Length is > 0 and <= KeyIdCharsMax && SeenText.IsSeen(text);
     }
 
     private static PublicKey? ReadPoint(JsonElement jwk, string keyId, string algorithm)

@@ -39,6 +39,8 @@ public sealed class TrustedIssuers : IDisposable
     /// <summary>An id token or an access token (RFC 9068); made for something else, it names another type.</summary>
     private static readonly string[] Types = ["JWT", "at+jwt"];
 
+    private const string EventsClaim = "events";
+
     private static readonly JsonSerializerOptions Json =
         new(JsonSerializerDefaults.Web) { AllowDuplicateProperties = false };
 
@@ -100,6 +102,9 @@ public sealed class TrustedIssuers : IDisposable
         };
         IReadOnlyList<PublicKey> known = await keys.GetAsync(unread.KeyId);
         if (ForeignTokens.Check(unread, rules, known, _time.GetUtcNow().ToUnixTimeSeconds()) is not { } read)
+            return null;
+        // A token of events, such as one of a logout, says nothing of what its user wants (OpenID Back-Channel 2.4).
+        if (read.Raw(EventsClaim).Length > 0)
             return null;
         // A token that is bound to its holder's key is worth nothing to whoever cannot prove it (RFC 7800).
         bool isTheirs = read.Raw("cnf").Length == 0 && MayAct(read, client);

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 
 namespace AgentBudget.Identity;
@@ -43,17 +42,10 @@ public static class UserNames
         return true;
     }
 
-    // A plain space is seen; every other separator, control and format character is not, or turns what is around it.
-    // Fillers and selectors are letters and marks by their category, and show nothing.
     private static bool IsVisible(Rune rune) =>
-        rune.Value == ' '
-        || (Rune.GetUnicodeCategory(rune) is not (UnicodeCategory.Control or UnicodeCategory.Format
-                or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator
-                or UnicodeCategory.SpaceSeparator or UnicodeCategory.Surrogate or UnicodeCategory.PrivateUse
-                or UnicodeCategory.OtherNotAssigned)
-            && rune.Value is not (0x034F or 0x115F or 0x1160 or 0x17B4 or 0x17B5 or 0x2800 or 0x3164 or 0xFFA0)
-            && rune.Value is not ((>= 0xFE00 and <= 0xFE0F) or (>= 0xE0100 and <= 0xE01EF)
-                or (>= 0x180B and <= 0x180F))
-            // Ideographs that stand for others, and are written alike.
-            && rune.Value is not ((>= 0xF900 and <= 0xFAFF) or (>= 0x2F800 and <= 0x2FA1F)));
+        SeenText.IsSeen(rune)
+        // How a symbol is drawn names nobody else.
+        && rune.Value is not (0xFE0E or 0xFE0F)
+        // Ideographs that stand for others, and are written alike.
+        && rune.Value is not ((>= 0xF900 and <= 0xFAFF) or (>= 0x2F800 and <= 0x2FA1F));
 }

@@ -92,6 +92,33 @@ internal static partial class Faults
                 e.ExtensionDecided.MonthEndTime = e.Time.Clone();
                 e.ExtensionDecided.MonthEndTime.Seconds += 3600;
             })),
+        ["a rule that grants beyond the period"] = new(
+            AuditRule.Approval,
+            ledger => ledger.Ask(ledger.Open()),
+            Last(e =>
+            {
+                e.ExtensionDecided.Extended.ExpireTime = e.Time.Clone();
+                e.ExtensionDecided.Extended.ExpireTime.Seconds += 3600;
+            }),
+            ApprovesOneDollar),
+        ["a rule that approves for a session that is suspended"] = new(
+            AuditRule.Approval,
+            ledger =>
+            {
+                long session = ledger.Open();
+                ledger.Ask(session);
+                ledger.SuspendSession(session);
+            },
+            // Suspended, asked, approved.
+            journal =>
+            {
+                LedgerEvent suspended = journal[^1];
+                journal.RemoveAt(journal.Count - 1);
+                journal.Insert(journal.Count - 2, suspended);
+                for (int i = 1; i <= 3; i++) journal[^i].Sequence = journal.Count + 1 - i;
+                journal[^1].ExtensionDecided.ExtensionRequest = journal[^2].Sequence;
+            },
+            ApprovesOneDollar),
         ["a month of the rule that lasts a year"] = new(
             AuditRule.Approval,
             ledger => ledger.Ask(ledger.Open()),

@@ -151,6 +151,13 @@ public sealed class ForeignTokenTests : IDisposable
                 $"{user?.ToJsonString()}");
         }
 
+        // The claim of a logout, which need not say its type.
+        Assert.False(await TakesAsync("subject", (header, token) =>
+        {
+            header.Remove("typ");
+            token["events"] = new JsonObject { ["http://schemas.openid.net/event/backchannel-logout"] = new JsonObject() };
+        }));
+
         (JsonObject header, JsonObject claims) = _world.Good("subject");
         claims["sub"] = "Rene\u0301e";
         ForeignSubject? read = await _world.Issuers.ReadAsync(

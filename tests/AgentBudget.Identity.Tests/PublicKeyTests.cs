@@ -26,6 +26,18 @@ public sealed class PublicKeyTests : IDisposable
     }
 
     [Fact]
+    public void A_key_is_for_an_algorithm_of_its_kind_and_its_id_is_seen()
+    {
+        Assert.True(PublicKey.IsPublicJwk(Ec(key => key["alg"] = "ES256")));
+        Assert.True(PublicKey.IsPublicJwk(Rsa(key => key["alg"] = "PS256")));
+        foreach (string other in (string[])["ES384", "RS256", "none", "HS256", "es256"])
+            Assert.False(PublicKey.IsPublicJwk(Ec(key => key["alg"] = other)), other);
+        foreach (string other in (string[])["ES256", "RS1", "RSA-OAEP"])
+            Assert.False(PublicKey.IsPublicJwk(Rsa(key => key["alg"] = other)), other);
+        Assert.False(PublicKey.IsPublicJwk(Ec(key => key["kid"] = "k\u202E1")));
+    }
+
+    [Fact]
     public void A_point_beside_the_curve_is_no_key()
     {
         string other = Signer.JwkOf(ECDsa.Create(ECCurve.NamedCurves.nistP256))["y"]!.ToString();

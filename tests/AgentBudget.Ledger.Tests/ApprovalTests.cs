@@ -233,6 +233,93 @@ public sealed class ApprovalTests
     }
 
     [Fact]
+    public void The_rule_grants_to_the_end_of_the_period_and_leaves_every_other_time_to_finance()
+    {
+        LedgerFixture fixture = AtItsCap(out long session, rule: new AutoApproval { Limit = Catalogs.Dollars(9) });
+        LedgerEvent century = Ask(
+            fixture, session, request => request.ExpireTime = At(fixture, 36_500 * LedgerFixture.Day)).Event!;
+        Assert.Equal(ExtensionState.Pending, Read(fixture, century).State);
+        Decide(fixture, century, ExtensionState.Refused);
+
+        LedgerEvent month = Ask(fixture, session).Event!;
+        Assert.Equal(ExtensionState.Approved, Read(fixture, month).State);
+        Assert.Equal(2 * Cent, LedgerFixture.Nanos(fixture.Balance(UseCase).Limit));
+        fixture.Advance(30 * LedgerFixture.Day);
+
+        Assert.Equal(Cent, LedgerFixture.Nanos(fixture.Balance(UseCase).Limit));
+    }
+
+    [Fact]
+    public void The_rule_leaves_an_extension_with_an_end_of_its_own_and_a_lowered_budget_to_finance()
+    {
+        LedgerFixture fixture = AtItsCap(out long session, rule: new AutoApproval { Limit = Catalogs.Dollars(9) });
+        Extend(fixture, request => (request.Amount, request.ExpireTime) =
+            (Catalogs.Dollars(5), At(fixture, LedgerFixture.Day)));
+        LedgerEvent beside = Ask(fixture, session).Event!;
+        Assert.Equal(ExtensionState.Pending, Read(fixture, beside).State);
+        Decide(fixture, beside, ExtensionState.Refused);
+        Extend(fixture, request => request.Limit = Catalogs.Dollars(0.001m));
+
+        LedgerEvent lowered = Ask(fixture, session).Event!;
+
+        Assert.Equal(ExtensionState.Pending, Read(fixture, lowered).State);
+        Assert.Equal(Cent / 10, LedgerFixture.Nanos(fixture.Balance(UseCase).Limit));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void The_rule_approves_nothing_for_who_is_suspended(bool isAgent)
+    {
+        LedgerFixture fixture = AtItsCap(out long session, rule: new AutoApproval { Limit = Catalogs.Dollars(9) });
+        if (isAgent)
+        {
+            fixture.Send(new SuspendAgentCommand(
+                new SuspendAgentRequest { RequestId = "stop", Agent = "agents/writer", Reason = "odd" }, "admin"));
+        }
+        else
+        {
+            fixture.Suspend(session);
+        }
+
+        LedgerEvent asked = Ask(fixture, session).Event!;
+
+        Assert.Equal(ExtensionState.Pending, Read(fixture, asked).State);
+    }
+
+    [Fact]
+    public void A_request_moves_the_end_of_no_extension_unless_whoever_decides_says_so()
+    {
+        LedgerFixture fixture = AtItsCap(out long session);
+        Extend(fixture, request => (request.Amount, request.ExpireTime) =
+            (Catalogs.Dollars(5), At(fixture, 60 * LedgerFixture.Second)));
+        LedgerEvent shorter = Ask(
+            fixture, session, request => request.ExpireTime = At(fixture, LedgerFixture.Second)).Event!;
+        Decide(fixture, shorter);
+        fixture.Advance(2 * LedgerFixture.Second);
+        Assert.Equal(5 * 100 * Cent + (2 * Cent), LedgerFixture.Nanos(fixture.Balance(UseCase).Limit));
+
+        LedgerEvent longer = Ask(
+            fixture, session, request => request.ExpireTime = At(fixture, LedgerFixture.Day)).Event!;
+        Decide(fixture, longer);
+        fixture.Advance(60 * LedgerFixture.Second);
+
+        Assert.Equal(Cent, LedgerFixture.Nanos(fixture.Balance(UseCase).Limit));
+    }
+
+    [Fact]
+    public void What_a_principal_asks_for_one_user_takes_nothing_from_its_other_users()
+    {
+        LedgerFixture fixture = AtItsCap(out long session, request => request.OnBehalfOf = "user:kim@acme.test");
+        long other = fixture.Open(request => request.OnBehalfOf = "user:lee@acme.test");
+        for (int i = 0; i < RequestExtension.RequestsOfOneMax; i++)
+            Decide(fixture, Ask(fixture, session).Event!, ExtensionState.Refused);
+
+        Assert.Equal(Outcome.BoundReached, Ask(fixture, session).Outcome);
+        Assert.Equal(Outcome.Done, Ask(fixture, other).Outcome);
+    }
+
+    [Fact]
     public void A_reader_sees_what_is_its_own()
     {
         LedgerFixture fixture = AtItsCap(out long session);
@@ -267,6 +354,18 @@ public sealed class ApprovalTests
         session = fixture.Open(change);
         fixture.Hold(session);
         return fixture;
+    }
+
+    private static void Extend(LedgerFixture fixture, Action<ExtendBudgetRequest> change)
+    {
+        var request = new ExtendBudgetRequest
+        {
+            RequestId = fixture.NextRequestId(),
+            Grain = UseCase,
+            Reason = "a launch",
+        };
+        change(request);
+        Assert.Equal(Outcome.Done, fixture.Send(new ExtendBudgetCommand(request, "finance")).Outcome);
     }
 
     private static Answer Ask(

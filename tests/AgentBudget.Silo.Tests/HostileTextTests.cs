@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using AgentBudget.Protocol.V1;
@@ -117,6 +119,28 @@ public sealed class HostileTextTests(ITestOutputHelper output) : IAsyncLifetime
         Assert.Equal((HttpStatusCode.BadRequest, "invalid_target"), await ErrorAsync(form, _writer));
         form["resource"] = "https://service.example.test/path";
         Assert.Equal((HttpStatusCode.OK, null), await ErrorAsync(form, _writer));
+    }
+
+    [Fact]
+    public async Task A_token_for_another_audience_is_not_given()
+    {
+        Dictionary<string, string> form = Grant();
+        form["audience"] = "https://other.example.test";
+        Assert.Equal((HttpStatusCode.BadRequest, "invalid_target"), await ErrorAsync(form, _writer));
+    }
+
+    [Fact]
+    public async Task A_body_names_nothing_that_the_path_names()
+    {
+        using HttpRequestMessage message = new(
+            HttpMethod.Post, $"http://{_silo.Host.Http}/v1/agents/writer:suspend");
+        message.Headers.Authorization = new AuthenticationHeaderValue("Bearer", _silo.AdminKey);
+        message.Content = JsonContent.Create(
+            new JsonObject { ["requestId"] = "s1", ["agent"] = "agents/reader", ["reason"] = "odd" });
+        using HttpResponseMessage response = await _silo.Http.SendAsync(message);
+        string answer = await response.Content.ReadAsStringAsync();
+        Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+        Assert.Contains("agent: is given by the path", answer, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -97,9 +97,13 @@ internal sealed class ExtensionRequests(ApiContext context)
     }
 
     /// <summary>What a call's caller sees; null for the whole tenant.</summary>
-    internal static ExtensionSight? SightOf(ApiCall call) => OwnScope.Of(call) is { } own
-        ? new ExtensionSight(own.Owned, own.User, Principals.OfActor(CallerScope.CallerOf(call).Principal))
-        : null;
+    internal static ExtensionSight? SightOf(ApiCall call)
+    {
+        if (OwnScope.Of(call) is not { } own) return null;
+        // An owner's name may be that of somebody who asked in another role: it sees what it owns.
+        string principal = own.Agent is null ? "" : Principals.OfActor(CallerScope.CallerOf(call).Principal);
+        return new ExtensionSight(own.Owned, own.User, principal);
+    }
 
     internal static void CheckName(ref FieldFaults faults, string name)
     {

@@ -62,6 +62,7 @@ internal sealed class WatchExtensionRequest(ApiContext context, ExtensionRequest
             return;
         }
 
+        cancellation.ThrowIfCancellationRequested(); // Its caller or session is no longer one.
         // The ledger has no end, so the service is stopping: the caller watches again elsewhere or later.
         throw new TenantException(TenantFault.NotReady, "the service is stopping");
     }

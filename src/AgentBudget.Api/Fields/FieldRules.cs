@@ -1,6 +1,5 @@
 using System.Buffers;
-using System.Globalization;
-using System.Text;
+using AgentBudget.Identity;
 
 namespace AgentBudget.Api;
 
@@ -63,28 +62,8 @@ internal static class FieldRules
         text.Length is > 0 and <= RequestIdCharsMax && !text.ContainsAnyExceptInRange(' ', '~');
 
     /// <summary>Text for people: characters that they see as they are read.</summary>
-    internal static bool IsText(ReadOnlySpan<char> text, int charsMax)
-    {
-        if (text.Length > charsMax)
-            return false;
-        while (!text.IsEmpty)
-        {
-            if (Rune.DecodeFromUtf16(text, out Rune rune, out int consumed) != OperationStatus.Done || !IsSeen(rune))
-                return false;
-            text = text[consumed..];
-        }
-
-        return true;
-    }
-
-    /// <summary>
-    /// Whether a character is seen as it is read: no control character, none that turns, hides or joins what is around
-    /// it, none that ends a line for one reader and not for another, and no blank but the space.
-    /// </summary>
-    internal static bool IsSeen(Rune rune) =>
-        rune.Value == ' '
-        || Rune.GetUnicodeCategory(rune) is not (UnicodeCategory.Control or UnicodeCategory.Format
-            or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator or UnicodeCategory.SpaceSeparator);
+    internal static bool IsText(ReadOnlySpan<char> text, int charsMax) =>
+        text.Length <= charsMax && SeenText.IsSeen(text);
 
     /// <summary>A tool is "ns.tool"; a scope may also say "ns.*" for a namespace.</summary>
     internal static bool IsToolScope(ReadOnlySpan<char> text)

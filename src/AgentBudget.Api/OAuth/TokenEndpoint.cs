@@ -42,6 +42,8 @@ internal sealed class TokenEndpoint(
         string grant = form.Require("grant_type");
         if (form["scope"].Length > 0)
             throw new OAuthError("invalid_scope", "Scope is given to sessions, not to tokens: see OpenSession.");
+        if (form["audience"].Length > 0)
+            throw new OAuthError("invalid_target", "Tokens are for this service alone; a resource is named by its URL.");
         string? resource = ResourceOf(form);
         string thumbprint = await ThumbprintOfAsync(context, client);
         long nowSeconds = time.GetUtcNow().ToUnixTimeSeconds();

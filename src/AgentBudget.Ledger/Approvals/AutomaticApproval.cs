@@ -1,5 +1,6 @@
 using AgentBudget.Ledger.Budgets;
 using AgentBudget.Ledger.Prices;
+using AgentBudget.Ledger.Sessions;
 using AgentBudget.Ledger.Tenants;
 using AgentBudget.Protocol.V1;
 
@@ -7,7 +8,9 @@ namespace AgentBudget.Ledger.Approvals;
 
 /// <summary>
 /// The catalog's rule answers requests that nobody needs to decide: as long as all that it approved of a window within
-/// a month come to no more than the catalog says.
+/// a month come to no more than the catalog says. It grants to the end of the window's period, so that what it
+/// approves counts once; it moves no end that somebody gave, raises nothing that somebody lowered, and answers nobody
+/// who is suspended.
 /// </summary>
 internal static class AutomaticApproval
 {
@@ -16,8 +19,11 @@ internal static class AutomaticApproval
     private static readonly Protocol.V1.Budget Month = new() { Period = Period.Month };
 
     /// <summary>Approves a request that the rule allows; leaves every other one to wait.</summary>
-    public static void Answer(TenantLedger ledger, ExtensionAsked asked, Window window)
+    public static void Answer(TenantLedger ledger, ExtensionAsked asked, SessionAccount? session, Window window)
     {
+        bool isEndOfPeriod = asked.Asked.ExpireTime is null && window.ExtensionEndNanos == 0;
+        bool isLowered = window.ExtensionNanos < 0 || window.ExtensionTokens < 0;
+        if (!isEndOfPeriod || isLowered || session?.CheckSuspension() is { IsRefused: true }) return;
         var amount = new Spend(asked.Asked.Nanos, asked.Asked.Tokens);
         AutoApproved before = ledger.Extensions.ApprovedOf(window, ledger.Now);
         if (!IsWithin(window.Rule.AutoApprove, before.Amount, amount)) return;
@@ -37,7 +43,7 @@ internal static class AutomaticApproval
                 window,
                 window.ExtensionNanos + amount.CostNanos,
                 window.ExtensionTokens + amount.Tokens,
-                asked.Asked.ExpireTime,
+                expireTime: null,
                 asked.Asked.Reason),
         };
         ledger.Emit(new LedgerEvent { Spender = asked.Spender, ExtensionDecided = decided });

@@ -3,6 +3,7 @@ using AgentBudget.Ledger.Prices;
 using AgentBudget.Ledger.Requests;
 using AgentBudget.Ledger.Tenants;
 using AgentBudget.Protocol.V1;
+using Google.Protobuf.WellKnownTypes;
 
 namespace AgentBudget.Ledger.Approvals;
 
@@ -92,10 +93,16 @@ internal static class DecideExtension
             window,
             window.ExtensionNanos + amount.CostNanos,
             window.ExtensionTokens + amount.Tokens,
-            request.ExpireTime ?? asked.ExpireTime,
+            request.ExpireTime ?? EndFor(window, asked),
             asked.Reason);
         return new Answer(Outcome.Done);
     }
+
+    // Whoever asks ends or prolongs nothing that was granted before: that takes the word of whoever decides.
+    private static Timestamp? EndFor(Window window, ExtensionRequested asked) =>
+        window.ExtensionNanos == 0 && window.ExtensionTokens == 0
+            ? asked.ExpireTime
+            : LogTime.ToOptionalTimestamp(window.ExtensionEndNanos);
 
     private static AskedRequest AskedBy(DecideExtensionCommand command)
     {

@@ -59,7 +59,8 @@ internal sealed class ExtensionBook
         if (asked.Spender is not { } spender)
         {
             return sight.User.Length == 0
-                && (asked.Principal == sight.Principal || owned.Contains(asked.Asked.Grain));
+                && ((sight.Principal.Length > 0 && asked.Principal == sight.Principal)
+                    || owned.Contains(asked.Asked.Grain));
         }
 
         bool isOwn = owned.Contains(spender.Agent) || owned.Contains(spender.UseCase)

@@ -23,6 +23,12 @@ internal static class RequestExtension
     /// Of these, what one principal asks at most: whoever asks without end leaves room for others, and for whoever
     /// reads them.
     /// </summary>
+    internal const int RequestsOfPrincipalMax = 1_000;
+
+    /// <summary>
+    /// Of these, what it asks at most for one agent and user: what a gateway is asked by one of its callers takes
+    /// nothing from the others.
+    /// </summary>
     internal const int RequestsOfOneMax = 100;
 
     public static Answer Handle(TenantLedger ledger, RequestExtensionCommand command)
@@ -64,7 +70,7 @@ internal static class RequestExtension
             AnswerByTime = LogTime.ToTimestamp(AnswerBy(ledger, request)),
         };
         ledger.Emit(ledgerEvent, session);
-        AutomaticApproval.Answer(ledger, ledger.Extensions.All[ledgerEvent.Sequence], window);
+        AutomaticApproval.Answer(ledger, ledger.Extensions.All[ledgerEvent.Sequence], session, window);
         return new Answer(Outcome.Done, ledgerEvent);
     }
 
@@ -77,11 +83,16 @@ internal static class RequestExtension
     {
         ExtensionAsked[] known = [.. ledger.KnownExtensions];
         ExtensionAsked[] own = [.. known.Where(asked => asked.Principal == principal)];
+        int ofOne = own.Count(asked =>
+            asked.Spender?.Agent == session?.Spender.Agent
+            && asked.Spender?.OnBehalfOf == session?.Spender.OnBehalfOf);
         ExtensionAsked? same = own.FirstOrDefault(asked =>
             asked.IsPending && asked.Spender?.Session == session?.Name
             && asked.Asked.Grain == window.Account && asked.Asked.Window == window.Name);
         string? full = same is not null ? $"{Names.ExtensionRequest(same.Number)} of yours waits for this window"
-            : own.Length >= RequestsOfOneMax ? $"{principal} has asked {RequestsOfOneMax} times within 24 hours"
+            : ofOne >= RequestsOfOneMax ? $"{principal} has asked {RequestsOfOneMax} times within 24 hours"
+            : own.Length >= RequestsOfPrincipalMax
+                ? $"{principal} has asked {RequestsOfPrincipalMax} times within 24 hours for all of its callers"
             : known.Length >= RequestsMax ? $"the tenant has {RequestsMax} that wait or were answered within 24 hours"
             : null;
         return full is null ? null : new Fault("extension_requests", full);

@@ -155,6 +155,19 @@ internal sealed partial class SessionAccount : Account
         return default;
     }
 
+    /// <summary>Answers the refusal of the first session, from itself upwards, that is stopped, or whose agent is.</summary>
+    public Refusal CheckSuspension()
+    {
+        if (CheckOpen() is { IsRefused: true } refusal) return refusal;
+        for (SessionAccount? owner = this; owner is not null; owner = owner.Parent)
+        {
+            Reason reason = owner.Agent.CheckStanding(owner.Spender.OnBehalfOf);
+            if (reason != Reason.Unspecified) return new Refusal(reason, owner.Agent.Name);
+        }
+
+        return default;
+    }
+
     /// <summary>Answers the refusal of a tool outside the scope of this session or of one above it; or none.</summary>
     public Refusal CheckTool(string tool)
     {

@@ -21,6 +21,16 @@ public sealed class ProviderReportTests
     }
 
     [Fact]
+    public void A_key_that_is_not_seen_as_it_is_read_is_named_by_its_characters()
+    {
+        (_, UsageReading reading) = Read("""
+            {"anthropic": {"input_tokens": 1, "\u001b[2J\u202ereversed": 1}}
+            """);
+
+        Assert.Equal([@"\u{001B}[2J\u{202E}reversed"], reading.Unread);
+    }
+
+    [Fact]
     public void Written_tokens_are_inside_openais_input_beside_the_read_ones()
     {
         (CommitTokensRequest request, UsageReading reading) = Read("""

@@ -25,6 +25,14 @@ public sealed class DocumentTextTests
     [InlineData(0x2028)]
     [InlineData(0x2029)]
     [InlineData(0x202E)]
+    [InlineData(0x034F)]
+    [InlineData(0x17B4)]
+    [InlineData(0x180B)]
+    [InlineData(0x2800)]
+    [InlineData(0x3164)]
+    [InlineData(0xFFA0)]
+    [InlineData(0xE0100)]
+    [InlineData(0x0378)]
     [InlineData(0x2066)]
     [InlineData(0x2069)]
     [InlineData(0xFEFF)]
@@ -66,6 +74,15 @@ public sealed class DocumentTextTests
             line: 3,
             CatalogFormat.Json);
     }
+
+    [Theory]
+    [InlineData("\\UFFFFFFFF")]
+    [InlineData("\\U00110000")]
+    [InlineData("\\U0000D800")]
+    public void An_escape_of_no_character_is_refused_with_its_line(string escape) => AssertRefused(
+        $"tenant: acme\ncurrency: USD\nbusinessUnits: [{{ id: a, owner: \"Kim{escape}\" }}]\n",
+        line: 3,
+        CatalogFormat.Yaml);
 
     [Theory]
     [InlineData("!!str marketing")]

@@ -183,6 +183,7 @@ public sealed class JsonCheckTests(JsonServer server) : IClassFixture<JsonServer
     [InlineData("/v1/shapes?bogus=1", "bogus")]
     [InlineData("/v1/shapes?small=x", "small")]
     [InlineData("/v1/shapes?small=1&small=2", "small")]
+    [InlineData("/v1/shapes?raw_bytes=AAE=&rawBytes=AAE=", "rawBytes")]
     [InlineData("/v1/shapes?color=COLOR_BLUE", "color")]
     [InlineData("/v1/shapes?at=now", "at")]
     [InlineData("/v1/shapes?items=1", "items")]

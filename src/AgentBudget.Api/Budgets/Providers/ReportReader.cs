@@ -1,4 +1,5 @@
 using System.Globalization;
+using AgentBudget.Identity;
 using AgentBudget.Ledger.Prices;
 using AgentBudget.Protocol.V1;
 using Google.Protobuf.WellKnownTypes;
@@ -271,8 +272,9 @@ internal sealed class ReportReader(Dialect dialect)
 
     private void Leave(string path)
     {
-        if (Reading.Unread.Count < UnreadMax)
-            Reading.Unread.Add(path.Length > PathCharsMax ? path[..PathCharsMax] : path);
+        if (Reading.Unread.Count == UnreadMax) return;
+        string shown = SeenText.Show(path);
+        Reading.Unread.Add(shown.Length > PathCharsMax ? shown[..PathCharsMax] : shown);
     }
 
     private static Value? Find(Reported entry, string plain)

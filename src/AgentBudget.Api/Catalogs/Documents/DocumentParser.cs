@@ -60,6 +60,13 @@ internal static class DocumentParser
             faults.Add(new DocumentFault(line, "", "not readable from here on: is a brace or a bracket left open?"));
             return null;
         }
+        catch (ArgumentException)
+        {
+            // So it ends at the number of a character that is none.
+            int line = parser.Current is { } last ? LineOf(last) : 1;
+            faults.Add(new DocumentFault(line, "", "not readable from here on: \\U names no character."));
+            return null;
+        }
     }
 
     private static bool IsJson(string document, List<DocumentFault> faults)

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text;
+using AgentBudget.Identity;
 
 namespace AgentBudget.Api.Catalogs.Documents;
 
@@ -51,7 +52,7 @@ internal static class DocumentText
         return true;
     }
 
-    private static bool IsSeen(Rune rune) => rune.Value is '\t' || FieldRules.IsSeen(rune);
+    private static bool IsSeen(Rune rune) => rune.Value is '\t' || SeenText.IsSeen(rune);
 
     private static string FaultOf(OperationStatus status, Rune rune) => status != OperationStatus.Done
         ? "half a character is not accepted."

@@ -44,16 +44,22 @@ internal sealed partial class JsonRoute
     internal Status? FaultOf(IQueryCollection query)
     {
         List<BadRequest.Types.FieldViolation> violations = [];
+        HashSet<string> given = [];
         foreach (KeyValuePair<string, StringValues> parameter in query)
         {
-            if (FaultOf(parameter.Key, parameter.Value) is string fault && violations.Count < JsonWalk.ViolationsMax)
+            if (FaultOf(parameter.Key, parameter.Value, given) is string fault && violations.Count < JsonWalk.ViolationsMax)
                 violations.Add(JsonWalk.Violation(parameter.Key, fault));
         }
 
         return violations.Count == 0 ? null : EdgeFaults.MessageMalformed(violations);
     }
 
-    private string? FaultOf(string name, StringValues values)
+    /// <summary>Whether a member of the message is part of the path, and so has no place in a body.</summary>
+    internal bool IsInPath(FieldDescriptor field) =>
+        field.ContainingType == Input && _pathFields.Contains(field.Name);
+
+    // A field has two spellings, its own and that of JSON; it is given by one of them, once.
+    private string? FaultOf(string name, StringValues values, HashSet<string> given)
     {
         FieldDescriptor? field = null;
         List<string> path = [];
@@ -73,7 +79,8 @@ internal sealed partial class JsonRoute
             return "belongs into the body";
         if (field!.IsMap)
             return "cannot be given in a query";
-        if (values.Count > 1 && !field.IsRepeated)
+        bool isFirst = given.Add(string.Join('.', path));
+        if ((values.Count > 1 || !isFirst) && !field.IsRepeated)
             return "is given twice";
         foreach (string? value in values)
         {

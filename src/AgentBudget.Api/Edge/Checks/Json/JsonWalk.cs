@@ -26,7 +26,9 @@ internal sealed class JsonWalk
     private readonly List<(Range Place, byte[] Number)> _quoted = [];
     private int _itemsLeft;
 
-    private JsonWalk(int itemsMax) => _itemsLeft = itemsMax;
+    private readonly JsonRoute _route;
+
+    private JsonWalk(JsonRoute route, int itemsMax) => (_route, _itemsLeft) = (route, itemsMax);
 
     /// <summary>
     /// The fault of a body; null when it has none. Numbers in quotes that transcoding does not take lose them in place.
@@ -37,7 +39,7 @@ internal sealed class JsonWalk
             return EdgeFaults.MessageMalformed("it is empty; an empty message is {}.");
         if (!Utf8.IsValid(text))
             return EdgeFaults.MessageMalformed("it is not UTF-8.");
-        JsonWalk walk = new(itemsMax);
+        JsonWalk walk = new(route, itemsMax);
         try
         {
             Utf8JsonReader reader = new(text, new JsonReaderOptions { MaxDepth = DepthMax });
@@ -83,6 +85,7 @@ internal sealed class JsonWalk
             reader.Read();
             FieldDescriptor? field = JsonFields.Find(type, name);
             string? fault = field is null ? $"is not a member of {type.FullName}"
+                : _path.Count == 0 && _route.IsInPath(field) ? "is given by the path"
                 : !seen.Add(field) ? "is given twice"
                 : field.RealContainingOneof is { } oneof && !chosen.Add(oneof)
                     ? $"excludes another member of {oneof.Name}"
