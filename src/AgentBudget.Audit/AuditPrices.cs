@@ -147,7 +147,9 @@ internal sealed class AuditPrice(Price price)
 
     /// <summary>A hold that does not say how much output there can be counts this much.</summary>
     public bool KnowsMaxOutput => price.HasMaxOutputTokens
-        && (price.Hours?.Spans ?? []).Select(span => span.Rates).Append(price.Rates)
+        && (price.Hours?.Spans ?? []).Select(span => span.Rates)
+            .Concat(price.LongerContexts.Prepend(price.LongContext).Select(context => context?.Rates))
+            .Append(price.Rates)
             .Any(rates => rates is { HasOutput: true, Output: > 0 });
 
     /// <summary>The most tokens of one call, read and written; null where the catalog does not say both.</summary>
@@ -188,6 +190,15 @@ internal sealed class AuditPrice(Price price)
         }
 
         return sum;
+    }
+
+    /// <summary>Whether input costs more than output: so tokens of which nobody tells what they were are input.</summary>
+    public bool IsInputDearer(AuditTokens tokens, ServiceTier tier, Int128 at)
+    {
+        const int input = 0;
+        const int output = 1;
+        PriceSpan? span = SpanAt(at);
+        return RateOf(output, tokens, tier, span) is { } rate && RateOf(input, tokens, tier, span) > rate;
     }
 
     /// <summary>What a unit costs that is not tokens; null where the model has no rate of it.</summary>

@@ -281,6 +281,7 @@ internal static class SettlementAudit
         if (UsageCostOf(state, hold, settled) is not { } cost) return;
         cost += ItemCostsOf(hold, settled).Aggregate((Int128)0, (sum, item) => sum + (item.Cost ?? 0));
         CheckUnpriced(state, hold, settled);
+        CheckUnaccounted(state, hold, settled);
         bool isBilled = settled.UsageSource == UsageSource.Billed;
         if (isBilled != settled.HasOwnCostNanos || (isBilled && settled.OwnCostNanos != cost))
         {
@@ -392,6 +393,24 @@ internal static class SettlementAudit
             state.Find(
                 AuditRule.SettleUnpriced, $"its items without a price are not those it names: {settled.UnpricedItems}");
         }
+    }
+
+    // Tokens that are in a report's total alone came as output, or were put to the input where that is dearer.
+    private static void CheckUnaccounted(AuditState state, AuditHold hold, ReservationSettled settled)
+    {
+        if (settled.UnaccountedTokens == 0 || settled.Parts.Count > 0) return;
+        var whole = new SettledPart { Model = settled.Model, Usage = settled.Usage };
+        if (PriceOf(hold, settled, whole) is not { } price) return;
+        ServiceTier tier = TierOf(hold, settled);
+        TokenUsage reported = settled.Usage.Clone();
+        reported.InputTokens -= settled.UnaccountedTokens;
+        reported.OutputTokens += settled.UnaccountedTokens;
+        bool isOutput = settled.Usage.OutputTokens >= settled.UnaccountedTokens
+            && !price.IsInputDearer(AuditTokens.Of(settled.Usage), tier, hold.AtNanos);
+        bool isInput = reported.InputTokens >= 0
+            && price.IsInputDearer(AuditTokens.Of(reported), tier, hold.AtNanos);
+        if (!isOutput && !isInput)
+            state.Find(AuditRule.SettleCost, "what its report counts in the total alone is not at the dearer rate");
     }
 
     // What it says that the items cost is what they cost.

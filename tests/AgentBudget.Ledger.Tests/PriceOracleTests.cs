@@ -11,20 +11,24 @@ namespace AgentBudget.Ledger.Tests;
 
 /// <summary>
 /// A price book with every combination of fields, priced against an oracle that is written in whole numbers without
-/// bounds, from the words of the catalog's proto alone.
+/// bounds, so that no decimal is lost, from the words of the catalog's proto alone.
 /// </summary>
-public sealed class PriceOracleTests
+public sealed partial class PriceOracleTests
 {
     // Change it to price other usage; a failure names it.
     private const int Seed = 20261129;
     private const int Usages = 10_000;
+    private const int Holds = 1_000;
     private const int Buckets = 12;
 
     private static readonly int[] Contexts = [0, 1, 2, CatalogRules.ContextsMax];
     private static readonly string[] Zones = ["UTC", "Asia/Kathmandu", "America/New_York", "Australia/Lord_Howe"];
     private static readonly string[] Regions = ["", "eu", "own", "nowhere"];
     private static readonly string[] Skus =
-        ["second", "input_image", "output_image", "pixel", "character", "query", "request", "web_search"];
+    [
+        "second", "input_image", "output_image", "pixel", "character", "query", "page", "credit", "request",
+        "web_search",
+    ];
 
     private static readonly BigInteger SearchMillionths = 10_000_000_000_000; // A cent, in millionths of a nano.
 
@@ -49,7 +53,7 @@ public sealed class PriceOracleTests
                 $"seed {Seed}, usage {usage}: {model} {tier} '{region}' {at}: {string.Join(' ', counts)}");
 
             (BigInteger? hold, BigInteger? charge) = Oracle(catalog, model, region, tier, at, counts);
-            PriceEntry entry = book.Find(model, region, tier, at)!;
+            PriceEntry entry = book.Find(NameOf(random, catalog, model), region, tier, at)!;
             Tokens tokens = TokensOf(counts);
 
             bool isMissing = entry.MissingRate(tokens, tier, at) is not null;
@@ -72,6 +76,76 @@ public sealed class PriceOracleTests
         Assert.InRange(priced, Usages / 5, Usages);
         Assert.InRange(refused, Usages / 10, Usages);
     }
+
+    // What a call can use is held where it does not say: the model's greatest output.
+    [Fact]
+    public void A_hold_without_a_maximum_output_costs_what_the_oracle_says_of_the_models()
+    {
+        var random = new Random(Seed);
+        Catalog catalog = Make(random);
+        LedgerFixture ledger = new(prices => prices.MergeFrom(Beside(catalog, prices)), comparesEachTurn: false);
+        long session = ledger.Open();
+        string[] models = [.. catalog.Prices.Select(price => price.Model).Distinct()];
+        int[] seen = new int[3];
+        for (int number = 0; number < Holds; number++)
+        {
+            string model = models[number % models.Length];
+            long[] counts = Counts(random);
+            (counts[0], counts[1]) = (counts[0] + 1, 0);
+            var request = new ReserveTokensRequest
+            {
+                RequestId = FormattableString.Invariant($"q{number}"),
+                DryRun = true,
+                Model = NameOf(random, catalog, model),
+                ServiceTier = (ServiceTier)random.Next(1, 5),
+                Region = Regions[random.Next(Regions.Length)],
+                Estimate = new TokenEstimate(),
+            };
+            TokensOf(counts).WriteTo(request.Estimate);
+            request.Estimate.ClearMaxOutputTokens();
+            string told = FormattableString.Invariant($"seed {Seed}, hold {number}: {request}");
+
+            Answer answer = ledger.Send(new ReserveCommand(session, request));
+
+            Price price = PriceOf(catalog, model, request.Region, request.ServiceTier, ledger.Now);
+            bool isPaid = RatesIn(price).Any(rates => rates is { HasOutput: true, Output: > 0 });
+            bool isKnown = !isPaid || price.HasMaxOutputTokens;
+            Assert.True((answer.Outcome == Outcome.EstimateIncomplete) == !isKnown, told);
+            seen[isPaid ? isKnown ? 0 : 1 : 2]++;
+            if (!isKnown) continue;
+            if (isPaid) counts[1] = price.MaxOutputTokens;
+            (BigInteger? hold, _) = Oracle(catalog, model, request.Region, request.ServiceTier, ledger.Now, counts);
+            ItemsCase call = new(
+                catalog, null!, model, request.Region, request.ServiceTier, ledger.Now, TokensOf(counts).Prompt);
+            hold += OracleOf(call, [], hasFee: true).Aggregate(BigInteger.Zero, (sum, fee) => sum + (fee.Hold ?? 0));
+            if (hold > long.MaxValue) Assert.True(answer.Outcome == Outcome.AmountOverflow, told);
+            else Assert.True(answer.Event?.ReservationHeld?.CostNanos == (long?)hold, told);
+        }
+
+        Assert.All(seen, count => Assert.InRange(count, 10, Holds));
+    }
+
+    // What the fixture's own catalog does not have.
+    private static Catalog Beside(Catalog catalog, Catalog present)
+    {
+        var more = new Catalog { Skus = { catalog.Skus }, RegionalMultipliers = { catalog.RegionalMultipliers } };
+        more.Prices.Add(catalog.Prices.Where(price => present.Prices.All(other => other.Model != price.Model)));
+        present.Agents[0].Models.Add("*");
+        present.UseCases[0].Budget = null;
+        return more;
+    }
+
+    private static string NameOf(Random random, Catalog catalog, string model)
+    {
+        RepeatedField<string> aliases = catalog.Prices.First(price => price.Model == model).Aliases;
+        return aliases.Count > 0 && random.Next(3) == 0 ? aliases[0] : model;
+    }
+
+    private static IEnumerable<Rates?> RatesIn(Price price) =>
+    [
+        price.Rates, price.LongContext?.Rates, .. price.LongerContexts.Select(context => context.Rates),
+        .. (price.Hours?.Spans ?? []).Select(span => span.Rates),
+    ];
 
     private sealed record ItemsCase(
         Catalog Catalog, PriceEntry Entry, string Model, string Region, ServiceTier Tier, long At, long Prompt);
@@ -134,16 +208,7 @@ public sealed class PriceOracleTests
         Catalog catalog, string model, string region, ServiceTier tier, long at, long[] counts)
     {
         DateTimeOffset time = DateTimeOffset.UnixEpoch.AddTicks(at / 100);
-        bool hasRegion = catalog.Prices.Any(price => price.Model == model && price.Region == region && region != "");
-        BigInteger regionPpm = 1_000_000;
-        if (region != "" && !hasRegion)
-        {
-            regionPpm = catalog.RegionalMultipliers.FirstOrDefault(rule => rule.Region == region
-                && (rule.Models == "*" || rule.Models == model || (rule.Models.EndsWith('*')
-                    && model.StartsWith(rule.Models.TrimEnd('*'), StringComparison.Ordinal))))?.MultiplierPpm
-                ?? 1_000_000;
-        }
-
+        BigInteger regionPpm = RegionPpm(catalog, model, region);
         Price price = PriceOf(catalog, model, region, tier, at);
         BigInteger tierPpm = 1_000_000;
         bool isPriceless = false;
@@ -195,6 +260,18 @@ public sealed class PriceOracleTests
 
         BigInteger? Raw(int bucket) =>
             RateOf(longer, bucket) ?? RateOf(span?.Rates, bucket) ?? RateOf(price.Rates, bucket);
+    }
+
+    // The first rule of the region that the model is of, where the model has no price of that region.
+    private static BigInteger RegionPpm(Catalog catalog, string model, string region)
+    {
+        Price[] prices = [.. catalog.Prices.Where(price => price.Model == model)];
+        if (region == "" || prices.Any(price => price.Region == region)) return 1_000_000;
+        return catalog.RegionalMultipliers.FirstOrDefault(rule => rule.Region == region
+            && (rule.Provider == "" || rule.Provider == prices[0].Provider)
+            && (rule.Models.EndsWith('*')
+                ? model.StartsWith(rule.Models.TrimEnd('*'), StringComparison.Ordinal)
+                : rule.Models == model))?.MultiplierPpm ?? 1_000_000;
     }
 
     // The entry in force: of the region before of all, of the tier before the standard one, the latest.
@@ -266,114 +343,5 @@ public sealed class PriceOracleTests
         }
 
         return counts;
-    }
-
-    private static Catalog Make(Random random)
-    {
-        Catalog catalog = Catalogs.Acme();
-        foreach (int contexts in Contexts)
-        {
-            for (int flags = 0; flags < 1 << 8; flags++)
-            {
-                string model = FormattableString.Invariant($"m{contexts}-{flags}");
-                Price price = PriceOf(random, model, contexts, flags);
-                catalog.Prices.Add(price);
-                if ((flags & 32) != 0) catalog.Prices.Add(Other(random, price, one => one.Region = "own"));
-                if ((flags & 64) != 0)
-                    catalog.Prices.Add(Other(random, price, one => one.ServiceTier = (ServiceTier)random.Next(2, 5)));
-                if ((flags & 128) != 0)
-                {
-                    DateTime later = LedgerFixture.Start.AddDays(random.Next(1, 1000));
-                    catalog.Prices.Add(Other(random, price, one => one.EffectiveFrom = later.ToTimestamp()));
-                }
-            }
-        }
-
-        catalog.Skus.Add(new Sku { Id = "web_search", Cost = Catalogs.Dollars(0.01m) });
-        catalog.RegionalMultipliers.Add(
-            new RegionalMultiplier { Region = "eu", Models = "m1-7", MultiplierPpm = 0 });
-        catalog.RegionalMultipliers.Add(
-            new RegionalMultiplier { Region = "eu", Models = "m1-*", MultiplierPpm = 1_100_000 });
-        catalog.RegionalMultipliers.Add(
-            new RegionalMultiplier { Region = "eu", Models = "*", MultiplierPpm = 333_333 });
-        catalog.RegionalMultipliers.Add(
-            new RegionalMultiplier { Region = "own", Models = "*", MultiplierPpm = 10_000_000 });
-        return catalog;
-    }
-
-    private static Price Other(Random random, Price price, Action<Price> change)
-    {
-        Price other = price.Clone();
-        other.Rates = RatesOf(random);
-        change(other);
-        if (IsStandard(other)) return other;
-        other.ClearBatchMultiplierPpm();
-        other.ClearPriorityMultiplierPpm();
-        other.ClearFlexMultiplierPpm();
-        return other;
-    }
-
-    private static Price PriceOf(Random random, string model, int contexts, int flags)
-    {
-        var price = new Price
-        {
-            Model = model,
-            EffectiveFrom = new Timestamp { Seconds = 1_700_000_000 },
-            Rates = RatesOf(random),
-        };
-        AddUnits(random, price.Units);
-        for (int context = 1; context <= contexts; context++)
-        {
-            var longer = new LongContext { AboveTokens = context * random.Next(1, 2) * 30_000L };
-            if (random.Next(6) > 0) longer.Rates = RatesOf(random);
-            AddUnits(random, longer.Units);
-            if (context == 1) price.LongContext = longer;
-            else price.LongerContexts.Add(longer);
-        }
-
-        if ((flags & 1) != 0) price.BatchMultiplierPpm = random.Next(0, 10_000_001);
-        if ((flags & 2) != 0) price.PriorityMultiplierPpm = random.Next(0, 10_000_001);
-        if ((flags & 4) != 0) price.FlexMultiplierPpm = random.Next(0, 10_000_001);
-        if ((flags & 24) == 0) return price;
-        price.Hours = new PriceHours { TimeZone = Zones[random.Next(Zones.Length)] };
-        PriceSpan[] spans =
-        [
-            new() { Weekdays = { 1, 3 }, FromMinute = 0, ToMinute = 1440 },
-            new() { Weekdays = { 4, 5, 6 }, FromMinute = 22 * 60, ToMinute = 6 * 60 },
-            new() { Weekdays = { 7 }, FromMinute = 6 * 60, ToMinute = 18 * 60 },
-        ];
-        foreach (PriceSpan span in spans)
-        {
-            if ((flags & 8) != 0) span.MultiplierPpm = random.Next(0, 10_000_001);
-            if ((flags & 16) != 0) span.Rates = RatesOf(random);
-            price.Hours.Spans.Add(span);
-        }
-
-        return price;
-    }
-
-    private static void AddUnits(Random random, RepeatedField<UnitRate> units)
-    {
-        foreach (string unit in Skus.Where(_ => random.Next(3) == 0))
-            units.Add(new UnitRate { Unit = unit, Rate = random.NextInt64(1L << random.Next(0, 60)) });
-    }
-
-    // At least one rate; of the others any, zeros and the highest among them.
-    private static Rates RatesOf(Random random)
-    {
-        var rates = new Rates { Input = random.Next(1, 1_000_000) };
-        for (int bucket = 0; bucket < Buckets; bucket++)
-        {
-            if (bucket > 0 && random.Next(4) == 0) continue;
-            long rate = random.Next(12) switch
-            {
-                0 => 0,
-                1 => random.Next(20) == 0 ? CatalogRules.RateMax : 1,
-                _ => random.NextInt64(1L << random.Next(1, 40)),
-            };
-            Rates.Descriptor.FindFieldByNumber(bucket + 1).Accessor.SetValue(rates, rate);
-        }
-
-        return rates;
     }
 }

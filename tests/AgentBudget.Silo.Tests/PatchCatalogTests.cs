@@ -128,6 +128,65 @@ public sealed class PatchCatalogTests
         Assert.Equal(StatusCode.ResourceExhausted, others.StatusCode);
     }
 
+    // As many as the largest public map has, as the command line writes them.
+    [Fact]
+    public async Task A_whole_price_map_is_patched_in_one_call_while_others_spend()
+    {
+        const int models = 10_000;
+        await using TestSilo silo = await TestSilo.StartAsync(Catalogs.Small);
+        string token = (await silo.OpenAsync()).SessionToken;
+        using CancellationTokenSource stop = new();
+        Task<int> spends = SpendUntilAsync(silo, token, stop.Token);
+
+        PatchCatalogResponse put = await PatchAsync(silo, MapOf(models, rate: 1));
+        PatchCatalogResponse changed = await PatchAsync(silo, MapOf(models, rate: 2));
+        PatchCatalogResponse one = await PatchAsync(silo, MapOf(1, rate: 3));
+        await stop.CancelAsync();
+
+        Assert.True(await spends > 0);
+        Assert.Equal((models, models, 1), (put.Changes.Count, changed.Changes.Count, one.Changes.Count));
+        Assert.Empty((await PatchAsync(silo, MapOf(1, rate: 3))).Changes);
+        Price[] prices = [.. (await GetAsync(silo)).Catalog.Prices.Where(price => price.Provider == "map")];
+        Assert.Equal(models, prices.Length);
+        Assert.Equal(3_000_000_000, prices[0].Rates.Input);
+        Assert.All(prices.Skip(1), price => Assert.Equal(2_000_000_000, price.Rates.Input));
+    }
+
+    // Holds and gives them back until it is told to stop; how often.
+    private static async Task<int> SpendUntilAsync(TestSilo silo, string token, CancellationToken stop)
+    {
+        int spends = 0;
+        while (!stop.IsCancellationRequested)
+        {
+            string reservation = (await silo.ReserveAsync(token, $"r{spends}")).Reservation.ReservationId;
+            await silo.CallAsync<ReleaseTokensRequest, ReleaseTokensResponse>(
+                "ReleaseTokens",
+                new ReleaseTokensRequest
+                {
+                    RequestId = $"b{spends++}",
+                    SessionToken = token,
+                    ReservationId = reservation,
+                });
+        }
+
+        return spends;
+    }
+
+    private static string MapOf(int models, int rate)
+    {
+        StringBuilder map = new("prices:\n");
+        for (int number = 0; number < models; number++)
+        {
+            map.Append("  - model: \"map/m-").Append(number).Append("\"\n    provider: \"map\"\n    rates: { input: ")
+                .Append(rate).Append(", output: 5, cacheRead: 0.1, cacheWrite5m: 1.25 }\n")
+                .Append("    units: { web_search: 0.01 }\n    longContext:\n")
+                .Append("      - { above: 200000, rates: { input: 2, output: 7.5 } }\n")
+                .Append("    maxOutputTokens: 64000\n    contextTokens: 1000000\n");
+        }
+
+        return map.ToString();
+    }
+
     private static Task<PatchCatalogResponse> PatchAsync(
         TestSilo silo, string document, Action<PatchCatalogRequest>? change = null)
     {

@@ -1,6 +1,7 @@
 using AgentBudget.Ledger.Sessions;
 using AgentBudget.Ledger.Tenants;
 using AgentBudget.Protocol.V1;
+using Google.Protobuf.Collections;
 
 namespace AgentBudget.Ledger.Agents;
 
@@ -29,13 +30,17 @@ internal sealed partial class AgentAccount(string name) : Account(name, Reason.A
 
     private const long MinuteNanos = 60 * LogTime.NanosPerSecond;
 
-    private Agent _model = new();
+    // Until a catalog says more. Nobody changes them.
+    private static readonly Agent NoModel = new();
+    private static readonly Scope Nothing = new([]);
+
+    private Agent _model = NoModel;
     private long _minute;
     private long _openedInMinute;
 
-    public Scope Tools { get; private set; } = new([]);
+    public Scope Tools { get; private set; } = Nothing;
 
-    public Scope Models { get; private set; } = new([]);
+    public Scope Models { get; private set; } = Nothing;
 
     public SessionCeilings Ceilings { get; private set; } = SessionCeilings.None;
 
@@ -113,8 +118,8 @@ internal sealed partial class AgentAccount(string name) : Account(name, Reason.A
     public void Configure(Agent model)
     {
         _model = model;
-        Tools = new Scope(model.Tools);
-        Models = new Scope(model.Models);
+        Tools = ScopeOf(model.Tools);
+        Models = ScopeOf(model.Models);
         Ceilings = SessionCeilings.From(model.Ceilings);
         if (model.Ceilings is not { HasOpenHolds: true })
             Ceilings = Ceilings with { OpenHolds = SessionCeilings.OpenHoldsDefault };
@@ -128,6 +133,9 @@ internal sealed partial class AgentAccount(string name) : Account(name, Reason.A
         long ttlNanos = model.SessionTtl is null ? SessionTtlDefaultNanos : LogTime.FromDuration(model.SessionTtl);
         SessionTtlNanos = Math.Min(ttlNanos, SessionLifetimeNanos);
     }
+
+    private static Scope ScopeOf(RepeatedField<string> patterns) =>
+        patterns.Count == 0 ? Nothing : new Scope(patterns);
 
     /// <summary>Whether its sessions may open subagents of an agent, by id: itself always.</summary>
     public bool DelegatesTo(AgentAccount agent) =>

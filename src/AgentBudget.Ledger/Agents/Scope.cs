@@ -1,5 +1,3 @@
-using System.Collections.Frozen;
-
 namespace AgentBudget.Ledger.Agents;
 
 /// <summary>
@@ -10,21 +8,15 @@ internal sealed class Scope
 {
     private const char Star = '*';
 
-    private readonly FrozenSet<string> _exact;
+    // In order: a catalog can have 100,000 agents with a handful of names each, so a set is as small as its names.
+    private readonly string[] _exact;
     private readonly string[] _prefixes;
 
-    public Scope(IEnumerable<string> patterns)
+    public Scope(IReadOnlyCollection<string> patterns)
     {
-        var exact = new HashSet<string>(StringComparer.Ordinal);
-        var prefixes = new List<string>();
-        foreach (string pattern in patterns)
-        {
-            if (pattern.EndsWith(Star)) prefixes.Add(pattern[..^1]);
-            else exact.Add(pattern);
-        }
-
-        _exact = exact.ToFrozenSet(StringComparer.Ordinal);
-        _prefixes = [.. prefixes];
+        _exact = [.. patterns.Where(pattern => !pattern.EndsWith(Star))];
+        Array.Sort(_exact, StringComparer.Ordinal);
+        _prefixes = [.. patterns.Where(pattern => pattern.EndsWith(Star)).Select(pattern => pattern[..^1])];
     }
 
     /// <summary>
@@ -32,7 +24,7 @@ internal sealed class Scope
     /// </summary>
     public bool Allows(string name)
     {
-        if (_exact.Contains(name)) return true;
+        if (Array.BinarySearch(_exact, name, StringComparer.Ordinal) >= 0) return true;
         foreach (string prefix in _prefixes)
         {
             // A namespace is not one of its own tools; the shortest model of a family is one of it.

@@ -44,7 +44,8 @@ internal sealed class SpendHistory
         (16 * DayNanos, 400 * DayNanos), (long.MaxValue, long.MaxValue),
     ];
 
-    private readonly List<SpendSlice>[] _slices = [.. Levels.Select(_ => new List<SpendSlice>())];
+    // By level; none before the first spend, because most accounts of a large catalog never have one.
+    private List<SpendSlice>[] _slices = [];
 
     public bool IsEmpty => _slices.All(level => level.Count == 0);
 
@@ -79,7 +80,7 @@ internal sealed class SpendHistory
         int coarsest = startNanos <= 0
             ? Levels.Length - 1
             : Array.FindIndex(Levels, level => nowNanos - startNanos < level.KeptNanos);
-        for (int level = coarsest; level >= 0; level--)
+        for (int level = Math.Min(coarsest, _slices.Length - 1); level >= 0; level--)
         {
             foreach (SpendSlice slice in _slices[level])
             {
@@ -116,17 +117,17 @@ internal sealed class SpendHistory
     public SpendHistory Copy()
     {
         var copy = new SpendHistory();
-        for (int level = 0; level < Levels.Length; level++) copy._slices[level].AddRange(_slices[level]);
+        for (int level = 0; level < _slices.Length; level++) copy.Of(level).AddRange(_slices[level]);
         return copy;
     }
 
     public SpendHistoryState ToState(string account)
     {
         var state = new SpendHistoryState { Grain = account };
-        foreach (List<SpendSlice> level in _slices)
+        for (int level = 0; level < Levels.Length; level++)
         {
             state.Levels.Add(ByteString.CopyFrom(
-                MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(level))));
+                MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(Of(level)))));
         }
 
         return state;
@@ -139,8 +140,14 @@ internal sealed class SpendHistory
         {
             ReadOnlySpan<byte> bytes = state.Levels[level].Span;
             Invariant.Holds(bytes.Length % Unsafe.SizeOf<SpendSlice>() == 0);
-            _slices[level].AddRange(MemoryMarshal.Cast<byte, SpendSlice>(bytes));
+            if (bytes.Length > 0) Of(level).AddRange(MemoryMarshal.Cast<byte, SpendSlice>(bytes));
         }
+    }
+
+    private List<SpendSlice> Of(int level)
+    {
+        if (_slices.Length == 0) _slices = [.. Levels.Select(_ => new List<SpendSlice>())];
+        return _slices[level];
     }
 
     // The last instant of the slice of the coarsest level that a slice is in.
@@ -154,7 +161,7 @@ internal sealed class SpendHistory
     // Whether there is one slice more.
     private bool Append(int level, in SpendSlice slice)
     {
-        List<SpendSlice> slices = _slices[level];
+        List<SpendSlice> slices = Of(level);
         if (slices.Count > 0 && slices[^1].Index == slice.Index)
         {
             slices[^1] = slices[^1].Plus(slice);
@@ -172,7 +179,7 @@ internal sealed class SpendHistory
         for (int level = 0; level < Levels.Length - 1; level++)
         {
             (long spanNanos, long keptNanos) = Levels[level];
-            List<SpendSlice> slices = _slices[level];
+            List<SpendSlice> slices = Of(level);
             int aged = 0;
             while (aged < slices.Count && ((slices[aged].Index + 1) * spanNanos) + keptNanos <= nowNanos)
             {

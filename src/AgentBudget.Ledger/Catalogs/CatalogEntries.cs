@@ -33,13 +33,14 @@ internal sealed class CatalogEntries
     /// <summary>The entries of a list, in order.</summary>
     public IEnumerable<IMessage> Of(CatalogList list) => _lists[list].All.Select(item => item.Entry);
 
-    /// <summary>The price book of its tools, prices, regions and SKUs.</summary>
-    public PriceBook BookOf(long version) => new(
+    /// <summary>The price book of its tools, prices, regions and SKUs, after a former one.</summary>
+    public PriceBook BookOf(long version, PriceBook? before) => new(
         version,
         [.. Of(CatalogList.Prices).Cast<Price>()],
         [.. Of(CatalogList.Skus).Cast<Sku>()],
         [.. Of(CatalogList.Tools).Cast<Tool>()],
-        [.. Of(CatalogList.Regions).Cast<RegionalMultiplier>()]);
+        [.. Of(CatalogList.Regions).Cast<RegionalMultiplier>()],
+        before);
 
     /// <summary>A list as it will be: what is put takes the place of its item, or comes last.</summary>
     public IEnumerable<IMessage> After(CatalogList list, CatalogEntries put, IReadOnlySet<string> removed)

@@ -1,6 +1,8 @@
 using System.Collections;
+using System.Globalization;
 using AgentBudget.Protocol.V1;
 using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
 
 namespace AgentBudget.Ledger.Catalogs;
 
@@ -12,6 +14,8 @@ internal sealed record CatalogList(string Prefix, Func<Catalog, IList> EntriesOf
 
     /// <summary>Items of prices: "prices/MODEL/REGION/TIER@TIME", without what is not said.</summary>
     public const string PricePrefix = "prices/";
+
+    private const long LastSecond = 253_402_300_799; // Of the year 9999.
 
     public static readonly CatalogList BusinessUnits =
         new(Names.BusinessUnitPrefix, catalog => catalog.BusinessUnits, entry => ((BusinessUnit)entry).Id);
@@ -60,6 +64,17 @@ internal sealed record CatalogList(string Prefix, Func<Catalog, IList> EntriesOf
         string tier = price.ServiceTier is ServiceTier.Unspecified or ServiceTier.Standard
             ? ""
             : $"/{price.ServiceTier}";
-        return $"{price.Model}{region}{tier}@{price.EffectiveFrom?.ToString().Trim('"')}";
+        return $"{price.Model}{region}{tier}@{TextOf(price.EffectiveFrom)}";
+    }
+
+    // As protobuf's JSON writes a time. Of a whole second, which most are, without its writer: a document can have
+    // 20,000 prices, and each is named more than once.
+    private static string? TextOf(Timestamp? time)
+    {
+        bool isPlain = time is { Nanos: 0, Seconds: >= 0 and <= LastSecond };
+        return isPlain
+            ? DateTime.UnixEpoch.AddSeconds(time!.Seconds)
+                .ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture)
+            : time?.ToString().Trim('"');
     }
 }

@@ -46,7 +46,7 @@ internal sealed class CatalogModel
     public CatalogModel Patched(CatalogPatched patched, long version)
     {
         Entries.Change(patched);
-        PriceBook book = patched.PriceVersion == Book.Version ? Book : Entries.BookOf(patched.PriceVersion);
+        PriceBook book = patched.PriceVersion == Book.Version ? Book : Entries.BookOf(patched.PriceVersion, Book);
         return new CatalogModel(HeadAfter(patched), Entries, patched.Format, version, book);
     }
 

@@ -16,6 +16,9 @@ internal sealed class PeriodEnds
     private readonly bool _keepsZone;
     private readonly List<PeriodEnd> _ends = [];
 
+    // By window: its name says the period, so that what thousands of accounts have is computed once.
+    private readonly Dictionary<string, long> _newEnds = new(StringComparer.Ordinal);
+
     private PeriodEnds(TenantLedger ledger, string timeZone)
     {
         _ledger = ledger;
@@ -56,7 +59,7 @@ internal sealed class PeriodEnds
         Account? account = _ledger.Accounts.GetValueOrDefault(name);
         Window? before = account?.FindWindow(window);
         bool stays = before is { IsRolling: false } && before.PeriodEndNanos != 0 && _keepsZone;
-        long endNanos = stays ? before!.PeriodEndNanos : PeriodCalendar.EndAfter(rule, _zone, _ledger.Now);
+        long endNanos = stays ? before!.PeriodEndNanos : EndAfter(window, rule);
         bool isNew = before is null && account?.History is { IsEmpty: false };
         if (endNanos == 0 && !isNew) return;
         _ends.Add(new PeriodEnd
@@ -66,6 +69,13 @@ internal sealed class PeriodEnds
             EndTime = LogTime.ToOptionalTimestamp(endNanos),
             StartTime = isNew ? LogTime.ToTimestamp(PeriodCalendar.StartOf(rule, _zone, _ledger.Now)) : null,
         });
+    }
+
+    private long EndAfter(string window, Protocol.V1.Budget rule)
+    {
+        if (!_newEnds.TryGetValue(window, out long endNanos))
+            _newEnds.Add(window, endNanos = PeriodCalendar.EndAfter(rule, _zone, _ledger.Now));
+        return endNanos;
     }
 
     // Users that have a budget with an account that limits them, or a session that will have: by name.

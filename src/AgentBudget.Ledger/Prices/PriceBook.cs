@@ -9,7 +9,10 @@ namespace AgentBudget.Ledger.Prices;
 /// </summary>
 internal sealed class PriceBook
 {
-    private readonly FrozenDictionary<string, PriceEntry[]> _entriesByName;
+    private readonly Dictionary<string, PriceEntry[]> _entriesByName;
+
+    // By the price itself: the book after a patch has most of them again.
+    private readonly Dictionary<Price, PriceEntry> _entries;
     private readonly FrozenDictionary<string, SkuPrice> _skus;
     private ModelNames? _models;
 
@@ -19,37 +22,52 @@ internal sealed class PriceBook
     {
     }
 
+    /// <param name="version">The version.</param>
+    /// <param name="prices">The prices, which nobody changes from now on.</param>
+    /// <param name="skus">SKUs.</param>
+    /// <param name="tools">Tools.</param>
+    /// <param name="regions">Regional multipliers.</param>
+    /// <param name="before">A former book, whose work on the same prices is not done again.</param>
     public PriceBook(
         long version,
         IReadOnlyList<Price> prices,
         IReadOnlyList<Sku> skus,
         IReadOnlyList<Tool> tools,
-        IReadOnlyList<RegionalMultiplier> regions)
+        IReadOnlyList<RegionalMultiplier> regions,
+        PriceBook? before = null)
     {
         Version = version;
         Prices = prices;
         Skus = skus;
         Tools = tools;
         Regions = regions;
-        var byName = new Dictionary<string, List<PriceEntry>>(StringComparer.Ordinal);
+        _entries = new Dictionary<Price, PriceEntry>(prices.Count, ReferenceEqualityComparer.Instance);
+        var byName = new Dictionary<string, List<PriceEntry>>(prices.Count, StringComparer.Ordinal);
         foreach (Price price in prices)
         {
-            if (!byName.TryGetValue(price.Model, out List<PriceEntry>? entries)) byName[price.Model] = entries = [];
-            entries.Add(new PriceEntry(price));
+            if (before is null || !before._entries.TryGetValue(price, out PriceEntry? entry))
+                entry = new PriceEntry(price);
+            _entries[price] = entry;
+            if (byName.TryGetValue(price.Model, out List<PriceEntry>? entries)) entries.Add(entry);
+            else byName.Add(price.Model, [entry]);
         }
 
-        foreach (List<PriceEntry> entries in byName.Values) AddRegions(entries);
+        if (regions.Count > 0)
+        {
+            var rules = new RegionRules(regions);
+            foreach (List<PriceEntry> entries in byName.Values) AddRegions(entries, rules);
+        }
+
+        _entriesByName = new Dictionary<string, PriceEntry[]>(byName.Count, StringComparer.Ordinal);
+        foreach ((string model, List<PriceEntry> entries) in byName)
+            _entriesByName.Add(model, [.. entries.OrderByDescending(entry => entry.EffectiveFromNanos)]);
 
         // An alias names the model, whichever of its prices declares it.
         foreach (Price price in prices)
         {
-            foreach (string alias in price.Aliases) byName[alias] = byName[price.Model];
+            foreach (string alias in price.Aliases) _entriesByName[alias] = _entriesByName[price.Model];
         }
 
-        _entriesByName = byName.ToFrozenDictionary(
-            pair => pair.Key,
-            pair => pair.Value.OrderByDescending(entry => entry.EffectiveFromNanos).ToArray(),
-            StringComparer.Ordinal);
         SkuPrice[] all =
         [
             .. skus.Select(sku => new SkuPrice(sku.Id, MoneyMath.ToNanos(sku.Cost), IsTool: false)),
@@ -110,18 +128,15 @@ internal sealed class PriceBook
     public SkuPrice? FindSku(string id) => _skus.GetValueOrDefault(id);
 
     // Prices of no region, as a region pays them that has none of its own for the model.
-    private void AddRegions(List<PriceEntry> entries)
+    private static void AddRegions(List<PriceEntry> entries, RegionRules rules)
     {
-        if (Regions.Count == 0) return;
-        PriceEntry[] general = [.. entries.Where(entry => entry.Region.Length == 0)];
-        HashSet<string> own = [.. entries.Select(entry => entry.Region)];
-        foreach (PriceEntry entry in general)
+        HashSet<string>? own = null;
+        foreach (PriceEntry entry in entries.ToArray())
         {
+            if (entry.Region.Length > 0 || rules.Of(entry) is not { Count: > 0 } ofEntry) continue;
+            own ??= [.. entries.Select(other => other.Region)];
             HashSet<string> found = [.. own];
-            foreach (RegionalMultiplier rule in Regions)
-            {
-                if (entry.IsOf(rule) && found.Add(rule.Region)) entries.Add(entry.In(rule));
-            }
+            entries.AddRange(ofEntry.Where(rule => found.Add(rule.Region)).Select(entry.In));
         }
     }
 }

@@ -34,13 +34,16 @@ internal sealed class PriceEntry
         CallTokensMax = price is { HasContextTokens: true, HasMaxOutputTokens: true }
             ? price.ContextTokens + price.MaxOutputTokens
             : null;
-        PaysOutput = price.Rates is { HasOutput: true, Output: > 0 };
+        PaysOutput = PaysOutputIn(price.Rates) || PaysOutputIn(price.LongContext?.Rates)
+            || price.LongerContexts.Any(context => PaysOutputIn(context.Rates));
         long?[] tiersPpm = MultipliersPpm(price);
         _cards = new Cards(price, span: null, tiersPpm, regionPpm);
         if (price.Hours is not { } hours) return;
         _clock = new PriceClock(hours);
         _spans = [.. hours.Spans.Select(span => new Cards(price, span, tiersPpm, regionPpm))];
-        PaysOutput |= hours.Spans.Any(span => span.Rates is { HasOutput: true, Output: > 0 });
+        PaysOutput |= hours.Spans.Any(span => PaysOutputIn(span.Rates));
+
+        static bool PaysOutputIn(Rates? rates) => rates is { HasOutput: true, Output: > 0 };
     }
 
     // The rates of one time: by service tier, and above each threshold.
@@ -55,6 +58,15 @@ internal sealed class PriceEntry
             for (int tier = 0; tier < tiersPpm.Length; tier++)
             {
                 if (tiersPpm[tier] is not { } tierPpm) continue;
+                // Most lists have one price for all tiers, and so one card.
+                int same = Array.IndexOf(tiersPpm, tierPpm);
+                if (same < tier)
+                {
+                    ByTier[tier] = ByTier[same];
+                    foreach ((_, RateCard?[] longer) in Longer) longer[tier] = longer[same];
+                    continue;
+                }
+
                 ReadOnlySpan<long> paid = [tierPpm, regionPpm, hoursPpm];
                 RateCard card = new(price.Rates, fallback: null, paid);
                 if (span?.Rates is not null) card = new RateCard(span.Rates, card, paid);
@@ -76,7 +88,7 @@ internal sealed class PriceEntry
     public bool IsOf(RegionalMultiplier rule) =>
         (rule.Provider.Length == 0 || rule.Provider == _price.Provider)
         && (rule.Models.EndsWith('*')
-            ? Model.StartsWith(rule.Models[..^1], StringComparison.Ordinal)
+            ? Model.AsSpan().StartsWith(rule.Models.AsSpan(0, rule.Models.Length - 1))
             : Model == rule.Models);
 
     /// <summary>The same as a region pays it.</summary>
@@ -92,7 +104,7 @@ internal sealed class PriceEntry
     /// <summary>The most tokens of one call, read and written; null where the catalog does not say both.</summary>
     public long? CallTokensMax { get; }
 
-    /// <summary>Its output costs something.</summary>
+    /// <summary>Its output costs something, at some time or above some threshold.</summary>
     public bool PaysOutput { get; }
 
     /// <summary>The service tier that its rates are of.</summary>

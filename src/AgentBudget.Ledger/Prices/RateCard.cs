@@ -91,6 +91,9 @@ internal sealed class RateCard
     /// <summary>The threshold of the long context that it is for; 0 for the ordinary rates.</summary>
     public long AboveTokens { get; init; }
 
+    /// <summary>Whether a token of the prompt costs more than one of the answer.</summary>
+    public bool IsInputDearer => _output != Absent && _input > _output;
+
     // A model that is billed by units alone charges nothing for tokens.
     private long Highest => Math.Max(_highest, 0);
 

@@ -98,8 +98,8 @@ public sealed class SpendRating(long startNanos, long endNanos, long priceVersio
     private void LearnBook(long version)
     {
         if (version == LastVersion) return;
+        _books[version] = _entries.BookOf(version, _books.GetValueOrDefault(LastVersion));
         LastVersion = version;
-        _books[version] = _entries.BookOf(version);
     }
 
     /// <summary>The second reading.</summary>

@@ -153,6 +153,8 @@ internal struct UsagePrice
         // Usage of nothing beside samplings is none of them.
         bool isOwn = own.Total > 0 || request.Parts.Count == 0;
         Outcome outcome = Outcome.Done;
+        long asInput = UnaccountedAsInput(reservation, request.Model, own);
+        if (asInput > 0) own = total = own with { Input = own.Input + asInput, Output = own.Output - asInput };
         if (isOwn && !TryAdd(reservation, request.Model, own, ref nanos, out outcome)) return outcome;
         foreach (UsagePart part in request.Parts)
         {
@@ -162,14 +164,25 @@ internal struct UsagePrice
             total = total.Plus(tokens);
         }
 
-        Usage = request.Parts.Count == 0 ? request.Usage : total.ToUsage();
-        if (request.Parts.Count > 0) Usage.Items.Add(request.Usage.Items);
+        bool isAsTold = request.Parts.Count == 0 && asInput == 0;
+        Usage = isAsTold ? request.Usage : total.ToUsage();
+        if (!isAsTold) Usage.Items.Add(request.Usage.Items);
         long tokensNanos = nanos;
         if (!ItemsIn(reservation.Book).TryPrice(Usage.Items, Rounding.HalfToEven, ref nanos))
             return Outcome.AmountOverflow;
         _itemsNanos = nanos - tokensNanos;
         _ownNanos = nanos;
         return Outcome.Done;
+    }
+
+    // What a report counts in its total alone came as output. Where input is dearer, as with a model whose output is
+    // free, it is input: of embeddings some servers tell the total and no more.
+    private readonly long UnaccountedAsInput(in Reservation reservation, string ranModel, in Tokens own)
+    {
+        long unaccounted = Math.Min(_reading?.UnaccountedTokens ?? 0, own.Output);
+        if (unaccounted == 0) return 0;
+        RateCard? card = EntryOf(reservation, ranModel, out _, out _)?.CardFor(own, _tier, reservation.HeldAtNanos);
+        return card is { IsInputDearer: true } ? unaccounted : 0;
     }
 
     private bool TryAdd(

@@ -63,6 +63,21 @@ public sealed class BadInputTests(FieldSilo silo) : IClassFixture<FieldSilo>
         });
     }
 
+    [Theory]
+    [MemberData(nameof(BadDocuments))]
+    public async Task A_bad_price_of_a_patch_is_refused_by_its_line_and_field_and_nothing_changes(string name)
+    {
+        (string price, string more, string named) = Documents[name];
+        FieldTenant tenant = await SpentAsync($"bad-patch-{name}");
+        string inPatch = named.Replace("line 6", "line 1", StringComparison.Ordinal)
+            .Replace("line 7", "line 2", StringComparison.Ordinal);
+
+        await RefusedAsync(tenant, inPatch, "PatchCatalog", new JsonObject
+        {
+            ["document"] = $"prices: [{{ model: m, {price} }}]\n{more}",
+        });
+    }
+
     [Fact]
     public async Task A_family_that_no_model_is_of_is_taken_with_a_notice_of_its_line()
     {
@@ -77,6 +92,22 @@ public sealed class BadInputTests(FieldSilo silo) : IClassFixture<FieldSilo>
         Assert.Equal(
             "budgets on models that no model with a price is of count nothing until there is one (line 7).",
             (string?)Assert.Single(applied["notices"]!.AsArray()));
+    }
+
+    [Fact]
+    public async Task A_family_of_a_patch_that_no_model_is_of_is_taken_with_a_notice()
+    {
+        FieldTenant tenant = await SpentAsync("bad-patch-family");
+
+        JsonNode patched = await tenant.CallAsync("PatchCatalog", new JsonObject
+        {
+            ["document"] = "agents: [{ id: a, businessUnit: b, useCases: [u], models: [\"*\"], "
+                + "modelBudgets: [{ models: \"nothing-*\", budget: { limit: 1 } }] }]",
+        });
+
+        string notice = (string?)Assert.Single(patched["notices"]!.AsArray()) ?? "";
+        Assert.StartsWith("no model with a price is of agents/a", notice, StringComparison.Ordinal);
+        Assert.Contains("nothing-*", notice, StringComparison.Ordinal);
     }
 
     [Theory]

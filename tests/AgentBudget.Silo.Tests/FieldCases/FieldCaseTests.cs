@@ -4,14 +4,18 @@ namespace AgentBudget.Silo.Tests.FieldCases;
 
 /// <summary>
 /// Cases that users of budgets and cost control reported of other products, and further shapes of each kind: one row a
-/// case, named by its id. I02 is tried with a process's own clock, in <see cref="ClockJumpTests"/>.
+/// case, named by its id. I02 is tried with a process's own clock too, in <see cref="ClockJumpTests"/>, and what other
+/// price maps say with the command line that reads them.
 /// </summary>
 public sealed partial class FieldCaseTests(FieldSilo silo) : IClassFixture<FieldSilo>
 {
     private const int ShapesOfAKind = 4; // The reported one, and three more.
 
     private static readonly Dictionary<string, FieldCase> Cases =
-        ((IEnumerable<FieldCase>)[.. UsageCases.All, .. PriceCases.All, .. PeriodCases.All, .. ReportCases.All])
+        ((IEnumerable<FieldCase>)
+        [
+            .. UsageCases.All, .. PriceCases.All, .. PeriodCases.All, .. CatalogCases.All, .. ReportCases.All,
+        ])
         .ToDictionary(tried => tried.Id, StringComparer.Ordinal);
 
     public static TheoryData<string> Ids => [.. Cases.Keys];

@@ -26,6 +26,13 @@ internal sealed class FieldTenant(FieldSilo silo, string name)
         return string.Join(' ', Items(applied["changes"]).Select(change => (string?)change["item"]));
     }
 
+    /// <summary>Patches the catalog; what it changed.</summary>
+    public async Task<string> PatchAsync(string document)
+    {
+        JsonNode patched = await CallAsync("PatchCatalog", new JsonObject { ["document"] = document });
+        return string.Join(' ', Items(patched["changes"]).Select(change => (string?)change["item"]));
+    }
+
     /// <summary>The places at fault of a document that must be refused.</summary>
     public async Task<string> FaultsAsync(string document)
     {
@@ -41,9 +48,9 @@ internal sealed class FieldTenant(FieldSilo silo, string name)
         .Select(violation => (string?)violation["field"]));
 
     /// <summary>Opens the session that later calls spend in.</summary>
-    public async Task OpenAsync(string? user = null)
+    public async Task OpenAsync(string? user = null, string agent = "a")
     {
-        JsonObject request = new() { ["agent"] = "agents/a", ["useCase"] = "useCases/u" };
+        JsonObject request = new() { ["agent"] = $"agents/{agent}", ["useCase"] = "useCases/u" };
         if (user is null) request["unattended"] = true;
         else request["onBehalfOf"] = user;
         _token = (string)(await CallAsync("OpenSession", request))["sessionToken"]!;

@@ -90,6 +90,21 @@ internal static class PeriodCases
             One, OpusBudget.Replace("opus-*", "opus-5", StringComparison.Ordinal), Wide, prices: Opus), async tenant =>
             $"{await ForAsync(tenant, "user:kim@acme.test", 60, "claude-opus-4")} "
             + await ForAsync(tenant, "user:kim@acme.test", 60, "claude-opus-5")),
+        // A call that was held on one model and ran on another counts for the family of that.
+        new("L13e", "60 REASON_MODEL_BUDGET", Of(One, OpusBudget, Wide, prices: Opus), async tenant =>
+        {
+            await tenant.OpenAsync("user:kim@acme.test");
+            string settled = await tenant.SpendAsync("60000000 0",
+                """{ "model": "claude-opus-4", "usage": { "inputTokens": "60000000" } }""");
+            return $"{settled} {await ForAsync(tenant, "user:lee@acme.test", 60, "claude-opus-5")}";
+        }),
+        new("L13f", "60 60", Of(One, OpusBudget, Wide, prices: Opus), async tenant =>
+        {
+            await tenant.OpenAsync("user:kim@acme.test");
+            string settled = await tenant.SpendAsync("60000000 0",
+                """{ "model": "m", "usage": { "inputTokens": "60000000" } }""", """{ "model": "claude-opus-4" }""");
+            return $"{settled} {await ForAsync(tenant, "user:lee@acme.test", 60, "claude-opus-5")}";
+        }),
 
         // Every end user has a budget, and some another.
         new("L14", "8 REASON_USER_BUDGET", Of(One, Users, Wide), async tenant =>
@@ -99,13 +114,22 @@ internal static class PeriodCases
         new("L14c", "50 REASON_USER_BUDGET", Of(One, Users, Wide), async tenant =>
             $"{await ForAsync(tenant, "user:vip@acme.test", 50)} {await ForAsync(tenant, "user:vip@acme.test", 61)}"),
         new("L14d", "50", Of(One, Users, Wide), tenant => ForAsync(tenant, user: null, 50)),
-
         // After a charged expiry the first commit settles the difference to the estimate.
         new("H02", "400 back 100 late 400", Of(ATokenEach, useCase: Wide), tenant => LateAsync(tenant, Charges, 400)),
         new("H02b", "30 back 100 late 30", Of(ATokenEach, useCase: Wide), tenant => LateAsync(tenant, Charges, 30)),
         new("H02c", "400 late 400", Of(ATokenEach, useCase: Wide),
             tenant => LateAsync(tenant, """{ "ttl": "5s", "onExpiry": "ON_EXPIRY_REFUND" }""", 400)),
         new("H02d", "0 back 100 late 0", Of(ATokenEach, useCase: Wide), tenant => LateAsync(tenant, Charges, 0)),
+        new("H02e", "60 back 100 late 400 back 60 late 400", Of(ATokenEach, useCase: Wide), async tenant =>
+        {
+            string reservation = await tenant.HoldAsync("100 0", Charges);
+            await tenant.Silo.MoveAsync(TimeSpan.FromSeconds(6));
+            string first = await tenant.CommitAsync(
+                reservation, """{ "usage": { "inputTokens": 60 }, "cumulative": true, "final": false }""");
+            string all = await tenant.CommitAsync(
+                reservation, """{ "usage": { "inputTokens": 400 }, "cumulative": true }""");
+            return $"{first} {all} {await tenant.SettledAsync()}";
+        }),
 
         // A hold without a maximum output holds the model's, or the field is asked for.
         new("H05", "0.9603 0.9603 REASON_USE_CASE_BUDGET REASON_USE_CASE_BUDGET",
@@ -114,6 +138,10 @@ internal static class PeriodCases
             Of($"{Thinker}, maxOutputTokens: 64000", useCase: $"budget: {{ limit: 0.50, {Stops} }}"), FourHoldsAsync),
         new("H05c", "BadRequest estimate.max_output_tokens", Of(Thinker), tenant => RefusedHoldAsync(tenant, "100")),
         new("H05d", "0.0153", Of($"{Thinker}, maxOutputTokens: 64000"), tenant => tenant.TryHoldAsync("100 1000")),
+        new("H05e", "BadRequest estimate.max_output_tokens",
+            Of("rates: { input: 3, output: 0 }, longContext: { above: 50, rates: { output: 15 } }"),
+            tenant => RefusedHoldAsync(tenant, "100")),
+        new("H05f", "0.0003", Of("rates: { input: 3 }"), tenant => tenant.TryHoldAsync("100")),
 
         // A machine slept two hours: its wall clock is ahead, its steady clock as it was.
         new("I02", "1", Of(One), async tenant =>

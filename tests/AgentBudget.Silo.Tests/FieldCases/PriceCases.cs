@@ -43,6 +43,22 @@ internal static class PriceCases
         new("P02d", "0 REASON_USE_CASE_BUDGET", Of("rates: { input: 0, output: 1 }", useCase: Nothing),
             async tenant => $"{await tenant.TryHoldAsync("1000 0")} {await tenant.TryHoldAsync("1000 1")}"),
 
+        // Free models stand in a book beside others, and what is dear of them is dear.
+        new("P03", "0 0.003", Of(Free, prices: "{ model: n, rates: { input: 1, output: 2 } }"), async tenant =>
+            $"{await tenant.UseAsync(1000, 1000)} {await tenant.UseAsync(1000, 1000, """{ "model": "n" }""")}"),
+        new("P03b", "0 0.000011", Of($"{Free}, longContext: {{ above: 10, rates: {{ input: 1 }} }}"), async tenant =>
+            $"{await tenant.UseAsync(10, 10)} {await tenant.UseAsync(11, 10)}"),
+        new("P03c", "0 0.001", Of(Free, prices: "{ model: m, region: eu, rates: { input: 1, output: 0 } }"),
+            async tenant =>
+                $"{await tenant.UseAsync(1000, 1)} {await tenant.UseAsync(1000, 1, """{ "region": "eu" }""")}"),
+        new("P03d", "0 0.005", Of($"{Free}, units: {{ web_search: 0.005 }}"), async tenant =>
+        {
+            string tokens = await tenant.UseAsync(1000, 1000);
+            string searched = await tenant.ReportAsync("1000 0",
+                """{ "anthropic": { "input_tokens": 9, "server_tool_use": { "web_search_requests": 1 } } }""");
+            return $"{tokens} {searched}";
+        }),
+
         // A request pays the rates of the highest threshold that it is above, whole.
         new("P06", "0.032", Of(Tiered), tenant => tenant.UseAsync(32_000)),
         new("P06b", "0.064002", Of(Tiered), tenant => tenant.UseAsync(32_001)),
@@ -69,6 +85,17 @@ internal static class PriceCases
             { "providerUsage": { "openAi": { "prompt_tokens": 1000, "completion_tokens": 1000,
               "service_tier": "default" } } }
             """, """{ "serviceTier": "SERVICE_TIER_BATCH" }""")),
+        // A list without a price for the tier that served is settled at its ordinary rates.
+        new("P07e", "0.003", Of("rates: { input: 1, output: 2 }"), tenant => tenant.SpendAsync("1000 1000",
+            """
+            { "providerUsage": { "openAi": { "prompt_tokens": 1000, "completion_tokens": 1000,
+              "service_tier": "priority" } } }
+            """)),
+        new("P07f", "0.0175", Of(Tiers), tenant => tenant.SpendAsync("1000 1000",
+            """
+            { "providerUsage": { "gemini": { "promptTokenCount": 1000, "candidatesTokenCount": 1000,
+              "trafficType": "ON_DEMAND_FLEX" } } }
+            """, """{ "serviceTier": "SERVICE_TIER_PRIORITY" }""")),
 
         // Hours of the week: every day is in the first, none that is near in the last.
         new("P11", "0.006", Of(Hours("""{ multiplier: 2 }""")), tenant => tenant.UseAsync(1000, 1000)),
@@ -77,6 +104,13 @@ internal static class PriceCases
             tenant => tenant.UseAsync(1000, 1000)),
         new("P11d", "0.003", Of(Hours($"{{ days: [{InFourDays}], multiplier: 2 }}")),
             tenant => tenant.UseAsync(1000, 1000)),
+        // A call is priced as of the time it is held at, however long it runs.
+        new("P11e", "0.002 late", Of(Hours($"{{ days: [{InFourDays}], multiplier: 2 }}")), async tenant =>
+        {
+            string reservation = await tenant.HoldAsync("1000 1000", """{ "ttl": "86400s" }""");
+            await tenant.Silo.MoveAsync(TimeSpan.FromDays(4));
+            return await tenant.CommitAsync(reservation, """{ "usage": { "inputTokens": 0, "outputTokens": 1000 } }""");
+        }),
 
         // A wrong price was mended: the past is credited, rated again, or a budget starts over.
         new("P20", "1 0.6", Of(Wrong), async tenant =>

@@ -11,6 +11,8 @@ internal static class UsageCases
     private const string Converse =
         "rates: { input: 3, output: 15, cacheRead: 0.3, cacheWrite5m: 3.75, cacheWrite1h: 6 }";
 
+    private const string Embedding = "rates: { input: 0.12, output: 0 }";
+
     private const string Audio =
         "rates: { input: 0.60, output: 2, cacheRead: 0.06, inputAudio: 10, cacheReadAudio: 0.30 }";
 
@@ -22,6 +24,9 @@ internal static class UsageCases
         { "anthropic": { "input_tokens": 105, "output_tokens": 6039,
           "server_tool_use": { "web_search_requests": 3 } } }
         """;
+
+    // One more than a call may have items.
+    private static readonly string[] Tools = [.. Enumerable.Range(0, 17).Select(tool => $"t{tool:00}")];
 
     public static IReadOnlyList<FieldCase> All { get; } =
     [
@@ -65,6 +70,11 @@ internal static class UsageCases
             { "openAi": { "prompt_tokens": 100, "completion_tokens": 0,
               "prompt_tokens_details": { "cached_tokens": 80, "cache_write_tokens": 60 } } }
             """),
+        Report("U05e", "0.013394", Written, "19000 10",
+            """
+            { "compatible": { "prompt_tokens": 18014, "completion_tokens": 10, "cache_creation_input_tokens": 10000,
+              "cache_read_input_tokens": 8000 } }
+            """),
 
         // The iterations stand in place of the counts beside them, each with its own caches.
         Report("U07", "1.1275", FiveAnd25, "23000 1000",
@@ -93,6 +103,11 @@ internal static class UsageCases
               { "type": "compaction", "input_tokens": null, "output_tokens": 0 },
               { "type": "message", "input_tokens": 100, "output_tokens": 10 }] } }
             """),
+        Report("U07e", "0.00325", FiveAnd25, "1000 10",
+            $$"""
+            { "anthropic": { "input_tokens": 10, "output_tokens": 0, "iterations": [
+              {{string.Join(", ", Enumerable.Repeat("""{ "type": "message", "input_tokens": 10 }""", 65))}}] } }
+            """),
 
         // Bedrock's Converse counts caches apart from the input.
         Report("U13", "0.0171", Converse, "5000 100",
@@ -109,6 +124,15 @@ internal static class UsageCases
             """
             { "bedrockInvoke": { "amazon-bedrock-invocationMetrics": { "inputTokenCount": 100, "outputTokenCount": 50,
               "invocationLatency": 900, "firstByteLatency": 100 } } }
+            """),
+        Report("U13e", "0.00135", Converse, "5000 100",
+            """
+            { "bedrockInvoke": { "output": {}, "usage": { "inputTokens": 100, "outputTokens": 50, "totalTokens": 1150,
+              "cacheReadInputTokenCount": 1000, "cacheWriteInputTokenCount": 0 } } }
+            """),
+        Report("U13f", "0.00105", Converse, "5000 100",
+            """
+            { "bedrockInvoke": { "usage": { "prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 150 } } }
             """),
 
         // Cached audio has a rate of its own.
@@ -136,6 +160,12 @@ internal static class UsageCases
               "cached_tokens": 1000, "text_tokens": 100, "audio_tokens": 1200,
               "cached_tokens_details": { "audio_tokens": 1000 } } } }
             """),
+        Report("U15e", "0.00236", Audio, "2000 10",
+            """
+            { "openAiResponses": { "input_tokens": 1300, "output_tokens": 0, "input_token_details": {
+              "text_tokens": 100, "audio_tokens": 1200,
+              "cached_tokens_details": { "text_tokens": 0, "audio_tokens": 1000 } } } }
+            """),
 
         // An item without a price is flagged, and never charged as another.
         new("U17", "0.0909 unpriced web_search", Of("rates: { input: 3, output: 15 }", Skus),
@@ -151,6 +181,36 @@ internal static class UsageCases
         new("U17e", "REASON_UNKNOWN_PRICE", Of("rates: { input: 3, output: 15 }", $"unpricedItems: refuse\n{Skus}"),
             tenant => tenant.TryHoldAsync(
                 "105 6039", """{ "estimate": { "items": [{ "sku": "web_search", "count": "3" }] } }""")),
+        new("U17f", $"0.0005 unread server_tool_use.t16_requests unpriced {string.Join(',', Tools[..16])}",
+            Of(FiveAnd25), tenant => tenant.ReportAsync("105 0",
+                $$"""
+                { "anthropic": { "input_tokens": 100, "server_tool_use": {
+                  {{string.Join(", ", Tools.Select(tool => $"\"{tool}_requests\": 1"))}} } } }
+                """)),
+
+        // A total that is told alone is charged at the dearer rate, whatever it was of.
+        Report("U22", "0.00012", Embedding, "1000 0", """{ "compatible": { "total_tokens": 1000 } }"""),
+        Report("U22b", "0.025", FiveAnd25, "1000 0", """{ "compatible": { "total_tokens": 1000 } }"""),
+        Report("U22c", "0.00012", "rates: { input: 0.12 }", "1000 0", """{ "openAi": { "total_tokens": 1000 } }"""),
+        Report("U22d", "0.00012", Embedding, "1000 0",
+            """{ "openAi": { "prompt_tokens": 600, "completion_tokens": null, "total_tokens": 1000 } }"""),
+
+        // What is paid by another unit than tokens is read where providers tell it.
+        Counted("U23", "0.001", "units: { second: 0.0001 }", "second",
+            """{ "openAi": { "type": "duration", "seconds": 9.2 } }"""),
+        Counted("U23b", "0.002", "units: { query: 0.002 }", "query",
+            """{ "compatible": { "billed_units": { "search_units": 1 } } }"""),
+        Counted("U23c", "0.029", "units: { page: 0.001 }", "page",
+            """{ "compatible": { "pages_processed": 29, "doc_size_bytes": 3002783 } }"""),
+        Counted("U23d", "0.0034337", "rates: { input: 0.1, output: 0.1 }, units: { input_audio_second: 0.0000166 }",
+            "input_audio_second",
+            """
+            { "openAi": { "prompt_audio_seconds": 203, "prompt_tokens": 4, "completion_tokens": 635,
+              "total_tokens": 639 } }
+            """),
+        Counted("U23e", "0.0001 unread prompt_audio_seconds",
+            "rates: { input: 0.1, output: 0.1 }, units: { second: 0.0001 }", "second",
+            """{ "openAi": { "prompt_audio_seconds": {}, "prompt_tokens": 600, "completion_tokens": 400 } }"""),
 
         // What a router billed is settled, beside the own price.
         Report("U20", "0.0061 own 0.0075", FiveAnd25, "1000 100",
@@ -165,6 +225,13 @@ internal static class UsageCases
               "billedCost": { "currencyCode": "USD", "nanos": 6100000 } }
             """)),
     ];
+
+    // A call that is held for a hundred of a unit, and settled by the provider's report.
+    private static FieldCase Counted(string id, string right, string price, string unit, string report) =>
+        new(id, right, Of(price), tenant => tenant.SpendAsync(
+            "0 0",
+            $$"""{ "providerUsage": {{report}} }""",
+            $$"""{ "estimate": { "items": [{ "sku": "{{unit}}", "count": "100" }] } }"""));
 
     private static FieldCase Report(string id, string right, string price, string hold, string report) =>
         new(id, right, Of(price), tenant => tenant.ReportAsync(hold, report));

@@ -1,3 +1,4 @@
+using Google.Protobuf.WellKnownTypes;
 using static AgentBudget.Api.Budgets.Providers.UsageField;
 
 namespace AgentBudget.Api.Budgets.Providers;
@@ -21,16 +22,26 @@ internal static class Dialects
         .. OutputParts("completion_tokens_details"), .. OutputParts("output_tokens_details"),
         .. OutputParts("completion_token_details"), .. OutputParts("output_token_details"),
         ("prompt_cache_hit_tokens", Cached), ("prompt_cache_miss_tokens", Ignored), ("cached_tokens", Cached),
+        ("cache_read_input_tokens", Cached), ("cache_creation_input_tokens", CacheWrite),
         ("reasoning_tokens", Reasoning), ("citation_tokens", Added), ("num_search_queries", WebSearches),
-        ("search_context_size", Ignored), ("cost_details", Ignored),
+        ("seconds", Seconds), ("prompt_audio_seconds", InputAudioSeconds), ("pages_processed", Pages),
+        ("search_context_size", Ignored), ("cost_details", Ignored), ("type", Ignored), ("doc_size_bytes", Ignored),
         ("queue_time", Ignored), ("prompt_time", Ignored), ("completion_time", Ignored), ("total_time", Ignored),
     ];
 
     private static readonly (string, UsageField)[] CohereKeys =
     [
         ("billed_units.input_tokens", Prompt), ("billed_units.output_tokens", Output),
-        ("billed_units.search_units", WebSearches), ("tokens.input_tokens", UnbilledPrompt),
-        ("tokens.output_tokens", UnbilledOutput),
+        ("billed_units.search_units", Queries), ("billed_units.images", InputImages),
+        ("tokens.input_tokens", UnbilledPrompt), ("tokens.output_tokens", UnbilledOutput),
+    ];
+
+    // Servers of one's own: Ollama, llama.cpp, and those that count as Bedrock's models do.
+    private static readonly (string, UsageField)[] ServerKeys =
+    [
+        ("prompt_eval_count", Prompt), ("eval_count", Output), ("tokens_evaluated", Prompt),
+        ("tokens_predicted", Output), ("input_token_count", Prompt), ("output_token_count", Output),
+        ("generated_token_count", Output),
     ];
 
     private static readonly (string, UsageField)[] AnthropicKeys =
@@ -75,7 +86,7 @@ internal static class Dialects
         new("open_ai_responses", includesCache: true, includesReasoning: true, Common, OpenAiKeys);
 
     public static readonly Dialect Compatible =
-        new("compatible", includesCache: true, includesReasoning: true, Common, OpenAiKeys, CohereKeys);
+        new("compatible", includesCache: true, includesReasoning: true, Common, OpenAiKeys, CohereKeys, ServerKeys);
 
     public static readonly Dialect Anthropic =
         new("anthropic", includesCache: false, includesReasoning: true, Common, AnthropicKeys);
@@ -89,8 +100,24 @@ internal static class Dialects
     public static readonly Dialect BedrockInvoke =
         new("bedrock_invoke", includesCache: false, includesReasoning: true, Common, InvokeKeys);
 
+    // Below "usage" the bodies of Bedrock's models have the report of whoever made the model.
+    private static readonly Dialect InvokeUsage = new(
+        "bedrock_invoke", includesCache: false, includesReasoning: true,
+        Common, InvokeKeys, BedrockKeys, AnthropicKeys);
+
+    private static readonly Dialect InvokeCompatible = new(
+        "bedrock_invoke", includesCache: true, includesReasoning: true, Common, OpenAiKeys, CohereKeys);
+
     public static readonly IReadOnlyList<Dialect> All =
         [OpenAi, OpenAiResponses, Compatible, Anthropic, Gemini, Bedrock, BedrockInvoke];
+
+    /// <summary>How a report is counted that stands within the body of one of Bedrock's models.</summary>
+    public static Dialect OfInvoked(Struct usage) =>
+        usage.Fields.Keys.Select(Dialect.Plain).Any(key =>
+            key.StartsWith("prompttokens", StringComparison.Ordinal)
+            || key.StartsWith("completiontokens", StringComparison.Ordinal))
+            ? InvokeCompatible
+            : InvokeUsage;
 
     private static (string, UsageField)[] PromptParts(string group) =>
     [

@@ -35,7 +35,9 @@ internal sealed class ReportCounts
     private void ReadPrompt(Dialect dialect, TokenUsage usage)
     {
         long prompt = Known(UsageField.Prompt, UsageField.UnbilledPrompt);
-        long cached = this[UsageField.Cached];
+        // A whole that is not told is at least its parts.
+        long cached = Math.Max(
+            this[UsageField.Cached], this[UsageField.CachedAudio] + this[UsageField.CachedImage]);
         long written1h = this[UsageField.CacheWrite1h];
         // Where it is not told how long a cache lives, it is the ordinary one.
         long written5m = Math.Max(this[UsageField.CacheWrite5m], this[UsageField.CacheWrite] - written1h);
@@ -49,7 +51,7 @@ internal sealed class ReportCounts
         usage.InputImageTokens = PartOf(ref rest, images, whole: prompt);
         usage.InputTokens = rest;
         usage.CacheReadAudioTokens = this[UsageField.CachedAudio];
-        usage.CacheReadTokens = Math.Max(0, cached - this[UsageField.CachedAudio]);
+        usage.CacheReadTokens = cached - this[UsageField.CachedAudio];
         usage.CacheWrite5MTokens = written5m;
         usage.CacheWrite1HTokens = written1h;
     }

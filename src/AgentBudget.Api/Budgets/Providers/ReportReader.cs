@@ -2,6 +2,7 @@ using System.Globalization;
 using AgentBudget.Identity;
 using AgentBudget.Ledger.Prices;
 using AgentBudget.Protocol.V1;
+using Google.Protobuf.Reflection;
 using Google.Protobuf.WellKnownTypes;
 using Reported = Google.Protobuf.WellKnownTypes.Struct;
 using Tier = AgentBudget.Protocol.V1.ServiceTier;
@@ -108,9 +109,17 @@ internal sealed class ReportReader(Dialect dialect)
             case UsageField.ServerTools:
                 return TryReadTools(path, value, ref faults);
             case UsageField.WebSearches:
-                if (!TryCount(path, value, ref faults, out long searches)) return false;
-                AddItem(UsageReports.WebSearchSku, searches);
-                return true;
+                return TryReadItem(path, UsageReports.WebSearchSku, value, ref faults);
+            case UsageField.Queries:
+                return TryReadItem(path, "query", value, ref faults);
+            case UsageField.Seconds:
+                return TryReadItem(path, "second", value, ref faults);
+            case UsageField.InputAudioSeconds:
+                return TryReadItem(path, "input_audio_second", value, ref faults);
+            case UsageField.InputImages:
+                return TryReadItem(path, "input_image", value, ref faults);
+            case UsageField.Pages:
+                return TryReadItem(path, "page", value, ref faults);
             case UsageField.OwnKey:
                 _hasOwnKey = value is { KindCase: Value.KindOneofCase.BoolValue, BoolValue: true };
                 return !_hasOwnKey;
@@ -212,16 +221,22 @@ internal sealed class ReportReader(Dialect dialect)
             ReportReader sampling = Read(dialect, report, ref faults);
             TokenUsage usage = sampling.ToUsage(out IReadOnlyList<UsagePart> below);
             foreach (string key in sampling.Reading.Unread) Leave($"iterations.{key}");
-            foreach (CountedItem item in sampling.Items) AddItem(item.Sku, item.Count);
+            foreach (CountedItem item in sampling.Items)
+            {
+                if (!AddItem(item.Sku, item.Count)) Leave($"iterations.{item.Sku}");
+            }
+
             _partsUnaccounted += sampling.Reading.UnaccountedTokens;
-            _parts.AddRange(below);
-            if (UsageReports.SumOf(usage) > 0) _parts.Add(new UsagePart { Model = sampling.Model, Usage = usage });
+            foreach (UsagePart part in below) AddPart(part);
+            if (UsageReports.SumOf(usage) > 0) AddPart(new UsagePart { Model = sampling.Model, Usage = usage });
         }
 
-        if (_parts.Count > PartsMax)
-            faults.Add($"provider_usage.{dialect.Name}.iterations", $"must be at most {PartsMax}");
         return true;
     }
+
+    // A part of one counts as one: providers tell seconds with fractions.
+    private bool TryReadItem(string path, string sku, Value value, ref FieldFaults faults) =>
+        TryNumber(path, value, isWhole: false, ref faults, out long count) && AddItem(sku, count);
 
     // A page that is fetched costs its tokens only; every other call is a counted item of the tool's name.
     private bool TryReadTools(string path, Value value, ref FieldFaults faults)
@@ -239,9 +254,9 @@ internal sealed class ReportReader(Dialect dialect)
                 _ => isKnown ? key[..^RequestsSuffix.Length].TrimEnd('_', '-') : "",
             };
             string place = $"{path}.{SnakeOf(plain, key)}";
-            if (!FieldRules.IsWord(sku) || !TryCount(place, calls, ref faults, out long count))
-                Leave($"server_tool_use.{key}");
-            else if (plain != "webfetchrequests") AddItem(sku, count);
+            bool isRead = FieldRules.IsWord(sku) && TryCount(place, calls, ref faults, out long count)
+                && (plain == "webfetchrequests" || AddItem(sku, count));
+            if (!isRead) Leave($"server_tool_use.{key}");
         }
 
         return true;
@@ -263,11 +278,32 @@ internal sealed class ReportReader(Dialect dialect)
         return true;
     }
 
-    private void AddItem(string sku, long count)
+    // What is more than one call's samplings are counted with others of the same model, else with the last.
+    private void AddPart(UsagePart part)
     {
-        if (count == 0) return;
+        if (_parts.Count < PartsMax)
+        {
+            _parts.Add(part);
+            return;
+        }
+
+        UsagePart same = _parts.Find(other => other.Model == part.Model) ?? _parts[^1];
+        foreach (FieldDescriptor field in TokenUsage.Descriptor.Fields.InDeclarationOrder())
+        {
+            if (field.FieldType != FieldType.Int64) continue;
+            IFieldAccessor count = field.Accessor;
+            count.SetValue(same.Usage, (long)count.GetValue(same.Usage) + (long)count.GetValue(part.Usage));
+        }
+    }
+
+    // False for more kinds than a call may have.
+    private bool AddItem(string sku, long count)
+    {
+        if (count == 0) return true;
         if (Items.Find(item => item.Sku == sku) is { } same) same.Count += count;
-        else Items.Add(new CountedItem { Sku = sku, Count = count });
+        else if (Items.Count < FieldRules.ItemsMax) Items.Add(new CountedItem { Sku = sku, Count = count });
+        else return false;
+        return true;
     }
 
     private void Leave(string path)
@@ -287,8 +323,11 @@ internal sealed class ReportReader(Dialect dialect)
         return null;
     }
 
+    private static bool TryCount(string path, Value value, ref FieldFaults faults, out long count) =>
+        TryNumber(path, value, isWhole: true, ref faults, out count);
+
     // False for what is no number at all; a number that is no count is a fault.
-    private static bool TryCount(string path, Value value, ref FieldFaults faults, out long count)
+    private static bool TryNumber(string path, Value value, bool isWhole, ref FieldFaults faults, out long count)
     {
         count = 0;
         double number = value.NumberValue;
@@ -296,8 +335,10 @@ internal sealed class ReportReader(Dialect dialect)
             || (value.KindCase == Value.KindOneofCase.StringValue && double.TryParse(
                 value.StringValue, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out number));
         if (!isNumber) return false;
-        if (number is >= 0 and <= FieldRules.CountMax && Math.Truncate(number) == number) count = (long)number;
-        else faults.Add(path, "must be a whole number, 0 to 1,000,000,000,000");
+        bool isCount = number is >= 0 and <= FieldRules.CountMax && (!isWhole || Math.Truncate(number) == number);
+        if (isCount) count = (long)Math.Ceiling(number);
+        else if (isWhole) faults.Add(path, "must be a whole number, 0 to 1,000,000,000,000");
+        else faults.Add(path, "must be a number, 0 to 1,000,000,000,000");
         return true;
     }
 

@@ -90,8 +90,23 @@ internal enum UsageField
     /// <summary>Calls of the provider's own tools, by name.</summary>
     ServerTools,
 
-    /// <summary>Web searches, a counted item.</summary>
+    /// <summary>Web searches, a counted item; so are those that follow.</summary>
     WebSearches,
+
+    /// <summary>Queries of a reranker.</summary>
+    Queries,
+
+    /// <summary>Seconds, begun ones too.</summary>
+    Seconds,
+
+    /// <summary>Seconds of audio beside the tokens of the prompt.</summary>
+    InputAudioSeconds,
+
+    /// <summary>Images of the prompt, by number.</summary>
+    InputImages,
+
+    /// <summary>Pages that were read.</summary>
+    Pages,
 
     /// <summary>The price list that was served.</summary>
     ServiceTier,

@@ -65,9 +65,8 @@ internal static class UsageReports
             case Provider.Bedrock:
                 return ReportReader.Read(Dialects.Bedrock, report.Bedrock, ref faults);
             case Provider.BedrockInvoke:
-                // The body of a model of Anthropic's has its report below a key.
                 return report.BedrockInvoke.Fields.TryGetValue("usage", out var usage) && usage.StructValue is { } own
-                    ? ReportReader.Read(Dialects.Anthropic, own, ref faults)
+                    ? ReportReader.Read(Dialects.OfInvoked(own), own, ref faults)
                     : ReportReader.Read(Dialects.BedrockInvoke, report.BedrockInvoke, ref faults);
             default:
                 return ReportReader.Read(Dialects.Compatible, report.Compatible, ref faults);
