@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using AgentBudget.Client;
 
@@ -8,12 +9,13 @@ internal static class Authorities
 {
     /// <summary>
     /// Trusts those of a file in PEM. Throws as the file does, and
-    /// <see cref="System.Security.Cryptography.CryptographicException"/> where it holds something else.
+    /// <see cref="CryptographicException"/> where it holds something else.
     /// </summary>
     public static void Trust(AgentBudgetClientOptions client, string file)
     {
         X509Certificate2Collection authorities = [];
         authorities.ImportFromPemFile(file);
+        if (authorities.Count == 0) throw new CryptographicException("It has none in PEM.");
         client.ConfigureConnections = handler =>
         {
             X509ChainPolicy policy = new()
