@@ -19,7 +19,6 @@ namespace AgentBudget.Gateway;
 /// </summary>
 public sealed class GatewayHost : IAsyncDisposable
 {
-    private const int ConnectionsMax = 20_000;
     private const int EnvoyMessageMax = CallBody.BytesMax + (1024 * 1024); // A body that is checked, and its headers.
     private static readonly TimeSpan DrainGrace = TimeSpan.FromSeconds(25);
 
@@ -29,11 +28,16 @@ public sealed class GatewayHost : IAsyncDisposable
     private ListenOptions? _envoy;
 
     private GatewayHost(
-        GatewayModel model, AgentBudgetClient client, TimeProvider time, ILoggerFactory loggers, object? meterScope)
+        GatewayModel model,
+        AgentBudgetClient client,
+        TimeProvider time,
+        ILoggerFactory loggers,
+        object? meterScope,
+        GatewayBounds bounds)
     {
-        _services = new GatewayServices(model, client, time, loggers, meterScope);
+        _services = new GatewayServices(model, client, time, loggers, meterScope, bounds);
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Configure(kestrel, model));
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Configure(kestrel, model, bounds));
         builder.Services.AddRoutingCore()
             .AddSingleton(loggers)
             .AddSingleton<IHostLifetime, NoLifetime>()
@@ -60,6 +64,9 @@ public sealed class GatewayHost : IAsyncDisposable
     /// <summary>Body bytes that calls hold now; for tests of what is given back.</summary>
     internal long HeldBytes => _services.Bodies.HeldBytes;
 
+    /// <summary>Streams that are drained now.</summary>
+    internal long Drains => _services.Drains.Taken;
+
     internal int OpenSessions => _services.Sessions.Count;
 
     /// <summary>Starts a gateway and answers it serving.</summary>
@@ -69,16 +76,25 @@ public sealed class GatewayHost : IAsyncDisposable
     /// <param name="loggers">Logs; stays the caller's.</param>
     /// <param name="meterScope">The scope of its meter, by which its owner tells it from others'.</param>
     /// <exception cref="GatewayOptionsException">It cannot listen where it should.</exception>
-    public static async Task<GatewayHost> StartAsync(
+    public static Task<GatewayHost> StartAsync(
         GatewayModel model,
         AgentBudgetClient client,
         TimeProvider time,
         ILoggerFactory loggers,
-        object? meterScope = null)
+        object? meterScope = null) => StartAsync(model, client, time, loggers, meterScope, new GatewayBounds());
+
+    /// <summary>The same with bounds of its own, for tests that meet them.</summary>
+    internal static async Task<GatewayHost> StartAsync(
+        GatewayModel model,
+        AgentBudgetClient client,
+        TimeProvider time,
+        ILoggerFactory loggers,
+        object? meterScope,
+        GatewayBounds bounds)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(client);
-        GatewayHost host = new(model, client, time, loggers, meterScope);
+        GatewayHost host = new(model, client, time, loggers, meterScope, bounds);
         try
         {
             await host._app.StartAsync();
@@ -109,11 +125,11 @@ public sealed class GatewayHost : IAsyncDisposable
         await _services.DisposeAsync();
     }
 
-    private void Configure(KestrelServerOptions kestrel, GatewayModel model)
+    private void Configure(KestrelServerOptions kestrel, GatewayModel model, GatewayBounds bounds)
     {
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxRequestBodySize = CallBody.BytesMax;
-        kestrel.Limits.MaxConcurrentConnections = ConnectionsMax;
+        kestrel.Limits.MaxConcurrentConnections = bounds.Calls;
         kestrel.Listen(model.Listen, listen =>
         {
             listen.Protocols = HttpProtocols.Http1;

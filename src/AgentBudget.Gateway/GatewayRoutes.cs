@@ -52,6 +52,7 @@ internal static class GatewayRoutes
             app.MapGrpcService<AuthorizationCalls>();
         }
 
+        app.MapGet("/healthz", static http => http.Response.WriteAsync("ok\n")); // The process lives and serves.
         app.MapMethods("/api/hello", ["GET", "HEAD"], static _ => Task.CompletedTask); // Claude Code looks for it.
         app.MapFallback(http => Run(services, http, "unknown", static (_, http, _) => throw new CallRefusedException(
             RefusalKind.NotFound,

@@ -14,17 +14,29 @@ namespace AgentBudget.Gateway;
 internal sealed class GatewayServices : IAsyncDisposable
 {
     public GatewayServices(
-        GatewayModel model, AgentBudgetClient client, TimeProvider time, ILoggerFactory loggers, object? meterScope)
+        GatewayModel model,
+        AgentBudgetClient client,
+        TimeProvider time,
+        ILoggerFactory loggers,
+        object? meterScope,
+        GatewayBounds bounds)
     {
+        Calls = new SharedBound(bounds.Calls);
+        Bodies = new BodyReader(bounds.BodyBytes);
+        Drains = new SharedBound(bounds.Drains);
         Model = model;
         Client = client;
         Time = time;
         Logger = loggers.CreateLogger("AgentBudget.Gateway");
         Upstreams = new UpstreamSet(model, time);
-        Sessions = new SessionBook(client, model.Options.SessionIdle, time, Logger);
+        Sessions = new SessionBook(client, model.Options.SessionIdle, bounds.Sessions, time, Logger);
         Watch = new SessionWatch(client, Logger);
         Telemetry = new GatewayTelemetry(meterScope);
-        McpServers = [.. model.Mcp.Select(server => new McpServer(server, model.Options.SessionIdle, time))];
+        McpServers =
+        [
+            .. model.Mcp.Select(server =>
+                new McpServer(server, model.Options.SessionIdle, new SharedBound(bounds.Programs), time)),
+        ];
         Tools = new ToolMeter(client, time);
         Holds = new Holds(client, model.Options, Margin, time);
         EnvoyCallers = new EnvoyCallers(client, time);
@@ -47,9 +59,13 @@ internal sealed class GatewayServices : IAsyncDisposable
 
     public GatewayTelemetry Telemetry { get; }
 
-    public BodyReader Bodies { get; } = new();
+    /// <summary>Calls that are under way, by key.</summary>
+    public SharedBound Calls { get; }
 
-    public Drains Drains { get; } = new();
+    public BodyReader Bodies { get; }
+
+    /// <summary>Streams that are drained, by agent.</summary>
+    public SharedBound Drains { get; }
 
     public InputMargin Margin { get; } = new();
 

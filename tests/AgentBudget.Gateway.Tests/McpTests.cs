@@ -292,37 +292,11 @@ public sealed class McpTests(SharedGateway shared)
         Assert.Equal(HttpStatusCode.Forbidden, response.StatusCode);
     }
 
-    [Fact]
-    public async Task The_gateways_own_server_tells_what_is_left()
-    {
-        string token = await _gateway.OpenAsync(ceilings: new Ceilings { TokensPerSession = 10_000 });
-
-        JsonNode begun = await OwnAsync(
-            token, """{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18"}}""");
-        JsonNode listed = await OwnAsync(token, List);
-        JsonNode left = await OwnAsync(
-            token, """{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"budget_left"}}""");
-        JsonNode unknown = await OwnAsync(
-            token, """{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"other"}}""");
-
-        Assert.Equal("2025-06-18", (string?)begun["result"]!["protocolVersion"]);
-        Assert.Equal("budget_left", (string?)listed["result"]!["tools"]![0]!["name"]);
-        Assert.Equal("10000", (string?)left["result"]!["structuredContent"]!["grains"]![0]!["availableTokens"]);
-        Assert.Equal(-32602, (int)unknown["error"]!["code"]!);
-    }
-
     private static async Task<int> ProgramOfAsync(HttpResponseMessage response)
     {
         string text = await response.Content.ReadAsStringAsync();
         string last = text.Split("data: ")[^1];
         return (int)JsonNode.Parse(last)!["result"]!["pid"]!;
-    }
-
-    private async Task<JsonNode> OwnAsync(string token, string body)
-    {
-        using HttpResponseMessage response = await _gateway.PostAsync("mcp", token, body);
-        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
-        return await TestGateway.JsonAsync(response);
     }
 
     private Task<GatewayHost> HostAsync() => _gateway.HostAsync(new GatewayOptions

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using AgentBudget.Client;
 using Microsoft.Extensions.Options;
 
@@ -74,27 +73,15 @@ internal static class Connection
 
     private static void Trust(AgentBudgetClientOptions client, string file)
     {
-        X509Certificate2Collection authorities = [];
         try
         {
-            authorities.ImportFromPemFile(file);
+            Authorities.Trust(client, file);
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or CryptographicException)
         {
             throw new CliException(
                 ExitCodes.NoInput, $"{file} holds no certificates that can be read: {fault.Message}");
         }
-
-        client.ConfigureConnections = handler =>
-        {
-            X509ChainPolicy policy = new()
-            {
-                TrustMode = X509ChainTrustMode.CustomRootTrust,
-                RevocationMode = X509RevocationMode.NoCheck, // A private authority has no list as a rule.
-            };
-            policy.CustomTrustStore.AddRange(authorities);
-            handler.SslOptions.CertificateChainPolicy = policy;
-        };
     }
 
     private static string? Variable(string name) =>

@@ -21,6 +21,7 @@ internal sealed class CallBody : IDisposable
     private readonly ReadOnlyMemory<byte> _bytes;
     private readonly JsonDocument _document;
     private readonly Dictionary<string, byte[]?> _changes = new(StringComparer.Ordinal);
+    private byte[]? _replacement;
 
     private CallBody(ReadOnlyMemory<byte> bytes, JsonDocument document)
     {
@@ -112,7 +113,14 @@ internal sealed class CallBody : IDisposable
         : Find(name) is { ValueKind: JsonValueKind.Object } given ? JsonObject.Create(given)! : [];
 
     /// <summary>Takes all changes back, so that the call can be changed for another upstream.</summary>
-    public void Reset() => _changes.Clear();
+    public void Reset()
+    {
+        _changes.Clear();
+        _replacement = null;
+    }
+
+    /// <summary>Sends another body instead, for an upstream that has a form of its own.</summary>
+    public void Replace(byte[] json) => _replacement = json;
 
     /// <summary>Changes a member, or takes it out.</summary>
     /// <param name="name">The member.</param>
@@ -122,6 +130,7 @@ internal sealed class CallBody : IDisposable
     /// <summary>What is sent: the bytes that came, but for the members that were changed.</summary>
     public ReadOnlyMemory<byte> ToBytes()
     {
+        if (_replacement is not null) return _replacement;
         if (_changes.Count == 0) return _bytes;
         ArrayBufferWriter<byte> written = new(_bytes.Length + 256);
         Dictionary<string, byte[]?> rest = new(_changes, StringComparer.Ordinal);

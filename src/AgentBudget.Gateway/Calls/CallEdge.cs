@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using AgentBudget.Client;
 using AgentBudget.Gateway.Dialects;
+using AgentBudget.Gateway.Sessions;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
@@ -27,9 +28,14 @@ internal static partial class CallEdge
     {
         CallTrace trace = new(
             $"req_{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(IdBytes))}", services.Time.GetTimestamp());
+        trace.Caller = CallerKey.HashOf(http.Request);
         using Activity? span = GatewayTelemetry.Begin(operation);
+        Room room = services.Calls.TryTake(trace.Caller);
         try
         {
+            if (room != Room.Taken)
+                throw new CallRefusedException(
+                    RefusalKind.Busy, "As many calls of this caller's are under way as may be. Try again.");
             await call(http, trace);
         }
         catch (CallRefusedException refusal)
@@ -56,6 +62,10 @@ internal static partial class CallEdge
             await AnswerAsync(services, errors, http, trace, new CallRefusedException(
                 fault.StatusCode == StatusCodes.Status413PayloadTooLarge ? RefusalKind.TooLarge : RefusalKind.Invalid,
                 fault.Message));
+        }
+        finally
+        {
+            if (room == Room.Taken) services.Calls.GiveBack(trace.Caller);
         }
 
         GatewayTelemetry.End(span, trace, http.Response.StatusCode);

@@ -7,6 +7,9 @@ internal sealed class CallTrace(string requestId, long startTicks)
 
     public long StartTicks { get; } = startTicks;
 
+    /// <summary>Whose it is, by the hash of its key; empty for a call without one.</summary>
+    public string Caller { get; set; } = "";
+
     /// <summary>Where it went; empty before it goes anywhere.</summary>
     public string Upstream { get; set; } = "";
 

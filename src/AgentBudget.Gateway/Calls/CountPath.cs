@@ -14,7 +14,8 @@ internal sealed class CountPath(GatewayServices services, Dialect dialect)
     private async Task CountAsync(HttpContext http, CallTrace trace)
     {
         using SessionUse spender = await services.Sessions.TakeLiveAsync(http.Request, http.RequestAborted);
-        using BodyReader.Held held = await services.Bodies.ReadAsync(http.Request, http.RequestAborted);
+        using BodyReader.Held held = await services.Bodies.ReadAsync(
+            http.Request, trace.Caller, http.RequestAborted);
         using CallBody body = CallBody.Parse(held.Bytes, dialect.Members);
         string model = dialect.ModelOf(body, http.Request);
         UpstreamRoute route = services.Upstreams.Find(model, dialect.Speaks) ?? throw ModelCallPath.NoUpstream(model);
@@ -23,7 +24,7 @@ internal sealed class CountPath(GatewayServices services, Dialect dialect)
                 RefusalKind.NotFound, $"{model} is served by an upstream that does not count.");
         trace.Upstream = route.Upstream.Name;
         if (route.ModelId != model) dialect.SetModel(body, route.ModelId);
-        route.Upstream.Wire.Prepare(dialect, body, http.Request);
+        route.Upstream.Wire.Prepare(dialect, body, http.Request, route.ModelId);
         using HttpRequestMessage request = ForwardedCall.Make(http.Request, path, route, body.ToBytes());
         try
         {

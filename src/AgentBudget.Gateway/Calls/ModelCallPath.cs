@@ -18,7 +18,8 @@ internal sealed class ModelCallPath(GatewayServices services, Dialect dialect)
     {
         var key = CallerKey.Of(http.Request);
         var context = CallerContext.Of(http.Request);
-        using BodyReader.Held held = await services.Bodies.ReadAsync(http.Request, http.RequestAborted);
+        using BodyReader.Held held = await services.Bodies.ReadAsync(
+            http.Request, trace.Caller, http.RequestAborted);
         using CallBody body = CallBody.Parse(held.Bytes, dialect.Members);
         CallShape shape = dialect.Read(body, http.Request);
         trace.Model = shape.Model;
@@ -71,7 +72,7 @@ internal sealed class ModelCallPath(GatewayServices services, Dialect dialect)
         if (route.ModelId != shape.Model) dialect.SetModel(body, route.ModelId);
         dialect.Prepare(body, shape, hold.IsDowngraded || hold.IsFallback);
         UpstreamWire wire = route.Upstream.Wire;
-        wire.Prepare(dialect, body, http.Request);
+        wire.Prepare(dialect, body, http.Request, route.ModelId);
         using HttpRequestMessage request = ForwardedCall.Make(
             http.Request, wire.PathOf(dialect, shape, route.ModelId), route, body.ToBytes());
         await new UpstreamExchange(services, dialect, shape, spender, hold, trace).RunAsync(http, route, request);

@@ -173,7 +173,7 @@ internal sealed partial class UpstreamExchange
         HttpContext http = end.Http;
         // Whoever was answered nothing yet is told why, so there is nothing to wait for.
         bool isRefused = !http.Response.HasStarted && !http.RequestAborted.IsCancellationRequested;
-        if (isRefused || !services.Drains.TryBegin())
+        if (isRefused || services.Drains.TryTake(spender.Agent) != Room.Taken)
         {
             await end.Stop.CancelAsync();
             return;

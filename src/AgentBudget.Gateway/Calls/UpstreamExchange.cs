@@ -51,7 +51,7 @@ internal sealed partial class UpstreamExchange(
         }
         finally
         {
-            if (_isDraining) services.Drains.End();
+            if (_isDraining) services.Drains.GiveBack(spender.Agent);
             await answered.CancelAsync();
             await extending;
         }

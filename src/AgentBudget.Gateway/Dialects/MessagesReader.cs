@@ -34,7 +34,8 @@ internal sealed class MessagesReader : AnswerReader
         if (!IsBelieved) _usage = null;
         commit.Usage = new TokenUsage
         {
-            InputTokens = _usage is null ? usualInput : CountOf(_usage, "input_tokens"),
+            // No call has no input: a zero stands for what was not counted yet.
+            InputTokens = ReportedInput is null or 0 ? usualInput : CountOf(_usage, "input_tokens"),
             CacheReadTokens = CountOf(_usage, "cache_read_input_tokens"),
             CacheWrite5MTokens = CountOf(_usage, "cache_creation_input_tokens"),
             OutputTokens = Math.Min(Math.Max(SeenOutput, CountOf(_usage, "output_tokens")), outputMost),

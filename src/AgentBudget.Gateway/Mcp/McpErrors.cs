@@ -33,6 +33,10 @@ internal sealed class McpErrors : ErrorShape
         },
     };
 
+    /// <summary>Whether the model reads why a tool was not called, and goes on without it.</summary>
+    public static bool IsForModel(CallRefusedException refusal) =>
+        refusal.Kind is RefusalKind.Money or RefusalKind.Invalid or RefusalKind.Busy;
+
     /// <summary>The result of a tool that was not called, for the model to read.</summary>
     public static JsonObject Refused(JsonNode? id, CallRefusedException refusal) => new()
     {

@@ -35,7 +35,8 @@ internal sealed class McpExchange(
             _tools = await ToolScope.OfAsync(services, spender, server.Name, http.RequestAborted);
         try
         {
-            using HttpResponseMessage response = await server.SendAsync(http.Request, session, body, stop.Token);
+            using HttpResponseMessage response = await server.SendAsync(
+                http.Request, spender.Agent, session, body, stop.Token);
             if (response.IsSuccessStatusCode) UseTool(isSure: false); // It may run from now on.
             await PassAsync(http, response, stop.Token);
         }

@@ -30,7 +30,8 @@ internal sealed class McpProxy(GatewayServices services, McpServer server)
             return;
         }
 
-        using BodyReader.Held held = await services.Bodies.ReadAsync(http.Request, http.RequestAborted);
+        using BodyReader.Held held = await services.Bodies.ReadAsync(
+            http.Request, trace.Caller, http.RequestAborted);
         var message = McpMessage.Parse(held.Bytes, http.Request);
         if (message.Tool is null)
         {
@@ -45,10 +46,8 @@ internal sealed class McpProxy(GatewayServices services, McpServer server)
             scope = await services.Tools.TakeAsync(
                 spender, $"{server.Name}.{message.Tool}", message.Arguments, http.RequestAborted);
         }
-        catch (CallRefusedException refusal) when (refusal.Kind is RefusalKind.Money or RefusalKind.Invalid
-            or RefusalKind.Busy)
+        catch (CallRefusedException refusal) when (McpErrors.IsForModel(refusal))
         {
-            // The model reads why, and goes on without the tool.
             services.Telemetry.Refused("mcp", refusal.Reason.Length > 0 ? refusal.Reason : refusal.Kind.ToString());
             await GatewayRoutes.WriteAsync(http, McpErrors.Refused(message.Id?.DeepClone(), refusal));
             return;
@@ -73,7 +72,7 @@ internal sealed class McpProxy(GatewayServices services, McpServer server)
 
     // A page that a browser was led to by its DNS has the host that it asks for as its origin, so that the two are the
     // same says nothing: tools on this machine may ask, and no page from elsewhere.
-    private static void CheckOrigin(HttpRequest request)
+    public static void CheckOrigin(HttpRequest request)
     {
         string origin = request.Headers.Origin.ToString();
         if (origin.Length == 0) return;

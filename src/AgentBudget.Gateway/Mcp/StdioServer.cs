@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json.Nodes;
+using AgentBudget.Gateway.Calls;
 using AgentBudget.Gateway.Options;
 
 namespace AgentBudget.Gateway.Mcp;
@@ -13,18 +14,19 @@ namespace AgentBudget.Gateway.Mcp;
 /// </summary>
 internal sealed class StdioServer : HttpMessageHandler
 {
-    /// <summary>Processes that run at once.</summary>
-    public const int ProcessesMax = 100;
+    /// <summary>Whose a request is: tenant and agent.</summary>
+    public static readonly HttpRequestOptionsKey<string> Agent = new("agent");
 
     private readonly McpModel _model;
     private readonly TimeSpan _idle;
     private readonly TimeProvider _time;
     private readonly ConcurrentDictionary<string, StdioSession> _sessions = new(StringComparer.Ordinal);
     private readonly ITimer _sweep;
-    private int _count;
+    private readonly SharedBound _programs;
 
-    public StdioServer(McpModel model, TimeSpan idle, TimeProvider time)
+    public StdioServer(McpModel model, TimeSpan idle, SharedBound programs, TimeProvider time)
     {
+        _programs = programs;
         _model = model;
         _idle = idle;
         _time = time;
@@ -52,7 +54,7 @@ internal sealed class StdioServer : HttpMessageHandler
         if (session is null)
         {
             if ((string?)message["method"] != "initialize") return new(HttpStatusCode.BadRequest);
-            session = Start();
+            session = Start(request.Options.TryGetValue(Agent, out string? agent) ? agent : "");
         }
 
         // A line is a message, so it has no line end within.
@@ -85,23 +87,26 @@ internal sealed class StdioServer : HttpMessageHandler
         },
     };
 
-    private StdioSession Start()
+    private StdioSession Start(string agent)
     {
-        if (Interlocked.Increment(ref _count) > ProcessesMax)
+        string full = _programs.TryTake(agent) switch
         {
-            Interlocked.Decrement(ref _count);
-            throw new HttpRequestException(
-                HttpRequestError.ConnectionError, $"{ProcessesMax} programs of {_model.Name} run, which is the most.");
-        }
+            Room.Taken => "",
+            Room.ShareIsFull => $"As many programs of {_model.Name} as one agent may have run for this one.",
+            Room.AllIsFull => $"As many programs of {_model.Name} as may run at once do.",
+        };
+        if (full.Length > 0)
+            throw new CallRefusedException(
+                RefusalKind.Busy, $"{full} End a session of it with DELETE, or try again when one has been idle.");
 
         StdioSession session;
         try
         {
-            session = new StdioSession(_model, _time);
+            session = new StdioSession(_model, agent, _time);
         }
         catch (Exception fault) when (fault is System.ComponentModel.Win32Exception or InvalidOperationException)
         {
-            Interlocked.Decrement(ref _count);
+            _programs.GiveBack(agent);
             throw new HttpRequestException(HttpRequestError.ConnectionError, fault.Message, fault);
         }
 
@@ -113,7 +118,7 @@ internal sealed class StdioServer : HttpMessageHandler
     private void End(StdioSession session)
     {
         if (!_sessions.TryRemove(session.Id, out _)) return;
-        Interlocked.Decrement(ref _count);
+        _programs.GiveBack(session.Agent);
         session.Dispose();
     }
 

@@ -23,8 +23,9 @@ internal sealed class StdioSession : IDisposable
     private PipeWriter? _listener;
     private long _lastUse;
 
-    public StdioSession(McpModel model, TimeProvider time)
+    public StdioSession(McpModel model, string agent, TimeProvider time)
     {
+        Agent = agent;
         _time = time;
         _lastUse = time.GetTimestamp();
         ProcessStartInfo start = new(model.Command[0])
@@ -48,6 +49,9 @@ internal sealed class StdioSession : IDisposable
     }
 
     public string Id { get; } = Guid.CreateVersion7().ToString("N");
+
+    /// <summary>Whose it is: tenant and agent.</summary>
+    public string Agent { get; }
 
     /// <summary>Told when the program has ended by itself.</summary>
     public Action? Ended { get; set; }

@@ -64,7 +64,8 @@ internal sealed class ToolMeter(AgentBudgetClient client, TimeProvider time)
             return false;
         }
 
-        if (_free.Count < ToolsMax) _free[tool] = time.GetTimestamp();
+        if (_free.Count >= ToolsMax) _free.Clear(); // Names that somebody made up; the others are asked for anew.
+        _free[tool] = time.GetTimestamp();
         return true;
     }
 

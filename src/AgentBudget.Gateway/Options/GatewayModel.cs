@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Microsoft.Extensions.Configuration;
 
 namespace AgentBudget.Gateway.Options;
 
@@ -55,6 +56,25 @@ public sealed class GatewayModel
     internal IReadOnlyList<McpModel> Mcp { get; }
 
     internal EnvoyModel? Envoy { get; }
+
+    /// <summary>Checks a section of a configuration, which holds these keys alone, and reads the keys.</summary>
+    /// <param name="section">What was written.</param>
+    /// <param name="environment">Answers a variable's value, or null.</param>
+    /// <exception cref="GatewayOptionsException">Something is wrong.</exception>
+    public static GatewayModel From(IConfigurationSection section, Func<string, string?> environment)
+    {
+        ArgumentNullException.ThrowIfNull(section);
+        try
+        {
+            GatewayOptions? options =
+                section.Get<GatewayOptions>(binder => binder.ErrorOnUnknownConfiguration = true);
+            return From(options ?? new GatewayOptions(), environment);
+        }
+        catch (InvalidOperationException fault)
+        {
+            throw new GatewayOptionsException($"{section.Path}: {fault.GetBaseException().Message}");
+        }
+    }
 
     /// <summary>Checks what was written and reads the keys.</summary>
     /// <param name="options">What was written.</param>

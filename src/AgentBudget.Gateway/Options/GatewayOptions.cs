@@ -1,6 +1,6 @@
 namespace AgentBudget.Gateway.Options;
 
-/// <summary>What the user writes under <c>gateway</c>. Checked as a whole by <see cref="GatewayModel.From"/>.</summary>
+/// <summary>What the user writes under <c>gateway</c>. Checked as a whole by <see cref="GatewayModel"/>.</summary>
 public sealed class GatewayOptions
 {
     /// <summary>Where the gateway listens, HOST:PORT with an IP address or localhost.</summary>

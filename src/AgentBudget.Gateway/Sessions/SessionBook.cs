@@ -10,14 +10,19 @@ using Microsoft.Extensions.Logging;
 namespace AgentBudget.Gateway.Sessions;
 
 /// <summary>The session that a call spends in, for as long as the call takes.</summary>
-internal sealed class SessionUse(string token, string? session, Action onEnd) : IDisposable
+/// <param name="token">Its token.</param>
+/// <param name="session">Its name, as the token says it.</param>
+/// <param name="agent">Its tenant and agent, likewise.</param>
+/// <param name="onEnd">Told when the call has ended.</param>
+internal sealed class SessionUse(string token, string session, string agent, Action onEnd) : IDisposable
 {
     private Action? _onEnd = onEnd;
 
     public string Token { get; } = token;
 
-    /// <summary>The session's name as the token says it.</summary>
-    public string Session { get; } = session ?? "";
+    public string Session { get; } = session;
+
+    public string Agent { get; } = agent;
 
     public void Dispose() => Interlocked.Exchange(ref _onEnd, null)?.Invoke();
 }
@@ -28,19 +33,19 @@ internal sealed class SessionUse(string token, string? session, Action onEnd) : 
 /// </summary>
 internal sealed partial class SessionBook : IAsyncDisposable
 {
-    /// <summary>Sessions that the gateway keeps open at once.</summary>
-    public const int SessionsMax = 10_000;
-
     private readonly AgentBudgetClient _client;
     private readonly TimeSpan _idle;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
+    private readonly SharedBound _room;
     private readonly ConcurrentDictionary<string, Entry> _entries = new(StringComparer.Ordinal);
     private readonly CancellationTokenSource _stopping = new();
     private readonly Task _sweeping;
 
-    public SessionBook(AgentBudgetClient client, TimeSpan idle, TimeProvider time, ILogger logger)
+    public SessionBook(
+        AgentBudgetClient client, TimeSpan idle, int sessionsMax, TimeProvider time, ILogger logger)
     {
+        _room = new SharedBound(sessionsMax);
         _client = client;
         _idle = idle;
         _time = time;
@@ -60,7 +65,7 @@ internal sealed partial class SessionBook : IAsyncDisposable
                 throw new CallRefusedException(
                     RefusalKind.Unauthenticated,
                     $"{CallerContext.SessionHeader} names another session than the token. Leave it out.");
-            return new SessionUse(key.Text, named, static () => { });
+            return new SessionUse(key.Text, named, key.Agent, static () => { });
         }
 
         if (context.UseCase.Length == 0)
@@ -75,15 +80,17 @@ internal sealed partial class SessionBook : IAsyncDisposable
             if (!entry.TryUse()) continue; // It was just ended; the next one is new.
             try
             {
-                if (_entries.Count > SessionsMax && entry.IsNew)
-                    throw new CallRefusedException(
-                        RefusalKind.Busy, $"The gateway keeps {SessionsMax} sessions, which is the most. Try again.");
+                entry.TakeRoom(_room, key.Text);
                 BudgetSession session = await entry.OpenAsync(Request(context)).WaitAsync(cancellation);
                 if (context.Session.Length > 0 && context.Session != session.Name)
                     throw new CallRefusedException(
                         RefusalKind.Unauthenticated,
                         $"{CallerContext.SessionHeader} names another session than this conversation's.");
-                return new SessionUse(session.Token, session.Name, () => entry.EndUse(_time.GetTimestamp()));
+                return new SessionUse(
+                    session.Token,
+                    session.Name,
+                    CallerKey.OfText(session.Token).Agent,
+                    () => entry.EndUse(_time.GetTimestamp()));
             }
             catch
             {
@@ -192,10 +199,11 @@ internal sealed partial class SessionBook : IAsyncDisposable
         private int _users;
         private long _lastUse;
         private bool _isRetired;
+        private SharedBound? _room;
+        private string _holder = "";
 
-        public bool IsNew => Volatile.Read(ref _opening) is null;
-
-        public bool HasFailed => _opening is { IsCompleted: true, IsCompletedSuccessfully: false };
+        // Without room it was never opened.
+        public bool HasFailed => _room is null || _opening is { IsCompleted: true, IsCompletedSuccessfully: false };
 
         public string Name => _opening is { IsCompletedSuccessfully: true } open ? open.Result.Name : "";
 
@@ -206,6 +214,26 @@ internal sealed partial class SessionBook : IAsyncDisposable
                 if (_isRetired) return false;
                 _users++;
                 return true;
+            }
+        }
+
+        /// <summary>Takes room for the session, once, to be given back with its end.</summary>
+        public void TakeRoom(SharedBound room, string holder)
+        {
+            lock (_lock)
+            {
+                if (_room is not null) return;
+                if (_isRetired) throw Ending();
+                string full = room.TryTake(holder) switch
+                {
+                    Room.Taken => "",
+                    Room.ShareIsFull => "This credential has as many sessions as the gateway keeps of one.",
+                    Room.AllIsFull => "The gateway keeps as many sessions as it may.",
+                };
+                if (full.Length > 0)
+                    throw new CallRefusedException(
+                        RefusalKind.Busy, $"{full} Use fewer conversations, or try again when some have been idle.");
+                (_room, _holder) = (room, holder);
             }
         }
 
@@ -223,7 +251,7 @@ internal sealed partial class SessionBook : IAsyncDisposable
         {
             lock (_lock)
             {
-                if (_isRetired) throw new CallRefusedException(RefusalKind.Busy, "The session ends. Try again.");
+                if (_isRetired) throw Ending();
                 return _opening ??= client.StartSessionAsync(request, CancellationToken.None);
             }
         }
@@ -237,9 +265,17 @@ internal sealed partial class SessionBook : IAsyncDisposable
             }
         }
 
+        private static CallRefusedException Ending() => new(RefusalKind.Busy, "The session ends. Try again.");
+
         public async Task EndAsync()
         {
-            lock (_lock) _isRetired = true;
+            lock (_lock)
+            {
+                _isRetired = true;
+                _room?.GiveBack(_holder);
+                _room = null;
+            }
+
             try
             {
                 if (_opening is not null) await (await _opening).DisposeAsync();

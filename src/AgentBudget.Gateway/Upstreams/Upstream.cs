@@ -32,7 +32,7 @@ internal sealed class Upstream : IDisposable
         HttpResponseMessage response = await _invoker.SendAsync(request, cancellation);
         try
         {
-            return await Wire.ReadAsync(response, cancellation);
+            return await Wire.ReadAsync(request, response, cancellation);
         }
         catch
         {

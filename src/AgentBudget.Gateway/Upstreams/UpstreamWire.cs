@@ -34,7 +34,7 @@ internal abstract class UpstreamWire
         dialect.CountPathOf(request, modelId);
 
     /// <summary>Changes the call to what this kind takes.</summary>
-    public virtual void Prepare(Dialect dialect, CallBody body, HttpRequest request)
+    public virtual void Prepare(Dialect dialect, CallBody body, HttpRequest request, string modelId)
     {
     }
 
@@ -43,7 +43,7 @@ internal abstract class UpstreamWire
 
     /// <summary>Brings an answer to the dialect's own form.</summary>
     public virtual ValueTask<HttpResponseMessage> ReadAsync(
-        HttpResponseMessage response, CancellationToken cancellation) => new(response);
+        HttpRequestMessage request, HttpResponseMessage response, CancellationToken cancellation) => new(response);
 }
 
 /// <summary>An upstream that speaks its dialect as its provider does, and has a key.</summary>

@@ -12,7 +12,7 @@ internal static partial class SiloProcess
 {
     internal static async Task<int> RunAsync(SiloModel model, TextWriter output, TextWriter errors)
     {
-        using ILoggerFactory loggers = MakeLoggers();
+        using ILoggerFactory loggers = ProcessLog.Make();
         using StopSignals signals = new(TimeProvider.System);
         try
         {
@@ -64,17 +64,6 @@ internal static partial class SiloProcess
         loggers.Dispose();
         Environment.Exit(ExitCodes.Storage);
     }
-
-    private static ILoggerFactory MakeLoggers() => LoggerFactory.Create(logging => logging
-        .SetMinimumLevel(LogLevel.Warning)
-        .AddSimpleConsole(console =>
-        {
-            console.SingleLine = true;
-            console.UseUtcTimestamp = true;
-            console.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z' ";
-            console.ColorBehavior = Microsoft.Extensions.Logging.Console.LoggerColorBehavior.Disabled;
-        })
-        .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace));
 
     private static void WriteStart(
         TextWriter output, SiloHost silo, SiloModel model, HostedGateway? gateway)

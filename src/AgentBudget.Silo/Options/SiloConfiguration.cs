@@ -1,5 +1,4 @@
 using System.Collections;
-using System.Text.Json;
 using Microsoft.Extensions.Configuration;
 
 namespace AgentBudget.Silo.Options;
@@ -12,9 +11,6 @@ internal static class SiloConfiguration
     /// <summary>Before a key in the environment: AGENTBUDGET_DATA, AGENTBUDGET_TLS__CERTIFICATE.</summary>
     internal const string EnvironmentPrefix = "AGENTBUDGET_";
 
-    /// <summary>Some keys with comments; anything larger is another file.</summary>
-    private const long FileBytesMax = 64 * 1024;
-
     private const string EnvironmentDelimiter = "__";
 
     /// <summary>Puts the three together. Throws <see cref="OptionsException"/> for a key that is none.</summary>
@@ -26,7 +22,7 @@ internal static class SiloConfiguration
         IReadOnlyDictionary<string, string> environment,
         IEnumerable<KeyValuePair<string, string?>> line) =>
         new ConfigurationBuilder()
-            .AddInMemoryCollection(file is null ? [] : FileValues(file))
+            .AddInMemoryCollection(file is null ? [] : ConfigurationFile.Read(file, FaultOf))
             .AddInMemoryCollection(EnvironmentValues(environment))
             .AddInMemoryCollection(line)
             .Build();
@@ -38,41 +34,6 @@ internal static class SiloConfiguration
             .Where(variable => ((string)variable.Key).StartsWith(EnvironmentPrefix, StringComparison.Ordinal)
                 && variable.Value is string { Length: > 0 })
             .ToDictionary(variable => (string)variable.Key, variable => (string)variable.Value!);
-
-    // A null in the file says nothing, as a key that is not there.
-    private static IEnumerable<KeyValuePair<string, string?>> FileValues(string path)
-    {
-        IConfigurationRoot file = Load(path);
-        foreach ((string key, string? value) in file.AsEnumerable())
-        {
-            if (FaultOf(key, value) is { } fault) throw new OptionsException($"{path}{LineOf(path, key)}: {fault}");
-            if (value is not null) yield return new(key, value);
-        }
-    }
-
-    private static IConfigurationRoot Load(string path)
-    {
-        try
-        {
-            FileInfo file = new(path);
-            if (!file.Exists) throw new OptionsException($"The file {path} does not exist.");
-            if (file.Length > FileBytesMax)
-                throw new OptionsException($"The file {path} is larger than {FileBytesMax} bytes.");
-            return new ConfigurationBuilder().AddJsonFile(file.FullName, optional: false).Build();
-        }
-        catch (InvalidDataException fault) when (fault.GetBaseException() is JsonException json)
-        {
-            throw new OptionsException($"{path}, line {json.LineNumber + 1}: not readable as JSON.");
-        }
-        catch (InvalidDataException fault)
-        {
-            throw new OptionsException($"{path}: {fault.GetBaseException().Message}");
-        }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
-        {
-            throw new OptionsException($"The file {path} cannot be read: {fault.Message}");
-        }
-    }
 
     private static string? FaultOf(string key, string? value)
     {
@@ -91,21 +52,6 @@ internal static class SiloConfiguration
 
     private static bool IsUnder(string key, string above) =>
         key.StartsWith(above + ":", StringComparison.OrdinalIgnoreCase);
-
-    // Where the last part of the key that is written stands for the first time, which is where somebody would look. The
-    // number of an entry in a list is not written.
-    private static string LineOf(string path, string key)
-    {
-        string[] lines = File.ReadAllLines(path);
-        foreach (string part in key.Split(ConfigurationPath.KeyDelimiter).Reverse())
-        {
-            int index = Array.FindIndex(
-                lines, line => line.Contains($"\"{part}\"", StringComparison.OrdinalIgnoreCase));
-            if (index >= 0) return $", line {index + 1}";
-        }
-
-        return "";
-    }
 
     // Variables with the prefix that are no keys are let be: an orchestrator sets some for a service of that name. One
     // that was meant as a key is not.

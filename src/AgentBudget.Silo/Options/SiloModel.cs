@@ -128,16 +128,11 @@ internal sealed record SiloModel
         if (!section.Exists()) return null;
         try
         {
-            GatewayOptions options = section.Get<GatewayOptions>(binder => binder.ErrorOnUnknownConfiguration = true)!;
-            return GatewayModel.From(options, Environment.GetEnvironmentVariable);
+            return GatewayModel.From(section, Environment.GetEnvironmentVariable);
         }
         catch (GatewayOptionsException fault)
         {
             throw new OptionsException(fault.Message);
-        }
-        catch (InvalidOperationException fault)
-        {
-            throw new OptionsException($"{GatewaySection}: {fault.GetBaseException().Message}");
         }
     }
 

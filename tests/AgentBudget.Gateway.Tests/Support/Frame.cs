@@ -13,11 +13,23 @@ internal static class Frame
         [(":event-type", "chunk"), (":content-type", "application/json"), (":message-type", "event")],
         new JsonObject { ["bytes"] = Convert.ToBase64String(Encoding.UTF8.GetBytes(json)), ["p"] = "abcd" });
 
+    /// <summary>An event of ConverseStream.</summary>
+    public static byte[] Event(string name, string json) => Of(
+        [(":event-type", name), (":content-type", "application/json"), (":message-type", "event")],
+        Encoding.UTF8.GetBytes(json));
+
+    /// <summary>A failure that no exception of the service's stands for.</summary>
+    public static byte[] Error(string code, string message) =>
+        Of([(":error-code", code), (":error-message", message), (":message-type", "error")], Array.Empty<byte>());
+
     public static byte[] Exception(string kind, string message) => Of(
         [(":exception-type", kind), (":content-type", "application/json"), (":message-type", "exception")],
         new JsonObject { ["message"] = message });
 
-    private static byte[] Of((string Name, string Value)[] headers, JsonObject payload)
+    private static byte[] Of((string Name, string Value)[] headers, JsonObject payload) =>
+        Of(headers, Encoding.UTF8.GetBytes(payload.ToJsonString()));
+
+    private static byte[] Of((string Name, string Value)[] headers, byte[] body)
     {
         using MemoryStream head = new();
         foreach ((string name, string value) in headers)
@@ -29,7 +41,6 @@ internal static class Frame
             head.Write(Encoding.UTF8.GetBytes(value));
         }
 
-        byte[] body = Encoding.UTF8.GetBytes(payload.ToJsonString());
         byte[] frame = new byte[12 + (int)head.Length + body.Length + 4];
         BinaryPrimitives.WriteInt32BigEndian(frame, frame.Length);
         BinaryPrimitives.WriteInt32BigEndian(frame.AsSpan(4), (int)head.Length);

@@ -36,10 +36,16 @@ internal sealed class TestGateway : IAsyncDisposable
               period: day
               tiers: [{ at: 100, action: downgrade }, { at: 110, action: refuse }]
             downgrade: { dear: m }
+          - { id: asked, businessUnit: marketing, budget: { limit: 1.00, period: day } }
         agents:
+          - id: reader
+            businessUnit: marketing
+            useCases: [promo]
+            models: [m]
+            tools: ["search.*", crm.read]
           - id: writer
             businessUnit: marketing
-            useCases: [promo, tight]
+            useCases: [promo, tight, asked]
             models: [m, dear, bounded, tiers]
             tools: ["search.*", crm.read]
             ceilings: { openHolds: 10000, sessionTtl: 2h, sessionLifetime: 8h }
@@ -123,17 +129,21 @@ internal sealed class TestGateway : IAsyncDisposable
     };
 
     /// <summary>One more gateway before the same silo.</summary>
-    public Task<GatewayHost> HostAsync(GatewayOptions options, string key = UpstreamKey) => GatewayHost.StartAsync(
+    public Task<GatewayHost> HostAsync(
+        GatewayOptions options, string key = UpstreamKey, GatewayBounds? bounds = null) => GatewayHost.StartAsync(
         GatewayModel.From(options, name => name == "KEY" ? key : null),
         Client,
         TimeProvider.System,
-        NullLoggerFactory.Instance);
+        NullLoggerFactory.Instance,
+        meterScope: null,
+        bounds ?? new GatewayBounds());
 
-    public async Task<string> OpenAsync(string useCase = "promo", Ceilings? ceilings = null)
+    public async Task<string> OpenAsync(
+        string useCase = "promo", Ceilings? ceilings = null, string agent = "agents/writer")
     {
         OpenSessionRequest request = new()
         {
-            Agent = "agents/writer",
+            Agent = agent,
             UseCase = $"useCases/{useCase}",
             Unattended = true,
             Ceilings = ceilings,
@@ -141,11 +151,11 @@ internal sealed class TestGateway : IAsyncDisposable
         return (await Client.OpenSessionAsync(request)).SessionToken;
     }
 
-    public async Task<string> CredentialAsync()
+    public async Task<string> CredentialAsync(string agent = "agents/writer")
     {
         CreateCredentialResponse created = await Client.CallAsync(
             Client.Identities.CreateCredentialAsync,
-            new CreateCredentialRequest { Principal = "agents/writer", Role = Role.Agent },
+            new CreateCredentialRequest { Principal = agent, Role = Role.Agent },
             CancellationToken.None);
         return created.Secret;
     }

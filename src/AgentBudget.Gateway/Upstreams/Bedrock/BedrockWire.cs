@@ -9,25 +9,41 @@ using Microsoft.AspNetCore.Http;
 namespace AgentBudget.Gateway.Upstreams.Bedrock;
 
 /// <summary>
-/// Anthropic's models on Amazon Bedrock by InvokeModel: the path names the model and whether it streams, the request is
-/// signed or has a key of Bedrock's, and a stream comes in frames.
+/// Models on Amazon Bedrock: Anthropic's by InvokeModel, which takes their own form, and all others by Converse. The
+/// path names the model and whether it streams, the request is signed or has a key of Bedrock's, and a stream comes in
+/// frames.
 /// </summary>
 internal sealed class BedrockWire(UpstreamModel model, TimeProvider time) : UpstreamWire
 {
     private const string ApiVersion = "bedrock-2023-05-31";
     private const string FramesType = "application/vnd.amazon.eventstream";
+    private const string Converse = "converse";
+    private const string ConverseStream = "converse-stream";
+    private const string AnthropicModel = "anthropic.";
     private const int ErrorBytesMax = 64 * 1024;
+    private const int AnswerBytesMax = 64 * 1024 * 1024;
 
     private readonly AwsKeys? _keys = AwsKeys.Parse(model.Key!);
 
-    public override string PathOf(Dialect dialect, CallShape shape, string modelId) =>
-        $"model/{Uri.EscapeDataString(modelId)}/{(shape.IsStream ? "invoke-with-response-stream" : "invoke")}";
+    public override string PathOf(Dialect dialect, CallShape shape, string modelId)
+    {
+        string method = TakesConverse(modelId)
+            ? (shape.IsStream ? ConverseStream : Converse)
+            : shape.IsStream ? "invoke-with-response-stream" : "invoke";
+        return $"model/{Uri.EscapeDataString(modelId)}/{method}";
+    }
 
     // Bedrock counts whole requests of its own form only.
     public override string? CountPathOf(Dialect dialect, HttpRequest request, string modelId) => null;
 
-    public override void Prepare(Dialect dialect, CallBody body, HttpRequest request)
+    public override void Prepare(Dialect dialect, CallBody body, HttpRequest request, string modelId)
     {
+        if (TakesConverse(modelId))
+        {
+            body.Replace(ConverseCall.Of(body.ToBytes()));
+            return;
+        }
+
         body.Set("model", null);
         body.Set("stream", null);
         body.Set("anthropic_version", JsonSerializer.SerializeToUtf8Bytes(ApiVersion));
@@ -49,16 +65,52 @@ internal sealed class BedrockWire(UpstreamModel model, TimeProvider time) : Upst
     }
 
     public override async ValueTask<HttpResponseMessage> ReadAsync(
-        HttpResponseMessage response, CancellationToken cancellation)
+        HttpRequestMessage request, HttpResponseMessage response, CancellationToken cancellation)
     {
         if (!response.IsSuccessStatusCode) return await ReadErrorAsync(response, cancellation);
-        if (response.Content.Headers.ContentType?.MediaType != FramesType) return response;
-        Stream frames = await response.Content.ReadAsStreamAsync(cancellation);
-        response.Content = new StreamContent(new BedrockEvents(frames))
+        (string name, string method) = CallOf(request.RequestUri!);
+        if (response.Content.Headers.ContentType?.MediaType == FramesType)
         {
-            Headers = { ContentType = new MediaTypeHeaderValue("text/event-stream") },
-        };
+            FrameReader reader = method == ConverseStream ? new ConverseReader(name) : new InvokeReader();
+            Stream frames = await response.Content.ReadAsStreamAsync(cancellation);
+            response.Content = new StreamContent(new FrameStream(frames, reader))
+            {
+                Headers = { ContentType = new MediaTypeHeaderValue("text/event-stream") },
+            };
+        }
+        else if (method is Converse or ConverseStream)
+        {
+            byte[] answer = await ReadUpToAsync(response, AnswerBytesMax, cancellation);
+            if (answer.Length > AnswerBytesMax) throw new IOException("The answer is too large.");
+            response.Content = JsonOf(ConverseAnswer.Of(answer, name));
+        }
+
         return response;
+    }
+
+    // What a profile's name says nothing of is Converse's too, which serves every model.
+    private static bool TakesConverse(string modelId) => !modelId.Contains(AnthropicModel, StringComparison.Ordinal);
+
+    // The end of a path, as PathOf makes it.
+    private static (string Model, string Method) CallOf(Uri address) =>
+        (Uri.UnescapeDataString(address.Segments[^2].TrimEnd('/')), address.Segments[^1]);
+
+    private static ByteArrayContent JsonOf(byte[] json) => new(json)
+    {
+        Headers = { ContentType = new MediaTypeHeaderValue("application/json") },
+    };
+
+    // One byte more than the bound where it is larger.
+    private static async Task<byte[]> ReadUpToAsync(
+        HttpResponseMessage response, int most, CancellationToken cancellation)
+    {
+        await using Stream from = await response.Content.ReadAsStreamAsync(cancellation);
+        using MemoryStream read = new();
+        byte[] buffer = new byte[16 * 1024];
+        int bytes;
+        while (read.Length <= most && (bytes = await from.ReadAsync(buffer, cancellation)) > 0)
+            read.Write(buffer, 0, bytes);
+        return read.ToArray();
     }
 
     private static async Task<HttpResponseMessage> ReadErrorAsync(
@@ -70,10 +122,7 @@ internal sealed class BedrockWire(UpstreamModel model, TimeProvider time) : Upst
         string message = $"Bedrock answered {(int)response.StatusCode}.";
         try
         {
-            byte[] body = new byte[ErrorBytesMax];
-            await using Stream from = await response.Content.ReadAsStreamAsync(cancellation);
-            int bytes = await from.ReadAtLeastAsync(body, body.Length, throwOnEndOfStream: false, cancellation);
-            JsonNode? told = JsonNode.Parse(body.AsSpan(0, bytes));
+            JsonNode? told = JsonNode.Parse(await ReadUpToAsync(response, ErrorBytesMax, cancellation));
             message = (string?)(told?["message"] ?? told?["Message"]) ?? message;
         }
         catch (Exception fault) when (fault is JsonException or InvalidOperationException)
@@ -81,11 +130,7 @@ internal sealed class BedrockWire(UpstreamModel model, TimeProvider time) : Upst
             // It says no more than its status.
         }
 
-        response.Content = new ByteArrayContent(
-            JsonSerializer.SerializeToUtf8Bytes(BedrockErrors.Of(kind, message)))
-        {
-            Headers = { ContentType = new MediaTypeHeaderValue("application/json") },
-        };
+        response.Content = JsonOf(JsonSerializer.SerializeToUtf8Bytes(BedrockErrors.Of(kind, message)));
         return response;
     }
 }

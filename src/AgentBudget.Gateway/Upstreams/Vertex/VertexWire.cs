@@ -36,7 +36,7 @@ internal sealed class VertexWire : UpstreamWire
             ? $"{Publishers}/anthropic/models/count-tokens:rawPredict"
             : $"{Publishers}/google/{Below(dialect.CountPathOf(request, modelId)!)}";
 
-    public override void Prepare(Dialect dialect, CallBody body, HttpRequest request)
+    public override void Prepare(Dialect dialect, CallBody body, HttpRequest request, string modelId)
     {
         if (dialect is not MessagesDialect) return;
         bool isCount = request.Path.Value!.EndsWith("/count_tokens", StringComparison.Ordinal);
