@@ -35,10 +35,13 @@ public sealed class UsedOnceTests : IDisposable
 
     public void Dispose() => _key.Dispose();
 
-    [Fact]
-    public async Task An_assertion_and_a_proof_count_once_in_the_cluster_also_after_their_owner_was_killed()
+    [Theory]
+    [InlineData(StoreKind.Postgres)]
+    [InlineData(StoreKind.Azure)]
+    public async Task An_assertion_and_a_proof_count_once_in_the_cluster_also_after_their_owner_was_killed(
+        StoreKind kind)
     {
-        await using SiloCluster cluster = await SiloCluster.StartAsync();
+        await using SiloCluster cluster = await SiloCluster.StartAsync(kind);
         using SiloCalls first = new(cluster.Silos[0]);
         await first.ApplyCatalogAsync(cluster.AdminKey, Catalog);
         CreateCredentialResponse client =

@@ -6,7 +6,7 @@ using Grpc.Core;
 namespace AgentBudget.Cluster.Tests;
 
 /// <summary>Three silos that are well: what one of them decides or changes counts on all of them at once.</summary>
-public sealed class WholeClusterTests(RunningCluster running) : IClassFixture<RunningCluster>
+public abstract class WholeClusterTests(RunningCluster running)
 {
     // A token costs a millionth, so the narrow use case has room for a thousand of them and a tenth more.
     private const string Catalog = """
@@ -135,12 +135,12 @@ public sealed class WholeClusterTests(RunningCluster running) : IClassFixture<Ru
     }
 
     [Fact]
-    public async Task A_silo_without_its_database_does_not_start()
+    public async Task A_silo_whose_store_is_not_there_does_not_start()
     {
-        await using ClusterSilo lost = Cluster.NewSilo("lost", database: "nowhere");
+        await using ClusterSilo lost = Cluster.NewLostSilo("lost");
         lost.Launch();
         Assert.Equal(74, await lost.ExitCodeAsync());
-        Assert.Contains("database \"nowhere\" does not exist", lost.Output);
+        Assert.Contains("nobody answers at its address", lost.Output);
     }
 
     /// <summary>Callers of each silo.</summary>
@@ -163,3 +163,11 @@ public sealed class WholeClusterTests(RunningCluster running) : IClassFixture<Ru
         }
     }
 }
+
+/// <summary>Over PostgreSQL.</summary>
+public sealed class WholePostgresClusterTests(RunningOnPostgres running)
+    : WholeClusterTests(running), IClassFixture<RunningOnPostgres>;
+
+/// <summary>Over Azure Storage.</summary>
+public sealed class WholeAzureClusterTests(RunningOnAzure running)
+    : WholeClusterTests(running), IClassFixture<RunningOnAzure>;
