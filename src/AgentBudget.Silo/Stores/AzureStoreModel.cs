@@ -3,7 +3,8 @@ using AgentBudget.Storage.Azure;
 using AgentBudget.Storage.Azure.Schema;
 using Azure.Data.Tables;
 using Microsoft.Extensions.Logging;
-using Orleans.Configuration;
+using Orleans.Clustering.AzureStorage;
+using Orleans.Reminders.AzureStorage;
 
 namespace AgentBudget.Silo.Stores;
 

@@ -74,7 +74,7 @@ public sealed class AzureCheckTests(AzuriteServers servers) : IAsyncLifetime
     [Theory]
     [InlineData("nonsense", "must be DefaultEndpointsProtocol=https;AccountName=…")]
     [InlineData("AccountName=a", "must be DefaultEndpointsProtocol=https;AccountName=…")]
-    [InlineData("DefaultEndpointsProtocol=https;AccountName=a;AccountKey=no base64", "must be DefaultEndpointsProtocol")]
+    [InlineData("DefaultEndpointsProtocol=https;AccountName=a;AccountKey=no!base64", "must be DefaultEndpointsProtocol")]
     [InlineData("DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==", "must use https")]
     public void A_connection_string_that_is_none_is_a_sentence(string connection, string sentence) =>
         Assert.StartsWith(sentence, AzureConnectionString.FaultOf(connection), StringComparison.Ordinal);
