@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Kills, pauses and stops the owner of a tenant in a cluster of three silos, over PostgreSQL and over Azure Storage,
-# under load that comes in at all of them, and holds the ledger to what the clients wrote down; then ends credentials and
-# sessions and asks each silo at once.
+# Kills, pauses and stops the owner of a tenant in a cluster of three silos over PostgreSQL, under load that comes in at
+# all of them, and holds the ledger to what the clients wrote down; then ends credentials and sessions and asks each silo
+# at once.
 #
 #   eng/faults/cluster.sh [--kills N] [--pauses N] [--stops N] [--revocations N] [--seed S]      20, 20, 9 and 1000
 set -euo pipefail

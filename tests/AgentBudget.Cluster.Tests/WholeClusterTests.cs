@@ -6,7 +6,7 @@ using Grpc.Core;
 namespace AgentBudget.Cluster.Tests;
 
 /// <summary>Three silos that are well: what one of them decides or changes counts on all of them at once.</summary>
-public abstract class WholeClusterTests(RunningCluster running)
+public sealed class WholeClusterTests(RunningCluster running) : IClassFixture<RunningCluster>
 {
     // A token costs a millionth, so the narrow use case has room for a thousand of them and a tenth more.
     private const string Catalog = """
@@ -163,11 +163,3 @@ public abstract class WholeClusterTests(RunningCluster running)
         }
     }
 }
-
-/// <summary>Over PostgreSQL.</summary>
-public sealed class WholePostgresClusterTests(RunningOnPostgres running)
-    : WholeClusterTests(running), IClassFixture<RunningOnPostgres>;
-
-/// <summary>Over Azure Storage.</summary>
-public sealed class WholeAzureClusterTests(RunningOnAzure running)
-    : WholeClusterTests(running), IClassFixture<RunningOnAzure>;

@@ -189,7 +189,8 @@ public sealed class OptionsTests
             (onLine.CatalogPath, onLine.Issuer, onLine.Otlp!.ToString(), string.Join(' ', onLine.Origins)));
         Assert.Equal(
             new ClusterModel(
-                new PostgresStoreModel("Host=127.0.0.1;Database=budget"), other, new IPEndPoint(IPAddress.Parse("192.0.2.1"), 4),
+                new PostgresStoreModel("Host=127.0.0.1;Database=budget"), other,
+                new IPEndPoint(IPAddress.Parse("192.0.2.1"), 4),
                 IsDistributedDirectory: false, new SiloTlsModel(other, file, other)),
             onLine.Cluster);
         Assert.Equal(5, onLine.Gateway!.Listen.Port);
