@@ -1,44 +1,61 @@
 #!/usr/bin/env bash
-# A whole cluster on this machine, to look at and to try: PostgreSQL and three silos, on loopback alone.
+# A whole cluster on this machine, to look at and to try: a store and three silos, on loopback alone.
 #
-#   eng/cluster.sh           starts everything, says where it is, and ends it all with Ctrl-C
-#   eng/cluster.sh --roll    the same, and then restarts one silo after the other under load, once, and ends
+#   eng/cluster.sh [--azure]           starts everything, says where it is, and ends it all with Ctrl-C
+#   eng/cluster.sh [--azure] --roll    the same, and then restarts one silo after the other under load, once, and ends
 #
-# Everything is kept in artifacts/cluster; remove the folder to begin anew. Needs what eng/setup.sh installs.
+# The store is PostgreSQL, or with --azure Azurite, the emulator of Azure Storage. AGENTBUDGET_CLUSTER_PORT moves the
+# ports, which are those from 7070 on.
+#
+# Everything is kept in artifacts/cluster-postgres or artifacts/cluster-azure; remove the folder to begin anew. Needs what eng/setup.sh installs.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-FOLDER=$PWD/artifacts/cluster
-POSTGRES_PORT=7075
+PORT=${AGENTBUDGET_CLUSTER_PORT:-7070}
+STORE_PORT=$((PORT + 5))  # Azurite has this one and the next two.
 SILOS=(1 2 3)
 READY_SECONDS_MAX=120
 CALLS_BETWEEN_STEPS=20
 CALLS_A_SESSION=50        # The demo catalog grants a session 60 model calls.
 
 is_rolling=false
-case ${1:-} in
-  "") ;;
-  --roll) is_rolling=true ;;
-  *) echo "usage: cluster.sh [--roll]" >&2; exit 64 ;;
-esac
+store=postgres
+while [[ $# -gt 0 ]]; do
+  case $1 in
+    --roll) is_rolling=true ;;
+    --azure) store=azure ;;
+    *) echo "usage: cluster.sh [--azure] [--roll]" >&2; exit 64 ;;
+  esac
+  shift
+done
+FOLDER=$PWD/artifacts/cluster-$store
 
 BIN=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
-[[ -x $BIN/initdb ]] || { echo "cluster: PostgreSQL is not installed; run eng/setup.sh" >&2; exit 1; }
+AZURITE=eng/azurite/node_modules/azurite/dist/src/azurite.js
+if [[ $store == postgres && ! -x $BIN/initdb ]]; then
+  echo "cluster: PostgreSQL is not installed; run eng/setup.sh" >&2
+  exit 1
+fi
+if [[ $store == azure && ! -e $AZURITE ]]; then
+  echo "cluster: Azurite is not installed; run eng/setup.sh" >&2
+  exit 1
+fi
 
 declare -A silo_pids
+store_pid=
 
-http_of() { echo "127.0.0.1:$((7060 + 10 * $1))"; }
-grpc_of() { echo "127.0.0.1:$((7061 + 10 * $1))"; }
-silo_of() { echo "127.0.0.1:$((7062 + 10 * $1))"; }
+http_of() { echo "127.0.0.1:$((PORT - 10 + 10 * $1))"; }
+grpc_of() { echo "127.0.0.1:$((PORT - 9 + 10 * $1))"; }
+silo_of() { echo "127.0.0.1:$((PORT - 8 + 10 * $1))"; }
 
 # The server does not run as root.
 as_server() {
   if [[ $EUID -eq 0 ]]; then runuser -u postgres -- "$@"; else "$@"; fi
 }
 
-database() { echo "Host=127.0.0.1;Port=$POSTGRES_PORT;Database=budget;Username=$1"; }
+database() { echo "Host=127.0.0.1;Port=$STORE_PORT;Database=budget;Username=$1"; }
 
-sql() { "$BIN/psql" -q -h 127.0.0.1 -p $POSTGRES_PORT -U postgres -d "$1" -c "$2"; }
+sql() { "$BIN/psql" -q -h 127.0.0.1 -p "$STORE_PORT" -U postgres -d "$1" -c "$2"; }
 
 start_postgres() {
   local data=$FOLDER/postgres is_new=false
@@ -49,7 +66,7 @@ start_postgres() {
     as_server "$BIN/initdb" -D "$data" -U postgres --auth=trust -E UTF8 --locale=C >/dev/null
   fi
   as_server "$BIN/pg_ctl" -D "$data" -l "$data/log" -w \
-    -o "-c port=$POSTGRES_PORT -c listen_addresses=127.0.0.1 -c unix_socket_directories=$data" start >/dev/null
+    -o "-c port=$STORE_PORT -c listen_addresses=127.0.0.1 -c unix_socket_directories=$data" start >/dev/null
   if $is_new; then sql postgres "CREATE DATABASE budget"; fi
   dotnet "$SILO" --migrate --postgres "$(database postgres)"
   if $is_new; then sql budget "CREATE ROLE silo LOGIN IN ROLE agentbudget_silo"; fi
@@ -59,10 +76,52 @@ stop_postgres() {
   as_server "$BIN/pg_ctl" -D "$FOLDER/postgres" -m fast -w stop >/dev/null || true
 }
 
+account() {
+  echo "DefaultEndpointsProtocol=http;AccountName=budget;AccountKey=$(<"$FOLDER/account.key");\
+BlobEndpoint=http://127.0.0.1:$STORE_PORT/budget;TableEndpoint=http://127.0.0.1:$((STORE_PORT + 2))/budget"
+}
+
+start_azurite() {
+  local waited
+  if [[ ! -e $FOLDER/account.key ]]; then
+    (umask 077; head -c 64 /dev/urandom | base64 -w 0 >"$FOLDER/account.key")
+  fi
+  AZURITE_ACCOUNTS="budget:$(<"$FOLDER/account.key")" node "$AZURITE" --location "$FOLDER/azurite" --silent \
+    --disableTelemetry --skipApiVersionCheck --disableProductStyleUrl \
+    --blobHost 127.0.0.1 --blobPort "$STORE_PORT" --queueHost 127.0.0.1 --queuePort $((STORE_PORT + 1)) \
+    --tableHost 127.0.0.1 --tablePort $((STORE_PORT + 2)) >>"$FOLDER/azurite.log" 2>&1 &
+  store_pid=$!
+  for ((waited = 0; waited < READY_SECONDS_MAX * 5; waited++)); do
+    if (exec 3<>"/dev/tcp/127.0.0.1/$((STORE_PORT + 2))") 2>/dev/null; then break; fi
+    kill -0 "$store_pid" 2>/dev/null || { echo "cluster: Azurite ended: $FOLDER/azurite.log" >&2; exit 1; }
+    sleep 0.2
+  done
+  dotnet "$SILO" --migrate --azure "$(account)"
+}
+
+start_store() { case $store in postgres) start_postgres ;; azure) start_azurite ;; esac; }
+
+# What a silo is told of it.
+store_arguments() {
+  case $store in
+    postgres) printf '%s\n' --store postgres --postgres "$(database silo)" ;;
+    azure) printf '%s\n' --store azure --azure "$(account)" ;;
+  esac
+}
+
+# Azurite writes what it has when it is asked to end.
+stop_store() {
+  case $store in
+    postgres) stop_postgres ;;
+    azure) if [[ -n $store_pid ]]; then kill -TERM "$store_pid" 2>/dev/null && wait "$store_pid"; fi || true ;;
+  esac
+}
+
 start_silo() {
-  local silo=$1 catalog=()
+  local silo=$1 catalog=() arguments
+  mapfile -t arguments < <(store_arguments)
   if [[ $silo == 1 ]]; then catalog=(--catalog silo-config/demo-catalog.yaml); fi
-  dotnet "$SILO" --store postgres --postgres "$(database silo)" --cluster-key "$FOLDER/cluster.key" \
+  dotnet "$SILO" "${arguments[@]}" --cluster-key "$FOLDER/cluster.key" \
     --silo-address "$(silo_of "$silo")" --issuer "http://$(http_of 1)" --data "$FOLDER/silo$silo" \
     --http "$(http_of "$silo")" --grpc "$(grpc_of "$silo")" "${catalog[@]}" >>"$FOLDER/silo$silo.log" 2>&1 &
   silo_pids[$silo]=$!
@@ -93,8 +152,8 @@ stop_all() {
   trap - EXIT INT TERM
   local silo
   for silo in "${!silo_pids[@]}"; do kill -TERM "${silo_pids[$silo]}" 2>/dev/null || true; done
-  wait 2>/dev/null || true
-  stop_postgres
+  for silo in "${!silo_pids[@]}"; do wait "${silo_pids[$silo]}" 2>/dev/null || true; done
+  stop_store
 }
 
 # Asks one silo after the other until one answers, with the same request id, so that one call has one effect.
@@ -167,9 +226,9 @@ SILO=artifacts/bin/AgentBudget.Silo/release/AgentBudget.Silo.dll
 mkdir -p "$FOLDER"
 if [[ ! -e $FOLDER/cluster.key ]]; then (umask 077; head -c 48 /dev/urandom | base64 >"$FOLDER/cluster.key"); fi
 trap stop_all EXIT INT TERM
-start_postgres
+start_store
 for silo in "${SILOS[@]}"; do start_silo "$silo"; done
 for silo in "${SILOS[@]}"; do wait_ready "$silo"; done
 echo "Three silos serve JSON at $(http_of 1), $(http_of 2) and $(http_of 3), and gRPC one port above each."
 echo "  admin key  $FOLDER/silo1/admin.key"
-if $is_rolling; then roll; else wait; fi
+if $is_rolling; then roll; else wait "${silo_pids[@]}"; fi

@@ -8,7 +8,7 @@ DOTNET_MAJOR_MIN=10
 NODE_MAJOR_MIN=20
 
 # Debian packages: strace injects store faults; python3-grpcio is the C-core gRPC client of the interop check, chromium
-# its browser and the dashboard's; postgresql is the shared store, of which tests start servers of their own; fish and
+# its browser and the dashboard's; postgresql is a shared store, of which tests start servers of their own; fish and
 # zsh load their completions of the command line; tmux is the terminal of its top.
 DEBIAN_PACKAGES=(chromium curl fish strace postgresql python3 python3-grpcio python3-protobuf tmux zsh)
 
@@ -64,4 +64,5 @@ require_tool node "$NODE_MAJOR_MIN"
 require_tool npm 1
 install_debian_packages
 install_node_packages eng
+install_node_packages eng/azurite
 install_node_packages tests/interop

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Data.Common;
 using System.Security.Cryptography;
 using AgentBudget.Storage.Journal;
@@ -16,7 +15,7 @@ namespace AgentBudget.Storage.Postgres;
 /// Ledgers in PostgreSQL, shared by any number of processes. A group is durable when its statement is answered: the
 /// statement commits by itself, with the fence in it.
 /// </summary>
-public sealed class PostgresStore : ILedgerStore, ISharedSecrets, IJournalImport
+public sealed class PostgresStore : ISharedStore
 {
     private const int ProbeBytes = 256 * 1024; // More than the groups that wait usually need.
 
@@ -26,19 +25,15 @@ public sealed class PostgresStore : ILedgerStore, ISharedSecrets, IJournalImport
 
     private const string Unprobe = "DELETE FROM probe WHERE id = $1";
 
-    private readonly ConcurrentDictionary<string, AppendQueue> _queues = new(StringComparer.Ordinal);
+    private readonly AppendQueues<GroupRow> _appends;
     private readonly PostgresConnections _connections;
-    private readonly GroupAppender _appender;
     private readonly TenantTable _tenants;
     private readonly JournalTable _journal;
     private readonly SnapshotTable _snapshots;
     private readonly SecretTable _secrets;
     private readonly ImportTable _import;
     private readonly int _probe = RandomNumberGenerator.GetInt32(int.MaxValue); // A row of this process's own.
-    private readonly Lock _gate = new();
-    private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private int _underWay;
-    private bool _isClosed;
+    private bool _isDisposed;
 
     private PostgresStore(
         PostgresConnections connections,
@@ -54,7 +49,8 @@ public sealed class PostgresStore : ILedgerStore, ISharedSecrets, IJournalImport
         _snapshots = new SnapshotTable(connections.Others, _tenants);
         _secrets = new SecretTable(connections.Others);
         _import = new ImportTable(connections.Others, _tenants.Owner);
-        _appender = new GroupAppender(connections.Appends, _tenants.Owner, time, logger);
+        _appends = new AppendQueues<GroupRow>(
+            new GroupAppender(connections.Appends, _tenants.Owner, time, logger).AppendAsync);
     }
 
     /// <inheritdoc/>
@@ -107,17 +103,10 @@ public sealed class PostgresStore : ILedgerStore, ISharedSecrets, IJournalImport
     {
         ArgumentNullException.ThrowIfNull(group);
         ArgumentNullException.ThrowIfNull(completion);
-        if (!TryBegin())
-        {
-            // Never sent; still, "unknown" is all that a closed store says.
-            completion.AppendCompleted(AppendOutcome.Unknown);
-            return;
-        }
 
         // One that this process never acquired is another's, or nobody's.
         _tenants.TryGetNumber(group.Tenant, out long tenant);
-        _queues.GetOrAdd(group.Tenant, static (_, appender) => new AppendQueue(appender), _appender)
-            .Enqueue(GroupRow.Of(tenant, group), new Counted(this, completion));
+        _appends.Enqueue(group.Tenant, GroupRow.Of(tenant, group), completion);
     }
 
     /// <inheritdoc/>
@@ -164,14 +153,8 @@ public sealed class PostgresStore : ILedgerStore, ISharedSecrets, IJournalImport
     /// <summary>Finishes what was begun and closes the connections.</summary>
     public async ValueTask DisposeAsync()
     {
-        lock (_gate)
-        {
-            if (_isClosed) return;
-            _isClosed = true;
-            if (_underWay == 0) _drained.SetResult();
-        }
-
-        await _drained.Task;
+        if (Interlocked.Exchange(ref _isDisposed, true)) return;
+        await _appends.CloseAsync();
         await _connections.DisposeAsync();
     }
 
@@ -274,32 +257,4 @@ public sealed class PostgresStore : ILedgerStore, ISharedSecrets, IJournalImport
     private static StoreException SentenceOf(Exception fault) => fault is ObjectDisposedException
         ? new StoreException("the store is closed", fault)
         : PostgresConnections.Unreachable(fault);
-
-    private bool TryBegin()
-    {
-        lock (_gate)
-        {
-            if (_isClosed) return false;
-            _underWay++;
-            return true;
-        }
-    }
-
-    private void Ended()
-    {
-        lock (_gate)
-        {
-            if (--_underWay == 0 && _isClosed) _drained.SetResult();
-        }
-    }
-
-    // The store closes behind the last append that it took.
-    private sealed class Counted(PostgresStore store, IAppendCompletion completion) : IAppendCompletion
-    {
-        public void AppendCompleted(AppendOutcome outcome)
-        {
-            completion.AppendCompleted(outcome);
-            store.Ended();
-        }
-    }
 }

@@ -1,7 +1,6 @@
 using AgentBudget.Cluster.Tests.Support;
 using AgentBudget.Faults.Tests;
 using AgentBudget.Protocol.V1;
-using AgentBudget.Storage.Tests.Postgres;
 
 namespace AgentBudget.Cluster.Tests;
 
@@ -24,11 +23,12 @@ public sealed class CopyTests
           - { model: model, provider: any, effectiveFrom: 2026-01-01, rates: { input: 1.00, output: 1.00 } }
         """;
 
-    [Fact]
-    public async Task A_ledger_goes_to_the_database_and_back_and_open_holds_are_settled_there()
+    [Theory]
+    [InlineData(StoreKind.Postgres)]
+    [InlineData(StoreKind.Azure)]
+    public async Task A_ledger_goes_to_the_shared_store_and_back_and_open_holds_are_settled_there(StoreKind kind)
     {
-        await using PostgresServer server = await PostgresServer.StartAsync();
-        string connection = server.Connection(await server.CreateStoreAsync());
+        await using StoreServer store = await StoreServer.StartAsync(kind);
         await using SiloProcess alone = new();
         await alone.StartAsync();
         (string token, string reservation) = await HoldAsync(alone);
@@ -36,14 +36,14 @@ public sealed class CopyTests
 
         for (int time = 1; time <= 2; time++) // The second has nothing to do.
         {
-            (int code, string said) = await SiloOnce.RunAsync("--import", alone.Folder, "--postgres", connection);
+            (int code, string said) = await SiloOnce.RunAsync(["--import", alone.Folder, .. store.Connection]);
             Assert.True(code == 0, said);
             Assert.Contains("Every copy is whole and clean.", said);
         }
 
         string key = Path.Combine(alone.Folder, "cluster.key");
         await File.WriteAllTextAsync(key, "a key of a cluster for tests that is long enough");
-        await using (ClusterSilo first = new(alone.Folder, connection, key))
+        await using (ClusterSilo first = new(alone.Folder, store.Arguments, key))
         {
             await first.StartAsync();
             using BudgetClient client = new(first.AdminKey, first.Grpc);
@@ -59,7 +59,7 @@ public sealed class CopyTests
         }
 
         string back = Path.Combine(alone.Folder, "back");
-        (int exported, string exportSaid) = await SiloOnce.RunAsync("--export", back, "--postgres", connection);
+        (int exported, string exportSaid) = await SiloOnce.RunAsync(["--export", back, .. store.Connection]);
         Assert.True(exported == 0, exportSaid);
         (int verified, string verifySaid) = await SiloOnce.RunAsync(
             "--verify", "--data", back, "--checkpoint-key", Path.Combine(alone.Folder, "checkpoint.key"),

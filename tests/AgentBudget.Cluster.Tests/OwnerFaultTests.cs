@@ -27,7 +27,7 @@ public sealed class OwnerFaultTests(ITestOutputHelper output)
         string told = $"seed {Seed.Value}, {kills} kills, {pauses} pauses, {stops} stops";
         output.WriteLine(told);
         Random random = new(Seed.Value);
-        await using SiloCluster cluster = await SiloCluster.StartAsync();
+        await using SiloCluster cluster = await SiloCluster.StartAsync(StoreKind.Postgres);
         using BudgetClient client = cluster.Client();
         using Diary diary = new(cluster.Folder);
         using Load load = new(client, diary, Seed.Value);

@@ -1,7 +1,6 @@
 using System.Globalization;
 using AgentBudget.Cluster.Tests.Support;
 using AgentBudget.Faults.Tests;
-using AgentBudget.Storage.Tests.Postgres;
 
 namespace AgentBudget.Cluster.Tests;
 
@@ -16,15 +15,13 @@ public sealed class SiloTlsTests
     public async Task Silos_of_one_authority_are_a_cluster_and_one_of_another_is_no_member()
     {
         string folder = Directory.CreateTempSubdirectory("agentbudget-silo-tls-").FullName;
-        await using PostgresServer server = await PostgresServer.StartAsync();
-        string database = await server.CreateStoreAsync();
-        string connection = server.Connection(database);
+        await using PostgresStoreServer store = await PostgresStoreServer.StartAsync();
         using SiloCertificates ours = new(Path.Combine(folder, "ours"));
         using SiloCertificates theirs = new(Path.Combine(folder, "theirs"));
         string key = Path.Combine(folder, "cluster.key");
         await File.WriteAllTextAsync(key, "a key of a cluster for tests that is long enough");
-        await using ClusterSilo first = new(Path.Combine(folder, "1"), connection, key, ours.Make("first"));
-        await using ClusterSilo second = new(Path.Combine(folder, "2"), connection, key, ours.Make("second"));
+        await using ClusterSilo first = new(Path.Combine(folder, "1"), store.Arguments, key, ours.Make("first"));
+        await using ClusterSilo second = new(Path.Combine(folder, "2"), store.Arguments, key, ours.Make("second"));
         await first.StartAsync();
         await second.StartAsync();
 
@@ -37,17 +34,17 @@ public sealed class SiloTlsTests
         await load.AnsweredAsync(100, Patience);
 
         await using ClusterSilo stranger = new(
-            Path.Combine(folder, "3"), connection, key, theirs.Make("stranger", ours.CaFile));
+            Path.Combine(folder, "3"), store.Arguments, key, theirs.Make("stranger", ours.CaFile));
         stranger.Launch();
         int port = int.Parse(stranger.Address.Split(':')[^1], CultureInfo.InvariantCulture);
         using CancellationTokenSource patience = new(Patience);
-        while (await server.SqlAsync(database, $"SELECT status FROM membership WHERE port = {port}") is null)
+        while (await store.SqlAsync($"SELECT status FROM membership WHERE port = {port}") is null)
             await Task.Delay(TimeSpan.FromMilliseconds(50), patience.Token);
         await load.AnsweredAsync(200, Patience);
         Assert.NotEqual(
-            Active, await server.SqlAsync(database, $"SELECT status FROM membership WHERE port = {port}"));
+            Active, await store.SqlAsync($"SELECT status FROM membership WHERE port = {port}"));
         Assert.Equal(
-            2L, await server.SqlAsync(database, $"SELECT count(*) FROM membership WHERE status = {Active}"));
+            2L, await store.SqlAsync($"SELECT count(*) FROM membership WHERE status = {Active}"));
         await load.StopAsync(Patience);
         Directory.Delete(folder, recursive: true);
     }

@@ -135,12 +135,12 @@ public sealed class WholeClusterTests(RunningCluster running) : IClassFixture<Ru
     }
 
     [Fact]
-    public async Task A_silo_without_its_database_does_not_start()
+    public async Task A_silo_whose_store_is_not_there_does_not_start()
     {
-        await using ClusterSilo lost = Cluster.NewSilo("lost", database: "nowhere");
+        await using ClusterSilo lost = Cluster.NewLostSilo("lost");
         lost.Launch();
         Assert.Equal(74, await lost.ExitCodeAsync());
-        Assert.Contains("database \"nowhere\" does not exist", lost.Output);
+        Assert.Contains("nobody answers at its address", lost.Output);
     }
 
     /// <summary>Callers of each silo.</summary>

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using AgentBudget.Silo.Options;
+using AgentBudget.Silo.Stores;
 
 namespace AgentBudget.Silo.Tests;
 
@@ -61,9 +62,11 @@ public sealed class OptionsTests
     [InlineData("--grpc", "127.0.0.1:7070", "need a port each")]
     [InlineData("--store", "postgres", "cluster:postgres must name the database")]
     [InlineData("--gateway", "nowhere", "gateway:listen must be HOST:PORT")]
-    [InlineData("--store", "redis", "must be sqlite or postgres")]
+    [InlineData("--store", "azure", "cluster:azure must name the storage account")]
+    [InlineData("--store", "redis", "must be sqlite, postgres or azure")]
     [InlineData("--postgres", "nonsense", "cluster:postgres must be Host=")]
-    [InlineData("--postgres", "Host=127.0.0.1;Database=b", "store must be postgres")]
+    [InlineData("--postgres", "Host=127.0.0.1;Database=b", "store must be postgres or azure")]
+    [InlineData("--azure", "UseDevelopmentStorage=true", "store must be postgres or azure")]
     [InlineData("--silo-address", "0.0.0.0", "cluster:address must be HOST:PORT")]
     [InlineData("--directory", "none", "cluster:directory must be distributed or local")]
     [InlineData("--catalog", "missing.yaml", "does not exist")]
@@ -73,7 +76,8 @@ public sealed class OptionsTests
     [InlineData("--origins", "budget.example.com", "origins must be schemes, hosts and ports")]
     [InlineData("--otlp", "127.0.0.1:4317", "telemetry:otlp must be a URL")]
     [InlineData("--data", "", "must be a path")]
-    [InlineData("--azure", "x", "--azure")]
+    [InlineData("--azure", "x", "cluster:azure must be DefaultEndpointsProtocol=https;")]
+    [InlineData("--mongo", "x", "--mongo")]
     [InlineData("--demo", "maybe", "maybe")]
     [InlineData("--dashboard", "maybe", "dashboard must be loopback, on or off")]
     [InlineData("--checkpoints", "data/ledger/kept", "apart from the store")]
@@ -152,6 +156,7 @@ public sealed class OptionsTests
             ["catalog"] = other,
             ["store"] = "postgres",
             ["cluster:postgres"] = "Host=127.0.0.1;Database=budget",
+            ["cluster:azure"] = "UseDevelopmentStorage=true",
             ["cluster:key"] = other,
             ["cluster:address"] = "192.0.2.1:4",
             ["cluster:certificate"] = other,
@@ -184,7 +189,8 @@ public sealed class OptionsTests
             (onLine.CatalogPath, onLine.Issuer, onLine.Otlp!.ToString(), string.Join(' ', onLine.Origins)));
         Assert.Equal(
             new ClusterModel(
-                "Host=127.0.0.1;Database=budget", other, new IPEndPoint(IPAddress.Parse("192.0.2.1"), 4),
+                new PostgresStoreModel("Host=127.0.0.1;Database=budget"), other,
+                new IPEndPoint(IPAddress.Parse("192.0.2.1"), 4),
                 IsDistributedDirectory: false, new SiloTlsModel(other, file, other)),
             onLine.Cluster);
         Assert.Equal(5, onLine.Gateway!.Listen.Port);
@@ -228,6 +234,52 @@ public sealed class OptionsTests
         File.Delete(file);
         Assert.Equal(64, code);
         Assert.Contains(sentence, errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_store_says_which_of_two_connections_is_meant()
+    {
+        string file = Path.GetTempFileName();
+        Dictionary<string, string> values = new()
+        {
+            ["store"] = "azure",
+            ["cluster:postgres"] = "Host=127.0.0.1;Database=budget",
+            ["cluster:azure"] = "UseDevelopmentStorage=true",
+            ["cluster:key"] = file,
+            ["cluster:address"] = "127.0.0.1:7072",
+            ["identity:issuer"] = "https://b.test",
+        };
+        SiloModel model = (await RunInAsync(VariablesOf(values))).Model!;
+        File.Delete(file);
+        Assert.Equal(new AzureStoreModel("UseDevelopmentStorage=true"), model.Cluster!.Store);
+        Assert.DoesNotContain("UseDevelopmentStorage", model.ToString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("", 64, "cluster:postgres must name the database, or cluster:azure the storage account.")]
+    [InlineData("--postgres Host=h;Database=b", 0, "PostgreSQL")]
+    [InlineData("--azure UseDevelopmentStorage=true", 0, "Azure Storage")]
+    [InlineData("--postgres Host=h;Database=b --azure UseDevelopmentStorage=true", 64, "say with store which")]
+    [InlineData("--postgres Host=h;Database=b --azure UseDevelopmentStorage=true --store azure", 0, "Azure Storage")]
+    [InlineData("--postgres Host=h;Database=b --store azure", 64, "cluster:azure must name the storage account")]
+    public async Task What_is_migrated_is_the_store_that_is_named(string line, int code, string told)
+    {
+        string migrated = "";
+        StringWriter errors = new();
+        SiloCommand command = new(_ => Task.FromResult(1))
+        {
+            Environment = new Dictionary<string, string>(),
+            Migrate = store =>
+            {
+                migrated = store.Name;
+                return Task.FromResult(0);
+            },
+        };
+        Assert.Equal(
+            code,
+            await command.InvokeAsync(
+                ["--migrate", .. line.Split(' ', StringSplitOptions.RemoveEmptyEntries)], errors));
+        Assert.Contains(told, migrated + errors, StringComparison.Ordinal);
     }
 
     private static Dictionary<string, string> VariablesOf(Dictionary<string, string> values) =>

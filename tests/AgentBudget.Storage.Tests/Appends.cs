@@ -67,6 +67,23 @@ internal static class Appends
     public static async Task<bool> SaveAsync(this ILedgerStore store, long epoch, StoredSnapshot snapshot) =>
         await store.SaveSnapshotAsync(Tenant, epoch, snapshot, CancellationToken.None);
 
+    /// <summary>Asks a store that may be away until it answers.</summary>
+    public static async Task<T> UntilThereAsync<T>(Func<Task<T>> ask)
+    {
+        using CancellationTokenSource patience = new(Patience);
+        while (true)
+        {
+            try
+            {
+                return await ask();
+            }
+            catch (StoreException) when (!patience.IsCancellationRequested)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(20));
+            }
+        }
+    }
+
     public static List<string> Texts(IEnumerable<StoredGroup> groups, string tenant = Tenant) =>
         [.. groups.SelectMany(group => group.ReadEvents(tenant)).Select(bytes => Encoding.UTF8.GetString(bytes.Span))];
 

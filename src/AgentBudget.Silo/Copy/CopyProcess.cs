@@ -1,9 +1,9 @@
 using AgentBudget.Audit;
 using AgentBudget.Silo.Hosting;
+using AgentBudget.Silo.Stores;
 using AgentBudget.Silo.Verify;
 using AgentBudget.Storage;
 using AgentBudget.Storage.Journal;
-using AgentBudget.Storage.Postgres;
 using AgentBudget.Storage.Snapshots;
 using AgentBudget.Storage.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -14,32 +14,31 @@ namespace AgentBudget.Silo.Copy;
 internal static class CopyProcess
 {
     /// <summary>
-    /// Copies from a data folder to the database. Answers 0 when every copy is whole and clean, 65 when one is not, 74
-    /// for a fault of a store.
+    /// Copies from a data folder to the shared store. Answers 0 when every copy is whole and clean, 65 when one is not,
+    /// 74 for a fault of a store.
     /// </summary>
-    internal static Task<int> ImportAsync(string folder, string connection, TextWriter output, TextWriter errors) =>
-        RunAsync(folder, connection, isImport: true, output, errors);
+    internal static Task<int> ImportAsync(
+        string folder, SharedStoreModel store, TextWriter output, TextWriter errors) =>
+        RunAsync(folder, store, isImport: true, output, errors);
 
-    /// <summary>Copies from the database to a data folder; otherwise as <see cref="ImportAsync"/>.</summary>
-    internal static Task<int> ExportAsync(string folder, string connection, TextWriter output, TextWriter errors) =>
-        RunAsync(folder, connection, isImport: false, output, errors);
+    /// <summary>Copies from the shared store to a data folder; otherwise as <see cref="ImportAsync"/>.</summary>
+    internal static Task<int> ExportAsync(
+        string folder, SharedStoreModel store, TextWriter output, TextWriter errors) =>
+        RunAsync(folder, store, isImport: false, output, errors);
 
     private static async Task<int> RunAsync(
-        string folder, string connection, bool isImport, TextWriter output, TextWriter errors)
+        string folder, SharedStoreModel store, bool isImport, TextWriter output, TextWriter errors)
     {
         try
         {
             await using SqliteStore file = SqliteStore.Open(
                 new SqliteStoreOptions { Folder = DataFolder.Take(folder).LedgerFolder, OnFailed = _ => { } },
                 NullLoggerFactory.Instance);
-            await using PostgresStore database = await PostgresStore.OpenAsync(
-                new PostgresStoreOptions { Connection = connection },
-                TimeProvider.System,
-                NullLoggerFactory.Instance,
-                CancellationToken.None);
+            await using ISharedStore shared =
+                await store.OpenAsync(ownerAddress: "", TimeProvider.System, NullLoggerFactory.Instance);
             return isImport
-                ? await CopyAllAsync(file, database, output)
-                : await CopyAllAsync(database, file, output);
+                ? await CopyAllAsync(file, shared, output)
+                : await CopyAllAsync(shared, file, output);
         }
         catch (JournalDamagedException damage)
         {

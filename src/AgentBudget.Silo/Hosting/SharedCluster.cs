@@ -1,21 +1,19 @@
 using System.Security.Cryptography.X509Certificates;
 using AgentBudget.Silo.Options;
-using AgentBudget.Storage.Postgres;
+using AgentBudget.Storage;
 using Orleans.Configuration;
 using Orleans.Connections.Security;
 
 namespace AgentBudget.Silo.Hosting;
 
 /// <summary>
-/// A cluster of several silos: membership and reminders in the database of the ledgers. Silos on one database are one
+/// A cluster of several silos: membership and reminders in the store of the ledgers. Silos on one store are one
 /// cluster, and its name is the store's own, so that no silo of another store is ever taken for a member.
 /// </summary>
 internal static class SharedCluster
 {
-    private const string Invariant = "Npgsql";
-
     internal static ISiloBuilder Configure(
-        ISiloBuilder silo, ClusterModel model, PostgresStore store, Action<Action> onEnd)
+        ISiloBuilder silo, ClusterModel model, ISharedStore store, Action<Action> onEnd)
     {
         string name = $"agentbudget-{store.StoreId:N}";
         silo.Configure<ClusterOptions>(options => (options.ServiceId, options.ClusterId) = (name, name))
@@ -25,11 +23,8 @@ internal static class SharedCluster
                 options.SiloPort = model.Address.Port;
                 options.SiloListeningEndpoint = model.Address;
                 options.GatewayPort = 0; // Callers come through gRPC.
-            })
-            .UseAdoNetClustering((AdoNetClusteringSiloOptions options) =>
-                (options.Invariant, options.DataSource) = (Invariant, store.Membership))
-            .UseAdoNetReminderService((AdoNetReminderTableOptions options) =>
-                (options.Invariant, options.DataSource) = (Invariant, store.Membership));
+            });
+        model.Store.UseMembership(silo, store);
         if (model.IsDistributedDirectory)
         {
 #pragma warning disable ORLEANSEXP003 // What Orleans' own tests run on; it is experimental, hence the switch.

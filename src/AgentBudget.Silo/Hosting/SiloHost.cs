@@ -20,7 +20,6 @@ using AgentBudget.Silo.Checkpoints;
 using AgentBudget.Silo.Options;
 using AgentBudget.Silo.Telemetry;
 using AgentBudget.Storage;
-using AgentBudget.Storage.Postgres;
 using AgentBudget.Storage.Secrets;
 using AgentBudget.Storage.Sqlite;
 using Grpc.Core;
@@ -272,16 +271,12 @@ internal sealed partial class SiloHost : IAsyncDisposable
     private async Task<ILedgerStore> OpenStoreAsync(
         SiloModel model, TimeProvider time, ILoggerFactory loggers, Action<StoreException> onStoreFailed) =>
         model.Cluster is { } cluster
-            ? await PostgresStore.OpenAsync(
-                new PostgresStoreOptions { Connection = cluster.Postgres, OwnerAddress = $"{cluster.Address}" },
-                time,
-                loggers,
-                CancellationToken.None)
+            ? await cluster.Store.OpenAsync($"{cluster.Address}", time, loggers)
             : SqliteStore.Open(
                 new SqliteStoreOptions { Folder = Folder.LedgerFolder, OnFailed = onStoreFailed }, loggers);
 
     private ISiloBuilder ClusterOf(ISiloBuilder silo, SiloModel model, ILedgerStore store) =>
-        model.Cluster is { } cluster && store is PostgresStore shared
+        model.Cluster is { } cluster && store is ISharedStore shared
             ? SharedCluster.Configure(silo, cluster, shared, end => _ends.Push(() => Ended(end)))
             : EmbeddedCluster.Configure(silo);
 

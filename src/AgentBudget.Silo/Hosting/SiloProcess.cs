@@ -79,7 +79,11 @@ internal static partial class SiloProcess
             WriteDashboard(output, silo, model, dashboard);
         output.WriteLine($"  data       {silo.Folder.Path}");
         if (model.Cluster is { } cluster)
-            output.WriteLine($"  cluster    on PostgreSQL; the other silos reach this one at {cluster.Address}");
+        {
+            output.WriteLine(
+                $"  cluster    on {cluster.Store.Name}; the other silos reach this one at {cluster.Address}");
+        }
+
         output.WriteLine($"  admin key  {silo.Folder.AdminKeyFile}");
         output.WriteLine(
             $"  tenants    {(silo.Tenants.Count == 0 ? "none yet: apply a catalog" : ListOf(silo.Tenants))}");

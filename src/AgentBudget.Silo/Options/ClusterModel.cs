@@ -1,43 +1,40 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using AgentBudget.Silo.Stores;
 
 namespace AgentBudget.Silo.Options;
 
 /// <summary>How a silo is one of a cluster: every option checked, no file read yet.</summary>
-/// <param name="Postgres">The database that all silos share.</param>
+/// <param name="Store">What all silos share.</param>
 /// <param name="KeyPath">The file with the key of the cluster.</param>
 /// <param name="Address">Where the other silos reach this one.</param>
 /// <param name="IsDistributedDirectory">Whether the directory of grains is handed over between silos.</param>
 /// <param name="Tls">How silos speak TLS with each other, or null.</param>
 internal sealed record ClusterModel(
-    string Postgres, string KeyPath, IPEndPoint Address, bool IsDistributedDirectory, SiloTlsModel? Tls)
+    SharedStoreModel Store, string KeyPath, IPEndPoint Address, bool IsDistributedDirectory, SiloTlsModel? Tls)
 {
-    /// <summary>Without the connection, which may hold a password.</summary>
-    public override string ToString() => $"{KeyPath} {Address} {IsDistributedDirectory} {Tls}";
-
     /// <summary>What follows from options that have been checked each by itself. Throws
     /// <see cref="OptionsException"/> for those that do not fit to the store or to each other.</summary>
     public static ClusterModel? From(SiloClusterOptions options, string store)
     {
-        if (store != ServeOptions.PostgresStore)
+        if (SharedStoreModel.From(options, store) is not { } shared)
         {
-            bool isAny = (options.Postgres ?? options.Key ?? options.Address ?? options.Certificate) is not null;
+            bool isAny = (options.Postgres ?? options.Azure ?? options.Key ?? options.Address ?? options.Certificate)
+                is not null;
             return isAny
-                ? throw new OptionsException("store must be postgres, since keys of cluster are set.")
+                ? throw new OptionsException("store must be postgres or azure, since keys of cluster are set.")
                 : null;
         }
 
-        string postgres = options.Postgres
-            ?? throw new OptionsException("cluster:postgres must name the database, since store is postgres.");
         string key = options.Key ?? throw new OptionsException(
             "cluster:key must name the file with the cluster's key, the same for every silo, since store is "
-            + "postgres: it seals what they share.");
+            + $"{store}: it seals what they share.");
         IPEndPoint address = EndPointAttribute.Parse(options.Address ?? throw new OptionsException(
-            "cluster:address must say where the other silos reach this one, since store is postgres."))!;
+            $"cluster:address must say where the other silos reach this one, since store is {store}."))!;
         CheckAddress(address, hasTls: options.Certificate is not null);
         return new ClusterModel(
-            postgres,
+            shared,
             Path.GetFullPath(key),
             address,
             options.Directory == SiloClusterOptions.Distributed,

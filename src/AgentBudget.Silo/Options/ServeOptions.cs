@@ -8,6 +8,7 @@ internal sealed class ServeOptions
 {
     public const string SqliteStore = "sqlite";
     public const string PostgresStore = "postgres";
+    public const string AzureStore = "azure";
     public const string DashboardOnLoopback = "loopback";
     public const string DashboardOn = "on";
     public const string DashboardOff = "off";
@@ -37,7 +38,8 @@ internal sealed class ServeOptions
     public string? Catalog { get; init; }
 
     /// <summary>Where ledgers are kept.</summary>
-    [AllowedValues(SqliteStore, PostgresStore, ErrorMessage = "store must be sqlite or postgres.")]
+    [AllowedValues(
+        SqliteStore, PostgresStore, AzureStore, ErrorMessage = "store must be sqlite, postgres or azure.")]
     public string Store { get; init; } = SqliteStore;
 
     /// <summary>Where the dashboard is served.</summary>

@@ -13,6 +13,10 @@ internal sealed class SiloClusterOptions : IValidatableObject
     [Postgres("cluster:postgres")]
     public string? Postgres { get; init; }
 
+    /// <summary>The storage account that all silos share.</summary>
+    [Azure("cluster:azure")]
+    public string? Azure { get; init; }
+
     /// <summary>The file with the key of the cluster, the same for every silo.</summary>
     [FilePath("cluster:key", MustExist = true)]
     public string? Key { get; init; }

@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using AgentBudget.Silo.Copy;
 using AgentBudget.Silo.Migrate;
-using AgentBudget.Storage.Postgres.Schema;
+using AgentBudget.Silo.Stores;
 using Microsoft.Extensions.Configuration;
 
 namespace AgentBudget.Silo.Options;
@@ -27,21 +27,21 @@ internal sealed class SiloCommand
 
     private readonly Option<bool> _migrate = new("--migrate")
     {
-        Description = "Make the tables in the database of --postgres, or bring them up to this release, and end. Log "
-            + "in with a role that may create schemas and roles; silos log in with another.",
+        Description = "Make the store of --postgres or --azure, or bring it up to this release, and end. Log in to "
+            + "PostgreSQL with a role that may create schemas and roles; silos log in with another.",
     };
 
     private readonly Option<string> _import = new("--import")
     {
-        Description = "Copy every ledger of a stopped silo's data folder into the database of --postgres, byte for "
-            + "byte, audit the copies, and end.",
+        Description = "Copy every ledger of a stopped silo's data folder into the store of --postgres or --azure, "
+            + "byte for byte, audit the copies, and end.",
         HelpName = "DIR",
     };
 
     private readonly Option<string> _export = new("--export")
     {
-        Description = "Copy every ledger of the database of --postgres into a data folder, and otherwise as --import. "
-            + "No silo may run on either.",
+        Description = "Copy every ledger of the store of --postgres or --azure into a data folder, and otherwise as "
+            + "--import. No silo may run on either.",
         HelpName = "DIR",
     };
 
@@ -73,9 +73,9 @@ internal sealed class SiloCommand
         _root.SetAction((parsed, _) => OnceOf(parsed) ?? run(ModelOf(parsed)));
     }
 
-    /// <summary>Makes the tables in a database; answers the exit code.</summary>
-    internal Func<string, Task<int>> Migrate { get; init; } =
-        static connection => MigrateProcess.RunAsync(connection, Console.Out, Console.Error);
+    /// <summary>Makes a shared store; answers the exit code.</summary>
+    internal Func<SharedStoreModel, Task<int>> Migrate { get; init; } =
+        static store => MigrateProcess.RunAsync(store, Console.Out, Console.Error);
 
     /// <summary>The variables that count.</summary>
     internal IReadOnlyDictionary<string, string> Environment { get; init; } = SiloConfiguration.EnvironmentOfProcess();
@@ -130,26 +130,19 @@ internal sealed class SiloCommand
         IsVerify = parsed.GetValue(_verify),
     };
 
-    // What a person does once with a database; null for a silo.
+    // What a person does once with a shared store; null for a silo.
     private Task<int>? OnceOf(ParseResult parsed)
     {
-        if (parsed.GetValue(_migrate)) return Migrate(DatabaseOf(parsed));
+        if (parsed.GetValue(_migrate)) return Migrate(StoreOf(parsed));
         if (parsed.GetValue(_import) is { } from)
-            return CopyProcess.ImportAsync(from, DatabaseOf(parsed), Output, Console.Error);
+            return CopyProcess.ImportAsync(from, StoreOf(parsed), Output, Console.Error);
         return parsed.GetValue(_export) is { } to
-            ? CopyProcess.ExportAsync(to, DatabaseOf(parsed), Output, Console.Error)
+            ? CopyProcess.ExportAsync(to, StoreOf(parsed), Output, Console.Error)
             : null;
     }
 
-    // Whoever makes the tables needs nothing else that a silo needs.
-    private string DatabaseOf(ParseResult parsed)
-    {
-        string database = ConfigurationOf(parsed)["cluster:postgres"]
-            ?? throw new OptionsException("cluster:postgres must name the database.");
-        return PostgresSchema.FaultOf(database) is { } fault
-            ? throw new OptionsException($"cluster:postgres {fault}")
-            : database;
-    }
+    // Whoever makes the store needs nothing else that a silo needs.
+    private SharedStoreModel StoreOf(ParseResult parsed) => SiloModel.StoreOnce(ConfigurationOf(parsed));
 
     private IConfiguration ConfigurationOf(ParseResult parsed)
     {

@@ -2,6 +2,7 @@ using System.Net;
 using AgentBudget.Gateway.Options;
 using AgentBudget.Identity;
 using AgentBudget.Silo.Hosting;
+using AgentBudget.Silo.Stores;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Options;
 
@@ -106,11 +107,21 @@ internal sealed record SiloModel
         if (model is { Cluster: not null, Issuer: null })
         {
             throw new OptionsException(
-                "identity:issuer must be the same URL for every silo of the cluster, since store is postgres: access "
-                + "tokens name it, and each silo takes those of the others.");
+                "identity:issuer must be the same URL for every silo of a cluster: access tokens name it, and each "
+                + "silo takes those of the others.");
         }
 
         return model;
+    }
+
+    /// <summary>The shared store that a person does something with once, whatever else is not set yet. Throws
+    /// <see cref="OptionsException"/>.</summary>
+    public static SharedStoreModel StoreOnce(IConfiguration configuration)
+    {
+        ServeOptions serve = Checked(configuration, new ServeOptionsValidator());
+        SiloClusterOptions cluster =
+            Checked(configuration.GetSection(SiloClusterOptions.Section), new SiloClusterOptionsValidator());
+        return SharedStoreModel.Once(cluster, serve.Store);
     }
 
     private static TOptions Checked<TOptions>(IConfiguration configuration, IValidateOptions<TOptions> validator)

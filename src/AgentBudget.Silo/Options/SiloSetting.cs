@@ -25,11 +25,13 @@ internal sealed record SiloSetting(string Key, string Option, string? HelpName, 
         new("origins", "--origins", "ORIGINS", "Origins whose pages may call from a browser, separated by commas. "
             + "[default: none]"),
         new("catalog", "--catalog", "FILE", "Catalog to apply before anything is served."),
-        new("store", "--store", "STORE", "Where ledgers are kept: sqlite, for this silo alone; or postgres, for a "
-            + "cluster of silos. [default: sqlite]"),
+        new("store", "--store", "STORE", "Where ledgers are kept: sqlite, for this silo alone; or postgres or azure, "
+            + "for a cluster of silos. [default: sqlite]"),
         new("cluster:postgres", "--postgres", "CONNECTION", "Database of --store postgres, such as "
             + "Host=…;Database=…;Username=…. A password is better in the environment."),
-        new("cluster:key", "--cluster-key", "FILE", "Key that seals what the silos share in the database, of 32 bytes "
+        new("cluster:azure", "--azure", "CONNECTION", "Storage account of --store azure, as its connection string: "
+            + "DefaultEndpointsProtocol=https;AccountName=…;AccountKey=…. It is better in the environment."),
+        new("cluster:key", "--cluster-key", "FILE", "Key that seals what the silos share in the store, of 32 bytes "
             + "or more and the same for every silo."),
         new("cluster:address", "--silo-address", "HOST:PORT", "Where the other silos reach this one."),
         new("cluster:certificate", "--silo-certificate", "FILE", "Certificate in PEM that this silo shows the others; "

@@ -4,7 +4,6 @@ using AgentBudget.Protocol.V1;
 using AgentBudget.Silo.Hosting;
 using AgentBudget.Silo.Options;
 using AgentBudget.Storage;
-using AgentBudget.Storage.Postgres;
 using AgentBudget.Storage.Snapshots;
 using AgentBudget.Storage.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -12,9 +11,9 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace AgentBudget.Silo.Verify;
 
 /// <summary>
-/// Verifies the ledger of every tenant in a data folder or in a shared database, compares it with what was signed, and
-/// says what it found. A folder it takes for itself, so no silo may run on it; beside a database silos may. Reads only,
-/// so epochs, events and snapshots stay as they are.
+/// Verifies the ledger of every tenant in a data folder or in a shared store, compares it with what was signed, and
+/// says what it found. A folder it takes for itself, so no silo may run on it; beside a shared store silos may. Reads
+/// only, so epochs, events and snapshots stay as they are.
 /// </summary>
 internal static class VerifyProcess
 {
@@ -42,11 +41,7 @@ internal static class VerifyProcess
         try
         {
             await using ILedgerStore store = model.Cluster is { } cluster
-                ? await PostgresStore.OpenAsync(
-                    new PostgresStoreOptions { Connection = cluster.Postgres },
-                    TimeProvider.System,
-                    NullLoggerFactory.Instance,
-                    CancellationToken.None)
+                ? await cluster.Store.OpenAsync(ownerAddress: "", TimeProvider.System, NullLoggerFactory.Instance)
                 : SqliteStore.Open(
                     new SqliteStoreOptions { Folder = folder, OnFailed = _ => { } }, NullLoggerFactory.Instance);
             return await VerifyAsync(store, checkpoints, model, output, errors);
@@ -75,7 +70,7 @@ internal static class VerifyProcess
         IReadOnlyList<StoredTenant> stored = await store.ListTenantsAsync(CancellationToken.None);
         SortedSet<string> tenants =
             new(stored.Select(tenant => tenant.Name).Concat(checkpoints.Select(of => of.Key)), StringComparer.Ordinal);
-        string place = model.Cluster is null ? model.Data : "the database";
+        string place = model.Cluster is null ? model.Data : model.Cluster.Store.Name;
         await output.WriteLineAsync($"Verifying every ledger in {place}: {tenants.Count}.");
         int wrong = 0;
         foreach (string tenant in tenants)

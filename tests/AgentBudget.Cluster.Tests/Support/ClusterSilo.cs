@@ -6,8 +6,8 @@ namespace AgentBudget.Cluster.Tests.Support;
 
 /// <summary>One silo of a cluster, as a process of its own. It can be killed, paused, stopped and started again.
 /// </summary>
-internal sealed class ClusterSilo(string folder, string postgres, string keyFile, params string[] arguments)
-    : IAsyncDisposable
+internal sealed class ClusterSilo(
+    string folder, IReadOnlyList<string> store, string keyFile, params string[] arguments) : IAsyncDisposable
 {
     /// <summary>Silos of one cluster say the same.</summary>
     public const string Issuer = "https://budget.example.test";
@@ -68,7 +68,7 @@ internal sealed class ClusterSilo(string folder, string postgres, string keyFile
         foreach (string argument in (string[])
             [
                 Path.Combine(AppContext.BaseDirectory, "AgentBudget.Silo.dll"), "--data", folder, "--http", _http,
-                "--grpc", _grpc, "--store", "postgres", "--postgres", postgres, "--cluster-key", keyFile,
+                "--grpc", _grpc, .. store, "--cluster-key", keyFile,
                 "--silo-address", Address, "--issuer", Issuer, .. arguments,
             ])
         {

@@ -1,12 +1,10 @@
 using AgentBudget.Audit;
 using AgentBudget.Faults.Tests;
-using AgentBudget.Storage.Postgres;
-using AgentBudget.Storage.Tests.Postgres;
-using Microsoft.Extensions.Logging.Abstractions;
+using AgentBudget.Storage;
 
 namespace AgentBudget.Cluster.Tests.Support;
 
-/// <summary>Three silos on loopback over a PostgreSQL server of their own.</summary>
+/// <summary>Three silos on loopback over a store of their own.</summary>
 internal sealed class SiloCluster : IAsyncDisposable
 {
     public const string Tenant = "acme";
@@ -17,20 +15,16 @@ internal sealed class SiloCluster : IAsyncDisposable
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(50);
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("agentbudget-cluster-");
-    private readonly PostgresServer _server;
-    private readonly string _database;
+    private readonly StoreServer _store;
 
-    private SiloCluster(PostgresServer server, string database)
+    private SiloCluster(StoreServer store)
     {
-        _server = server;
-        _database = database;
+        _store = store;
         KeyFile = WriteKey("cluster.key");
         Silos = [.. Enumerable.Range(1, Size).Select(number => NewSilo($"silo{number}"))];
     }
 
     public IReadOnlyList<ClusterSilo> Silos { get; }
-
-    public PostgresServer Server => _server;
 
     public string KeyFile { get; }
 
@@ -38,10 +32,9 @@ internal sealed class SiloCluster : IAsyncDisposable
 
     public string AdminKey => Silos[0].AdminKey;
 
-    public static async Task<SiloCluster> StartAsync()
+    public static async Task<SiloCluster> StartAsync(StoreKind kind)
     {
-        PostgresServer server = await PostgresServer.StartAsync();
-        SiloCluster cluster = new(server, await server.CreateStoreAsync());
+        SiloCluster cluster = new(await StoreServer.StartAsync(kind));
         await Task.WhenAll(cluster.Silos.Select(silo => silo.StartAsync()));
         return cluster;
     }
@@ -49,9 +42,12 @@ internal sealed class SiloCluster : IAsyncDisposable
     /// <summary>A client whose calls go to one silo after the other.</summary>
     public BudgetClient Client() => new(AdminKey, [.. Silos.Select(silo => silo.Grpc)]);
 
-    /// <summary>One more silo on the same database, not started.</summary>
-    public ClusterSilo NewSilo(string name, string? keyFile = null, string? database = null) => new(
-        Path.Combine(Folder, name), _server.Connection(database ?? _database), keyFile ?? KeyFile);
+    /// <summary>One more silo on the same store, not started.</summary>
+    public ClusterSilo NewSilo(string name, string? keyFile = null) =>
+        new(Path.Combine(Folder, name), _store.Arguments, keyFile ?? KeyFile);
+
+    /// <summary>One more silo that is told of a store which is not there, not started.</summary>
+    public ClusterSilo NewLostSilo(string name) => new(Path.Combine(Folder, name), _store.Nowhere, KeyFile);
 
     /// <summary>A file with a key of some cluster.</summary>
     public string WriteKey(string name)
@@ -64,8 +60,7 @@ internal sealed class SiloCluster : IAsyncDisposable
     /// <summary>The silo that owns the tenant, as the store says.</summary>
     public async Task<ClusterSilo> OwnerAsync()
     {
-        string? address = (string?)await _server.SqlAsync(
-            _database, $"SELECT owner_address FROM tenant WHERE name = '{Tenant}'");
+        string? address = await _store.OwnerAddressAsync(Tenant);
         return Silos.Single(silo => silo.Address == address);
     }
 
@@ -84,11 +79,7 @@ internal sealed class SiloCluster : IAsyncDisposable
     /// <summary>Audits the ledger in the store, apart from every silo: nothing may be wrong with it.</summary>
     public async Task AuditAsync()
     {
-        await using PostgresStore store = await PostgresStore.OpenAsync(
-            new PostgresStoreOptions { Connection = _server.Connection(_database) },
-            TimeProvider.System,
-            NullLoggerFactory.Instance,
-            CancellationToken.None);
+        await using ISharedStore store = await _store.OpenAsync();
         AuditReport report = await LedgerVerifier.VerifyAsync(
             store, Tenant, VerifyScope.Whole, progress: null, CancellationToken.None);
         Assert.Empty(report.Findings);
@@ -98,7 +89,7 @@ internal sealed class SiloCluster : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         foreach (ClusterSilo silo in Silos) await silo.DisposeAsync();
-        await _server.DisposeAsync();
+        await _store.DisposeAsync();
         _folder.Delete(recursive: true);
     }
 }

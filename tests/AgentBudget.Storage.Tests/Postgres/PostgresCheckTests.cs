@@ -1,6 +1,5 @@
 using AgentBudget.Storage.Postgres;
 using AgentBudget.Storage.Postgres.Schema;
-using AgentBudget.Storage.Secrets;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Npgsql;
@@ -149,16 +148,7 @@ public sealed class PostgresCheckTests(PostgresServers servers) : IAsyncLifetime
     {
         await using PostgresStore one = await OpenAsync();
         await using PostgresStore other = await OpenAsync();
-        Assert.Equal(one.StoreId, other.StoreId);
-        Assert.Null(await one.ReadAsync("signing", default));
-        Assert.True(await one.TryWriteAsync("signing", 0, "first"u8.ToArray(), default));
-        Assert.False(await other.TryWriteAsync("signing", 0, "late"u8.ToArray(), default));
-        SealedSecret? read = await other.ReadAsync("signing", default);
-        Assert.Equal(1, read!.Version);
-        Assert.Equal("first"u8.ToArray(), read.Bytes.ToArray());
-        Assert.True(await other.TryWriteAsync("signing", 1, "second"u8.ToArray(), default));
-        Assert.False(await one.TryWriteAsync("signing", 1, "late"u8.ToArray(), default));
-        Assert.Equal("second"u8.ToArray(), (await one.ReadAsync("signing", default))!.Bytes.ToArray());
+        await SharedSecretsKit.AssertWrittenByVersionAsync(one, other);
     }
 
     [Fact]

@@ -288,22 +288,6 @@ public sealed class PostgresStoreTests(PostgresServers servers) : StoreConforman
         await Server.SqlAsync("postgres", $"DROP DATABASE {_database} WITH (FORCE)");
     }
 
-    internal static async Task<T> UntilThereAsync<T>(Func<Task<T>> ask)
-    {
-        using CancellationTokenSource patience = new(Patience);
-        while (true)
-        {
-            try
-            {
-                return await ask();
-            }
-            catch (StoreException) when (!patience.IsCancellationRequested)
-            {
-                await Task.Delay(TimeSpan.FromMilliseconds(20));
-            }
-        }
-    }
-
     private async Task<ILedgerStore> OpenAgainAsync(int? port = null) => await PostgresStore.OpenAsync(
         new PostgresStoreOptions { Connection = Server.Connection(_database, port: port) },
         TimeProvider.System,

@@ -1,0 +1,43 @@
+using AgentBudget.Storage;
+
+namespace AgentBudget.Cluster.Tests.Support;
+
+/// <summary>What a cluster shares: which tests run over each of them.</summary>
+public enum StoreKind
+{
+    Postgres,
+    Azure,
+}
+
+/// <summary>A store of its own for one cluster, and the server that it is in.</summary>
+internal abstract class StoreServer : IAsyncDisposable
+{
+    /// <summary>How a person names the store to the silo's program.</summary>
+    public abstract IReadOnlyList<string> Connection { get; }
+
+    /// <summary>How a silo is told to use it.</summary>
+    public IReadOnlyList<string> Arguments => ["--store", Kind, .. Connection];
+
+    /// <summary>How a silo is told of a store of that kind which is not there.</summary>
+    public IReadOnlyList<string> Nowhere => ["--store", Kind, .. NowhereConnection];
+
+    protected abstract IReadOnlyList<string> NowhereConnection { get; }
+
+    /// <summary>What the setting store calls it.</summary>
+    protected abstract string Kind { get; }
+
+    /// <summary>Starts a server with an empty store.</summary>
+    public static async Task<StoreServer> StartAsync(StoreKind kind) => kind switch
+    {
+        StoreKind.Postgres => await PostgresStoreServer.StartAsync(),
+        StoreKind.Azure => await AzureStoreServer.StartAsync(),
+    };
+
+    /// <summary>The address of the silo that owns a tenant, as the store says; null when nobody does.</summary>
+    public abstract Task<string?> OwnerAddressAsync(string tenant);
+
+    /// <summary>The store, apart from every silo.</summary>
+    public abstract Task<ISharedStore> OpenAsync();
+
+    public abstract ValueTask DisposeAsync();
+}
