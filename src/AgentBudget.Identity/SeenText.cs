@@ -13,8 +13,8 @@ public static class SeenText
     /// the space.
     /// </summary>
     /// <remarks>
-    /// Fillers and selectors are letters and marks by their category, and show nothing. The two that choose how a symbol
-    /// is drawn, as text or as a picture, are written by keyboards and are taken.
+    /// Fillers and selectors are letters and marks by their category, and show nothing. The two that choose how a
+    /// symbol is drawn, as text or as a picture, are written by keyboards and are taken.
     /// </remarks>
     public static bool IsSeen(Rune rune) =>
         rune.Value == ' '
@@ -39,7 +39,7 @@ public static class SeenText
         return true;
     }
 
-    /// <summary>The text with the number of each character in place of one that is not seen: <c>\\u{202E}</c>.</summary>
+    /// <summary>The text with the number of a character in place of one that is not seen: <c>\u{202E}</c>.</summary>
     public static string Show(string text)
     {
         ArgumentNullException.ThrowIfNull(text);

@@ -155,7 +155,10 @@ public sealed class ForeignTokenTests : IDisposable
         Assert.False(await TakesAsync("subject", (header, token) =>
         {
             header.Remove("typ");
-            token["events"] = new JsonObject { ["http://schemas.openid.net/event/backchannel-logout"] = new JsonObject() };
+            token["events"] = new JsonObject
+            {
+                ["http://schemas.openid.net/event/backchannel-logout"] = new JsonObject(),
+            };
         }));
 
         (JsonObject header, JsonObject claims) = _world.Good("subject");

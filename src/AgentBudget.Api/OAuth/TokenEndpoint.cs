@@ -43,7 +43,7 @@ internal sealed class TokenEndpoint(
         if (form["scope"].Length > 0)
             throw new OAuthError("invalid_scope", "Scope is given to sessions, not to tokens: see OpenSession.");
         if (form["audience"].Length > 0)
-            throw new OAuthError("invalid_target", "Tokens are for this service alone; a resource is named by its URL.");
+            throw new OAuthError("invalid_target", "Tokens are for this service; a resource is named by its URL.");
         string? resource = ResourceOf(form);
         string thumbprint = await ThumbprintOfAsync(context, client);
         long nowSeconds = time.GetUtcNow().ToUnixTimeSeconds();

@@ -47,7 +47,8 @@ internal sealed partial class JsonRoute
         HashSet<string> given = [];
         foreach (KeyValuePair<string, StringValues> parameter in query)
         {
-            if (FaultOf(parameter.Key, parameter.Value, given) is string fault && violations.Count < JsonWalk.ViolationsMax)
+            string? fault = FaultOf(parameter.Key, parameter.Value, given);
+            if (fault is not null && violations.Count < JsonWalk.ViolationsMax)
                 violations.Add(JsonWalk.Violation(parameter.Key, fault));
         }
 
