@@ -192,7 +192,7 @@ internal sealed class AuditPrice(Price price)
         return sum;
     }
 
-    /// <summary>Whether input costs more than output: so tokens of which nobody says what they were are input.</summary>
+    /// <summary>Whether input costs more than output: so tokens that nobody says more of are input.</summary>
     public bool IsInputDearer(AuditTokens tokens, ServiceTier tier, Int128 at)
     {
         const int input = 0;

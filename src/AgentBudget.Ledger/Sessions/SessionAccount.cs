@@ -155,7 +155,7 @@ internal sealed partial class SessionAccount : Account
         return default;
     }
 
-    /// <summary>Answers the refusal of the first session, from itself upwards, that is stopped or whose agent is.</summary>
+    /// <summary>Answers the refusal of the first session, from itself upwards, that is stopped; or none.</summary>
     public Refusal CheckSuspension()
     {
         if (CheckOpen() is { IsRefused: true } refusal) return refusal;
