@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using System.Net;
 using AgentBudget.Client;
 using AgentBudget.Gateway.Calls;
+using AgentBudget.Gateway.Envoy;
 using AgentBudget.Gateway.Options;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
@@ -39,13 +40,17 @@ public sealed class GatewayHost : IAsyncDisposable
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Configure(kestrel, model, bounds));
         builder.Services.AddRoutingCore()
-            .AddSingleton(loggers)
+            .AddSingleton<ILoggerFactory>(new EnvoyLoggers(loggers))
             .AddSingleton<IHostLifetime, NoLifetime>()
             .Configure<HostOptions>(options => options.ShutdownTimeout = DrainGrace);
         if (model.Envoy is not null)
         {
             builder.Services.AddSingleton(_services)
-                .AddGrpc(options => options.MaxReceiveMessageSize = EnvoyMessageMax);
+                .AddGrpc(options =>
+                {
+                    options.MaxReceiveMessageSize = EnvoyMessageMax;
+                    options.Interceptors.Add<EnvoyDefects>();
+                });
         }
 
         _app = builder.Build();

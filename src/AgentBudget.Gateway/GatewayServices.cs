@@ -28,6 +28,7 @@ internal sealed class GatewayServices : IAsyncDisposable
         Client = client;
         Time = time;
         Logger = loggers.CreateLogger("AgentBudget.Gateway");
+        Defects = new DefectLog(Logger, time);
         Upstreams = new UpstreamSet(model, time);
         Sessions = new SessionBook(client, model.Options.SessionIdle, bounds.Sessions, time, Logger);
         Watch = new SessionWatch(client, Logger);
@@ -50,6 +51,8 @@ internal sealed class GatewayServices : IAsyncDisposable
     public TimeProvider Time { get; }
 
     public ILogger Logger { get; }
+
+    public DefectLog Defects { get; }
 
     public UpstreamSet Upstreams { get; }
 

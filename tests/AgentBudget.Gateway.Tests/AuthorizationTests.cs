@@ -164,6 +164,35 @@ public sealed class AuthorizationTests(SharedGateway shared) : IAsyncLifetime
         Assert.Equal(StatusCode.Unauthenticated, fault.StatusCode);
     }
 
+    [Theory]
+    [InlineData("/v1/chat/completions/", "")]
+    [InlineData("/v1/chat/completions;x=1", "")]
+    [InlineData("/v1/chat/completions", "identity")]
+    [InlineData("/v1/chat/completions", "gzip")]
+    [InlineData("/v1/chat/completions", "x")]
+    public async Task No_spelling_of_a_path_or_of_a_body_s_encoding_leaves_the_budget_unasked(
+        string path, string encoding)
+    {
+        AttributeContext.Types.HttpRequest http = new() { Method = "POST", Path = path, Body = Chat };
+        http.Headers["authorization"] = $"Bearer {await _gateway.OpenAsync(ceilings: CostOf(0, 1_000))}";
+        if (encoding.Length > 0) http.Headers["content-encoding"] = encoding;
+
+        CheckResponse response = await CheckAsync(http);
+
+        bool isRead = encoding is "" or "identity";
+        StatusCode expected = isRead ? StatusCode.ResourceExhausted : StatusCode.InvalidArgument;
+        Assert.Equal((int)expected, response.Status.Code);
+    }
+
+    [Fact]
+    public async Task A_body_that_is_no_text_is_denied()
+    {
+        CheckResponse response = await CheckAsync(
+            "/v1/chat/completions", await _gateway.OpenAsync(), """{"model":"\ud800"}""");
+
+        Assert.Equal((int)StatusCode.InvalidArgument, response.Status.Code);
+    }
+
     private Task<CheckResponse> CheckAsync(string path, string key, string body, string method = "POST")
     {
         AttributeContext.Types.HttpRequest http = new() { Method = method, Path = path, Body = body };

@@ -157,6 +157,8 @@ public sealed class McpTests(SharedGateway shared)
     [InlineData(
         """{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"web","Name":"read"}}""",
         null, null, null, -32600)]
+    [InlineData("""{"jsonrpc":"2.0","id":1,"method":"Tools/Call","params":{"name":"web"}}""", null, null, null, -32600)]
+    [InlineData("""{"jsonrpc":"2.0","id":1,"method":"tools/call ","params":{"name":"web"}}""", null, null, null, -32600)]
     [InlineData(Call, "tools/list", null, null, -32020)]
     [InlineData(Call, "tools/call", "read", null, -32020)]
     [InlineData(Call, null, null, "2026-07-28", -32020)]

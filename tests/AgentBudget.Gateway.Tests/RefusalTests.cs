@@ -81,6 +81,10 @@ public sealed class RefusalTests : IDisposable
     [InlineData(Gemini, """{"generationConfig":{"maxOutputTokens":5,"max_output_tokens":9}}""", "max_output_tokens")]
     [InlineData(Gemini, """{"generationConfig":7}""", "generationConfig")]
     [InlineData(Gemini, "not json", "JSON")]
+    [InlineData(Gemini, """{"\ud800":1}""", "surrogate")]
+    [InlineData(Responses, """{"model":"\ud800"}""", "surrogate")]
+    [InlineData(Responses, """{"model":"m","input":"half \udc00"}""", "surrogate")]
+    [InlineData(Embeddings, """{"model":"m","input":"Hi","x":{"y":["\uD800\u0041"]}}""", "surrogate")]
     public async Task A_body_that_is_in_doubt_is_refused_in_every_dialect(string path, string body, string sentence)
     {
         string token = await _gateway.OpenAsync();

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Unicode;
 
 namespace AgentBudget.Gateway.Calls;
 
@@ -41,6 +42,8 @@ internal sealed class CallBody : IDisposable
         JsonDocument document;
         try
         {
+            if (FaultOfTexts(bytes.Span) is { } unread)
+                throw new CallRefusedException(RefusalKind.Invalid, unread);
             document = JsonDocument.Parse(bytes, Strict);
         }
         catch (JsonException fault)
@@ -71,6 +74,28 @@ internal sealed class CallBody : IDisposable
             document.Dispose();
             throw;
         }
+    }
+
+    // A text that is none reads as another one elsewhere, or ends whoever reads it.
+    private static string? FaultOfTexts(ReadOnlySpan<byte> bytes)
+    {
+        if (!Utf8.IsValid(bytes)) return "The body is not UTF-8.";
+        if (bytes.IndexOf(@"\ud"u8) < 0 && bytes.IndexOf(@"\uD"u8) < 0) return null;
+        Utf8JsonReader reader = new(bytes, new JsonReaderOptions { MaxDepth = DepthMax });
+        while (reader.Read())
+        {
+            if (!reader.ValueIsEscaped) continue;
+            try
+            {
+                reader.GetString();
+            }
+            catch (InvalidOperationException)
+            {
+                return "The body has a text with half of a surrogate pair, which is no character.";
+            }
+        }
+
+        return null;
     }
 
     /// <summary>A member, or null where it is absent or null.</summary>

@@ -63,6 +63,12 @@ internal static partial class CallEdge
                 fault.StatusCode == StatusCodes.Status413PayloadTooLarge ? RefusalKind.TooLarge : RefusalKind.Invalid,
                 fault.Message));
         }
+        catch (Exception defect) when (defect is not OperationCanceledException)
+        {
+            services.Defects.Write(operation, defect);
+            await AnswerAsync(services, errors, http, trace, new CallRefusedException(
+                RefusalKind.Unavailable, "The gateway failed at this call. Its operator finds why in its log."));
+        }
         finally
         {
             if (room == Room.Taken) services.Calls.GiveBack(trace.Caller);

@@ -12,6 +12,13 @@ internal sealed class ChatDialect : Dialect
 {
     private const int AnswersMax = 128; // As OpenAI takes them.
 
+    // What routers make of a call: which model runs is told by nothing that was held for.
+    private static readonly (string Member, string Why)[] Unbounded =
+    [
+        ("models", "they run other models than the one that is held for"),
+        ("route", "it runs other models than the one that is held for"),
+    ];
+
     public static ChatDialect Instance { get; } = new();
 
     public override string Name => "openai.chat";
@@ -19,7 +26,7 @@ internal sealed class ChatDialect : Dialect
     public override IReadOnlySet<string> Members { get; } = new HashSet<string>(StringComparer.Ordinal)
     {
         "model", "stream", "stream_options", "max_tokens", "max_completion_tokens", "n", "prediction", "service_tier",
-        "modalities", "web_search_options",
+        "modalities", "web_search_options", "models", "route",
     };
 
     public override ErrorShape Errors => OpenAiErrors.Instance;
@@ -35,6 +42,7 @@ internal sealed class ChatDialect : Dialect
 
     public override CallShape Read(CallBody body, HttpRequest request)
     {
+        Refuse(body, Unbounded);
         bool isStream = body.Flag("stream");
         long? maximum = body.Count("max_completion_tokens", OutputTokensMax);
         long? older = body.Count("max_tokens", OutputTokensMax);

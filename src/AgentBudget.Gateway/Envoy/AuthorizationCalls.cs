@@ -33,7 +33,7 @@ internal sealed class AuthorizationCalls(GatewayServices services) : Authorizati
         CheckResponse response;
         try
         {
-            response = await GateAsync(http, GatedRequest.BodyOf(told, http), context.CancellationToken);
+            response = await GateAsync(http, GatedRequest.TryTakeBody(told, http), context.CancellationToken);
         }
         catch (CallRefusedException refusal)
         {
@@ -49,14 +49,13 @@ internal sealed class AuthorizationCalls(GatewayServices services) : Authorizati
         return response;
     }
 
-    private async Task<CheckResponse> GateAsync(
-        HttpRequest http, ReadOnlyMemory<byte>? body, CancellationToken cancellation)
+    private async Task<CheckResponse> GateAsync(HttpRequest http, bool hasBody, CancellationToken cancellation)
     {
         var context = CallerContext.Of(http);
         using SessionUse spender = await services.Sessions.TakeLiveAsync(http, cancellation);
         Dialect? dialect = GatewayRoutes.DialectOf(http);
         Balance? left = dialect is null ? null
-            : body is { } bytes ? await AskAsync(dialect, http, bytes, spender, context, cancellation)
+            : hasBody ? await AskAsync(dialect, http, spender, context, cancellation)
             : await RestAsync(spender, cancellation);
         OkHttpResponse ok = new();
         Add(ok.ResponseHeadersToAdd, "x-agentbudget-session", spender.Session);
@@ -73,12 +72,12 @@ internal sealed class AuthorizationCalls(GatewayServices services) : Authorizati
     private async Task<Balance?> AskAsync(
         Dialect dialect,
         HttpRequest http,
-        ReadOnlyMemory<byte> bytes,
         SessionUse spender,
         CallerContext context,
         CancellationToken cancellation)
     {
-        using CallBody body = CallBody.Parse(bytes, dialect.Members);
+        using BodyReader.Held held = await services.Bodies.ReadAsync(http, CallerKey.HashOf(http), cancellation);
+        using CallBody body = CallBody.Parse(held.Bytes, dialect.Members);
         CallShape shape = dialect.Read(body, http);
         ReserveTokensResponse answer = await services.Holds.AskAsync(shape, spender, context, cancellation);
         return answer.Decision switch

@@ -28,18 +28,20 @@ internal static class GatedRequest
             path = path[rest..];
         }
 
+        // Servers pass over parameters of a path and what ends it, so a call is the same with and without them.
+        int parameters = path.IndexOf(';', StringComparison.Ordinal);
+        path = (parameters < 0 ? path : path[..parameters]).TrimEnd('/');
         http.Path = path.StartsWith('/') ? new PathString(Uri.UnescapeDataString(path)) : PathString.Empty;
         return http;
     }
 
-    /// <summary>Its body; null where it is not told, not whole, or packed.</summary>
-    public static ReadOnlyMemory<byte>? BodyOf(AttributeContext.Types.HttpRequest told, HttpRequest http)
+    /// <summary>Gives it the body that is told, as it is packed. False where none is told, or not the whole.</summary>
+    public static bool TryTakeBody(AttributeContext.Types.HttpRequest told, HttpRequest http)
     {
-        bool isWhole = http.Headers["x-envoy-auth-partial-body"] != "true" && http.Headers.ContentEncoding.Count == 0;
-        ReadOnlyMemory<byte> body = told.RawBody.Length > 0
-            ? told.RawBody.Memory
+        byte[] body = told.RawBody.Length > 0
+            ? told.RawBody.ToByteArray()
             : System.Text.Encoding.UTF8.GetBytes(told.Body);
-        // A null beside a memory would be an empty one.
-        return isWhole && body.Length > 0 ? body : (ReadOnlyMemory<byte>?)null;
+        http.Body = new MemoryStream(body, writable: false);
+        return body.Length > 0 && http.Headers["x-envoy-auth-partial-body"] != "true";
     }
 }

@@ -16,6 +16,7 @@ internal sealed record McpMessage(JsonNode? Id, string Method, string? Tool, Rea
     public const string ListTools = "tools/list";
 
     private const int NameMax = 128;
+
     /// <summary>Why a request is refused whose headers say something else than its body.</summary>
     public const string HeaderMismatch = "HEADER_MISMATCH";
 
@@ -33,6 +34,7 @@ internal sealed record McpMessage(JsonNode? Id, string Method, string? Tool, Rea
     {
         using CallBody body = CallBody.Parse(bytes, Members);
         string method = body.Text("method") ?? "";
+        CheckMethod(method);
         string? tool = null;
         ReadOnlyMemory<byte> arguments = default;
         if (method == CallTool)
@@ -59,6 +61,16 @@ internal sealed record McpMessage(JsonNode? Id, string Method, string? Tool, Rea
     public bool IsAnsweredBy(JsonNode? message) => Id is not null && message is JsonObject answer
         && (answer.ContainsKey("result") || answer.ContainsKey("error"))
         && JsonNode.DeepEquals(answer["id"], Id);
+
+    private static void CheckMethod(string method)
+    {
+        foreach (string known in (string[])[CallTool, ListTools])
+        {
+            if (method != known && method.Trim().Equals(known, StringComparison.OrdinalIgnoreCase))
+                throw new CallRefusedException(
+                    RefusalKind.Invalid, $"The method {method} is not {known}; some servers take it for that.");
+        }
+    }
 
     // Some servers read names whatever their case is.
     private static void CheckNames(JsonElement given)
