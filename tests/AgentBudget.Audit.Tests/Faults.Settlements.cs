@@ -183,6 +183,8 @@ internal static partial class Faults
             AuditRule.SettleUnpriced, Unpriced, Last(e => e.ReservationSettled.UnpricedItems.Clear())),
         ["an item without a price that is charged as another"] = new(
             AuditRule.SettleCost, Unpriced, Last(e => e.ReservationSettled.CostNanos += 10_000_000)),
+        ["more tokens in a total alone than are charged"] = new(
+            AuditRule.SettleCost, OneCharge, Last(e => e.ReservationSettled.UnaccountedTokens = 1_000_000)),
         ["an overrun that is not told"] = new(
             AuditRule.SettleOverrun, OneOverrun, Last(e => e.ReservationSettled.OverrunNanos = 0)),
         ["an overrun that is none"] = new(

@@ -65,7 +65,7 @@ public sealed class CatalogPatchTests : IAsyncLifetime
         GetCatalogResponse catalog = await _budget.Client.CallAsync(
             _budget.Client.Catalogs.GetCatalogAsync, new GetCatalogRequest(), CancellationToken.None);
         Assert.Equal(
-            ["m", "made-up/chat", "made-up/chat", "made-up/free"],
+            ["m", "made-up/chat", "made-up/chat", "made-up/free", "made-up/pictures"],
             catalog.Catalog.Prices.Select(price => price.Model));
         Assert.Equal(350_000_000, catalog.Catalog.Prices[1].Rates.Output);
         CliResult again = await _budget.RunAsync("catalog", "diff", _budget.FileOf("whole.yaml", catalog.Document));

@@ -106,34 +106,126 @@ public sealed class PriceImportTests
         Assert.Equal("provider_specific_entry.fast", Assert.Single(import.Unsaid).Field);
     }
 
+    // Half a unit of money for one, in nanos per million.
     [Theory]
     [InlineData("input_cost_per_second", "second")]
-    [InlineData("output_cost_per_image", "image")]
+    [InlineData("output_cost_per_second", "second")]
+    [InlineData("output_cost_per_second_1080p", "second_1080p")]
+    [InlineData("input_cost_per_audio_per_second", "input_audio_second")]
+    [InlineData("output_cost_per_audio_per_second", "output_audio_second")]
+    [InlineData("input_cost_per_video_per_second", "input_video_second")]
+    [InlineData("input_cost_per_video_per_second_above_8s_interval", "input_video_second_above_8s_interval")]
+    [InlineData("output_cost_per_video_per_second", "output_video_second")]
+    [InlineData("input_cost_per_image", "input_image")]
+    [InlineData("output_cost_per_image", "output_image")]
+    [InlineData("output_cost_per_image_premium_image", "output_image_premium_image")]
+    [InlineData("output_cost_per_image_above_512_and_512_pixels", "output_image_above_512_and_512_pixels")]
     [InlineData("input_cost_per_pixel", "pixel")]
-    [InlineData("input_cost_per_character_above_128k_tokens", "character")]
-    [InlineData("search_context_cost_per_query", "search")]
+    [InlineData("output_cost_per_pixel", "pixel")]
+    [InlineData("input_cost_per_character", "input_character")]
+    [InlineData("output_cost_per_character", "output_character")]
+    [InlineData("input_cost_per_query", "query")]
+    [InlineData("search_context_cost_per_query", "web_search")]
+    [InlineData("web_search_cost_per_call", "web_search")]
     [InlineData("input_cost_per_request", "request")]
+    [InlineData("code_interpreter_cost_per_session", "code_interpreter_session")]
     [InlineData("ocr_cost_per_page", "page")]
-    [InlineData("input_cost_per_video_per_second", "second of video")]
-    [InlineData("output_cost_per_second_1080p", "second")]
-    [InlineData("output_cost_per_video_token", "token of video")]
-    [InlineData("citation_cost_per_token", "token of citations")]
-    public void What_is_paid_by_another_unit_is_told_with_it(string field, string unit)
+    [InlineData("ocr_cost_per_credit", "credit")]
+    [InlineData("annotation_cost_per_page", "annotated_page")]
+    [InlineData("file_search_cost_per_1k_calls", "file_search", 1000)]
+    public void What_is_paid_by_another_unit_is_a_rate_of_the_unit(string field, string unit, int of = 1)
+    {
+        foreach (string tokens in new[] { "", "\"input_cost_per_token\":1e-06," })
+        {
+            PriceImport import = LiteLlm($$"""{"m":{ {{tokens}} "{{field}}":0.5 } }""");
+
+            Assert.Empty(import.Unsaid);
+            PriceDraft price = Assert.Single(import.Prices);
+            Assert.Equal(500_000_000_000_000 / of, price.Rates[unit]);
+            Assert.Equal(tokens.Length > 0, price.Rates.ContainsKey("input"));
+        }
+    }
+
+    [Fact]
+    public void Units_have_thresholds_and_service_tiers_of_their_own_and_of_two_names_the_dearer_is_paid()
+    {
+        PriceImport import = LiteLlm(
+            """
+            {"m":{"input_cost_per_token":1e-06,"input_cost_per_character":1e-06,"input_cost_per_image":0.001,
+                "input_cost_per_character_above_128k_tokens":2e-06,"input_cost_per_token_priority":2e-06,
+                "input_cost_per_image_batches":0.0005,"input_cost_per_second":0.0001,"output_cost_per_second":0.0,
+                "input_cost_per_pixel":1.9e-08,"output_cost_per_pixel":1.9e-08},
+             "q":{"tiered_pricing":[{"range":[0,1000],"input_cost_per_query":0.001},
+                {"range":[1000,2000],"input_cost_per_query":0.002}]}}
+            """);
+
+        Assert.Empty(import.Unsaid);
+        Assert.Equal(["", "batch", "priority", ""], import.Prices.Select(price => price.ServiceTier));
+        Assert.All(import.Prices.Take(3), price =>
+        {
+            Assert.Equal(100_000_000_000, price.Rates["second"]);
+            Assert.Equal(19_000_000, price.Rates["pixel"]);
+            Assert.Equal(1_000_000_000, price.Rates["input_character"]);
+            Assert.Equal(2_000_000_000, price.LongContexts[128_000]["input_character"]);
+        });
+        Assert.Equal(
+            [1_000_000_000_000, 500_000_000_000, 1_000_000_000_000],
+            import.Prices.Take(3).Select(price => price.Rates["input_image"]));
+        Assert.Equal(1_000_000_000_000, import.Prices[3].Rates["query"]);
+        Assert.Equal(2_000_000_000_000, import.Prices[3].LongContexts[1000]["query"]);
+    }
+
+    [Theory]
+    [InlineData("""{"search_context_size_low":0.005,"search_context_size_high":0.01}""", 10, true)]
+    [InlineData("""{"search_context_size_low":0.01,"search_context_size_high":0.01}""", 10, false)]
+    [InlineData("""{"search_context_size_medium":0,"search_context_size_high":null}""", 0, false)]
+    public void Of_the_sizes_of_a_search_the_dearest_is_taken_and_told(string sizes, long thousandths, bool isTold)
+    {
+        PriceImport import = LiteLlm($$"""{"m":{"search_context_cost_per_query":{{sizes}} } }""");
+
+        Assert.Equal(thousandths * 1_000_000_000_000, Assert.Single(import.Prices).Rates["web_search"]);
+        Assert.Equal(
+            isTold ? ["no call says its size: the dearest is taken"] : [], import.Unsaid.Select(unsaid => unsaid.Why));
+    }
+
+    [Theory]
+    [InlineData("output_cost_per_video_token", "tokens of video are counted as input")]
+    [InlineData("citation_cost_per_token", "tokens of citations are counted as input")]
+    [InlineData("computer_use_input_cost_per_1k_tokens", "tokens of computer use are counted as input and output")]
+    [InlineData(
+        "vector_store_cost_per_gb_per_day", "a price of storage by the day is no part of a call: it can be a SKU")]
+    [InlineData("guardrail_cost_per_unit", "no call says how many units its guardrail counted")]
+    [InlineData("regional_endpoint_uplift_multiplier", "names no region")]
+    [InlineData("input_cost_per_second{x: 1}", "is no field that is known")]
+    [InlineData("moon_phase_cost", "is no field that is known")]
+    public void What_cannot_be_said_is_told_with_its_reason(string field, string why)
     {
         PriceImport import = LiteLlm($$"""{"m":{"input_cost_per_token":1e-06,"{{field}}":0.5 } }""");
 
         Assert.Equal(["input"], Assert.Single(import.Prices).Rates.Keys);
         Unsaid unsaid = Assert.Single(import.Unsaid);
-        Assert.Equal((field, $"a price per {unit} cannot be said yet"), (unsaid.Field, unsaid.Why));
+        Assert.Equal((field, why), (unsaid.Field, unsaid.Why));
+    }
+
+    [Theory]
+    [InlineData("-1", "is negative")]
+    [InlineData("1000.1", "is above 1,000 for one")]
+    [InlineData("{\"a\":\"much\"}", "is no number")]
+    public void A_price_of_a_unit_that_is_none_is_told_and_nothing_of_its_entry_is_taken(string number, string why)
+    {
+        PriceImport import = LiteLlm($$"""{"m":{"input_cost_per_token":1e-06,"output_cost_per_image":{{number}} } }""");
+
+        Assert.Empty(import.Prices);
+        Assert.Contains(why, Assert.Single(import.Unsaid).Why, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void A_free_model_has_rates_of_zero_and_one_without_a_price_of_tokens_is_told()
+    public void A_free_model_has_rates_of_zero_and_one_without_a_price_is_told()
     {
         PriceImport import = LiteLlm(
             """
             {"free":{"input_cost_per_token":0,"output_cost_per_token":0.0},
-             "pictures":{"output_cost_per_image":0.04},"märz":{"input_cost_per_token":1e-06},
+             "pictures":{"output_cost_per_video_token":0.04},"märz":{"input_cost_per_token":1e-06},
              "stars*":{"input_cost_per_token":1e-06},"odd":{"input_cost_per_token":1e-06,"moon_phase_cost":2}}
             """);
 

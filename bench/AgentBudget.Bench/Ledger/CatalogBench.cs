@@ -16,6 +16,7 @@ internal static class CatalogBench
 
     private const int Patches = 100;
     private const int Agents = 100_000 - Patches; // With those that are added as many as a catalog may have.
+    private const int Prices = 10_000; // Of a whole public map.
     private const string Tenant = "acme";
     private const long StartNanos = 1_795_000_000_000_000_000;
 
@@ -31,6 +32,11 @@ internal static class CatalogBench
         double patched = Median(output, ledger, "patch that adds one", Add);
         double changed = Median(output, ledger, "patch that changes one", Change);
         Median(output, ledger, "patch that removes one", Remove);
+        (double put, double putBytes) = Measure(ledger, PatchPrices("put", priceUnits: 1));
+        output.WriteLine(Line($"patch that puts {Prices} prices", put, putBytes));
+        (put, putBytes) = Measure(ledger, PatchPrices("change", priceUnits: 2));
+        output.WriteLine(Line("patch that changes them all", put, putBytes));
+        Median(output, ledger, "patch that changes one of them", ChangePrice);
         long before = GC.GetAllocatedBytesForCurrentThread();
         TimeSpan start = Environment.CpuUsage.TotalTime;
         byte[] snapshot = ledger.Snapshot();
@@ -70,6 +76,36 @@ internal static class CatalogBench
 
     private static PatchCatalogCommand Change(int number) =>
         Patch($"change-{number}", AgentOf($"a{number * (Agents / Patches)}", units: 2));
+
+    private static PatchCatalogCommand ChangePrice(int number) =>
+        PatchPrices($"price-{number}", priceUnits: 3, first: number * (Prices / Patches), count: 1);
+
+    // As a price map says them: rates by bucket, a threshold, a unit.
+    private static PatchCatalogCommand PatchPrices(string requestId, long priceUnits, int first = 0, int count = Prices)
+    {
+        long rate = priceUnits * 1_000_000_000;
+        var put = new Catalog();
+        for (int number = first; number < first + count; number++)
+        {
+            put.Prices.Add(new Price
+            {
+                Model = string.Create(CultureInfo.InvariantCulture, $"map/m{number}"),
+                Provider = "map",
+                EffectiveFrom = new Timestamp(),
+                Rates = new Rates { Input = rate, Output = 5 * rate, CacheRead = rate / 10 },
+                LongContext = new LongContext { AboveTokens = 200_000, Rates = new Rates { Input = 2 * rate } },
+                Units = { new UnitRate { Unit = "web_search", Rate = rate } },
+                MaxOutputTokens = 64_000,
+            });
+        }
+
+        return new PatchCatalogCommand(
+            new PatchCatalogRequest { RequestId = requestId, Document = new string('p', count * 200) },
+            put,
+            [],
+            [],
+            "admin");
+    }
 
     private static PatchCatalogCommand Remove(int number) => new(
         new PatchCatalogRequest { RequestId = $"remove-{number}", Document = "removal" },
@@ -113,5 +149,5 @@ internal static class CatalogBench
     };
 
     private static string Line(string name, double milliseconds, double bytes) => string.Create(
-        CultureInfo.InvariantCulture, $"{name,-28} {milliseconds,10:0.00} ms of CPU {bytes / 1024,12:0} KiB allocated");
+        CultureInfo.InvariantCulture, $"{name,-31} {milliseconds,10:0.00} ms of CPU {bytes / 1024,12:0} KiB allocated");
 }

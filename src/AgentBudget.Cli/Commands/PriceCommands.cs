@@ -140,6 +140,6 @@ internal static class PriceCommands
         }
 
         if (import.Rounded > 0)
-            output.Say($"Rounded {import.Rounded} times, to a billionth per million tokens.");
+            output.Say($"Rounded {import.Rounded} times, to a billionth per million.");
     }
 }

@@ -9,6 +9,7 @@ namespace AgentBudget.Cli.Prices;
 internal static class FragmentText
 {
     private const decimal NanosPerUnit = 1_000_000_000m;
+    private const decimal RatePerUnit = 1_000_000 * NanosPerUnit; // Nanos per million, of a price for one.
     private const decimal PpmPerUnit = 1_000_000m;
 
     private static readonly JsonSerializerOptions Indented = new()
@@ -60,12 +61,15 @@ internal static class FragmentText
         if (price.Provider.Length > 0) Line(text, "provider", Quoted(price.Provider));
         if (price.ServiceTier.Length > 0) Line(text, "serviceTier", price.ServiceTier);
         if (from is not null) Line(text, "effectiveFrom", Quoted(from));
-        Line(text, "rates", RatesOf(price.Rates));
+        foreach ((string key, IEnumerable<(string, decimal)> rates) in ListsOf(price.Rates))
+            Line(text, key, FlowOf(rates));
         if (price.LongContexts.Count > 0) text.Append("    longContext:\n");
         foreach ((long above, SortedDictionary<string, long> rates) in price.LongContexts)
         {
-            text.Append(
-                CultureInfo.InvariantCulture, $"      - {{ above: {above}, rates: {RatesOf(rates)} }}\n");
+            text.Append(CultureInfo.InvariantCulture, $"      - {{ above: {above}");
+            foreach ((string key, IEnumerable<(string, decimal)> list) in ListsOf(rates))
+                text.Append(", ").Append(key).Append(": ").Append(FlowOf(list));
+            text.Append(" }\n");
         }
 
         if (price.MaxOutputTokens is { } output) Line(text, "maxOutputTokens", Plain(output));
@@ -78,13 +82,13 @@ internal static class FragmentText
         if (price.Provider.Length > 0) node["provider"] = price.Provider;
         if (price.ServiceTier.Length > 0) node["serviceTier"] = price.ServiceTier;
         if (from is not null) node["effectiveFrom"] = from;
-        node["rates"] = NodeOf(price.Rates);
+        AddTo(node, price.Rates);
         if (price.LongContexts.Count > 0)
         {
             node["longContext"] = new JsonArray(
             [
-                .. price.LongContexts.Select(
-                    context => new JsonObject { ["above"] = context.Key, ["rates"] = NodeOf(context.Value) }),
+                .. price.LongContexts.Select(context =>
+                    AddTo(new JsonObject { ["above"] = context.Key }, context.Value)),
             ]);
         }
 
@@ -93,21 +97,36 @@ internal static class FragmentText
         return node;
     }
 
-    private static JsonObject NodeOf(SortedDictionary<string, long> rates)
+    private static JsonObject AddTo(JsonObject node, SortedDictionary<string, long> rates)
     {
-        JsonObject node = new();
-        foreach ((string bucket, long nanos) in rates) node[bucket] = nanos / NanosPerUnit;
+        foreach ((string key, IEnumerable<(string Name, decimal Money)> list) in ListsOf(rates))
+        {
+            JsonObject named = new();
+            foreach ((string name, decimal money) in list) named[name] = money;
+            node[key] = named;
+        }
+
         return node;
+    }
+
+    // Rates of buckets are for a million tokens, those of units for one. A list that is empty is not there.
+    private static IEnumerable<(string Key, IEnumerable<(string Name, decimal Money)> Rates)> ListsOf(
+        SortedDictionary<string, long> rates)
+    {
+        var buckets = rates.Where(rate => !BucketOrder.IsUnit(rate.Key)).ToArray();
+        var units = rates.Where(rate => BucketOrder.IsUnit(rate.Key)).ToArray();
+        if (buckets.Length > 0) yield return ("rates", buckets.Select(rate => (rate.Key, rate.Value / NanosPerUnit)));
+        if (units.Length > 0) yield return ("units", units.Select(rate => (rate.Key, rate.Value / RatePerUnit)));
     }
 
     private static void Line(StringBuilder text, string key, string value) =>
         text.Append("    ").Append(key).Append(": ").Append(value).Append('\n');
 
-    private static string RatesOf(SortedDictionary<string, long> rates) =>
-        $"{{ {string.Join(", ", rates.Select(rate => $"{rate.Key}: {Plain(rate.Value / NanosPerUnit)}"))} }}";
+    private static string FlowOf(IEnumerable<(string Name, decimal Money)> rates) =>
+        $"{{ {string.Join(", ", rates.Select(rate => $"{rate.Name}: {Plain(rate.Money)}"))} }}";
 
     // Without an exponent and without zeros at the end.
-    private static string Plain(decimal number) => number.ToString("0.#########", CultureInfo.InvariantCulture);
+    private static string Plain(decimal number) => number.ToString("0.###############", CultureInfo.InvariantCulture);
 
     // Names are printable ASCII: what they may have beside letters is nothing to YAML within quotes.
     private static string Quoted(string name) =>

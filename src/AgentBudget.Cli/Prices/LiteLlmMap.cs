@@ -69,7 +69,7 @@ internal static partial class LiteLlmMap
         if (reading.IsFaulty) return;
         if (standard.Rates.Count == 0)
         {
-            reading.CannotSay("", default, "has no price of a token");
+            reading.CannotSay("", default, "has no price");
             return;
         }
 
@@ -95,6 +95,11 @@ internal static partial class LiteLlmMap
             // A name of its own wins over the former name of the same.
             if (name != "input_cost_per_token_cache_hit" || !rates.ContainsKey(bucket)) rates[bucket] = rate;
         }
+        else if (UnitFields.TryFind(name, out string unit, out int places))
+        {
+            if (ReadUnit(reading, field, places) is { } rate)
+                Raise(RatesOf(ListOf(lists, tier), above), unit, rate);
+        }
         else if (field.Name == "max_output_tokens")
             lists[""].MaxOutputTokens = reading.Tokens(field.Name, field.Value);
         else if (field.Name == "max_input_tokens")
@@ -108,6 +113,25 @@ internal static partial class LiteLlmMap
         else
             TellUnsaid(reading, field);
     }
+
+    // Some units have a price by a size of which no call is told: the dearest is never too little.
+    private static long? ReadUnit(PriceReading reading, JsonProperty field, int places)
+    {
+        if (field.Value.ValueKind != JsonValueKind.Object)
+            return reading.UnitRate(field.Name, field.Value, places);
+        long?[] rates =
+        [
+            .. field.Value.EnumerateObject()
+                .Select(size => reading.UnitRate($"{field.Name}.{size.Name}", size.Value, places))
+                .Where(rate => rate is not null),
+        ];
+        if (rates.Distinct().Count() > 1)
+            reading.CannotSay(field.Name, field.Value, "no call says its size: the dearest is taken");
+        return rates.Max();
+    }
+
+    private static void Raise(SortedDictionary<string, long> rates, string unit, long rate) =>
+        rates[unit] = Math.Max(rates.GetValueOrDefault(unit), rate);
 
     // "input_cost_per_token", 200,000 and "priority" of "input_cost_per_token_above_200k_tokens_priority".
     private static (string Name, long Above, string Tier) PartsOf(string field)
@@ -183,10 +207,19 @@ internal static partial class LiteLlmMap
             long above = reading.Tokens(field.Name, tier.GetProperty("range")[0]) ?? 0;
             foreach (JsonProperty part in tier.EnumerateObject().Where(part => part.Name != "range"))
             {
-                if (!Buckets.TryGetValue(part.Name, out string? bucket))
+                if (Buckets.TryGetValue(part.Name, out string? bucket))
+                {
+                    if (reading.Rate(part.Name, part.Value, RatePlaces) is { } rate)
+                        RatesOf(list, above)[bucket] = rate;
+                }
+                else if (UnitFields.TryFind(part.Name, out string unit, out int places))
+                {
+                    if (ReadUnit(reading, part, places) is { } rate) Raise(RatesOf(list, above), unit, rate);
+                }
+                else
+                {
                     TellUnsaid(reading, part);
-                else if (reading.Rate(part.Name, part.Value, RatePlaces) is { } rate)
-                    RatesOf(list, above)[bucket] = rate;
+                }
             }
         }
     }
@@ -217,10 +250,7 @@ internal static partial class LiteLlmMap
         // Units of account of one provider, beside the same price in money.
         bool isUnit = field.Name.Contains("dbu_", StringComparison.Ordinal);
         if (!isPrice || isUnit || field.Value.ValueKind == JsonValueKind.Null) return;
-        string why = field.Name == "regional_endpoint_uplift_multiplier" ? "names no region"
-            : UnsaidUnits.Of(field.Name) is { } unit ? $"a price per {unit} cannot be said yet"
-            : "is no field that is known";
-        reading.CannotSay(field.Name, field.Value, why);
+        reading.CannotSay(field.Name, field.Value, UnitFields.WhyUnsaid(field.Name));
     }
 
     private static bool IsWord(string text) => text.Length is > 0 and <= 128 && text.All(l => l is > ' ' and <= '~');

@@ -2,7 +2,7 @@ namespace AgentBudget.Cli.Prices;
 
 /// <summary>
 /// A price that was read from another price map, as a catalog says it. Rates are nanos per million tokens, by the
-/// catalog's names of buckets.
+/// catalog's names of buckets, and nanos per million of a unit, by the unit's name.
 /// </summary>
 internal sealed record PriceDraft(string Model, string Provider)
 {
@@ -73,7 +73,7 @@ internal sealed class PriceImport
     public int Models => Prices.Select(price => price.Model).Distinct(StringComparer.Ordinal).Count();
 }
 
-/// <summary>Buckets in the order in which documents have them.</summary>
+/// <summary>Buckets in the order in which documents have them, then units by name.</summary>
 internal sealed class BucketOrder : IComparer<string>
 {
     public static readonly BucketOrder Instance = new();
@@ -84,5 +84,17 @@ internal sealed class BucketOrder : IComparer<string>
         "inputImage", "outputImage", "cacheReadAudio", "cacheWriteAudio",
     ];
 
-    public int Compare(string? x, string? y) => Array.IndexOf(Buckets, x).CompareTo(Array.IndexOf(Buckets, y));
+    public static bool IsUnit(string name) => !Buckets.Contains(name, StringComparer.Ordinal);
+
+    public int Compare(string? x, string? y)
+    {
+        int order = PlaceOf(x).CompareTo(PlaceOf(y));
+        return order != 0 ? order : string.CompareOrdinal(x, y);
+    }
+
+    private static int PlaceOf(string? name)
+    {
+        int place = Array.IndexOf(Buckets, name);
+        return place < 0 ? Buckets.Length : place;
+    }
 }

@@ -8,6 +8,7 @@ namespace AgentBudget.Cli.Prices;
 internal sealed class PriceReading(PriceImport import, string entry)
 {
     private const long RateNanosMax = 1_000_000_000_000_000; // As a catalog takes: a million units per million tokens.
+    private const long UnitNanosMax = 1_000 * RateNanosMax; // As a catalog takes: a thousand units of money for one.
     private const long TokensMax = 1_000_000_000_000; // As a catalog takes.
     private const long PpmMax = 10_000_000;
     private const int PpmPlaces = 6;
@@ -25,13 +26,20 @@ internal sealed class PriceReading(PriceImport import, string entry)
     /// A rate in nanos per million tokens of a number that stands so many places to the right of it; null with a reason
     /// where it is none.
     /// </summary>
-    public long? Rate(string field, JsonElement value, int places)
+    public long? Rate(string field, JsonElement value, int places) =>
+        Rate(field, value, places, RateNanosMax, "is above 1,000,000 per million tokens");
+
+    /// <summary>The rate of a unit in nanos per million of it, likewise.</summary>
+    public long? UnitRate(string field, JsonElement value, int places) =>
+        Rate(field, value, places, UnitNanosMax, "is above 1,000 for one");
+
+    private long? Rate(string field, JsonElement value, int places, long nanosMax, string tooMuch)
     {
         if (value.ValueKind == JsonValueKind.Null) return null;
         if (NumberOf(value) is not { } number) return Refuse(field, value, "is no number");
         if (number.IsNegative) return Refuse(field, value, "is negative");
         (BigInteger nanos, bool isExact) = number.Shifted(places);
-        if (nanos > RateNanosMax) return Refuse(field, value, "is above 1,000,000 per million tokens");
+        if (nanos > nanosMax) return Refuse(field, value, tooMuch);
         if (!isExact) import.Rounded++;
         return (long)nanos;
     }

@@ -4,12 +4,12 @@ using System.Text;
 namespace AgentBudget.Cli.Tests.Support;
 
 /// <summary>
-/// Price maps in the shapes that others keep, of made-up models: every pair of fields that say a price of a token, with
-/// numbers as JSON writers print them.
+/// Price maps in the shapes that others keep, of made-up models: every pair of fields that say a price of a token or of
+/// some units, with numbers as JSON writers print them.
 /// </summary>
 internal static class PriceMaps
 {
-    /// <summary>Fields of LiteLLM's map by the catalog's bucket.</summary>
+    /// <summary>Fields of LiteLLM's map by the catalog's bucket or unit.</summary>
     public static readonly (string Field, string Bucket)[] Buckets =
     [
         ("input_cost_per_token", "input"), ("output_cost_per_token", "output"),
@@ -19,6 +19,8 @@ internal static class PriceMaps
         ("input_cost_per_image_token", "inputImage"), ("output_cost_per_image_token", "outputImage"),
         ("cache_read_input_audio_token_cost", "cacheReadAudio"),
         ("cache_creation_input_audio_token_cost", "cacheWriteAudio"),
+        ("input_cost_per_character", "input_character"), ("output_cost_per_image", "output_image"),
+        ("input_cost_per_request", "request"),
     ];
 
     public static readonly long[] Thresholds = [0, 128_000, 272_000];
@@ -35,7 +37,7 @@ internal static class PriceMaps
             + Tiers.Single(tier => tier.Tier == Tier).Suffix;
 
         /// <summary>
-        /// Money per token, as a JSON writer prints it: 1e-07 for 100,000,000 nanos per million tokens.
+        /// Money for one, as a JSON writer prints it: 1e-07 for 100,000,000 nanos per million.
         /// </summary>
         public string Number => $"{Nanos.ToString(CultureInfo.InvariantCulture)}e-15";
     }
