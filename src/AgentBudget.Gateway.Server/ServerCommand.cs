@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Help;
 using AgentBudget.Silo.Options;
 using Microsoft.Extensions.Configuration;
 
@@ -8,7 +7,6 @@ namespace AgentBudget.Gateway.Server;
 /// <summary>The command line. What is on it wins over the environment, and that over the file.</summary>
 internal sealed class ServerCommand
 {
-    private const int HelpColumns = 80; // What a terminal has at least.
     private const string ConfigVariable = "AGENTBUDGET_CONFIG";
 
     private readonly Option<string> _config = new("--config")
@@ -17,8 +15,11 @@ internal sealed class ServerCommand
         HelpName = "FILE",
     };
 
-    private readonly List<(ServerSetting Setting, Option Option)> _settings =
-        [.. ServerSetting.All.Select(setting => (setting, OptionOf(setting)))];
+    private readonly List<(string Key, Option Option)> _settings =
+    [
+        .. ServerSetting.All.Select(setting =>
+            (setting.Key, CommandLine.OptionOf(setting.Option, setting.HelpName, setting.Description))),
+    ];
 
     private readonly RootCommand _root;
 
@@ -38,7 +39,6 @@ internal sealed class ServerCommand
             _config,
         };
         foreach ((_, Option option) in _settings) _root.Add(option);
-        if (_root.Options.OfType<HelpOption>().Single().Action is HelpAction help) help.MaxWidth = HelpColumns;
         _root.SetAction((parsed, _) => run(ServerModel.From(SettingsOf(parsed))));
     }
 
@@ -50,58 +50,18 @@ internal sealed class ServerCommand
     public TextWriter Output { get; init; } = Console.Out;
 
     /// <summary>Runs what the arguments ask for; a wrong one ends in a sentence and exit code 64.</summary>
-    public async Task<int> InvokeAsync(string[] arguments, TextWriter errors)
-    {
-        ParseResult parsed = _root.Parse(arguments);
-        if (parsed.Errors.Count > 0)
-        {
-            foreach (System.CommandLine.Parsing.ParseError error in parsed.Errors)
-                await errors.WriteLineAsync(error.Message);
-            return ExitCodes.Usage;
-        }
-
-        try
-        {
-            // The process drains on signals by itself, and takes longer than a command would.
-            InvocationConfiguration configuration = new()
-            {
-                EnableDefaultExceptionHandler = false,
-                ProcessTerminationTimeout = null,
-                Output = Output,
-            };
-            return await parsed.InvokeAsync(configuration);
-        }
-        catch (OptionsException fault)
-        {
-            await errors.WriteLineAsync(fault.Message);
-            return ExitCodes.Usage;
-        }
-    }
-
-    private static Option OptionOf(ServerSetting setting)
-    {
-        Option option = setting.HelpName is { } name
-            ? new Option<string>(setting.Option) { HelpName = name }
-            : new Option<bool>(setting.Option);
-        option.Description = setting.Description;
-        return option;
-    }
+    public Task<int> InvokeAsync(string[] arguments, TextWriter errors) =>
+        CommandLine.InvokeAsync(_root, arguments, Output, errors, ExitCodes.Usage);
 
     private IConfiguration SettingsOf(ParseResult parsed)
     {
         string? file = parsed.GetValue(_config) ?? Environment(ConfigVariable);
         return new ConfigurationBuilder()
             .AddInMemoryCollection(file is null ? [] : ConfigurationFile.Read(file, ServerModel.FaultOf))
-            .AddInMemoryCollection(_settings
-                .Select(known => KeyValuePair.Create(known.Setting.Key, Environment(known.Setting.Variable)))
+            .AddInMemoryCollection(ServerSetting.All
+                .Select(known => KeyValuePair.Create(known.Key, Environment(known.Variable)))
                 .Where(known => known.Value is not null))
-            .AddInMemoryCollection(_settings
-                .Where(known => parsed.GetResult(known.Option) is { Implicit: false })
-                .Select(known => KeyValuePair.Create(known.Setting.Key, ValueOf(parsed, known.Option))))
+            .AddInMemoryCollection(CommandLine.Written(parsed, _settings))
             .Build();
     }
-
-    private static string? ValueOf(ParseResult parsed, Option option) => option is Option<string> text
-        ? parsed.GetValue(text)
-        : parsed.GetValue((Option<bool>)option) ? "true" : "false";
 }

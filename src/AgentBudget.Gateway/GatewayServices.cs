@@ -1,3 +1,4 @@
+using AgentBudget.Api.Edge;
 using AgentBudget.Client;
 using AgentBudget.Gateway.Calls;
 using AgentBudget.Gateway.Dialects;
@@ -28,7 +29,7 @@ internal sealed class GatewayServices : IAsyncDisposable
         Client = client;
         Time = time;
         Logger = loggers.CreateLogger("AgentBudget.Gateway");
-        Defects = new DefectLog(Logger, time);
+        Defects = new DefectLog(loggers.CreateLogger<DefectLog>(), time);
         Upstreams = new UpstreamSet(model, time);
         Sessions = new SessionBook(client, model.Options.SessionIdle, bounds.Sessions, time, Logger);
         Watch = new SessionWatch(client, Logger);

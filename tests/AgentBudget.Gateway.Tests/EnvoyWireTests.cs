@@ -8,6 +8,8 @@ using Google.Protobuf;
 using Google.Protobuf.Reflection;
 using Grpc.Core;
 using Grpc.Net.Client;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Testing;
 
 namespace AgentBudget.Gateway.Tests;
 
@@ -144,6 +146,21 @@ public sealed class EnvoyWireTests(SharedGateway shared)
         Assert.Equal((long)Million, (await _gateway.TokensAsync(token)).Settled);
     }
 
+    [Theory]
+    [InlineData("0AFFFFFFFF0F")] // Longer than all there is.
+    [InlineData("0A01FF")] // No UTF-8.
+    [InlineData("07")] // No wire type.
+    public async Task What_cannot_be_read_is_an_error_of_the_protocol_and_no_line_of_the_log(string hex)
+    {
+        FakeLogCollector log = new();
+        using ILoggerFactory loggers = LoggerFactory.Create(to => to.AddProvider(new FakeLoggerProvider(log)));
+        await using GatewayHost host = await HostAsync(loggers);
+        string[] methods = ["ratelimit.v3.RateLimitService/ShouldRateLimit", "auth.v3.Authorization/Check"];
+        foreach (string path in methods)
+            await Assert.ThrowsAsync<RpcException>(() => CallAsync(host, path, Convert.FromHexString(hex)));
+        Assert.DoesNotContain(log.GetSnapshot(), line => line.Level >= LogLevel.Warning);
+    }
+
     [Fact]
     public async Task A_client_of_the_published_wire_is_let_through_with_every_attribute_and_denied_without_a_key()
     {
@@ -257,22 +274,24 @@ public sealed class EnvoyWireTests(SharedGateway shared)
             request);
     }
 
-    private Task<GatewayHost> HostAsync() => _gateway.HostAsync(new GatewayOptions
-    {
-        Listen = "127.0.0.1:0",
-        Envoy = new EnvoyOptions
+    private Task<GatewayHost> HostAsync(ILoggerFactory? loggers = null) => _gateway.HostAsync(
+        new GatewayOptions
         {
             Listen = "127.0.0.1:0",
-            Rules =
-            [
-                new EnvoyRuleOptions
-                {
-                    Domain = "ai",
-                    From = new Dictionary<string, string> { ["session"] = "authorization", ["model"] = "model" },
-                },
-            ],
+            Envoy = new EnvoyOptions
+            {
+                Listen = "127.0.0.1:0",
+                Rules =
+                [
+                    new EnvoyRuleOptions
+                    {
+                        Domain = "ai",
+                        From = new Dictionary<string, string> { ["session"] = "authorization", ["model"] = "model" },
+                    },
+                ],
+            },
         },
-    });
+        loggers: loggers);
 
     /// <summary>A message by its numbers alone.</summary>
     private sealed class RawMessage

@@ -42,6 +42,16 @@ internal static class Appends
         return group.Head;
     }
 
+    /// <summary>What a store promises that others can go on with when this one is closed.</summary>
+    public static async Task AssertClosedAsync(ILedgerStore store)
+    {
+        long epoch = await store.AcquireAsync();
+        await store.DisposeAsync();
+        using JournalGroup group = Group(JournalHead.Empty, epoch, "a");
+        Assert.Equal(AppendOutcome.Unknown, await store.AppendAsync(group));
+        await Assert.ThrowsAsync<StoreException>(() => store.HeadAsync());
+    }
+
     /// <summary>Acquires, and appends a first group.</summary>
     public static async Task<(long Epoch, JournalHead Head)> StartedAsync(
         this ILedgerStore store, params string[] events)

@@ -1,5 +1,3 @@
-using AgentBudget.Api.Access;
-using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
 namespace AgentBudget.Api.Edge;
@@ -18,10 +16,10 @@ internal sealed partial class DefectLog(ILogger<DefectLog> logger, TimeProvider 
     private long _second;
     private long _unwritten;
 
-    /// <summary>Writes a line, unless the request's source has had one within this second.</summary>
-    internal void Write(HttpContext http, string what, Exception failure)
+    /// <summary>Writes a line, unless the source has had one within this second.</summary>
+    internal void Write(string source, string what, Exception failure)
     {
-        if (TryTake(ConnectionMemory.OriginOf(http.Features).Place, out long unwritten))
+        if (TryTake(source, out long unwritten))
             Log.Failed(logger, failure, what, unwritten);
     }
 
@@ -46,7 +44,7 @@ internal sealed partial class DefectLog(ILogger<DefectLog> logger, TimeProvider 
     private static partial class Log
     {
         [LoggerMessage(
-            1, LogLevel.Error, "{What} failed; its caller sees INTERNAL. {Unwritten} more were not logged before it")]
+            1, LogLevel.Error, "{What} failed, which is a defect. {Unwritten} more were not logged before it")]
         internal static partial void Failed(ILogger logger, Exception failure, string what, long unwritten);
     }
 }

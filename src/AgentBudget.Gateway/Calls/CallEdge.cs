@@ -65,7 +65,7 @@ internal static partial class CallEdge
         }
         catch (Exception defect) when (defect is not OperationCanceledException)
         {
-            services.Defects.Write(operation, defect);
+            services.Defects.Write(trace.Caller, operation, defect);
             await AnswerAsync(services, errors, http, trace, new CallRefusedException(
                 RefusalKind.Unavailable, "The gateway failed at this call. Its operator finds why in its log."));
         }

@@ -18,7 +18,8 @@ internal sealed class EnvoyDefects(GatewayServices services) : Interceptor
         }
         catch (Exception defect) when (defect is not RpcException and not OperationCanceledException)
         {
-            services.Defects.Write(context.Method, defect);
+            string source = context.GetHttpContext().Connection.RemoteIpAddress?.ToString() ?? "";
+            services.Defects.Write(source, context.Method, defect);
             throw new RpcException(new Status(StatusCode.Internal, "The gateway failed at this call."));
         }
     }

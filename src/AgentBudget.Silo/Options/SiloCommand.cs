@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Help;
 using AgentBudget.Silo.Copy;
 using AgentBudget.Silo.Migrate;
 using AgentBudget.Silo.Stores;
@@ -10,9 +9,6 @@ namespace AgentBudget.Silo.Options;
 /// <summary>The command line: every setting as an option, and what a person does once.</summary>
 internal sealed class SiloCommand
 {
-    /// <summary>What a terminal has at least.</summary>
-    private const int HelpColumns = 80;
-
     private readonly Option<string> _config = new("--config")
     {
         Description = "JSON file of settings, such as silo-config/embedded.json.",
@@ -45,8 +41,8 @@ internal sealed class SiloCommand
         HelpName = "DIR",
     };
 
-    private readonly List<(SiloSetting Setting, Option Option)> _settings =
-        [.. SiloSetting.All.Select(setting => (setting, OptionOf(setting)))];
+    private readonly List<(string Key, Option Option)> _settings =
+        [.. SiloSetting.All.Select(setting => (setting.Key, OptionOf(setting)))];
 
     private readonly RootCommand _root;
 
@@ -69,7 +65,6 @@ internal sealed class SiloCommand
         _root.Add(_migrate);
         _root.Add(_import);
         _root.Add(_export);
-        if (_root.Options.OfType<HelpOption>().Single().Action is HelpAction help) help.MaxWidth = HelpColumns;
         _root.SetAction((parsed, _) => OnceOf(parsed) ?? run(ModelOf(parsed)));
     }
 
@@ -84,40 +79,12 @@ internal sealed class SiloCommand
     internal TextWriter Output { get; init; } = Console.Out;
 
     /// <summary>Runs what the arguments ask for; a wrong one ends in a sentence and exit code 64.</summary>
-    internal async Task<int> InvokeAsync(string[] arguments, TextWriter errors)
-    {
-        ParseResult parsed = _root.Parse(arguments);
-        if (parsed.Errors.Count > 0)
-        {
-            foreach (System.CommandLine.Parsing.ParseError error in parsed.Errors)
-                await errors.WriteLineAsync(error.Message);
-            return ExitCodes.Usage;
-        }
-
-        try
-        {
-            // The silo drains on signals by itself, and takes longer than a command would.
-            InvocationConfiguration configuration = new()
-            {
-                EnableDefaultExceptionHandler = false,
-                ProcessTerminationTimeout = null,
-                Output = Output,
-            };
-            return await parsed.InvokeAsync(configuration);
-        }
-        catch (OptionsException fault)
-        {
-            await errors.WriteLineAsync(fault.Message);
-            return ExitCodes.Usage;
-        }
-    }
+    internal Task<int> InvokeAsync(string[] arguments, TextWriter errors) =>
+        CommandLine.InvokeAsync(_root, arguments, Output, errors, ExitCodes.Usage);
 
     private static Option OptionOf(SiloSetting setting)
     {
-        Option option = setting.HelpName is { } name
-            ? new Option<string>(setting.Option) { HelpName = name }
-            : new Option<bool>(setting.Option);
-        option.Description = setting.Description;
+        Option option = CommandLine.OptionOf(setting.Option, setting.HelpName, setting.Description);
 
         // A person who verifies compares with one file, and calls it so.
         if (setting.Key == "checkpoint:file") option.Aliases.Add("--checkpoint");
@@ -148,17 +115,6 @@ internal sealed class SiloCommand
     {
         string? file = parsed.GetValue(_config)
             ?? Environment.GetValueOrDefault(SiloConfiguration.EnvironmentPrefix + "CONFIG");
-        return SiloConfiguration.Read(file, Environment, Written(parsed));
-    }
-
-    private IEnumerable<KeyValuePair<string, string?>> Written(ParseResult parsed)
-    {
-        foreach ((SiloSetting setting, Option option) in _settings)
-        {
-            if (parsed.GetResult(option) is not { Implicit: false }) continue;
-            yield return new(setting.Key, option is Option<string> text
-                ? parsed.GetValue(text)
-                : parsed.GetValue((Option<bool>)option) ? "true" : "false");
-        }
+        return SiloConfiguration.Read(file, Environment, CommandLine.Written(parsed, _settings));
     }
 }

@@ -5,6 +5,7 @@ using AgentBudget.Client;
 using AgentBudget.Faults.Tests;
 using AgentBudget.Gateway.Options;
 using AgentBudget.Protocol.V1;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AgentBudget.Gateway.Tests.Support;
@@ -130,11 +131,14 @@ internal sealed class TestGateway : IAsyncDisposable
 
     /// <summary>One more gateway before the same silo.</summary>
     public Task<GatewayHost> HostAsync(
-        GatewayOptions options, string key = UpstreamKey, GatewayBounds? bounds = null) => GatewayHost.StartAsync(
+        GatewayOptions options,
+        string key = UpstreamKey,
+        GatewayBounds? bounds = null,
+        ILoggerFactory? loggers = null) => GatewayHost.StartAsync(
         GatewayModel.From(options, name => name == "KEY" ? key : null),
         Client,
         TimeProvider.System,
-        NullLoggerFactory.Instance,
+        loggers ?? NullLoggerFactory.Instance,
         meterScope: null,
         bounds ?? new GatewayBounds());
 

@@ -171,14 +171,7 @@ public sealed class PostgresStoreTests(PostgresServers servers) : StoreConforman
     public Task What_does_not_follow_is_not_imported() => Imports.AssertWholeOrNotAtAllAsync((PostgresStore)Store);
 
     [Fact]
-    public async Task Appends_to_a_closed_store_are_unknown_and_calls_throw()
-    {
-        long epoch = await Store.AcquireAsync();
-        await Store.DisposeAsync();
-        using JournalGroup group = Group(JournalHead.Empty, epoch, "a");
-        Assert.Equal(AppendOutcome.Unknown, await Store.AppendAsync(group));
-        await Assert.ThrowsAsync<StoreException>(() => Store.HeadAsync());
-    }
+    public Task Appends_to_a_closed_store_are_unknown_and_calls_throw() => AssertClosedAsync(Store);
 
     [Fact]
     public async Task A_server_that_is_away_is_a_sentence_and_appends_are_unknown()
