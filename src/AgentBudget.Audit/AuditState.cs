@@ -73,6 +73,12 @@ internal sealed class AuditState
     /// <summary>Credentials that were made and not revoked, by number.</summary>
     public Dictionary<long, AuditCredential> Credentials { get; } = [];
 
+    /// <summary>Access tokens that were ended before their time, by id.</summary>
+    public HashSet<string> EndedTokens { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>By user, until when what each gave was ended.</summary>
+    public Dictionary<string, Int128> EndedUsers { get; } = new(StringComparer.Ordinal);
+
     /// <summary>Agents that are suspended.</summary>
     public HashSet<string> Suspended { get; } = new(StringComparer.Ordinal);
 

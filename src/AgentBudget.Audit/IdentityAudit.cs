@@ -13,6 +13,7 @@ internal static class IdentityAudit
     private const int Sha256Bytes = 32;
     private const int Sha256Chars = 43; // Base64url without padding.
     private const int PlacesMax = 8;
+    private static readonly Int128 ClockSkew = 5_000_000_000;
 
     public static void Create(AuditState state, CredentialCreated created)
     {
@@ -48,8 +49,16 @@ internal static class IdentityAudit
     public static void RevokeSessions(AuditState state, SessionsRevoked revoked)
     {
         string user = revoked.OnBehalfOf;
-        if (revoked.Credential.Length + user.Length == 0 || revoked.Sessions.Count == 0)
+        Int128? until = AuditNumbers.OptionalNanosOf(revoked.DelegationsUntil);
+        if (revoked.Credential.Length + user.Length == 0 || (revoked.Sessions.Count == 0 && until is null))
             state.Find(AuditRule.Cascade, "it names no sessions");
+        if (until is not null)
+        {
+            if (revoked.Credential.Length > 0 || until != state.Now + ClockSkew)
+                state.Find(AuditRule.Cascade, "what a user alone gave ends 5 s after the event, and nothing else does");
+            state.EndedUsers[user] = until.Value;
+        }
+
         TakeAlong(
             state,
             revoked.Sessions,
@@ -58,6 +67,29 @@ internal static class IdentityAudit
                     || session.Opened.Credentials.Any(number => $"credentials/c{number}" == revoked.Credential)),
             revoked.Credential.Length > 0 ? revoked.Credential : $"users/{user}",
             AuditRule.Cascade);
+    }
+
+    /// <summary>A session begins with what is live, or with the token of the session above it.</summary>
+    public static void CheckOrigin(AuditState state, Spender spender, SessionOpened opened, AuditSession? parent)
+    {
+        bool isParents = parent is not null && opened.Credentials.SequenceEqual(parent.Opened.Credentials)
+            && opened.AccessTokens.SequenceEqual(parent.Opened.AccessTokens);
+        foreach (long number in isParents ? [] : opened.Credentials)
+        {
+            if (!IsLive(state, number)) state.Find(AuditRule.Credential, $"credential c{number} is not live");
+        }
+
+        foreach (string token in isParents ? [] : opened.AccessTokens)
+        {
+            if (state.EndedTokens.Contains(token))
+                state.Find(AuditRule.Credential, $"the access token {token} was ended");
+        }
+
+        if (AuditNumbers.OptionalNanosOf(opened.DelegationTime) is not { } given) return;
+        if (opened.UserProof != UserProof.Proven)
+            state.Find(AuditRule.SessionScope, "a user gave its token, and nobody knows the user");
+        if (state.EndedUsers.TryGetValue(spender.OnBehalfOf, out Int128 until) && given <= until)
+            state.Find(AuditRule.Credential, $"what '{spender.OnBehalfOf}' gave before was ended");
     }
 
     /// <summary>A user is known, or only named; where the catalog asks for it, known.</summary>
@@ -115,6 +147,7 @@ internal static class IdentityAudit
             state.Find(AuditRule.Credential, "it ends a token that has no id or has expired");
         }
 
+        state.EndedTokens.Add(revoked.TokenId);
         TakeAlong(
             state,
             revoked.Sessions,
@@ -132,9 +165,7 @@ internal static class IdentityAudit
             string name = $"credential c{use.Credential}";
             if (use.Credential <= before) state.Find(AuditRule.CredentialUse, $"{name} is not in its order");
             before = use.Credential;
-            bool isLive = state.Credentials.TryGetValue(use.Credential, out AuditCredential? credential)
-                && !(credential.EndNanos <= state.Now);
-            if (!isLive) state.Find(AuditRule.CredentialUse, $"{name} is not live");
+            if (!IsLive(state, use.Credential)) state.Find(AuditRule.CredentialUse, $"{name} is not live");
             Int128? last = AuditNumbers.OptionalNanosOf(use.LastUseTime);
             if (last is null ? use.Unproven == 0 && use.WrongSecrets == 0 : last > state.Now)
                 state.Find(AuditRule.CredentialUse, $"{name} was used never, or in the future");
@@ -210,10 +241,13 @@ internal static class IdentityAudit
     private static bool IsSha256(string text) =>
         text.Length == Sha256Chars && text.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '_');
 
+    private static bool IsLive(AuditState state, long credential) =>
+        state.Credentials.TryGetValue(credential, out AuditCredential? found) && !(found.EndNanos <= state.Now);
+
     private static void End(AuditState state, long credential)
     {
-        bool isLive = state.Credentials.Remove(credential, out AuditCredential? ended)
-            && !(ended!.EndNanos <= state.Now);
+        bool isLive = IsLive(state, credential);
+        state.Credentials.Remove(credential);
         if (!isLive) state.Find(AuditRule.Credential, $"credential c{credential} is not live");
     }
 }

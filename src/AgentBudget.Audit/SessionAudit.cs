@@ -38,6 +38,7 @@ internal static class SessionAudit
         if (ledgerEvent.RequestHash is not null)
         {
             if (parent is not null) RunAudit.CheckDelegates(state, parent, spender);
+            IdentityAudit.CheckOrigin(state, spender, opened, parent);
             ShareAudit.Open(state, session);
         }
 

@@ -32,6 +32,11 @@ public sealed record AccessToken
     public required long ExpiresAtSeconds { get; init; }
 
     /// <summary>
+    /// When the user gave it, in seconds since 1970: when the user's own token was issued. 0 for a token of no user.
+    /// </summary>
+    public long DelegationStartSeconds { get; init; }
+
+    /// <summary>
     /// Until when the user gave it, in seconds since 1970: the end of the user's own token. 0 for a token of no user.
     /// </summary>
     public long DelegationEndSeconds { get; init; }
@@ -55,6 +60,7 @@ public sealed class AccessTokens : SignedTokens<AccessToken>
     /// <summary>How long a token lives, in seconds: short, since others than us check it without asking.</summary>
     public const int LifetimeSeconds = 600;
 
+    private const string DelegationStartClaim = "delegation_iat";
     private const string DelegationEndClaim = "delegation_exp";
     private const string SourcesClaim = "exchanged_from";
     private const int IdBytes = 16; // As many random bytes as a UUID has.
@@ -90,6 +96,8 @@ public sealed class AccessTokens : SignedTokens<AccessToken>
         };
         if (token.Actor.Length > 0)
             claims["act"] = JsonSerializer.Deserialize<JsonElement>(token.Actor);
+        if (token.DelegationStartSeconds > 0)
+            claims[DelegationStartClaim] = token.DelegationStartSeconds;
         if (token.DelegationEndSeconds > 0)
             claims[DelegationEndClaim] = token.DelegationEndSeconds;
         if (token.Sources.Count > 0)
@@ -124,15 +132,17 @@ public sealed class AccessTokens : SignedTokens<AccessToken>
             Id = token.Id,
             IssuedAtSeconds = issuedAtSeconds,
             ExpiresAtSeconds = token.ExpiresAtSeconds!.Value,
-            DelegationEndSeconds = token.Claims.TryGetProperty(DelegationEndClaim, out JsonElement end)
-                ? end.GetInt64()
-                : 0,
+            DelegationStartSeconds = SecondsOf(token, DelegationStartClaim),
+            DelegationEndSeconds = SecondsOf(token, DelegationEndClaim),
             Sources = SourcesOf(token),
             Binding = binding,
         };
     }
 
     // As it was minted: the signature was checked before.
+    private static long SecondsOf(Jws token, string claim) =>
+        token.Claims.TryGetProperty(claim, out JsonElement seconds) ? seconds.GetInt64() : 0;
+
     private static TokenSource[] SourcesOf(Jws token)
     {
         if (!token.Claims.TryGetProperty(SourcesClaim, out JsonElement sources))

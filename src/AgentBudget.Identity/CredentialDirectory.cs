@@ -32,6 +32,8 @@ public sealed class CredentialDirectory(TimeProvider time)
     /// <summary>How long a tenant that was absent is taken for that, in seconds.</summary>
     private const long AbsentSeconds = 10;
 
+    private const long NanosPerSecond = 1_000_000_000;
+
     private readonly ConcurrentDictionary<string, TenantCredentials> _tenants = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, long> _absent = new(StringComparer.Ordinal);
     private long _wrongSecrets;
@@ -146,7 +148,9 @@ public sealed class CredentialDirectory(TimeProvider time)
         CredentialLookup found = FindByKeyId(token.ClientId, out credential);
         if (credential is null)
             return found;
-        bool isEnded = IsRevoked(credential.Tenant, token.Id);
+        bool isEnded = IsRevoked(credential.Tenant, token.Id)
+            || (token.Actor.Length > 0
+                && IsRevokedFor(credential.Tenant, token.Subject, token.DelegationStartSeconds));
         foreach (TokenSource source in token.Sources)
         {
             isEnded = isEnded || IsRevoked(credential.Tenant, source.Id)
@@ -159,6 +163,12 @@ public sealed class CredentialDirectory(TimeProvider time)
         credential = null;
         return CredentialLookup.Refused;
     }
+
+    /// <summary>Whether what a user gave at a time, in seconds since 1970, was ended.</summary>
+    public bool IsRevokedFor(string tenant, string user, long givenSeconds) =>
+        _tenants.TryGetValue(tenant, out TenantCredentials? credentials)
+        && credentials.RevokedUsers.TryGetValue(user, out long untilNanos)
+        && givenSeconds <= untilNanos / NanosPerSecond;
 
     private bool IsRevoked(string tenant, string tokenId) =>
         _tenants.TryGetValue(tenant, out TenantCredentials? credentials)
@@ -239,6 +249,8 @@ public sealed class CredentialDirectory(TimeProvider time)
 
         foreach (RevokedTokenState token in book.RevokedTokens)
             loaded.RevokedTokens[token.TokenId] = token.ExpireNanos;
+        foreach (RevokedUserState user in book.RevokedUsers)
+            loaded.RevokedUsers[user.User] = user.UntilNanos;
         _tenants[tenant] = loaded;
     }
 
@@ -295,6 +307,10 @@ public sealed class CredentialDirectory(TimeProvider time)
                 AccessTokenRevoked revoked = ledgerEvent.AccessTokenRevoked;
                 credentials.Revoke(revoked.TokenId, NanosOf(revoked.ExpireTime), NanosOf(ledgerEvent.Time));
                 break;
+            case LedgerEvent.FactOneofCase.SessionsRevoked:
+                if (ledgerEvent.SessionsRevoked.DelegationsUntil is { } until)
+                    credentials.RevokedUsers[ledgerEvent.SessionsRevoked.OnBehalfOf] = NanosOf(until);
+                break;
             default:
                 break; // Nothing else makes or ends what a caller presents.
         }
@@ -317,7 +333,7 @@ public sealed class CredentialDirectory(TimeProvider time)
         return state;
     }
 
-    private static long NanosOf(Timestamp? time) => time is null ? 0 : (time.Seconds * 1_000_000_000) + time.Nanos;
+    private static long NanosOf(Timestamp? time) => time is null ? 0 : (time.Seconds * NanosPerSecond) + time.Nanos;
 
     private sealed class TenantCredentials
     {
@@ -327,6 +343,11 @@ public sealed class CredentialDirectory(TimeProvider time)
 
         /// <summary>By id, when each would have expired.</summary>
         public ConcurrentDictionary<string, long> RevokedTokens { get; } = new(StringComparer.Ordinal);
+
+        /// <summary>
+        /// By user, until when what each gave is worth nothing. As many as are named; a later load has those of a day.
+        /// </summary>
+        public ConcurrentDictionary<string, long> RevokedUsers { get; } = new(StringComparer.Ordinal);
 
         public long Position
         {

@@ -27,8 +27,9 @@ public sealed record TrustedIssuer
 /// <summary>The user that a foreign token names, and who acts for them already.</summary>
 /// <param name="User">As it is written into the ledger, "user:kim@acme.test".</param>
 /// <param name="Actor">The token's <c>act</c> as JSON; empty for none.</param>
+/// <param name="IssuedAtSeconds">When the token was issued, in seconds since 1970.</param>
 /// <param name="ExpiresAtSeconds">When the token expires, in seconds since 1970.</param>
-public sealed record ForeignSubject(string User, string Actor, long ExpiresAtSeconds);
+public sealed record ForeignSubject(string User, string Actor, long IssuedAtSeconds, long ExpiresAtSeconds);
 
 /// <summary>Reads tokens of trusted issuers. Safe for any thread.</summary>
 public sealed class TrustedIssuers : IDisposable
@@ -99,6 +100,8 @@ public sealed class TrustedIssuers : IDisposable
             Issuer = issuer.Issuer,
             Audience = issuer.Audience,
             LifetimeSecondsMax = LifetimeSecondsMax,
+            // As long is remembered that a user's tokens were ended.
+            AgeSecondsMax = LifetimeSecondsMax,
         };
         IReadOnlyList<PublicKey> known = await keys.GetAsync(unread.KeyId);
         if (ForeignTokens.Check(unread, rules, known, _time.GetUtcNow().ToUnixTimeSeconds()) is not { } read)
@@ -109,7 +112,7 @@ public sealed class TrustedIssuers : IDisposable
         // A token that is bound to its holder's key is worth nothing to whoever cannot prove it (RFC 7800).
         bool isTheirs = read.Raw("cnf").Length == 0 && MayAct(read, client);
         return isTheirs && UserNames.TryNormalize(issuer.SubjectPrefix, read.Text(issuer.SubjectClaim), out string user)
-            ? new ForeignSubject(user, read.Raw("act"), read.ExpiresAtSeconds!.Value)
+            ? new ForeignSubject(user, read.Raw("act"), read.IssuedAtSeconds!.Value, read.ExpiresAtSeconds!.Value)
             : null;
     }
 

@@ -81,11 +81,13 @@ public sealed record OpenSessionCommand(
 /// <param name="AccessTokens">The access token, by id, then those that it was exchanged from; empty for none.</param>
 /// <param name="IsUserProven">The user that the session works for gave the token.</param>
 /// <param name="DelegationEndNanos">Until when the user gave it; 0 for no end.</param>
+/// <param name="DelegationStartNanos">When the user gave it; 0 where nothing says when.</param>
 public sealed record SessionOrigin(
     IReadOnlyList<long> Credentials,
     IReadOnlyList<string> AccessTokens,
     bool IsUserProven = false,
-    long DelegationEndNanos = 0);
+    long DelegationEndNanos = 0,
+    long DelegationStartNanos = 0);
 
 /// <summary>Moves a session's expiry. Answers a SessionRenewed event.</summary>
 /// <param name="Session">The session's number.</param>
@@ -106,7 +108,8 @@ public sealed record EndSessionCommand(long Session, EndSessionRequest Request, 
 public sealed record RevokeSessionCommand(long Session, RevokeSessionRequest Request, string Actor) : Command;
 
 /// <summary>
-/// Revokes every open session that matches. Answers a SessionsRevoked event, or none where none does.
+/// Revokes every open session that matches, and what a user gave before. Answers a SessionsRevoked event, or none where
+/// no session matches and no user alone is named.
 /// </summary>
 /// <param name="Request">The request.</param>
 /// <param name="Actor">Who asks.</param>

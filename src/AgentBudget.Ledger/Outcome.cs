@@ -32,6 +32,11 @@ public enum Outcome
     /// <summary>No such credential.</summary>
     CredentialNotFound,
 
+    /// <summary>
+    /// What the call came with was ended while it was under way: its credential, its token, or what its user gave.
+    /// </summary>
+    CredentialEnded,
+
     /// <summary>No such dispute, or it was decided.</summary>
     DisputeNotFound,
 

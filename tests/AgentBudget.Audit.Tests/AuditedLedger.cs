@@ -143,7 +143,7 @@ internal sealed class AuditedLedger
     }
 
     /// <summary>A session that a credential opened, by a token that a user may have given.</summary>
-    public long OpenBy(long credential, string token = "", bool isProven = false)
+    public long OpenBy(long credential, string token = "", bool isProven = false, long given = 0)
     {
         var request = new OpenSessionRequest
         {
@@ -152,7 +152,7 @@ internal sealed class AuditedLedger
             UseCase = Promo,
             OnBehalfOf = "user:kim@acme.test",
         };
-        SessionOrigin origin = new([credential], token.Length == 0 ? [] : [token], isProven);
+        SessionOrigin origin = new([credential], token.Length == 0 ? [] : [token], isProven, 0, given);
         return Done(Send(new OpenSessionCommand(request, "admin", Origin: origin))).Sequence;
     }
 

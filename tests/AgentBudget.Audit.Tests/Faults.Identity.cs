@@ -109,6 +109,39 @@ internal static partial class Faults
                 journal.RemoveAt(journal.Count - 1);
                 journal[^1].SessionsRevoked.OnBehalfOf = "";
             }),
+        ["what a user who left gave, ended before its time"] = new(
+            AuditRule.Cascade,
+            ledger => ledger.RevokeSessions("user:kim@acme.test"),
+            Last(e => e.SessionsRevoked.DelegationsUntil = e.Time)),
+        ["a session of what a user gave before all of it was ended"] = new(
+            AuditRule.Credential,
+            ledger =>
+            {
+                ledger.RevokeSessions("user:kim@acme.test");
+                ledger.OpenBy(ledger.Create(), "t1", isProven: true, given: ledger.Now + 6_000_000_000);
+            },
+            Last(e => e.SessionOpened.DelegationTime = e.Time)),
+        ["a session of a user who is not known, and gave it"] = new(
+            AuditRule.SessionScope,
+            ledger => ledger.OpenBy(ledger.Create(), "t1", isProven: true, given: ledger.Now),
+            Last(e => e.SessionOpened.UserProof = UserProof.Claimed)),
+        ["a session of a credential that was revoked"] = new(
+            AuditRule.Credential,
+            ledger =>
+            {
+                long revoked = ledger.Create();
+                ledger.RevokeCredential(revoked);
+                ledger.OpenBy(ledger.Create());
+            },
+            Last(e => e.SessionOpened.Credentials[0] -= 2)),
+        ["a session of an access token that was ended"] = new(
+            AuditRule.Credential,
+            ledger =>
+            {
+                ledger.RevokeToken("t1");
+                ledger.OpenBy(ledger.Create(), "t2");
+            },
+            Last(e => e.SessionOpened.AccessTokens[0] = "t1")),
         ["a known user of an unattended session"] = new(
             AuditRule.SessionScope,
             ledger => ledger.Open(request => (request.OnBehalfOf, request.Unattended) = ("", true)),

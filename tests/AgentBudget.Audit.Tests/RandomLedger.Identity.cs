@@ -89,6 +89,7 @@ internal sealed partial class RandomLedger
             [_credentials[_bindings.Next(_credentials.Count)]],
             [$"t{_bindings.Next(5)}"],
             IsUserProven: request.OnBehalfOf.Length > 0,
-            DelegationEndNanos: end);
+            DelegationEndNanos: end,
+            DelegationStartNanos: Ledger.Now - (_bindings.Next(3600) * LogTime.NanosPerSecond));
     }
 }

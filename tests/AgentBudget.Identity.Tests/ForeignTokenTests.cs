@@ -63,6 +63,15 @@ public sealed class ForeignTokenTests : IDisposable
     }
 
     [Fact]
+    public async Task A_token_of_a_user_says_when_it_was_issued_and_counts_for_a_day()
+    {
+        const long day = 24 * 3600;
+        Assert.False(await TakesAsync("subject", (_, claims) => claims.Remove("iat")));
+        Assert.False(await TakesAsync("subject", (_, claims) => claims["iat"] = _world.Now - day - 1));
+        Assert.True(await TakesAsync("subject", (_, claims) => claims["iat"] = _world.Now - day));
+    }
+
+    [Fact]
     public async Task What_is_not_exactly_a_token_is_refused_of_every_kind()
     {
         foreach (string kind in ForeignWorld.Kinds)

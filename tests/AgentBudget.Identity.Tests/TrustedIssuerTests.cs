@@ -171,9 +171,9 @@ public sealed class TrustedIssuerTests : IDisposable
 
     private string Token(string keyId, ECDsa key, string more = "")
     {
-        long expires = _clock.GetUtcNow().ToUnixTimeSeconds() + 300;
+        long now = _clock.GetUtcNow().ToUnixTimeSeconds();
         string header = $$"""{"alg":"ES256","typ":"JWT","kid":"{{keyId}}"}""";
-        string claims = $$"""{"iss":"{{Issuer}}","aud":"us","sub":"kim","exp":{{expires}}{{more}}}""";
+        string claims = $$"""{"iss":"{{Issuer}}","aud":"us","sub":"kim","iat":{{now}},"exp":{{now + 300}}{{more}}}""";
         string signed = $"{Encode(header)}.{Encode(claims)}";
         byte[] signature = key.SignData(Encoding.ASCII.GetBytes(signed), HashAlgorithmName.SHA256);
         return $"{signed}.{Base64Url.EncodeToString(signature)}";

@@ -51,9 +51,11 @@ public sealed class OriginTests
     [Fact]
     public void An_ended_access_token_takes_its_sessions_and_those_of_tokens_exchanged_from_it()
     {
-        long first = Open([1], ["t1"]);
-        long derived = Open([2, 1], ["t2", "t1"]);
-        long other = Open([1], ["t3"]);
+        long one = Create();
+        long two = Create();
+        long first = Open([one], ["t1"]);
+        long derived = Open([two, one], ["t2", "t1"]);
+        long other = Open([one], ["t3"]);
         LedgerEvent revoked = _ledger.Send(new RevokeAccessTokenCommand(
             _ledger.NextRequestId(),
             new AccessTokenRevoked
@@ -65,6 +67,70 @@ public sealed class OriginTests
             "admin")).Event!;
         Assert.Equal([first, derived], revoked.AccessTokenRevoked.Sessions);
         Assert.Equal(State.Open, Get(other).State);
+    }
+
+    [Fact]
+    public void A_call_that_was_under_way_while_what_it_came_with_ended_opens_nothing()
+    {
+        long leaked = Create();
+        long other = Create();
+        Open([other, leaked], ["t2", "t1"]);
+        Revoke(leaked);
+        Assert.Equal(Outcome.CredentialEnded, TryOpen([leaked]).Outcome);
+        Assert.Equal(Outcome.CredentialEnded, TryOpen([other, leaked], ["t2", "t1"]).Outcome);
+        Assert.Equal(Outcome.CredentialEnded, TryOpen([999]).Outcome);
+        _ledger.Send(new RevokeAccessTokenCommand(
+            _ledger.NextRequestId(),
+            new AccessTokenRevoked
+            {
+                TokenId = "t3",
+                Credential = other,
+                ExpireTime = Tenants.LogTime.ToTimestamp(_ledger.Now + (600 * LedgerFixture.Second)),
+            },
+            "admin"));
+        _ledger.Restart();
+        Assert.Equal(Outcome.CredentialEnded, TryOpen([other], ["t4", "t3"]).Outcome);
+        Open([other], ["t4"]);
+    }
+
+    [Fact]
+    public void What_a_user_gave_before_the_user_left_opens_nothing_and_what_is_given_later_does()
+    {
+        long credential = Create();
+        long given = _ledger.Now;
+        LedgerEvent opened = TryOpen([credential], ["t1"], isProven: true, start: given).Event!;
+        Assert.Equal(Tenants.LogTime.ToTimestamp(given), opened.SessionOpened.DelegationTime);
+
+        LedgerEvent revoked = RevokeSessions("r1", user: Kim).Event!;
+
+        Assert.Equal([opened.Sequence], revoked.SessionsRevoked.Sessions);
+        long until = Tenants.LogTime.FromTimestamp(revoked.SessionsRevoked.DelegationsUntil);
+        Assert.Equal(Tenants.LogTime.FromTimestamp(revoked.Time) + (5 * LedgerFixture.Second), until);
+        _ledger.Advance(60 * LedgerFixture.Second);
+        _ledger.Restart();
+        Assert.Equal(Outcome.CredentialEnded, TryOpen([credential], ["t2"], isProven: true, start: given).Outcome);
+        Assert.Equal(Outcome.CredentialEnded, TryOpen([credential], ["t2"], isProven: true, start: until).Outcome);
+        // Of another user, of nobody's word, and of a later one.
+        Open([credential], ["t2"], user: "user:lee", isProven: true, start: given);
+        Open([credential]);
+        Open([credential], ["t2"], isProven: true, start: until + 1);
+    }
+
+    [Fact]
+    public void That_a_user_left_is_remembered_for_as_long_as_the_users_tokens_count()
+    {
+        long credential = Create();
+        Assert.Empty(RevokeSessions("r1", user: Kim).Event!.SessionsRevoked.Sessions);
+        long until = _ledger.Now + (5 * LedgerFixture.Second);
+        _ledger.Advance(3600 * LedgerFixture.Second);
+        RevokeSessions("r2", user: Kim); // Later ends count from when they are said.
+        long day = 24 * 3600 * LedgerFixture.Second;
+        _ledger.Advance(day - (1800 * LedgerFixture.Second));
+        Assert.Equal(Outcome.CredentialEnded, TryOpen([credential], ["t1"], isProven: true, start: until).Outcome);
+        _ledger.Advance(1810 * LedgerFixture.Second);
+        _ledger.Restart();
+        _ledger.Open(); // Memory follows the log.
+        Open([credential], ["t1"], isProven: true, start: until);
     }
 
     [Fact]
@@ -102,6 +168,7 @@ public sealed class OriginTests
         Assert.Equal([suspended, open], RevokeSessions("r1", user: Kim).Event!.SessionsRevoked.Sessions);
         Assert.Equal(State.Open, Get(lees).State);
         Assert.Null(RevokeSessions("r2", "credentials/none", user: "user:lee").Event);
+        Assert.Null(RevokeSessions("r3", $"credentials/c{credential}", user: Kim).Event);
     }
 
     [Fact]
@@ -109,7 +176,7 @@ public sealed class OriginTests
     {
         long credential = Create();
         long own = Open([credential]);
-        long derived = Open([999, credential], user: "user:lee");
+        long derived = Open([Create(), credential], user: "user:lee");
         _ledger.Open();
         _ledger.Restart();
         string name = $"credentials/c{credential}";
@@ -123,8 +190,9 @@ public sealed class OriginTests
     [Fact]
     public void A_session_lives_no_longer_than_its_user_gave_also_renewed_and_below()
     {
+        long credential = Create();
         long end = _ledger.Now + (300 * LedgerFixture.Second);
-        long session = Open([1], ["t1"], isProven: true, delegationEnd: end);
+        long session = Open([credential], ["t1"], isProven: true, delegationEnd: end);
         Timestamp until = Tenants.LogTime.ToTimestamp(end);
         Assert.Equal((until, until), (Get(session).ExpireTime, Get(session).LifetimeEndTime));
         _ledger.Send(new RenewSessionCommand(
@@ -133,16 +201,17 @@ public sealed class OriginTests
             "admin"));
         Assert.Equal(until, Get(session).ExpireTime);
         Assert.Equal(until, Get(_ledger.OpenBelow(session)).LifetimeEndTime);
-        Answer past = TryOpen([1], ["t1"], isProven: true, delegationEnd: _ledger.Now);
+        Answer past = TryOpen([credential], ["t1"], isProven: true, delegationEnd: _ledger.Now);
         Assert.Equal(Outcome.UserOutOfScope, past.Outcome);
     }
 
     [Fact]
     public void A_user_is_proven_or_claimed_and_a_subagent_knows_no_better_than_its_parent()
     {
+        long credential = Create();
         UserProof ProofOf(long session) => Get(session).UserProof;
-        long proven = Open([1], ["t1"], isProven: true);
-        long claimed = Open([1]);
+        long proven = Open([credential], ["t1"], isProven: true);
+        long claimed = Open([credential]);
         long unattended =
             _ledger.Open(request => (request.OnBehalfOf, request.Unattended) = ("", true));
         Assert.Equal(UserProof.Proven, ProofOf(proven));
@@ -159,12 +228,13 @@ public sealed class OriginTests
     [Fact]
     public void Where_the_catalog_asks_for_proof_a_user_who_is_only_named_is_refused()
     {
-        long before = Open([1]);
+        long credential = Create();
+        long before = Open([credential]);
         _ledger.Change(catalog => catalog.RequireProvenUsers = true);
-        Assert.Equal(Outcome.UserOutOfScope, TryOpen([1]).Outcome);
+        Assert.Equal(Outcome.UserOutOfScope, TryOpen([credential]).Outcome);
         Assert.Equal(Outcome.UserOutOfScope, _ledger.TryOpenBelow(before).Outcome);
         Assert.Equal(Outcome.UserOutOfScope, _ledger.TryOpen().Outcome);
-        Open([1], ["t1"], isProven: true);
+        Open([credential], ["t1"], isProven: true);
         _ledger.Open(request => (request.OnBehalfOf, request.Unattended) = ("", true));
     }
 
@@ -197,9 +267,10 @@ public sealed class OriginTests
         string[]? tokens = null,
         string user = Kim,
         bool isProven = false,
-        long delegationEnd = 0)
+        long delegationEnd = 0,
+        long start = 0)
     {
-        Answer answer = TryOpen(credentials, tokens, user, isProven, delegationEnd);
+        Answer answer = TryOpen(credentials, tokens, user, isProven, delegationEnd, start);
         Assert.Equal(Outcome.Done, answer.Outcome);
         return answer.Event!.Sequence;
     }
@@ -209,7 +280,8 @@ public sealed class OriginTests
         string[]? tokens = null,
         string user = Kim,
         bool isProven = false,
-        long delegationEnd = 0)
+        long delegationEnd = 0,
+        long start = 0)
     {
         var request = new OpenSessionRequest
         {
@@ -218,7 +290,7 @@ public sealed class OriginTests
             UseCase = "useCases/promo",
             OnBehalfOf = user,
         };
-        var origin = new SessionOrigin(credentials, tokens ?? [], isProven, delegationEnd);
+        var origin = new SessionOrigin(credentials, tokens ?? [], isProven, delegationEnd, start);
         return _ledger.Send(new OpenSessionCommand(request, "admin", Origin: origin));
     }
 

@@ -178,6 +178,42 @@ public sealed class EmergencyTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_a_user_gave_ends_with_the_user_whoever_exchanged_it_and_however_often()
+    {
+        CreateCredentialResponse writer = await _silo.CreateAsync(Role.Agent, "agents/writer");
+        CreateCredentialResponse sibling = await _silo.CreateAsync(Role.Agent, "agents/sibling");
+        string first = await _users.ExchangeAsync(_silo, writer, "kim");
+        string second = await AgainAsync(first, sibling);
+        string lees = await _users.ExchangeAsync(_silo, writer, "lee");
+        OpenSessionResponse session = await _silo.OpenAsync(first, "agents/writer", user: "user:kim");
+
+        RevokeSessionsResponse revoked = await _silo.CallAsync<RevokeSessionsRequest, RevokeSessionsResponse>(
+            "RevokeSessions",
+            new RevokeSessionsRequest { RequestId = NextId(), OnBehalfOf = "user:kim", Reason = "left" });
+
+        Assert.Equal(1, revoked.Revoked);
+        Assert.Equal(State.Revoked, await StateAsync(session.Session.Session_));
+        await RefusedAsync(StatusCode.Unauthenticated, () => _silo.OpenAsync(first, "agents/writer", user: "user:kim"));
+        await RefusedAsync(
+            StatusCode.Unauthenticated, () => _silo.OpenAsync(second, "agents/sibling", user: "user:kim"));
+        // Neither the user's own token nor one of ours is exchanged again.
+        foreach (Dictionary<string, string> form in (Dictionary<string, string>[])
+            [
+                UserIssuer.ExchangeOf(_users.TokenOf("kim")),
+                UserIssuer.ExchangeOf(first, UserIssuer.AccessTokenType),
+                UserIssuer.ExchangeOf(second, UserIssuer.AccessTokenType),
+            ])
+        {
+            (HttpStatusCode refused, _) = await _silo.AskOAuthAsync("token", form, writer);
+            Assert.Equal(HttpStatusCode.BadRequest, refused);
+        }
+
+        await _silo.OpenAsync(lees, "agents/writer", user: "user:lee");
+        // The agent's own right to name a user is another matter: RevokeCredential ends it.
+        await _silo.OpenAsync(writer.Secret, "agents/writer", user: "user:kim");
+    }
+
+    [Fact]
     public async Task A_user_is_a_name_of_visible_characters_and_proven_or_claimed()
     {
         CreateCredentialResponse writer = await _silo.CreateAsync(Role.Agent, "agents/writer");

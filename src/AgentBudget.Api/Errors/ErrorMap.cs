@@ -45,6 +45,7 @@ internal static class ErrorMap
             Outcome.AgentNotFound => GrainNotFound("The catalog has no such agent."),
             Outcome.UseCaseNotFound => GrainNotFound("The catalog has no such use case."),
             Outcome.CredentialNotFound => ApiErrors.CredentialNotFound(),
+            Outcome.CredentialEnded => ApiErrors.CredentialInvalid(),
             Outcome.AgentNotDelegated => ScopeExceeded("The parent's agent may not delegate to this agent.", named),
             Outcome.UseCaseNotDelegated => ScopeExceeded(
                 "The parent's agent may not delegate to this use case.", named),

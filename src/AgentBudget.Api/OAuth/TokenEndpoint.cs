@@ -121,20 +121,29 @@ internal sealed class TokenEndpoint(
         string subjectToken = form.Require("subject_token");
         AccessToken? own = await ReadOwnAsync(client, subjectToken);
         ForeignSubject subject = own is not null
-            ? new ForeignSubject(own.Subject, own.Actor, own.ExpiresAtSeconds)
-            : await issuers.ReadAsync(client, subjectToken)
+            ? new ForeignSubject(own.Subject, own.Actor, own.DelegationStartSeconds, own.ExpiresAtSeconds)
+            : await ReadForeignAsync(client, subjectToken)
                 ?? throw OAuthError.InvalidRequest(
-                    "The subject token is not from a trusted issuer, not for us, or past, or its agent does not "
-                    + "delegate to this one (delegates in the catalog).");
+                    "The subject token is not from a trusted issuer, not for us, past or ended, issued more than a "
+                    + "day ago, or its agent does not delegate to this one (delegates in the catalog).");
         return token with
         {
             Subject = subject.User,
             Actor = ActorOf(client, subject.Actor),
             // What was exchanged ends with what it was exchanged for, and its sessions with what the user gave.
             ExpiresAtSeconds = Math.Min(token.ExpiresAtSeconds, subject.ExpiresAtSeconds),
+            DelegationStartSeconds = subject.IssuedAtSeconds,
             DelegationEndSeconds = own?.DelegationEndSeconds ?? subject.ExpiresAtSeconds,
             Sources = own is null ? [] : [new TokenSource(own.ClientId, own.Id), .. own.Sources],
         };
+    }
+
+    private async ValueTask<ForeignSubject?> ReadForeignAsync(LiveCredential client, string subjectToken)
+    {
+        ForeignSubject? subject = await issuers.ReadAsync(client, subjectToken);
+        bool isEnded = subject is not null
+            && directory.IsRevokedFor(client.Tenant, subject.User, subject.IssuedAtSeconds);
+        return isEnded ? null : subject;
     }
 
     // A token of ours that another agent was given for a user: the chain of actors grows, as far as agents delegate.

@@ -66,7 +66,8 @@ internal sealed class OpenSession(ApiContext context)
             [holder.Credential.Number, .. before],
             holder.Token is { } token ? [token.Id, .. tokens] : [],
             IsUserProven: holder.OnBehalfOf.Length > 0,
-            DelegationEndNanos: (holder.Token?.DelegationEndSeconds ?? 0) * NanosPerSecond);
+            DelegationEndNanos: (holder.Token?.DelegationEndSeconds ?? 0) * NanosPerSecond,
+            DelegationStartNanos: (holder.Token?.DelegationStartSeconds ?? 0) * NanosPerSecond);
     }
 
     // What the token is to be bound to: what this call comes with.

@@ -4,7 +4,7 @@ using AgentBudget.Protocol.V1;
 
 namespace AgentBudget.Api.Sessions;
 
-/// <summary>RevokeSessions: every open session of a credential or a user, in one turn.</summary>
+/// <summary>RevokeSessions: the open sessions of a credential or a user, and what the user gave, in one turn.</summary>
 internal sealed class RevokeSessions(ApiContext context)
 {
     internal async ValueTask<RevokeSessionsResponse> HandleAsync(RevokeSessionsRequest request, ApiCall call)
@@ -18,7 +18,7 @@ internal sealed class RevokeSessions(ApiContext context)
             faults.Add("credential", "must be the credential whose sessions are to end, or on_behalf_of the user");
         faults.ThrowIfAny();
 
-        Answer answer = await context.SubmitAsync(
+        Answer answer = await context.SubmitIdentityAsync(
             context.Callers.TenantOf(call),
             new RevokeSessionsCommand(request, CallerScope.CallerOf(call).Principal));
         return new RevokeSessionsResponse { Revoked = answer.Event?.SessionsRevoked.Sessions.Count ?? 0 };

@@ -17,7 +17,11 @@ internal sealed class CredentialBook
     /// <summary>Those of one credential.</summary>
     internal const int RevokedTokensOfOneMax = 10_000;
 
+    /// <summary>Users whose tokens were ended within a day.</summary>
+    internal const int RevokedUsersMax = 100_000;
+
     private readonly SortedDictionary<long, CredentialRecord> _credentials = [];
+    private readonly SortedDictionary<string, RevokedUser> _revokedUsers = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, RevokedToken> _revokedTokens = new(StringComparer.Ordinal);
     private readonly Dictionary<long, int> _revokedTokensOf = [];
 
@@ -66,9 +70,20 @@ internal sealed class CredentialBook
         else _revokedTokensOf.Remove(token.Credential);
     }
 
+    public int RevokedUsers => _revokedUsers.Count;
+
+    public RevokedUser? FindRevoked(string user) => _revokedUsers.GetValueOrDefault(user);
+
+    /// <summary>Whether what a user gave at a time was ended.</summary>
+    public bool IsRevokedFor(string user, long givenNanos) => givenNanos <= FindRevoked(user)?.UntilNanos;
+
+    public void Add(RevokedUser user) => _revokedUsers[user.User] = user;
+
+    public void Remove(RevokedUser user) => _revokedUsers.Remove(user.User);
+
     public CredentialBookState? ToState(long sequence)
     {
-        if (_credentials.Count == 0 && _revokedTokens.Count == 0) return null;
+        if (_credentials.Count + _revokedTokens.Count + _revokedUsers.Count == 0) return null;
         var state = new CredentialBookState { Sequence = sequence };
         foreach (CredentialRecord credential in _credentials.Values) state.Credentials.Add(credential.ToState());
         foreach (RevokedToken token in _revokedTokens.Values)
@@ -81,6 +96,8 @@ internal sealed class CredentialBook
             });
         }
 
+        foreach (RevokedUser user in _revokedUsers.Values)
+            state.RevokedUsers.Add(new RevokedUserState { User = user.User, UntilNanos = user.UntilNanos });
         return state;
     }
 }

@@ -26,6 +26,30 @@ internal sealed class RevokedToken
     public Deadline RetentionDeadline { get; }
 }
 
+/// <summary>A user whose tokens were ended, remembered as long as any of them might be taken.</summary>
+internal sealed class RevokedUser
+{
+    /// <summary>How long a user's token counts after it was issued.</summary>
+    public const long RetentionNanos = 24 * LogTime.NanosPerHour;
+
+    /// <summary>How far the clock of a user's issuer may be ahead.</summary>
+    public const long ClockSkewNanos = 5 * LogTime.NanosPerSecond;
+
+    public RevokedUser(string user, long untilNanos)
+    {
+        User = user;
+        UntilNanos = untilNanos;
+        RetentionDeadline = new Deadline(DeadlineKind.Retention, this, number: 0, user);
+    }
+
+    public string User { get; }
+
+    /// <summary>What the user gave until then is worth nothing.</summary>
+    public long UntilNanos { get; }
+
+    public Deadline RetentionDeadline { get; }
+}
+
 /// <summary>Records what happened to tokens and the keys that sign them.</summary>
 internal static class TokenRecords
 {

@@ -27,13 +27,8 @@ internal static class Open
         bool isParents = parent is not null && asked.Principal == parent.Name;
         if (isParents && parent!.TryAnswer(asked, out Answer before)) return before;
         if (ledger.TryAnswer(asked, out Answer again)) return again;
-        if (command.Parent > 0)
-        {
-            if (parent is null) return new Answer(Outcome.SessionNotFound);
-            if (!parent.IsOpen) return new Answer(Outcome.SessionNotOpen);
-            if (parent.CheckOpen().IsRefused) return new Answer(Outcome.SessionSuspended);
-        }
-
+        if (!IsLive(ledger, command.Origin, UserOf(request, parent))) return new Answer(Outcome.CredentialEnded);
+        if (command.Parent > 0 && CheckParent(parent) is { } closed) return closed;
         string agentName = request.Agent.Length == 0 && parent is not null ? parent.Agent.Name : request.Agent;
         string useCaseName = request.UseCase.Length == 0 && parent is not null ? parent.UseCase.Name : request.UseCase;
         if (ledger.FindInCatalog<AgentAccount>(agentName) is not { } agent) return new Answer(Outcome.AgentNotFound);
@@ -77,6 +72,20 @@ internal static class Open
         if (left is not null) opened.SessionOpened.Delegation.SubagentsLeft = left.Value;
         ledger.Emit(opened);
         return new Answer(Outcome.Done, opened);
+    }
+
+    // A call may be under way while what it came with is ended, and a session would outlive the end.
+    private static bool IsLive(TenantLedger ledger, SessionOrigin? origin, string user) =>
+        origin is null
+        || (origin.Credentials.All(number => ledger.Credentials.Find(number, ledger.Now)?.IsLive(ledger.Now) == true)
+            && !origin.AccessTokens.Any(ledger.Credentials.IsRevoked)
+            && !(origin.IsUserProven && ledger.Credentials.IsRevokedFor(user, origin.DelegationStartNanos)));
+
+    private static Answer? CheckParent(SessionAccount? parent)
+    {
+        if (parent is null) return new Answer(Outcome.SessionNotFound);
+        if (!parent.IsOpen) return new Answer(Outcome.SessionNotOpen);
+        return parent.CheckOpen().IsRefused ? new Answer(Outcome.SessionSuspended) : null;
     }
 
     // Whoever opens many sessions meets its own bound before others meet the tenant's.
@@ -238,6 +247,8 @@ internal static class Open
         SessionOpened opened, SessionOrigin? origin, SessionAccount? parent, UserProof proof)
     {
         opened.UserProof = proof;
+        if (origin is { IsUserProven: true, DelegationStartNanos: > 0 })
+            opened.DelegationTime = LogTime.ToTimestamp(origin.DelegationStartNanos);
         opened.Credentials.Add(origin?.Credentials ?? parent?.Opened.Credentials ?? []);
         opened.AccessTokens.Add(origin?.AccessTokens ?? parent?.Opened.AccessTokens ?? []);
     }

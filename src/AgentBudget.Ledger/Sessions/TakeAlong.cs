@@ -1,4 +1,6 @@
+using AgentBudget.Ledger.Credentials;
 using AgentBudget.Ledger.Requests;
+using AgentBudget.Ledger.Tenants;
 using AgentBudget.Protocol.V1;
 using Google.Protobuf.Collections;
 
@@ -30,18 +32,39 @@ internal static class TakeAlong
         Find(ledger, revoked.Sessions, session => isName
             && (credential == 0 || session.Opened.Credentials.Contains(credential))
             && (request.OnBehalfOf.Length == 0 || session.Spender.OnBehalfOf == request.OnBehalfOf));
-        if (revoked.Sessions.Count == 0) return new Answer(Outcome.Done);
+        if (request.Credential.Length == 0)
+        {
+            if (ledger.Credentials.RevokedUsers >= CredentialBook.RevokedUsersMax
+                && ledger.Credentials.FindRevoked(request.OnBehalfOf) is null)
+            {
+                string description = $"the tokens of {CredentialBook.RevokedUsersMax} users were ended within a day: "
+                    + "wait until older ends are forgotten";
+                return new Answer(Outcome.BoundReached, Faults: [new Fault("on_behalf_of", description)]);
+            }
+
+            revoked.DelegationsUntil = LogTime.ToTimestamp(ledger.Now + RevokedUser.ClockSkewNanos);
+        }
+        else if (revoked.Sessions.Count == 0)
+        {
+            return new Answer(Outcome.Done);
+        }
+
         LedgerEvent ledgerEvent = asked.NewEvent(command.Actor);
         ledgerEvent.SessionsRevoked = revoked;
         ledger.Emit(ledgerEvent);
         return new Answer(Outcome.Done, ledgerEvent);
     }
 
-    public static void Apply(TenantLedger ledger, SessionsRevoked revoked) => Apply(
-        ledger,
-        revoked.Sessions,
-        revoked.Reason,
-        revoked.Credential.Length > 0 ? revoked.Credential : Names.UserPrefix + revoked.OnBehalfOf);
+    public static void Apply(TenantLedger ledger, SessionsRevoked revoked)
+    {
+        if (revoked.DelegationsUntil is { } until)
+            ledger.Add(new RevokedUser(revoked.OnBehalfOf, LogTime.FromTimestamp(until)));
+        Apply(
+            ledger,
+            revoked.Sessions,
+            revoked.Reason,
+            revoked.Credential.Length > 0 ? revoked.Credential : Names.UserPrefix + revoked.OnBehalfOf);
+    }
 
     /// <summary>Adds the open sessions that are taken, by number.</summary>
     public static void Find(TenantLedger ledger, RepeatedField<long> into, Func<SessionAccount, bool> isTaken) =>

@@ -153,6 +153,7 @@ public sealed partial class TenantLedger
             _retention.Remove(due);
             if (due.Owner is CredentialRecord credential) Credentials.Remove(credential);
             else if (due.Owner is RevokedToken token) Credentials.Remove(token);
+            else if (due.Owner is RevokedUser revoked) Credentials.Remove(revoked);
             else if (due.Owner is UserAccount user) Forget(user);
             else if (due.Owner is ExtensionAsked extension) Extensions.Remove(extension);
             else Forget((SessionAccount)due.Owner);
@@ -386,6 +387,14 @@ public sealed partial class TenantLedger
     {
         Credentials.Add(token);
         _retention.Set(token.RetentionDeadline, token.ExpireNanos);
+    }
+
+    // The last end of a user's tokens is the latest: log time never goes back.
+    internal void Add(RevokedUser user)
+    {
+        if (Credentials.FindRevoked(user.User) is { } before) _retention.Remove(before.RetentionDeadline);
+        Credentials.Add(user);
+        _retention.Set(user.RetentionDeadline, user.UntilNanos + RevokedUser.RetentionNanos);
     }
 
     internal void Revoke(long credential, string reason)

@@ -252,13 +252,7 @@ public sealed partial class TenantLedger
             account.RestoreSuspensions(agent, LogTimeNanos);
         }
 
-        if (state.Credentials is not null)
-        {
-            foreach (CredentialState credential in state.Credentials.Credentials) Add(new CredentialRecord(credential));
-            foreach (RevokedTokenState token in state.Credentials.RevokedTokens)
-                Add(new RevokedToken(token.TokenId, token.Credential, token.ExpireNanos));
-        }
-
+        if (state.Credentials is not null) Restore(state.Credentials);
         RestoreOpenQuestions(state);
         foreach (SessionState session in state.Sessions) Restore(session, books);
         foreach (UserState user in state.Users)
@@ -271,6 +265,14 @@ public sealed partial class TenantLedger
 
         foreach (ReservationState reservation in state.Reservations)
             Restore(reservation, books[reservation.PriceVersion]);
+    }
+
+    private void Restore(CredentialBookState book)
+    {
+        foreach (CredentialState credential in book.Credentials) Add(new CredentialRecord(credential));
+        foreach (RevokedTokenState token in book.RevokedTokens)
+            Add(new RevokedToken(token.TokenId, token.Credential, token.ExpireNanos));
+        foreach (RevokedUserState user in book.RevokedUsers) Add(new RevokedUser(user.User, user.UntilNanos));
     }
 
     // What waits for somebody's decision, and what was decided a short while ago.

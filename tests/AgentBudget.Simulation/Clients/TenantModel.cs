@@ -34,6 +34,9 @@ internal sealed class TenantModel(SimWorld world, string name, SimRandom random)
 
     public List<long> Credentials { get; } = [];
 
+    /// <summary>Access tokens that sessions were opened with.</summary>
+    public List<string> Tokens { get; } = [];
+
     /// <summary>Settlements that were answered as disputed.</summary>
     public List<long> Disputes { get; } = [];
 
@@ -76,7 +79,12 @@ internal sealed class TenantModel(SimWorld world, string name, SimRandom random)
     public void Heard(Command command, in Answer answer)
     {
         if (answer.Outcome != Outcome.Done || answer.Event is not { Sequence: > 0 } told) return;
-        if (told.SessionOpened is not null && !Sessions.Contains(told.Sequence)) Sessions.Add(told.Sequence);
+        if (told.SessionOpened is { } opened && !Sessions.Contains(told.Sequence))
+        {
+            Sessions.Add(told.Sequence);
+            Tokens.AddRange(opened.AccessTokens);
+        }
+
         HasCatalog |= told.CatalogApplied is not null;
         if (told.CatalogApplied is not null || told.CatalogPatched is not null)
             CatalogVersion = Math.Max(CatalogVersion, told.Sequence);

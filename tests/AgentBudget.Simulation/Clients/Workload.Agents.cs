@@ -10,6 +10,8 @@ namespace AgentBudget.Simulation.Clients;
 // Subagents, tools, credentials, and the standing of agents.
 internal static partial class Workload
 {
+    private const int TokensMax = 500;
+
     private const string User = "user:kim";
 
     private static OpenSessionCommand OpenChild(TenantModel tenant)
@@ -102,23 +104,26 @@ internal static partial class Workload
         SimRandom random = tenant.Random;
         if (random.Coin()) (request.Unattended, request.OnBehalfOf) = (false, random.Any(Catalogs.Users));
         if (tenant.Credentials.Count == 0 || random.Coin()) return null;
-        List<long> credentials = [random.Any(tenant.Credentials)];
+        // Mostly one that is live; what ended opens nothing.
+        List<long> credentials = [random.Below(4) == 0 ? random.Any(tenant.Credentials) : tenant.Credentials[^1]];
         if (random.Below(4) == 0) credentials.Add(random.Any(tenant.Credentials));
         if (random.Coin()) return new SessionOrigin(credentials, []);
         Timestamp end = WallIn(tenant, random.Between(-5, 3600));
         return new SessionOrigin(
             credentials,
-            [$"t{random.Below(50)}"],
+            [$"t{random.Below(TokensMax)}"],
             IsUserProven: request.OnBehalfOf.Length > 0,
-            DelegationEndNanos: random.Coin() ? (end.Seconds * 1_000_000_000) + end.Nanos : 0);
+            DelegationEndNanos: random.Coin() ? (end.Seconds * 1_000_000_000) + end.Nanos : 0,
+            DelegationStartNanos: WallIn(tenant, random.Between(-60, 0)).Seconds * 1_000_000_000);
     }
 
     private static RevokeAccessTokenCommand RevokeAccessToken(TenantModel tenant)
     {
         long seconds = (SimWall.Start.Ticks - DateTime.UnixEpoch.Ticks) / SimScheduler.Second;
+        bool isUsed = tenant.Tokens.Count > 0 && tenant.Random.Below(4) > 0;
         var revoked = new AccessTokenRevoked
         {
-            TokenId = $"t{tenant.Random.Below(50)}",
+            TokenId = isUsed ? tenant.Random.Any(tenant.Tokens) : $"t{tenant.Random.Below(TokensMax)}",
             Credential = 2,
             ExpireTime = new Timestamp { Seconds = seconds + tenant.Random.Between(1, 3600) },
         };

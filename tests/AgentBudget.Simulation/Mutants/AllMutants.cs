@@ -50,6 +50,7 @@ internal static class AllMutants
         ("dismissal makes room twice", static () => new DismissalTwice()),
         ("revoked token leaves its sessions", static () => new TokenLeavesSessions()),
         ("user who left keeps a session", static () => new UserKeepsSession()),
+        ("what a user who left gave is ended too early", static () => new UserGivesOn()),
         ("liar's session goes on", static () => new LiarGoesOn()),
         ("family window skipped", static () => new FamilyWindowSkipped()),
         ("approval extends twice", static () => new ApprovedTwice()),

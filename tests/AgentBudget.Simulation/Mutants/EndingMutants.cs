@@ -18,6 +18,15 @@ internal sealed class UserKeepsSession : EventMutant
     }
 }
 
+/// <summary>What a user who left gave ends before the clock of the user's issuer may say so.</summary>
+internal sealed class UserGivesOn : EventMutant
+{
+    protected override void Change(LedgerEvent recorded)
+    {
+        if (recorded.SessionsRevoked?.DelegationsUntil is { } until) until.Seconds -= 5;
+    }
+}
+
 /// <summary>A session that reported what no call can have had goes on.</summary>
 internal sealed class LiarGoesOn : EventMutant
 {
