@@ -21,8 +21,8 @@ FAKE_KEY=sk-fake start_silo --grpc "$grpc" --gateway "$gateway" --catalog eng/sd
 status=0
 node "eng/sdks/${1:-client}.mjs" --http "http://$http" --gateway "http://$gateway" --upstream "$upstream" \
   --key "$folder/data/admin.key" || status=$?
-# No secret, token or key is in what the silo said.
-if grep -E 'ab[agkmofuw]_|eyJ[A-Za-z0-9_-]{20}|sk-fake' "$folder/silo.log"; then
+# No secret, token, key or prompt is in what the silo said.
+if grep -E 'ab[agkmofuw]_|eyJ[A-Za-z0-9_-]{20}|sk-fake|demo:(call|loop)' "$folder/silo.log"; then
   echo "a secret is in the silo's log"
   status=1
 fi

@@ -65,4 +65,5 @@ require_tool npm 1
 install_debian_packages
 install_node_packages eng
 install_node_packages eng/azurite
+install_node_packages eng/mcp
 install_node_packages tests/interop

@@ -7,6 +7,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { check, count, finish, holds } from '../sdks/checks.mjs';
 import { Silo } from '../sdks/silo.mjs';
 
 const PATIENCE_MS = 120_000;
@@ -20,27 +21,9 @@ const { values: options } = parseArgs({
 const silo = new Silo(options.http, options.key);
 const programs = join(import.meta.dirname, 'node_modules', '.bin');
 
-let passed = 0;
-let failed = 0;
-
-async function check(name, run) {
-  try {
-    await run();
-    passed += 1;
-    console.log(`ok    ${name}`);
-  } catch (error) {
-    failed += 1;
-    console.log(`FAIL  ${name}: ${error.stack}`);
-  }
-}
-
-function holds(condition, what) {
-  if (!condition) throw new Error(what);
-}
-
 // Runs a program in a home of its own, and answers its code and all that it said.
 function run(name, words, variables, prepare = () => {}) {
-  const home = join(options.folder, `${name}-${passed}-${failed}`);
+  const home = join(options.folder, `${name}-${count()}`);
   mkdirSync(home, { recursive: true });
   prepare(home);
   return new Promise((resolve, reject) => {
@@ -143,5 +126,4 @@ for (const [name, cli] of Object.entries(clis)) {
   });
 }
 
-console.log(`${passed} passed, ${failed} failed`);
-process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
+finish();

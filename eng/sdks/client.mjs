@@ -1,10 +1,12 @@
 // Three SDKs do the same things, each in its own words; the checks are one list.
 //
 //   node client.mjs --http URL --gateway URL --upstream HOST:PORT --key FILE      ends with "N passed, N failed"
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import Anthropic from '@anthropic-ai/sdk';
 import { GoogleGenAI } from '@google/genai';
 import OpenAI from 'openai';
+import { check, finish, holds, raised } from './checks.mjs';
 import { checkMcp } from './mcp.mjs';
 import { Silo, countCalls } from './silo.mjs';
 import { serve } from './upstream.mjs';
@@ -17,34 +19,6 @@ const { values: options } = parseArgs({
 const silo = new Silo(options.http, options.key);
 const upstream = await serve(options.upstream);
 const counter = countCalls();
-
-let passed = 0;
-let failed = 0;
-
-async function check(name, run) {
-  try {
-    await run();
-    passed += 1;
-    console.log(`ok    ${name}`);
-  } catch (error) {
-    failed += 1;
-    console.log(`FAIL  ${name}: ${error.stack}`);
-  }
-}
-
-function holds(condition, what) {
-  if (!condition) throw new Error(what);
-}
-
-async function raised(run) {
-  let answer;
-  try {
-    answer = await run();
-  } catch (error) {
-    return error;
-  }
-  throw new Error(`nothing was raised; it answered ${JSON.stringify(answer)}`);
-}
 
 const schema = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] };
 const tellsTool = 'demo:call weather {"city":"Bonn"}';
@@ -234,9 +208,24 @@ await check('models and counts, as each SDK asks for them', async () => {
   holds(await silo.settled(token) === 0, 'counting was charged');
 });
 
-await checkMcp({ check, holds, raised, silo, gateway: options.gateway });
+await check('the proxy file of the settings page sends providers nowhere and the gateway direct', () => {
+  const page = readFileSync(new URL('../../docs/edge.md', import.meta.url), 'utf8');
+  const [, file] = /```js\n([^`]*)```/.exec(page);
+  const shExpMatch = (text, shape) =>
+    new RegExp(`^${shape.replaceAll('.', '\\.').replaceAll('*', '.*').replaceAll('?', '.')}$`).test(text);
+  const find = new Function('shExpMatch', `${file}; return FindProxyForURL;`)(shExpMatch);
+  const providers = [
+    'api.openai.com', 'api.anthropic.com', 'generativelanguage.googleapis.com', 'us-east5-aiplatform.googleapis.com',
+    'name.openai.azure.com', 'name.services.ai.azure.com', 'bedrock-runtime.us-east-1.amazonaws.com', 'chatgpt.com',
+  ];
+  for (const host of providers) holds(find(`https://${host}/`, host) === 'PROXY 127.0.0.1:9', host);
+  for (const host of ['127.0.0.1', 'gateway.example.com', 'example.openai.com.evil.test']) {
+    holds(find(`https://${host}/`, host) === 'DIRECT', host);
+  }
+});
+
+await checkMcp({ silo, gateway: options.gateway });
 
 upstream.closeAllConnections();
 upstream.close();
-console.log(`${passed} passed, ${failed} failed`);
-process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
+finish();

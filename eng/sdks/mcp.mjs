@@ -6,6 +6,7 @@ import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import { ElicitRequestSchema, ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
+import { check, holds, raised } from './checks.mjs';
 
 const transports = new Map();
 
@@ -60,7 +61,7 @@ async function connect(url, token, handlers = {}) {
 
 const textOf = (result) => result.content[0].text;
 
-export async function checkMcp({ check, holds, raised, silo, gateway }) {
+export async function checkMcp({ silo, gateway }) {
   const call = (client, q, more) => client.callTool({ name: 'web', arguments: { q } }, undefined, more);
 
   await check('mcp: a list shows what the session may call, and a call is settled', async () => {

@@ -30,6 +30,12 @@ public class AgentBudgetException : Exception
     /// </summary>
     public bool MayHaveHadEffect => Fault.MayHaveHadEffect;
 
+    /// <summary>
+    /// When the service says that a call may have room again, counted from its answer; null where it says nothing. The
+    /// client has waited so long itself where waiting alone helps.
+    /// </summary>
+    public TimeSpan? RetryAfter => Fault.RetryAfter;
+
     /// <summary>The request id that the call was sent with; empty for a call that only reads.</summary>
     public string RequestId { get; }
 

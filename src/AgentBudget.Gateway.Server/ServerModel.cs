@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using AgentBudget.Cli.Connecting;
 using AgentBudget.Client;
 using AgentBudget.Gateway.Options;
+using AgentBudget.Identity;
 using AgentBudget.Silo.Options;
 using Microsoft.Extensions.Configuration;
 
@@ -10,7 +11,10 @@ namespace AgentBudget.Gateway.Server;
 /// <summary>How a gateway runs as a process of its own: every setting checked, every default filled in.</summary>
 /// <param name="Gateway">What it serves.</param>
 /// <param name="Client">How it reaches the budget.</param>
-internal sealed record ServerModel(GatewayModel Gateway, AgentBudgetClientOptions Client)
+/// <param name="Tls">How TLS is spoken; null where it is not.</param>
+/// <param name="MetricsKey">The key that reads metrics; null where they are not served.</param>
+internal sealed record ServerModel(
+    GatewayModel Gateway, AgentBudgetClientOptions Client, TlsModel? Tls, FileKey? MetricsKey)
 {
     private const string Section = "gateway";
 
@@ -29,16 +33,28 @@ internal sealed record ServerModel(GatewayModel Gateway, AgentBudgetClientOption
             throw new OptionsException(fault.Message);
         }
 
-        return new ServerModel(gateway, ClientOf(settings, gateway.Tenant));
+        return new ServerModel(
+            gateway,
+            ClientOf(settings, gateway.Tenant),
+            TlsModel.From(CheckedOptions.From(settings.GetSection(TlsOptions.Section), new TlsOptionsValidator())),
+            MetricsKeyOf(settings[ServerSetting.MetricsKeyFile]));
     }
 
     /// <summary>What is wrong with a key of a file; null for one that is right.</summary>
     public static string? FaultOf(string key, string? value)
     {
         if (key.StartsWith($"{Section}:", StringComparison.OrdinalIgnoreCase)) return null;
-        bool isSection = key.Equals(Section, StringComparison.OrdinalIgnoreCase);
-        if (isSection) return value is null ? null : $"{Section} holds keys of its own.";
-        string[] keys = [.. ServerSetting.All.Select(setting => setting.Key).Where(known => !known.Contains(':'))];
+        foreach (string section in (string[])[Section, TlsOptions.Section])
+        {
+            if (key.Equals(section, StringComparison.OrdinalIgnoreCase))
+                return value is null ? null : $"{section} holds keys of its own.";
+        }
+
+        string[] keys =
+        [
+            .. ServerSetting.All.Select(setting => setting.Key)
+                .Where(known => !known.StartsWith($"{Section}:", StringComparison.Ordinal)),
+        ];
         return keys.Contains(key, StringComparer.OrdinalIgnoreCase)
             ? null
             : $"{key} is not a key; the keys are {string.Join(", ", keys)} and {Section}.";
@@ -76,6 +92,19 @@ internal sealed record ServerModel(GatewayModel Gateway, AgentBudgetClientOption
         };
         if (settings[ServerSetting.CaFile] is { } authorities) Trust(client, authorities);
         return client;
+    }
+
+    private static FileKey? MetricsKeyOf(string? file)
+    {
+        if (file is null) return null;
+        try
+        {
+            return FileKey.LoadOrCreate(file, FileKey.MetricsPrefix, out _);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or InvalidDataException)
+        {
+            throw new OptionsException($"metricsKeyFile {file} cannot be used: {fault.Message}");
+        }
     }
 
     private static void Trust(AgentBudgetClientOptions client, string file)

@@ -1,13 +1,8 @@
 using AgentBudget.Client;
 using AgentBudget.Gateway.Options;
-using AgentBudget.Protocol.V1;
 using AgentBudget.Silo.Hosting;
 using AgentBudget.Silo.Options;
 using Microsoft.Extensions.Logging;
-using OpenTelemetry;
-using OpenTelemetry.Metrics;
-using OpenTelemetry.Resources;
-using OpenTelemetry.Trace;
 using StatusCode = Grpc.Core.StatusCode;
 
 namespace AgentBudget.Gateway.Server;
@@ -15,12 +10,12 @@ namespace AgentBudget.Gateway.Server;
 /// <summary>Runs a gateway as a process: start lines, signals, exit code.</summary>
 internal static class ServerProcess
 {
-    private const string Instruments = "AgentBudget.Gateway";
-    private const string CollectorVariable = "OTEL_EXPORTER_OTLP_ENDPOINT"; // OpenTelemetry's own name for it.
     private static readonly TimeSpan FirstAskMax = TimeSpan.FromSeconds(5);
 
     public static async Task<int> RunAsync(ServerModel model, TextWriter output, TextWriter errors)
     {
+        TlsSetup? tls = model.Tls is null ? null : TlsSetup.Load(model.Tls);
+        using IDisposable? certificate = tls?.Certificate;
         using ILoggerFactory loggers = ProcessLog.Make();
         using StopSignals signals = new(TimeProvider.System);
         await using AgentBudgetClient client = new(model.Client, loggers);
@@ -33,9 +28,10 @@ internal static class ServerProcess
             return ExitCodes.NotPermitted;
         }
 
-        using MeterProvider? meters = MetersToCollector();
-        using TracerProvider? traces = TracesToCollector();
-        await using (GatewayHost host = await StartAsync(model.Gateway, client, loggers))
+        using ServerTelemetry telemetry = new(model.MetricsKey);
+        GatewayEdge edge = new() { Tls = model.Tls?.EndPoint, MapRoutes = telemetry.Map };
+        if (tls is not null) edge = edge with { ConfigureTls = tls.Apply };
+        await using (GatewayHost host = await StartAsync(model.Gateway, client, loggers, edge))
         {
             WriteStart(output, host, model, fault);
             await Task.Delay(Timeout.Infinite, signals.Stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -47,11 +43,11 @@ internal static class ServerProcess
     }
 
     private static async Task<GatewayHost> StartAsync(
-        GatewayModel model, AgentBudgetClient client, ILoggerFactory loggers)
+        GatewayModel model, AgentBudgetClient client, ILoggerFactory loggers, GatewayEdge edge)
     {
         try
         {
-            return await GatewayHost.StartAsync(model, client, TimeProvider.System, loggers);
+            return await GatewayHost.StartAsync(model, client, TimeProvider.System, loggers, edge: edge);
         }
         catch (GatewayOptionsException fault)
         {
@@ -59,21 +55,11 @@ internal static class ServerProcess
         }
     }
 
-    // It asks for something that is not there: what counts is whether it is known who asks.
     private static async Task<AgentBudgetException?> AskAsync(AgentBudgetClient client, CancellationToken stopping)
     {
         try
         {
-            await client.CallAsync(
-                client.Budgets.GetBalanceAsync,
-                new GetBalanceRequest { Grain = "useCases/none" },
-                stopping,
-                FirstAskMax);
-            return null;
-        }
-        catch (AgentBudgetException fault)
-        {
-            return fault;
+            return await SiloProbe.AskAsync(client, FirstAskMax, stopping);
         }
         catch (OperationCanceledException)
         {
@@ -85,6 +71,7 @@ internal static class ServerProcess
         TextWriter output, GatewayHost host, ServerModel model, AgentBudgetException? fault)
     {
         output.WriteLine($"AgentBudget's gateway serves model calls of SDKs at http://{host.Address}.");
+        if (host.TlsAddress is { } tls) output.WriteLine($"  tls        the same at https://{tls}");
         if (host.EnvoyAddress is { } envoy)
             output.WriteLine($"  envoy      rate limits and authorization at http://{envoy}");
         output.WriteLine($"  silo       {model.Client.Address}");
@@ -104,24 +91,4 @@ internal static class ServerProcess
 
         output.Flush();
     }
-
-    private static bool HasCollector => Environment.GetEnvironmentVariable(CollectorVariable) is { Length: > 0 };
-
-    private static MeterProvider? MetersToCollector() => HasCollector
-        ? Sdk.CreateMeterProviderBuilder()
-            .ConfigureResource(Name)
-            .AddMeter(Instruments)
-            .AddOtlpExporter()
-            .Build()
-        : null;
-
-    private static TracerProvider? TracesToCollector() => HasCollector
-        ? Sdk.CreateTracerProviderBuilder()
-            .ConfigureResource(Name)
-            .AddSource(Instruments)
-            .AddOtlpExporter()
-            .Build()
-        : null;
-
-    private static void Name(ResourceBuilder resource) => resource.AddService("agentbudget-gateway");
 }

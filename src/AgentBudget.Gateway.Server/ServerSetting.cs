@@ -1,3 +1,5 @@
+using AgentBudget.Silo.Options;
+
 namespace AgentBudget.Gateway.Server;
 
 /// <summary>A setting by its key in a file, its option and its variable.</summary>
@@ -13,6 +15,7 @@ internal sealed record ServerSetting(
     public const string CredentialFile = "credentialFile";
     public const string CaFile = "caFile";
     public const string AllowCleartext = "allowCleartext";
+    public const string MetricsKeyFile = "metricsKeyFile";
     public const string DefaultServer = "http://127.0.0.1:7071";
 
     /// <summary>All of them.</summary>
@@ -30,5 +33,13 @@ internal sealed record ServerSetting(
         new("gateway:listen", "--gateway", "AGENTBUDGET_GATEWAY__LISTEN", "HOST:PORT",
             "Where model calls of unchanged SDKs are served. Where they go from there is gateway:upstreams in the "
             + "file; without any, a built-in demo model answers."),
+        .. TlsOptions.Settings.Select(tls =>
+            new ServerSetting(tls.Key, tls.Option, VariableOf(tls.Key), tls.HelpName, tls.Description)),
+        new(MetricsKeyFile, "--metrics-key-file", "AGENTBUDGET_METRICS_KEY_FILE", "FILE",
+            "Key that reads /metrics and may do nothing else; made where there is none. Without it /metrics is not "
+            + "served."),
     ];
+
+    private static string VariableOf(string key) =>
+        $"AGENTBUDGET_{key.Replace(":", "__", StringComparison.Ordinal).ToUpperInvariant()}";
 }

@@ -27,6 +27,7 @@ public sealed class GatewayHost : IAsyncDisposable
     private readonly GatewayServices _services;
     private ListenOptions? _listen;
     private ListenOptions? _envoy;
+    private ListenOptions? _tls;
 
     private GatewayHost(
         GatewayModel model,
@@ -34,11 +35,13 @@ public sealed class GatewayHost : IAsyncDisposable
         TimeProvider time,
         ILoggerFactory loggers,
         object? meterScope,
-        GatewayBounds bounds)
+        GatewayBounds bounds,
+        GatewayEdge edge)
     {
         _services = new GatewayServices(model, client, time, loggers, meterScope, bounds);
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Configure(kestrel, model, bounds));
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Configure(kestrel, model, bounds, edge));
+        if (edge.Tls is not null) builder.WebHost.UseKestrelHttpsConfiguration();
         builder.Services.AddRoutingCore()
             .AddSingleton<ILoggerFactory>(new EnvoyLoggers(loggers))
             .AddSingleton<IHostLifetime, NoLifetime>()
@@ -55,6 +58,7 @@ public sealed class GatewayHost : IAsyncDisposable
 
         _app = builder.Build();
         GatewayRoutes.Map(_app, _services);
+        edge.MapRoutes(_app);
     }
 
     /// <summary>Where it listens, with the real port.</summary>
@@ -62,6 +66,9 @@ public sealed class GatewayHost : IAsyncDisposable
 
     /// <summary>Where Envoy asks, with the real port; null where nothing is served to it.</summary>
     public IPEndPoint? EnvoyAddress => _envoy?.IPEndPoint;
+
+    /// <summary>Where it is served over TLS, with the real port; null where it is not.</summary>
+    public IPEndPoint? TlsAddress => _tls?.IPEndPoint;
 
     /// <summary>What it measures.</summary>
     public Meter Meter => _services.Telemetry.Meter;
@@ -80,13 +87,16 @@ public sealed class GatewayHost : IAsyncDisposable
     /// <param name="time">Every clock.</param>
     /// <param name="loggers">Logs; stays the caller's.</param>
     /// <param name="meterScope">The scope of its meter, by which its owner tells it from others'.</param>
+    /// <param name="edge">What its owner adds to where it is served.</param>
     /// <exception cref="GatewayOptionsException">It cannot listen where it should.</exception>
     public static Task<GatewayHost> StartAsync(
         GatewayModel model,
         AgentBudgetClient client,
         TimeProvider time,
         ILoggerFactory loggers,
-        object? meterScope = null) => StartAsync(model, client, time, loggers, meterScope, new GatewayBounds());
+        object? meterScope = null,
+        GatewayEdge? edge = null) =>
+        StartAsync(model, client, time, loggers, meterScope, new GatewayBounds(), edge ?? new GatewayEdge());
 
     /// <summary>The same with bounds of its own, for tests that meet them.</summary>
     internal static async Task<GatewayHost> StartAsync(
@@ -95,11 +105,12 @@ public sealed class GatewayHost : IAsyncDisposable
         TimeProvider time,
         ILoggerFactory loggers,
         object? meterScope,
-        GatewayBounds bounds)
+        GatewayBounds bounds,
+        GatewayEdge edge)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(client);
-        GatewayHost host = new(model, client, time, loggers, meterScope, bounds);
+        GatewayHost host = new(model, client, time, loggers, meterScope, bounds, edge);
         try
         {
             await host._app.StartAsync();
@@ -110,7 +121,8 @@ public sealed class GatewayHost : IAsyncDisposable
         {
             await host.DisposeAsync();
             string envoy = model.Envoy is null ? "" : $", or gateway:envoy:listen {model.Envoy.Listen}";
-            throw new GatewayOptionsException($"gateway:listen cannot be {model.Listen}{envoy}: {fault.Message}");
+            string tls = edge.Tls is null ? "" : $", or tls:endPoint {edge.Tls}";
+            throw new GatewayOptionsException($"gateway:listen cannot be {model.Listen}{envoy}{tls}: {fault.Message}");
         }
     }
 
@@ -130,7 +142,7 @@ public sealed class GatewayHost : IAsyncDisposable
         await _services.DisposeAsync();
     }
 
-    private void Configure(KestrelServerOptions kestrel, GatewayModel model, GatewayBounds bounds)
+    private void Configure(KestrelServerOptions kestrel, GatewayModel model, GatewayBounds bounds, GatewayEdge edge)
     {
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxRequestBodySize = CallBody.BytesMax;
@@ -140,6 +152,17 @@ public sealed class GatewayHost : IAsyncDisposable
             listen.Protocols = HttpProtocols.Http1;
             _listen = listen;
         });
+        if (edge.Tls is not null)
+        {
+            // HTTP/1.1 here too: a connection that calls is one call, by which they are bounded.
+            kestrel.Listen(edge.Tls, listen =>
+            {
+                listen.Protocols = HttpProtocols.Http1;
+                listen.UseHttps(edge.ConfigureTls);
+                _tls = listen;
+            });
+        }
+
         if (model.Envoy is null) return;
         kestrel.Listen(model.Envoy.Listen, listen =>
         {

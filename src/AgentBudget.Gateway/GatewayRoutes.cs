@@ -52,12 +52,21 @@ internal static class GatewayRoutes
             app.MapGrpcService<AuthorizationCalls>();
         }
 
-        app.MapGet("/healthz", static http => http.Response.WriteAsync("ok\n")); // The process lives and serves.
+        app.MapGet("/healthz", static http => http.Response.WriteAsync("ok\n")); // The process lives.
+        app.MapGet("/readyz", http => AnswerReadyAsync(services, http));
         app.MapMethods("/api/hello", ["GET", "HEAD"], static _ => Task.CompletedTask); // Claude Code looks for it.
         app.MapFallback(http => Run(services, http, "unknown", static (_, http, _) => throw new CallRefusedException(
             RefusalKind.NotFound,
             $"{http.Request.Method} {http.Request.Path} is not served here: what it costs is not counted. Served are "
             + $"{Served}.")));
+    }
+
+    // Calls can be served, because the budget can be asked.
+    private static async Task AnswerReadyAsync(GatewayServices services, HttpContext http)
+    {
+        bool isReady = await services.Readiness.IsReadyAsync();
+        http.Response.StatusCode = isReady ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
+        await http.Response.WriteAsync(isReady ? "ready\n" : "not ready\n");
     }
 
     // Gemini's methods are part of the model's segment.

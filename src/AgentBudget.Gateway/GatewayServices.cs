@@ -41,7 +41,8 @@ internal sealed class GatewayServices : IAsyncDisposable
         ];
         Tools = new ToolMeter(client, time);
         Holds = new Holds(client, model.Options, Margin, time);
-        EnvoyCallers = new EnvoyCallers(client, time);
+        EnvoyCallers = new EnvoyCallers(client, time, bounds.EnvoyCallers);
+        Readiness = new Readiness(client, time);
         Hits = new HitMeter(Sessions, time, Logger);
     }
 
@@ -84,6 +85,8 @@ internal sealed class GatewayServices : IAsyncDisposable
     public EnvoyCallers EnvoyCallers { get; }
 
     public HitMeter Hits { get; }
+
+    public Readiness Readiness { get; }
 
     public async ValueTask DisposeAsync()
     {

@@ -75,6 +75,12 @@ internal sealed record GatewayBounds
     /// <summary>Streams that are read to their end though nobody gets them any more.</summary>
     public int Drains { get; init; } = 1_000;
 
+    /// <summary>
+    /// Credentials in whose name Envoy asks: one for each configuration, with room for keys that are changed. One that
+    /// is forgotten is proven again when it asks again.
+    /// </summary>
+    public int EnvoyCallers { get; init; } = 100;
+
     /// <summary>Programs that run at once, of one server of tools.</summary>
     public int Programs { get; init; } = 100;
 }

@@ -30,6 +30,33 @@ public sealed class ConverseTests(SharedGateway shared)
     private readonly TestGateway _gateway = shared.Gateway;
 
     [Fact]
+    public async Task A_call_of_another_dialect_is_refused_and_told_where_its_model_is_served()
+    {
+        string token = await _gateway.OpenAsync();
+        await using GatewayHost host = await HostAsync();
+        _gateway.Upstream.Calls.Clear();
+
+        using HttpResponseMessage chat = await PostAsync(
+            host, token, """{"model":"m","max_tokens":50,"messages":[]}""", "v1/chat/completions");
+        using HttpResponseMessage gemini = await PostAsync(host, token, "{}", "v1beta/models/m:generateContent");
+        using HttpResponseMessage unknown = await PostAsync(
+            host, token, """{"model":"none","max_tokens":50,"messages":[]}""", "v1/chat/completions");
+
+        foreach (HttpResponseMessage refused in (HttpResponseMessage[])[chat, gemini])
+        {
+            Assert.Equal(HttpStatusCode.NotFound, refused.StatusCode);
+            Assert.Contains(
+                "No upstream takes m in this dialect. It is served at /v1/messages.",
+                (string?)(await TestGateway.JsonAsync(refused))["error"]!["message"],
+                StringComparison.Ordinal);
+        }
+
+        Assert.Contains("No upstream serves none", await unknown.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Empty(_gateway.Upstream.Calls);
+        Assert.Equal((0, 0), await _gateway.TokensAsync(token));
+    }
+
+    [Fact]
     public async Task A_call_of_Messages_is_one_of_Converse_at_Bedrock()
     {
         const string call = """
@@ -192,7 +219,7 @@ public sealed class ConverseTests(SharedGateway shared)
         _gateway.Upstream.Answer = FakeUpstream.Frames([.. frames, last]);
 
         using HttpResponseMessage response = await PostAsync(
-            host, token, StreamCall, HttpCompletionOption.ResponseHeadersRead);
+            host, token, StreamCall, completion: HttpCompletionOption.ResponseHeadersRead);
 
         string text = await TestGateway.ReadToAbortAsync(response);
         Assert.Contains("event: error", text, StringComparison.Ordinal);
@@ -286,9 +313,10 @@ public sealed class ConverseTests(SharedGateway shared)
         GatewayHost host,
         string token,
         string body,
+        string path = "v1/messages",
         HttpCompletionOption completion = HttpCompletionOption.ResponseContentRead)
     {
-        HttpRequestMessage request = new(HttpMethod.Post, new Uri($"http://{host.Address}/v1/messages"))
+        HttpRequestMessage request = new(HttpMethod.Post, new Uri($"http://{host.Address}/{path}"))
         {
             Headers = { { "x-api-key", token } },
             Content = new StringContent(body),

@@ -23,7 +23,7 @@ public sealed class GatewayProcessTests(SharedGateway shared)
             { // The demo model answers.
               "server": "{{Silo}}", "credentialFile": "gateway.key", "gateway": { "listen": "127.0.0.1:0" } }
             """);
-        process.Write("gateway.key", await CredentialAsync());
+        process.Write("gateway.key", await _gateway.GatewayCredentialAsync());
         Uri address = await process.StartAsync("--config", settings);
         string token = await _gateway.OpenAsync(ceilings: new Ceilings { TokensPerSession = 3_000 });
         ChatClient chat = new(
@@ -56,7 +56,8 @@ public sealed class GatewayProcessTests(SharedGateway shared)
         process.Environment["KEY"] = TestGateway.UpstreamKey;
         process.Environment["AGENTBUDGET_SERVER"] = Silo;
         process.Environment["AGENTBUDGET_GATEWAY__LISTEN"] = "127.0.0.1:0";
-        process.Environment["AGENTBUDGET_CREDENTIAL_FILE"] = process.Write("key", await CredentialAsync());
+        process.Environment["AGENTBUDGET_CREDENTIAL_FILE"] = process.Write(
+            "key", await _gateway.GatewayCredentialAsync());
         Uri address = await process.StartAsync("--config", settings);
         string token = await _gateway.OpenAsync();
         TaskCompletionSource isThere = new(), goOn = new();
@@ -124,7 +125,7 @@ public sealed class GatewayProcessTests(SharedGateway shared)
     public async Task The_delivered_file_starts_it()
     {
         await using GatewayProcess process = new();
-        process.Write("gateway.key", await CredentialAsync());
+        process.Write("gateway.key", await _gateway.GatewayCredentialAsync());
         process.Environment["ANTHROPIC_API_KEY"] = "sk-ant-x";
         string delivered = Path.Combine(AppContext.BaseDirectory, "gateway-config", "gateway.json");
 
@@ -146,6 +147,7 @@ public sealed class GatewayProcessTests(SharedGateway shared)
         string[] named =
         [
             "--config", "--server", "--credential-file", "--ca-file", "--allow-cleartext", "--gateway", "SIGTERM",
+            "--tls", "--tls-certificate", "--tls-key", "--tls-clients", "--tls-client-ca", "--metrics-key-file",
             "64 bad usage", "77 the silo", "AGENTBUDGET_CREDENTIAL_FILE",
         ];
         string words = string.Join(' ', process.Output.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
@@ -169,15 +171,6 @@ public sealed class GatewayProcessTests(SharedGateway shared)
 
             await Task.Delay(20, patience.Token);
         }
-    }
-
-    private async Task<string> CredentialAsync()
-    {
-        CreateCredentialResponse created = await _gateway.Client.CallAsync(
-            _gateway.Client.Identities.CreateCredentialAsync,
-            new CreateCredentialRequest { Principal = "edge", Role = Role.Gateway },
-            CancellationToken.None);
-        return created.Secret;
     }
 
     private Task<HttpResponseMessage> PostAsync(Uri address, string token) =>

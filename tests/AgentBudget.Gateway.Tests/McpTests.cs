@@ -44,6 +44,68 @@ public sealed class McpTests(SharedGateway shared)
         Assert.Equal(5, (int)result["ttlMs"]!);
     }
 
+    // A stream that is taken up again brings the answer of another request, and some servers answer in a list.
+    [Theory]
+    [InlineData(Tools)]
+    [InlineData("[" + Tools + "]")]
+    public async Task A_list_that_comes_on_another_stream_shows_no_more(string answer)
+    {
+        string token = await _gateway.OpenAsync();
+        await using GatewayHost host = await HostAsync();
+        _gateway.Upstream.Answer = FakeUpstream.Events($"id: 7\ndata: {answer}\n\n", "id: 8\ndata: \n\n");
+
+        using HttpResponseMessage taken = await _gateway.Http.SendAsync(
+            new HttpRequestMessage(HttpMethod.Get, new Uri($"http://{host.Address}/mcp/crm"))
+            {
+                Headers = { { "Authorization", $"Bearer {token}" }, { "Last-Event-ID", "6" } },
+            });
+        using HttpResponseMessage called = await PostAsync(
+            host, "mcp/crm", token, """{"jsonrpc":"2.0","id":9,"method":"ping"}""");
+
+        foreach (HttpResponseMessage response in (HttpResponseMessage[])[taken, called])
+        {
+            string text = await response.Content.ReadAsStringAsync();
+            Assert.Contains("\"read\"", text, StringComparison.Ordinal);
+            Assert.DoesNotContain("\"web\"", text, StringComparison.Ordinal);
+            Assert.EndsWith("id: 8\ndata: \n\n", text, StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("""{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"web"}],"tools":[{"name":"read"}]}}""")]
+    [InlineData("""{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"web"}],,}}""")]
+    public async Task A_list_that_cannot_be_read_without_doubt_is_shown_to_nobody(string answer)
+    {
+        string token = await _gateway.OpenAsync();
+        await using GatewayHost host = await HostAsync();
+        _gateway.Upstream.Answer = FakeUpstream.Json(answer);
+
+        using HttpResponseMessage whole = await PostAsync(host, "mcp/crm", token, List);
+        _gateway.Upstream.Answer = FakeUpstream.Events($"data: {answer}\n\n");
+        using HttpResponseMessage streamed = await PostAsync(
+            host, "mcp/crm", token, List, completion: HttpCompletionOption.ResponseHeadersRead);
+
+        Assert.Equal(HttpStatusCode.BadGateway, whole.StatusCode);
+        Assert.DoesNotContain("\"web\"", await whole.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.DoesNotContain("\"web\"", await TestGateway.ReadToAbortAsync(streamed), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_list_that_is_too_large_to_be_read_is_shown_to_nobody()
+    {
+        string token = await _gateway.OpenAsync();
+        await using GatewayHost host = await HostAsync();
+        string padding = new(' ', 17 * 1024 * 1024);
+        _gateway.Upstream.Answer = FakeUpstream.Events($"data: {Tools}{padding}\n\n");
+
+        using HttpResponseMessage response = await PostAsync(
+            host, "mcp/crm", token, List, completion: HttpCompletionOption.ResponseHeadersRead);
+
+        string text = await TestGateway.ReadToAbortAsync(response);
+        Assert.Contains("\"error\"", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("\"web\"", text, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_tool_out_of_scope_is_refused_though_it_is_named()
     {
@@ -276,6 +338,65 @@ public sealed class McpTests(SharedGateway shared)
         Assert.Equal(HttpStatusCode.NotFound, late.StatusCode);
     }
 
+    [Fact]
+    public async Task A_program_whose_line_does_not_end_is_ended_and_its_call_is_paid()
+    {
+        const string program = """
+            while read -r line; do
+              case "$line" in
+                *tools/call*) yes x | tr -d '\n' ;;
+                *) printf '{"jsonrpc":"2.0","id":1,"result":{"tools":[],"content":[],"pid":%s}}\n' "$$" ;;
+              esac
+            done
+            """;
+        string token = await _gateway.OpenAsync();
+        await using GatewayHost host = await ProgramAsync("search", program);
+        using HttpResponseMessage begun = await PostAsync(
+            host, "mcp/search", token, """{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}""");
+        string session = TestGateway.HeaderOf(begun, "Mcp-Session-Id");
+
+        using HttpResponseMessage called = await PostAsync(
+            host, "mcp/search", token, Call, request => request.Headers.Add("Mcp-Session-Id", session),
+            HttpCompletionOption.ResponseHeadersRead);
+        string text = await TestGateway.ReadToAbortAsync(called);
+        using HttpResponseMessage late = await PostAsync(
+            host, "mcp/search", token, List, request => request.Headers.Add("Mcp-Session-Id", session));
+
+        Assert.Contains("\"error\"", text, StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.NotFound, late.StatusCode);
+        await HeldIsNothingAsync(token);
+        Assert.Equal(10_000_000, (await _gateway.BalanceAsync(token)).Settled.Nanos);
+    }
+
+    [Fact]
+    public async Task A_program_that_owes_an_answer_that_nobody_waits_for_ends_when_it_is_idle()
+    {
+        const string program = """
+            while read -r line; do
+              case "$line" in
+                *tools/list*) printf '{"jsonrpc":"2.0","method":"notifications/message"}\n' ;;
+                *) printf '{"jsonrpc":"2.0","id":1,"result":{"pid":%s}}\n' "$$" ;;
+              esac
+            done
+            """;
+        string token = await _gateway.OpenAsync();
+        await using GatewayHost host = await ProgramAsync("crm", program, TimeSpan.FromSeconds(1));
+        using HttpResponseMessage begun = await PostAsync(
+            host, "mcp/crm", token, """{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}""");
+        int id = await ProgramOfAsync(begun);
+        string session = TestGateway.HeaderOf(begun, "Mcp-Session-Id");
+
+        using (await PostAsync(
+            host, "mcp/crm", token, List.Replace(":1,", ":2,", StringComparison.Ordinal),
+            request => request.Headers.Add("Mcp-Session-Id", session), HttpCompletionOption.ResponseHeadersRead))
+        {
+            // It is left before it is answered.
+        }
+
+        using CancellationTokenSource patience = new(TestGateway.Patience);
+        while (Directory.Exists($"/proc/{id}")) await Task.Delay(20, patience.Token);
+    }
+
     [Theory]
     [InlineData("https://evil.test", null)]
     [InlineData("http://evil.test:7072", "evil.test:7072")] // Its name leads to this machine now.
@@ -293,6 +414,14 @@ public sealed class McpTests(SharedGateway shared)
 
         Assert.Equal(HttpStatusCode.Forbidden, response.StatusCode);
     }
+
+    private Task<GatewayHost> ProgramAsync(string name, string program, TimeSpan? idle = null) => _gateway.HostAsync(
+        new GatewayOptions
+        {
+            Listen = "127.0.0.1:0",
+            Mcp = [new McpOptions { Name = name, Command = ["/bin/sh", "-c", program] }],
+            SessionIdle = idle ?? TimeSpan.FromMinutes(10),
+        });
 
     private static async Task<int> ProgramOfAsync(HttpResponseMessage response)
     {

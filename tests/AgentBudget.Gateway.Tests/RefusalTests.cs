@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Net.WebSockets;
 using System.Text;
 using System.Text.Json.Nodes;
 using AgentBudget.Gateway.Tests.Support;
@@ -265,6 +266,16 @@ public sealed class RefusalTests : IDisposable
     [InlineData("v1beta/models/m:batchGenerateContent")]
     [InlineData("v1/messages/batches")]
     [InlineData("v1/batches")]
+    [InlineData("v1/files")]
+    [InlineData("v1/realtime")]
+    [InlineData("v1/realtime/sessions")]
+    [InlineData("v1/realtime/client_secrets")]
+    [InlineData("v1/audio/speech")]
+    [InlineData("v1/images/generations")]
+    [InlineData("v1/threads/runs")]
+    [InlineData("v1beta/interactions")]
+    [InlineData("v1beta/cachedContents")]
+    [InlineData("v1/chat/completions/more")]
     public async Task A_route_whose_cost_is_not_counted_is_refused(string path)
     {
         string token = await _gateway.OpenAsync();
@@ -273,6 +284,27 @@ public sealed class RefusalTests : IDisposable
 
         Assert.Equal(HttpStatusCode.NotFound, response.StatusCode);
         Assert.NotNull((await TestGateway.JsonAsync(response))["error"]!["message"]);
+        Assert.Empty(_gateway.Upstream.Calls);
+    }
+
+    [Theory]
+    [InlineData("v1/realtime?model=m")]
+    [InlineData("v1/responses")]
+    [InlineData("v1/chat/completions")]
+    public async Task A_socket_is_not_opened_because_what_it_carries_is_not_counted(string path)
+    {
+        string token = await _gateway.OpenAsync();
+        using ClientWebSocket socket = new();
+        socket.Options.CollectHttpResponseDetails = true;
+        socket.Options.SetRequestHeader("Authorization", $"Bearer {token}");
+        UriBuilder address = new(new Uri(_gateway.Address, path)) { Scheme = "ws" };
+
+        using CancellationTokenSource patience = new(TestGateway.Patience);
+
+        await Assert.ThrowsAsync<WebSocketException>(() => socket.ConnectAsync(address.Uri, patience.Token));
+
+        Assert.Contains(
+            socket.HttpStatusCode, new[] { HttpStatusCode.NotFound, HttpStatusCode.MethodNotAllowed });
         Assert.Empty(_gateway.Upstream.Calls);
     }
 

@@ -64,6 +64,30 @@ public sealed class SessionTests(SharedGateway shared)
     }
 
     [Fact]
+    public async Task A_call_without_a_tag_that_is_required_is_refused_in_its_dialect_and_forwarded_nowhere()
+    {
+        await using TestGateway gateway = await TestGateway.StartAsync(catalog: TestGateway.Catalog.Replace(
+            "team: { required: false }", "team: { required: true }", StringComparison.Ordinal));
+        gateway.Upstream.Answer = FakeUpstream.Json("""{"usage":{"input_tokens":3,"output_tokens":4}}""");
+        string credential = await gateway.CredentialAsync();
+
+        foreach (string path in (string[])["v1/messages", "v1/chat/completions"])
+        {
+            using HttpResponseMessage refused = await gateway.PostAsync($"u/promo/{path}", credential, Call);
+            JsonNode error = (await TestGateway.JsonAsync(refused))["error"]!;
+            Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
+            Assert.Equal("invalid_request_error", (string?)error["type"]);
+            Assert.Contains("tag", (string?)error["message"], StringComparison.Ordinal);
+        }
+
+        Assert.Empty(gateway.Upstream.Calls);
+        using HttpResponseMessage served = await gateway.PostAsync(
+            "u/promo/v1/messages", credential, Call, request => request.Headers.Add("x-agentbudget-tags", "team=a"));
+        Assert.Equal(HttpStatusCode.OK, served.StatusCode);
+        Assert.Single(gateway.Upstream.Calls);
+    }
+
+    [Fact]
     public async Task A_session_that_nobody_uses_ends()
     {
         string credential = await _gateway.CredentialAsync();

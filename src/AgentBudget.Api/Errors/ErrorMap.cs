@@ -13,7 +13,7 @@ namespace AgentBudget.Api.Errors;
 internal static class ErrorMap
 {
     /// <summary>A bound that is reached now is often free again after the calls in flight.</summary>
-    private static readonly TimeSpan BoundRetry = TimeSpan.FromSeconds(1);
+    internal static readonly TimeSpan BoundRetry = TimeSpan.FromSeconds(1);
 
     /// <summary>Loading a tenant takes well below a second.</summary>
     private static readonly TimeSpan ReadyRetry = TimeSpan.FromMilliseconds(250);

@@ -73,7 +73,8 @@ internal sealed class FocusReports(ApiContext context, SpendReports spend, Aggre
             throw ApiErrors.Make(
                 StatusCode.ResourceExhausted,
                 ErrorReason.BoundReached,
-                $"{who} are being written: try again when one is done.");
+                $"{who} are being written: try again when one is done.",
+                ApiErrors.RetryAfter(ErrorMap.BoundRetry));
         }
 
         try

@@ -26,7 +26,8 @@ internal static class WholeLedger
             throw ApiErrors.Make(
                 StatusCode.ResourceExhausted,
                 ErrorReason.BoundReached,
-                $"{who} are being read from whole ledgers: try again when one is done.");
+                $"{who} are being read from whole ledgers: try again when one is done.",
+                ApiErrors.RetryAfter(ErrorMap.BoundRetry));
         }
 
         try

@@ -66,10 +66,10 @@ internal sealed record CallFault(
     {
         string reason = status.GetDetail<ErrorInfo>()?.Reason ?? "";
         TimeSpan? retryAfter = status.GetDetail<RetryInfo>()?.RetryDelay?.ToTimeSpan();
-        bool isRetryable = retryAfter is not null || reason is "NOT_READY" or "OUTCOME_UNKNOWN" or "STORE_FULL"
-            or "BOUND_REACHED" or "DRAINING" or "MESSAGE_LATE" or "DEADLINE_PASSED" or "CALLER_GAVE_UP"
-            or Defect or EdgeDefect
-            || (reason.Length == 0 && code == StatusCode.Unavailable);
+        bool isRetryable = !NamesBound(status) && (retryAfter is not null
+            || reason is "NOT_READY" or "OUTCOME_UNKNOWN" or "STORE_FULL" or "DRAINING" or "MESSAGE_LATE"
+                or "DEADLINE_PASSED" or "CALLER_GAVE_UP" or Defect or EdgeDefect
+            || (reason.Length == 0 && code == StatusCode.Unavailable));
         bool mayHaveHadEffect = reason is "OUTCOME_UNKNOWN" or "DEADLINE_PASSED" or "CALLER_GAVE_UP" or EdgeDefect;
         return new CallFault(code, reason, status.Message, isRetryable, mayHaveHadEffect)
         {
@@ -82,6 +82,11 @@ internal sealed record CallFault(
             Cause = cause,
         };
     }
+
+    // A bound with a name is full of what its callers opened: it has room when they end some of it, which the caller has
+    // to know and cannot wait for. One without a name is a queue, which has room again by itself.
+    private static bool NamesBound(RpcStatus status) =>
+        status.GetDetail<QuotaFailure>() is { Violations.Count: > 0 };
 
     // A certificate that is wrong stays wrong, so nobody should wait for it.
     private static string? CertificateFaultOf(RpcException exception) =>

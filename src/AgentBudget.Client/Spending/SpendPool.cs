@@ -163,8 +163,11 @@ internal sealed partial class SpendPool : IAsyncDisposable
             return;
         }
 
+        TimeSpan pause = _backoff.Pause(call.Attempts, fault.RetryAfter);
+        if (_time.GetTimestamp() + TicksOf(pause) >= call.DeadlineTicks) Expire(call); // It would wait for nothing.
+        if (!_calls.ContainsKey(call.Item.CorrelationId)) return;
         Telemetry.Retried(call);
-        _retries.Add(call, _backoff.Pause(call.Attempts, fault.RetryAfter));
+        _retries.Add(call, pause);
     }
 
     private void Fail(SpendCall call, CallFault fault)

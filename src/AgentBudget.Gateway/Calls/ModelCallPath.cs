@@ -12,6 +12,13 @@ namespace AgentBudget.Gateway.Calls;
 /// </summary>
 internal sealed class ModelCallPath(GatewayServices services, Dialect dialect)
 {
+    private static readonly (Dialect Dialect, string Path)[] Paths =
+    [
+        (ChatDialect.Instance, "/v1/chat/completions"),
+        (MessagesDialect.Instance, "/v1/messages"),
+        (GeminiDialect.Instance, $"/v1beta/models/MODEL{GeminiDialect.GenerateMethod}"),
+    ];
+
     public Task HandleAsync(HttpContext http) => CallEdge.RunAsync(services, dialect, http, CallAsync);
 
     private async Task CallAsync(HttpContext http, CallTrace trace)
@@ -23,7 +30,8 @@ internal sealed class ModelCallPath(GatewayServices services, Dialect dialect)
         using CallBody body = CallBody.Parse(held.Bytes, dialect.Members);
         CallShape shape = dialect.Read(body, http.Request);
         trace.Model = shape.Model;
-        UpstreamRoute asked = services.Upstreams.Find(shape.Model, dialect.Speaks) ?? throw NoUpstream(shape.Model);
+        UpstreamRoute asked = services.Upstreams.Find(shape.Model, dialect.Speaks)
+            ?? throw NoUpstream(services.Upstreams, shape.Model);
         using SessionUse spender = await services.Sessions.TakeAsync(key, context, http.RequestAborted);
         Hold hold;
         try
@@ -114,8 +122,18 @@ internal sealed class ModelCallPath(GatewayServices services, Dialect dialect)
             $"The budget allows {hold.Scope.Model} instead of {shape.Model}, and no upstream serves that here.");
     }
 
-    internal static CallRefusedException NoUpstream(string model) => new(
-        RefusalKind.NotFound, $"No upstream serves {model} in this dialect. GET /v1/models says which are served.");
+    // A call is brought to another dialect's upstream by nothing but its caller.
+    internal static CallRefusedException NoUpstream(UpstreamSet upstreams, string model)
+    {
+        string[] paths =
+        [
+            .. Paths.Where(other => upstreams.Find(model, other.Dialect.Speaks) is not null)
+                .Select(other => other.Path),
+        ];
+        return new CallRefusedException(RefusalKind.NotFound, paths.Length > 0
+            ? $"No upstream takes {model} in this dialect. It is served at {string.Join(" and ", paths)}."
+            : $"No upstream serves {model}. GET /v1/models says which are served.");
+    }
 
     private static void AddHeaders(HttpResponse response, Hold hold, CallShape shape, SessionUse spender)
     {

@@ -26,7 +26,8 @@ internal sealed class AuthorizationCalls(GatewayServices services) : Authorizati
     public override async Task<CheckResponse> Check(CheckRequest request, ServerCallContext context)
     {
         long start = services.Time.GetTimestamp();
-        await services.EnvoyCallers.OfAsync(context);
+        await using EnvoyUse use = await services.EnvoyCallers.TakeAsync(
+            context.RequestHeaders.GetValue("authorization") ?? "", context.CancellationToken);
         if (request.Attributes?.Request?.Http is not { } told)
             throw new RpcException(new Status(StatusCode.InvalidArgument, "attributes.request.http must be there"));
         HttpRequest http = GatedRequest.Of(told);

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
 using AgentBudget.Client;
@@ -12,9 +11,8 @@ namespace AgentBudget.Gateway.Envoy;
 /// Who asks in Envoy's name: the credential of a gateway, or of an orchestrator where descriptors name an agent and no
 /// session. Everything that is done for it is done with it, so the service decides what it may do.
 /// </summary>
-internal sealed class EnvoyCallers(AgentBudgetClient client, TimeProvider time) : IAsyncDisposable
+internal sealed class EnvoyCallers(AgentBudgetClient client, TimeProvider time, int most) : IAsyncDisposable
 {
-    private const int CallersMax = 100; // One for each Envoy configuration; with room for keys that are changed.
     private const string Bearer = "Bearer ";
 
     /// <summary>A revoked one spends no longer at once, and is not listened to any more after this.</summary>
@@ -22,33 +20,78 @@ internal sealed class EnvoyCallers(AgentBudgetClient client, TimeProvider time) 
 
     private static readonly string[] Prefixes = ["abg_", "abo_"];
 
-    private readonly ConcurrentDictionary<string, EnvoyCaller> _callers = new(StringComparer.Ordinal);
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, EnvoyCaller> _callers = new(StringComparer.Ordinal);
     private readonly BudgetService.BudgetServiceClient _budgets = new(client.Channel.CreateCallInvoker());
 
-    /// <summary>Who asks.</summary>
+    /// <summary>Who asks, for as long as its call takes. Whoever takes it gives it back.</summary>
+    /// <param name="authorization">What the call's metadata say.</param>
+    /// <param name="cancellation">Gives the asking up.</param>
     /// <exception cref="RpcException">It shows no credential, or none that may ask here.</exception>
-    public async Task<EnvoyCaller> OfAsync(ServerCallContext context)
+    public async Task<EnvoyUse> TakeAsync(string authorization, CancellationToken cancellation)
     {
-        string given = context.RequestHeaders.GetValue("authorization") ?? "";
-        string credential = given.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) ? given[Bearer.Length..] : "";
+        string credential = authorization.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase)
+            ? authorization[Bearer.Length..]
+            : "";
         if (!Array.Exists(Prefixes, prefix => credential.StartsWith(prefix, StringComparison.Ordinal)))
             throw Refused("Show the credential of a gateway or an orchestrator: authorization: Bearer abg_…");
         if (!credential.All(letter => letter is > ' ' and < '\x7f')) throw Refused("The credential is none.");
         string id = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(credential)));
-        if (_callers.TryGetValue(id, out EnvoyCaller? known) && time.GetElapsedTime(known.ProvedTicks) < Known)
-            return known;
-        await ProveAsync(credential, context.CancellationToken);
-        EnvoyCaller caller = _callers.GetOrAdd(
-            id, _ => new EnvoyCaller(client.For(credential), new CallerKey(credential, null)));
-        caller.ProvedTicks = time.GetTimestamp();
-        if (_callers.Count > CallersMax) await ForgetOldestAsync();
-        return caller;
+        lock (_lock)
+        {
+            if (_callers.TryGetValue(id, out EnvoyCaller? known) && time.GetElapsedTime(known.ProvedTicks) < Known)
+                return UseOf(known);
+        }
+
+        await ProveAsync(credential, cancellation);
+        EnvoyUse use;
+        EnvoyCaller? forgotten;
+        lock (_lock)
+        {
+            if (!_callers.TryGetValue(id, out EnvoyCaller? caller))
+                _callers[id] = caller = new EnvoyCaller(client.For(credential), new CallerKey(credential, null));
+            caller.ProvedTicks = time.GetTimestamp();
+            use = UseOf(caller);
+            forgotten = _callers.Count > most ? ForgetOldest() : null;
+        }
+
+        if (forgotten is not null) await forgotten.Client.DisposeAsync();
+        return use;
+    }
+
+    /// <summary>The last call of one that was forgotten meanwhile closes its connections.</summary>
+    public ValueTask GiveBackAsync(EnvoyCaller caller)
+    {
+        bool isLast;
+        lock (_lock) isLast = --caller.Uses == 0 && caller.IsForgotten;
+        return isLast ? caller.Client.DisposeAsync() : ValueTask.CompletedTask;
     }
 
     public async ValueTask DisposeAsync()
     {
-        foreach (EnvoyCaller caller in _callers.Values) await caller.Client.DisposeAsync();
-        _callers.Clear();
+        EnvoyCaller[] callers;
+        lock (_lock)
+        {
+            callers = [.. _callers.Values];
+            _callers.Clear();
+        }
+
+        foreach (EnvoyCaller caller in callers) await caller.Client.DisposeAsync();
+    }
+
+    private EnvoyUse UseOf(EnvoyCaller caller)
+    {
+        caller.Uses++;
+        return new EnvoyUse(this, caller);
+    }
+
+    // Answers it where no call of its is under way; one that is in use stays until its last call has ended.
+    private EnvoyCaller? ForgetOldest()
+    {
+        (string id, EnvoyCaller oldest) = _callers.MinBy(caller => caller.Value.ProvedTicks);
+        _callers.Remove(id);
+        oldest.IsForgotten = true;
+        return oldest.Uses == 0 ? oldest : null;
     }
 
     // It asks for something that it may not see. A credential that is none is told so before.
@@ -78,12 +121,6 @@ internal sealed class EnvoyCallers(AgentBudgetClient client, TimeProvider time) 
         }
     }
 
-    private async Task ForgetOldestAsync()
-    {
-        (string id, _) = _callers.MinBy(caller => caller.Value.ProvedTicks);
-        if (_callers.TryRemove(id, out EnvoyCaller? oldest)) await oldest.Client.DisposeAsync();
-    }
-
     private static RpcException Refused(string message) => new(new Status(StatusCode.Unauthenticated, message));
 }
 
@@ -98,4 +135,20 @@ internal sealed class EnvoyCaller(AgentBudgetClient client, CallerKey key)
 
     /// <summary>When it was last seen to be one.</summary>
     public long ProvedTicks { get; set; }
+
+    /// <summary>Calls of it that are under way.</summary>
+    public int Uses { get; set; }
+
+    /// <summary>The next call makes it anew.</summary>
+    public bool IsForgotten { get; set; }
+}
+
+/// <summary>A caller for the time of one call.</summary>
+/// <param name="callers">Where it is given back.</param>
+/// <param name="caller">Who asks.</param>
+internal sealed class EnvoyUse(EnvoyCallers callers, EnvoyCaller caller) : IAsyncDisposable
+{
+    public EnvoyCaller Caller { get; } = caller;
+
+    public ValueTask DisposeAsync() => callers.GiveBackAsync(Caller);
 }

@@ -26,14 +26,15 @@ internal sealed class RateLimitCalls(GatewayServices services) : RateLimitServic
     public override async Task<RateLimitResponse> ShouldRateLimit(RateLimitRequest request, ServerCallContext context)
     {
         long start = services.Time.GetTimestamp();
-        EnvoyCaller caller = await services.EnvoyCallers.OfAsync(context);
+        await using EnvoyUse use = await services.EnvoyCallers.TakeAsync(
+            context.RequestHeaders.GetValue("authorization") ?? "", context.CancellationToken);
         Asked[] asked = [.. Read(request)];
         Dictionary<HitTarget, Task<HitVerdict>> answers = [];
         // The same calls are told of by several descriptors, and were made once.
         foreach (var same in asked.Where(one => one.Target is not null).GroupBy(one => one.Target!))
         {
             answers[same.Key] = AskAsync(
-                caller, same.Key, same.First().Rule!, same.Max(one => one.Hits), context.CancellationToken);
+                use.Caller, same.Key, same.First().Rule!, same.Max(one => one.Hits), context.CancellationToken);
         }
 
         await Task.WhenAll(answers.Values);

@@ -23,9 +23,6 @@ internal sealed class BudgetTools(AgentBudgetClient client, TimeProvider time)
     private const decimal MoneyMax = 1_000_000_000m;
     private const decimal NanosPerUnit = 1_000_000_000m;
 
-    // A request for a window that is asked for already stays refused, and the model is to hear that soon.
-    private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(2);
-
     /// <summary>The tools as a list shows them.</summary>
     public static JsonArray Describe() => new(
         Tool(
@@ -108,7 +105,7 @@ internal sealed class BudgetTools(AgentBudgetClient client, TimeProvider time)
         };
         await using AgentBudgetClient own = client.For(spender.Token);
         RequestExtensionResponse asked = await own.CallAsync(
-            own.Approvals.RequestExtensionAsync, request, cancellation, RequestTimeout);
+            own.Approvals.RequestExtensionAsync, request, cancellation);
         return asked.ExtensionRequest;
     }
 

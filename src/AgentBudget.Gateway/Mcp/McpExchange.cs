@@ -24,6 +24,8 @@ internal sealed class McpExchange(
     private const int AnswerBytesMax = 16 * 1024 * 1024;
     private const int ReadBytes = 16 * 1024;
 
+    private static readonly JsonDocumentOptions Strict = new() { MaxDepth = 128, AllowDuplicateProperties = false };
+
     private ToolScope? _tools;
     private bool _isAnswered;
 
@@ -32,7 +34,7 @@ internal sealed class McpExchange(
         using CancellationTokenSource whole = new(services.Model.Options.CallMax, services.Time);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(whole.Token, http.RequestAborted);
         if (message?.Method == McpMessage.ListTools)
-            _tools = await ToolScope.OfAsync(services, spender, server.Name, http.RequestAborted);
+            await ScopeAsync(http.RequestAborted);
         try
         {
             using HttpResponseMessage response = await server.SendAsync(
@@ -98,7 +100,9 @@ internal sealed class McpExchange(
             if (read.WrittenCount > AnswerBytesMax) throw new IOException("The answer is too large.");
         }
 
-        ReadOnlyMemory<byte> body = response.IsSuccessStatusCode ? Take(read.WrittenMemory) : read.WrittenMemory;
+        ReadOnlyMemory<byte> body = response.IsSuccessStatusCode
+            ? await TakeAsync(read.WrittenMemory, stop)
+            : read.WrittenMemory;
         await SettleAsync();
         http.Response.ContentLength = body.Length;
         await http.Response.Body.WriteAsync(body, http.RequestAborted);
@@ -110,7 +114,7 @@ internal sealed class McpExchange(
         http.Response.Headers.CacheControl = "no-cache";
         await http.Response.StartAsync(stop);
         await http.Response.Body.FlushAsync(stop);
-        EventSplitter splitter = new();
+        EventSplitter splitter = new(AnswerBytesMax);
         byte[] buffer = new byte[ReadBytes];
         int bytes;
         while ((bytes = await from.ReadAsync(buffer, stop)) > 0)
@@ -120,7 +124,9 @@ internal sealed class McpExchange(
             {
                 taken += splitter.Take(buffer.AsSpan(taken, bytes - taken), out bool isEvent);
                 if (!isEvent) continue;
-                await http.Response.Body.WriteAsync(Passed(splitter), stop);
+                // Nobody reads it, so it may show what nobody may see.
+                if (splitter.IsTooLarge) throw new IOException("An event is too large.");
+                await http.Response.Body.WriteAsync(await PassedAsync(splitter, stop), stop);
                 if (_isAnswered) await SettleAsync();
                 splitter.Clear();
             }
@@ -132,11 +138,11 @@ internal sealed class McpExchange(
     }
 
     // The event as it came; only a list of tools is changed.
-    private ReadOnlyMemory<byte> Passed(EventSplitter splitter)
+    private async ValueTask<ReadOnlyMemory<byte>> PassedAsync(EventSplitter splitter, CancellationToken stop)
     {
         ReadOnlyMemory<byte> data = splitter.ReadData();
-        if (data.IsEmpty || message is null) return splitter.Event;
-        ReadOnlyMemory<byte> taken = Take(data);
+        if (data.Span.IndexOfAnyExcept(" \r\n\t"u8) < 0) return splitter.Event;
+        ReadOnlyMemory<byte> taken = await TakeAsync(data, stop);
         if (taken.Equals(data)) return splitter.Event;
         StringBuilder text = new();
         foreach (string line in Encoding.UTF8.GetString(splitter.Event.Span).Split('\n'))
@@ -149,35 +155,49 @@ internal sealed class McpExchange(
         return Encoding.UTF8.GetBytes(text.ToString());
     }
 
-    // Reads a message of the server's, and answers it as it is passed on.
-    private ReadOnlyMemory<byte> Take(ReadOnlyMemory<byte> json)
+    // Reads what the server says, and answers it as it is passed on.
+    private async ValueTask<ReadOnlyMemory<byte>> TakeAsync(ReadOnlyMemory<byte> json, CancellationToken stop)
     {
-        if (message is null || (message.Tool is null && _tools is null)) return json;
-        JsonNode? answer;
+        if (json.IsEmpty) return json;
+        JsonNode? said;
         try
         {
-            answer = JsonNode.Parse(json.Span);
+            said = JsonNode.Parse(json.Span, documentOptions: Strict);
         }
-        catch (JsonException)
+        catch (JsonException fault)
         {
-            return json; // The server's fault: the caller gets it as it is.
+            throw new IOException("It said what cannot be read.", fault);
         }
 
-        if (!message.IsAnsweredBy(answer)) return json;
-        if (message.Tool is not null)
+        bool isChanged = false;
+        foreach (JsonNode? one in said as JsonArray ?? (IEnumerable<JsonNode?>)[said])
+            isChanged |= await TakeAsync(one, stop);
+        return isChanged ? JsonSerializer.SerializeToUtf8Bytes(said) : json;
+    }
+
+    // True where the message was changed. Streams that are taken up again bring answers to other requests, so a list of
+    // tools is known by what it is.
+    private async ValueTask<bool> TakeAsync(JsonNode? said, CancellationToken stop)
+    {
+        bool isAnswer = message is not null && message.IsAnsweredBy(said);
+        if (isAnswer && message!.Tool is not null)
         {
             _isAnswered = true;
             // A question to the caller is no end, and an error no call: the next try is held anew.
-            bool isCall = answer!["result"] is { } result && (string?)result["resultType"] != "input_required";
+            bool isCall = said!["result"] is { } result
+                && (string?)(result as JsonObject)?["resultType"] != "input_required";
             if (isCall) UseTool(isSure: true);
             else scope?.Use(new CommitTokensRequest { Usage = new TokenUsage() });
-            return json;
+            return false;
         }
 
-        return answer!["result"]?["tools"] is JsonArray tools && _tools!.Filter(tools)
-            ? JsonSerializer.SerializeToUtf8Bytes(answer)
-            : json;
+        bool isOther = isAnswer && message!.Method != McpMessage.ListTools;
+        return !isOther && said is JsonObject { } answer && answer["result"] is JsonObject { } told
+            && told["tools"] is JsonArray tools && (await ScopeAsync(stop)).Filter(tools);
     }
+
+    private async ValueTask<ToolScope> ScopeAsync(CancellationToken stop) =>
+        _tools ??= await ToolScope.OfAsync(services, spender, server.Name, stop);
 
     private void UseTool(bool isSure)
     {

@@ -61,7 +61,7 @@ internal sealed class StdioServer : HttpMessageHandler
         string line = message.ToJsonString();
         bool isRequest = message["method"] is not null && message["id"] is not null;
         HttpResponseMessage response = isRequest
-            ? Events(session.Ask(message["id"]!.ToJsonString()))
+            ? Events(session.Ask(message["id"]!.ToJsonString(), out Action leave), leave)
             : new HttpResponseMessage(HttpStatusCode.Accepted);
         await session.WriteAsync(line, cancellationToken);
         response.Headers.TryAddWithoutValidation(McpProxy.SessionHeader, session.Id);
@@ -79,9 +79,9 @@ internal sealed class StdioServer : HttpMessageHandler
         base.Dispose(disposing);
     }
 
-    private static HttpResponseMessage Events(Stream events) => new(HttpStatusCode.OK)
+    private static HttpResponseMessage Events(Stream events, Action? onEnd = null) => new(HttpStatusCode.OK)
     {
-        Content = new StreamContent(events)
+        Content = new EventContent(events, onEnd)
         {
             Headers = { ContentType = new MediaTypeHeaderValue("text/event-stream") },
         },
@@ -120,6 +120,15 @@ internal sealed class StdioServer : HttpMessageHandler
         if (!_sessions.TryRemove(session.Id, out _)) return;
         _programs.GiveBack(session.Agent);
         session.Dispose();
+    }
+
+    private sealed class EventContent(Stream events, Action? onEnd) : StreamContent(events)
+    {
+        protected override void Dispose(bool disposing)
+        {
+            if (disposing) onEnd?.Invoke();
+            base.Dispose(disposing);
+        }
     }
 
     private void Sweep()

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Diagnostics;
 using System.IO.Pipelines;
 using System.Text;
@@ -10,7 +11,7 @@ namespace AgentBudget.Gateway.Mcp;
 /// <summary>One program with its streams.</summary>
 internal sealed class StdioSession : IDisposable
 {
-    private const int LineCharsMax = 16 * 1024 * 1024;
+    private const int LineBytesMax = 16 * 1024 * 1024;
 
     // A program gets what it needs to run, and no key of the gateway's.
     private static readonly string[] Passed = ["PATH", "HOME", "LANG", "TMPDIR"];
@@ -62,7 +63,9 @@ internal sealed class StdioSession : IDisposable
     }
 
     /// <summary>The events of a request, up to its answer.</summary>
-    public Stream Ask(string id)
+    /// <param name="id">The request.</param>
+    /// <param name="leave">To be told when nobody waits for the answer any more.</param>
+    public Stream Ask(string id, out Action leave)
     {
         Pipe pipe = new();
         lock (_lock)
@@ -73,6 +76,7 @@ internal sealed class StdioSession : IDisposable
                     HttpRequestError.ConnectionError, $"The request {id} is being answered already.");
         }
 
+        leave = () => Leave(id, pipe.Writer);
         return pipe.Reader.AsStream();
     }
 
@@ -124,14 +128,34 @@ internal sealed class StdioSession : IDisposable
         _writing.Dispose();
     }
 
+    private void Leave(string id, PipeWriter writer)
+    {
+        lock (_lock)
+        {
+            if (_asked.GetValueOrDefault(id) != writer) return;
+            _asked.Remove(id);
+            _lastUse = _time.GetTimestamp();
+        }
+    }
+
+    // A program whose line does not end is ended before the line fills the memory.
     private async Task ReadAsync()
     {
         try
         {
-            while (await _process.StandardOutput.ReadLineAsync() is { } line)
+            var reader = PipeReader.Create(_process.StandardOutput.BaseStream);
+            while (true)
             {
-                if (line.Length > LineCharsMax) break;
-                await PassAsync(line);
+                ReadResult read = await reader.ReadAsync();
+                ReadOnlySequence<byte> rest = read.Buffer;
+                while (rest.PositionOf((byte)'\n') is { } end)
+                {
+                    await PassAsync(Encoding.UTF8.GetString(rest.Slice(0, end)).TrimEnd('\r'));
+                    rest = rest.Slice(rest.GetPosition(1, end));
+                }
+
+                reader.AdvanceTo(rest.Start, rest.End);
+                if (read.IsCompleted || rest.Length > LineBytesMax) break;
             }
         }
         catch (Exception fault) when (fault is IOException or InvalidOperationException)
@@ -144,14 +168,15 @@ internal sealed class StdioSession : IDisposable
 
     private async Task PassAsync(string line)
     {
+        if (line.Length == 0) return;
         string? answered = AnsweredBy(line);
         PipeWriter? to;
         lock (_lock)
         {
-            // What belongs to no request goes to who listens, else to any request that is open.
-            to = answered is not null && _asked.Remove(answered, out PipeWriter? asked)
-                ? asked
-                : _listener ?? _asked.Values.FirstOrDefault();
+            // What belongs to no request goes to who listens, else to any request that is open; an answer that nobody
+            // waits for goes nowhere.
+            to = answered is null ? _listener ?? _asked.Values.FirstOrDefault() : _asked.GetValueOrDefault(answered);
+            if (answered is not null) _asked.Remove(answered);
         }
 
         if (to is null) return;

@@ -27,10 +27,13 @@ internal sealed class ToolScope
     /// <summary>Takes out what the session may not call; true where that was any.</summary>
     public bool Filter(JsonArray tools)
     {
-        JsonNode?[] hidden = [.. tools.Where(tool => (string?)tool?["name"] is not { } name || !Allows(name))];
+        JsonNode?[] hidden = [.. tools.Where(tool => NameOf(tool) is not { } name || !Allows(name))];
         foreach (JsonNode? tool in hidden) tools.Remove(tool);
         return hidden.Length > 0;
     }
+
+    private static string? NameOf(JsonNode? tool) =>
+        tool is JsonObject known && known["name"] is JsonValue name && name.TryGetValue(out string? text) ? text : null;
 
     private bool Allows(string name)
     {

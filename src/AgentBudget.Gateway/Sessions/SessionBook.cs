@@ -76,7 +76,7 @@ internal sealed partial class SessionBook : IAsyncDisposable
         string id = IdOf(key, context);
         while (true)
         {
-            Entry entry = _entries.GetOrAdd(id, _ => new Entry(_client.For(key.Text)));
+            Entry entry = EntryOf(id, key);
             if (!entry.TryUse()) continue; // It was just ended; the next one is new.
             try
             {
@@ -141,6 +141,15 @@ internal sealed partial class SessionBook : IAsyncDisposable
         _entries.Clear();
         await Task.WhenAll(ends);
         _stopping.Dispose();
+    }
+
+    // Of callers that come at once, one brings the client that all use, and those of the others are closed.
+    private Entry EntryOf(string id, CallerKey key)
+    {
+        if (_entries.TryGetValue(id, out Entry? known)) return known;
+        Entry made = new(_client.For(key.Text)), entry = _entries.GetOrAdd(id, made);
+        if (entry != made) _ = made.EndAsync();
+        return entry;
     }
 
     private static string IdOf(CallerKey key, CallerContext context)

@@ -6,9 +6,10 @@ namespace AgentBudget.Gateway.Streams;
 /// Cuts a stream of server-sent events into events as they arrive. Nothing is changed: the events put together are the
 /// bytes that came. One that is larger than the bound passes in pieces without being read.
 /// </summary>
-internal sealed class EventSplitter
+/// <param name="bytesMax">The largest event that is read.</param>
+internal sealed class EventSplitter(int bytesMax = EventSplitter.EventBytesMax)
 {
-    /// <summary>The largest event that is read.</summary>
+    /// <summary>The largest event that is read, where nothing else is said.</summary>
     public const int EventBytesMax = 4 * 1024 * 1024;
 
     private readonly ArrayBufferWriter<byte> _event = new();
@@ -19,6 +20,9 @@ internal sealed class EventSplitter
 
     /// <summary>The event that is complete: its bytes as they came. Valid until the next call.</summary>
     public ReadOnlyMemory<byte> Event => _event.WrittenMemory;
+
+    /// <summary>The event passes in pieces, and nobody reads it.</summary>
+    public bool IsTooLarge => _isTooLarge;
 
     /// <summary>Whether bytes of an event are there that has not ended.</summary>
     public bool HasRest => _event.WrittenCount > 0;
@@ -53,7 +57,7 @@ internal sealed class EventSplitter
         }
 
         _event.Write(bytes);
-        isComplete = _event.WrittenCount > EventBytesMax;
+        isComplete = _event.WrittenCount > bytesMax;
         _isTooLarge |= isComplete;
         return bytes.Length;
     }

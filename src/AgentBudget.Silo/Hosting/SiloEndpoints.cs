@@ -47,9 +47,8 @@ internal sealed class SiloEndpoints
         TlsSetup? tls = null;
         if (model.Tls is { } files)
         {
-            (var certificate, var intermediates) = files.LoadCertificate();
-            onEnd(certificate.Dispose);
-            tls = new TlsSetup(certificate, intermediates, files.Clients, files.LoadClientAuthorities());
+            tls = TlsSetup.Load(files);
+            onEnd(tls.Certificate.Dispose);
         }
 
         builder.WebHost.UseKestrelCore()

@@ -24,6 +24,13 @@ internal sealed record TlsSetup(
     // RFC 5280 §4.2.1.12, id-kp-clientAuth: a certificate that was made for servers is none of a caller's.
     private static readonly Oid ClientAuthentication = new("1.3.6.1.5.5.7.3.2");
 
+    /// <summary>Reads the files. Throws <see cref="OptionsException"/>.</summary>
+    internal static TlsSetup Load(TlsModel files)
+    {
+        (X509Certificate2 certificate, X509Certificate2Collection intermediates) = files.LoadCertificate();
+        return new TlsSetup(certificate, intermediates, files.Clients, files.LoadClientAuthorities());
+    }
+
     internal void Apply(HttpsConnectionAdapterOptions https)
     {
         https.ServerCertificate = Certificate;

@@ -22,6 +22,6 @@ internal sealed class EndPointAttribute(string key) : ValueAttribute(key)
 
     /// <inheritdoc/>
     protected override string? FaultOf(string value) => Parse(value) is null
-        ? $"must be HOST:PORT with an IP address or localhost, such as {ServeOptions.HttpDefault}, not {value}."
+        ? $"must be HOST:PORT with an IP address or localhost, such as 127.0.0.1:7070, not {value}."
         : null;
 }

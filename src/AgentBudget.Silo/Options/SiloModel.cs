@@ -125,14 +125,7 @@ internal sealed record SiloModel
     }
 
     private static TOptions Checked<TOptions>(IConfiguration configuration, IValidateOptions<TOptions> validator)
-        where TOptions : class, new()
-    {
-        TOptions options = configuration.Get<TOptions>() ?? new TOptions();
-
-        // The first fault is enough of a sentence; the others are told once it is mended.
-        ValidateOptionsResult result = validator.Validate(name: null, options);
-        return result.Failed ? throw new OptionsException(result.Failures.First()) : options;
-    }
+        where TOptions : class, new() => CheckedOptions.From(configuration, validator);
 
     private static GatewayModel? GatewayOf(IConfigurationSection section)
     {

@@ -14,14 +14,7 @@ internal sealed record SiloSetting(string Key, string Option, string? HelpName, 
         new("http", "--http", "HOST:PORT", "Where HTTP/1.1 is served in cleartext: JSON calls, OAuth, /healthz, "
             + $"/readyz, /metrics. [default: {ServeOptions.HttpDefault}]"),
         new("grpc", "--grpc", "HOST:PORT", "Where gRPC is served in cleartext. [default: 127.0.0.1:7071]"),
-        new("tls:endPoint", "--tls", "HOST:PORT", "Where everything is served over TLS, on one port. "
-            + "[default: nowhere]"),
-        new("tls:certificate", "--tls-certificate", "FILE", "Certificate of --tls in PEM, followed by its "
-            + "intermediates."),
-        new("tls:key", "--tls-key", "FILE", "Private key of the certificate in PEM."),
-        new("tls:clients", "--tls-clients", "MODE", "Whether callers over TLS show a certificate: none, optional or "
-            + "required. [default: none]"),
-        new("tls:clientCa", "--tls-client-ca", "FILE", "Authorities in PEM that callers' certificates must lead to."),
+        .. TlsOptions.Settings.Select(tls => new SiloSetting(tls.Key, tls.Option, tls.HelpName, tls.Description)),
         new("origins", "--origins", "ORIGINS", "Origins whose pages may call from a browser, separated by commas. "
             + "[default: none]"),
         new("catalog", "--catalog", "FILE", "Catalog to apply before anything is served."),

@@ -4,7 +4,7 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace AgentBudget.Silo.Options;
 
-/// <summary>How the silo speaks TLS: every option checked, no file read yet.</summary>
+/// <summary>How a server speaks TLS: every option checked, no file read yet.</summary>
 /// <param name="EndPoint">Where.</param>
 /// <param name="CertificatePath">The certificate in PEM, followed by its intermediates.</param>
 /// <param name="KeyPath">Its private key in PEM.</param>

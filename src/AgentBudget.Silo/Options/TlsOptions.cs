@@ -3,11 +3,23 @@ using Microsoft.Extensions.Options;
 
 namespace AgentBudget.Silo.Options;
 
-/// <summary>How the silo speaks TLS: the keys under <c>tls</c>.</summary>
+/// <summary>How a server speaks TLS: the keys under <c>tls</c>.</summary>
 internal sealed class TlsOptions : IValidatableObject
 {
     public const string Section = "tls";
     public const string NoClients = "none";
+
+    /// <summary>Its settings: by key, on the command line, what the value is, and for the help.</summary>
+    public static IReadOnlyList<(string Key, string Option, string HelpName, string Description)> Settings { get; } =
+    [
+        ("tls:endPoint", "--tls", "HOST:PORT", "Where everything is served over TLS, on one port. [default: nowhere]"),
+        ("tls:certificate", "--tls-certificate", "FILE", "Certificate of --tls in PEM, followed by its "
+            + "intermediates."),
+        ("tls:key", "--tls-key", "FILE", "Private key of the certificate in PEM."),
+        ("tls:clients", "--tls-clients", "MODE", "Whether callers over TLS show a certificate: none, optional or "
+            + "required. [default: none]"),
+        ("tls:clientCa", "--tls-client-ca", "FILE", "Authorities in PEM that callers' certificates must lead to."),
+    ];
 
     /// <summary>Where everything is served over TLS; nothing where TLS is not spoken.</summary>
     [EndPoint("tls:endPoint")]

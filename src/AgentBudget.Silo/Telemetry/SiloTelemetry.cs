@@ -1,8 +1,5 @@
 using System.Diagnostics.Metrics;
 using AgentBudget.Silo.Options;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using OpenTelemetry;
@@ -48,7 +45,7 @@ internal static class SiloTelemetry
             .ConfigureResource(resource => resource.AddService("agentbudget"))
             .WithMetrics(metrics => metrics
                 .AddMeter(OwnMeters + "*", "Microsoft.AspNetCore.Server.Kestrel", "Microsoft.Orleans")
-                .AddPrometheusExporter(Configure));
+                .AddPrometheusExporter(PrometheusText.Configure));
         services.ConfigureOpenTelemetryMeterProvider((provider, metrics) =>
         {
             IReadOnlyCollection<Meter> meters = own(provider);
@@ -61,30 +58,6 @@ internal static class SiloTelemetry
         if (model.Otlp is not null || Environment.GetEnvironmentVariable(EndPointVariable) is { Length: > 0 })
             AddCollector(telemetry, model.Otlp);
         return services;
-    }
-
-    /// <summary>
-    /// Answers the metrics as Prometheus' text. They are of all tenants together, so the route that this is given to
-    /// is for the operator and for the key of metrics alone.
-    /// </summary>
-    internal static RequestDelegate MetricsAnswer(this IEndpointRouteBuilder app)
-    {
-        IApplicationBuilder branch = app.CreateApplicationBuilder();
-        branch.UseOpenTelemetryPrometheusScrapingEndpoint(static _ => true);
-        RequestDelegate answer = branch.Build();
-        return http =>
-        {
-            http.Response.Headers.CacheControl = "no-store";
-            return answer(http);
-        };
-    }
-
-    private static void Configure(PrometheusAspNetCoreOptions prometheus)
-    {
-        // Whoever asks gets what is true now, under the names and labels of docs/metrics.md and no others.
-        prometheus.ScrapeResponseCacheDurationMilliseconds = 0;
-        prometheus.ScopeInfoEnabled = false;
-        prometheus.TargetInfoEnabled = false;
     }
 
     private static bool IsOwn(Meter meter) => meter.Name.StartsWith(OwnMeters, StringComparison.Ordinal);

@@ -75,7 +75,8 @@ internal sealed class TestGateway : IAsyncDisposable
 
     public Uri Address => new($"http://{Host.Address}/");
 
-    public static async Task<TestGateway> StartAsync(Func<FakeUpstream, GatewayOptions>? options = null)
+    public static async Task<TestGateway> StartAsync(
+        Func<FakeUpstream, GatewayOptions>? options = null, string catalog = Catalog)
     {
         TestGateway gateway = new();
         await gateway.Silo.StartAsync();
@@ -86,7 +87,7 @@ internal sealed class TestGateway : IAsyncDisposable
         });
         await gateway.Client.CallAsync(
             gateway.Client.Catalogs.ApplyCatalogAsync,
-            new ApplyCatalogRequest { Document = Catalog },
+            new ApplyCatalogRequest { Document = catalog },
             CancellationToken.None);
         gateway.Upstream = await FakeUpstream.StartAsync();
         gateway.Host = await gateway.HostAsync((options ?? OptionsOf)(gateway.Upstream));
@@ -140,7 +141,8 @@ internal sealed class TestGateway : IAsyncDisposable
         TimeProvider.System,
         loggers ?? NullLoggerFactory.Instance,
         meterScope: null,
-        bounds ?? new GatewayBounds());
+        bounds ?? new GatewayBounds(),
+        new GatewayEdge());
 
     public async Task<string> OpenAsync(
         string useCase = "promo", Ceilings? ceilings = null, string agent = "agents/writer")
@@ -155,11 +157,16 @@ internal sealed class TestGateway : IAsyncDisposable
         return (await Client.OpenSessionAsync(request)).SessionToken;
     }
 
-    public async Task<string> CredentialAsync(string agent = "agents/writer")
+    public Task<string> CredentialAsync(string agent = "agents/writer") => CredentialAsync(agent, Role.Agent);
+
+    /// <summary>The credential of a gateway.</summary>
+    public Task<string> GatewayCredentialAsync(string name = "edge") => CredentialAsync(name, Role.Gateway);
+
+    private async Task<string> CredentialAsync(string principal, Role role)
     {
         CreateCredentialResponse created = await Client.CallAsync(
             Client.Identities.CreateCredentialAsync,
-            new CreateCredentialRequest { Principal = agent, Role = Role.Agent },
+            new CreateCredentialRequest { Principal = principal, Role = role },
             CancellationToken.None);
         return created.Secret;
     }
