@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Parsing;
+using AgentBudget.Cli.Bench;
 using AgentBudget.Cli.Commands;
 using AgentBudget.Cli.Completion;
 using AgentBudget.Cli.Run;
@@ -61,6 +62,7 @@ internal static class AgentBudgetCommand
             TopCommand.Make(host),
             ReportCommands.Make(host),
             LedgerCommands.Make(host),
+            BenchCommand.Make(host),
             CompletionCommand.Make(host),
         };
         host.Options.AddTo(root);
