@@ -9,6 +9,7 @@ using AgentBudget.Api.Identities;
 using AgentBudget.Api.OAuth;
 using AgentBudget.Api.Reports;
 using AgentBudget.Api.Sessions;
+using AgentBudget.Api.Silos;
 using AgentBudget.Api.Spend;
 using AgentBudget.Protocol.V1;
 using Grpc.AspNetCore.Server;
@@ -37,6 +38,7 @@ public static class ApiServices
         ReportServiceReflection.Descriptor.Services[0],
         IdentityServiceReflection.Descriptor.Services[0],
         ApprovalServiceReflection.Descriptor.Services[0],
+        SiloServiceReflection.Descriptor.Services[0],
     ];
 
     /// <summary>
@@ -70,6 +72,7 @@ public static class ApiServices
         services.AddSingleton<ReportCalls>();
         services.AddSingleton<IdentityCalls>();
         services.AddSingleton<ApprovalCalls>();
+        services.AddSingleton<SiloCalls>();
         services.AddHostedService<DrainAtStop>();
 
         services.AddTransient<CallerAuthentication>();
@@ -124,6 +127,7 @@ public static class ApiServices
         MapService<ReportCalls>(app, meter);
         MapService<IdentityCalls>(app, meter);
         MapService<ApprovalCalls>(app, meter);
+        MapService<SiloCalls>(app, meter);
         Hold(app.MapGrpcHealthChecksService(), meter);
         Hold(app.MapGrpcReflectionService(), meter);
         app.Services.GetRequiredService<OAuthRoutes>().Map(app);

@@ -62,6 +62,7 @@ internal static class AgentBudgetCommand
             TopCommand.Make(host),
             ReportCommands.Make(host),
             LedgerCommands.Make(host),
+            SiloCommands.Make(host),
             BenchCommand.Make(host),
             CompletionCommand.Make(host),
         };

@@ -1,4 +1,5 @@
 using AgentBudget.Grains.Abstractions.Peers;
+using AgentBudget.Protocol.V1;
 
 namespace AgentBudget.Api.Tests;
 
@@ -10,4 +11,6 @@ internal sealed class NoPeers : ISiloPeers
     public Task SigningKeysAsync() => Task.CompletedTask;
 
     public Task TenantAsync(string tenant) => Task.CompletedTask;
+
+    public Task<IReadOnlyList<SiloMember>> ListAsync() => Task.FromResult<IReadOnlyList<SiloMember>>([]);
 }

@@ -38,6 +38,20 @@ public sealed class ErrorTests(CliBudget budget) : IClassFixture<CliBudget>
     }
 
     [Fact]
+    public async Task Silos_are_for_the_operator_alone()
+    {
+        CliResult own = (await budget.RunAsync("silos", "--output", "csv")).Done();
+        string[] rows = own.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(2, rows.Length);
+        Assert.Contains(",serving,", rows[1], StringComparison.Ordinal);
+        Assert.EndsWith(",this one", rows[1].TrimEnd('\r'), StringComparison.Ordinal);
+        string file = Path.Combine(budget.Folder, "admin-of-a-tenant.key");
+        (await budget.RunAsync("credentials", "create", "ops", "--role", "admin", "--secret-file", file)).Done();
+        CliResult refused = await budget.RunAsync("silos", "--credential-file", file);
+        Assert.Equal(77, refused.ExitCode);
+    }
+
+    [Fact]
     public async Task Tls_that_is_not_there_is_told_at_once_and_a_wrong_port_by_its_number()
     {
         CliResult tls = await budget.RunAsync(

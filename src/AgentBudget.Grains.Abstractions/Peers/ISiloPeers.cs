@@ -1,3 +1,5 @@
+using AgentBudget.Protocol.V1;
+
 namespace AgentBudget.Grains.Abstractions.Peers;
 
 /// <summary>The other silos of the cluster, as far as what one changes has to count on all of them at once.</summary>
@@ -20,6 +22,12 @@ public interface ISiloPeers
     /// the store within a minute, so nothing is thrown.
     /// </summary>
     Task TenantAsync(string tenant);
+
+    /// <summary>
+    /// Every silo that the cluster knows of, this one among them. Throws <see cref="TenantException"/> when the
+    /// cluster's list cannot be read.
+    /// </summary>
+    Task<IReadOnlyList<SiloMember>> ListAsync();
 }
 
 /// <summary>What another silo's change means on this one.</summary>

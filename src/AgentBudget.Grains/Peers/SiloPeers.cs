@@ -1,6 +1,8 @@
 using AgentBudget.Grains.Abstractions;
 using AgentBudget.Grains.Abstractions.Peers;
 using AgentBudget.Ledger;
+using AgentBudget.Protocol.V1;
+using Google.Protobuf.WellKnownTypes;
 
 namespace AgentBudget.Grains.Peers;
 
@@ -30,6 +32,38 @@ internal sealed class SiloPeers(
     /// <inheritdoc/>
     public Task TenantAsync(string tenant) => TellAsync(silo => silo.Tenant(tenant))
         .ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<SiloMember>> ListAsync()
+    {
+        try
+        {
+            MembershipEntry[] entries = await grains.GetGrain<IManagementGrain>(0).GetDetailedHosts(onlyActive: false);
+            return [.. entries.Select(ToMember)];
+        }
+        catch (Exception fault) when (fault is OrleansException or TimeoutException)
+        {
+            throw new TenantException(TenantFault.NotReady, "the list of silos cannot be read now", fault);
+        }
+    }
+
+    private SiloMember ToMember(MembershipEntry entry) => new()
+    {
+        Address = entry.SiloAddress.Endpoint.ToString(),
+        Host = entry.HostName ?? "",
+        State = entry.Status switch
+        {
+            SiloStatus.Created or SiloStatus.Joining => SiloMember.Types.State.Starting,
+            SiloStatus.Active => SiloMember.Types.State.Serving,
+            SiloStatus.ShuttingDown or SiloStatus.Stopping => SiloMember.Types.State.Stopping,
+            _ => SiloMember.Types.State.Dead,
+        },
+        StartTime = TimeOf(entry.StartTime),
+        AliveTime = TimeOf(entry.IAmAliveTime),
+        IsAnswering = entry.SiloAddress.Equals(here.SiloAddress),
+    };
+
+    private static Timestamp TimeOf(DateTime utc) => Timestamp.FromDateTime(DateTime.SpecifyKind(utc, DateTimeKind.Utc));
 
     private async Task TellAsync(Func<ISiloNews, Task> tell)
     {
