@@ -26,6 +26,7 @@ public sealed class ErrorMapTests
         [Outcome.ExtensionRequestDecided] = (StatusCode.FailedPrecondition, "EXTENSION_REQUEST_DECIDED"),
         [Outcome.AmountKindInvalid] = (StatusCode.InvalidArgument, "INVALID_FIELD"),
         [Outcome.CredentialNotFound] = (StatusCode.NotFound, "CREDENTIAL_NOT_FOUND"),
+        [Outcome.CredentialEnded] = (StatusCode.Unauthenticated, "CREDENTIAL_INVALID"),
         [Outcome.AgentNotActive] = (StatusCode.FailedPrecondition, "AGENT_NOT_ACTIVE"),
         [Outcome.ReservationTerminal] = (StatusCode.FailedPrecondition, "RESERVATION_TERMINAL"),
         [Outcome.SessionNotOpen] = (StatusCode.FailedPrecondition, "SESSION_NOT_OPEN"),
