@@ -6,6 +6,7 @@ using AgentBudget.Api.Catalogs;
 using AgentBudget.Api.Edge;
 using AgentBudget.Api.Edge.Checks;
 using AgentBudget.Api.Identities;
+using AgentBudget.Api.Notifications;
 using AgentBudget.Api.OAuth;
 using AgentBudget.Api.Reports;
 using AgentBudget.Api.Sessions;
@@ -37,6 +38,7 @@ public static class ApiServices
         ReportServiceReflection.Descriptor.Services[0],
         IdentityServiceReflection.Descriptor.Services[0],
         ApprovalServiceReflection.Descriptor.Services[0],
+        NotificationServiceReflection.Descriptor.Services[0],
     ];
 
     /// <summary>
@@ -70,6 +72,7 @@ public static class ApiServices
         services.AddSingleton<ReportCalls>();
         services.AddSingleton<IdentityCalls>();
         services.AddSingleton<ApprovalCalls>();
+        services.AddSingleton<NotificationCalls>();
         services.AddHostedService<DrainAtStop>();
 
         services.AddTransient<CallerAuthentication>();
@@ -124,6 +127,7 @@ public static class ApiServices
         MapService<ReportCalls>(app, meter);
         MapService<IdentityCalls>(app, meter);
         MapService<ApprovalCalls>(app, meter);
+        MapService<NotificationCalls>(app, meter);
         Hold(app.MapGrpcHealthChecksService(), meter);
         Hold(app.MapGrpcReflectionService(), meter);
         app.Services.GetRequiredService<OAuthRoutes>().Map(app);

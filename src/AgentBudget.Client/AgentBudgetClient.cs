@@ -73,6 +73,7 @@ public sealed partial class AgentBudgetClient : IAsyncDisposable
         Spend = new(Invoker);
         Reports = new(Invoker);
         Approvals = new(Invoker);
+        Notifications = new(Invoker);
         _telemetry = new ClientTelemetry(() => _pool?.Pending ?? 0);
         _unary = new UnaryCaller(options, credentials, _ids, _telemetry, _time);
         _pool = new SpendPool(
@@ -105,6 +106,9 @@ public sealed partial class AgentBudgetClient : IAsyncDisposable
 
     /// <summary>The generated client of requests for more, likewise.</summary>
     public ApprovalService.ApprovalServiceClient Approvals { get; }
+
+    /// <summary>The generated client of notices, likewise.</summary>
+    public NotificationService.NotificationServiceClient Notifications { get; }
 
     /// <summary>Spending calls that wait for their answers now.</summary>
     public long PendingCalls => _pool.Pending;
