@@ -35,7 +35,7 @@ start_silo() {
   page=$(free_address)
   dotnet artifacts/bin/AgentBudget.Silo/release/AgentBudget.Silo.dll \
     --data "$folder/data" --http "$http" --grpc "$grpc" --catalog tests/interop/catalog.yaml \
-    --origins "http://$page" >"$folder/silo.log" 2>&1 &
+    --origins "http://$page" --notices-allow-private >"$folder/silo.log" 2>&1 &
   silo=$!
   local waited
   for ((waited = 0; waited < READY_SECONDS_MAX * 10; waited++)); do
@@ -68,6 +68,7 @@ start_silo
   protos/agentbudget/v1/*.proto
 run_client node tests/interop/client.mjs --grpc "$grpc" --key "$folder/data/admin.key" --protos protos
 run_client node tests/interop/openapi.mjs --silo "http://$http"
+run_client node tests/interop/webhook.mjs --silo "http://$http" --key "$folder/data/admin.key"
 run_client "$PYTHON" tests/interop/client.py --grpc "$grpc" --key "$folder/data/admin.key" \
   --descriptors "$folder/descriptors"
 PATH=tests/interop/node_modules/.bin:$PATH "$PROTOC" -I protos -I "$PROTOC_INCLUDES" --es_out="$folder" \

@@ -6,6 +6,7 @@ using AgentBudget.Api.Catalogs;
 using AgentBudget.Api.Edge;
 using AgentBudget.Api.Edge.Checks;
 using AgentBudget.Api.Identities;
+using AgentBudget.Api.Notifications;
 using AgentBudget.Api.OAuth;
 using AgentBudget.Api.Reports;
 using AgentBudget.Api.Sessions;
@@ -39,6 +40,7 @@ public static class ApiServices
         IdentityServiceReflection.Descriptor.Services[0],
         ApprovalServiceReflection.Descriptor.Services[0],
         SiloServiceReflection.Descriptor.Services[0],
+        NotificationServiceReflection.Descriptor.Services[0],
     ];
 
     /// <summary>
@@ -73,6 +75,7 @@ public static class ApiServices
         services.AddSingleton<IdentityCalls>();
         services.AddSingleton<ApprovalCalls>();
         services.AddSingleton<SiloCalls>();
+        services.AddSingleton<NotificationCalls>();
         services.AddHostedService<DrainAtStop>();
 
         services.AddTransient<CallerAuthentication>();
@@ -128,6 +131,7 @@ public static class ApiServices
         MapService<IdentityCalls>(app, meter);
         MapService<ApprovalCalls>(app, meter);
         MapService<SiloCalls>(app, meter);
+        MapService<NotificationCalls>(app, meter);
         Hold(app.MapGrpcHealthChecksService(), meter);
         Hold(app.MapGrpcReflectionService(), meter);
         app.Services.GetRequiredService<OAuthRoutes>().Map(app);

@@ -126,6 +126,9 @@ internal enum AuditOperation
     /// <summary>RotateSigningKey.</summary>
     RotateSigningKey,
 
+    /// <summary>Whatever administers where notices go.</summary>
+    ChangeNotifications,
+
     /// <summary>DecideDispute.</summary>
     DecideDispute,
 

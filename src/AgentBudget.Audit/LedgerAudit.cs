@@ -205,6 +205,9 @@ public sealed class LedgerAudit(string tenant)
             case Fact.SigningKeyRotated:
                 OfTenant(ledgerEvent, AuditOperation.RotateSigningKey);
                 return true;
+            case Fact.NotificationsChanged:
+                OfTenant(ledgerEvent, AuditOperation.ChangeNotifications);
+                return true;
             case Fact.CredentialsUsed:
                 OfTenant(ledgerEvent, AuditOperation.RecordUses);
                 IdentityAudit.Use(_state, ledgerEvent.CredentialsUsed);
@@ -372,7 +375,7 @@ public sealed class LedgerAudit(string tenant)
             or Fact.CredentialCreated or Fact.CredentialRevoked or Fact.AgentSuspended or Fact.AgentResumed
             or Fact.AgentDecommissioned or Fact.BreakerTripped or Fact.RefusalsCoalesced or Fact.AccessTokenRevoked
             or Fact.SigningKeyRotated or Fact.CredentialsUsed or Fact.DisputeDecided or Fact.SessionsRevoked
-            or Fact.ExtensionDecided =>
+            or Fact.ExtensionDecided or Fact.NotificationsChanged =>
             AuditOperation.None,
     };
 

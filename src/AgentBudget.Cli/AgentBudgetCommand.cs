@@ -58,6 +58,7 @@ internal static class AgentBudgetCommand
             SessionCommands.Make(host),
             BudgetCommands.Make(host),
             ApprovalCommands.Make(host),
+            NotificationCommands.Make(host),
             SpendCommands.Make(host),
             TopCommand.Make(host),
             ReportCommands.Make(host),

@@ -74,6 +74,7 @@ public sealed partial class AgentBudgetClient : IAsyncDisposable
         Reports = new(Invoker);
         Approvals = new(Invoker);
         Silos = new(Invoker);
+        Notifications = new(Invoker);
         _telemetry = new ClientTelemetry(() => _pool?.Pending ?? 0);
         _unary = new UnaryCaller(options, credentials, _ids, _telemetry, _time);
         _pool = new SpendPool(
@@ -109,6 +110,9 @@ public sealed partial class AgentBudgetClient : IAsyncDisposable
 
     /// <summary>The generated client of the silos, likewise.</summary>
     public SiloService.SiloServiceClient Silos { get; }
+
+    /// <summary>The generated client of notices, likewise.</summary>
+    public NotificationService.NotificationServiceClient Notifications { get; }
 
     /// <summary>Spending calls that wait for their answers now.</summary>
     public long PendingCalls => _pool.Pending;

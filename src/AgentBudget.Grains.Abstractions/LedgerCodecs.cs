@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using AgentBudget.Ledger;
+using AgentBudget.Protocol.Notifier.V1;
 using AgentBudget.Protocol.V1;
 using Google.Protobuf;
 using Orleans.Serialization.Buffers;
@@ -77,4 +78,26 @@ public sealed class LedgerEventCodec : BytesCodec<LedgerEvent>
 
     /// <inheritdoc/>
     protected override LedgerEvent FromBytes(byte[] bytes) => LedgerEvent.Parser.ParseFrom(bytes);
+}
+
+/// <summary>What is asked of notifiers.</summary>
+[RegisterSerializer, RegisterCopier]
+public sealed class NotifierRequestCodec : BytesCodec<NotifierRequest>
+{
+    /// <inheritdoc/>
+    protected override byte[] ToBytes(NotifierRequest value) => value.ToByteArray();
+
+    /// <inheritdoc/>
+    protected override NotifierRequest FromBytes(byte[] bytes) => NotifierRequest.Parser.ParseFrom(bytes);
+}
+
+/// <summary>What notifiers answer.</summary>
+[RegisterSerializer, RegisterCopier]
+public sealed class NotifierReplyCodec : BytesCodec<NotifierReply>
+{
+    /// <inheritdoc/>
+    protected override byte[] ToBytes(NotifierReply value) => value.ToByteArray();
+
+    /// <inheritdoc/>
+    protected override NotifierReply FromBytes(byte[] bytes) => NotifierReply.Parser.ParseFrom(bytes);
 }

@@ -3,11 +3,13 @@ using AgentBudget.Grains.Abstractions.Peers;
 using AgentBudget.Grains.Entities;
 using AgentBudget.Grains.Feeds;
 using AgentBudget.Grains.Lanes;
+using AgentBudget.Grains.Notices;
 using AgentBudget.Grains.Peers;
 using AgentBudget.Grains.Placement;
 using AgentBudget.Grains.Replays;
 using AgentBudget.Grains.Tenants;
 using AgentBudget.Identity;
+using AgentBudget.Notifications;
 using AgentBudget.Reporting;
 using AgentBudget.Runtime;
 using AgentBudget.Runtime.Time;
@@ -48,10 +50,10 @@ public static class GrainsHosting
     private static readonly TimeSpan JoinTime = TimeSpan.FromSeconds(60);
 
     /// <summary>
-    /// Adds the tenants. An <see cref="ILedgerStore"/>, the <see cref="Aggregator"/> of reports, a
-    /// <see cref="TimeProvider"/> and logging are the caller's to register; clustering too. What callers use is
-    /// <see cref="ITenantHost"/>. When the silo stops, it takes no more commands and ends all watches before the first
-    /// grain leaves.
+    /// Adds the tenants. An <see cref="ILedgerStore"/>, the <see cref="Aggregator"/> of reports, the
+    /// <see cref="NotifierServices"/>, a <see cref="TimeProvider"/> and logging are the caller's to register;
+    /// clustering too. What callers use is <see cref="ITenantHost"/> and <see cref="INotifiers"/>. When the silo stops,
+    /// it takes no more commands and ends all watches before the first grain leaves.
     /// </summary>
     /// <param name="silo">The silo.</param>
     /// <param name="activations">Bounds of tenants in memory.</param>
@@ -72,6 +74,7 @@ public static class GrainsHosting
             .AddSingleton<LedgerPages>()
             .AddSingleton<SiloTenants>()
             .AddSingleton<ITenantHost, EntityHost>()
+            .AddSingleton<INotifiers, GrainNotifiers>()
             .AddSingleton<SiloNewsClient>()
             .AddSingleton<ISiloPeers, SiloPeers>()
             .AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(
@@ -134,8 +137,8 @@ public static class GrainsHosting
     }
 
     /// <summary>
-    /// The tenants that have a ledger, before the first call is served: they are known from here on, and their reports
-    /// catch up by themselves.
+    /// The tenants that have a ledger, before the first call is served: they are known from here on, their reports
+    /// catch up by themselves, and notices that wait are sent.
     /// </summary>
     public static async Task<IReadOnlyList<string>> FindTenantsAsync(
         this IServiceProvider services, CancellationToken cancellationToken)
@@ -143,7 +146,12 @@ public static class GrainsHosting
         SiloTenants tenants = services.GetRequiredService<SiloTenants>();
         await tenants.ListAsync(cancellationToken);
         IGrainFactory grains = services.GetRequiredService<IGrainFactory>();
-        foreach (string tenant in tenants.Tenants) await grains.GetGrain<IAggregatorGrain>(tenant).FoldTo(0);
+        foreach (string tenant in tenants.Tenants)
+        {
+            await grains.GetGrain<IAggregatorGrain>(tenant).FoldTo(0);
+            await grains.GetGrain<INotifierGrain>(tenant).Wake();
+        }
+
         return tenants.Tenants;
     }
 }

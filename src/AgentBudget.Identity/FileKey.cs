@@ -16,6 +16,9 @@ public sealed class FileKey
     /// <summary>What the key begins with that reads metrics and does nothing else.</summary>
     public const string MetricsPrefix = "abm_";
 
+    /// <summary>What the key begins with that seals where notices go.</summary>
+    public const string NoticesPrefix = "abn_";
+
     /// <summary>As many as cannot be guessed.</summary>
     private const int SecretBytes = 32;
 

@@ -45,7 +45,14 @@ public sealed class SharedKeys(ISharedSecrets store, ClusterKey key)
 
     /// <summary>A secret, with its version to replace it; null for one that nobody wrote.</summary>
     /// <exception cref="InvalidDataException">It was sealed with another key.</exception>
-    internal async Task<(long Version, string Text)?> ReadAsync(string name, CancellationToken cancellationToken)
+    internal async Task<(long Version, string Text)?> ReadAsync(string name, CancellationToken cancellationToken) =>
+        await ReadBytesAsync(name, cancellationToken) is { } found
+            ? (found.Version, Encoding.UTF8.GetString(found.Bytes))
+            : null;
+
+    /// <summary>The same as bytes.</summary>
+    /// <exception cref="InvalidDataException">It was sealed with another key.</exception>
+    public async Task<(long Version, byte[] Bytes)?> ReadBytesAsync(string name, CancellationToken cancellationToken)
     {
         if (await store.ReadAsync(name, cancellationToken) is not { } found) return null;
         byte[]? secret = key.Open(store.StoreId, name, found.Bytes.Span);
@@ -53,14 +60,18 @@ public sealed class SharedKeys(ISharedSecrets store, ClusterKey key)
             ? throw new InvalidDataException(
                 "The cluster key does not open what this store's silos share: it is another cluster's key, or this is "
                 + "another cluster's store. Give the key that the first silo was started with.")
-            : (found.Version, Encoding.UTF8.GetString(secret));
+            : (found.Version, secret);
     }
 
     /// <summary>Writes a secret if its version is still this one; 0 for one that nobody wrote.</summary>
-    internal async Task<bool> TryWriteAsync(
+    internal Task<bool> TryWriteAsync(
         string name, long version, string text, CancellationToken cancellationToken) =>
-        await store.TryWriteAsync(
-            name, version, key.Seal(store.StoreId, name, Encoding.UTF8.GetBytes(text)), cancellationToken);
+        TryWriteBytesAsync(name, version, Encoding.UTF8.GetBytes(text), cancellationToken);
+
+    /// <summary>The same as bytes.</summary>
+    public async Task<bool> TryWriteBytesAsync(
+        string name, long version, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken) =>
+        await store.TryWriteAsync(name, version, key.Seal(store.StoreId, name, bytes.Span), cancellationToken);
 
     /// <summary>A secret, which is made if nobody wrote it yet.</summary>
     /// <exception cref="InvalidDataException">It was sealed with another key.</exception>

@@ -261,6 +261,13 @@ public sealed record RevokeAccessTokenCommand(string RequestId, AccessTokenRevok
 /// <param name="Actor">Who asks.</param>
 public sealed record RecordKeyRotationCommand(string RequestId, SigningKeyRotated Rotated, string Actor) : Command;
 
+/// <summary>Records what was done about notices. Answers a NotificationsChanged event.</summary>
+/// <param name="RequestId">The request; a repeated one has no further effect.</param>
+/// <param name="Changed">What is recorded.</param>
+/// <param name="Actor">Who asks.</param>
+public sealed record RecordNotificationsCommand(string RequestId, NotificationsChanged Changed, string Actor)
+    : Command;
+
 /// <summary>
 /// Records which credentials are in use. Answers a CredentialsUsed event, or none where they have all ended.
 /// </summary>

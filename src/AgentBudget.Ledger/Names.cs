@@ -31,6 +31,7 @@ public static class Names
 
     private const string DisputePrefix = "disputes/d";
     private const string ExtensionRequestPrefix = "extension-requests/x";
+    private const string NotificationEndpointPrefix = "notification-endpoints/n";
     private const string CredentialPrefix = "credentials/c";
     private const string SessionPrefix = "sessions/s";
 
@@ -105,6 +106,14 @@ public static class Names
     /// <summary>Reads a request's name; false unless it is as <see cref="ExtensionRequest"/> writes it.</summary>
     public static bool TryParseExtensionRequest(string? name, out long number) =>
         TryParse(name, ExtensionRequestPrefix, out number);
+
+    /// <summary>The name of the endpoint with this number: <c>notification-endpoints/n17</c>.</summary>
+    public static string NotificationEndpoint(long number) =>
+        string.Create(CultureInfo.InvariantCulture, $"{NotificationEndpointPrefix}{number}");
+
+    /// <summary>Reads an endpoint's name; false unless it is as <see cref="NotificationEndpoint"/> writes it.</summary>
+    public static bool TryParseNotificationEndpoint(string? name, out long number) =>
+        TryParse(name, NotificationEndpointPrefix, out number);
 
     /// <summary>Reads a session's name; false unless it is exactly as <see cref="Session"/> writes it.</summary>
     public static bool TryParseSession(string? name, out long number) => TryParse(name, SessionPrefix, out number);

@@ -52,11 +52,11 @@ public sealed class RandomLedgerTests
             }
         }
 
-        // These are made by an issuer of tokens, which is not driven here.
+        // These are made by an issuer of tokens, or by the notifier's keeper, which are not driven here.
         LedgerEvent.FactOneofCase[] ofIssuers =
         [
             LedgerEvent.FactOneofCase.None, LedgerEvent.FactOneofCase.AccessTokenRevoked,
-            LedgerEvent.FactOneofCase.SigningKeyRotated,
+            LedgerEvent.FactOneofCase.SigningKeyRotated, LedgerEvent.FactOneofCase.NotificationsChanged,
         ];
         Assert.Empty(Enum.GetValues<LedgerEvent.FactOneofCase>().Except(facts).Except(ofIssuers));
         Assert.Superset(

@@ -146,6 +146,41 @@ public sealed class OutputTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Endpoints_of_notices_are_made_changed_and_removed_and_only_files_get_what_is_secret()
+    {
+        string hook = Path.Combine(_budget.Folder, "hook.key");
+        string url = Path.Combine(_budget.Folder, "slack.url");
+        await File.WriteAllTextAsync(url, "https://hooks.acme.invalid/services/very-secret\n");
+        List<string> shown = [];
+        string[][] commands =
+        [
+            ["notifications", "endpoints", "create", "webhook", "--url", "https://hooks.acme.invalid/budget"],
+            [
+                "notifications", "endpoints", "create", "webhook", "--url", "https://hooks.acme.invalid/budget",
+                "--notice", "agent-suspended", "--grain", "useCases/leads", "--secret-file", hook,
+            ],
+            ["notifications", "endpoints", "create", "slack", "--url-file", url, "--notice", "agent-suspended"],
+            ["notifications", "endpoints", "create", "teams", "--url", "http://127.0.0.1/x"],
+            ["notifications", "endpoints", "update", "n10", "--off", "--reason", "moves"],
+            ["notifications", "endpoints", "rotate", "n11", "--secret-file", hook + "2", "--reason", "yearly"],
+            ["notifications", "test", "n10"],
+            ["notifications", "deliveries", "-o", "csv"],
+            ["notifications", "replay", "n10", "-o", "json"],
+            ["notifications", "endpoints", "delete", "n11", "--reason", "unused"],
+            ["notifications", "test", "n11"],
+            ["notifications", "endpoints", "list"],
+        ];
+        foreach (string[] command in commands)
+            shown.Add($"$ agentbudget {string.Join(' ', command)}\n{(await _budget.RunAsync(command)).All}");
+
+        Snapshot.Matches("notifications", string.Join('\n', shown));
+        Assert.DoesNotContain("very-secret", string.Join('\n', shown), StringComparison.Ordinal);
+        Assert.StartsWith("whsec_", await File.ReadAllTextAsync(hook), StringComparison.Ordinal);
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(hook));
+        Assert.False(File.Exists(hook + "2"));
+    }
+
+    [Fact]
     public async Task Credentials_are_made_into_files_that_one_user_reads()
     {
         string file = Path.Combine(_budget.Folder, "gateway.key");

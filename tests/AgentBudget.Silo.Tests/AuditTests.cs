@@ -47,6 +47,17 @@ public sealed class AuditTests
         ("DecommissionAgent", "agentDecommissioned", """{"agent":"agents/sibling","reason":"why"}"""),
         ("ApplyCatalog", "catalogApplied", """{"document":"$document"}"""),
         ("PatchCatalog", "catalogPatched", """{"document":"tags: { team: {} }"}"""),
+        ("CreateEndpoint", "notificationsChanged",
+            """
+            {"kind":"ENDPOINT_KIND_WEBHOOK","url":"https://hooks.acme.invalid/budget",
+            "filter":{"kinds":["NOTICE_KIND_TEST"]}}
+            """),
+        ("UpdateEndpoint", "notificationsChanged",
+            """{"endpoint":"$endpoint","filter":{"kinds":["NOTICE_KIND_TEST"]},"disabled":true,"reason":"why"}"""),
+        ("RotateEndpointSecret", "notificationsChanged", """{"endpoint":"$endpoint","reason":"why"}"""),
+        ("SendTestNotice", "notificationsChanged", """{"endpoint":"$endpoint"}"""),
+        ("ReplayDelivery", "notificationsChanged", """{"endpoint":"$endpoint"}"""),
+        ("DeleteEndpoint", "notificationsChanged", """{"endpoint":"$endpoint","reason":"why"}"""),
     ];
 
     [Fact]
@@ -83,6 +94,8 @@ public sealed class AuditTests
             names["$session"] = (string?)answer["session"]?["session"] ?? names.GetValueOrDefault("$session", "");
             if (method == "RequestExtension")
                 names["$asked"] = (string)answer["extensionRequest"]!["extensionRequest"]!;
+            if (method == "CreateEndpoint")
+                names["$endpoint"] = (string)answer["endpoint"]!["endpoint"]!;
             if (method == "CreateCredential")
                 names["$credential"] = (string)answer["credential"]!["credential"]!;
             JsonNode line = (await LinesAsync(silo, root.Secret))[^1];

@@ -17,7 +17,7 @@ public sealed class ForeignObjectTests
     [
         "request_id", "model", "tool", "sku", "region", "tool_arguments_digest", "reason", "document", "window",
         "public_jwk", "certificate_sha256", "page_token", "task", "on_behalf_of", "service_tier", "dispute",
-        "end_key_id", "version",
+        "end_key_id", "version", "url", "delivery",
     ];
 
     [Fact]

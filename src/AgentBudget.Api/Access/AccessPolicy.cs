@@ -94,6 +94,15 @@ public static class AccessPolicy
         ["/agentbudget.v1.ApprovalService/WatchExtensionRequest"] = new(Spenders | Readers),
         ["/agentbudget.v1.ApprovalService/DecideExtension"] = new(Roles.Admin | Roles.Finance),
 
+        ["/agentbudget.v1.NotificationService/CreateEndpoint"] = new(Roles.Admin | Roles.Finance),
+        ["/agentbudget.v1.NotificationService/ListEndpoints"] = new(Roles.Admin | Roles.Finance | Roles.Auditor),
+        ["/agentbudget.v1.NotificationService/UpdateEndpoint"] = new(Roles.Admin | Roles.Finance),
+        ["/agentbudget.v1.NotificationService/DeleteEndpoint"] = new(Roles.Admin | Roles.Finance),
+        ["/agentbudget.v1.NotificationService/RotateEndpointSecret"] = new(Roles.Admin | Roles.Finance),
+        ["/agentbudget.v1.NotificationService/SendTestNotice"] = new(Roles.Admin | Roles.Finance),
+        ["/agentbudget.v1.NotificationService/ListDeliveries"] = new(Roles.Admin | Roles.Finance | Roles.Auditor),
+        ["/agentbudget.v1.NotificationService/ReplayDelivery"] = new(Roles.Admin | Roles.Finance),
+
         ["/agentbudget.v1.SpendService/WatchSpend"] = new(Readers),
         ["/agentbudget.v1.SpendService/ListEntries"] = new(Readers),
         ["/agentbudget.v1.SpendService/GetCheckpoint"] = new(Roles.Admin | Roles.Auditor),

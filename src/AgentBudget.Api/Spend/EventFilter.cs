@@ -88,6 +88,7 @@ internal sealed class EventFilter
         LedgerEvent.FactOneofCase.ToolAuthorized => EventKind.ToolAuthorized,
         LedgerEvent.FactOneofCase.AccessTokenRevoked => EventKind.AccessTokenRevoked,
         LedgerEvent.FactOneofCase.SigningKeyRotated => EventKind.SigningKeyRotated,
+        LedgerEvent.FactOneofCase.NotificationsChanged => EventKind.NotificationsChanged,
         LedgerEvent.FactOneofCase.CredentialsUsed => EventKind.CredentialsUsed,
         LedgerEvent.FactOneofCase.SessionsRevoked => EventKind.SessionsRevoked,
         LedgerEvent.FactOneofCase.ExtensionRequested => EventKind.ExtensionRequested,

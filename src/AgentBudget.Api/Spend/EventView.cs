@@ -69,6 +69,7 @@ internal sealed class EventView
             or LedgerEvent.FactOneofCase.SigningKeyRotated => "IdentityService/ListCredentials",
         LedgerEvent.FactOneofCase.AgentSuspended or LedgerEvent.FactOneofCase.AgentResumed
             or LedgerEvent.FactOneofCase.AgentDecommissioned => "ReportService/GetAccessReview",
+        LedgerEvent.FactOneofCase.NotificationsChanged => "NotificationService/ListEndpoints",
         LedgerEvent.FactOneofCase.None or LedgerEvent.FactOneofCase.BudgetExtended
             or LedgerEvent.FactOneofCase.ExtensionExpired or LedgerEvent.FactOneofCase.PeriodEnded
             or LedgerEvent.FactOneofCase.WindowMoved or LedgerEvent.FactOneofCase.SessionClosed

@@ -90,8 +90,6 @@ internal static class CredentialCommands
             async call =>
             {
                 string file = call.Get(secretFile)!;
-                if (File.Exists(file)) throw new CliException(ExitCodes.CannotCreate, $"{file} is there already.");
-                WriteSecret(file, ""); // Before the credential is made: its secret is answered once.
                 CreateCredentialRequest request = new()
                 {
                     Principal = call.Get(principal),
@@ -99,21 +97,15 @@ internal static class CredentialCommands
                     ExpireTime = call.Get(expires) is { } until ? Arguments.TimeOf("--expires", until) : null,
                 };
                 request.Grains.Add(call.Get(grains) ?? []);
-                try
-                {
-                    CreateCredentialResponse made =
-                        await call.CallAsync(call.Client.Identities.CreateCredentialAsync, request);
-                    WriteSecret(file, made.Secret + "\n");
-                    Grid grid = GridOf();
-                    Add(grid, made.Credential);
-                    call.Output.Write(made.Credential, grid);
-                    call.Output.Say($"Its secret is in {file}.");
-                    return ExitCodes.Ok;
-                }
-                finally
-                {
-                    if (new FileInfo(file).Length == 0) File.Delete(file);
-                }
+                CreateCredentialResponse made = await SecretFile.FillAsync(
+                    file,
+                    () => call.CallAsync(call.Client.Identities.CreateCredentialAsync, request),
+                    answer => answer.Secret);
+                Grid grid = GridOf();
+                Add(grid, made.Credential);
+                call.Output.Write(made.Credential, grid);
+                call.Output.Say($"Its secret is in {file}.");
+                return ExitCodes.Ok;
             });
     }
 
@@ -143,18 +135,6 @@ internal static class CredentialCommands
                 call.Output.Write(answer.Credential, grid);
                 return ExitCodes.Ok;
             });
-    }
-
-    private static void WriteSecret(string file, string text)
-    {
-        try
-        {
-            SecretFile.Write(file, text);
-        }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
-        {
-            throw new CliException(ExitCodes.CannotCreate, $"{file} cannot be written: {fault.Message}", fault);
-        }
     }
 
     private static Grid GridOf() => new(

@@ -74,6 +74,11 @@ internal static class EventText
             ("", told.SpendAdjusted.Lines.Sum(line => line.Nanos), told.SpendAdjusted.Reason),
         LedgerEvent.FactOneofCase.PeriodEnded => ("", told.PeriodEnded.SettledNanos, told.PeriodEnded.Grain),
         LedgerEvent.FactOneofCase.CredentialCreated => ("", null, told.CredentialCreated.Principal),
+        LedgerEvent.FactOneofCase.NotificationsChanged => (
+            "",
+            null,
+            $"{Texts.Name(told.NotificationsChanged.Change)}: {told.NotificationsChanged.Endpoint}"
+                + told.NotificationsChanged.Target),
         LedgerEvent.FactOneofCase.AgentSuspended => ("", null, told.AgentSuspended.Agent),
         LedgerEvent.FactOneofCase.AgentResumed => ("", null, told.AgentResumed.Agent),
         LedgerEvent.FactOneofCase.AgentDecommissioned => ("", null, told.AgentDecommissioned.Agent),

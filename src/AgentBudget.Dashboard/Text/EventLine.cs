@@ -177,6 +177,10 @@ public sealed record EventLine(
                 null, $"{told.AgentDecommissioned.Agent}: {told.AgentDecommissioned.Reason}"),
             LedgerEvent.FactOneofCase.SessionsRevoked => (null, told.SessionsRevoked.Reason),
             LedgerEvent.FactOneofCase.SigningKeyRotated => (null, told.SigningKeyRotated.Reason),
+            LedgerEvent.FactOneofCase.NotificationsChanged => (
+                null,
+                $"{Names.Words(told.NotificationsChanged.Change)}: {told.NotificationsChanged.Endpoint}"
+                    + told.NotificationsChanged.Target),
             _ => (null, ""), // Facts that say enough by their name.
         };
         bool isAct = told.Actor.Length > 0;

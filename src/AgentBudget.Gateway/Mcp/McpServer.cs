@@ -1,6 +1,6 @@
 using System.Net.Http.Headers;
 using AgentBudget.Gateway.Options;
-using AgentBudget.Gateway.Upstreams;
+using AgentBudget.Outbound;
 using Microsoft.AspNetCore.Http;
 
 namespace AgentBudget.Gateway.Mcp;
@@ -17,7 +17,7 @@ internal sealed class McpServer(McpModel model, TimeSpan idle, SharedBound progr
     private readonly HttpMessageInvoker _invoker = new(
         model.Command.Count > 0
             ? new StdioServer(model, idle, programs, time)
-            : GuardedConnection.MakeHandler(model.AllowPrivate),
+            : GuardedConnection.MakeHandler(model.AllowPrivate, "Set allowPrivate on the server to allow it."),
         disposeHandler: true);
 
     public string Name => model.Name;

@@ -1,5 +1,6 @@
 using AgentBudget.Gateway.Options;
 using AgentBudget.Gateway.Upstreams.Demo;
+using AgentBudget.Outbound;
 
 namespace AgentBudget.Gateway.Upstreams;
 
@@ -13,7 +14,8 @@ internal sealed class Upstream : IDisposable
         Model = model;
         HttpMessageHandler handler = model.Kind == UpstreamKind.Demo
             ? new DemoModel(time)
-            : GuardedConnection.MakeHandler(model.AllowPrivate);
+            : GuardedConnection.MakeHandler(
+                model.AllowPrivate, "Set allowPrivate on its upstream to allow it.");
         _invoker = new HttpMessageInvoker(handler, disposeHandler: true);
         Wire = UpstreamWire.Of(model, _invoker, time);
     }

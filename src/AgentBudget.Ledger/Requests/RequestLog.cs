@@ -78,6 +78,9 @@ internal enum Operation
     /// <summary>RotateSigningKey.</summary>
     RotateSigningKey = 57,
 
+    /// <summary>Whatever administers where notices go.</summary>
+    ChangeNotifications = 58,
+
     /// <summary>ResetBudget.</summary>
     ResetBudget = 80,
 

@@ -74,6 +74,8 @@ public sealed partial class TenantLedger
                 return Operation.RevokeAccessToken;
             case LedgerEvent.FactOneofCase.SigningKeyRotated:
                 return Operation.RotateSigningKey; // The key is the silo's; the tenant only remembers the change.
+            case LedgerEvent.FactOneofCase.NotificationsChanged:
+                return Operation.ChangeNotifications; // Endpoints are the notifier's, with what is secret in them.
             case LedgerEvent.FactOneofCase.CredentialsUsed:
                 RecordUses.Apply(this, ledgerEvent.CredentialsUsed);
                 return Operation.RecordUses;

@@ -4,6 +4,7 @@ using AgentBudget.Ledger.Budgets;
 using AgentBudget.Ledger.Catalogs;
 using AgentBudget.Ledger.Credentials;
 using AgentBudget.Ledger.Disputes;
+using AgentBudget.Ledger.Notifications;
 using AgentBudget.Ledger.Prices;
 using AgentBudget.Ledger.Requests;
 using AgentBudget.Ledger.Reservations;
@@ -338,6 +339,7 @@ public sealed partial class TenantLedger
         RevokeSessionsCommand revoke => TakeAlong.Handle(this, revoke),
         RevokeAccessTokenCommand token => TokenRecords.Handle(this, token),
         RecordKeyRotationCommand rotation => TokenRecords.Handle(this, rotation),
+        RecordNotificationsCommand notifications => RecordNotifications.Handle(this, notifications),
         RecordCredentialUsesCommand uses => RecordUses.Handle(this, uses),
         CredentialQuery credential => Queries.Credential(this, credential),
         CredentialsQuery credentials => Queries.Credentials(this, credentials),

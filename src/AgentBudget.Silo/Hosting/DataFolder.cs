@@ -41,6 +41,12 @@ internal sealed record DataFolder(string Path)
     /// <summary>The aggregator's file; rebuilt from the ledger when it is missing.</summary>
     public string ReportsFile => System.IO.Path.Combine(Path, "reports.db");
 
+    /// <summary>Endpoints of notices, sealed; of a silo by itself.</summary>
+    public string NoticesFolder => System.IO.Path.Combine(Path, "notices");
+
+    /// <summary>The key that seals them.</summary>
+    public string NoticesKeyFile => System.IO.Path.Combine(Path, "notices.key");
+
     /// <summary>The id of the shared store whose keys are here.</summary>
     public string StoreIdFile => System.IO.Path.Combine(Path, "store.id");
 

@@ -12,6 +12,7 @@ using AgentBudget.Grains.Abstractions;
 using AgentBudget.Grains.Abstractions.Peers;
 using AgentBudget.Grains.Lanes;
 using AgentBudget.Identity;
+using AgentBudget.Notifications;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Reporting;
 using AgentBudget.Runtime;
@@ -157,6 +158,8 @@ internal sealed partial class SiloHost : IAsyncDisposable
         _ends.Push(checkpoints.DisposeAsync);
         Aggregator aggregator = Aggregator.Open(Folder.ReportsFile);
         _ends.Push(() => Ended(aggregator.Dispose));
+        NotifierServices notices = new(keys.Notices, model.Notifications, time, loggers);
+        _ends.Push(() => Ended(notices.Dispose));
         Issuer issuer = new(() => model.Issuer ?? (Tls is null ? $"http://{Http}" : $"https://{Tls}"));
 
         WebApplicationBuilder builder = NewBuilder(model, store, loggers);
@@ -164,6 +167,7 @@ internal sealed partial class SiloHost : IAsyncDisposable
             .AddSingleton(clock)
             .AddSingleton(store)
             .AddSingleton(aggregator)
+            .AddSingleton(notices)
             .AddSingleton(new CredentialDirectory(time))
             .AddSingleton<CredentialFeed>()
             .AddSingleton<CredentialUses>()
@@ -242,6 +246,7 @@ internal sealed partial class SiloHost : IAsyncDisposable
         services.GetRequiredService<CallMeter>().Meter,
         services.GetRequiredService<AccessMeter>().Meter,
         services.GetRequiredService<ReportMeter>().Meter,
+        services.GetRequiredService<NotifierServices>().Meter.Meter,
         _endpoints!.Meter,
     ];
 

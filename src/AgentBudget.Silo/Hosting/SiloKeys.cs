@@ -1,8 +1,11 @@
+using System.Security.Cryptography;
 using AgentBudget.Grains.Abstractions.Peers;
 using AgentBudget.Identity;
+using AgentBudget.Notifications.Books;
 using AgentBudget.Silo.Options;
 using AgentBudget.Storage;
 using AgentBudget.Storage.Secrets;
+using AgentBudget.Storage.Sqlite.Files;
 using Microsoft.Extensions.Logging;
 
 namespace AgentBudget.Silo.Hosting;
@@ -12,6 +15,8 @@ namespace AgentBudget.Silo.Hosting;
 /// </summary>
 internal sealed class SiloKeys : IAsyncDisposable
 {
+    private const int GuidBytes = 16;
+
     private SiloKeys(FileKey admin, FileKey metrics, KeyRing ring, CheckpointKey checkpoint, ReservationIds ids)
     {
         Admin = admin;
@@ -35,6 +40,10 @@ internal sealed class SiloKeys : IAsyncDisposable
 
     /// <summary>What the silos of a cluster share; null for a silo by itself.</summary>
     internal SharedKeys? Shared { get; private init; }
+
+    /// <summary>Where notices go, sealed: in the store that the silos share, or in the folder of a silo by itself.
+    /// </summary>
+    internal required EndpointBooks Notices { get; init; }
 
     /// <summary>Signs checkpoints.</summary>
     internal CheckpointKey Checkpoint { get; }
@@ -73,6 +82,7 @@ internal sealed class SiloKeys : IAsyncDisposable
             {
                 SharedRing = shared,
                 Shared = keys,
+                Notices = new EndpointBooks(keys ?? OfThisSilo(folder)),
             };
         }
         catch (InvalidDataException fault)
@@ -94,6 +104,14 @@ internal sealed class SiloKeys : IAsyncDisposable
         Ring.Dispose();
         Checkpoint.Dispose();
         Reservations.Dispose();
+    }
+
+    private static SharedKeys OfThisSilo(DataFolder folder)
+    {
+        FileKey.LoadOrCreate(folder.NoticesKeyFile, FileKey.NoticesPrefix, out _);
+        SecretFolder secrets =
+            SecretFolder.Open(folder.NoticesFolder, () => new Guid(RandomNumberGenerator.GetBytes(GuidBytes)));
+        return new SharedKeys(secrets, ClusterKey.Load(folder.NoticesKeyFile));
     }
 
     private static async Task BringAsync(SharedKeys keys, DataFolder folder, SiloModel model)

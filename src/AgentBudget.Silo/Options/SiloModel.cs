@@ -1,6 +1,8 @@
 using System.Net;
 using AgentBudget.Gateway.Options;
 using AgentBudget.Identity;
+using AgentBudget.Notifications;
+using AgentBudget.Notifications.Sending;
 using AgentBudget.Silo.Hosting;
 using AgentBudget.Silo.Stores;
 using Microsoft.Extensions.Configuration;
@@ -68,6 +70,9 @@ internal sealed record SiloModel
     /// </summary>
     public Uri? Otlp { get; init; }
 
+    /// <summary>How notices leave.</summary>
+    public NotificationOptions Notifications { get; init; } = new(AllowPrivate: false, null);
+
     /// <summary>Checks what was written, each group by itself and then all together. Throws
     /// <see cref="OptionsException"/>.</summary>
     public static SiloModel From(IConfiguration configuration)
@@ -82,6 +87,8 @@ internal sealed record SiloModel
             Checked(configuration.GetSection(TelemetryOptions.Section), new TelemetryOptionsValidator());
         SiloClusterOptions cluster =
             Checked(configuration.GetSection(SiloClusterOptions.Section), new SiloClusterOptionsValidator());
+        NotificationSettings notifications =
+            Checked(configuration.GetSection(NotificationSettings.Section), new NotificationSettingsValidator());
         DataFolder folder = new(Path.GetFullPath(serve.Data));
         SiloModel model = new()
         {
@@ -101,6 +108,7 @@ internal sealed record SiloModel
             CheckpointKeyPath = Path.GetFullPath(checkpoint.Key ?? folder.CheckpointKeyFile),
             CheckpointsPath = Path.GetFullPath(checkpoint.File ?? folder.CheckpointsFile),
             Otlp = telemetry.Otlp is null ? null : new Uri(telemetry.Otlp),
+            Notifications = new NotificationOptions(bool.Parse(notifications.AllowPrivate), MailOf(notifications)),
         };
         CheckPorts(model);
         CheckPlaces(model, folder);
@@ -126,6 +134,33 @@ internal sealed record SiloModel
 
     private static TOptions Checked<TOptions>(IConfiguration configuration, IValidateOptions<TOptions> validator)
         where TOptions : class, new() => CheckedOptions.From(configuration, validator);
+
+    private static MailOptions? MailOf(NotificationSettings settings)
+    {
+        if (settings.Smtp is null)
+        {
+            return settings is { SmtpFrom: null, SmtpUser: null, SmtpPasswordFile: null }
+                ? null
+                : throw new OptionsException("notifications:smtp must be given too: it is the server for mail.");
+        }
+
+        if (settings.SmtpFrom is null)
+            throw new OptionsException("notifications:smtpFrom must be given too: it is who mail is from.");
+        if (settings.SmtpUser is null != settings.SmtpPasswordFile is null)
+        {
+            throw new OptionsException(
+                "notifications:smtpUser and notifications:smtpPasswordFile must be given together, or neither.");
+        }
+
+        (string host, int port) = HostPortAttribute.Parse(settings.Smtp)!.Value;
+        return new MailOptions(host, port, settings.SmtpFrom)
+        {
+            User = settings.SmtpUser,
+            PasswordFile = settings.SmtpPasswordFile is { } file ? Path.GetFullPath(file) : null,
+            AllowCleartext = host == "localhost"
+                || (IPAddress.TryParse(host, out IPAddress? address) && IPAddress.IsLoopback(address)),
+        };
+    }
 
     private static GatewayModel? GatewayOf(IConfigurationSection section)
     {

@@ -48,6 +48,14 @@ internal sealed record SiloSetting(string Key, string Option, string? HelpName, 
             + "--verify its public part will do. [default: checkpoint.key in the data folder]"),
         new("checkpoint:file", "--checkpoints", "FILE", "Newest signed checkpoint of each ledger, apart from the "
             + "store; with --verify the ones to compare with. [default: ledger.checkpoints in the data folder]"),
+        new("notifications:smtp", "--smtp", "HOST:PORT", "Mail server that notices are sent over. TLS from the first "
+            + "byte on port 465, STARTTLS on others; without TLS on this machine alone. [default: none]"),
+        new("notifications:smtpFrom", "--smtp-from", "ADDRESS", "Who mail is from."),
+        new("notifications:smtpUser", "--smtp-user", "USER", "Who signs in to the mail server. [default: nobody]"),
+        new("notifications:smtpPasswordFile", "--smtp-password-file", "FILE", "File with that user's password."),
+        new("notifications:allowPrivate", "--notices-allow-private", null, "Let notices go to cleartext URLs and to "
+            + "addresses that are not public, as in development: whoever makes an endpoint reaches what the silo "
+            + "reaches."),
         new("telemetry:otlp", "--otlp", "URL", "Collector that gets metrics, traces and logs by OTLP over gRPC. "
             + "[default: none]"),
     ];

@@ -1,5 +1,8 @@
 using AgentBudget.Audit;
 using AgentBudget.Grains.Abstractions;
+using AgentBudget.Identity;
+using AgentBudget.Notifications;
+using AgentBudget.Notifications.Books;
 using AgentBudget.Protocol.V1;
 using AgentBudget.Reporting;
 using AgentBudget.Runtime.Events;
@@ -30,6 +33,7 @@ internal sealed class TestCluster : IAsyncDisposable
     private readonly Dictionary<string, InMemoryStore> _views = [];
     private readonly List<ClusterSilo> _silos = [];
     private readonly DirectoryInfo _reports = Directory.CreateTempSubdirectory("agentbudget-reports-");
+    private readonly SharedKeys _keys;
     private readonly InProcessTestCluster _cluster;
     private InMemoryStore _newestView;
     private volatile bool _isStopped;
@@ -38,6 +42,10 @@ internal sealed class TestCluster : IAsyncDisposable
     {
         Store = setup.Store;
         _newestView = setup.Store;
+        string key = Path.Combine(_reports.FullName, "cluster.key");
+        File.WriteAllText(key, new string('k', ClusterKey.BytesMin));
+        _keys = new SharedKeys(
+            new InMemorySecrets(new Guid(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11)), ClusterKey.Load(key));
         if (setup.Silos > 1) Expect([.. ErrorsOfAChange, ErrorOfAHint]);
         if (setup.Time != TimeProvider.System) Expect(ErrorsOfTimeThatLeaps);
         InProcessTestClusterBuilder builder = new(setup.Silos);
@@ -52,6 +60,11 @@ internal sealed class TestCluster : IAsyncDisposable
                 .AddSingleton<ILoggerFactory>(Log)
                 .AddSingleton(setup.Time)
                 .AddSingleton<ILedgerStore>(ViewOf(options.SiloName))
+                .AddSingleton(services => new NotifierServices(
+                    new EndpointBooks(_keys),
+                    new NotificationOptions(AllowPrivate: true, null),
+                    services.GetRequiredService<TimeProvider>(),
+                    Log))
                 .AddSingleton(_ => Aggregator.Open(Path.Combine(_reports.FullName, options.SiloName)));
             silo.UseInMemoryReminderService();
             silo.AddTenants(setup.Activations, setup.Lanes);

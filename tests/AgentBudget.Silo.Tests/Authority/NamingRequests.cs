@@ -9,7 +9,7 @@ internal static class NamingRequests
     public static readonly string[] NamingFields =
     [
         "session", "run", "agent", "use_case", "business_unit", "grain", "credential", "reservation_id",
-        "session_token", "parent_session_token", "principal", "extension_request",
+        "session_token", "parent_session_token", "principal", "extension_request", "endpoint",
     ];
 
     // What a request needs beside the field that is tried, so that nothing else is wrong with it.
@@ -40,6 +40,8 @@ internal static class NamingRequests
         ["DecommissionAgent"] = """{"reason":"gone"}""",
         ["CreateCredential"] = """{"role":"ROLE_GATEWAY"}""",
         ["RevokeCredential"] = """{"reason":"old"}""",
+        ["UpdateEndpoint"] = """{"filter":{"kinds":["NOTICE_KIND_TEST"]},"reason":"less"}""",
+        ["RotateEndpointSecret"] = """{"reason":"yearly"}""",
     };
 
     public static IEnumerable<MethodDescriptor> Unary() => Api.ApiServices.Descriptors

@@ -62,6 +62,12 @@ internal sealed class Sight
         ["WatchExtensionRequest"] = Everybody + " owner finance auditor",
         ["DecideExtension"] = "admin finance foreign",
         ["ResetBreaker"] = "admin owner foreign",
+        ["UpdateEndpoint"] = "admin finance foreign",
+        ["DeleteEndpoint"] = "admin finance foreign",
+        ["RotateEndpointSecret"] = "admin finance foreign",
+        ["SendTestNotice"] = "admin finance foreign",
+        ["ListDeliveries"] = "admin finance auditor foreign",
+        ["ReplayDelivery"] = "admin finance foreign",
         ["SuspendAgent"] = "admin foreign",
         ["ResumeAgent"] = "admin foreign",
         ["DecommissionAgent"] = "admin foreign",
@@ -100,8 +106,8 @@ internal sealed class Sight
 
     /// <summary>
     /// By caller and kind of what is named, whose it may be; without a line it is not there. Kinds: name (of a
-    /// session), run, token (of a session), agent, useCase, unit, grain, credential, hold, extension. Of OAuth: read
-    /// and ended (tokens of sessions), known and dead (access tokens), exchanged.
+    /// session), run, token (of a session), agent, useCase, unit, grain, credential, hold, extension, endpoint. Of
+    /// OAuth: read and ended (tokens of sessions), known and dead (access tokens), exchanged.
     /// </summary>
     private static readonly (string Callers, string Kinds, string Whose)[] EveryLine =
     [
@@ -109,6 +115,7 @@ internal sealed class Sight
         ("admin", "hold", "own"),
         ("admin", "name run token agent useCase unit grain credential", "own kim lee sibling child parent unit"),
         ("admin orchestrator finance auditor", "extension", "own kim lee sibling child parent unit"),
+        ("admin finance auditor", "endpoint", "own kim lee sibling child parent unit"),
         ("agent", "extension", "own kim lee"),
         ("kim", "extension", "kim"),
         ("owner", "extension", "own kim lee sibling child parent"),
@@ -226,6 +233,9 @@ internal sealed class Sight
         // Who spends asks for a session, and so says no more with a grain alone; so does who watches by its token.
         ("RequestExtension", "grain") => caller is "admin" or "owner" or "finance",
         ("WatchExtensionRequest", "extension_request") => caller is not "gateway",
+        // What is removed is not there for who asks later, so no reason is given, which is refused before the name; and
+        // an endpoint that nothing was sent to has as many deliveries as one that is not there.
+        ("DeleteEndpoint" or "ListDeliveries", "endpoint") => false,
         // Breakers are of sessions, not of other accounts.
         ("ResetBreaker", "grain") => false,
         // A session is opened for an agent, so that only an agent's own call says enough with a use case.

@@ -185,6 +185,16 @@ internal sealed class World
                 Amount = new Money { CurrencyCode = "USD", Units = 1 },
                 Reason = "more",
             });
+        CreateEndpointResponse endpoint = await silo.CallAsync<CreateEndpointRequest, CreateEndpointResponse>(
+            "CreateEndpoint",
+            new CreateEndpointRequest
+            {
+                RequestId = Identity.NextId(),
+                Kind = EndpointKind.Webhook,
+                Url = "https://hooks.acme.invalid/budget",
+                Filter = new NoticeFilter { Kinds = { NoticeKind.Test } },
+            },
+            metadata: Tenant(tenant));
         CreateCredentialRequest request =
             new() { RequestId = Identity.NextId(), Principal = agent, Role = Role.Agent };
         CreateCredentialResponse credential =
@@ -203,6 +213,7 @@ internal sealed class World
             _ => useCase,
         };
         _values[("business_unit", whose)] = businessUnit;
+        _values[("endpoint", whose)] = endpoint.Endpoint.Endpoint;
         _values[("credential", whose)] = credential.Credential.Credential_;
     }
 
@@ -226,6 +237,7 @@ internal sealed class World
         _stale = tokens.Mint(none with { Session = _values[("session", "own")], ExpiresAtSeconds = now - 60 });
         _values[("session", Absent)] = _values[("run", Absent)] = "sessions/s99999";
         _values[("session_token", Absent)] = _values[("parent_session_token", Absent)] = token;
+        _values[("endpoint", Absent)] = "notification-endpoints/n99999";
         _values[("extension_request", Absent)] = "extension-requests/x99999";
         _values[("reservation_id", Absent)] = "r99999";
         _values[("agent", Absent)] = _values[("principal", Absent)] = "agents/nobody";

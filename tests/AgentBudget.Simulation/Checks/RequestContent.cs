@@ -43,6 +43,7 @@ internal static class RequestContent
             && sessions.Reason == revoke.Request.Reason,
         RecordCredentialUsesCommand uses => effect.CredentialsUsed is { } used
             && used.Uses.All(use => uses.Used.Uses.Any(asked => asked.Credential == use.Credential)),
+        RecordNotificationsCommand notices => notices.Changed.Equals(effect.NotificationsChanged),
         RecordKeyRotationCommand rotate => rotate.Rotated.Equals(effect.SigningKeyRotated),
         SuspendAgentCommand suspend => effect.AgentSuspended?.Agent == suspend.Request.Agent,
         ResumeAgentCommand resume => effect.AgentResumed?.Agent == resume.Request.Agent,

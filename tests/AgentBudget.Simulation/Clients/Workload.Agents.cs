@@ -159,6 +159,18 @@ internal static partial class Workload
         return new RecordCredentialUsesCommand(tenant.NextId(), used);
     }
 
+    private static RecordNotificationsCommand ChangeNotices(TenantModel tenant)
+    {
+        var changed = new NotificationsChanged
+        {
+            Change = NotificationChange.Created,
+            Kind = EndpointKind.Webhook,
+            Target = "https://hooks.acme.test",
+            Filter = new NoticeFilter { Kinds = { NoticeKind.BudgetExhausted }, Grains = { "useCases/promo" } },
+        };
+        return new RecordNotificationsCommand(tenant.NextId(), changed, Caller);
+    }
+
     private static RecordKeyRotationCommand RotateKey(TenantModel tenant)
     {
         string id = tenant.NextId();

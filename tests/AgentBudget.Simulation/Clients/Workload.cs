@@ -28,7 +28,7 @@ internal static partial class Workload
         (12, DecideDispute), (20, Catalogs.Apply), (20, Catalogs.Patch),
         (40, Query), (24, Adjust), (8, Reset), (6, Rerate),
         (8, CreateCredential), (6, RevokeCredential), (8, SuspendAgent), (8, ResumeAgent), (2, DecommissionAgent),
-        (14, RevokeAccessToken), (6, RotateKey), (6, RecordUses), (4, RevokeSessions),
+        (14, RevokeAccessToken), (6, RotateKey), (6, ChangeNotices), (6, RecordUses), (4, RevokeSessions),
     ];
 
     private static readonly int TotalWeight = Table.Sum(row => row.Weight);

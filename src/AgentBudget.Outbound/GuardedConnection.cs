@@ -1,16 +1,18 @@
 using System.Net;
 using System.Net.Sockets;
 
-namespace AgentBudget.Gateway.Upstreams;
+namespace AgentBudget.Outbound;
 
 /// <summary>
-/// Connects to an upstream. The name is resolved here and the address that is connected to is the one that was checked,
-/// so a name that changes its address in between leads nowhere else.
+/// Connects to a server that somebody named. The name is resolved here and the address that is connected to is the one
+/// that was checked, so a name that changes its address in between leads nowhere else.
 /// </summary>
-internal static class GuardedConnection
+public static class GuardedConnection
 {
     /// <summary>A handler that takes no redirect, no cookie, no proxy and no encoding on itself.</summary>
-    public static SocketsHttpHandler MakeHandler(bool allowPrivate) => new()
+    /// <param name="allowPrivate">Whether an address may be one that is not public.</param>
+    /// <param name="howToAllow">A sentence that says how to allow it.</param>
+    public static SocketsHttpHandler MakeHandler(bool allowPrivate, string howToAllow) => new()
     {
         AllowAutoRedirect = false,
         UseCookies = false,
@@ -21,20 +23,18 @@ internal static class GuardedConnection
         EnableMultipleHttp2Connections = true,
         MaxResponseHeadersLength = 64,
         ConnectCallback = (context, cancellation) =>
-            ConnectAsync(context.DnsEndPoint, allowPrivate, cancellation),
+            ConnectAsync(context.DnsEndPoint, allowPrivate, howToAllow, cancellation),
     };
 
     private static async ValueTask<Stream> ConnectAsync(
-        DnsEndPoint where, bool allowPrivate, CancellationToken cancellation)
+        DnsEndPoint where, bool allowPrivate, string howToAllow, CancellationToken cancellation)
     {
         IPAddress[] addresses = IPAddress.TryParse(where.Host, out IPAddress? literal)
             ? [literal]
             : await Dns.GetHostAddressesAsync(where.Host, cancellation);
         if (!allowPrivate && Array.Find(addresses, address => !PublicAddress.Is(address)) is { } refused)
         {
-            throw new HttpRequestException(
-                HttpRequestError.ConnectionError,
-                $"{where.Host} leads to {refused}, which is not public. Set allowPrivate on its upstream to allow it.");
+            throw new AddressNotPublicException($"{where.Host} leads to {refused}, which is not public. {howToAllow}");
         }
 
         Socket socket = new(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
@@ -50,3 +50,7 @@ internal static class GuardedConnection
         }
     }
 }
+
+/// <summary>A name leads to an address that is not public. Its message names the address.</summary>
+public sealed class AddressNotPublicException(string message)
+    : HttpRequestException(HttpRequestError.ConnectionError, message);

@@ -1,13 +1,13 @@
 using System.Net;
 using System.Net.Sockets;
 
-namespace AgentBudget.Gateway.Upstreams;
+namespace AgentBudget.Outbound;
 
 /// <summary>
 /// Tells addresses of the public internet from those that lead into a network of one's own or to a cloud's metadata
 /// (IANA's special-purpose registries, RFC 6890).
 /// </summary>
-internal static class PublicAddress
+public static class PublicAddress
 {
     private static readonly IPNetwork[] NotPublic =
     [
@@ -21,7 +21,7 @@ internal static class PublicAddress
         }.Select(text => IPNetwork.Parse(text)),
     ];
 
-    /// <summary>Whether an address is one that an upstream may have by itself.</summary>
+    /// <summary>Whether an address is one that a name of somebody else may lead to.</summary>
     public static bool Is(IPAddress address)
     {
         if (address.IsIPv4MappedToIPv6) address = address.MapToIPv4();
