@@ -9,7 +9,7 @@ namespace AgentBudget.Storage.Azure.Segments;
 /// </summary>
 internal sealed class JournalReader(SegmentBlobs segments, TenantTable tenants, SegmentPlaces places)
 {
-    private const int ReadBytesMin = 64 * 1024;
+    private const int ReadBytesMin = SegmentPlaces.Stretch; // One event is not far behind a place.
     private const int ReadBytesMax = 1024 * 1024;
 
     /// <summary>Where the journal ends.</summary>
@@ -82,8 +82,9 @@ internal sealed class JournalReader(SegmentBlobs segments, TenantTable tenants, 
             place = place with { Offset = place.Offset + taken };
             if (read.Length < wanted) return place;
 
-            // A frame that is longer than what is read at once is read by itself.
-            wanted = Math.Max(wanted, Frame.LengthOf(read.Span[taken..]).GetValueOrDefault());
+            // Whoever has far to go takes longer steps; a frame that is longer than a step is read by itself.
+            wanted = Math.Max(
+                Math.Min(2 * wanted, ReadBytesMax), Frame.LengthOf(read.Span[taken..]).GetValueOrDefault());
         }
     }
 

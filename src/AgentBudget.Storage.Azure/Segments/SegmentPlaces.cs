@@ -14,7 +14,7 @@ internal readonly record struct SegmentPlace(string Segment, long Offset);
 internal sealed class SegmentPlaces
 {
     /// <summary>Of two places that are closer to a third one is let go.</summary>
-    public const int Stretch = 64 * 1024;
+    public const int Stretch = 16 * 1024;
 
     private const int PlacesMax = 65_536; // Of all tenants; when there are more, all look for theirs once.
 
