@@ -1,4 +1,5 @@
 using AgentBudget.Ledger;
+using AgentBudget.Runtime.Metrics;
 using AgentBudget.Runtime.Tenants;
 using AgentBudget.Runtime.Turns;
 using AgentBudget.Storage.Journal;
@@ -21,6 +22,7 @@ public sealed partial class TenantActivation
     private long _loadNotBeforeNanos = long.MaxValue; // When an idle one loads by itself.
     private long _nextDeadlineNanos = long.MaxValue; // As it was when the loop ended.
     private long _deadlinesNotBeforeNanos;
+    private long _loadBegan; // Timestamp of the load that is under way.
     private bool _isVerified;
     private bool _isSaving;
     private bool _isStopping;
@@ -174,18 +176,22 @@ public sealed partial class TenantActivation
         switch (end)
         {
             case TurnLoopState.EndedByDamage:
+                _services.Metrics.Dropped(DropCause.Damage);
                 Halt(TenantFault.JournalDamaged, message);
                 return;
             case TurnLoopState.EndedByFence:
+                _services.Metrics.Dropped(DropCause.FenceLost);
                 Log.FenceLost(_services.Logger, Tenant, message);
                 _nextDeadlineNanos = long.MaxValue; // Deadlines are the new owner's.
                 End("the tenant moved");
                 return;
             case TurnLoopState.EndedByNoSpace:
+                _services.Metrics.Dropped(DropCause.NoSpace);
                 _services.Space.Ended();
                 BeginLoad(heldEpoch: epoch);
                 return;
             default:
+                _services.Metrics.Dropped(DropCause.Reload);
                 Log.Reloading(_services.Logger, Tenant, message);
                 BeginLoad();
                 return;
@@ -211,6 +217,7 @@ public sealed partial class TenantActivation
     private void BeginLoad(long heldEpoch = 0)
     {
         _state = ActivationState.Loading;
+        _loadBegan = _services.Time.GetTimestamp();
         _ = LoadAsync(_isVerified, heldEpoch);
     }
 
@@ -241,7 +248,10 @@ public sealed partial class TenantActivation
     {
         if (loaded is null)
         {
-            End("another silo has the tenant");
+            const string Taken = "another silo has the tenant";
+            _services.Metrics.Dropped(DropCause.FenceLost);
+            Log.FenceLost(_services.Logger, Tenant, Taken);
+            End(Taken);
             return;
         }
 
@@ -250,6 +260,7 @@ public sealed partial class TenantActivation
             _services.Options.SnapshotEveryEvents, this);
         _state = ActivationState.Active;
         _openSessions = loaded.Ledger.OpenSessions;
+        _services.Metrics.Loaded(_services.Time.GetElapsedTime(_loadBegan));
         Recent.Loaded(loaded.Head.LastEvent);
         _host.Published(loaded.Head.LastEvent);
         Log.Loaded(_services.Logger, Tenant, loaded.Head.LastEvent, loaded.Epoch);

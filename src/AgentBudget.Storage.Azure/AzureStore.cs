@@ -44,9 +44,10 @@ public sealed class AzureStore : ISharedStore
         StoreId = storeId;
         _tenants = new TenantTable(connections.Table, options.OwnerAddress);
         _segments = new SegmentBlobs(connections.Blobs);
-        _reader = new JournalReader(_segments, _tenants);
+        SegmentPlaces places = new();
+        _reader = new JournalReader(_segments, _tenants, places);
         _owners = new TenantOwners(_tenants, _segments, new SegmentLeases(connections.Blobs));
-        _appender = new GroupAppender(connections.Appends, _segments, _owners, options, logger);
+        _appender = new GroupAppender(connections.Appends, _segments, _owners, places, options, logger);
         _appends = new AppendQueues<PendingGroup>(_appender.AppendAsync);
         _snapshots = new SnapshotStore(connections.Blobs, connections.Table, _tenants);
         _secrets = new SecretTable(connections.Secrets);

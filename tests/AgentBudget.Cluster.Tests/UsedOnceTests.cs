@@ -38,7 +38,7 @@ public sealed class UsedOnceTests : IDisposable
     [Fact]
     public async Task An_assertion_and_a_proof_count_once_in_the_cluster_also_after_their_owner_was_killed()
     {
-        await using SiloCluster cluster = await SiloCluster.StartAsync(StoreKind.Postgres);
+        await using SiloCluster cluster = await SiloCluster.StartAsync(StoreKinds.One);
         using SiloCalls first = new(cluster.Silos[0]);
         await first.ApplyCatalogAsync(cluster.AdminKey, Catalog);
         CreateCredentialResponse client =

@@ -21,10 +21,17 @@ internal sealed class BudgetClient : IDisposable
 
     /// <summary>Calls go to one silo after the other.</summary>
     public BudgetClient(string key, params Uri[] silos)
+        : this(key, [.. silos.Select(silo => (
+            silo, new SocketsHttpHandler { UseProxy = false, EnableMultipleHttp2Connections = true }))])
     {
-        _channels = [.. silos.Select(silo => GrpcChannel.ForAddress(silo, new GrpcChannelOptions
+    }
+
+    /// <summary>The same, over ways of their own, which end with the client.</summary>
+    public BudgetClient(string key, IReadOnlyList<(Uri Silo, SocketsHttpHandler Way)> silos)
+    {
+        _channels = [.. silos.Select(silo => GrpcChannel.ForAddress(silo.Silo, new GrpcChannelOptions
         {
-            HttpHandler = new SocketsHttpHandler { UseProxy = false, EnableMultipleHttp2Connections = true },
+            HttpHandler = silo.Way,
             DisposeHttpClient = true,
             MaxReconnectBackoff = CallTimeout / 20,
         }))];

@@ -34,7 +34,7 @@ public sealed class EditedJournalTests
         Assert.Equal(StatusCode.DataLoss, exception.StatusCode);
         Assert.Equal("JOURNAL_DAMAGED", exception.GetRpcStatus()?.GetDetail<ErrorInfo>()?.Reason);
         Assert.Matches("[0-9]", exception.Message); // The place.
-        var refused = await Assert.ThrowsAsync<RpcException>(() => load.AskAsync(diary.ReadIntents()[0]));
+        var refused = await Assert.ThrowsAsync<RpcException>(() => load.AskAsync(diary.Read().Writes["c0-0"]));
         Assert.Equal(StatusCode.DataLoss, refused.StatusCode);
     }
 

@@ -8,11 +8,12 @@ namespace AgentBudget.Faults.Tests;
 internal static class LedgerCheck
 {
     /// <summary>A sentence for everything that is wrong.</summary>
-    public static IEnumerable<string> Faults(
-        IReadOnlyDictionary<string, Intent> intents,
-        IReadOnlyList<Result> results,
-        IReadOnlyList<LedgerEvent> entries) =>
-        [.. OrderFaults(entries), .. AnswerFaults(intents, results, entries), .. UnaskedFaults(intents, entries)];
+    public static IEnumerable<string> Faults(History history, IReadOnlyList<LedgerEvent> entries) =>
+    [
+        .. OrderFaults(entries),
+        .. AnswerFaults(history.Writes, history.Results, history.GivenUp, entries),
+        .. UnaskedFaults(history.Writes, entries),
+    ];
 
     private static IEnumerable<string> OrderFaults(IReadOnlyList<LedgerEvent> entries)
     {
@@ -25,12 +26,21 @@ internal static class LedgerCheck
     }
 
     private static IEnumerable<string> AnswerFaults(
-        IReadOnlyDictionary<string, Intent> intents, IReadOnlyList<Result> results, IReadOnlyList<LedgerEvent> entries)
+        IReadOnlyDictionary<string, Intent> intents,
+        IReadOnlyList<Result> results,
+        IReadOnlySet<string> givenUp,
+        IReadOnlyList<LedgerEvent> entries)
     {
         if (results.Count == 0) yield return "nothing was acknowledged";
-        if (results.Count != intents.Count)
-            yield return $"{intents.Count} calls were begun and {results.Count} answered";
+        if (results.Count + givenUp.Count != intents.Count)
+            yield return $"{intents.Count} calls were begun, {results.Count} answered and {givenUp.Count} given up";
         var entriesById = entries.ToLookup(entry => entry.RequestId);
+        foreach (string id in givenUp)
+        {
+            int times = entriesById[id].Count();
+            if (times > 1) yield return $"{id}, which was given up, is in the ledger {times} times";
+        }
+
         // A reservation's id says nothing of its number: the answer to its reserve is what joins the two.
         var numbers = results
             .Where(result => intents[result.RequestId].Kind == nameof(ReserveTokensRequest))

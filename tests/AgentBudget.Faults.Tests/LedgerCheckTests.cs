@@ -89,8 +89,22 @@ public sealed class LedgerCheckTests
     public void A_call_that_was_never_answered_is_found()
     {
         _results.RemoveAt(1);
-        Assert.Contains("2 calls were begun and 1 answered", Assert.Single(Faults()), StringComparison.Ordinal);
+        Assert.Contains("2 calls were begun, 1 answered", Assert.Single(Faults()), StringComparison.Ordinal);
     }
 
-    private List<string> Faults() => [.. LedgerCheck.Faults(_intents, _results, _entries)];
+    [Fact]
+    public void A_call_that_was_given_up_is_there_once_or_not_at_all()
+    {
+        _results.RemoveAt(1);
+        Assert.Empty(Faults("b"));
+        var twice = _entries[1].Clone();
+        twice.Sequence = 3;
+        _entries.Add(twice);
+        Assert.Contains("in the ledger 2 times", Assert.Single(Faults("b")), StringComparison.Ordinal);
+        _entries.RemoveRange(1, 2);
+        Assert.Empty(Faults("b"));
+    }
+
+    private List<string> Faults(params string[] givenUp) => [.. LedgerCheck.Faults(
+        new History([.. _intents.Values], _results, [], [.. givenUp.Select(id => new GivenUp(id))]), _entries)];
 }

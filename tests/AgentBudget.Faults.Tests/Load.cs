@@ -1,17 +1,23 @@
 using System.Globalization;
 using AgentBudget.Protocol.V1;
+using Google.Protobuf.WellKnownTypes;
 using Google.Rpc;
 using Grpc.Core;
 
 namespace AgentBudget.Faults.Tests;
 
 /// <summary>
-/// Clients that reserve, commit and release without pause, each in a session of its own. A call whose outcome is not
-/// known is repeated with the same id and content until it is, over as many restarts as it takes.
+/// Clients that reserve, commit, release and read without pause, each in a session of its own. A call whose outcome is
+/// not known is repeated with the same id and content until it is, over as many restarts as it takes; or is given up,
+/// as a client does that dies.
 /// </summary>
 internal sealed class Load : IDisposable
 {
     private const int OpenPerClientMax = 40;
+    private const int ReadsPercent = 20; // So many writes are followed by a read.
+
+    // No hold ends by itself while a run lasts.
+    private static readonly Duration HoldTtl = Duration.FromTimeSpan(TimeSpan.FromHours(12));
     private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(10);
 
     private readonly Lock _lock = new();
@@ -30,6 +36,9 @@ internal sealed class Load : IDisposable
         _diary = diary;
         _seed = seed;
     }
+
+    /// <summary>Of a hundred calls whose outcome is not known so many are given up.</summary>
+    public int GivenUpPercent { get; init; }
 
     /// <summary>Session tokens by client.</summary>
     public List<string> Sessions { get; } = [];
@@ -102,6 +111,7 @@ internal sealed class Load : IDisposable
             SessionToken = Sessions[intent.Client],
             Model = Accounts.Model,
             Estimate = new TokenEstimate { InputTokens = intent.InputTokens, MaxOutputTokens = intent.OutputTokens },
+            Ttl = HoldTtl,
         })),
         nameof(CommitTokensRequest) => ResultOf(intent, await _client.CommitAsync(new CommitTokensRequest
         {
@@ -142,9 +152,17 @@ internal sealed class Load : IDisposable
         {
             var intent = Choose(random, client, number, open);
             _diary.Write(intent);
-            var result = await AskUntilAnsweredAsync(intent);
-            _diary.Write(result);
-            if (intent.Kind == nameof(ReserveTokensRequest)) open.Add(result.Reservation);
+            if (await AskUntilAnsweredAsync(intent, random) is { } result)
+            {
+                _diary.Write(result);
+                if (intent.Kind == nameof(ReserveTokensRequest)) open.Add(result.Reservation);
+            }
+            else
+            {
+                _diary.Write(new GivenUp(intent.RequestId));
+            }
+
+            if (random.Next(0, 100) < ReadsPercent) _diary.Write(await ReadUntilAnsweredAsync(client, number));
             CountAnswer();
         }
     }
@@ -164,7 +182,8 @@ internal sealed class Load : IDisposable
         return new Intent(kind, id, client, reservation, input, output);
     }
 
-    private async Task<Result> AskUntilAnsweredAsync(Intent intent)
+    // Null when it was given up.
+    private async Task<Result?> AskUntilAnsweredAsync(Intent intent, Random random)
     {
         while (true)
         {
@@ -174,11 +193,37 @@ internal sealed class Load : IDisposable
             }
             catch (RpcException exception) when (BudgetClient.IsOutcomeOpen(exception))
             {
-                RefusalOf(exception.GetRpcStatus()?.GetDetail<ErrorInfo>()?.Reason ?? exception.Message).TrySetResult();
+                Refused(exception);
+                if (random.Next(0, 100) < GivenUpPercent) return null;
                 await Task.Delay(RetryPause);
             }
         }
     }
+
+    // A read that failed changed nothing: the one that is answered counts, and is told as begun anew.
+    private async Task<Reading> ReadUntilAnsweredAsync(int client, int number)
+    {
+        string id = string.Create(CultureInfo.InvariantCulture, $"c{client}-read-{number}");
+        while (true)
+        {
+            _diary.Write(new Intent(History.Read, id, client, "", 0, 0));
+            try
+            {
+                GetBalanceResponse answer =
+                    await _client.GetBalanceAsync(new GetBalanceRequest { SessionToken = Sessions[client] });
+                return new Reading(
+                    id, answer.Grains[0].Grain, [.. answer.Grains.Select(balance => balance.ToString())]);
+            }
+            catch (RpcException exception) when (BudgetClient.IsOutcomeOpen(exception))
+            {
+                Refused(exception);
+                await Task.Delay(RetryPause);
+            }
+        }
+    }
+
+    private void Refused(RpcException exception) =>
+        RefusalOf(exception.GetRpcStatus()?.GetDetail<ErrorInfo>()?.Reason ?? exception.Message).TrySetResult();
 
     private TaskCompletionSource RefusalOf(string reason)
     {

@@ -12,38 +12,67 @@ internal sealed record NaiveSums(
     BigInteger HeldTokens,
     long Calls)
 {
+    public static NaiveSums Empty { get; } = new(0, 0, 0, 0, 0, 0);
+
     public static NaiveSums Of(IEnumerable<LedgerEvent> entries)
     {
-        var held = new Dictionary<long, ReservationHeld>();
-        BigInteger settledNanos = 0, settledTokens = 0, overrunNanos = 0;
-        long calls = 0;
-        foreach (var entry in entries)
+        Running sums = new();
+        foreach (var entry in entries) sums.Add(entry);
+        return sums.Now;
+    }
+
+    /// <summary>Whether somebody was told this balance.</summary>
+    public bool Is(GrainBalance balance) =>
+        Accounts.Nanos(balance.Settled) == SettledNanos
+        && Accounts.Nanos(balance.Held) == HeldNanos
+        && Accounts.Nanos(balance.Overrun) == OverrunNanos
+        && balance.SettledTokens == SettledTokens
+        && balance.HeldTokens == HeldTokens;
+
+    /// <summary>The sums entry by entry.</summary>
+    internal sealed class Running
+    {
+        private readonly Dictionary<long, ReservationHeld> _held = [];
+
+        public NaiveSums Now { get; private set; } = Empty;
+
+        /// <summary>Adds the next entry; answers whether the sums changed. This load's other facts move no money.
+        /// </summary>
+        public bool Add(LedgerEvent entry)
         {
+            NaiveSums before = Now;
             switch (entry.FactCase)
             {
                 case LedgerEvent.FactOneofCase.ReservationHeld:
-                    held.Add(entry.Sequence, entry.ReservationHeld);
-                    calls++;
+                    _held.Add(entry.Sequence, entry.ReservationHeld);
+                    Now = Held(entry.ReservationHeld, 1) with { Calls = Now.Calls + 1 };
                     break;
                 case LedgerEvent.FactOneofCase.ReservationSettled:
-                    settledNanos += entry.ReservationSettled.CostNanos;
-                    settledTokens += entry.ReservationSettled.Tokens;
-                    overrunNanos += entry.ReservationSettled.OverrunNanos;
-                    held.Remove(entry.ReservationSettled.Reservation);
+                    End(entry.ReservationSettled.Reservation);
+                    Now = Now with
+                    {
+                        SettledNanos = Now.SettledNanos + entry.ReservationSettled.CostNanos,
+                        SettledTokens = Now.SettledTokens + entry.ReservationSettled.Tokens,
+                        OverrunNanos = Now.OverrunNanos + entry.ReservationSettled.OverrunNanos,
+                    };
                     break;
                 case LedgerEvent.FactOneofCase.ReservationReleased:
-                    held.Remove(entry.ReservationReleased.Reservation);
+                    End(entry.ReservationReleased.Reservation);
                     break;
-                default:
-                    break; // This load's other facts move no money.
             }
+
+            return Now != before;
         }
-        return new NaiveSums(
-            settledNanos,
-            settledTokens,
-            overrunNanos,
-            held.Values.Aggregate(BigInteger.Zero, (sum, hold) => sum + hold.CostNanos),
-            held.Values.Aggregate(BigInteger.Zero, (sum, hold) => sum + hold.Tokens),
-            calls);
+
+        private void End(long reservation)
+        {
+            if (_held.Remove(reservation, out ReservationHeld? hold)) Now = Held(hold, -1);
+        }
+
+        private NaiveSums Held(ReservationHeld hold, int times) => Now with
+        {
+            HeldNanos = Now.HeldNanos + (times * (BigInteger)hold.CostNanos),
+            HeldTokens = Now.HeldTokens + (times * (BigInteger)hold.Tokens),
+        };
     }
 }

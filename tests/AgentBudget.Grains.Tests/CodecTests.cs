@@ -13,7 +13,7 @@ using Outcome = AgentBudget.Ledger.Outcome;
 namespace AgentBudget.Grains.Tests;
 
 /// <summary>What crosses from silo to silo arrives as it was sent.</summary>
-public sealed class CodecTests : IDisposable
+public sealed partial class CodecTests : IDisposable
 {
     private const int Seeds = 20;
 

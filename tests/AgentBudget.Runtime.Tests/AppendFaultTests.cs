@@ -236,6 +236,7 @@ public sealed class AppendFaultTests
         Assert.True(await loading.WaitAsync(Patience));
         goOn.Release();
         Assert.Equal(TenantFault.NotReady, await FaultOfAsync(note));
+        Assert.Contains("another silo has the tenant", fixture.Log.TextOf(FenceLostLog), StringComparison.Ordinal);
         Assert.Equal(3, (await fixture.NotedAsync("a")).Event!.Sequence);
         Assert.Equal(["catalog", "theirs", "a"], await fixture.JournalAsync());
     }

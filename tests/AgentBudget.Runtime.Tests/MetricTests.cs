@@ -3,6 +3,7 @@ using System.Globalization;
 using AgentBudget.Grains.Abstractions;
 using AgentBudget.Ledger;
 using AgentBudget.Protocol.V1;
+using AgentBudget.Storage;
 using AgentBudget.Storage.InMemory;
 using static AgentBudget.Runtime.Tests.Fixture;
 
@@ -47,6 +48,32 @@ public sealed class MetricTests
     }
 
     [Fact]
+    public async Task A_tenant_that_two_activations_had_is_told_apart_from_one_that_is_loaded_again()
+    {
+        await using Fixture fixture = await StartAsync();
+        Assert.Equal(0, Read(fixture.Host)["agentbudget.tenant.drops fence_lost"]);
+        await using (InMemoryStore other = fixture.Store.AsAnotherOwner())
+            await other.AcquireAsync(Tenant, default);
+        Assert.Equal(TenantFault.NotReady, await FaultOfAsync(fixture.NoteAsync("a")));
+        await NotedOnceReadyAsync(fixture, "b");
+        Dictionary<string, double> moved = Read(fixture.Host);
+        Assert.Equal(1, moved["agentbudget.tenant.drops fence_lost"]);
+        Assert.Equal(0, moved["agentbudget.tenant.drops reload"]);
+
+        int failures = 1;
+        fixture.Faults.OnAppend = _ => AppendFault.UnknownNotWritten;
+        fixture.Faults.OnCall = method => method == nameof(ILedgerStore.AcquireAsync)
+            && Interlocked.Decrement(ref failures) == 0 ? new StoreException("not reachable") : null;
+        fixture.Log.Expect(3209);
+        Assert.Equal(TenantFault.OutcomeUnknown, await FaultOfAsync(fixture.NoteAsync("c")));
+        fixture.Faults.OnAppend = null;
+        await NotedOnceReadyAsync(fixture, "d");
+        Dictionary<string, double> reloaded = Read(fixture.Host);
+        Assert.Equal(1, reloaded["agentbudget.tenant.drops fence_lost"]);
+        Assert.Equal(1, reloaded["agentbudget.tenant.drops reload"]);
+    }
+
+    [Fact]
     public async Task Sessions_are_those_of_the_ledger_after_a_restart_too()
     {
         await using InMemoryStore store = new();
@@ -73,6 +100,23 @@ public sealed class MetricTests
         Assert.Equal(0, Read(host)["agentbudget.sessions"]);
         await host.DisposeAsync();
         log.AssertNoUnexpectedError();
+    }
+
+    // The activation that lost the tenant may still be there, and says so.
+    private static async Task NotedOnceReadyAsync(Fixture fixture, string id)
+    {
+        while (true)
+        {
+            try
+            {
+                await fixture.NotedAsync(id);
+                return;
+            }
+            catch (TenantException moving) when (moving.Fault == TenantFault.NotReady)
+            {
+                await Task.Yield();
+            }
+        }
     }
 
     private static OpenSessionCommand Open(string id) => new(

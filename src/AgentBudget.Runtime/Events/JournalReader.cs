@@ -23,8 +23,9 @@ public static class JournalReader
         int eventsMax,
         CancellationToken cancellationToken)
     {
+        // One event is in one group, and a page has at least one, whatever its size.
         IReadOnlyList<StoredGroup> groups = await store.ReadGroupsAsync(
-            tenant, fromSequence, BytesPerPage, cancellationToken);
+            tenant, fromSequence, eventsMax == 1 ? 1 : BytesPerPage, cancellationToken);
         var events = new List<LedgerEvent>();
         long wanted = fromSequence;
         foreach (StoredGroup group in groups)

@@ -19,7 +19,9 @@ internal sealed class RuntimeMetrics : IDisposable
 
     private readonly Func<IEnumerable<TenantActivation>> _activations;
     private readonly long[] _appends = new long[Enum.GetValues<AppendOutcome>().Length];
+    private readonly long[] _drops = new long[Enum.GetValues<DropCause>().Length];
     private readonly Histogram<double> _appendSeconds;
+    private readonly Histogram<double> _loadSeconds;
     private readonly Histogram<double> _groupEvents;
 
     /// <param name="activations">The tenants, asked for at each reading.</param>
@@ -35,6 +37,8 @@ internal sealed class RuntimeMetrics : IDisposable
             "agentbudget.settled.tokens", Ledger.ReadSettledTokens, "{token}", "Tokens that were settled durably.");
         Meter.CreateObservableCounter(
             "agentbudget.appends", ReadAppends, "{append}", "Groups that were appended to journals, by outcome.");
+        Meter.CreateObservableCounter(
+            "agentbudget.tenant.drops", ReadDrops, "{drop}", "Times that a tenant's memory was given up, by cause.");
         Meter.CreateObservableGauge("agentbudget.tenants", ReadTenants, "{tenant}", "Tenants, by state.");
         Meter.CreateObservableGauge(
             "agentbudget.sessions",
@@ -50,6 +54,9 @@ internal sealed class RuntimeMetrics : IDisposable
             "How far log time lags the wall clock; above a minute nothing new is decided.");
         _appendSeconds = Meter.CreateHistogram(
             "agentbudget.append", "s", "From handing a group to the store to its answer.", tags: null,
+            new InstrumentAdvice<double> { HistogramBucketBoundaries = SecondsBounds });
+        _loadSeconds = Meter.CreateHistogram(
+            "agentbudget.tenant.load", "s", "From the wish to load a tenant to its first turn.", tags: null,
             new InstrumentAdvice<double> { HistogramBucketBoundaries = SecondsBounds });
         _groupEvents = Meter.CreateHistogram(
             "agentbudget.group.events", "{event}", "Events of a group.", tags: null,
@@ -70,6 +77,12 @@ internal sealed class RuntimeMetrics : IDisposable
         _appendSeconds.Record(took.TotalSeconds);
     }
 
+    /// <summary>A tenant is in memory, and its first turn can be taken.</summary>
+    internal void Loaded(TimeSpan took) => _loadSeconds.Record(took.TotalSeconds);
+
+    /// <summary>A tenant's memory was given up for a reason that is not its silo's end.</summary>
+    internal void Dropped(DropCause cause) => Interlocked.Increment(ref _drops[(int)cause]);
+
     public void Dispose() => Meter.Dispose();
 
     private static string WordOf(AppendOutcome outcome) => outcome switch
@@ -82,6 +95,17 @@ internal sealed class RuntimeMetrics : IDisposable
 
     private IEnumerable<Measurement<long>> ReadAppends() => Enum.GetValues<AppendOutcome>().Select(
         outcome => Of(Interlocked.Read(ref _appends[(int)outcome]), "outcome", WordOf(outcome)));
+
+    private static string WordOf(DropCause cause) => cause switch
+    {
+        DropCause.FenceLost => "fence_lost",
+        DropCause.Reload => "reload",
+        DropCause.NoSpace => "no_space",
+        DropCause.Damage => "damage",
+    };
+
+    private IEnumerable<Measurement<long>> ReadDrops() => Enum.GetValues<DropCause>().Select(
+        cause => Of(Interlocked.Read(ref _drops[(int)cause]), "cause", WordOf(cause)));
 
     private IEnumerable<Measurement<long>> ReadTenants()
     {
@@ -100,4 +124,20 @@ internal sealed class RuntimeMetrics : IDisposable
 
     private static Measurement<long> Of(long value, string label, string word) =>
         new(value, new KeyValuePair<string, object?>(label, word));
+}
+
+/// <summary>Why a tenant's memory was given up while its silo serves.</summary>
+internal enum DropCause
+{
+    /// <summary>Another activation owns the tenant: there were two of them.</summary>
+    FenceLost,
+
+    /// <summary>It is loaded again here: the store's answers were lost, or a turn hit a defect.</summary>
+    Reload,
+
+    /// <summary>The store has no space.</summary>
+    NoSpace,
+
+    /// <summary>The journal is not what it should be.</summary>
+    Damage,
 }

@@ -33,6 +33,7 @@ internal sealed partial class GroupAppender(
     BlobContainerClient container,
     SegmentBlobs segments,
     TenantOwners owners,
+    SegmentPlaces places,
     AzureStoreOptions options,
     ILogger logger)
 {
@@ -70,7 +71,12 @@ internal sealed partial class GroupAppender(
 
         AppendEnd ended = await TryAppendAsync(owned, block);
         if (ended == AppendEnd.Elsewhere) ended = await ResolveAsync(owned, head);
-        if (ended == AppendEnd.Written) owned.Wrote(head, block.Length);
+        if (ended == AppendEnd.Written)
+        {
+            owned.Wrote(head, block.Length);
+            places.Add(owned.Row.Name, head.LastEvent + 1, new SegmentPlace(owned.End.Name, owned.End.Length));
+        }
+
         return ended switch
         {
             AppendEnd.Written => AppendOutcome.Appended,

@@ -1,23 +1,16 @@
-using System.Collections.Concurrent;
 using AgentBudget.Storage.Azure.Tables;
 using AgentBudget.Storage.Journal;
 
 namespace AgentBudget.Storage.Azure.Segments;
 
 /// <summary>
-/// Reads journals. Whoever goes on where a page ended is known by the event that he asks for; anybody else's segment is
-/// looked for by its name, and read from its start.
+/// Reads journals. Whoever asks for an event begins at the last place known before it; where none is known in the
+/// event's segment, that is looked for by its name and read from its start.
 /// </summary>
-internal sealed class JournalReader(SegmentBlobs segments, TenantTable tenants)
+internal sealed class JournalReader(SegmentBlobs segments, TenantTable tenants, SegmentPlaces places)
 {
-    private const int ReadBytesMin = 64 * 1024;
+    private const int ReadBytesMin = SegmentPlaces.Stretch; // One event is not far behind a place.
     private const int ReadBytesMax = 1024 * 1024;
-    private const int PlacesMax = 4096; // Of all who read at once; when there are more, all look for theirs once.
-
-    private readonly ConcurrentDictionary<(string Tenant, long Event), Place> _places = new();
-
-    /// <summary>Where a frame begins, or will.</summary>
-    private readonly record struct Place(string Segment, long Offset);
 
     /// <summary>Where the journal ends.</summary>
     public async Task<JournalHead> ReadHeadAsync(string tenant, CancellationToken cancellationToken)
@@ -34,12 +27,7 @@ internal sealed class JournalReader(SegmentBlobs segments, TenantTable tenants)
     {
         string key = KeyText.Of(tenant);
         Page page = new(fromEvent, bytesMax);
-        if (!_places.TryGetValue((tenant, fromEvent), out Place place))
-        {
-            if (await segments.FindAsync(key, fromEvent, cancellationToken) is not { } segment) return page.Groups;
-            place = new Place(segment, 0);
-        }
-
+        if (await FindAsync(tenant, key, fromEvent, cancellationToken) is not { } place) return page.Groups;
         while (true)
         {
             place = await ReadSegmentAsync(tenant, place, page, cancellationToken);
@@ -50,16 +38,27 @@ internal sealed class JournalReader(SegmentBlobs segments, TenantTable tenants)
             if (!end.IsSealed) break;
             string next = SegmentName.After(key, end.Head);
             if (await segments.ReadEndAsync(next, cancellationToken) is null) break;
-            place = new Place(next, 0);
+            place = new SegmentPlace(next, 0);
         }
 
-        Remember(tenant, page, place);
         return page.Groups;
     }
 
+    private async Task<SegmentPlace?> FindAsync(
+        string tenant, string key, long fromEvent, CancellationToken cancellationToken)
+    {
+        (SegmentPlace? known, bool isCertain) = places.Find(tenant, fromEvent);
+        if (isCertain) return known;
+        if (await segments.FindAsync(key, fromEvent, cancellationToken) is not { } segment) return null;
+        if (known?.Segment == segment) return known;
+        SegmentPlace start = new(segment, 0);
+        places.Add(tenant, SegmentName.FirstEventOf(segment), start);
+        return start;
+    }
+
     // Until the page is full or the segment ends; answers the place of the next frame.
-    private async Task<Place> ReadSegmentAsync(
-        string tenant, Place place, Page page, CancellationToken cancellationToken)
+    private async Task<SegmentPlace> ReadSegmentAsync(
+        string tenant, SegmentPlace place, Page page, CancellationToken cancellationToken)
     {
         long wanted = Math.Clamp(page.BytesLeft, ReadBytesMin, ReadBytesMax);
         while (true)
@@ -70,7 +69,12 @@ internal sealed class JournalReader(SegmentBlobs segments, TenantTable tenants)
             while (Frame.LengthOf(read.Span[taken..]) is { } length && length <= read.Length - taken)
             {
                 StoredGroup group = Frame.Read(read.Span.Slice(taken, (int)length)) ?? throw Damaged(tenant, page);
-                if (page.TryAdd(group)) taken += (int)length;
+                if (page.TryAdd(group))
+                {
+                    taken += (int)length;
+                    places.Add(tenant, group.LastEvent + 1, place with { Offset = place.Offset + taken });
+                }
+
                 if (page.IsFull) return place with { Offset = place.Offset + taken };
             }
 
@@ -78,15 +82,10 @@ internal sealed class JournalReader(SegmentBlobs segments, TenantTable tenants)
             place = place with { Offset = place.Offset + taken };
             if (read.Length < wanted) return place;
 
-            // A frame that is longer than what is read at once is read by itself.
-            wanted = Math.Max(wanted, Frame.LengthOf(read.Span[taken..]).GetValueOrDefault());
+            // Whoever has far to go takes longer steps; a frame that is longer than a step is read by itself.
+            wanted = Math.Max(
+                Math.Min(2 * wanted, ReadBytesMax), Frame.LengthOf(read.Span[taken..]).GetValueOrDefault());
         }
-    }
-
-    private void Remember(string tenant, Page page, Place place)
-    {
-        if (_places.Count >= PlacesMax) _places.Clear();
-        _places[(tenant, page.NextEvent)] = place;
     }
 
     private static JournalDamagedException Damaged(string tenant, Page page) =>
@@ -102,9 +101,6 @@ internal sealed class JournalReader(SegmentBlobs segments, TenantTable tenants)
         public long BytesLeft { get; private set; } = bytesMax;
 
         public bool IsFull { get; private set; }
-
-        /// <summary>The first event that is not given out.</summary>
-        public long NextEvent => _groups.Count == 0 ? fromEvent : _groups[^1].LastEvent + 1;
 
         /// <summary>The number of the group behind the last one that was seen.</summary>
         public long NextSequence { get; private set; } = 1;

@@ -21,6 +21,8 @@ internal sealed class AzureStoreServer : StoreServer
 
     public override IReadOnlyList<string> Connection => ["--azure", _server.Connection()];
 
+    public override IReadOnlyList<int> Ports => [_server.BlobPort, _server.TablePort];
+
     protected override IReadOnlyList<string> NowhereConnection =>
         ["--azure", _server.Connection(blobPort: 1, tablePort: 1)];
 

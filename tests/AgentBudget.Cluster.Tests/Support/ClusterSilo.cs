@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using AgentBudget.Cluster.Tests.Network;
 
 namespace AgentBudget.Cluster.Tests.Support;
 
@@ -21,7 +22,10 @@ internal sealed class ClusterSilo(
     private Process? _process;
 
     /// <summary>Where the others reach it, and how the store names its owner.</summary>
-    public string Address { get; } = Ports.Free();
+    public string Address { get; init; } = Ports.Free();
+
+    /// <summary>The network namespace that it runs in; null for the machine's own.</summary>
+    public NetNamespace? Inside { get; init; }
 
     public string Folder => folder;
 
@@ -44,7 +48,7 @@ internal sealed class ClusterSilo(
     public async Task StartAsync()
     {
         Launch();
-        using HttpClient client = new();
+        using HttpClient client = new(Handler());
         Stopwatch waited = Stopwatch.StartNew();
         while (waited.Elapsed < Patience)
         {
@@ -57,18 +61,27 @@ internal sealed class ClusterSilo(
         throw new TimeoutException($"the silo was not ready within {Patience.TotalSeconds} s\n{Output}");
     }
 
+    /// <summary>How callers reach it.</summary>
+    public SocketsHttpHandler Handler()
+    {
+        SocketsHttpHandler handler = new() { UseProxy = false, EnableMultipleHttp2Connections = true };
+        if (Inside is { } inside) handler.ConnectCallback = inside.ConnectAsync;
+        return handler;
+    }
+
     /// <summary>Starts it without waiting: for a start that is to fail.</summary>
     public void Launch()
     {
-        ProcessStartInfo start = new("dotnet")
+        string[] launcher = [.. Inside?.Launcher ?? [], "dotnet"];
+        ProcessStartInfo start = new(launcher[0])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
         foreach (string argument in (string[])
             [
-                Path.Combine(AppContext.BaseDirectory, "AgentBudget.Silo.dll"), "--data", folder, "--http", _http,
-                "--grpc", _grpc, .. store, "--cluster-key", keyFile,
+                .. launcher[1..], Path.Combine(AppContext.BaseDirectory, "AgentBudget.Silo.dll"), "--data", folder,
+                "--http", _http, "--grpc", _grpc, .. store, "--cluster-key", keyFile,
                 "--silo-address", Address, "--issuer", Issuer, .. arguments,
             ])
         {

@@ -19,6 +19,8 @@ internal sealed class PostgresStoreServer : StoreServer
 
     public override IReadOnlyList<string> Connection => ["--postgres", _server.Connection(_database)];
 
+    public override IReadOnlyList<int> Ports => [_server.Port];
+
     protected override IReadOnlyList<string> NowhereConnection =>
         ["--postgres", "Host=127.0.0.1;Port=1;Database=nowhere;Username=silo"];
 

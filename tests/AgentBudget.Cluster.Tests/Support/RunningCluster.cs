@@ -7,7 +7,7 @@ public sealed class RunningCluster : IAsyncLifetime
 
     internal SiloCluster Cluster => _cluster ?? throw new InvalidOperationException("the cluster does not run");
 
-    public async ValueTask InitializeAsync() => _cluster = await SiloCluster.StartAsync(StoreKind.Postgres);
+    public async ValueTask InitializeAsync() => _cluster = await SiloCluster.StartAsync(StoreKinds.One);
 
     public async ValueTask DisposeAsync()
     {

@@ -1,4 +1,5 @@
 using AgentBudget.Audit;
+using AgentBudget.Cluster.Tests.Network;
 using AgentBudget.Faults.Tests;
 using AgentBudget.Storage;
 
@@ -16,15 +17,18 @@ internal sealed class SiloCluster : IAsyncDisposable
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("agentbudget-cluster-");
     private readonly StoreServer _store;
+    private ClusterNetwork? _network;
 
     private SiloCluster(StoreServer store)
     {
         _store = store;
         KeyFile = WriteKey("cluster.key");
-        Silos = [.. Enumerable.Range(1, Size).Select(number => NewSilo($"silo{number}"))];
     }
 
-    public IReadOnlyList<ClusterSilo> Silos { get; }
+    public IReadOnlyList<ClusterSilo> Silos { get; private set; } = [];
+
+    /// <summary>Between silos that have namespaces of their own.</summary>
+    public ClusterNetwork Network => _network ?? throw new InvalidOperationException("all are on one loopback");
 
     public string KeyFile { get; }
 
@@ -35,12 +39,25 @@ internal sealed class SiloCluster : IAsyncDisposable
     public static async Task<SiloCluster> StartAsync(StoreKind kind)
     {
         SiloCluster cluster = new(await StoreServer.StartAsync(kind));
-        await Task.WhenAll(cluster.Silos.Select(silo => silo.StartAsync()));
+        cluster.Silos = [.. Enumerable.Range(1, Size).Select(number => cluster.NewSilo($"silo{number}"))];
+        await cluster.StartAllAsync();
+        return cluster;
+    }
+
+    /// <summary>Three silos in network namespaces of their own, and the store in a fourth.</summary>
+    public static async Task<SiloCluster> StartApartAsync(StoreKind kind, int seed)
+    {
+        StoreServer store = await StoreServer.StartAsync(kind);
+        SiloCluster cluster = new(store);
+        cluster._network = await ClusterNetwork.CreateAsync(cluster.Folder, Size, store.Ports, seed);
+        cluster.Silos = [.. Enumerable.Range(0, Size).Select(place => cluster._network.NewSilo(
+            place, Path.Combine(cluster.Folder, $"silo{place + 1}"), store.Arguments, cluster.KeyFile))];
+        await cluster.StartAllAsync();
         return cluster;
     }
 
     /// <summary>A client whose calls go to one silo after the other.</summary>
-    public BudgetClient Client() => new(AdminKey, [.. Silos.Select(silo => silo.Grpc)]);
+    public BudgetClient Client() => new(AdminKey, [.. Silos.Select(silo => (silo.Grpc, silo.Handler()))]);
 
     /// <summary>One more silo on the same store, not started.</summary>
     public ClusterSilo NewSilo(string name, string? keyFile = null) =>
@@ -89,7 +106,21 @@ internal sealed class SiloCluster : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         foreach (ClusterSilo silo in Silos) await silo.DisposeAsync();
+        if (_network is not null) await _network.DisposeAsync();
         await _store.DisposeAsync();
         _folder.Delete(recursive: true);
+    }
+
+    private async Task StartAllAsync()
+    {
+        try
+        {
+            await Task.WhenAll(Silos.Select(silo => silo.StartAsync()));
+        }
+        catch
+        {
+            await DisposeAsync();
+            throw;
+        }
     }
 }

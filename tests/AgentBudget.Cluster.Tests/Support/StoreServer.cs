@@ -9,6 +9,21 @@ public enum StoreKind
     Azure,
 }
 
+/// <summary>Which stores a run is about.</summary>
+public static class StoreKinds
+{
+    private static readonly StoreKind? Chosen =
+        Environment.GetEnvironmentVariable("AGENTBUDGET_CLUSTER_STORE") is { Length: > 0 } name
+            ? Enum.Parse<StoreKind>(name, ignoreCase: true)
+            : null;
+
+    /// <summary>Of tests that have no time for more than one.</summary>
+    public static StoreKind One => Chosen ?? StoreKind.Postgres;
+
+    /// <summary>The one that was chosen, otherwise all.</summary>
+    public static TheoryData<StoreKind> All => Chosen is { } one ? [one] : [.. Enum.GetValues<StoreKind>()];
+}
+
 /// <summary>A store of its own for one cluster, and the server that it is in.</summary>
 internal abstract class StoreServer : IAsyncDisposable
 {
@@ -20,6 +35,9 @@ internal abstract class StoreServer : IAsyncDisposable
 
     /// <summary>How a silo is told of a store of that kind which is not there.</summary>
     public IReadOnlyList<string> Nowhere => ["--store", Kind, .. NowhereConnection];
+
+    /// <summary>Where it listens on loopback.</summary>
+    public abstract IReadOnlyList<int> Ports { get; }
 
     protected abstract IReadOnlyList<string> NowhereConnection { get; }
 

@@ -14,6 +14,8 @@ namespace AgentBudget.Storage.Tests.Azure;
 [Collection(AzureTests.Name)]
 public sealed class AzureStoreTests(AzuriteServers servers) : StoreConformanceTests
 {
+    private const StringComparison AnyCase = StringComparison.OrdinalIgnoreCase;
+
     private readonly List<IAsyncDisposable> _ends = [];
     private AzureStoreOptions? _options;
 
@@ -181,6 +183,46 @@ public sealed class AzureStoreTests(AzuriteServers servers) : StoreConformanceTe
         Assert.Empty(await Store.ReadAsync(head.LastEvent + 1));
         await store.AppendedAsync(head, epoch, "grown");
         Assert.Equal(["grown"], Texts(await Store.ReadAsync(head.LastEvent + 1)));
+    }
+
+    [Fact]
+    public async Task Whoever_asks_for_an_event_within_a_group_reads_near_it_and_not_from_the_segments_start()
+    {
+        const int Groups = 20;
+        string half = new('a', SegmentPlaces.Stretch / 4); // Two of them are a group, and two groups a stretch.
+        (ILedgerStore writer, FaultLink link) = await OpenOverLinkAsync();
+        long epoch = await writer.AcquireAsync();
+        JournalHead head = JournalHead.Empty;
+        for (int i = 0; i < Groups; i++) head = await writer.AppendedAsync(head, epoch, half, half);
+        await AssertNearAsync(writer, link);
+
+        // Another process has read it once.
+        (ILedgerStore reader, link) = await OpenOverLinkAsync();
+        Assert.Equal(head, Verify(await reader.ReadAsync()));
+        await AssertNearAsync(reader, link);
+
+        // One that knows nothing yet reads the segment from its start, and then no more.
+        (ILedgerStore stranger, link) = await OpenOverLinkAsync();
+        Assert.Single(await stranger.ReadAsync((2 * Groups) - 2, bytesMax: 1));
+        await AssertNearAsync(stranger, link);
+
+        static async Task AssertNearAsync(ILedgerStore store, FaultLink link)
+        {
+            List<string> calls = [];
+            link.OnCall = call =>
+            {
+                lock (calls) calls.Add(call);
+                return LinkFault.None;
+            };
+            for (int asked = 2 * Groups / 2; asked < (2 * Groups) - 2; asked += 3)
+            {
+                lock (calls) calls.Clear();
+                StoredGroup found = Assert.Single(await store.ReadAsync(asked, bytesMax: 1));
+                Assert.InRange(asked, found.FirstEvent, found.LastEvent);
+                lock (calls) Assert.InRange(calls.Count(call => call.Contains("x-ms-range:", AnyCase)), 1, 3);
+                lock (calls) Assert.DoesNotContain(calls, call => call.Contains("x-ms-range: bytes=0-", AnyCase));
+            }
+        }
     }
 
     [Theory]
