@@ -18,7 +18,7 @@ internal sealed class CountPath(GatewayServices services, Dialect dialect)
             http.Request, trace.Caller, http.RequestAborted);
         using CallBody body = CallBody.Parse(held.Bytes, dialect.Members);
         string model = dialect.ModelOf(body, http.Request);
-        UpstreamRoute route = services.Upstreams.Find(model, dialect.Speaks) 
+        UpstreamRoute route = services.Upstreams.Find(model, dialect.Speaks)
             ?? throw ModelCallPath.NoUpstream(services.Upstreams, model);
         string path = route.Upstream.Wire.CountPathOf(dialect, http.Request, route.ModelId)
             ?? throw new CallRefusedException(
