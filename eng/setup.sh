@@ -9,8 +9,9 @@ NODE_MAJOR_MIN=20
 
 # Debian packages: strace injects store faults; python3-grpcio is the C-core gRPC client of the interop check, chromium
 # its browser and the dashboard's; postgresql is a shared store, of which tests start servers of their own; fish and
-# zsh load their completions of the command line; tmux is the terminal of its top.
-DEBIAN_PACKAGES=(chromium curl fish strace postgresql python3 python3-grpcio python3-protobuf tmux zsh)
+# zsh load their completions of the command line; tmux is the terminal of its top; iproute2 makes the network namespaces
+# of silos that are cut off from each other.
+DEBIAN_PACKAGES=(chromium curl fish iproute2 strace postgresql python3 python3-grpcio python3-protobuf tmux zsh)
 
 fail() {
   echo "setup: $*" >&2

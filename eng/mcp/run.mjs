@@ -1,7 +1,7 @@
 // The conformance suite and the inspector of the Model Context Protocol, unchanged, before the gateway and a server
 // behind it. The suite has no key to show, so a forwarder adds one. Ends with "N passed, N failed".
 //
-//   node run.mjs --http URL --gateway HOST:PORT --upstream HOST:PORT --key FILE --folder DIR
+//   node run.mjs --http URL --gateway HOST:PORT --upstream HOST:PORT --key FILE --folder DIR [--short]
 import { execFile } from 'node:child_process';
 import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { createServer, request as send } from 'node:http';
@@ -17,7 +17,7 @@ const programs = fileURLToPath(new URL('node_modules/.bin/', import.meta.url));
 const { values: options } = parseArgs({
   options: {
     http: { type: 'string' }, gateway: { type: 'string' }, upstream: { type: 'string' }, key: { type: 'string' },
-    folder: { type: 'string' },
+    folder: { type: 'string' }, short: { type: 'boolean' },
   },
 });
 const silo = new Silo(options.http, options.key);
@@ -41,7 +41,9 @@ async function withKey(token) {
 
 async function program(name, parts) {
   try {
-    return await promisify(execFile)('node', [join(programs, name), ...parts], { timeout: RUN_MS_MAX });
+    // The inspector looks for its package from where it is started, and finds it from here.
+    const settings = { timeout: RUN_MS_MAX, cwd: import.meta.dirname };
+    return await promisify(execFile)('node', [join(programs, name), ...parts], settings);
   } catch (error) {
     return { stdout: error.stdout, stderr: error.stderr, code: error.code };
   }
@@ -81,21 +83,24 @@ const token = await silo.open();
 const forwarder = await withKey(token);
 const through = `http://127.0.0.1:${forwarder.address().port}`;
 
-const alone = await conformance('alone', `http://${options.upstream}/mcp`);
-holds([...alone.values()].flat().every(({ status }) => status === 'SUCCESS'), 'the server itself does not conform');
+const alone = options.short ? undefined : await conformance('alone', `http://${options.upstream}/mcp`);
 const proxied = await conformance('proxied', `${through}/mcp/web`);
-await check('the gateway changes no scenario\'s name or number', () => holds(
-  [...alone.keys()].toSorted().join() === [...proxied.keys()].toSorted().join(), [...proxied.keys()].join()));
 await checkAll('streamable HTTP', proxied, alone);
-// A program has no streams to resume, so the two scenarios of streams say less.
-await checkAll('a program', await conformance('program', `${through}/mcp/program`));
-const own = new Map();
-for (const scenario of ['server-initialize', 'ping', 'tools-list', 'dns-rebinding-protection']) {
-  for (const [name, checks] of await conformance(`own-${scenario}`, `${through}/mcp`, ['--scenario', scenario])) {
-    own.set(name, checks);
+if (alone) {
+  await check('the server itself conforms, and the gateway leaves no scenario out', () => {
+    holds([...alone.values()].flat().every(({ status }) => status === 'SUCCESS'), 'it does not');
+    holds([...alone.keys()].toSorted().join() === [...proxied.keys()].toSorted().join(), [...proxied.keys()].join());
+  });
+  // A program has no streams to resume, so the two scenarios of streams say less.
+  await checkAll('a program', await conformance('program', `${through}/mcp/program`));
+  const own = new Map();
+  for (const scenario of ['server-initialize', 'ping', 'tools-list', 'dns-rebinding-protection']) {
+    for (const [name, checks] of await conformance(`own-${scenario}`, `${through}/mcp`, ['--scenario', scenario])) {
+      own.set(name, checks);
+    }
   }
+  await checkAll('the gateway\'s own server', own);
 }
-await checkAll('the gateway\'s own server', own);
 
 // The inspector shows a key itself.
 async function inspect(path, key, ...parts) {
@@ -106,7 +111,7 @@ async function inspect(path, key, ...parts) {
   return code ? { error: `${stdout}${stderr}` } : JSON.parse(stdout);
 }
 
-for (const server of ['web', 'program']) {
+for (const server of options.short ? ['web'] : ['web', 'program']) {
   await check(`inspector: ${server}: a tool out of scope is not in the list`, async () => {
     const { tools, error } = await inspect(`/mcp/${server}`, token, '--method', 'tools/list');
     holds(tools?.some(({ name }) => name === 'test_simple_text'), error);

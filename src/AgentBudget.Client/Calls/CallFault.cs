@@ -83,8 +83,8 @@ internal sealed record CallFault(
         };
     }
 
-    // A bound with a name is full of what its callers opened: it has room when they end some of it, which the caller has
-    // to know and cannot wait for. One without a name is a queue, which has room again by itself.
+    // A bound with a name is full of what its callers opened: it has room when they end some of it, which the caller
+    // has to know and cannot wait for. One without a name is a queue, which has room again by itself.
     private static bool NamesBound(RpcStatus status) =>
         status.GetDetail<QuotaFailure>() is { Violations.Count: > 0 };
 
