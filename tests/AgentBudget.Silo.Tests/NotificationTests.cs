@@ -171,7 +171,7 @@ public sealed class NotificationTests
         string catalog = Path.Combine(folder.FullName, "catalog.yaml");
         await File.WriteAllTextAsync(catalog, Identity.Catalog);
         receiver.Status = StatusCodes.Status500InternalServerError;
-        HashSet<string> expected = [];
+        List<string> expected = [];
         for (int kill = 0; kill < 3; kill++)
         {
             await using KilledSilo silo = await KilledSilo.StartAsync(folder.FullName, catalog);
