@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Forecasts and anomalies over 100 seeded stories of ninety days, where the tests of a run take 20. Prints how many
-# intervals held, what was found and what was false. Takes a minute.
+# Forecasts, anomalies and adjacency over 100 seeded stories of ninety days, where the tests of a run take 20, and
+# reports of 20 of them as ledgers. Prints how many intervals held, what was found and what was false. Takes minutes.
 # usage: eng/stories.sh [SEEDS]
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -57,6 +57,10 @@ public static class ApiServices
         services.AddSingleton<AccessReports>();
         services.AddSingleton<FocusReports>();
         services.AddSingleton<ForecastReports>();
+        services.AddSingleton<AnomalyReports>();
+        services.AddSingleton<AdjacencyReports>();
+        services.AddSingleton<InitiativeReports>();
+        services.AddSingleton<RecommendationReports>();
         services.AddSingleton<SpendItems>();
         services.AddSingleton<OAuthRoutes>();
         services.AddSingleton<AuditExport>();

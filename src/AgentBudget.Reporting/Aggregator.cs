@@ -1,8 +1,11 @@
 using System.Collections.Frozen;
 using System.Runtime.InteropServices;
 using AgentBudget.Protocol.V1;
+using AgentBudget.Reporting.Adjacency;
+using AgentBudget.Reporting.Anomalies;
 using AgentBudget.Reporting.Focus;
 using AgentBudget.Reporting.Forecasts;
+using AgentBudget.Reporting.Initiatives;
 
 namespace AgentBudget.Reporting;
 
@@ -16,6 +19,9 @@ public sealed class Aggregator : IDisposable
 {
     /// <summary>Most rows of a report; the answer stays a message that a client can take in one piece.</summary>
     public const int RowsMax = 100_000;
+
+    /// <summary>Most days of a report that compares days.</summary>
+    public const int DaysMax = 400;
 
     /// <summary>
     /// Folded events that may wait to be written; folding them again after a crash takes about a second.
@@ -168,6 +174,48 @@ public sealed class Aggregator : IDisposable
     {
         ArgumentNullException.ThrowIfNull(filter);
         return Query(tenant, sums => _store.QueryHours(sums, filter, now));
+    }
+
+    /// <summary>
+    /// What stands out in a period, why, and how often the rules would have cried. Throws <see
+    /// cref="ReportException"/>; the query is the caller's to check.
+    /// </summary>
+    public GetAnomaliesResponse GetAnomalies(string tenant, AnomalyQuery query)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        AnomalyReport report = Query(tenant, sums => _store.ReadAnomalies(sums, query));
+        report.Judge(); // Whoever folds or asks meanwhile does not wait for it.
+        return Query(tenant, _ => report.Explain());
+    }
+
+    /// <summary>
+    /// Use cases of different business units that belong together, and why. Throws <see cref="ReportException"/>; the
+    /// query is the caller's to check.
+    /// </summary>
+    public GetAdjacencyResponse GetAdjacency(string tenant, AdjacencyQuery query)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        return Query(tenant, sums => _store.ReadAdjacency(sums, query)).Compare();
+    }
+
+    /// <summary>
+    /// What a run cost, session by session; null where nothing of it was folded. Throws <see cref="ReportException"/>.
+    /// </summary>
+    public GetRunCostsResponse? GetRunCosts(string tenant, string run)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(run);
+        return Query(tenant, sums => _store.QueryRun(sums, run));
+    }
+
+    /// <summary>
+    /// Whether a use case is worth what it costs, by what its budgets come to. Throws <see cref="ReportException"/>.
+    /// </summary>
+    public GetInitiativeResponse GetInitiative(
+        string tenant, InitiativeQuery query, IEnumerable<WindowForecast> windows)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        ArgumentNullException.ThrowIfNull(windows);
+        return Query(tenant, sums => _store.QueryInitiative(sums, query, windows));
     }
 
     // Everything that was folded is written first; a tenant that nothing was folded of has no sums.

@@ -3,13 +3,17 @@ using Google.Protobuf;
 
 namespace AgentBudget.Reporting;
 
-/// <summary>What of a catalog reports need: who bills a model, what one of a SKU is, and what outcomes are compared
-/// with. Kept with the sums, because a catalog is told once and charges come after it.</summary>
+/// <summary>
+/// What of a catalog reports need: who bills a model, what one of a SKU is, who pays for a use case and of which class
+/// it is, and what outcomes are compared with. Kept with the sums, because a catalog is told once and charges come
+/// after it.
+/// </summary>
 internal sealed class CatalogNames
 {
     private const string UseCasePrefix = "useCases/";
 
     private readonly Dictionary<string, string> _providers = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, UseCase> _useCases = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string> _units = new(StringComparer.Ordinal);
 
     private CatalogNames(Catalog kept)
@@ -22,6 +26,7 @@ internal sealed class CatalogNames
             foreach (string alias in price.Aliases) _providers[alias] = price.Provider;
         }
 
+        foreach (UseCase useCase in kept.UseCases) _useCases[UseCasePrefix + useCase.Id] = useCase;
         foreach (Sku sku in kept.Skus) _units[sku.Id] = sku.Unit;
     }
 
@@ -46,8 +51,17 @@ internal sealed class CatalogNames
         }
 
         kept.Skus.Add(catalog.Skus.Select(sku => new Sku { Id = sku.Id, Unit = sku.Unit }));
-        foreach (UseCase useCase in catalog.UseCases.Where(useCase => useCase.Outcomes.Count > 0))
-            kept.UseCases.Add(new UseCase { Id = useCase.Id, Outcomes = { useCase.Outcomes } });
+        foreach (UseCase useCase in catalog.UseCases)
+        {
+            kept.UseCases.Add(new UseCase
+            {
+                Id = useCase.Id,
+                BusinessUnit = useCase.BusinessUnit,
+                Class = useCase.Class,
+                Outcomes = { useCase.Outcomes },
+            });
+        }
+
         return new CatalogNames(kept);
     }
 
@@ -81,6 +95,9 @@ internal sealed class CatalogNames
 
     /// <summary>Who bills a model; empty where the catalog does not say.</summary>
     public string ProviderOf(string model) => _providers.GetValueOrDefault(model, "");
+
+    /// <summary>A use case by its name, "useCases/trade-promo"; null where the catalog has none.</summary>
+    public UseCase? UseCaseOf(string useCase) => _useCases.GetValueOrDefault(useCase);
 
     /// <summary>What one of a SKU is; empty for a tool's call.</summary>
     public string UnitOf(string sku) => _units.GetValueOrDefault(sku, "");

@@ -1,6 +1,10 @@
 using AgentBudget.Protocol.V1;
+using AgentBudget.Reporting.Adjacency;
+using AgentBudget.Reporting.Anomalies;
 using AgentBudget.Reporting.Focus;
 using AgentBudget.Reporting.Forecasts;
+using AgentBudget.Reporting.Initiatives;
+using AgentBudget.Reporting.Runs;
 using Microsoft.Data.Sqlite;
 
 namespace AgentBudget.Reporting;
@@ -13,7 +17,7 @@ namespace AgentBudget.Reporting;
 internal sealed class ReportStore : IDisposable
 {
     // Raise it with every change of the tables or of what is counted; a file of another format is made anew.
-    private const long Format = 6;
+    private const long Format = 7;
 
     private const string Settings = """
         PRAGMA locking_mode = EXCLUSIVE;
@@ -226,6 +230,28 @@ internal sealed class ReportStore : IDisposable
 
     public HourlySpend QueryHours(TenantSums sums, ReportFilter filter, DateTimeOffset now) =>
         HourlySpend.Read(_connection, sums, filter, now);
+
+    /// <summary>A report with its days and runs read.</summary>
+    public AnomalyReport ReadAnomalies(TenantSums sums, AnomalyQuery query)
+    {
+        var report = new AnomalyReport(_connection, sums, query);
+        report.Read();
+        return report;
+    }
+
+    /// <summary>A report with all that it compares read.</summary>
+    public AdjacencyReport ReadAdjacency(TenantSums sums, AdjacencyQuery query)
+    {
+        var report = new AdjacencyReport(_connection, sums, query);
+        report.Read();
+        return report;
+    }
+
+    public GetRunCostsResponse? QueryRun(TenantSums sums, string run) => new RunCosts(_connection, sums, run).Run();
+
+    public GetInitiativeResponse QueryInitiative(
+        TenantSums sums, InitiativeQuery query, IEnumerable<WindowForecast> windows) =>
+        new Initiative(_connection, sums, query).Run(windows);
 
     public GetChargebackResponse Query(TenantSums sums, Chargeback chargeback) => chargeback.Run(_connection, sums);
 

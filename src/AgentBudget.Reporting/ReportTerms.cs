@@ -30,6 +30,18 @@ internal static class ReportTerms
             : throw Overflow();
     }
 
+    /// <summary>An amount in nanos.</summary>
+    public static Int128 NanosOf(Money money) => ((Int128)money.Units * NanosPerUnit) + money.Nanos;
+
+    /// <summary>A quotient, rounded half to even. The divisor is above zero.</summary>
+    public static Int128 Ratio(Int128 dividend, Int128 divisor)
+    {
+        (Int128 whole, Int128 rest) = Int128.DivRem(dividend, divisor);
+        Int128 twice = Int128.Abs(rest) * 2;
+        bool isAway = twice > divisor || (twice == divisor && Int128.IsOddInteger(whole));
+        return isAway ? whole + (dividend < 0 ? -1 : 1) : whole;
+    }
+
     /// <summary>A sum in two columns: the low one, then the high one.</summary>
     public static Int128 Wide(this SqliteDataReader reader, int low, int high) =>
         WideColumn.Of(reader.Number(high), reader.Number(low));
@@ -60,8 +72,8 @@ internal static class ReportTerms
     public static ReportException Overflow(Exception? inner = null) => new(
         ReportFault.AmountOverflow, "a sum of the report is beyond 64 bits: narrow its period or its filter", inner);
 
-    public static ReportException TooManyRows() => new(
-        ReportFault.TooManyRows, $"the report has more than {Aggregator.RowsMax} rows");
+    public static ReportException TooManyRows(int rowsMax = Aggregator.RowsMax) => new(
+        ReportFault.TooManyRows, $"the report has more than {rowsMax} rows");
 
     /// <summary>A price list in reports: "batch"; empty for what is of none.</summary>
     public static string NameOf(ServiceTier tier) =>

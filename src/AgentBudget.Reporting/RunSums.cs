@@ -1,3 +1,5 @@
+using AgentBudget.Protocol.V1;
+
 namespace AgentBudget.Reporting;
 
 /// <summary>What was folded of one run and is not yet written.</summary>
@@ -29,3 +31,9 @@ internal sealed record RunEnd(
 /// <param name="Metric">Its name.</param>
 /// <param name="Millionths">The difference.</param>
 internal readonly record struct OutcomeDelta(string Metric, long Millionths);
+
+/// <summary>A session that another one opened.</summary>
+/// <param name="Quarter">When, as in <see cref="SpendKey"/>.</param>
+/// <param name="Own">Its path.</param>
+/// <param name="From">The path of the one that opened it; in facts of former releases its name alone.</param>
+internal sealed record ChildSession(long Quarter, Spender Own, Spender From);

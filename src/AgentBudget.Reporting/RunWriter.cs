@@ -18,15 +18,24 @@ internal sealed class RunWriter : IDisposable
 
     private const string AddMetric = "INSERT INTO run_metric VALUES ($tenant, $run, $metric, $delta)";
 
+    private const string AddChild = """
+        INSERT INTO child VALUES ($tenant, $session, $parent, $run, $opened, $from_use_case, $from_business_unit,
+          $agent, $use_case, $business_unit)
+        """;
+
     private readonly SqliteCommand _addRun;
     private readonly SqliteCommand _endRun;
     private readonly SqliteCommand _addMetric;
+    private readonly SqliteCommand _addChild;
 
     public RunWriter(SqliteConnection connection, SqliteTransaction transaction)
     {
         _addRun = Command(AddRun, "$tenant", "$run", "$cost", "$cost_high");
         _endRun = Command(EndRun, "$tenant", "$run", "$ended", "$succeeded", "$agent", "$use_case", "$business_unit");
         _addMetric = Command(AddMetric, "$tenant", "$run", "$metric", "$delta");
+        _addChild = Command(
+            AddChild, "$tenant", "$session", "$parent", "$run", "$opened", "$from_use_case", "$from_business_unit",
+            "$agent", "$use_case", "$business_unit");
 
         SqliteCommand Command(string sql, params ReadOnlySpan<string> names)
         {
@@ -40,7 +49,7 @@ internal sealed class RunWriter : IDisposable
         }
     }
 
-    /// <summary>Adds costs, ends and metrics of a tenant's runs.</summary>
+    /// <summary>Adds costs, ends, metrics and subagents of a tenant's runs.</summary>
     public void Write(TenantSums sums)
     {
         foreach ((string run, RunSums pending) in sums.PendingRuns)
@@ -54,6 +63,14 @@ internal sealed class RunWriter : IDisposable
             foreach (OutcomeDelta delta in end.Deltas)
                 Execute(_addMetric, sums.Tenant, run, delta.Metric, delta.Millionths);
         }
+
+        foreach (ChildSession child in sums.PendingChildren)
+        {
+            Execute(
+                _addChild, sums.Tenant, child.Own.Session, child.Own.Parent, child.Own.Run, child.Quarter,
+                child.From.UseCase, child.From.BusinessUnit, child.Own.Agent, child.Own.UseCase,
+                child.Own.BusinessUnit);
+        }
     }
 
     public void Dispose()
@@ -61,6 +78,7 @@ internal sealed class RunWriter : IDisposable
         _addRun.Dispose();
         _endRun.Dispose();
         _addMetric.Dispose();
+        _addChild.Dispose();
     }
 
     private static void Execute(SqliteCommand command, params ReadOnlySpan<object> values)

@@ -18,7 +18,8 @@ internal static class TagText
     /// <summary>The value of a tag; empty where it is not there.</summary>
     public static string ValueOf(string tags, string name) => Read(tags).GetValueOrDefault(name, "");
 
-    private static SortedDictionary<string, string> Read(string tags)
+    /// <summary>All tags by name.</summary>
+    public static SortedDictionary<string, string> Read(string tags)
     {
         var read = new SortedDictionary<string, string>(StringComparer.Ordinal);
         if (tags.Length == 0) return read;

@@ -36,11 +36,14 @@ internal sealed class TenantSums(string tenant, SpendItems items)
     /// <summary>By the run's root.</summary>
     public Dictionary<string, RunSums> PendingRuns { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>Sessions that others opened.</summary>
+    public List<ChildSession> PendingChildren { get; } = [];
+
     /// <summary>The tags of sessions and calls.</summary>
     public TagMemory Tags { get; } = new(tenant);
 
     /// <summary>Sums that wait to be written.</summary>
-    public int PendingCount => Pending.Count + PendingRuns.Count + Tags.Pending.Count;
+    public int PendingCount => Pending.Count + PendingRuns.Count + PendingChildren.Count + Tags.Pending.Count;
 
     public static TenantSums Restore(
         string tenant, SpendItems items, long position, long timeSeconds, CatalogNames names)
@@ -89,6 +92,7 @@ internal sealed class TenantSums(string tenant, SpendItems items)
                 break;
             case LedgerEvent.FactOneofCase.SessionOpened:
                 Tags.SetSession(ledgerEvent.Spender.Session, ledgerEvent.SessionOpened.Tags);
+                if (ledgerEvent.Spender.Parent.Length > 0) PendingChildren.Add(ChildOf(ledgerEvent));
                 break;
             case LedgerEvent.FactOneofCase.SessionEnded:
                 if (ledgerEvent.Spender.Run.Length == 0) RunOf(ledgerEvent.Spender).End = EndOf(ledgerEvent);
@@ -122,6 +126,7 @@ internal sealed class TenantSums(string tenant, SpendItems items)
     {
         Pending.Clear();
         PendingRuns.Clear();
+        PendingChildren.Clear();
     }
 
     // Agents and business units, which most patches are of, leave the names as they are.
@@ -351,6 +356,11 @@ internal sealed class TenantSums(string tenant, SpendItems items)
             Tags.SetEvent(ledgerEvent.Sequence, session, Tags.OfEvent(settled.Reservation, session));
         if (settled.Final && ledgerEvent.RequestId.Length > 0) Tags.Drop(settled.Reservation);
     }
+
+    private static ChildSession ChildOf(LedgerEvent opened) => new(
+        opened.Time.Seconds / SpendKey.QuarterSeconds,
+        opened.Spender.Clone(), // An event is not kept.
+        opened.SessionOpened.Delegation?.From?.Clone() ?? new Spender { Session = opened.Spender.Parent });
 
     private RunEnd EndOf(LedgerEvent ledgerEvent)
     {

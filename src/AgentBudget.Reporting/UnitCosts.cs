@@ -154,8 +154,6 @@ internal sealed class UnitCosts
     private static Money? PerUnit(Int128 nanos, long scale, long units, string currency)
     {
         if (units <= 0) return null;
-        (Int128 whole, Int128 rest) = Int128.DivRem(checked(nanos * scale), units);
-        if (rest * 2 > units || (rest * 2 == units && Int128.IsOddInteger(whole))) whole++;
-        return ReportTerms.ToMoney(whole, currency);
+        return ReportTerms.ToMoney(ReportTerms.Ratio(checked(nanos * scale), units), currency);
     }
 }

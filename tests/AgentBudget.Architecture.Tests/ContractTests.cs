@@ -9,12 +9,16 @@ public sealed class ContractTests
 {
     private static readonly string[] ReadingVerbs = ["Get", "List", "Watch", "Verify", "Export"];
 
-    // Named results of a task, what they are compared with, and how many of a unit: quantities, never money.
+    // Named results of a task, what they are compared with, how many of a unit, and statistics: never money.
     private static readonly string[] Quantities =
     [
         "agentbudget.v1.Outcome.MetricsEntry.value", "agentbudget.v1.OutcomeRule.baseline",
         "agentbudget.v1.OutcomeCost.delta", "agentbudget.v1.RecordCostRequest.quantity",
-        "agentbudget.v1.ChargebackRow.quantity",
+        "agentbudget.v1.ChargebackRow.quantity", "agentbudget.v1.AnomalyFactors.calls",
+        "agentbudget.v1.AnomalyFactors.tokens_per_call", "agentbudget.v1.AnomalyFactors.price_per_token",
+        "agentbudget.v1.SharedParts.lift", "agentbudget.v1.SharedParts.p", "agentbudget.v1.SharedParts.q",
+        "agentbudget.v1.SpendMovement.correlation", "agentbudget.v1.SpendMovement.p",
+        "agentbudget.v1.SpendMovement.q",
     ];
 
     private static readonly IReadOnlyList<FileDescriptor> Files = [.. typeof(LedgerEvent).Assembly.GetTypes()

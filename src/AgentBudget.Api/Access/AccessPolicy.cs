@@ -112,6 +112,11 @@ public static class AccessPolicy
         ["/agentbudget.v1.ReportService/GetUnitCosts"] = new(Readers),
         ["/agentbudget.v1.ReportService/GetAttributionCoverage"] = new(Roles.Admin | Roles.Finance | Roles.Auditor),
         ["/agentbudget.v1.ReportService/GetForecast"] = new(Readers),
+        ["/agentbudget.v1.ReportService/GetAnomalies"] = new(Roles.Admin | Roles.Finance | Roles.Auditor),
+        ["/agentbudget.v1.ReportService/GetAdjacency"] = new(Roles.Admin | Roles.Finance | Roles.Auditor),
+        ["/agentbudget.v1.ReportService/GetRunCosts"] = new(Roles.Admin | Roles.Finance | Roles.Auditor),
+        ["/agentbudget.v1.ReportService/GetInitiative"] = new(Readers),
+        ["/agentbudget.v1.ReportService/GetRecommendations"] = new(Roles.Admin | Roles.Finance | Roles.Auditor),
         ["/agentbudget.v1.ReportService/ExportFocus"] = new(Roles.Admin | Roles.Finance | Roles.Auditor),
         ["/agentbudget.v1.ReportService/GetAccessReview"] = new(Roles.Admin | Roles.Auditor),
 

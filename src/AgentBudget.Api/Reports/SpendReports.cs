@@ -10,7 +10,8 @@ using Grpc.Core;
 namespace AgentBudget.Api.Reports;
 
 /// <summary>
-/// GetChargeback and GetUnitCosts: each waits until the sums hold everything that was durable when the request came.
+/// GetChargeback, GetUnitCosts and GetRunCosts: each waits until the sums hold everything that was durable when the
+/// request came.
 /// </summary>
 internal sealed class SpendReports(ApiContext context, Aggregator aggregator, TimeProvider time)
 {
@@ -36,14 +37,7 @@ internal sealed class SpendReports(ApiContext context, Aggregator aggregator, Ti
 
         (string tenant, request.Filter) = await NarrowAsync(request.Filter, call);
         await CatchUpAsync(tenant, call.Cancellation);
-        try
-        {
-            return aggregator.GetChargeback(tenant, request);
-        }
-        catch (ReportException fault)
-        {
-            throw ErrorOf(fault);
-        }
+        return Answer(() => aggregator.GetChargeback(tenant, request));
     }
 
     internal async ValueTask<GetUnitCostsResponse> UnitCostsAsync(GetUnitCostsRequest request, ApiCall call)
@@ -61,14 +55,22 @@ internal sealed class SpendReports(ApiContext context, Aggregator aggregator, Ti
 
         (string tenant, request.Filter) = await NarrowAsync(request.Filter, call);
         await CatchUpAsync(tenant, call.Cancellation);
-        try
-        {
-            return aggregator.GetUnitCosts(tenant, request);
-        }
-        catch (ReportException fault)
-        {
-            throw ErrorOf(fault);
-        }
+        return Answer(() => aggregator.GetUnitCosts(tenant, request));
+    }
+
+    internal async ValueTask<GetRunCostsResponse> RunCostsAsync(GetRunCostsRequest request, ApiCall call)
+    {
+        FieldFaults faults = default;
+        if (!Names.TryParseSession(request.Run, out _))
+            faults.Add("run", "must name the root session of a run, like sessions/s17");
+        faults.ThrowIfAny();
+        string tenant = context.Callers.TenantOf(call);
+        await context.CurrencyOfAsync(tenant); // A tenant without a catalog is not found.
+        await CatchUpAsync(tenant, call.Cancellation);
+        return Answer(() => aggregator.GetRunCosts(tenant, request.Run)) ?? throw ApiErrors.Make(
+            StatusCode.NotFound,
+            ErrorReason.SessionNotFound,
+            "Nothing of such a run was spent or refused: name the root session of one that did.");
     }
 
     // The tenant, and the filter as far as the caller sees.
@@ -114,6 +116,19 @@ internal sealed class SpendReports(ApiContext context, Aggregator aggregator, Ti
             IReadOnlyList<LedgerEvent> events =
                 await context.Host.ReadAsync(tenant, position + 1, EventsPerPageMax, cancellationToken);
             if (events.Count > 0) aggregator.TryFold(tenant, position, events);
+        }
+    }
+
+    /// <summary>A report, or what is wrong with it as an error of the contract.</summary>
+    internal static TResponse Answer<TResponse>(Func<TResponse> report)
+    {
+        try
+        {
+            return report();
+        }
+        catch (ReportException fault)
+        {
+            throw ErrorOf(fault);
         }
     }
 

@@ -19,8 +19,14 @@ internal static class ReportCommands
     {
         Chargeback(host),
         UnitCosts(host),
+        RunCostsCommand.Make(host),
         Coverage(host),
         AccessReview(host),
+        AnomalyCommand.Make(host),
+        AdjacencyCommand.Make(host),
+        InitiativeCommand.Make(host),
+        RecommendationCommand.Make(host),
+        ReconcileCommand.Make(host),
     };
 
     /// <summary>The agents of an access review.</summary>

@@ -152,6 +152,8 @@ public sealed partial class CatalogRules
         CheckReferences($"{path}.", useCase);
         CheckBudgets($"{path}.", useCase.Budget, useCase.FurtherBudgets);
         CheckParts($"{path}.", useCase.ModelBudgets, useCase.UserBudgets);
+        foreach ((string name, OutcomeRule rule) in useCase.Outcomes)
+            CheckMoney($"{path}.outcomes.{name}.value", rule.Value);
     }
 
     private void CheckReferences(string prefix, UseCase useCase)

@@ -1,3 +1,5 @@
+using AgentBudget.Reporting.Statistics;
+
 namespace AgentBudget.Reporting.Anomalies;
 
 /// <summary>A day that stands out, and against what.</summary>
@@ -14,6 +16,23 @@ public sealed record DayAnomaly(
     public long ExcessNanos => Nanos - ExpectedNanos;
 }
 
+/// <summary>How far a day is from what days of its kind settle.</summary>
+/// <param name="Nanos">What it settled.</param>
+/// <param name="ExpectedNanos">What a day of its kind settles.</param>
+/// <param name="BandNanos">Up to here it does not stand out.</param>
+/// <param name="Score">How far off it is, in the ordinary spread.</param>
+/// <param name="MedianNanos">The median of the days before it that spent anything.</param>
+/// <param name="Persistence">How far each of the days before it followed its predecessor, from 0 to below 1.</param>
+/// <param name="DaysUsed">The days before it that this was told from.</param>
+internal readonly record struct DayScore(
+    long Nanos,
+    long ExpectedNanos,
+    long BandNanos,
+    double Score,
+    double MedianNanos,
+    double Persistence,
+    int DaysUsed);
+
 /// <summary>
 /// Tells days that stand out of daily spend, by medians, which single days do not move. A day is told from the days
 /// before it alone, so that to replay the past is to apply the rule that was live.
@@ -23,12 +42,15 @@ public static class DayAnomalies
     /// <summary>Days before the first that is judged.</summary>
     public const int WarmUpDays = 28;
 
+    /// <summary>A day is judged from no more days before it: four weeks, each from eight weeks before it.</summary>
+    public const int HistoryDaysMax = WarmUpDays + (WeeksMax * WeekDays);
+
     private const int WeekDays = 7;
     private const int WeeksMax = 8;
     private const double ScoreMin = 3.5;
     private const double SpreadMin = 0.2;
-    private const double DeviationsPerMedian = 1.4826; // Of a normal distribution.
     private const double KindWeight = 2;
+    private const double PersistenceMax = 0.8;
 
     /// <summary>The days that stand out.</summary>
     /// <param name="dayNanos">Spend of days, in order and without gaps.</param>
@@ -46,10 +68,25 @@ public static class DayAnomalies
     }
 
     /// <summary>Judges the last of the days; null for one that does not stand out, or is too early to tell.</summary>
-    public static DayAnomaly? Judge(ReadOnlySpan<long> dayNanos, int firstWeekday, long floorNanos)
+    public static DayAnomaly? Judge(ReadOnlySpan<long> dayNanos, int firstWeekday, long floorNanos) =>
+        Score(dayNanos, firstWeekday) is { } score ? Judge(score, dayNanos.Length - 1, floorNanos) : null;
+
+    internal static DayAnomaly? Judge(in DayScore score, int day, long floorNanos)
     {
+        double excess = score.Nanos - (double)score.ExpectedNanos;
+        if (score.Score < ScoreMin || excess < score.MedianNanos / 2 || excess < floorNanos) return null;
+        long milli = (long)Math.Round(score.Score * 1000);
+        return new DayAnomaly(day, score.Nanos, score.ExpectedNanos, score.BandNanos, milli, score.DaysUsed);
+    }
+
+    /// <summary>How far off the last of the days is; null for one that is too early to tell.</summary>
+    internal static DayScore? Score(ReadOnlySpan<long> dayNanos, int firstWeekday)
+    {
+        if (dayNanos.Length <= WarmUpDays) return null;
+        int skipped = Math.Max(0, dayNanos.Length - 1 - HistoryDaysMax);
+        dayNanos = dayNanos[skipped..];
+        firstWeekday = (firstWeekday + skipped) % WeekDays;
         int day = dayNanos.Length - 1;
-        if (day < WarmUpDays) return null;
         List<double> spent = [];
         for (int before = 0; before < day; before++)
         {
@@ -57,7 +94,7 @@ public static class DayAnomalies
         }
 
         if (spent.Count == 0) return null;
-        double median = Median(spent);
+        double median = Robust.Median(spent);
         double unit = median / 10;
         double[] logs = new double[dayNanos.Length];
         for (int i = 0; i < logs.Length; i++) logs[i] = Math.Log(1 + (Math.Max(0, dayNanos[i]) / unit));
@@ -65,15 +102,16 @@ public static class DayAnomalies
         List<double> residuals = [];
         for (int before = day - WarmUpDays; before < day; before++)
             residuals.Add(logs[before] - Expected(logs, before, firstWeekday));
-        double center = Median(residuals);
-        double spread = Math.Max(
-            SpreadMin, DeviationsPerMedian * Median([.. residuals.Select(one => Math.Abs(one - center))]));
-        double score = (logs[day] - expected) / spread;
-        long expectedNanos = NanosOf(expected, unit);
-        double excess = dayNanos[day] - (double)expectedNanos;
-        if (score < ScoreMin || excess < median / 2 || excess < floorNanos) return null;
-        long band = NanosOf(expected + (ScoreMin * spread), unit);
-        return new DayAnomaly(day, dayNanos[day], expectedNanos, band, (long)Math.Round(score * 1000), day);
+        double persistence = Robust.Persistence([.. residuals]);
+        double spread = Math.Max(SpreadMin, Robust.Spread(residuals, Robust.Median(residuals)));
+        return new DayScore(
+            dayNanos[day],
+            NanosOf(expected, unit),
+            NanosOf(expected + (ScoreMin * spread), unit),
+            (logs[day] - expected) / spread,
+            median,
+            Math.Clamp(persistence, 0, PersistenceMax),
+            day);
     }
 
     // The median of its weekdays, drawn to that of workdays or weekends where there are few of them.
@@ -81,28 +119,22 @@ public static class DayAnomalies
     {
         List<double> same = [];
         List<double> kind = [];
-        for (int before = day - 1; before >= 0; before--)
+        for (int before = day - 1; before >= Math.Max(0, day - (WeeksMax * WeekDays)); before--)
         {
-            if ((day - before) % WeekDays == 0 && same.Count < WeeksMax) same.Add(logs[before]);
+            if ((day - before) % WeekDays == 0) same.Add(logs[before]);
             bool isKind = IsWeekend(before, firstWeekday) == IsWeekend(day, firstWeekday);
             if (isKind && day - before <= WarmUpDays) kind.Add(logs[before]);
         }
 
         if (kind.Count == 0) return logs[day]; // The first of its kind.
-        double ofKind = Median(kind);
+        double ofKind = Robust.Median(kind);
         return same.Count == 0
             ? ofKind
-            : ((same.Count * Median(same)) + (KindWeight * ofKind)) / (same.Count + KindWeight);
+            : ((same.Count * Robust.Median(same)) + (KindWeight * ofKind)) / (same.Count + KindWeight);
     }
 
-    private static bool IsWeekend(int day, int firstWeekday) => (day + firstWeekday) % WeekDays >= 5;
+    /// <summary>Whether a day is a Saturday or Sunday.</summary>
+    internal static bool IsWeekend(int day, int firstWeekday) => (day + firstWeekday) % WeekDays >= 5;
 
     private static long NanosOf(double log, double unit) => (long)Math.Round(unit * (Math.Exp(log) - 1));
-
-    private static double Median(List<double> values)
-    {
-        values.Sort();
-        int middle = values.Count / 2;
-        return values.Count % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-    }
 }

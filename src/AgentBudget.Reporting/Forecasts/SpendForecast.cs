@@ -175,11 +175,5 @@ public sealed class SpendForecast
         return sum;
     }
 
-    // Rounded half to even.
-    private static Int128 Quarter(Int128 sum)
-    {
-        (Int128 whole, Int128 rest) = Int128.DivRem(sum, WeeksOfMean);
-        bool isUp = rest * 2 > WeeksOfMean || (rest * 2 == WeeksOfMean && Int128.IsOddInteger(whole));
-        return isUp ? whole + 1 : whole;
-    }
+    private static Int128 Quarter(Int128 sum) => ReportTerms.Ratio(sum, WeeksOfMean);
 }

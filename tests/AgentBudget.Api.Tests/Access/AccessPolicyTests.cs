@@ -57,27 +57,30 @@ public sealed class AccessPolicyTests
         {
             nameof(Roles.Owner),
             [
-                "GetBalance", "GetChargeback", "GetForecast", "GetSession", "GetUnitCosts", "ListEntries",
-                "ListExtensionRequests", "ListSessions", "RequestExtension", "ResetBreaker", "ResumeSession",
-                "RevokeSession", "SuspendSession", "WatchExtensionRequest", "WatchSession", "WatchSpend",
+                "GetBalance", "GetChargeback", "GetForecast", "GetInitiative", "GetSession", "GetUnitCosts",
+                "ListEntries", "ListExtensionRequests", "ListSessions", "RequestExtension", "ResetBreaker",
+                "ResumeSession", "RevokeSession", "SuspendSession", "WatchExtensionRequest", "WatchSession",
+                "WatchSpend",
             ]
         },
         {
             nameof(Roles.Finance),
             [
-                "AdjustSpend", "DecideDispute", "DecideExtension", "ExportFocus", "ExtendBudget",
-                "GetAttributionCoverage", "GetBalance", "GetCatalog", "GetChargeback", "GetForecast", "GetUnitCosts",
-                "ListDisputes", "ListEntries", "ListExtensionRequests", "RequestExtension", "RerateSpend",
-                "ResetBudget", "WatchExtensionRequest", "WatchSpend",
+                "AdjustSpend", "DecideDispute", "DecideExtension", "ExportFocus", "ExtendBudget", "GetAdjacency",
+                "GetAnomalies", "GetAttributionCoverage", "GetBalance", "GetCatalog", "GetChargeback", "GetForecast",
+                "GetInitiative", "GetRecommendations", "GetRunCosts", "GetUnitCosts", "ListDisputes", "ListEntries",
+                "ListExtensionRequests", "RequestExtension", "RerateSpend", "ResetBudget", "WatchExtensionRequest",
+                "WatchSpend",
             ]
         },
         {
             nameof(Roles.Auditor),
             [
-                "ExportFocus", "GetAccessReview", "GetAttributionCoverage", "GetBalance", "GetCatalog",
-                "GetChargeback", "GetCheckpoint", "GetForecast", "GetSession", "GetUnitCosts", "ListCredentials",
-                "ListDisputes", "ListEntries", "ListExtensionRequests", "ListSessions", "VerifyLedger",
-                "WatchExtensionRequest", "WatchSession", "WatchSpend",
+                "ExportFocus", "GetAccessReview", "GetAdjacency", "GetAnomalies", "GetAttributionCoverage",
+                "GetBalance", "GetCatalog", "GetChargeback", "GetCheckpoint", "GetForecast", "GetInitiative",
+                "GetRecommendations", "GetRunCosts", "GetSession", "GetUnitCosts", "ListCredentials", "ListDisputes",
+                "ListEntries", "ListExtensionRequests", "ListSessions", "VerifyLedger", "WatchExtensionRequest",
+                "WatchSession", "WatchSpend",
             ]
         },
         { nameof(Roles.Metrics), [] },

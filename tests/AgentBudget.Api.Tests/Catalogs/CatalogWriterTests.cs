@@ -53,7 +53,7 @@ public sealed class CatalogWriterTests
               tiers: [{ at: 50, notify: [owner, finance] }, { at: 100, action: downgrade }, { at: 110, action: refuse }]
             downgrade: { claude-4.5: haiku }
             withoutCheaperModel: allow
-            outcomes: { quotesBound: { unit: quotes, baseline: -120.25 } }
+            outcomes: { quotesBound: { unit: quotes, baseline: -120.25, value: 3.5 } }
         agents:
           - id: writer
             businessUnit: marketing

@@ -44,6 +44,31 @@ public sealed class DayAnomalyTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public void Spend_that_doubles_and_stays_is_told_as_drift_and_what_wanders_is_not()
+    {
+        const int From = 60;
+        int found = 0;
+        int wrong = 0;
+        int days = 0;
+        for (int seed = 0; seed < Seeds; seed++)
+        {
+            var story = new Story(seed, isPlanted: false);
+            long[] doubled = [.. story.DayNanos(0).Select((nanos, day) => day < From ? nanos : 2 * nanos)];
+            if (DriftAnomalies.Find(doubled, firstWeekday: 0, FloorNanos).Any(drift => drift.Day >= From)) found++;
+            for (int agent = 0; agent < Story.Agents; agent++)
+            {
+                wrong += DriftAnomalies.Find(story.DayNanos(agent), firstWeekday: 0, FloorNanos).Count;
+                days += story.Days - DayAnomalies.WarmUpDays;
+            }
+        }
+
+        double months = days / 30.0;
+        output.WriteLine($"{Seeds} seeds: {found} of {Seeds} drifts found, {wrong} false in {months:F0} entity-months");
+        Assert.True(found >= Seeds * 0.8, $"{found} of {Seeds} were found");
+        Assert.True(wrong <= months * 0.1, $"{wrong} were false in {months:F0} entity-months");
+    }
+
+    [Fact]
     public void A_day_is_told_from_the_days_before_it_alone()
     {
         long[] days = new Story(5, isPlanted: true).DayNanos(Story.Runaway);

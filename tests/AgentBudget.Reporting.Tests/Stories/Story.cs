@@ -2,7 +2,8 @@ namespace AgentBudget.Reporting.Tests.Stories;
 
 /// <summary>
 /// Ninety days of twelve agents in four units, hour by hour, from a seed. The control story has workdays, one agent
-/// that works on weekends and levels that wander; the other has a runaway day besides, a price change and a launch.
+/// that works on weekends and levels that wander; the other has a runaway day besides, a price change, a launch and two
+/// agents of different units that move together.
 /// </summary>
 internal sealed class Story
 {
@@ -12,7 +13,13 @@ internal sealed class Story
     public const int RunawayDay = 70;
     public const int WeekendWorker = 5;
     public const int PriceChanged = 2;
+    public const int PriceDay = 50;
     public const int Launched = 7;
+
+    /// <summary>Agents of two units; of a planted story the one's work brings the other's two days later.</summary>
+    public const int Leading = 8;
+    public const int Following = 9;
+    public const int FollowingDays = 2;
 
     private readonly Random _random;
 
@@ -21,6 +28,7 @@ internal sealed class Story
         _random = new Random(seed);
         Days = days;
         HourNanos = [.. Enumerable.Range(0, Agents).Select(agent => HoursOf(agent, isPlanted))];
+        if (isPlanted) Follow(new Random(seed + 1_000_003));
     }
 
     public int Days { get; }
@@ -50,7 +58,7 @@ internal sealed class Story
             level = 0.7 * (level + Normal(wander));
             double factor = day % 7 >= 5 ? weekend : 1;
             if (isPlanted && agent == Runaway && day == RunawayDay) factor *= 8;
-            if (isPlanted && agent == PriceChanged && day >= 50) factor *= 1.3;
+            if (isPlanted && agent == PriceChanged && day >= PriceDay) factor *= 1.3;
             if (isPlanted && agent == Launched && day < 40) factor = 0;
             for (int hour = 0; hour < 24; hour++)
             {
@@ -61,6 +69,23 @@ internal sealed class Story
         }
 
         return hours;
+    }
+
+    // The same shocks to both, at another time; the rest of what they do is their own.
+    private void Follow(Random random)
+    {
+        for (int day = 0; day < Days; day++)
+        {
+            double shock = Math.Exp(random.NextDouble() - 0.5);
+            Scale(HourNanos[Leading], day, shock);
+            Scale(HourNanos[Following], day + FollowingDays, shock);
+        }
+    }
+
+    private static void Scale(long[] hours, int day, double factor)
+    {
+        for (int hour = day * 24; hour < (day + 1) * 24 && hour < hours.Length; hour++)
+            hours[hour] = (long)(hours[hour] * factor);
     }
 
     private double Normal(double deviation) => deviation

@@ -77,6 +77,9 @@ internal sealed class Sight
         ["ListEntries"] = "admin owner finance auditor foreign",
         ["GetChargeback"] = "admin owner finance auditor foreign",
         ["GetUnitCosts"] = "admin owner finance auditor foreign",
+        ["GetAnomalies"] = "admin finance auditor foreign",
+        ["GetInitiative"] = "admin owner finance auditor foreign",
+        ["GetRunCosts"] = "admin finance auditor foreign",
         ["GetForecast"] = "admin owner finance auditor foreign",
         // OAuth. Who has a credential is a client; a client that may not is answered as if nothing were there.
         ["introspect"] = Clients,
@@ -224,7 +227,8 @@ internal sealed class Sight
     private static bool IsTold(string caller, string method, string path, string whose) => (method, path) switch
     {
         // Reports come later than what they report; a name for a new credential is anybody's.
-        ("GetChargeback" or "GetUnitCosts" or "WatchSpend", _) or ("CreateCredential", "principal") => false,
+        ("GetAnomalies" or "GetChargeback" or "GetRunCosts" or "GetUnitCosts" or "WatchSpend", _) => false,
+        ("CreateCredential", "principal") => false,
         // A credential that opened nothing has as many sessions as one that is not there.
         ("RevokeSessions" or "ListSessions", "credential") => false,
         // A session has no budget in the catalog.

@@ -87,7 +87,7 @@ public static partial class CatalogReader
             }
         }
 
-        private static void ReadOutcomes(DocumentCursor? cursor, UseCase useCase)
+        private void ReadOutcomes(DocumentCursor? cursor, UseCase useCase)
         {
             if (cursor?.OpenMap() is not { } map)
                 return;
@@ -95,11 +95,12 @@ public static partial class CatalogReader
                 cursor.Value.Fault($"has {map.Count} outcomes; at most {FieldRules.MapEntriesMax} are accepted.");
             foreach ((string name, DocumentCursor value) in map.Entries)
             {
-                DocumentMap rule = value.Map("unit", "baseline");
+                DocumentMap rule = value.Map("unit", "baseline", "value");
                 useCase.Outcomes[name] = new OutcomeRule
                 {
                     Unit = rule.Find("unit")?.Text(FieldRules.IdCharsMax) ?? "",
                     Baseline = rule.Find("baseline")?.Number() ?? 0,
+                    Value = rule.Find("value")?.Money(_currency),
                 };
             }
         }

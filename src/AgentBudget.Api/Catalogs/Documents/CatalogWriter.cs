@@ -120,6 +120,7 @@ public static partial class CatalogWriter
         JsonObject node = [];
         PutText(node, "unit", rule.Unit);
         node["baseline"] = rule.Baseline;
+        Put(node, "value", rule.Value, AmountOf);
         return node;
     }
 
