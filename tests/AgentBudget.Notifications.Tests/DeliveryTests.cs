@@ -52,7 +52,7 @@ public sealed class DeliveryTests
                 all => all is [{ State: DeliveryState.Waiting } one] && one.Attempts == attempt, $"attempt {attempt}");
             Assert.Equal((500, "answered 500"), (waiting[0].Status, waiting[0].Error));
             if (attempt == RetrySchedule.AttemptsMax - 1) receiver.AnswerWith(StatusCodes.Status200OK);
-            desk.Time.SetUtcNow(waiting[0].NextAttemptTime.ToDateTimeOffset());
+            desk.TurnTo(waiting[0].NextAttemptTime.ToDateTimeOffset());
         }
 
         ids.Add((await receiver.NextAsync()).Id);
@@ -77,7 +77,7 @@ public sealed class DeliveryTests
             Delivery tried = (await desk.UntilAsync(
                 all => all.Any(one => one.Attempts == made && one.State == DeliveryState.Waiting), $"attempt {made}"))
                 .First(one => one.Attempts == made);
-            desk.Time.SetUtcNow(tried.NextAttemptTime.ToDateTimeOffset());
+            desk.TurnTo(tried.NextAttemptTime.ToDateTimeOffset());
         }
 
         IReadOnlyList<Delivery> given = await desk.UntilAsync(
@@ -91,8 +91,8 @@ public sealed class DeliveryTests
         NotifierReply replayed = await desk.ActAsync(
             endpoint, new NotificationsChanged { Change = NotificationChange.Replayed });
         Assert.Equal(1, replayed.Replayed);
-        desk.Time.Advance(TimeSpan.FromMinutes(1));
-        List<Received> taken = await receiver.NextAsync(2);
+        List<Received> taken = [];
+        while (taken.Count < 2) taken.Add(await receiver.NextAsync(desk, TimeSpan.FromMinutes(1)));
         Assert.Equal(
             [$"evt_acme_{second.Sequence}_0", $"evt_acme_{first.Sequence}_0"], taken.Select(one => one.Id));
         await desk.UntilAsync(all => all.All(one => one.State == DeliveryState.Delivered), "the replay");
@@ -114,11 +114,11 @@ public sealed class DeliveryTests
         desk.Tell();
         await arrived.Task.WaitAsync(Receiver.Patience);
         receiver.AnswerWith(StatusCodes.Status202Accepted);
-        desk.Time.Advance(HttpSender.AttemptMax);
+        desk.Turn(HttpSender.AttemptMax);
 
         IReadOnlyList<Delivery> waiting = await desk.UntilAsync(all => all is [{ Attempts: 1 }], "the timeout");
         Assert.Equal((0, "no answer within 20 s"), (waiting[0].Status, waiting[0].Error));
-        desk.Time.Advance(TimeSpan.FromSeconds(6));
+        desk.Turn(TimeSpan.FromSeconds(6));
         await desk.UntilAsync(all => all is [{ State: DeliveryState.Delivered, Attempts: 2 }], "the delivery");
     }
 
@@ -189,7 +189,7 @@ public sealed class DeliveryTests
         Received first = await receiver.NextAsync();
         await desk.UntilAsync(all => all is [{ Attempts: 1 }], "the broken attempt");
         receiver.AnswerWith(StatusCodes.Status200OK);
-        desk.Time.Advance(TimeSpan.FromSeconds(6));
+        desk.Turn(TimeSpan.FromSeconds(6));
         Received second = await receiver.NextAsync();
         Assert.Equal(first.Id, second.Id);
         Assert.Equal(first.Body, second.Body);
@@ -210,20 +210,14 @@ public sealed class DeliveryTests
         await desk.UntilAsync(all => all.Any(one => one.Attempts == 1), "the first attempt");
         Assert.True((await desk.EndpointAsync()).Position < events, "all of it waits in the outbox");
         HashSet<string> told = [];
-        for (int minutes = 0; minutes < 60; minutes += 10) desk.Time.Advance(TimeSpan.FromMinutes(10));
+        for (int minutes = 0; minutes < 60; minutes += 10) desk.Turn(TimeSpan.FromMinutes(10));
         receiver.Answer = (http, received) =>
         {
             lock (told) told.Add(received.Id);
             http.Response.StatusCode = StatusCodes.Status200OK;
             return Task.CompletedTask;
         };
-        List<Received> taken = [];
-        while (told.Count < events)
-        {
-            desk.Time.Advance(TimeSpan.FromMinutes(30));
-            taken.Add(await receiver.NextAsync());
-        }
-
+        while (told.Count < events) await receiver.NextAsync(desk, TimeSpan.FromMinutes(30));
         await desk.UntilAsync(all => all.All(one => one.State == DeliveryState.Delivered), "the rest");
         Assert.Equal(events, told.Count);
     }
@@ -252,7 +246,7 @@ public sealed class DeliveryTests
         Assert.Equal(other, before.Select(one => one.Id).Where(other.Contains));
         Assert.Equal([stuck[0]], before.Select(one => one.Id).Where(stuck.Contains));
         Volatile.Write(ref isMended, true);
-        desk.Time.Advance(TimeSpan.FromSeconds(6));
+        desk.Turn(TimeSpan.FromSeconds(6));
         Assert.Equal(stuck, (await receiver.NextAsync(3)).Select(one => one.Id));
     }
 
@@ -275,7 +269,7 @@ public sealed class DeliveryTests
         IReadOnlyList<Delivery> both = await desk.UntilAsync(all => all.Count == 2, "the other");
         Assert.Equal(0, both.Single(one => one.Subject == "agents/other").Attempts);
         receiver.AnswerWith(StatusCodes.Status200OK);
-        desk.Time.Advance(TimeSpan.FromMinutes(10));
+        desk.Turn(TimeSpan.FromMinutes(10));
         await desk.UntilAsync(all => all.All(one => one.State == DeliveryState.Delivered), "both");
     }
 

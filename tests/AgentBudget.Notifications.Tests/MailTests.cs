@@ -32,7 +32,8 @@ public sealed class MailTests
         (List<string> recipients, string text) = await server.Message.WaitAsync(Receiver.Patience);
         Assert.Equal((true, ""), (result.IsTaken, result.Error));
         Assert.Equal(Endpoint.Recipients, recipients);
-        Assert.Contains("Subject: AgentBudget, acme: agents/writer was suspended: odd.", text, StringComparison.Ordinal);
+        Assert.Contains(
+            "Subject: AgentBudget, acme: agents/writer was suspended: odd.", text, StringComparison.Ordinal);
         Assert.Contains("<evt_acme_7_0@agentbudget.invalid>", text, StringComparison.Ordinal);
     }
 

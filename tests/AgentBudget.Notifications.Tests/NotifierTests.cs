@@ -1,3 +1,4 @@
+using AgentBudget.Ledger.Requests;
 using AgentBudget.Notifications.Books;
 using AgentBudget.Notifications.Notices;
 using AgentBudget.Notifications.Tests.Support;
@@ -38,11 +39,7 @@ public sealed class NotifierTests
             http.Response.StatusCode = StatusCodes.Status200OK;
             return Task.CompletedTask;
         };
-        while (told.Count < expected.Count)
-        {
-            desk.Time.Advance(TimeSpan.FromHours(1));
-            await receiver.NextAsync();
-        }
+        while (told.Count < expected.Count) await receiver.NextAsync(desk, TimeSpan.FromHours(1));
 
         Assert.Equal(expected.Order(), told.Order());
     }
@@ -66,7 +63,7 @@ public sealed class NotifierTests
         Assert.Equal($"evt_acme_{first.Sequence}_0", told.Id);
         Assert.Equal(1, receiver.Count);
 
-        desk.Time.Advance(RefusalWindows.Length);
+        desk.Turn(RefusalWindows.Length);
         Received rest = await receiver.NextAsync();
         Assert.Equal($"evt_acme_{last.Sequence}_1", rest.Id);
         Assert.Contains("1050 calls were refused", System.Text.Encoding.UTF8.GetString(rest.Body));
@@ -77,6 +74,7 @@ public sealed class NotifierTests
     {
         await using Receiver receiver = await Receiver.StartAsync();
         await using Desk desk = new();
+        DateTimeOffset begun = desk.Time.GetUtcNow();
         desk.Ledger.Credentials.Add(new Credential
         {
             Credential_ = "credentials/c17",
@@ -85,18 +83,14 @@ public sealed class NotifierTests
         });
         await desk.AddAsync(receiver.Url);
         desk.Tell();
-        for (int hours = 0; hours < 25; hours++)
-        {
-            desk.Time.Advance(EndpointFold.CredentialLook);
-            await Task.Yield();
-        }
-
-        Assert.Equal("evt_acme_17_7", (await receiver.NextAsync()).Id);
-        desk.Time.Advance(TimeSpan.FromDays(6));
-        Assert.Equal("evt_acme_17_1", (await receiver.NextAsync()).Id);
+        Assert.Equal("evt_acme_17_7", (await receiver.NextAsync(desk, EndpointFold.CredentialLook)).Id);
+        await desk.UntilAsync(all => all is [{ State: DeliveryState.Delivered }], "the first");
+        Assert.InRange(desk.Time.GetUtcNow() - begun, TimeSpan.FromHours(24), TimeSpan.FromHours(26));
+        Assert.Equal("evt_acme_17_1", (await receiver.NextAsync(desk, TimeSpan.FromHours(12))).Id);
+        Assert.InRange(desk.Time.GetUtcNow() - begun, TimeSpan.FromDays(7), TimeSpan.FromDays(7.6));
         await desk.UntilAsync(all => all.All(one => one.State == DeliveryState.Delivered), "both");
         await desk.RestartAsync();
-        desk.Time.Advance(EndpointFold.CredentialLook);
+        desk.Turn(EndpointFold.CredentialLook);
         desk.Ledger.Suspend("agents/writer");
         desk.Tell();
         Assert.StartsWith("evt_acme_2_", (await receiver.NextAsync()).Id, StringComparison.Ordinal);
@@ -136,7 +130,7 @@ public sealed class NotifierTests
         Assert.Equal(tried.Delivery, both.Id);
         Assert.Equal(2, both.Headers["webhook-signature"].Split(' ').Length);
         await desk.UntilAsync(all => all is [{ State: DeliveryState.Delivered }], "the test");
-        desk.Time.Advance(Notifier.FormerSecretTime);
+        desk.Turn(Notifier.FormerSecretTime);
         desk.Ledger.Suspend("agents/writer");
         desk.Tell();
         Assert.Single((await receiver.NextAsync()).Headers["webhook-signature"].Split(' '));
@@ -229,7 +223,7 @@ public sealed class NotifierTests
         store.Fails = false;
         while (receiver.Count == 0)
         {
-            desk.Time.Advance(TimeSpan.FromSeconds(5));
+            desk.Turn(TimeSpan.FromSeconds(5));
             await Task.Yield();
         }
 
@@ -251,15 +245,15 @@ public sealed class NotifierTests
         one.Tell();
         other.Tell();
         Assert.Equal("evt_acme_2_0", (await receiver.NextAsync()).Id);
-        one.Time.Advance(TimeSpan.FromMinutes(1));
-        other.Time.Advance(TimeSpan.FromMinutes(1));
+        one.Turn(TimeSpan.FromMinutes(1));
+        other.Turn(TimeSpan.FromMinutes(1));
         await one.RestartAsync();
         await one.UntilAsync(all => all is [{ State: DeliveryState.Delivered }], "one that wrote");
     }
 
     private static async Task<NotifierOutcome> FindAsync(Desk desk, string requestId) =>
         (await desk.Notifier.AskAsync(
-            new NotifierRequest { Find = new RemovedEndpoint { RequestId = requestId, Principal = "admin" } },
+            new NotifierRequest { Find = new RemovedEndpoint { RequestId = requestId, Principal = Principals.OfActor("admin") } },
             default)).Outcome;
 
     private sealed class FailingSecrets : ISharedSecrets

@@ -1,5 +1,7 @@
 using System.Net;
 using System.Text.Json.Nodes;
+using AgentBudget.Notifications;
+using AgentBudget.Notifications.Sending;
 using AgentBudget.Silo.Options;
 using AgentBudget.Silo.Stores;
 
@@ -176,6 +178,11 @@ public sealed class OptionsTests
             ["checkpoint:key"] = "c.key",
             ["checkpoint:file"] = "c.file",
             ["telemetry:otlp"] = "http://127.0.0.1:4317/x",
+            ["notifications:smtp"] = "smtp.acme.test:587",
+            ["notifications:smtpFrom"] = "budget@acme.test",
+            ["notifications:smtpUser"] = "budget",
+            ["notifications:smtpPasswordFile"] = other,
+            ["notifications:allowPrivate"] = "true",
         };
         Assert.Equal(values.Keys.Order(), SiloSetting.All.Select(setting => setting.Key).Order());
         string[] line = [.. SiloSetting.All.SelectMany(setting => (string[])[setting.Option, values[setting.Key]])];
@@ -199,6 +206,8 @@ public sealed class OptionsTests
                 IsDistributedDirectory: false, new SiloTlsModel(other, file, other)),
             onLine.Cluster);
         Assert.Equal(5, onLine.Gateway!.Listen.Port);
+        MailOptions mail = new("smtp.acme.test", 587, "budget@acme.test") { User = "budget", PasswordFile = other };
+        Assert.Equal(new NotificationOptions(AllowPrivate: true, mail), onLine.Notifications);
 
         SiloModel inEnvironment = (await RunInAsync(
             values.ToDictionary(value => VariableOf(value.Key), value => value.Value))).Model!;

@@ -121,7 +121,7 @@ public static class AccessPolicy
         ["/agentbudget.v1.ReportService/GetAccessReview"] = new(Roles.Admin | Roles.Auditor),
 
         // It shows machines, which are no tenant's.
-        ["/agentbudget.v1.SiloService/ListSilos"] = new(Roles.Operator),
+        ["/agentbudget.v1.SiloService/GetSilos"] = new(Roles.Operator),
 
         ["/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"] = new(Roles.Admin),
         ["/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"] = new(Roles.Admin),

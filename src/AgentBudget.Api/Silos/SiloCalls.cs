@@ -10,10 +10,10 @@ internal sealed class SiloCalls(ISiloPeers peers, Calls calls) : SiloService.Sil
 {
     private const int SilosMax = 1_000; // As the contract says.
 
-    public override Task<ListSilosResponse> ListSilos(ListSilosRequest request, ServerCallContext context) =>
+    public override Task<GetSilosResponse> GetSilos(GetSilosRequest request, ServerCallContext context) =>
         calls.AnswerAsync(ListAsync, request, context);
 
-    private async ValueTask<ListSilosResponse> ListAsync(ListSilosRequest request, ApiCall call)
+    private async ValueTask<GetSilosResponse> ListAsync(GetSilosRequest request, ApiCall call)
     {
         IReadOnlyList<SiloMember> silos = await peers.ListAsync();
         IEnumerable<SiloMember> listed = silos
@@ -21,6 +21,6 @@ internal sealed class SiloCalls(ISiloPeers peers, Calls calls) : SiloService.Sil
             .ThenByDescending(silo => silo.StartTime)
             .ThenBy(silo => silo.Address, StringComparer.Ordinal)
             .Take(SilosMax);
-        return new ListSilosResponse { Silos = { listed } };
+        return new GetSilosResponse { Silos = { listed } };
     }
 }

@@ -69,7 +69,8 @@ internal static class BenchCommand
             });
     }
 
-    private static Option<int> Bounded(string name, string description, string helpName, int usual, int most) => new(name)
+    private static Option<int> Bounded(
+        string name, string description, string helpName, int usual, int most) => new(name)
     {
         Description = description,
         HelpName = helpName,

@@ -12,7 +12,7 @@ internal static class SiloCommands
         new Command("silos", "The silos of the cluster and what each does. For the operator's key."),
         async call =>
         {
-            ListSilosResponse answer = await call.CallAsync(call.Client.Silos.ListSilosAsync, new ListSilosRequest());
+            GetSilosResponse answer = await call.CallAsync(call.Client.Silos.GetSilosAsync, new GetSilosRequest());
             Grid grid = new(
                 "address",
                 "state",

@@ -63,7 +63,8 @@ internal sealed class SiloPeers(
         IsAnswering = entry.SiloAddress.Equals(here.SiloAddress),
     };
 
-    private static Timestamp TimeOf(DateTime utc) => Timestamp.FromDateTime(DateTime.SpecifyKind(utc, DateTimeKind.Utc));
+    private static Timestamp TimeOf(DateTime utc) =>
+        Timestamp.FromDateTime(DateTime.SpecifyKind(utc, DateTimeKind.Utc));
 
     private async Task TellAsync(Func<ISiloNews, Task> tell)
     {

@@ -89,6 +89,17 @@ internal sealed class Desk : IAsyncDisposable
     /// <summary>Tells the notifier how far the ledger has grown.</summary>
     public void Tell() => Notifier.Grown(Ledger.Head);
 
+    /// <summary>Turns the clock, and has the notifier look at it: it may have been about to wait by the time before.
+    /// </summary>
+    public void Turn(TimeSpan by) => TurnTo(Time.GetUtcNow() + by);
+
+    /// <summary>The same to a time.</summary>
+    public void TurnTo(DateTimeOffset time)
+    {
+        Time.SetUtcNow(time);
+        Tell();
+    }
+
     public async Task<NotificationEndpoint> EndpointAsync() =>
         (await Notifier.AskAsync(new NotifierRequest { List = true }, default)).Endpoints[0];
 

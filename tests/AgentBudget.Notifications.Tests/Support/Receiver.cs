@@ -18,6 +18,8 @@ internal sealed class Receiver : IAsyncDisposable
 {
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
+    private static readonly TimeSpan Quiet = TimeSpan.FromMilliseconds(100);
+
     private readonly Channel<Received> _received = Channel.CreateUnbounded<Received>();
     private readonly WebApplication _app;
 
@@ -58,6 +60,28 @@ internal sealed class Receiver : IAsyncDisposable
     /// <summary>The next that arrives.</summary>
     public async Task<Received> NextAsync() =>
         await _received.Reader.ReadAsync().AsTask().WaitAsync(Patience);
+
+    /// <summary>
+    /// The next that arrives, where the clock is turned by a step whenever it is quiet: what is under way is not to be
+    /// taken for late.
+    /// </summary>
+    public async Task<Received> NextAsync(Desk desk, TimeSpan step)
+    {
+        using CancellationTokenSource patience = new(Patience);
+        while (true)
+        {
+            using CancellationTokenSource quiet = CancellationTokenSource.CreateLinkedTokenSource(patience.Token);
+            quiet.CancelAfter(Quiet);
+            try
+            {
+                return await _received.Reader.ReadAsync(quiet.Token);
+            }
+            catch (OperationCanceledException) when (!patience.IsCancellationRequested)
+            {
+                desk.Turn(step);
+            }
+        }
+    }
 
     public async Task<List<Received>> NextAsync(int count)
     {

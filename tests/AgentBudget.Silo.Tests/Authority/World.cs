@@ -191,7 +191,7 @@ internal sealed class World
             {
                 RequestId = Identity.NextId(),
                 Kind = EndpointKind.Webhook,
-                Url = "https://hooks.acme.invalid/budget",
+                Url = "https://hooks.invalid/budget",
                 Filter = new NoticeFilter { Kinds = { NoticeKind.Test } },
             },
             metadata: Tenant(tenant));

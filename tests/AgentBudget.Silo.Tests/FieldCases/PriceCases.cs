@@ -102,10 +102,10 @@ internal static class PriceCases
         new("P11b", "0.002", Of(Hours("""{ rates: { input: 0 } }""")), tenant => tenant.UseAsync(1000, 1000)),
         new("P11c", "0.004", Of(Hours("""{ multiplier: 2, rates: { output: 1 } }""")),
             tenant => tenant.UseAsync(1000, 1000)),
-        new("P11d", "0.003", Of(Hours($"{{ days: [{InFourDays}], multiplier: 2 }}")),
+        new("P11d", "0.003", Of(Hours($"{{ days: [{FieldSilo.InFourDays}], multiplier: 2 }}")),
             tenant => tenant.UseAsync(1000, 1000)),
         // A call is priced as of the time it is held at, however long it runs.
-        new("P11e", "0.002 late", Of(Hours($"{{ days: [{InFourDays}], multiplier: 2 }}")), async tenant =>
+        new("P11e", "0.002 late", Of(Hours($"{{ days: [{FieldSilo.InFourDays}], multiplier: 2 }}")), async tenant =>
         {
             string reservation = await tenant.HoldAsync("1000 1000", """{ "ttl": "86400s" }""");
             await tenant.Silo.MoveAsync(TimeSpan.FromDays(4));
@@ -170,9 +170,6 @@ internal static class PriceCases
                 return $"{at} {await SplitAsync(tenant, 128_001)}";
             }),
     ];
-
-    private static string InFourDays =>
-        TimeProvider.System.GetUtcNow().AddDays(4).DayOfWeek.ToString().ToLowerInvariant();
 
     private static string Hours(string span) =>
         $$"""rates: { input: 1, output: 2 }, hours: { zone: UTC, spans: [{{span}}] }""";
