@@ -248,7 +248,9 @@ public sealed class NotifierTests
         one.Turn(TimeSpan.FromMinutes(1));
         other.Turn(TimeSpan.FromMinutes(1));
         await one.RestartAsync();
-        await one.UntilAsync(all => all is [{ State: DeliveryState.Delivered }], "one that wrote");
+        // Who could not write looks again a while later.
+        await one.UntilAsync(
+            all => all is [{ State: DeliveryState.Delivered }], "one that wrote", TimeSpan.FromSeconds(6));
     }
 
     private static async Task<NotifierOutcome> FindAsync(Desk desk, string requestId) =>

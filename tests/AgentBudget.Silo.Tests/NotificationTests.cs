@@ -196,12 +196,14 @@ public sealed class NotificationTests
 
         receiver.Status = StatusCodes.Status204NoContent;
         await using KilledSilo last = await KilledSilo.StartAsync(folder.FullName, catalog);
-        JsonObject again = new()
+        // It may have been sent again by itself already.
+        if (await last.TriedAsync() is { } tried)
         {
-            ["endpoint"] = await last.EndpointAsync(),
-            ["delivery"] = await last.TriedAsync(),
-        };
-        await last.PostAsync("/v1/deliveries:replay", again);
+            await last.PostAsync(
+                "/v1/deliveries:replay",
+                new JsonObject { ["endpoint"] = await last.EndpointAsync(), ["delivery"] = tried });
+        }
+
         Dictionary<string, string> told = [];
         List<string> order = [];
         while (told.Count < expected.Count)
@@ -294,13 +296,13 @@ public sealed class NotificationTests
             return (string)JsonNode.Parse(text)!["endpoints"]![0]!["endpoint"]!;
         }
 
-        /// <summary>The delivery that was tried and waits for its next attempt.</summary>
-        public async Task<string> TriedAsync()
+        /// <summary>The delivery that was tried and waits for its next attempt; null for none.</summary>
+        public async Task<string?> TriedAsync()
         {
             string text = await _http.GetStringAsync("/v1/deliveries?state=DELIVERY_STATE_WAITING")
                 .WaitAsync(TestSilo.Patience);
-            return (string)JsonNode.Parse(text)!["deliveries"]!.AsArray()
-                .Single(delivery => delivery!["attempts"] is not null)!["delivery"]!;
+            return (string?)JsonNode.Parse(text)!["deliveries"]?.AsArray()
+                .FirstOrDefault(delivery => delivery!["attempts"] is not null)?["delivery"];
         }
 
         public async ValueTask DisposeAsync()

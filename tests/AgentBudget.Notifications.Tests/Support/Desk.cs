@@ -108,8 +108,9 @@ internal sealed class Desk : IAsyncDisposable
             new NotifierRequest { Deliveries = new ListDeliveriesRequest { State = state } }, default))
         .Deliveries.Deliveries;
 
-    /// <summary>Waits until something holds of what is told now.</summary>
-    public async Task<IReadOnlyList<Delivery>> UntilAsync(Func<IReadOnlyList<Delivery>, bool> holds, string what)
+    /// <summary>Waits until something holds of what is told now; a step turns the clock meanwhile.</summary>
+    public async Task<IReadOnlyList<Delivery>> UntilAsync(
+        Func<IReadOnlyList<Delivery>, bool> holds, string what, TimeSpan step = default)
     {
         using CancellationTokenSource patience = new(Receiver.Patience);
         while (true)
@@ -123,7 +124,14 @@ internal sealed class Desk : IAsyncDisposable
                 Assert.Fail($"{what} did not come about; there is {seen}");
             }
 
-            await Task.Yield();
+            if (step == default)
+            {
+                await Task.Yield();
+                continue;
+            }
+
+            await Task.Delay(Receiver.Quiet);
+            Turn(step);
         }
     }
 

@@ -18,7 +18,7 @@ internal sealed class Receiver : IAsyncDisposable
 {
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    private static readonly TimeSpan Quiet = TimeSpan.FromMilliseconds(100);
+    public static readonly TimeSpan Quiet = TimeSpan.FromMilliseconds(100);
 
     private readonly Channel<Received> _received = Channel.CreateUnbounded<Received>();
     private readonly WebApplication _app;
