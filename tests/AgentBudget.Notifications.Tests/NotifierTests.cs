@@ -255,7 +255,10 @@ public sealed class NotifierTests
 
     private static async Task<NotifierOutcome> FindAsync(Desk desk, string requestId) =>
         (await desk.Notifier.AskAsync(
-            new NotifierRequest { Find = new RemovedEndpoint { RequestId = requestId, Principal = Principals.OfActor("admin") } },
+            new NotifierRequest
+            {
+                Find = new RemovedEndpoint { RequestId = requestId, Principal = Principals.OfActor("admin") },
+            },
             default)).Outcome;
 
     private sealed class FailingSecrets : ISharedSecrets

@@ -25,17 +25,22 @@ internal static class BenchCommand
             Arguments.Filter("--agent", "Whose session. Default: the credential's own agent.", "AGENT");
         Option<string> useCase = new("--use-case")
         {
-            Description = "What for; one that the agent may work for.", HelpName = "USE-CASE", Required = true,
+            Description = "What for; one that the agent may work for.",
+            HelpName = "USE-CASE",
+            Required = true,
         };
         Option<string> model = new("--model")
         {
-            Description = "The model that is asked for; one of the agent's.", HelpName = "MODEL", Required = true,
+            Description = "The model that is asked for; one of the agent's.",
+            HelpName = "MODEL",
+            Required = true,
         };
         Option<int> seconds = Bounded("--seconds", "How long it measures.", "SECONDS", 5, SecondsMax);
         Option<int> atOnce = Bounded("--at-once", "Calls that are under way at once.", "COUNT", 100, CallsAtOnceMax);
         Option<string[]> tags = new("--tag")
         {
-            Description = "A business tag of the session. May be repeated.", HelpName = "NAME=VALUE",
+            Description = "A business tag of the session. May be repeated.",
+            HelpName = "NAME=VALUE",
         };
         return host.Handle(
             new Command(
@@ -71,11 +76,11 @@ internal static class BenchCommand
 
     private static Option<int> Bounded(
         string name, string description, string helpName, int usual, int most) => new(name)
-    {
-        Description = description,
-        HelpName = helpName,
-        DefaultValueFactory = _ => usual,
-        Validators =
+        {
+            Description = description,
+            HelpName = helpName,
+            DefaultValueFactory = _ => usual,
+            Validators =
         {
             result =>
             {
@@ -83,7 +88,7 @@ internal static class BenchCommand
                     result.AddError($"{name} must be 1 to {most}.");
             },
         },
-    };
+        };
 
     /// <summary>One measurement.</summary>
     private sealed class BenchRun(AgentBudgetClient client, BudgetSession session, string model)
