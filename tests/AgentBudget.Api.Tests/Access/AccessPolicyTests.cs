@@ -66,11 +66,12 @@ public sealed class AccessPolicyTests
         {
             nameof(Roles.Finance),
             [
-                "AdjustSpend", "DecideDispute", "DecideExtension", "ExportFocus", "ExtendBudget", "GetAdjacency",
-                "GetAnomalies", "GetAttributionCoverage", "GetBalance", "GetCatalog", "GetChargeback", "GetForecast",
-                "GetInitiative", "GetRecommendations", "GetRunCosts", "GetUnitCosts", "ListDisputes", "ListEntries",
-                "ListExtensionRequests", "RequestExtension", "RerateSpend", "ResetBudget", "WatchExtensionRequest",
-                "WatchSpend",
+                "AdjustSpend", "CreateEndpoint", "DecideDispute", "DecideExtension", "DeleteEndpoint",
+                "ExportFocus", "ExtendBudget", "GetAdjacency", "GetAnomalies", "GetAttributionCoverage",
+                "GetBalance", "GetCatalog", "GetChargeback", "GetForecast", "GetInitiative", "GetRecommendations",
+                "GetRunCosts", "GetUnitCosts", "ListDeliveries", "ListDisputes", "ListEndpoints", "ListEntries",
+                "ListExtensionRequests", "ReplayDelivery", "RequestExtension", "RerateSpend", "ResetBudget",
+                "RotateEndpointSecret", "SendTestNotice", "UpdateEndpoint", "WatchExtensionRequest", "WatchSpend",
             ]
         },
         {
@@ -78,9 +79,9 @@ public sealed class AccessPolicyTests
             [
                 "ExportFocus", "GetAccessReview", "GetAdjacency", "GetAnomalies", "GetAttributionCoverage",
                 "GetBalance", "GetCatalog", "GetChargeback", "GetCheckpoint", "GetForecast", "GetInitiative",
-                "GetRecommendations", "GetRunCosts", "GetSession", "GetUnitCosts", "ListCredentials", "ListDisputes",
-                "ListEntries", "ListExtensionRequests", "ListSessions", "VerifyLedger", "WatchExtensionRequest",
-                "WatchSession", "WatchSpend",
+                "GetRecommendations", "GetRunCosts", "GetSession", "GetUnitCosts", "ListCredentials",
+                "ListDeliveries", "ListDisputes", "ListEndpoints", "ListEntries", "ListExtensionRequests",
+                "ListSessions", "VerifyLedger", "WatchExtensionRequest", "WatchSession", "WatchSpend",
             ]
         },
         { nameof(Roles.Metrics), [] },
