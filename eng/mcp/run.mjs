@@ -144,8 +144,8 @@ await check('inspector: the gateway\'s own server says what is left', async () =
   holds(left.structuredContent?.grains?.[0].grain.startsWith('sessions/'), JSON.stringify(left));
 });
 await check('inspector: a key that is none is refused', async () => {
-  const { error } = await inspect('/mcp/web', 'nothing', '--method', 'tools/list');
-  holds(/401|unauthorized/i.test(error ?? ''), JSON.stringify(error));
+  const { error } = await inspect('/mcp/web', `${token.slice(0, -8)}AAAAAAAA`, '--method', 'tools/list');
+  holds(/SESSION_TOKEN_INVALID/.test(error ?? ''), JSON.stringify(error));
 });
 
 forwarder.closeAllConnections();
