@@ -1,3 +1,6 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
 using AgentBudget.Ledger.Requests;
 using AgentBudget.Protocol.V1;
 
@@ -161,6 +164,79 @@ public sealed class RequestOwnerTests
             change(request);
             return ledger.Handle(new ReserveCommand(session, request, Gateway), fixture.Now, []);
         }
+    }
+
+    [Theory]
+    [InlineData(3)]
+    [InlineData(100_000)] // More than is kept between two requests.
+    public void Requests_of_a_journal_whose_contents_were_hashed_as_they_are_keep_their_answers(int chars)
+    {
+        string reason = new('x', chars);
+        var fixture = new LedgerFixture();
+        long session = fixture.Open();
+        long reservation = fixture.Hold(session);
+        LedgerEvent released = fixture.Send(Release(reason)).Event!;
+        LedgerEvent former = released.Clone();
+        former.RequestHash = FormerHashOf((long)Operation.Release, reservation, reason);
+        Assert.NotEqual(former.RequestHash, released.RequestHash);
+        var ledger = new TenantLedger("acme");
+        foreach (LedgerEvent written in fixture.Journal)
+            ledger.Apply(written.Sequence == released.Sequence ? former : written);
+
+        Assert.Equal(released.Sequence, ledger.Handle(Release(reason), fixture.Now, []).DuplicateOf);
+        Assert.Equal(Outcome.KeyReused, ledger.Handle(Release(reason + "y"), fixture.Now, []).Outcome);
+
+        ReleaseCommand Release(string why) =>
+            new(session, reservation, new ReleaseTokensRequest { RequestId = Same, Reason = why });
+    }
+
+    [Fact]
+    public void No_two_contents_are_packed_alike()
+    {
+        var random = new Random(21);
+        for (int round = 0; round < 10_000; round++)
+        {
+            var bytes = new byte[random.Next(random.Next(2) == 0 ? 80 : 6000)];
+            for (int place = 0; place < bytes.Length; place++)
+                if (random.Next(round % 7 * 10) < 3) bytes[place] = (byte)random.Next(256);
+            var packed = new byte[ContentBytes.PackedMax(bytes.Length)];
+
+            int count = ContentBytes.Pack(bytes, packed);
+
+            Assert.Equal(bytes, Unpack(packed.AsSpan(0, count)));
+        }
+    }
+
+    private static byte[] Unpack(ReadOnlySpan<byte> packed)
+    {
+        int count = BinaryPrimitives.ReadInt32LittleEndian(packed[^sizeof(int)..]);
+        var bytes = new List<byte>();
+        for (int place = 0; place < packed.Length - sizeof(int);)
+        {
+            int tag = packed[place++];
+            if (tag == 0) bytes.AddRange(new byte[sizeof(long) * (1 + packed[place++])]);
+            for (int bit = 0; tag != 0 && bit < sizeof(long); bit++)
+                bytes.Add((tag >> bit & 1) == 0 ? (byte)0 : packed[place++]);
+        }
+
+        Assert.InRange(bytes.Count - count, 0, sizeof(long) - 1);
+        Assert.All(bytes[count..], filling => Assert.Equal(0, filling));
+        return [.. bytes[..count]];
+    }
+
+    private static RequestHash FormerHashOf(long operation, long number, string text)
+    {
+        var bytes = new List<byte>();
+        foreach (long value in (long[])[operation, number, text.Length]) bytes.AddRange(BitConverter.GetBytes(value));
+        bytes.AddRange(Encoding.Unicode.GetBytes(text));
+        byte[] hash = SHA256.HashData([.. bytes]);
+        return new RequestHash
+        {
+            First = BitConverter.ToUInt64(hash, 0),
+            Second = BitConverter.ToUInt64(hash, 8),
+            Third = BitConverter.ToUInt64(hash, 16),
+            Fourth = BitConverter.ToUInt64(hash, 24),
+        };
     }
 
     // As it was written before: the fingerprint alone, and no principal beside the actor.

@@ -27,13 +27,12 @@ internal readonly record struct ContentSha(ulong First, ulong Second, ulong Thir
 /// <param name="Principal">Whose it is; empty for the silo itself, and where a former release did not say.</param>
 /// <param name="Id">Its id, which is its principal's own.</param>
 /// <param name="Content">What it asks, hashed.</param>
-/// <param name="Fingerprint">The same as former releases hashed it.</param>
+/// <param name="Former">The same as former releases hashed it.</param>
 internal readonly record struct AskedRequest(
-    Operation Operation, string Principal, string Id, ContentSha Content, ulong Fingerprint)
+    Operation Operation, string Principal, string Id, ContentSha Content, FormerContent Former)
 {
     /// <summary>Whether a request that was answered had this content.</summary>
-    public bool Is(in ContentSha answered) =>
-        answered.IsFingerprint ? answered.First == Fingerprint : answered == Content;
+    public bool Is(in ContentSha answered) => answered == Content || Former.Is(answered);
 
     /// <summary>A new event that this request asks for, of a session or of the tenant.</summary>
     public LedgerEvent NewEvent(Spender? spender = null) => new()
@@ -57,5 +56,24 @@ internal readonly record struct AskedRequest(
         ledgerEvent.Actor = actor;
         ledgerEvent.Principal = "";
         return ledgerEvent;
+    }
+}
+
+/// <summary>What former releases hashed of a request: asked for only where an answered one has another hash.</summary>
+internal readonly struct FormerContent
+{
+    private readonly ulong _fingerprint;
+    private readonly ContentBytes _bytes;
+    private readonly int _request;
+
+    public FormerContent(ulong fingerprint, ContentBytes bytes) =>
+        (_fingerprint, _bytes, _request) = (fingerprint, bytes, bytes.Requests);
+
+    /// <summary>Whether it is what was answered. Asked before the thread hashes another request.</summary>
+    public bool Is(in ContentSha answered)
+    {
+        if (answered.IsFingerprint) return answered.First == _fingerprint;
+        Invariant.Holds(_request == _bytes.Requests);
+        return answered == _bytes.FormerHash();
     }
 }

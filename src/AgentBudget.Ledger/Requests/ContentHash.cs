@@ -1,6 +1,3 @@
-using System.Buffers.Binary;
-using System.Runtime.InteropServices;
-using System.Security.Cryptography;
 using AgentBudget.Protocol.V1;
 using Google.Protobuf.Collections;
 using Google.Protobuf.WellKnownTypes;
@@ -9,9 +6,9 @@ namespace AgentBudget.Ledger.Requests;
 
 /// <summary>
 /// Hashes all that a request asks, over its decoded fields, with SHA-256 (FIPS 180-4): two requests that differ and
-/// hash alike are not to be found, so nobody can have one request answered with another's event. Beside it the
-/// fingerprint of former releases, which journals before this one have. Every field says whether it is there, so no two
-/// requests are written alike.
+/// hash alike are not to be found, so nobody can have one request answered with another's event. Beside it what former
+/// releases hashed, which journals before this one have. Every field says whether it is there, so no two requests are
+/// written alike.
 /// </summary>
 internal readonly struct ContentHash
 {
@@ -29,7 +26,7 @@ internal readonly struct ContentHash
 
     /// <summary>The request, once all of it is added.</summary>
     public AskedRequest Of(string principal, string requestId) =>
-        new(_operation, principal, requestId, _bytes.Hash(), _former.Value);
+        new(_operation, principal, requestId, _bytes.Hash(), new FormerContent(_former.Value, _bytes));
 
     public ContentHash Add(long value) => With(_former.Add(value)).Write(value);
 
@@ -130,55 +127,4 @@ internal readonly struct ContentHash
 
     private static IEnumerable<KeyValuePair<string, string>> InOrder(MapField<string, string> values) =>
         values.Count == 1 ? values : values.OrderBy(pair => pair.Key, StringComparer.Ordinal);
-}
-
-/// <summary>
-/// What a request asks, as bytes: 8 a number, 8 and two a character for a text, little-endian. One for each thread,
-/// since a turn hashes one request after the other.
-/// </summary>
-internal sealed class ContentBytes
-{
-    private const int BytesFirst = 1024; // Most requests fit.
-    private const int BytesKept = 64 * 1024; // A catalog's document is more, and is not kept.
-
-    [ThreadStatic]
-    private static ContentBytes? _ofThread;
-
-    private readonly IncrementalHash _sha = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-    private byte[] _bytes = new byte[BytesFirst];
-    private int _count;
-
-    public static ContentBytes Begin(Operation operation)
-    {
-        ContentBytes bytes = _ofThread ??= new ContentBytes();
-        bytes._count = 0;
-        bytes.Write((long)operation);
-        return bytes;
-    }
-
-    public void Write(long value) => BinaryPrimitives.WriteInt64LittleEndian(Take(sizeof(long)), value);
-
-    public void Write(string value)
-    {
-        Write((long)value.Length);
-        // Texts are compared as they are, so their bytes in memory will do; every machine is little-endian.
-        MemoryMarshal.AsBytes(value.AsSpan()).CopyTo(Take(value.Length * sizeof(char)));
-    }
-
-    public ContentSha Hash()
-    {
-        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
-        _sha.AppendData(_bytes, 0, _count);
-        _sha.GetHashAndReset(hash);
-        if (_bytes.Length > BytesKept) _bytes = new byte[BytesFirst];
-        return ContentSha.Of(hash);
-    }
-
-    private Span<byte> Take(int count)
-    {
-        if (_bytes.Length - _count < count) Array.Resize(ref _bytes, Math.Max(2 * _bytes.Length, _count + count));
-        Span<byte> taken = _bytes.AsSpan(_count, count);
-        _count += count;
-        return taken;
-    }
 }
