@@ -96,6 +96,11 @@ internal static class PriceCases
             { "providerUsage": { "gemini": { "promptTokenCount": 1000, "candidatesTokenCount": 1000,
               "trafficType": "ON_DEMAND_FLEX" } } }
             """, """{ "serviceTier": "SERVICE_TIER_PRIORITY" }""")),
+        new("P07g", "0.0875", Of(Tiers), tenant => tenant.SpendAsync("1000 1000",
+            """
+            { "providerUsage": { "anthropic": { "input_tokens": 1000, "output_tokens": 1000,
+              "service_tier": "standard", "speed": "fast" } } }
+            """, """{ "serviceTier": "SERVICE_TIER_PRIORITY" }""")),
 
         // Hours of the week: every day is in the first, none that is near in the last.
         new("P11", "0.006", Of(Hours("""{ multiplier: 2 }""")), tenant => tenant.UseAsync(1000, 1000)),

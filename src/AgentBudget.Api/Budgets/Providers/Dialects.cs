@@ -51,7 +51,7 @@ internal static class Dialects
         ("cache_creation.ephemeral_5m_input_tokens", CacheWrite5m),
         ("cache_creation.ephemeral_1h_input_tokens", CacheWrite1h),
         ("server_tool_use", ServerTools), ("iterations", Iterations), ("inference_geo", Region),
-        ("type", Ignored), ("output_tokens_details.thinking_tokens", Ignored),
+        ("speed", Speed), ("type", Ignored), ("output_tokens_details.thinking_tokens", Ignored),
     ];
 
     private static readonly (string, UsageField)[] GeminiKeys =

@@ -28,6 +28,7 @@ internal sealed class ReportReader(Dialect dialect)
     private readonly List<UsagePart> _parts = [];
     private long _partsUnaccounted;
     private bool _hasOwnKey;
+    private bool _isFast;
     private decimal _cost;
 
     public UsageReading Reading { get; } = new();
@@ -138,6 +139,7 @@ internal sealed class ReportReader(Dialect dialect)
         if (!FieldRules.IsWord(word)) return false;
         if (field == UsageField.Model) Model = word;
         else if (field == UsageField.ServiceTier) return TryReadTier(word);
+        else if (field == UsageField.Speed) return TryReadSpeed(word);
         // What was served everywhere, or somewhere that is not told, is no region of the price book.
         else if (word is not ("global" or "not_available" or "unknown")) Reading.Region = word;
         return true;
@@ -149,12 +151,21 @@ internal sealed class ReportReader(Dialect dialect)
         {
             "standard" or "default" or "ondemand" => Tier.Standard,
             "batch" => Tier.Batch,
-            "priority" or "ondemandpriority" => Tier.Priority,
+            "priority" or "ondemandpriority" or "fast" or "ultrafast" => Tier.Priority,
             "flex" or "ondemandflex" => Tier.Flex,
             _ => Tier.Unspecified,
         };
-        if (tier != Tier.Unspecified) Reading.ServiceTier = tier;
+        if (tier != Tier.Unspecified && !_isFast) Reading.ServiceTier = tier;
         return tier != Tier.Unspecified || word == "auto";
+    }
+
+    // A fast answer comes from the list that its tier names too, and is dearer all the same.
+    private bool TryReadSpeed(string word)
+    {
+        if (word != "fast") return word == "standard";
+        _isFast = true;
+        Reading.ServiceTier = Tier.Priority;
+        return true;
     }
 
     private bool TryReadModalities(

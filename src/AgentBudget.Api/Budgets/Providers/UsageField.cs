@@ -111,6 +111,9 @@ internal enum UsageField
     /// <summary>The price list that was served.</summary>
     ServiceTier,
 
+    /// <summary>That it was served from a faster, dearer list, whatever else is said of it.</summary>
+    Speed,
+
     /// <summary>Where it was served.</summary>
     Region,
 
