@@ -78,7 +78,7 @@ public sealed class CatalogPatchTests : IAsyncLifetime
         (string Model, PriceMaps.Field[] Fields)[] entries = [.. PriceMaps.Pairs().Take(200)];
         string map = _budget.FileOf("pairs.json", "\uFEFF" + PriceMaps.LiteLlm(entries));
 
-        CliResult result = await _budget.RunAsync("prices", "import", "litellm", map, "--apply", "--timeout", "60");
+        CliResult result = await _budget.RunAsync("prices", "import", "litellm", map, "--apply");
 
         Assert.True(result.ExitCode == 0, result.Error);
         Assert.Contains("200 entries", result.Error, StringComparison.Ordinal);

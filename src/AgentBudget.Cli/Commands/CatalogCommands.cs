@@ -9,6 +9,9 @@ namespace AgentBudget.Cli.Commands;
 internal static class CatalogCommands
 {
     private const string StandardInput = "-";
+    private const int CharsPerSecond = 100_000; // Some 16 MiB are read and checked in a minute or two on a busy machine.
+
+    private static readonly TimeSpan DocumentTimeout = TimeSpan.FromMinutes(1);
 
     public static Command Make(CliHost host) => new("catalog", "Applies, compares and exports the catalog.")
     {
@@ -134,7 +137,8 @@ internal static class CatalogCommands
             file,
             () => call.CallAsync(
                 call.Client.Catalogs.ApplyCatalogAsync,
-                new ApplyCatalogRequest { Document = document, DryRun = isDry, Format = FormatOf(file) }));
+                new ApplyCatalogRequest { Document = document, DryRun = isDry, Format = FormatOf(file) },
+                TimeoutOf(call, document)));
     }
 
     /// <summary>Patches the catalog in force, and writes what changed.</summary>
@@ -147,8 +151,9 @@ internal static class CatalogCommands
     {
         PatchCatalogRequest request = new() { Document = document, DryRun = isDry, Format = FormatOf(file) };
         if (basedOn is { } version) request.BaseVersion = version;
-        PatchCatalogResponse answer =
-            await ToldAsync(file, () => call.CallAsync(call.Client.Catalogs.PatchCatalogAsync, request));
+        PatchCatalogResponse answer = await ToldAsync(
+            file,
+            () => call.CallAsync(call.Client.Catalogs.PatchCatalogAsync, request, TimeoutOf(call, document)));
         call.Output.Write(answer, ChangesOf(answer.Changes, "Nothing changes: the catalog is as the patch says."));
         foreach (string notice in answer.Notices) call.Output.Say($"Recorded and not enforced: {notice}");
     }
@@ -167,6 +172,12 @@ internal static class CatalogCommands
             throw new CliException(ExitCodes.NoInput, $"{file} cannot be read: {fault.Message}");
         }
     }
+
+    // A large document is read, compared and made durable for longer than other calls take; unless somebody said how long.
+    private static TimeSpan? TimeoutOf(CliCall call, string document) =>
+        call.Parsed.GetResult(call.Options.Timeout) is { Implicit: false }
+            ? TimeSpan.FromSeconds(call.Get(call.Options.Timeout))
+            : DocumentTimeout + (document.Length / CharsPerSecond * TimeSpan.FromSeconds(1));
 
     private static CatalogFormat FormatOf(string file) =>
         file.EndsWith(".json", StringComparison.OrdinalIgnoreCase) ? CatalogFormat.Json : CatalogFormat.Yaml;
