@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Independent clients reserve, commit and watch on a silo of their own: grpc-js, the C core by way of Python, and a page
-# in a browser, with generated code over gRPC-Web and with nothing but fetch over JSON. Ends with a line "N passed, N
-# failed".
+# in a browser, with generated code over gRPC-Web and with nothing but fetch over JSON. Loads the files of
+# docs/operations that Prometheus and Grafana load. Ends with a line "N passed, N failed".
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -66,6 +66,7 @@ eng/setup.sh
 start_silo
 "$PROTOC" -I protos -I "$PROTOC_INCLUDES" --include_imports --descriptor_set_out="$folder/descriptors" \
   protos/agentbudget/v1/*.proto
+run_client node tests/interop/observability.mjs
 run_client node tests/interop/client.mjs --grpc "$grpc" --key "$folder/data/admin.key" --protos protos
 run_client node tests/interop/openapi.mjs --silo "http://$http"
 run_client node tests/interop/webhook.mjs --silo "http://$http" --key "$folder/data/admin.key"
