@@ -14,7 +14,8 @@ public sealed partial class FieldCaseTests(FieldSilo silo) : IClassFixture<Field
     private static readonly Dictionary<string, FieldCase> Cases =
         ((IEnumerable<FieldCase>)
         [
-            .. UsageCases.All, .. PriceCases.All, .. PeriodCases.All, .. CatalogCases.All, .. ReportCases.All,
+            .. UsageCases.All, .. PriceCases.All, .. ModelCases.All, .. PeriodCases.All, .. CatalogCases.All,
+            .. ReportCases.All,
         ])
         .ToDictionary(tried => tried.Id, StringComparer.Ordinal);
 
