@@ -168,7 +168,8 @@ internal sealed class History(SimWorld world)
     {
         TenantJournal journal = world.Journals.Of(tenant);
         if (snapshot.Sequence < attempt.Durable)
-            world.Fail("fresh", $"a snapshot of {tenant} shows event {snapshot.Sequence}; {attempt.Durable} had landed");
+            world.Fail(
+                "fresh", $"a snapshot of {tenant} shows event {snapshot.Sequence}; {attempt.Durable} had landed");
         if (snapshot.Sequence > journal.Events.Count)
             world.Fail("durable", $"a snapshot of {tenant} shows event {snapshot.Sequence} before it is durable");
         if (snapshot.Sequence == journal.Events.Count)

@@ -34,7 +34,7 @@ internal static class Rivals
         SimSilo other = random.Any(others);
         SimClient client = random.Any(world.Clients);
         TenantModel model = world.Tenants.First(candidate => candidate.Name == tenant);
-        world.Scheduler.After(random.Spread(1, pauseTicks), () => Ask(other, client, model, random));
+        world.Scheduler.After(random.Between(1, pauseTicks / 2), () => Ask(other, client, model, random));
     }
 
     private static void Ask(SimSilo silo, SimClient client, TenantModel tenant, SimRandom random)

@@ -50,13 +50,13 @@ internal sealed class FenceBeforeWrite : Mutant
     {
         public override void BeginAppend(JournalGroup group, IAppendCompletion completion)
         {
-            if (world.Database.EpochOf(group.Tenant) == group.ToStored().Epoch) Inner.BeginAppend(group, completion);
+            if (world.Database.EpochOf(group.Tenant) == group.Epoch) Inner.BeginAppend(group, completion);
             else completion.AppendCompleted(AppendOutcome.FenceLost);
         }
     }
 }
 
-/// <summary>An owner takes the head that it knows for the journal's, so a former one goes on answering queries.</summary>
+/// <summary>An owner takes the head that it knows for the journal's: a former one goes on answering queries.</summary>
 internal sealed class FormerOwnerAnswers : Mutant
 {
     public override ILedgerStore Store(SimWorld world, SimProcess process, ILedgerStore inner) => new Broken(inner);

@@ -30,8 +30,8 @@ internal sealed class SwarmPlan
     private static readonly (SimFault Fault, int PermilleMax)[] Stepwise =
     [
         (SimFault.AppendSlow, 40), (SimFault.AppendUnknownWritten, 100), (SimFault.AppendUnknownNotWritten, 100),
-        (SimFault.AppendUnknownLandsLate, 100), (SimFault.FenceTaken, 60), (SimFault.OwnerPausedInFlight, 60),
-        (SimFault.AcquireFailed, FaultsMaxPermille),
+        (SimFault.AppendUnknownLandsLate, 100), (SimFault.FenceTaken, 60),
+        (SimFault.OwnerPausedInFlight, FaultsMaxPermille), (SimFault.AcquireFailed, FaultsMaxPermille),
         (SimFault.AcquireAnswerLost, FaultsMaxPermille), (SimFault.ReadFailed, 60), (SimFault.ReadDamaged, 40),
         (SimFault.SnapshotFailed, FaultsMaxPermille), (SimFault.SnapshotTorn, FaultsMaxPermille),
         (SimFault.TurnDefect, 10), (SimFault.RequestLost, 60), (SimFault.RequestDuplicated, 100),
