@@ -25,11 +25,15 @@ internal sealed record BenchOptions
           --no-build           starts the silo as it was last built
           --silo-log           shows what the started silo prints
           --memory             opens --sessions sessions and prints what they weigh in the silo's memory
+          --cluster            measures several running silos of one store: --tenants tenants through all of them, and
+                               one tenant's Spend through each
+          --fill N             spends on one tenant of a running silo until its ledger has N events more, and ends
+          --journal TEXT       appends groups to an empty PostgreSQL store, at this connection, instead
           --decommission       measures the calls of an agent's siblings before, while and after it is decommissioned
 
         Without the following it starts a silo of its own, on free loopback ports, with its data in a temporary folder.
-          --grpc HOST:PORT     gRPC address of a running silo
-          --http HOST:PORT     HTTP address of the same silo
+          --grpc HOST:PORT     gRPC address of a running silo; with --cluster several, apart by commas
+          --http HOST:PORT     HTTP address of the same silo, or of the first
           --admin-key FILE     file that holds its admin key
           --pid N              its process, to measure its CPU time; only on this machine
 
@@ -69,6 +73,14 @@ internal sealed record BenchOptions
 
     public bool IsDecommission { get; private init; }
 
+    public bool IsCluster { get; private init; }
+
+    /// <summary>Events to add; 0 for none.</summary>
+    public int Fill { get; private init; }
+
+    /// <summary>Connection of a store for its journal alone.</summary>
+    public string? Journal { get; private init; }
+
     public string? Grpc { get; private init; }
 
     public string? Http { get; private init; }
@@ -104,6 +116,9 @@ internal sealed record BenchOptions
                 "--silo-log" => options with { ShowsSiloLog = true },
                 "--memory" => options with { IsMemory = true },
                 "--decommission" => options with { IsDecommission = true },
+                "--cluster" => options with { IsCluster = true },
+                "--fill" => options with { Fill = Integer(name, Value(), 1, 10_000_000) },
+                "--journal" => options with { Journal = Value() },
                 "--grpc" => options with { Grpc = Value() },
                 "--http" => options with { Http = Value() },
                 "--admin-key" => options with { AdminKeyFile = Value() },
@@ -118,6 +133,8 @@ internal sealed record BenchOptions
     {
         if (Grpc is null != Http is null || Grpc is null != AdminKeyFile is null)
             throw new FormatException("--grpc, --http and --admin-key go together");
+        if ((IsCluster || Fill > 0) && Grpc is null)
+            throw new FormatException("--cluster and --fill measure what runs, and need --grpc");
         if (Sessions < Connections || Sessions < Tenants)
             throw new FormatException("--sessions must be at least --connections and --tenants");
         return this with

@@ -38,7 +38,7 @@ internal sealed class BenchRun : IDisposable
         _silo = silo;
         _nextId = firstRequestId;
         _headers = new CallHeaders(silo.Grpc, silo.AdminKey);
-        _runner = new LoadRunner(IPEndPoint.Parse(silo.Grpc), options.Connections, options.Streams, silo.ProcessId);
+        _runner = new LoadRunner([IPEndPoint.Parse(silo.Grpc)], options.Connections, options.Streams, silo.ProcessId);
     }
 
     /// <summary>Work on a set of sessions, with the sessions of each connection.</summary>
@@ -146,7 +146,7 @@ internal sealed class BenchRun : IDisposable
         var workload = new BudgetWorkload(
             scenario.Sequence, _headers, scenario.Sessions[0], TakeIds(), open[0]);
         using var runner = new LoadRunner(
-            IPEndPoint.Parse(_silo.Grpc), connections: 1, _options.Streams, _silo.ProcessId);
+            [IPEndPoint.Parse(_silo.Grpc)], connections: 1, _options.Streams, _silo.ProcessId);
         var measurement = await runner.RunBusyAsync(scenario.Name + OneConnection, time, _ => workload);
         await ReleaseAsync(scenario, open);
         return measurement;

@@ -45,7 +45,7 @@ internal sealed class DecommissionRun : IDisposable
         _headers = new CallHeaders(silo.Grpc, silo.AdminKey);
         // The server does not rest between the windows, so its CPU is not read.
         _siblings = new LoadRunner(
-            IPEndPoint.Parse(silo.Grpc), options.Connections, options.Streams, serverProcessId: null);
+            [IPEndPoint.Parse(silo.Grpc)], options.Connections, options.Streams, serverProcessId: null);
     }
 
     /// <summary>
@@ -133,7 +133,7 @@ internal sealed class DecommissionRun : IDisposable
         var sessions = await setUp.OpenAsync(Tenant, agent, SessionsOfEnded, cancellationToken);
         var open = new List<OpenHold>();
         using var load = new LoadRunner(
-            IPEndPoint.Parse(_silo.Grpc), connections: 1, StreamsOfEnded, serverProcessId: null);
+            [IPEndPoint.Parse(_silo.Grpc)], connections: 1, StreamsOfEnded, serverProcessId: null);
         // A measurement holds its thread until it is over.
         Task<Measurement> SpendAsync() => Task.Run(
             () => load.RunPacedAsync(

@@ -14,14 +14,18 @@ internal sealed class LoadRunner : IDisposable
     private static readonly TimeSpan RestInterval = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan RestPatience = TimeSpan.FromSeconds(5);
 
-    private readonly IPEndPoint _address;
+    private readonly IReadOnlyList<IPEndPoint> _addresses;
     private readonly int _streams;
     private readonly ServerCpu? _serverCpu;
     private LoadConnection[] _connections = [];
 
-    public LoadRunner(IPEndPoint address, int connections, int streams, int? serverProcessId)
+    /// <param name="addresses">Where; connections go to one after the other.</param>
+    /// <param name="connections">How many.</param>
+    /// <param name="streams">Calls in flight on each.</param>
+    /// <param name="serverProcessId">Whose CPU time is read; null for none.</param>
+    public LoadRunner(IReadOnlyList<IPEndPoint> addresses, int connections, int streams, int? serverProcessId)
     {
-        _address = address;
+        _addresses = addresses;
         _streams = streams;
         Connections = connections;
         _serverCpu = serverProcessId is { } processId ? new ServerCpu(processId) : null;
@@ -59,7 +63,7 @@ internal sealed class LoadRunner : IDisposable
     public async Task<Measurement> RunStreamAsync(
         string name, TimeSpan time, int items, Header[] headers, Workload workload)
     {
-        using var connection = new ItemConnection(_address, headers, items);
+        using var connection = new ItemConnection(_addresses[0], headers, items);
         return await MeasureAsync(
             name, time, threads: 1, (_, window, tally) => connection.RunBusy(workload, window.EndTicks, tally));
     }
@@ -69,7 +73,11 @@ internal sealed class LoadRunner : IDisposable
         string name, TimeSpan time, Action<LoadConnection, int, Window, Tally> run)
     {
         Dispose();
-        _connections = [.. Enumerable.Range(0, Connections).Select(_ => new LoadConnection(_address, _streams))];
+        _connections =
+        [
+            .. Enumerable.Range(0, Connections)
+                .Select(index => new LoadConnection(_addresses[index % _addresses.Count], _streams)),
+        ];
         return MeasureAsync(
             name,
             time,

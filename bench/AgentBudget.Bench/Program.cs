@@ -1,5 +1,6 @@
 using AgentBudget.Bench;
 using AgentBudget.Bench.Ledger;
+using AgentBudget.Storage;
 
 const int ExitNotMeasured = 1;
 const int ExitUsage = 64;
@@ -32,13 +33,15 @@ Console.CancelKeyPress += (_, pressed) =>
 };
 try
 {
+    if (options.Journal is not null) return await MeasureJournalAsync(options, cancellation.Token);
+    if (options.IsCluster || options.Fill > 0) return await MeasureClusterAsync(options, cancellation.Token);
     if (options.IsMemory) return await MeasureMemoryAsync(options, cancellation.Token);
     return options.IsDecommission
         ? await MeasureDecommissionAsync(options, cancellation.Token)
         : await MeasureAsync(options, cancellation.Token);
 }
 catch (Exception exception) when (exception is IOException or InvalidOperationException or TimeoutException
-    or HttpRequestException or OperationCanceledException)
+    or StoreException or HttpRequestException or OperationCanceledException)
 {
     Console.Error.WriteLine(exception.Message);
     return ExitNotMeasured;
@@ -61,6 +64,20 @@ static async Task<int> MeasureMemoryAsync(BenchOptions options, CancellationToke
     var run = new MemoryRun(options, silo, FirstRequestId());
     await run.RunAsync(cancellationToken);
     Console.Write(run.ToTable());
+    return 0;
+}
+
+static async Task<int> MeasureClusterAsync(BenchOptions options, CancellationToken cancellationToken)
+{
+    using var silo = await Silo.StartAsync(options, cancellationToken);
+    var run = new ClusterRun(options, silo, FirstRequestId());
+    await run.RunAsync(Console.Out, cancellationToken);
+    return run.BadCalls == 0 ? 0 : ExitNotMeasured;
+}
+
+static async Task<int> MeasureJournalAsync(BenchOptions options, CancellationToken cancellationToken)
+{
+    await JournalRun.RunAsync(options, Console.Out, cancellationToken);
     return 0;
 }
 

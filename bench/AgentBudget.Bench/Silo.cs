@@ -18,7 +18,7 @@ internal sealed class Silo : IDisposable
     private Silo(string http, string grpc, string adminKey, int? processId, Process? process, string? folder)
     {
         Http = new Uri("http://" + http);
-        Grpc = grpc;
+        AllGrpc = grpc.Split(',');
         AdminKey = adminKey;
         ProcessId = processId;
         _process = process;
@@ -27,7 +27,10 @@ internal sealed class Silo : IDisposable
 
     public Uri Http { get; }
 
-    public string Grpc { get; }
+    public string Grpc => AllGrpc[0];
+
+    /// <summary>Addresses of all silos of a cluster; of one that is alone, its own.</summary>
+    public IReadOnlyList<string> AllGrpc { get; }
 
     public string AdminKey { get; }
 

@@ -14,6 +14,12 @@ public sealed record ActivationOptions
     /// </summary>
     public int SnapshotRestoredBytesMax { get; init; } = 16 * 1024 * 1024; // More keeps a core busy for seconds.
 
+    /// <summary>
+    /// Events behind a snapshot up to which a journal is verified from its beginning before its tenant serves; a longer
+    /// one is verified while it serves.
+    /// </summary>
+    public long EventsVerifiedFirstMax { get; init; } = 100_000; // Some 30 MiB: a fraction of a second of a take-over.
+
     /// <summary>Recent events that are kept in memory per active tenant for those who watch live.</summary>
     public int RecentEventsMax { get; init; } = 8_192; // Some MiB; slower readers are served from the journal.
 
@@ -24,6 +30,7 @@ public sealed record ActivationOptions
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(SnapshotEveryEvents, 1);
         ArgumentOutOfRangeException.ThrowIfNegative(SnapshotRestoredBytesMax);
+        ArgumentOutOfRangeException.ThrowIfNegative(EventsVerifiedFirstMax);
         ArgumentOutOfRangeException.ThrowIfLessThan(RecentEventsMax, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(LoadsAtOnceMax, 1);
     }

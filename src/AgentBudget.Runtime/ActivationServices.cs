@@ -47,7 +47,7 @@ public sealed class ActivationServices : IDisposable
         Options = options;
         Time = time;
         Logger = loggers.CreateLogger<TenantActivation>();
-        Loader = new LedgerLoader(store, ledgers, Logger);
+        Loader = new LedgerLoader(store, ledgers, options.EventsVerifiedFirstMax, Logger);
         Snapshots = new SnapshotKeeper(store, ledgers, options.SnapshotRestoredBytesMax, Logger);
         Space = new StoreSpace(store, time, StepAll, Logger);
         Loads = new SemaphoreSlim(options.LoadsAtOnceMax);

@@ -118,13 +118,15 @@ public sealed partial class TenantActivation
     {
         TurnLoop loop = _loop!;
         loop.Send(); // What was decided before finds out for itself.
-        while (loop.State == TurnLoopState.Running && loop.IsIdle && TryTake(out WaitingTurn turn))
+        while (loop.State == TurnLoopState.Running && loop.HasNothingToWrite && TryTake(out WaitingTurn turn))
         {
             if (turn.Kind != CommandKind.Query)
                 Fail(turn, TenantFault.StoreFull, "the store has no space; nothing was recorded");
-            else if (!loop.TryAnswerWithoutTime(turn))
+            else if (!loop.TryTakeWithoutTime(turn))
                 Fail(turn, TenantFault.StoreFull, "the store has no space and a deadline waits to be recorded");
         }
+
+        loop.Send(); // Queries are answered once the head shows that nobody else has written.
     }
 
     private void StepHalted()

@@ -14,7 +14,7 @@ public sealed class LoadTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _server = await FakeBudgetServer.StartAsync();
-        _runner = new LoadRunner(_server.Address, Connections, Streams, Environment.ProcessId);
+        _runner = new LoadRunner([_server.Address], Connections, Streams, Environment.ProcessId);
         _headers = new CallHeaders(_server.Address.ToString(), "abk_test");
         // Tokens as long as real ones, so that flow control has something to control.
         _sessions = [.. Enumerable.Range(0, 7).Select(i => new BudgetSession(new string('t', 900) + i))];

@@ -238,23 +238,27 @@ public sealed partial class CodecTests : IDisposable
     }
 
     // The format once more, written by hand: bytes that are on their way between two releases.
-    private static byte[] BytesOfOlderRelease(Command command, int fields) => Written(output =>
+    private static byte[] BytesOfOlderRelease(
+        Command command, int fields, IReadOnlyDictionary<string, int>? ofParts = null) => Written(output =>
     {
         output.WriteString(command.GetType().Name);
-        WriteFields(output, command, fields);
+        WriteFields(output, command, fields, ofParts);
     });
 
-    private static void WriteFields(CodedOutputStream output, object record, int fields)
+    private static void WriteFields(
+        CodedOutputStream output, object record, int fields, IReadOnlyDictionary<string, int>? ofParts)
     {
         foreach (ParameterInfo field in FieldsOf(record.GetType()).Take(fields))
         {
             object? value = ValueOf(record, field);
             output.WriteBool(value is not null);
-            if (value is not null) WriteValue(output, value);
+            if (value is not null) WriteValue(output, value, ofParts);
         }
     }
 
-    private static void WriteValue(CodedOutputStream output, object value)
+    // Of a part as many fields as are said, and all when nothing is.
+    private static void WriteValue(
+        CodedOutputStream output, object value, IReadOnlyDictionary<string, int>? ofParts)
     {
         if (value is long number) output.WriteInt64(number);
         if (value is bool flag) output.WriteBool(flag);
@@ -262,10 +266,14 @@ public sealed partial class CodecTests : IDisposable
         if (value is ByteString bytes) output.WriteBytes(bytes);
         if (value is IMessage message) output.WriteBytes(message.ToByteString());
         if (IsPart(value.GetType()))
-            output.WriteBytes(ByteString.CopyFrom(Written(part => WriteFields(part, value, int.MaxValue))));
+        {
+            int fields = ofParts is null ? int.MaxValue : ofParts[value.GetType().Name];
+            output.WriteBytes(ByteString.CopyFrom(Written(part => WriteFields(part, value, fields, ofParts))));
+        }
+
         if (value is not Array list) return;
         output.WriteInt32(list.Length);
-        foreach (object item in list) WriteValue(output, item);
+        foreach (object item in list) WriteValue(output, item, ofParts);
     }
 
     private static byte[] Written(Action<CodedOutputStream> write)

@@ -127,10 +127,25 @@ internal sealed class ActivationHost : ITenantHost, IAsyncDisposable
             pending.Complete(new Reply(default, TenantFault.NotReady, "the host is starting or stopping"));
         else if (_hosted.TryGetValue(tenant, out HostedTenant? hosted))
             hosted.Submit(pending);
-        else if (command is not ApplyCatalogCommand)
-            pending.Complete(new Reply(new Answer(Outcome.TenantNotFound)));
-        else
+        else if (command is ApplyCatalogCommand)
             Host(tenant).Submit(pending);
+        else
+            _ = SubmitFirstAsync(tenant, pending);
+    }
+
+    // A tenant begins with its catalog, which another host may have taken.
+    private async Task SubmitFirstAsync(string tenant, PendingCommand pending)
+    {
+        try
+        {
+            JournalHead head = await _store.ReadHeadAsync(tenant, CancellationToken.None);
+            if (head == JournalHead.Empty) pending.Complete(new Reply(new Answer(Outcome.TenantNotFound)));
+            else Host(tenant).Submit(pending);
+        }
+        catch (StoreException exception)
+        {
+            pending.Complete(new Reply(default, TenantFault.NotReady, exception.Message));
+        }
     }
 
     public ValueTask<long> DurableSequenceAsync(string tenant, CancellationToken cancellationToken) =>

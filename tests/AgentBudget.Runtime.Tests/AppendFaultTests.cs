@@ -142,6 +142,19 @@ public sealed class AppendFaultTests
     }
 
     [Fact]
+    public async Task Without_space_a_former_owner_answers_no_query_from_what_it_knew()
+    {
+        await using Fixture fixture = await StartAsync();
+        fixture.Log.Expect(FullLog);
+        await fixture.BeginAsync("other");
+        await AppendAsAnotherOwnerAsync(fixture, "theirs");
+        fixture.Faults.HasSpace = false;
+        Assert.Equal(
+            TenantFault.StoreFull, await FaultOfAsync(fixture.SendAsync(new NoteCommand("a"), "other")));
+        Assert.Equal(TenantFault.NotReady, await FaultOfAsync(fixture.SendAsync(new CatalogQuery())));
+    }
+
+    [Fact]
     public async Task Without_space_writes_are_refused_reads_are_served_and_space_is_noticed()
     {
         await using Fixture fixture = await StartAsync();

@@ -1,6 +1,5 @@
 using AgentBudget.Grains.Abstractions;
 using AgentBudget.Ledger;
-using AgentBudget.Runtime.Tenants;
 using AgentBudget.Storage.Journal;
 using AgentBudget.Storage.Snapshots;
 using static AgentBudget.Runtime.Tests.Fixture;
@@ -312,9 +311,27 @@ public sealed class LifecycleTests
     public void Options_out_of_range_are_refused() => Assert.Throws<ArgumentOutOfRangeException>(
         () => new Fixture(new ActivationHostOptions { Lanes = new() { WaitingCommandsMax = 0 } }));
 
-    [Fact]
-    public void The_first_verification_covers_a_second_of_journal() =>
-        Assert.Equal(1_000_000, LedgerLoader.EventsVerifiedFirstMax);
+    [Theory]
+    [InlineData(3, false)]
+    [InlineData(2, true)]
+    public async Task A_journal_up_to_a_bound_is_verified_before_its_tenant_serves_and_a_longer_one_meanwhile(
+        long verifiedFirstMax, bool serves)
+    {
+        await using Fixture fixture = await StartAsync(
+            new ActivationHostOptions { Activations = new() { EventsVerifiedFirstMax = verifiedFirstMax } });
+        fixture.Log.Expect(HaltedLog, 3101);
+        await fixture.NotedAsync("a");
+        await fixture.NotedAsync("b");
+        byte[] body = (await fixture.GroupsAsync())[0].Body.ToArray();
+        body[^1] ^= 1;
+        await fixture.RestartAsync();
+        fixture.Store.Overwrite(Tenant, sequence: 1, body);
+        int loads = fixture.Log.Count(LoadedLog);
+
+        var refusal = await Assert.ThrowsAsync<TenantException>(() => fixture.NoteAsync("c"));
+        Assert.Equal(TenantFault.JournalDamaged, refusal.Fault);
+        Assert.Equal(serves, fixture.Log.Count(LoadedLog) > loads);
+    }
 
     private static Task<Answer> SetDeadlineAsync(Fixture fixture, TimeSpan after) => WithinAsync(
         fixture.SendAsync(new DeadlineCommand("deadline", fixture.Time.NowNanos + (after.Ticks * 100))), "an answer");

@@ -25,14 +25,9 @@ internal sealed record LoadedTenant(
 /// Loads a tenant: acquires an epoch, reads the head, then rebuilds the state from the newest snapshot that restores
 /// and the journal after it. Every group that is read is verified; damage is never skipped.
 /// </summary>
-internal sealed partial class LedgerLoader(ILedgerStore store, ITurnLedgers ledgers, ILogger logger)
+internal sealed partial class LedgerLoader(
+    ILedgerStore store, ITurnLedgers ledgers, long eventsVerifiedFirstMax, ILogger logger)
 {
-    /// <summary>
-    /// A journal of as many events (some hundred MiB, about a second) is verified from its beginning before the tenant
-    /// serves; a longer one behind a snapshot while it serves.
-    /// </summary>
-    public const long EventsVerifiedFirstMax = 1_000_000;
-
     /// <summary>
     /// Null when another owner has it. Throws <see cref="JournalDamagedException"/> or
     /// <see cref="StoreException"/>.
@@ -74,7 +69,7 @@ internal sealed partial class LedgerLoader(ILedgerStore store, ITurnLedgers ledg
         {
             ITurnLedger ledger = ledgers.Restore(tenant, snapshot.Body.Span);
             if (ledger.Sequence != snapshot.Head.LastEvent) throw new InvalidDataException("it is of another place");
-            bool isVerifiedFirst = !isVerified && snapshot.Head.LastEvent <= EventsVerifiedFirstMax;
+            bool isVerifiedFirst = !isVerified && snapshot.Head.LastEvent <= eventsVerifiedFirstMax;
             JournalHead start = isVerifiedFirst ? JournalHead.Empty : snapshot.Head;
             await ReplayAsync(tenant, ledger, start, snapshot.Head, head);
             JournalHead unverified = isVerified || isVerifiedFirst ? JournalHead.Empty : snapshot.Head;

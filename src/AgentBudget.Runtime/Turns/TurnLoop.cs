@@ -74,7 +74,10 @@ internal sealed class TurnLoop : IDisposable
     public bool HasRoom => State == TurnLoopState.Running && _open.HasRoom;
 
     /// <summary>Everything decided is durable and answered.</summary>
-    public bool IsIdle => _inFlight is null && _open.Events.Count == 0 && _open.Waiting.Count == 0;
+    public bool IsIdle => HasNothingToWrite && _open.Waiting.Count == 0;
+
+    /// <summary>Everything decided is durable; queries may wait for the proof that the tenant is still owned.</summary>
+    public bool HasNothingToWrite => _inFlight is null && _open.Events.Count == 0;
 
     /// <summary>Events since the newest snapshot.</summary>
     public long EventsSinceSnapshot => Head.LastEvent - _snapshotEvent;
@@ -120,19 +123,20 @@ internal sealed class TurnLoop : IDisposable
     }
 
     /// <summary>
-    /// Answers a query at the log's own time, while nothing can be written. False, and the loop has ended, when that
-    /// would have recorded something.
+    /// Takes a query at the log's own time, while nothing can be written; only while <see cref="HasNothingToWrite"/>.
+    /// It is answered like any group without events. False, and the loop has ended, when it would have recorded
+    /// something.
     /// </summary>
-    public bool TryAnswerWithoutTime(WaitingTurn query)
+    public bool TryTakeWithoutTime(WaitingTurn query)
     {
-        Invariant.Holds(IsIdle);
+        Invariant.Holds(HasNothingToWrite);
         try
         {
             _turn.Clear();
             Answer answer = _ledger.Handle(query.Command, _ledger.LogTimeNanos, _turn);
             if (_turn.Count == 0)
             {
-                _ports.Answer(query with { Decided = answer });
+                _open.Waiting.Add(query with { Decided = answer });
                 return true;
             }
         }
@@ -141,6 +145,7 @@ internal sealed class TurnLoop : IDisposable
             _ports.ReportDefect(exception);
         }
 
+        FailAll(_open, TenantFault.NotReady, "the tenant is being loaded again");
         End(TurnLoopState.EndedForReload, "a query would have recorded something");
         return false;
     }

@@ -21,7 +21,7 @@ internal sealed class Journals(SimWorld world)
         return journal;
     }
 
-    /// <summary>An epoch was given to a process: once, and to nobody else.</summary>
+    /// <summary>An epoch was given to a process, or taken from all (0): once, and to nobody else.</summary>
     public void Acquired(string tenant, long epoch, int process)
     {
         if (!_owners.TryAdd((tenant, epoch), process))

@@ -50,10 +50,14 @@ internal sealed class SimClient(SimWorld world, int number, SimRandom random)
     public void Begin() => world.Scheduler.After(random.Spread(0, SimScheduler.Second), Act);
 
     /// <summary>Sends one command until it is answered or given up; says at the end what it heard.</summary>
-    public void Send(TenantModel tenant, Command command, Action<Told>? heard = null)
+    public void Send(TenantModel tenant, Command command, Action<Told>? heard = null) =>
+        SendTo(world.Silos[_silo], tenant, command, heard);
+
+    /// <summary>The same, at first to one silo.</summary>
+    public void SendTo(SimSilo silo, TenantModel tenant, Command command, Action<Told>? heard = null)
     {
         Waiting++;
-        Try(new Call(tenant, command, heard), attempt: 1);
+        Try(new Call(tenant, command, heard), silo, attempt: 1);
     }
 
     private sealed class Call(TenantModel tenant, Command command, Action<Told>? heard)
@@ -81,10 +85,9 @@ internal sealed class SimClient(SimWorld world, int number, SimRandom random)
         world.Scheduler.After(random.Between(0, pause), Act);
     }
 
-    private void Try(Call call, int attempt)
+    private void Try(Call call, SimSilo silo, int attempt)
     {
         if (attempt > 1) world.Coverage.Count(SimFault.RequestRetried);
-        SimSilo silo = world.Silos[_silo];
         world.Trace(Traced.Sent, number, attempt);
         long delay = random.Spread(0, world.Plan.NetworkMaxTicks);
         if (world.Happens(SimFault.RequestReordered)) delay += random.Spread(0, SimScheduler.Second);
@@ -103,7 +106,7 @@ internal sealed class SimClient(SimWorld world, int number, SimRandom random)
         }
 
         string tenant = call.Tenant.Name;
-        Attempt? arrived = world.History.Arrived(tenant, call.Command);
+        Attempt arrived = world.History.Arrived(tenant, call.Command, process);
         process.Submit(tenant, call.Command, reply =>
         {
             world.Trace(Traced.Answered, (long)reply.Answer.Outcome, reply.Answer.Event?.Sequence ?? -1);
@@ -139,7 +142,7 @@ internal sealed class SimClient(SimWorld world, int number, SimRandom random)
 
         call.Attempt = attempt + 1;
         _silo = random.Below(world.Silos.Count);
-        Try(call, attempt + 1);
+        Try(call, world.Silos[_silo], attempt + 1);
     }
 
     private void Over(Call call)

@@ -18,6 +18,7 @@ internal static class Expected
         Names("fault", Enum.GetValues<SimFault>())
             .Concat(Names("append", Enum.GetValues<AppendOutcome>()))
             .Concat(Names("fault told", Enum.GetValues<TenantFault>()))
+            .Append(("ownership", "LoserTold"))
             .Concat(Names("outcome", Enum.GetValues<Outcome>()))
             .Concat(Names("breaker", Enum.GetValues<Breaker>().Except([Breaker.Unspecified])))
             .Concat(Names("reason", Enum.GetValues<Reason>().Except(NotGiven)))

@@ -18,6 +18,15 @@ internal enum SimFault
     /// <summary>A process stood still for a while and went on.</summary>
     ProcessPaused,
 
+    /// <summary>
+    /// A process stood still with an append on its way, and went on before that arrived and after another one had
+    /// acquired the tenant.
+    /// </summary>
+    OwnerPausedInFlight,
+
+    /// <summary>A process acquired a tenant whose last owner is another one that serves.</summary>
+    ActivationDuplicated,
+
     /// <summary>A process was killed.</summary>
     ProcessKilled,
 

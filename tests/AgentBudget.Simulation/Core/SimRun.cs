@@ -127,7 +127,7 @@ internal sealed class SimRun
         };
         var command = new Ledger.OpenSessionCommand(request, "admin");
         SimProcess process = Survivor.Process!;
-        Attempt? asked = _world.History.Arrived(journal.Tenant, command);
+        Attempt asked = _world.History.Arrived(journal.Tenant, command, process);
         process.Submit(journal.Tenant, command, reply =>
         {
             _world.History.Told(journal.Tenant, command, asked, reply);

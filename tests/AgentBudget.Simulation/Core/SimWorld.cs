@@ -68,6 +68,9 @@ internal sealed class SimWorld
 
     public ulong TraceHash => _trace.Value;
 
+    /// <summary>The process with a number; null for none.</summary>
+    public SimProcess? Process(int number) => number == 0 ? null : _processes[number - 1];
+
     public SimProcess NewProcess(SimSilo silo)
     {
         var process = new SimProcess(this, silo, _processes.Count + 1);
@@ -80,15 +83,21 @@ internal sealed class SimWorld
     /// minute more.
     /// </summary>
     public long LogTimeMaxOf(int processNumber) =>
-        _processes[processNumber - 1].WallMaxNanos + (LogClock.StepMax.Ticks * TimeSpan.NanosecondsPerTick);
+        Process(processNumber)!.WallMaxNanos + (LogClock.StepMax.Ticks * TimeSpan.NanosecondsPerTick);
 
     /// <summary>Whether a step's fault happens now. Counted when it does.</summary>
     public bool Happens(SimFault fault)
     {
+        bool happens = Begins(fault);
+        if (happens) Coverage.Count(fault);
+        return happens;
+    }
+
+    /// <summary>Whether a step's fault begins now. Whoever sees that it came to pass counts it.</summary>
+    public bool Begins(SimFault fault)
+    {
         int permille = IsFaulty ? Plan.PermilleOf(fault) : 0;
-        if (permille == 0 || !_faults.Chance(permille)) return false;
-        Coverage.Count(fault);
-        return true;
+        return permille > 0 && _faults.Chance(permille);
     }
 
     public void Trace(Traced what, long first, long second)

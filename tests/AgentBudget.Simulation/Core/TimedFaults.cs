@@ -25,6 +25,12 @@ internal static class TimedFaults
     private static void Happen(SimWorld world, SimSilo silo, SimRandom random, SimFault fault)
     {
         if (!world.IsFaulty) return;
+        if (fault == SimFault.ActivationDuplicated)
+        {
+            Rivals.Meet(world, random); // Counted when one acquires what the other has.
+            return;
+        }
+
         world.Coverage.Count(fault);
         switch (fault)
         {

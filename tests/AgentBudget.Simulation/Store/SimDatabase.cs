@@ -28,7 +28,7 @@ internal sealed class SimDatabase(SimScheduler scheduler, DatabaseRules rules, l
     /// <summary>A group became durable; told before anyone else can know.</summary>
     public required Action<string, StoredGroup, int> OnLanded { get; init; }
 
-    /// <summary>An epoch was given to an owner.</summary>
+    /// <summary>An epoch was given to an owner, or to nobody (0).</summary>
     public required Action<string, long, int> OnAcquired { get; init; }
 
     public bool HasSpace { get; set; } = true;
@@ -67,7 +67,14 @@ internal sealed class SimDatabase(SimScheduler scheduler, DatabaseRules rules, l
         rows.Epoch++;
         rows.Owner = 0;
         rows.LeaseUntil = 0;
+        OnAcquired(tenant, rows.Epoch, 0);
     }
+
+    /// <summary>Who acquired the tenant last; 0 for nobody.</summary>
+    public int OwnerOf(string tenant) => RowsOf(tenant).Owner;
+
+    /// <summary>The epoch that appends have to carry now.</summary>
+    public long EpochOf(string tenant) => RowsOf(tenant).Epoch;
 
     public JournalHead Head(string tenant) => RowsOf(tenant).Head;
 

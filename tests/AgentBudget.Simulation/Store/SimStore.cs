@@ -14,6 +14,7 @@ namespace AgentBudget.Simulation.Store;
 internal sealed class SimStore(SimWorld world, SimProcess process, SimRandom random) : ILedgerStore
 {
     private const long LateMax = 5 * SimScheduler.Second; // Past any lease of a run: such an append meets a new owner.
+    private const long PauseMax = 20 * SimScheduler.Second; // Twice what any lease of a run is.
     private const long SlowMax = 4 * SimScheduler.Second; // One that began before all healed ends within its time.
 
     private readonly List<Flight> _flights = [];
@@ -23,6 +24,9 @@ internal sealed class SimStore(SimWorld world, SimProcess process, SimRandom ran
         public bool IsLost { get; set; }
 
         public bool HasArrived { get; set; }
+
+        /// <summary>Its sender stood still while it was on its way.</summary>
+        public bool WasSenderPaused { get; set; }
     }
 
     private SwarmPlan Plan => world.Plan;
@@ -64,17 +68,19 @@ internal sealed class SimStore(SimWorld world, SimProcess process, SimRandom ran
         world.Trace(Traced.AppendBegun, stored.Sequence, stored.Epoch);
         long there = Latency();
         if (world.Happens(SimFault.AppendSlow)) there = random.Between(SimScheduler.Second, SlowMax);
-        if (there == 0 && Plan.IsStoreImmediate)
+        bool pauses = Plan.Silos > 1 && world.Begins(SimFault.OwnerPausedInFlight);
+        if (there == 0 && Plan.IsStoreImmediate && !pauses)
         {
-            completion.AppendCompleted(Database.Append(tenant, stored, process.Number));
+            Tell(completion, tenant, stored, Database.Append(tenant, stored, process.Number));
             return;
         }
 
         var flight = new Flight();
         _flights.Add(flight);
+        if (pauses) there = Pause(flight, tenant);
         if (world.Happens(SimFault.AppendUnknownLandsLate))
         {
-            Answer(completion, there, AppendOutcome.Unknown);
+            Answer(completion, there, tenant, stored, AppendOutcome.Unknown);
             there += random.Spread(0, LateMax);
             world.Scheduler.After(there, () => Arrive(flight, tenant, stored));
             return;
@@ -83,7 +89,7 @@ internal sealed class SimStore(SimWorld world, SimProcess process, SimRandom ran
         if (world.Happens(SimFault.AppendUnknownNotWritten))
         {
             flight.HasArrived = true;
-            Answer(completion, there, AppendOutcome.Unknown);
+            Answer(completion, there, tenant, stored, AppendOutcome.Unknown);
             return;
         }
 
@@ -93,7 +99,7 @@ internal sealed class SimStore(SimWorld world, SimProcess process, SimRandom ran
             AppendOutcome outcome = Arrive(flight, tenant, stored);
             if (outcome == AppendOutcome.Appended && world.Happens(SimFault.AppendUnknownWritten))
                 outcome = AppendOutcome.Unknown;
-            Answer(completion, Latency(), outcome);
+            Answer(completion, Latency(), tenant, stored, outcome);
         });
     }
 
@@ -114,19 +120,40 @@ internal sealed class SimStore(SimWorld world, SimProcess process, SimRandom ran
         if (flight.IsLost) return AppendOutcome.Unknown;
         flight.HasArrived = true;
         _flights.Remove(flight);
+        bool isTaken = Database.OwnerOf(tenant) is > 0 and var owner && owner != process.Number;
+        if (flight.WasSenderPaused && isTaken && process is { IsAlive: true, IsPaused: false })
+            world.Coverage.Count(SimFault.OwnerPausedInFlight);
         return Database.Append(tenant, stored, process.Number);
     }
 
-    private void Answer(IAppendCompletion completion, long delay, AppendOutcome outcome) =>
-        world.Scheduler.After(delay, () => process.Run(() =>
-        {
-            world.Coverage.Count("append", outcome.ToString());
-            completion.AppendCompleted(outcome);
-        }));
+    // Its sender stands still at once, and goes on before it arrives or, more seldom, after it.
+    private long Pause(Flight flight, string tenant)
+    {
+        long pause = random.Between(SimScheduler.Second, PauseMax);
+        flight.WasSenderPaused = true;
+        world.Trace(Traced.Paused, process.Number, pause);
+        process.Pause(pause);
+        Rivals.TakeOver(world, process, tenant, pause, random);
+        return random.Below(4) == 0 ? random.Between(1, pause) : pause + random.Between(1, SlowMax);
+    }
+
+    private void Answer(
+        IAppendCompletion completion, long delay, string tenant, StoredGroup stored, AppendOutcome outcome) =>
+        world.Scheduler.After(delay, () => process.Run(() => Tell(completion, tenant, stored, outcome)));
+
+    private void Tell(IAppendCompletion completion, string tenant, StoredGroup stored, AppendOutcome outcome)
+    {
+        world.Coverage.Count("append", outcome.ToString());
+        if (outcome == AppendOutcome.FenceLost) world.History.Fenced(tenant, stored, process);
+        completion.AppendCompleted(outcome);
+    }
 
     private long Acquire(string tenant)
     {
+        SimProcess? before = world.Process(Database.OwnerOf(tenant));
         long epoch = Database.Acquire(tenant, process.Number);
+        bool isTaken = epoch > 0 && before is { IsServing: true, IsStopping: false } && before != process;
+        if (isTaken) world.Coverage.Count(SimFault.ActivationDuplicated);
         if (epoch == 0) world.Coverage.Count(SimFault.LeaseHeld);
         world.Trace(Traced.Acquired, process.Number, epoch);
         return epoch;

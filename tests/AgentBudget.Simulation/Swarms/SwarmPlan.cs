@@ -12,6 +12,7 @@ namespace AgentBudget.Simulation.Swarms;
 internal sealed class SwarmPlan
 {
     private const int FaultsMaxPermille = 150; // Above it little gets done between two faults.
+    private const int SilosMax = 3;
     private const int CrowdedOneIn = 300; // It takes seconds.
 
     private readonly int[] _permille = new int[Enum.GetValues<SimFault>().Length];
@@ -21,14 +22,16 @@ internal sealed class SwarmPlan
     private static readonly (SimFault Fault, int TimesMax)[] Timed =
     [
         (SimFault.ClockAhead, 4), (SimFault.ClockFarAhead, 2), (SimFault.ClockLies, 1), (SimFault.ClockBack, 3),
-        (SimFault.ProcessPaused, 3), (SimFault.ProcessKilled, 4), (SimFault.ProcessStopped, 2), (SimFault.StoreFull, 2),
+        (SimFault.ProcessPaused, 3), (SimFault.ActivationDuplicated, 6), (SimFault.ProcessKilled, 4),
+        (SimFault.ProcessStopped, 2), (SimFault.StoreFull, 2),
     ];
 
     /// <summary>Faults of single steps, by their highest rate in a thousand.</summary>
     private static readonly (SimFault Fault, int PermilleMax)[] Stepwise =
     [
         (SimFault.AppendSlow, 40), (SimFault.AppendUnknownWritten, 100), (SimFault.AppendUnknownNotWritten, 100),
-        (SimFault.AppendUnknownLandsLate, 100), (SimFault.FenceTaken, 60), (SimFault.AcquireFailed, FaultsMaxPermille),
+        (SimFault.AppendUnknownLandsLate, 100), (SimFault.FenceTaken, 60),
+        (SimFault.OwnerPausedInFlight, FaultsMaxPermille), (SimFault.AcquireFailed, FaultsMaxPermille),
         (SimFault.AcquireAnswerLost, FaultsMaxPermille), (SimFault.ReadFailed, 60), (SimFault.ReadDamaged, 40),
         (SimFault.SnapshotFailed, FaultsMaxPermille), (SimFault.SnapshotTorn, FaultsMaxPermille),
         (SimFault.TurnDefect, 10), (SimFault.RequestLost, 60), (SimFault.RequestDuplicated, 100),
@@ -49,8 +52,8 @@ internal sealed class SwarmPlan
             if (!isFaultless && random.Below(3) == 0) _permille[(int)fault] = (int)random.Spread(1, max);
         }
 
-        Silos = random.Below(3) == 0 ? 2 : 1;
-        LeaseTicks = Silos == 2 && random.Coin() ? random.Spread(1, 10 * SimScheduler.Second) : 0;
+        Silos = Math.Max(1, random.Below(SilosMax + 1));
+        LeaseTicks = Silos > 1 && random.Coin() ? random.Spread(1, 10 * SimScheduler.Second) : 0;
         Tenants = 1 + (random.Below(4) == 0 ? 1 : 0);
         Clients = (int)random.Spread(1, 12);
         Commands = (int)(random.Coin() ? random.Between(20, 260) : random.Spread(20, 600));
