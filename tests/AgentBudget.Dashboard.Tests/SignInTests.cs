@@ -77,6 +77,7 @@ public sealed class SignInTests(Site site)
         await other.GotoAsync($"{site.Address}/sessions");
         await other.WaitForSelectorAsync("main h1");
 
+        await other.ClickAsync("[title='Who you are']");
         await other.ClickAsync("[title='Sign out']");
 
         await visit.Page.WaitForURLAsync("**/sign-in?why=over");
