@@ -26,7 +26,7 @@ public sealed class NoticePageTests(Site site)
 
         await visit.Page.ClickAsync($"[aria-label='Test {id}']");
         ILocator delivery = RowOf(visit, "Deliveries, the newest first", id);
-        await Assertions.Expect(delivery).ToContainTextAsync("HTTP 500");
+        await Assertions.Expect(delivery).ToContainTextAsync("answered 500");
         await Assertions.Expect(delivery.Locator(".tag")).ToHaveTextAsync("waiting");
         await visit.GoAsync($"notifications?state=delivered&endpoint={id}");
         await visit.SeeAsync("No notice stands so now");
@@ -90,11 +90,11 @@ public sealed class NoticePageTests(Site site)
 
         await using Visit visit = await site.SignInAsync(Role.Auditor, theme, width, Look.HeightOf(width));
         await visit.GoAsync("notifications");
-        await visit.SeeAsync("HTTP 503");
+        await visit.SeeAsync("answered 503");
         Assert.Equal(0, await visit.Page.Locator("main button").CountAsync());
         await using Visit admin = await site.SignInAsync(Role.Admin, theme, width, Look.HeightOf(width));
         await admin.GoAsync("notifications");
-        await admin.SeeAsync("HTTP 503");
+        await admin.SeeAsync("answered 503");
         await Look.AtAsync(admin, "notifications-used", theme, width, isWhole: true);
         await admin.Page.ClickAsync("text=Tell somebody");
         await Look.AtAsync(admin, "notifications-new", theme, width);

@@ -46,6 +46,13 @@ public sealed record BudgetForecast(string Grain, WindowForecast Window, long Ho
         : Math.Abs(error) < 0.0005m ? "right"
         : $"{Amounts.Percent(Math.Abs(error))} {(error > 0 ? "high" : "low")}";
 
+    /// <summary>The window in words; of one without a period, how far is looked.</summary>
+    internal string WindowText => WindowTextOf(Window);
+
+    /// <summary>The same of a window alone.</summary>
+    internal static string WindowTextOf(WindowForecast window) =>
+        window.Window is "" or "none" ? "next 30 days" : Names.Window(window.Window);
+
     /// <summary>When it runs out, in words; empty for not before its end.</summary>
     internal string ExhaustionText => Window.ExhaustionTime is null
         ? Window.EarliestExhaustionTime is null ? "" : $"perhaps from {Amounts.Day(Window.EarliestExhaustionTime)}"

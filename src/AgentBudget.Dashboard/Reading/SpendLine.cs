@@ -24,8 +24,8 @@ public sealed record SpendLine(
         DateTimeOffset now,
         CancellationToken cancellation)
     {
-        DateTimeOffset end = forecast.Window.EndTime.ToDateTimeOffset();
         TimeZoneInfo zone = await reads.ZoneAsync(cancellation);
+        DateTimeOffset end = TimeZoneInfo.ConvertTime(forecast.Window.EndTime.ToDateTimeOffset(), zone);
         decimal settled = Amounts.Of(forecast.Window.Settled);
         if (StartOf(forecast.Window.Window, end, zone) is not { } start || start >= now)
             return new SpendLine(now, end, [(now, settled)]);

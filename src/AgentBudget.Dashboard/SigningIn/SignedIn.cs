@@ -13,6 +13,9 @@ internal sealed record SignedIn(
 {
     private readonly CancellationTokenSource _ended = new();
 
+    /// <summary>It is over since whoever signed in said so.</summary>
+    internal bool IsSignedOut { get; set; }
+
     /// <summary>The public part of the credential, "acme.c17"; empty for the operator's key.</summary>
     internal string KeyId
     {

@@ -17,6 +17,9 @@ internal sealed class Viewer(AuthenticationStateProvider state, SessionStore ses
     /// <summary>Fires when whoever looks is signed out.</summary>
     internal CancellationToken Ended => Known.Ended;
 
+    /// <summary>Whether whoever looked signed out, here or on another page.</summary>
+    internal bool IsSignedOut => _signedIn is { IsSignedOut: true };
+
     internal string Id => Known.Id;
 
     /// <summary>The public part of the credential, "acme.c17"; empty for the operator's key.</summary>

@@ -50,9 +50,11 @@ internal static class Amounts
         time is null ? "" : time.ToDateTime().ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture);
 
     /// <summary>The day alone, in a tenant's time zone.</summary>
-    internal static string Date(Google.Protobuf.WellKnownTypes.Timestamp? time, TimeZoneInfo zone) => time is null
-        ? ""
-        : TimeZoneInfo.ConvertTime(time.ToDateTimeOffset(), zone).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
+    internal static string Date(Google.Protobuf.WellKnownTypes.Timestamp? time, TimeZoneInfo zone) =>
+        time is null ? "" : Date(TimeZoneInfo.ConvertTime(time.ToDateTimeOffset(), zone));
+
+    /// <summary>The day alone, as it is where the time was told.</summary>
+    internal static string Date(DateTimeOffset time) => time.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
 
     /// <summary>An amount at an axis, without the decimals that it does not have.</summary>
     internal static string Round(decimal amount) => amount switch
