@@ -63,6 +63,8 @@ public sealed class RoleTests(Site site)
 
         await visit.GoAsync("sessions");
         Assert.Contains("own work", await visit.TextAsync(), StringComparison.Ordinal);
+        // The file that is refused is what the browser complains of.
+        Assert.Contains("403", Assert.Single(visit.TakeComplaints()), StringComparison.Ordinal);
     }
 
     [Theory]
