@@ -9,9 +9,9 @@ namespace AgentBudget.Dashboard.Tests;
 public sealed class RoleTests(Site site)
 {
     [Theory]
-    [InlineData(Role.Admin, "Overview Budgets Approvals Sessions Spend Reports Prices Audit")]
-    [InlineData(Role.Auditor, "Overview Budgets Approvals Sessions Spend Reports Prices Audit")]
-    [InlineData(Role.Finance, "Overview Budgets Approvals Spend Reports Prices")]
+    [InlineData(Role.Admin, "Overview Budgets Approvals Sessions Spend Reports Notifications Prices Audit Silos")]
+    [InlineData(Role.Auditor, "Overview Budgets Approvals Sessions Spend Reports Notifications Prices Audit")]
+    [InlineData(Role.Finance, "Overview Budgets Approvals Spend Reports Notifications Prices")]
     [InlineData(Role.Owner, "Overview Budgets Approvals Sessions Spend Reports")]
     [InlineData(Role.Agent, "Sessions")]
     public async Task A_role_is_offered_its_pages(Role role, string pages)
@@ -41,7 +41,12 @@ public sealed class RoleTests(Site site)
             "agents/seller",
             "spend", $"spend?session={foreign.Session.Session_}&from=1", "spend?agent=seller&from=1",
             $"spend/{entries.Entries[0].Sequence}", "reports", "reports?by=agent&of=use_case%3DuseCases%2Fleads",
-            "reports?view=units", "prices", "audit", "export/chargeback.csv?by=agent&of=use_case%3DuseCases%2Fleads",
+            "reports?view=units", "reports/forecast", "reports/forecast?of=useCases/leads",
+            "reports/forecast?of=agents/seller", "reports/initiatives", "reports/initiatives?of=useCases/leads",
+            "reports/anomalies", "reports/anomalies?of=useCases/leads", "reports/savings", "reports/adjacency",
+            "reports/runs", $"reports/runs?run={foreign.Session.Session_}", "reports/focus", "notifications", "silos",
+            "export/focus.csv?from=2026-01-01&to=2026-12-31", "prices", "audit",
+            "export/chargeback.csv?by=agent&of=use_case%3DuseCases%2Fleads",
         ];
 
         foreach (string address in addresses)
@@ -58,6 +63,8 @@ public sealed class RoleTests(Site site)
 
         await visit.GoAsync("sessions");
         Assert.Contains("own work", await visit.TextAsync(), StringComparison.Ordinal);
+        // The file that is refused is what the browser complains of.
+        Assert.Contains("403", Assert.Single(visit.TakeComplaints()), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -83,6 +90,15 @@ public sealed class RoleTests(Site site)
     [InlineData("approvals")]
     [InlineData("reports")]
     [InlineData("prices")]
+    [InlineData("reports/forecast")]
+    [InlineData("reports/initiatives")]
+    [InlineData("reports/anomalies")]
+    [InlineData("reports/savings")]
+    [InlineData("reports/adjacency")]
+    [InlineData("reports/runs")]
+    [InlineData("reports/focus")]
+    [InlineData("notifications")]
+    [InlineData("silos")]
     [InlineData("")]
     public async Task An_agent_sees_nothing_beside_its_sessions(string address)
     {

@@ -77,9 +77,10 @@ public sealed class SignInTests(Site site)
         await other.GotoAsync($"{site.Address}/sessions");
         await other.WaitForSelectorAsync("main h1");
 
+        await other.ClickAsync("[title='Who you are']");
         await other.ClickAsync("[title='Sign out']");
 
-        await visit.Page.WaitForURLAsync("**/sign-in?why=over");
+        await visit.Page.WaitForURLAsync("**/sign-in?why=out");
         Assert.DoesNotContain(await visit.Context.CookiesAsync(), cookie => cookie.Name == CookieName);
     }
 

@@ -15,6 +15,7 @@ public abstract class LivePage : ComponentBase, IAsyncDisposable
     private SpendFeed? _feed;
     private string? _key;
     private bool _isReading;
+    private bool _isTicking;
     private bool _isStale;
 
     /// <summary>Whether there is something to show.</summary>
@@ -28,6 +29,9 @@ public abstract class LivePage : ComponentBase, IAsyncDisposable
 
     /// <summary>What the page is of: another value loads it anew.</summary>
     protected virtual string Key => "";
+
+    /// <summary>Whether a role is offered the page. What a page asks of the API, the API refuses by itself.</summary>
+    private protected virtual bool IsOffered => true;
 
     /// <summary>Fires when nobody looks any more.</summary>
     protected CancellationToken Gone => _gone.Token;
@@ -61,6 +65,12 @@ public abstract class LivePage : ComponentBase, IAsyncDisposable
         _key = Key;
         IsLoaded = false;
         if (!await Viewer.FindAsync()) return; // The layout leads to the sign-in.
+        if (!IsOffered)
+        {
+            Fault = PageFault.Forbidden;
+            return;
+        }
+
         if (_feed is not null) await _feed.DisposeAsync();
         _feed = null;
         await TryAsync(LoadAsync);
@@ -81,8 +91,17 @@ public abstract class LivePage : ComponentBase, IAsyncDisposable
     private protected void Follow(SpendFilter filter, long from)
     {
         if (Gone.IsCancellationRequested) return;
-        _pacer ??= new RenderPacer(Time, () => InvokeAsync(TakeAsync));
-        _feed = new SpendFeed(Viewer.Client, filter, from, Time, _pacer.Mark, Gone);
+        _feed = new SpendFeed(Viewer.Client, filter, from, Time, Pacer.Mark, Gone);
+    }
+
+    /// <summary>
+    /// From now on reads again what no event tells of, for as long as somebody looks; it is begun once.
+    /// </summary>
+    protected void ReadEvery(TimeSpan pace)
+    {
+        if (_isTicking) return;
+        _isTicking = true;
+        _ = TickAsync(pace);
     }
 
     /// <summary>What is shown is not what is there: <see cref="ReadAgainAsync"/> is due.</summary>
@@ -91,8 +110,30 @@ public abstract class LivePage : ComponentBase, IAsyncDisposable
     /// <summary>Renders with the next ones.</summary>
     protected void RenderSoon() => _pacer?.Mark();
 
+    /// <summary>Reads again now, after an act of whoever looks.</summary>
+    protected Task ReadNowAsync() => TryAsync(ReadAgainAsync);
+
     /// <summary>Loads the page anew, after a fault.</summary>
     protected Task RetryAsync() => TryAsync(LoadAsync);
+
+    private RenderPacer Pacer => _pacer ??= new RenderPacer(Time, () => InvokeAsync(TakeAsync));
+
+    private async Task TickAsync(TimeSpan pace)
+    {
+        using PeriodicTimer timer = new(pace, Time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(Gone))
+            {
+                MarkStale();
+                Pacer.Mark();
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Nobody looks any more.
+        }
+    }
 
     private async Task TryAsync(Func<Task> loadAsync)
     {
@@ -119,10 +160,14 @@ public abstract class LivePage : ComponentBase, IAsyncDisposable
 
     private async Task TakeAsync()
     {
-        if (Gone.IsCancellationRequested || _feed is not { } feed) return;
-        while (feed.TryTake(out LedgerEvent? told)) OnEvent(told!);
-        if (feed.State == FeedState.SignedOut)
-            Fault = new PageFault("You are signed out", "The credential was revoked or has expired.", true);
+        if (Gone.IsCancellationRequested) return;
+        if (_feed is { } feed)
+        {
+            while (feed.TryTake(out LedgerEvent? told)) OnEvent(told!);
+            if (feed.State == FeedState.SignedOut)
+                Fault = new PageFault("You are signed out", "The credential was revoked or has expired.", true);
+        }
+
         StateHasChanged();
         if (!_isStale || _isReading) return;
         (_isReading, _isStale) = (true, false);

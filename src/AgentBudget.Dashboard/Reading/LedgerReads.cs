@@ -13,6 +13,9 @@ internal sealed class LedgerReads(Viewer viewer, TimeProvider time)
     /// <summary>Sessions that a page shows at most.</summary>
     internal const int SessionsMax = 1_000;
 
+    /// <summary>Reports that are read from the ledger itself, which takes as long as it is.</summary>
+    internal static readonly TimeSpan LongReadMax = TimeSpan.FromMinutes(2);
+
     private const int AtOnceMax = 8;
     private const int AccountsMax = 2_000; // More than a person looks at; the rest is found by its name.
     private static readonly TimeSpan ReadMax = TimeSpan.FromSeconds(15);
@@ -66,26 +69,52 @@ internal sealed class LedgerReads(Viewer viewer, TimeProvider time)
     }
 
     /// <summary>Balances by name, each with those of its parts; what may not be seen is left out.</summary>
-    internal async Task<IReadOnlyDictionary<string, IReadOnlyList<GrainBalance>>> BalancesAsync(
-        IEnumerable<string> grains, CancellationToken cancellation)
+    internal Task<IReadOnlyDictionary<string, IReadOnlyList<GrainBalance>>> BalancesAsync(
+        IEnumerable<string> grains, CancellationToken cancellation) =>
+        EachAsync<IReadOnlyList<GrainBalance>>(
+            grains,
+            async (grain, stopping) => (await CallAsync(
+                viewer.Client.Budgets.GetBalanceAsync, new GetBalanceRequest { Grain = grain }, stopping)).Grains,
+            cancellation);
+
+    /// <summary>What accounts come to, by name; what may not be seen is left out.</summary>
+    internal Task<IReadOnlyDictionary<string, GetForecastResponse>> ForecastsAsync(
+        IEnumerable<string> grains, CancellationToken cancellation) =>
+        EachAsync(
+            grains,
+            (grain, stopping) => CallAsync(
+                viewer.Client.Reports.GetForecastAsync, new GetForecastRequest { Grain = grain }, stopping),
+            cancellation);
+
+    /// <summary>
+    /// Asks the same of several things, a few at a time; what is another's, or gone since it was listed, is left out.
+    /// </summary>
+    internal static async Task<IReadOnlyDictionary<string, T>> EachAsync<T>(
+        IEnumerable<string> names, Func<string, CancellationToken, Task<T>> askAsync, CancellationToken cancellation)
     {
-        ConcurrentDictionary<string, IReadOnlyList<GrainBalance>> balances = new();
+        ConcurrentDictionary<string, T> answers = new();
         ParallelOptions bounds = new() { MaxDegreeOfParallelism = AtOnceMax, CancellationToken = cancellation };
-        await Parallel.ForEachAsync(grains, bounds, async (grain, stopping) =>
+        await Parallel.ForEachAsync(names, bounds, async (name, stopping) =>
         {
             try
             {
-                balances[grain] = (await CallAsync(
-                    viewer.Client.Budgets.GetBalanceAsync, new GetBalanceRequest { Grain = grain }, stopping)).Grains;
+                answers[name] = await askAsync(name, stopping);
             }
             catch (AgentBudgetException fault) when (fault.StatusCode is StatusCode.NotFound
                 or StatusCode.PermissionDenied)
             {
-                // Another's, or gone since it was listed.
+                // Its account is not for whoever looks.
             }
         });
-        return balances;
+        return answers;
     }
+
+    /// <summary>The tenant's time zone; UTC for a role that does not read the catalog.</summary>
+    internal async Task<TimeZoneInfo> ZoneAsync(CancellationToken cancellation) =>
+        await CatalogAsync(cancellation) is { TimeZone.Length: > 0 } catalog
+            && TimeZoneInfo.TryFindSystemTimeZoneById(catalog.TimeZone, out TimeZoneInfo? zone)
+                ? zone
+                : TimeZoneInfo.Utc;
 
     /// <summary>Sessions, the newest first, up to <see cref="SessionsMax"/>.</summary>
     internal async Task<IReadOnlyList<Session>> SessionsAsync(

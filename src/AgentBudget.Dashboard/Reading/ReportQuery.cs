@@ -19,6 +19,10 @@ public sealed record ReportQuery
     internal static readonly IReadOnlyList<(string Key, string Text)> Periods =
         [("today", "24 h"), ("week", "7 days"), ("month", "30 days"), ("quarter", "90 days"), ("all", "all")];
 
+    /// <summary>The periods of reports that look for what stands out.</summary>
+    internal static readonly IReadOnlyList<(string Key, string Text)> LongPeriods =
+        [("month", "30 days"), ("quarter", "90 days"), ("year", "a year")];
+
     // What a row leads to: what it is of, looked at one level further down.
     private static readonly string[] Ladder = ["business_unit", "use_case", "agent", "model", "session"];
 
@@ -81,14 +85,18 @@ public sealed record ReportQuery
         return request;
     }
 
-    internal ReportPeriod ToPeriod(DateTimeOffset now)
+    internal ReportPeriod ToPeriod(DateTimeOffset now) => PeriodOf(Period, now);
+
+    /// <summary>The time up to now that a period's key names.</summary>
+    internal static ReportPeriod PeriodOf(string key, DateTimeOffset now)
     {
-        TimeSpan? span = Period switch
+        TimeSpan? span = key switch
         {
             "today" => TimeSpan.FromDays(1),
             "week" => TimeSpan.FromDays(7),
             "month" => TimeSpan.FromDays(30),
             "quarter" => TimeSpan.FromDays(90),
+            "year" => TimeSpan.FromDays(365),
             _ => null,
         };
         return span is { } back ? new ReportPeriod { StartTime = Timestamp.FromDateTimeOffset(now - back) } : new();

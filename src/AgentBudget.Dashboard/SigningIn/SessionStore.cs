@@ -106,6 +106,7 @@ internal sealed partial class SessionStore : IAsyncDisposable
             Save();
         }
 
+        foreach (SignedIn one in ended) one.IsSignedOut = true;
         End(ended);
     }
 

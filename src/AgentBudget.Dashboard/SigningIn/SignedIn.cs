@@ -13,6 +13,20 @@ internal sealed record SignedIn(
 {
     private readonly CancellationTokenSource _ended = new();
 
+    /// <summary>It is over since whoever signed in said so.</summary>
+    internal bool IsSignedOut { get; set; }
+
+    /// <summary>The public part of the credential, "acme.c17"; empty for the operator's key.</summary>
+    internal string KeyId
+    {
+        get
+        {
+            int begin = Credential.IndexOf('_', StringComparison.Ordinal) + 1;
+            int end = Credential.LastIndexOf('.');
+            return end > begin ? Credential[begin..end] : "";
+        }
+    }
+
     /// <summary>Calls the API as whoever signed in.</summary>
     internal required AgentBudgetClient Client { get; init; }
 

@@ -60,4 +60,13 @@ internal static class ViewerRights
         role is ViewerRole.Admin or ViewerRole.Agent or ViewerRole.Orchestrator or ViewerRole.Owner;
 
     internal static bool ChangesAgents(this ViewerRole role) => role is ViewerRole.Admin;
+
+    /// <summary>What stands out, belongs together and could be saved, and files for finance.</summary>
+    internal static bool ReadsFindings(this ViewerRole role) =>
+        role is ViewerRole.Finance or ViewerRole.Auditor or ViewerRole.Admin;
+
+    internal static bool ReadsNotices(this ViewerRole role) =>
+        role is ViewerRole.Finance or ViewerRole.Auditor or ViewerRole.Admin;
+
+    internal static bool ChangesNotices(this ViewerRole role) => role is ViewerRole.Finance or ViewerRole.Admin;
 }

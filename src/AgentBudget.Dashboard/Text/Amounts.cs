@@ -49,6 +49,33 @@ internal static class Amounts
     internal static string Day(Google.Protobuf.WellKnownTypes.Timestamp? time) =>
         time is null ? "" : time.ToDateTime().ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture);
 
+    /// <summary>The day alone, in a tenant's time zone.</summary>
+    internal static string Date(Google.Protobuf.WellKnownTypes.Timestamp? time, TimeZoneInfo zone) =>
+        time is null ? "" : Date(TimeZoneInfo.ConvertTime(time.ToDateTimeOffset(), zone));
+
+    /// <summary>The day alone, as it is where the time was told.</summary>
+    internal static string Date(DateTimeOffset time) => time.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
+
+    /// <summary>An amount at an axis, without the decimals that it does not have.</summary>
+    internal static string Round(decimal amount) => amount switch
+    {
+        >= 1_000_000 => (amount / 1_000_000m).ToString("0.##M", CultureInfo.InvariantCulture),
+        >= 10_000 => (amount / 1_000m).ToString("0.#k", CultureInfo.InvariantCulture),
+        _ => amount.ToString("#,##0.####", CultureInfo.InvariantCulture),
+    };
+
+    /// <summary>"8.1 ×" of a multiple.</summary>
+    internal static string Times(double multiple) =>
+        multiple.ToString(multiple < 10 ? "0.0" : "#,##0", CultureInfo.InvariantCulture) + " ×";
+
+    /// <summary>A probability; below one of ten thousand it is as good as none.</summary>
+    internal static string Chance(double share) =>
+        share < 0.0001 ? "< 0.0001" : share.ToString("0.####", CultureInfo.InvariantCulture);
+
+    /// <summary>A number of thousandths: "1.5".</summary>
+    internal static string Milli(long thousandths) =>
+        (thousandths / 1_000m).ToString("#,##0.0##", CultureInfo.InvariantCulture);
+
     /// <summary>The time of a moment of today, the day of another.</summary>
     internal static string Recent(Google.Protobuf.WellKnownTypes.Timestamp? time, DateTimeOffset now) =>
         time is null ? ""

@@ -29,7 +29,10 @@ internal static class Names
         if (name.StartsWith("sessions/", StringComparison.Ordinal)) return "sessions/" + Escaped(Short(name));
         if (name.StartsWith("agents/", StringComparison.Ordinal) && name.Count(letter => letter == '/') == 1)
             return "agents/" + Escaped(Short(name));
-        return name.Contains('/', StringComparison.Ordinal) ? "budgets?account=" + Escaped(name) : null;
+        if (name.StartsWith("extension-requests/", StringComparison.Ordinal)) return "approvals";
+        return KindOf(name).Length > 0 && name.Contains('/', StringComparison.Ordinal)
+            ? "budgets?account=" + Escaped(name)
+            : null;
     }
 
     internal static string Escaped(string text) => Uri.EscapeDataString(text);

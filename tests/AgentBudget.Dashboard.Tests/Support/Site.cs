@@ -9,7 +9,7 @@ namespace AgentBudget.Dashboard.Tests.Support;
 /// A silo as its users run it, with somebody of each role, and a browser before it. All tests of pages share it, one
 /// after another, so that each finds the machine to itself.
 /// </summary>
-public sealed class Site : IAsyncLifetime
+public class Site : IAsyncLifetime
 {
     internal const string Catalog = """
         tenant: acme
@@ -53,7 +53,8 @@ public sealed class Site : IAsyncLifetime
 
     private IPlaywright? _playwright;
 
-    internal SiloProcess Silo { get; } = new();
+    // Notices may go to this machine, where the tests receive them.
+    internal SiloProcess Silo { get; } = new() { Arguments = ["--notices-allow-private"] };
 
     internal AgentBudgetClient Client { get; private set; } = null!;
 
@@ -78,16 +79,14 @@ public sealed class Site : IAsyncLifetime
 
     private async Task StartAsync()
     {
+        await PrepareAsync();
         await Silo.StartAsync();
         Client = new AgentBudgetClient(new AgentBudgetClientOptions
         {
             Address = Silo.GrpcAddress,
             Credential = Silo.AdminKey,
         });
-        await Client.CallAsync(
-            Client.Catalogs.ApplyCatalogAsync,
-            new ApplyCatalogRequest { Document = Catalog },
-            CancellationToken.None);
+        await ApplyCatalogAsync();
         Secrets[Role.Admin] = Silo.AdminKey;
         await CreateAsync(Role.Finance, "desk");
         await CreateAsync(Role.Auditor, "deloitte");
@@ -106,6 +105,7 @@ public sealed class Site : IAsyncLifetime
         await Browser.DisposeAsync();
         _playwright?.Dispose();
         await Client.DisposeAsync();
+        GC.SuppressFinalize(this);
         Assert.Equal(0, await Silo.StopAsync());
         Assert.DoesNotContain("error", Silo.Output, StringComparison.OrdinalIgnoreCase);
         await Silo.DisposeAsync();
@@ -169,6 +169,13 @@ public sealed class Site : IAsyncLifetime
             Model = model,
             Estimate = new TokenEstimate { InputTokens = tokens, MaxOutputTokens = 0 },
         });
+
+    private protected virtual Task PrepareAsync() => Task.CompletedTask;
+
+    private protected virtual Task ApplyCatalogAsync() => Client.CallAsync(
+        Client.Catalogs.ApplyCatalogAsync,
+        new ApplyCatalogRequest { Document = Catalog },
+        CancellationToken.None);
 
     private async Task CreateAsync(Role role, string principal, params string[] grains)
     {
