@@ -32,8 +32,9 @@ public sealed class ReportPageTests(PastSite site) : IClassFixture<PastSite>
             await visit.GoAsync(page);
             await visit.Page.WaitForTimeoutAsync(200);
             Assert.True(await visit.Page.EvaluateAsync<bool>("() => window.xss === undefined"), page);
-            Assert.Empty(await visit.Page.EvaluateAsync<string[]>(
-                "() => [...document.querySelectorAll('main img, main script, main [style]')].map(one => one.outerHTML)"));
+            Assert.Empty(await visit.Page.EvaluateAsync<string[]>("""
+                () => [...document.querySelectorAll('main img, main script, main [style]')].map(one => one.outerHTML)
+                """));
             await Look.AtAsync(visit, NameOf(page), theme, width, isWhole: true);
         }
 

@@ -85,7 +85,10 @@ public sealed class ReportPartTests : BunitContext
         GetRunCostsResponse answer = new() { Total = Dollars(9) };
         answer.Nodes.Add(new RunCostNode
         {
-            Session = "sessions/s1", Agent = "agents/a", Own = Dollars(6), Whole = Dollars(9),
+            Session = "sessions/s1",
+            Agent = "agents/a",
+            Own = Dollars(6),
+            Whole = Dollars(9),
             Lines =
             {
                 Line("m", 1, "kim"), Line("m", 3, "lee"), Line("search", 2, "kim", isTool: true),
@@ -93,7 +96,11 @@ public sealed class ReportPartTests : BunitContext
         });
         answer.Nodes.Add(new RunCostNode
         {
-            Session = "sessions/s2", Parent = "sessions/s1", Depth = 1, Own = Dollars(3), Whole = Dollars(3),
+            Session = "sessions/s2",
+            Parent = "sessions/s1",
+            Depth = 1,
+            Own = Dollars(3),
+            Whole = Dollars(3),
             Lines = { Line("m", 3, "") },
         });
 
@@ -119,8 +126,10 @@ public sealed class ReportPartTests : BunitContext
     {
         AdjacentUseCases pair = new()
         {
-            First = "useCases/<b>", FirstBusinessUnit = "businessUnits/x",
-            Second = "useCases/leads", SecondBusinessUnit = "businessUnits/y",
+            First = "useCases/<b>",
+            FirstBusinessUnit = "businessUnits/x",
+            Second = "useCases/leads",
+            SecondBusinessUnit = "businessUnits/y",
             Cost = Dollars(5),
             Delegations = { new DelegatedWork() },
             Movement = new SpendMovement(),
@@ -139,8 +148,13 @@ public sealed class ReportPartTests : BunitContext
     {
         Delivery dead = new()
         {
-            Delivery_ = "evt_acme_7_0", Endpoint = "notification-endpoints/n3", Kind = NoticeKind.BudgetExhausted,
-            Subject = "useCases/promo", State = DeliveryState.Dead, Attempts = 10, Error = "no answer",
+            Delivery_ = "evt_acme_7_0",
+            Endpoint = "notification-endpoints/n3",
+            Kind = NoticeKind.BudgetExhausted,
+            Subject = "useCases/promo",
+            State = DeliveryState.Dead,
+            Attempts = 10,
+            Error = "no answer",
         };
         List<Delivery> sent = [];
         IRenderedComponent<DeliveryTable> table = Render<DeliveryTable>(parameters => parameters

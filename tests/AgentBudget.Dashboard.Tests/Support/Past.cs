@@ -211,11 +211,17 @@ internal sealed class Past
         });
         catalog.Agents.Add(new Agent
         {
-            Id = "seller", BusinessUnit = "sales", UseCases = { "leads" }, Models = { "m", "small" },
+            Id = "seller",
+            BusinessUnit = "sales",
+            UseCases = { "leads" },
+            Models = { "m", "small" },
         });
         catalog.Agents.Add(new Agent
         {
-            Id = "helper", BusinessUnit = "sales", UseCases = { "support", "promo" }, Models = { "m", "small" },
+            Id = "helper",
+            BusinessUnit = "sales",
+            UseCases = { "support", "promo" },
+            Models = { "m", "small" },
         });
         foreach (string model in (string[])["m", "small", HostileModel]) catalog.Prices.Add(PriceOf(model));
         return catalog;
