@@ -9,7 +9,7 @@ namespace AgentBudget.Cli.Commands;
 internal static class CatalogCommands
 {
     private const string StandardInput = "-";
-    private const int CharsPerSecond = 100_000; // Some 16 MiB are read and checked in a minute or two on a busy machine.
+    private const int CharsPerSecond = 100_000; // A busy silo reads and checks 16 MiB in a minute or two.
 
     private static readonly TimeSpan DocumentTimeout = TimeSpan.FromMinutes(1);
 
@@ -173,7 +173,7 @@ internal static class CatalogCommands
         }
     }
 
-    // A large document is read, compared and made durable for longer than other calls take; unless somebody said how long.
+    // To read, compare and keep a large document takes longer than other calls do; somebody may have said how long.
     private static TimeSpan? TimeoutOf(CliCall call, string document) =>
         call.Parsed.GetResult(call.Options.Timeout) is { Implicit: false }
             ? TimeSpan.FromSeconds(call.Get(call.Options.Timeout))

@@ -34,6 +34,13 @@ internal static class Findings
         AnomalyRule.Unspecified => "",
     };
 
+    /// <summary>What an initiative is worth by what it costs, or a dash.</summary>
+    internal static string ReturnOf(GetInitiativeResponse answer) =>
+        answer.HasReturnMilli ? Amounts.Times(answer.ReturnMilli / 1_000.0) : "–";
+
+    /// <summary>Why an initiative is to go on, to be watched or to stop.</summary>
+    internal static string ReasonsOf(GetInitiativeResponse answer) => string.Join(", ", answer.Reasons.Select(Of));
+
     /// <summary>The factor that moved a cost most, as a multiple of the usual.</summary>
     internal static string WhyOf(Anomaly found)
     {

@@ -5,9 +5,9 @@ using System.Security.Cryptography;
 namespace AgentBudget.Ledger.Requests;
 
 /// <summary>
-/// What a request asks, as bytes: 8 a number, 8 and two a character for a text, little-endian. Most of them are zero, so
-/// they are packed before they are hashed: that of a common request is one block of SHA-256 in place of four. One for
-/// each thread, since a turn hashes one request after the other.
+/// What a request asks, as bytes: 8 a number, 8 and two a character for a text, little-endian. Most of them are zero,
+/// so they are packed before they are hashed: those of a common request are one block of SHA-256 in place of four. One
+/// for each thread, since a turn hashes one request after the other.
 /// </summary>
 internal sealed class ContentBytes
 {
@@ -68,9 +68,9 @@ internal sealed class ContentBytes
     internal static int PackedMax(int count) => count + (count / WordBytes) + WordBytes + 2 + sizeof(int);
 
     /// <summary>
-    /// Leaves the zeros out. Each word of 8 bytes is a byte that has a bit for each that is not zero, and those; words that
-    /// are all zero are a zero and how many follow the first. The last word is filled up with zeros; after it comes how
-    /// many bytes there were. So what was packed can be told from it, and no two contents are packed alike.
+    /// Leaves the zeros out. Each word of 8 bytes is a byte that has a bit for each that is not zero, and those; words
+    /// that are all zero are a zero and how many follow the first. The last word is filled up with zeros; after it comes
+    /// how many bytes there were. So what was packed can be told from it, and no two contents are packed alike.
     /// </summary>
     internal static int Pack(ReadOnlySpan<byte> bytes, Span<byte> packed)
     {
