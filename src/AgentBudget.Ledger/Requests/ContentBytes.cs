@@ -69,7 +69,7 @@ internal sealed class ContentBytes
 
     /// <summary>
     /// Leaves the zeros out. Each word of 8 bytes is a byte that has a bit for each that is not zero, and those; words
-    /// that are all zero are a zero and how many follow the first. The last word is filled up with zeros; after it comes
+    /// that are all zero are a zero and how many follow the first. The last word is filled up with zeros; behind it is
     /// how many bytes there were. So what was packed can be told from it, and no two contents are packed alike.
     /// </summary>
     internal static int Pack(ReadOnlySpan<byte> bytes, Span<byte> packed)
